@@ -1,0 +1,66 @@
+//! What every executor gets.
+
+use crate::{
+    evm::{BlockContext, Chain, EvmEnv},
+    state::{PostState, PreState},
+    trie::{NodeStore, StateTrie, TrieError, UpdatedTrie},
+};
+use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
+use alloy_eips::eip4895::Withdrawal;
+use alloy_hardforks::EthereumHardfork;
+use alloy_primitives::B256;
+
+/// A block ready to execute: all that is left is the work that executors are timed for.
+#[derive(Debug)]
+pub struct ReplayJob {
+    /// Whose rules hold.
+    pub chain: Chain,
+    /// Keccak-256 of the header.
+    pub hash: B256,
+    /// The block's header.
+    pub header: Header,
+    /// Transactions in block order, with their senders.
+    pub transactions: Vec<Recovered<TxEnvelope>>,
+    /// Headers of ommers.
+    pub ommers: Vec<Header>,
+    /// Withdrawals (EIP-4895); `None` before Shanghai.
+    pub withdrawals: Option<Vec<Withdrawal>>,
+    /// The EVM's environment at this header.
+    pub env: EvmEnv,
+    /// All that the block reads, proved.
+    pub pre_state: PreState,
+    /// Trie nodes, by which the state root after the block is computed.
+    pub(super) nodes: NodeStore,
+    /// State root of the parent.
+    pub parent_state_root: B256,
+    /// State roots after each transaction, which receipts hold before Byzantium; empty from then on.
+    pub receipt_roots: Vec<B256>,
+}
+
+impl ReplayJob {
+    /// What the block's phases need besides its transactions.
+    pub fn context(&self) -> BlockContext<'_> {
+        BlockContext {
+            chain: &self.chain,
+            header: &self.header,
+            ommers: &self.ommers,
+            withdrawals: self.withdrawals.as_deref(),
+            env: &self.env,
+        }
+    }
+
+    /// The newest fork that is active in this block.
+    pub fn fork(&self) -> EthereumHardfork {
+        self.chain.fork(&self.header)
+    }
+
+    /// The state root that follows from the pre-state and these changes. Storage tries are computed
+    /// in parallel on the rayon pool that this is called in. The tries come along, so that they can be
+    /// dropped outside a timer.
+    ///
+    /// # Errors
+    /// Where the witness lacks a node that the new root depends on.
+    pub fn trie_after(&self, post: &PostState) -> Result<UpdatedTrie<'_>, TrieError> {
+        StateTrie::new(&self.nodes, self.parent_state_root).root_after(post)
+    }
+}

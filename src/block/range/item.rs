@@ -1,0 +1,351 @@
+//! The syntax of `BLOCKS`: a list of items, each a block, a range, or a count of blocks.
+//!
+//! Turns text into values and back. What `latest` stands for, which file holds a list, and whether
+//! a block exists are left to [`range`](super).
+//!
+//! ```text
+//! list  = item *( "," item )
+//! item  = block / block "-" block / block ":+" count       both ends of a range are in it
+//! block = number / "latest" / "latest-" number
+//! ```
+//!
+//! A number after `latest-` always counts back from the head, so `latest-10-latest` is a range of
+//! eleven blocks and `latest-10-5` one that starts ten before the head and ends at block 5. With
+//! that rule no text has two readings.
+
+use std::fmt;
+use std::num::{NonZeroU64, ParseIntError};
+
+use alloy_primitives::BlockNumber;
+
+/// One block, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// A block number: `19426587`.
+    Number(BlockNumber),
+    /// So many blocks before the head of the chain: `latest` or `latest-10`.
+    Latest {
+        /// 0 for the head itself.
+        back: u64,
+    },
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Latest { back: 0 } => write!(f, "latest"),
+            Self::Latest { back } => write!(f, "latest-{back}"),
+        }
+    }
+}
+
+/// One item of a list of blocks, as written. Printed as it would be typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A single block: `19426587`.
+    One(Bound),
+    /// From one block to another, both included: `19426580-19426599`.
+    Range {
+        /// Where the range starts.
+        first: Bound,
+        /// Where the range ends.
+        last: Bound,
+    },
+    /// So many blocks from one on: `19426580:+20`.
+    Count {
+        /// Where the blocks start.
+        first: Bound,
+        /// How many there are.
+        count: NonZeroU64,
+    },
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(block) => write!(f, "{block}"),
+            Self::Range { first, last } => write!(f, "{first}-{last}"),
+            Self::Count { first, count } => write!(f, "{first}:+{count}"),
+        }
+    }
+}
+
+/// Why a text is no list of blocks. Characters are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum ItemError {
+    /// The text ends, or a comma follows, where a block should be.
+    #[error("a block is missing at character {at}; write for example 19426587 or latest-10")]
+    Missing { at: usize },
+
+    /// Something else than a number or `latest`.
+    #[error(
+        "`{found}` at character {at} is not a block; write for example 19426587, \
+         19426580-19426599, 19426580:+20 or latest-10"
+    )]
+    NotABlock { found: String, at: usize },
+
+    /// More than 64 bits.
+    #[error("{digits} at character {at} is too large; the last possible block is {}", u64::MAX)]
+    TooLarge { digits: String, at: usize, source: ParseIntError },
+
+    /// Something after a complete item.
+    #[error(
+        "`{found}` at character {at} cannot follow {item}; separate items by commas, for example \
+         {item},19426587"
+    )]
+    Trailing { found: String, item: Item, at: usize },
+
+    /// A range whose end is before its start.
+    #[error("{first}-{last} at character {at} runs backwards; write {last}-{first}")]
+    Backwards { first: Bound, last: Bound, at: usize },
+
+    /// A count of zero.
+    #[error("{first}:+0 at character {at} is no block at all; write for example {first}:+20")]
+    NoCount { first: Bound, at: usize },
+
+    /// A count that runs past the last possible number.
+    #[error("{item} at character {at} runs past the last possible block, {}", u64::MAX)]
+    PastTheLast { item: Item, at: usize },
+
+    /// `@FILE` as one item of a list.
+    #[error("`@` at character {at}: a file cannot be one of a list; give @FILE alone")]
+    FileInList { at: usize },
+
+    /// `@` without a path.
+    #[error("`@` names no file; write for example @blocks.txt")]
+    NoFile,
+}
+
+/// Reads a comma list of items. White space around an item is ignored.
+pub(super) fn parse_list(text: &str) -> Result<Vec<Item>, ItemError> {
+    let mut at = 1;
+    let mut items = Vec::new();
+    for part in text.split(',') {
+        items.push(parse_item(part, at)?);
+        at += part.chars().count() + 1;
+    }
+    Ok(items)
+}
+
+/// Reads one item that starts, white space included, at character `at`.
+fn parse_item(text: &str, at: usize) -> Result<Item, ItemError> {
+    let body = text.trim_start();
+    let at = at + text.chars().count() - body.chars().count();
+    let mut scanner = Scanner { rest: body.trim_end(), at };
+
+    let item = scanner.item()?;
+    if !scanner.rest.is_empty() {
+        return Err(ItemError::Trailing { found: scanner.rest.into(), item, at: scanner.at });
+    }
+    sensible(item, at)
+}
+
+/// Refuses what no head of the chain can make right.
+fn sensible(item: Item, at: usize) -> Result<Item, ItemError> {
+    match item {
+        Item::Range { first, last } if are_reversed(first, last) => {
+            Err(ItemError::Backwards { first, last, at })
+        }
+        Item::Count { first: Bound::Number(first), count }
+            if first.checked_add(count.get() - 1).is_none() =>
+        {
+            Err(ItemError::PastTheLast { item, at })
+        }
+        _ => Ok(item),
+    }
+}
+
+fn are_reversed(first: Bound, last: Bound) -> bool {
+    match (first, last) {
+        (Bound::Number(first), Bound::Number(last)) => first > last,
+        (Bound::Latest { back: first }, Bound::Latest { back: last }) => first < last,
+        _ => false,
+    }
+}
+
+/// What is left of the text, and where in the whole it starts.
+struct Scanner<'a> {
+    rest: &'a str,
+    at: usize,
+}
+
+impl Scanner<'_> {
+    fn item(&mut self) -> Result<Item, ItemError> {
+        let start = self.at;
+        let first = self.block()?;
+        if self.accept(":+") {
+            let count = NonZeroU64::new(self.number()?);
+            let none = ItemError::NoCount { first, at: start };
+            return count.map(|count| Item::Count { first, count }).ok_or(none);
+        }
+        if self.accept("-") {
+            return Ok(Item::Range { first, last: self.block()? });
+        }
+        Ok(Item::One(first))
+    }
+
+    fn block(&mut self) -> Result<Bound, ItemError> {
+        if !self.accept("latest") {
+            return self.number().map(Bound::Number);
+        }
+        let offset = self.rest.strip_prefix('-').unwrap_or_default();
+        if !offset.starts_with(|next: char| next.is_ascii_digit()) {
+            return Ok(Bound::Latest { back: 0 });
+        }
+        self.accept("-");
+        Ok(Bound::Latest { back: self.number()? })
+    }
+
+    fn number(&mut self) -> Result<u64, ItemError> {
+        let at = self.at;
+        let end = self.rest.find(|next: char| !next.is_ascii_digit()).unwrap_or(self.rest.len());
+        let (digits, rest) = self.rest.split_at(end);
+        if digits.is_empty() {
+            return Err(not_a_block(rest, at));
+        }
+        self.rest = rest;
+        self.at += end;
+        let too_large = |source| ItemError::TooLarge { digits: digits.into(), at, source };
+        digits.parse().map_err(too_large)
+    }
+
+    /// Whether the text goes on with `token`, which is then behind.
+    fn accept(&mut self, token: &str) -> bool {
+        let after = self.rest.strip_prefix(token);
+        if let Some(rest) = after {
+            self.rest = rest;
+            self.at += token.len();
+        }
+        after.is_some()
+    }
+}
+
+fn not_a_block(found: &str, at: usize) -> ItemError {
+    match found.chars().next() {
+        None => ItemError::Missing { at },
+        Some('@') => ItemError::FileInList { at },
+        Some(_) => ItemError::NotABlock { found: found.into(), at },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number(number: u64) -> Bound {
+        Bound::Number(number)
+    }
+
+    fn latest(back: u64) -> Bound {
+        Bound::Latest { back }
+    }
+
+    fn range(first: Bound, last: Bound) -> Item {
+        Item::Range { first, last }
+    }
+
+    fn count(first: Bound, count: u64) -> Item {
+        Item::Count { first, count: NonZeroU64::new(count).unwrap() }
+    }
+
+    #[test]
+    fn every_form_is_read_as_documented() {
+        for (text, item) in [
+            ("19426587", Item::One(number(19_426_587))),
+            ("0", Item::One(number(0))),
+            ("19426580-19426599", range(number(19_426_580), number(19_426_599))),
+            ("5-5", range(number(5), number(5))),
+            ("19426580:+20", count(number(19_426_580), 20)),
+            ("latest", Item::One(latest(0))),
+            ("latest-10", Item::One(latest(10))),
+            ("latest-10:+5", count(latest(10), 5)),
+            ("latest-10-latest", range(latest(10), latest(0))),
+            ("latest-10-latest-5", range(latest(10), latest(5))),
+            ("latest-latest", range(latest(0), latest(0))),
+            ("latest-10-5", range(latest(10), number(5))),
+            ("100-latest", range(number(100), latest(0))),
+            ("100-latest-10", range(number(100), latest(10))),
+            ("  7 ", Item::One(number(7))),
+        ] {
+            assert_eq!(parse_item(text, 1), Ok(item), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_keeps_its_order() {
+        let items = [Item::One(number(3)), Item::One(latest(0)), count(number(1), 2)];
+        assert_eq!(parse_list("3, latest,1:+2"), Ok(items.to_vec()));
+    }
+
+    #[test]
+    fn an_error_says_what_is_wrong_and_where_and_gives_an_example() {
+        for (text, message) in [
+            ("", "a block is missing at character 1; write for example 19426587 or latest-10"),
+            ("1,,2", "a block is missing at character 3;"),
+            ("1,2,", "a block is missing at character 5;"),
+            ("5-", "a block is missing at character 3;"),
+            ("latest-", "a block is missing at character 8;"),
+            ("5:+", "a block is missing at character 4;"),
+            ("1, newest", "`newest` at character 4 is not a block; write for example 19426587,"),
+            ("-5", "`-5` at character 1 is not a block;"),
+            ("0x12", "`x12` at character 2 cannot follow 0; separate items by commas,"),
+            ("1-2-3", "`-3` at character 4 cannot follow 1-2;"),
+            ("7:20", "`:20` at character 2 cannot follow 7;"),
+            ("ä,5-4", "`ä` at character 1 is not a block;"),
+            ("1,  20-10", "20-10 at character 5 runs backwards; write 10-20"),
+            (
+                "latest-latest-3",
+                "latest-latest-3 at character 1 runs backwards; write latest-3-latest",
+            ),
+            ("5:+0", "5:+0 at character 1 is no block at all; write for example 5:+20"),
+            (
+                "18446744073709551616",
+                "18446744073709551616 at character 1 is too large; the last possible block is",
+            ),
+            (
+                "18446744073709551615:+2",
+                "18446744073709551615:+2 at character 1 runs past the last possible block",
+            ),
+            ("1,@list", "`@` at character 3: a file cannot be one of a list; give @FILE alone"),
+        ] {
+            let error = parse_list(text).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_last_possible_block_can_be_written() {
+        let last = u64::MAX;
+        assert_eq!(parse_item(&format!("{last}:+1"), 1), Ok(count(number(last), 1)));
+        assert_eq!(parse_item(&format!("0-{last}"), 1), Ok(range(number(0), number(last))));
+    }
+
+    fn bounds() -> impl Strategy<Value = Bound> {
+        prop_oneof![any::<u64>().prop_map(Bound::Number), any::<u64>().prop_map(latest)]
+    }
+
+    fn items() -> impl Strategy<Value = Item> {
+        prop_oneof![
+            bounds().prop_map(Item::One),
+            (bounds(), bounds()).prop_map(|(first, last)| Item::Range { first, last }),
+            (bounds(), 1..u64::MAX).prop_map(|(first, blocks)| count(first, blocks)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read_back(item in items()) {
+            let read = parse_item(&item.to_string(), 1);
+            prop_assert_eq!(read, sensible(item, 1));
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[0-9a-z@:+, ä-]{0,24}") {
+            let _ = parse_list(&text);
+        }
+    }
+}

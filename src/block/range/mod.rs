@@ -1,0 +1,342 @@
+//! Which blocks: the `BLOCKS` argument of the commands.
+//!
+//! Three steps, so that each can fail where it belongs. Parsing a [`BlockSpec`] looks at nothing
+//! but the text. [`BlockSpec::load`] reads the file, if one was named. [`BlockList::resolve`] turns
+//! the items into block numbers; [`BlockList::needs_head`] tells beforehand whether that takes the
+//! head of the chain, which only a node or the cache knows and the caller must ask.
+//!
+//! Whether the blocks exist, and in which chain, is left to those who read them.
+
+mod item;
+mod numbers;
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::{fmt, fs, io};
+
+use alloy_primitives::BlockNumber;
+
+pub use self::item::{Bound, Item, ItemError};
+pub use self::numbers::BlockNumbers;
+
+/// `BLOCKS` as typed: a comma list such as `19426580:+20,latest`, or `@FILE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockSpec {
+    /// The items, in the order given.
+    Items(BlockList),
+    /// The path of a file with one item per line. Not looked at yet.
+    File(PathBuf),
+}
+
+/// Reads the syntax of [`Item`], or takes what follows an `@` as a path, commas and spaces
+/// included.
+impl FromStr for BlockSpec {
+    type Err = ItemError;
+
+    fn from_str(text: &str) -> Result<Self, ItemError> {
+        match text.strip_prefix('@') {
+            None => item::parse_list(text).map(|items| Self::Items(BlockList { items })),
+            Some("") => Err(ItemError::NoFile),
+            Some(path) => Ok(Self::File(path.into())),
+        }
+    }
+}
+
+impl BlockSpec {
+    /// The items, read from the file if the specification names one. Each line of it holds one
+    /// item, or several with commas between; blank lines are skipped, and so is everything from a
+    /// `#` to the end of its line.
+    ///
+    /// # Errors
+    /// [`BlocksError::Read`], [`BlocksError::Line`] or [`BlocksError::NoBlocks`], all about the
+    /// file.
+    pub fn load(self) -> Result<BlockList, BlocksError> {
+        match self {
+            Self::Items(list) => Ok(list),
+            Self::File(path) => read_list(&path),
+        }
+    }
+}
+
+/// Blocks as written, the head of the chain still open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockList {
+    items: Vec<Item>,
+}
+
+/// The items as they can be written again.
+impl fmt::Display for BlockList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, item) in self.items.iter().enumerate() {
+            let separator = if position == 0 { "" } else { "," };
+            write!(f, "{separator}{item}")?;
+        }
+        Ok(())
+    }
+}
+
+impl BlockList {
+    /// Whether an item mentions `latest`, so that [`resolve`](Self::resolve) needs the head.
+    pub fn needs_head(&self) -> bool {
+        self.items.iter().any(|item| item.needs_head())
+    }
+
+    /// The block numbers, in the order given, duplicates removed.
+    ///
+    /// # Errors
+    /// [`BlocksError::HeadUnknown`] if an item needs the head and there is none; otherwise an item
+    /// that with this head starts before block 0, goes past the head, or runs backwards. Items
+    /// without `latest` are not compared with the head.
+    pub fn resolve(&self, head: Option<BlockNumber>) -> Result<BlockNumbers, BlocksError> {
+        self.items.iter().map(|item| item.resolve(head)).collect()
+    }
+}
+
+/// Why a list of blocks could not be read, or not be turned into block numbers.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum BlocksError {
+    /// The file of `@FILE` is missing, unreadable, or not text.
+    #[error("cannot read the list of blocks in {}", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+
+    /// A line of the file that is no list of items.
+    #[error("{}:{line} does not name blocks", .path.display())]
+    Line { path: PathBuf, line: usize, source: ItemError },
+
+    /// A file without a single item.
+    #[error("{} lists no blocks; write one per line, for example 19426587", .path.display())]
+    NoBlocks { path: PathBuf },
+
+    /// `latest`, with nobody to ask.
+    #[error("{item} needs the head of the chain, which is not known here; write block numbers")]
+    HeadUnknown { item: Item },
+
+    /// Further back than the chain is long.
+    #[error("{item} is before block 0; the head is block {head}")]
+    BeforeGenesis { item: Item, head: BlockNumber },
+
+    /// Blocks that are yet to come.
+    #[error("{item} goes to block {last}, past the head at block {head}; ask for fewer blocks")]
+    PastHead { item: Item, last: BlockNumber, head: BlockNumber },
+
+    /// A range that only turns out reversed once the head is known.
+    #[error("{item} runs backwards, from block {first} to block {last}; put the lower first")]
+    Backwards { item: Item, first: BlockNumber, last: BlockNumber },
+}
+
+impl Item {
+    fn needs_head(self) -> bool {
+        let relative = |bound| matches!(bound, Bound::Latest { .. });
+        match self {
+            Self::One(first) | Self::Count { first, .. } => relative(first),
+            Self::Range { first, last } => relative(first) || relative(last),
+        }
+    }
+
+    /// The numbers this stands for if the chain ends at `head`.
+    fn resolve(
+        self,
+        head: Option<BlockNumber>,
+    ) -> Result<RangeInclusive<BlockNumber>, BlocksError> {
+        let number = |bound| self.number(bound, head);
+        let (first, last) = match self {
+            Self::One(only) => (number(only)?, number(only)?),
+            Self::Range { first, last } => (number(first)?, number(last)?),
+            Self::Count { first, count } => {
+                let first = number(first)?;
+                (first, first.saturating_add(count.get() - 1))
+            }
+        };
+        match head {
+            Some(head) if self.needs_head() && last > head => {
+                Err(BlocksError::PastHead { item: self, last, head })
+            }
+            _ if first > last => Err(BlocksError::Backwards { item: self, first, last }),
+            _ => Ok(first..=last),
+        }
+    }
+
+    /// The number of one of this item's bounds.
+    fn number(self, bound: Bound, head: Option<BlockNumber>) -> Result<BlockNumber, BlocksError> {
+        match bound {
+            Bound::Number(number) => Ok(number),
+            Bound::Latest { back } => {
+                let head = head.ok_or(BlocksError::HeadUnknown { item: self })?;
+                head.checked_sub(back).ok_or(BlocksError::BeforeGenesis { item: self, head })
+            }
+        }
+    }
+}
+
+fn read_list(path: &Path) -> Result<BlockList, BlocksError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| BlocksError::Read { path: path.into(), source })?;
+    let mut items = Vec::new();
+    for (text, line) in text.lines().zip(1..) {
+        let bad_line = |source| BlocksError::Line { path: path.into(), line, source };
+        items.extend(items_of(text).map_err(bad_line)?);
+    }
+    if items.is_empty() {
+        return Err(BlocksError::NoBlocks { path: path.into() });
+    }
+    Ok(BlockList { items })
+}
+
+/// The items of a line; none if the line is blank or a comment.
+fn items_of(line: &str) -> Result<Vec<Item>, ItemError> {
+    let text = line.split_once('#').map_or(line, |(before, _comment)| before);
+    if text.trim().is_empty() { Ok(Vec::new()) } else { item::parse_list(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::process;
+
+    use super::*;
+
+    const HEAD: BlockNumber = 1_000;
+
+    fn list(text: &str) -> BlockList {
+        text.parse::<BlockSpec>().unwrap().load().unwrap()
+    }
+
+    fn numbers(text: &str) -> Vec<BlockNumber> {
+        list(text).resolve(Some(HEAD)).unwrap().iter().collect()
+    }
+
+    /// What a user reads: the message and its causes on one line.
+    fn chain(error: &dyn Error) -> String {
+        let causes = error.source().map(chain).into_iter();
+        [error.to_string()].into_iter().chain(causes).collect::<Vec<_>>().join(": ")
+    }
+
+    /// A file of this content, removed when dropped.
+    struct ListFile(PathBuf);
+
+    impl ListFile {
+        fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
+            let name = format!("blockrace-range-{}-{name}", process::id());
+            let path = std::env::temp_dir().join(name);
+            fs::write(&path, content).unwrap();
+            Self(path)
+        }
+
+        fn load(&self) -> Result<BlockList, BlocksError> {
+            format!("@{}", self.0.display()).parse::<BlockSpec>().unwrap().load()
+        }
+
+        /// The error of loading it, with `FILE` in place of its path.
+        fn error(&self) -> String {
+            let error = chain(&self.load().unwrap_err());
+            error.replace(&self.0.display().to_string(), "FILE")
+        }
+    }
+
+    impl Drop for ListFile {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    #[test]
+    fn items_become_numbers_in_the_order_given() {
+        assert_eq!(numbers("7,3-5,4:+3"), [7, 3, 4, 5, 6]);
+        assert_eq!(numbers("latest-2:+2,latest"), [998, 999, 1_000]);
+        assert_eq!(numbers("latest-1-latest"), [999, 1_000]);
+        assert_eq!(numbers("latest-10"), [990]);
+        assert_eq!(numbers("998-latest-1"), [998, 999]);
+        assert_eq!(numbers("latest-1000"), [0]);
+    }
+
+    #[test]
+    fn only_latest_needs_the_head() {
+        for text in ["latest", "1,latest-3", "1-latest", "latest-5-996", "latest-3:+2"] {
+            assert!(list(text).needs_head(), "{text}");
+            let error = list(text).resolve(None).unwrap_err();
+            assert!(matches!(error, BlocksError::HeadUnknown { .. }), "{text}: {error}");
+        }
+        let absolute = list("1,2-3,4:+5");
+        assert!(!absolute.needs_head());
+        assert_eq!(absolute.resolve(None).unwrap().count(), 8);
+    }
+
+    #[test]
+    fn numbers_without_latest_may_be_past_the_head() {
+        assert_eq!(numbers("2000"), [2_000]);
+    }
+
+    #[test]
+    fn what_the_head_rules_out_is_said_with_the_numbers() {
+        for (text, message) in [
+            ("latest-1001", "latest-1001 is before block 0; the head is block 1000"),
+            ("latest:+2", "latest:+2 goes to block 1001, past the head at block 1000;"),
+            ("latest-3:+18446744073709551615", "latest-3:+18446744073709551615 goes to block"),
+            ("latest-10-2000", "latest-10-2000 goes to block 2000, past the head"),
+            ("latest-10-5", "latest-10-5 runs backwards, from block 990 to block 5;"),
+            ("1001-latest", "1001-latest runs backwards, from block 1001 to block 1000;"),
+        ] {
+            let error = list(text).resolve(Some(HEAD)).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_range_of_billions_is_resolved_without_writing_it_out() {
+        assert_eq!(list("1-4000000000").resolve(None).unwrap().count(), 4_000_000_000);
+    }
+
+    #[test]
+    fn parsing_never_opens_the_file() {
+        let spec = "@no such, file".parse();
+        assert_eq!(spec, Ok(BlockSpec::File("no such, file".into())));
+        assert_eq!("@".parse::<BlockSpec>(), Err(ItemError::NoFile));
+    }
+
+    #[test]
+    fn a_file_has_one_item_per_line_with_comments_and_blank_lines() {
+        let file = ListFile::new("good", "# Cancun\n19426587\n\n  5-7  # Frontier\r\nlatest\n");
+        let list = file.load().unwrap();
+        assert!(list.needs_head());
+        let numbers = list.resolve(Some(HEAD)).unwrap();
+        assert_eq!(numbers.iter().collect::<Vec<_>>(), [19_426_587, 5, 6, 7, 1_000]);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_file_and_line() {
+        let file = ListFile::new("bad", "1\n\n 20-10\n");
+        let expected = "FILE:3 does not name blocks: \
+                        20-10 at character 2 runs backwards; write 10-20";
+        assert_eq!(file.error(), expected);
+    }
+
+    #[test]
+    fn a_line_of_a_file_may_be_a_list() {
+        let list = ListFile::new("comma", "4, 2-3\n1\n").load().unwrap();
+        assert_eq!(list.resolve(None).unwrap().iter().collect::<Vec<_>>(), [4, 2, 3, 1]);
+    }
+
+    #[test]
+    fn a_file_does_not_name_another() {
+        let error = ListFile::new("nested", "@other\n").error();
+        assert!(error.contains("FILE:1") && error.contains("`@` at character 1"), "{error}");
+    }
+
+    #[test]
+    fn a_file_without_blocks_is_an_error() {
+        let error = ListFile::new("empty", "# nothing yet\n\n").error();
+        assert_eq!(error, "FILE lists no blocks; write one per line, for example 19426587");
+    }
+
+    #[test]
+    fn an_unreadable_file_is_named_with_the_cause() {
+        let missing = "@/no/such/list".parse::<BlockSpec>().unwrap().load().unwrap_err();
+        let message = chain(&missing);
+        assert!(message.contains("/no/such/list: No such file"), "{message}");
+
+        let binary = ListFile::new("binary", [0xff, 0xfe, b'1']).error();
+        assert!(binary.starts_with("cannot read the list of blocks in FILE: "), "{binary}");
+    }
+}

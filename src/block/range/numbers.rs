@@ -1,0 +1,157 @@
+//! The block numbers that a list of ranges stands for, without writing them out.
+//!
+//! Keeps ranges, so that four billion blocks take no more memory than two. Duplicates are removed
+//! where the ranges come in: of every range only the parts stay that no earlier one covered. That
+//! is where correctness lives: the kept ranges never overlap.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use alloy_primitives::BlockNumber;
+
+/// Block numbers in the order given, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockNumbers {
+    /// No two overlap, and none is empty.
+    ranges: Vec<RangeInclusive<BlockNumber>>,
+}
+
+impl BlockNumbers {
+    /// The numbers, in the order given.
+    pub fn iter(&self) -> impl Iterator<Item = BlockNumber> {
+        self.ranges.iter().cloned().flatten()
+    }
+
+    /// How many numbers there are. The one set that this cannot count, that of all 64-bit numbers,
+    /// is counted one short.
+    pub fn count(&self) -> u64 {
+        let blocks = |range: &RangeInclusive<u64>| (range.end() - range.start()).saturating_add(1);
+        self.ranges.iter().map(blocks).fold(0, u64::saturating_add)
+    }
+}
+
+/// Collects ranges that are not reversed; empty ones are left out.
+impl FromIterator<RangeInclusive<BlockNumber>> for BlockNumbers {
+    fn from_iter<I: IntoIterator<Item = RangeInclusive<BlockNumber>>>(ranges: I) -> Self {
+        let mut covered = Covered::default();
+        let fresh = |range: RangeInclusive<u64>| covered.claim(*range.start(), *range.end());
+        let filled = ranges.into_iter().filter(|range| !range.is_empty());
+        Self { ranges: filled.flat_map(fresh).collect() }
+    }
+}
+
+/// The numbers that some range has covered so far, as disjoint ranges: start → end, both included.
+#[derive(Default)]
+struct Covered(BTreeMap<BlockNumber, BlockNumber>);
+
+impl Covered {
+    /// Covers `first..=last`, and gives the parts of it that were not covered before, lowest first.
+    fn claim(&mut self, first: BlockNumber, last: BlockNumber) -> Vec<RangeInclusive<BlockNumber>> {
+        let overlapping = self.overlapping(first, last);
+        let fresh = gaps(first, last, &overlapping);
+
+        // Merged, a later range has one entry to look at here instead of many: every entry is
+        // removed at most once, so that a long list does not take quadratic time.
+        let (mut start, mut end) = (first, last);
+        for (from, to) in overlapping {
+            self.0.remove(&from);
+            start = start.min(from);
+            end = end.max(to);
+        }
+        self.0.insert(start, end);
+        fresh
+    }
+
+    /// The entries that share a number with `first..=last`, lowest first.
+    fn overlapping(
+        &self,
+        first: BlockNumber,
+        last: BlockNumber,
+    ) -> Vec<(BlockNumber, BlockNumber)> {
+        // Disjoint entries end in the order in which they start, so the walk down may stop at the
+        // first that ends too early.
+        let down = self.0.range(..=last).rev().take_while(|(_, end)| **end >= first);
+        let mut overlapping: Vec<_> = down.map(|(start, end)| (*start, *end)).collect();
+        overlapping.reverse();
+        overlapping
+    }
+}
+
+/// What `first..=last` has outside of `covered`, which is in order, disjoint, and overlaps it.
+fn gaps(
+    first: BlockNumber,
+    last: BlockNumber,
+    covered: &[(BlockNumber, BlockNumber)],
+) -> Vec<RangeInclusive<BlockNumber>> {
+    let mut gaps = Vec::new();
+    // The lowest number not looked at yet; none after the last possible one.
+    let mut next = Some(first);
+    for (start, end) in covered {
+        if let Some(from) = next.filter(|from| from < start) {
+            gaps.push(from..=start - 1);
+        }
+        next = end.checked_add(1);
+    }
+    gaps.extend(next.filter(|from| *from <= last).map(|from| from..=last));
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbers(ranges: &[RangeInclusive<u64>]) -> BlockNumbers {
+        ranges.iter().cloned().collect()
+    }
+
+    #[test]
+    fn the_order_given_is_kept_and_duplicates_go() {
+        let numbers = numbers(&[7..=7, 3..=5, 4..=8, 3..=3, 1..=1]);
+        assert_eq!(numbers.iter().collect::<Vec<_>>(), [7, 3, 4, 5, 6, 8, 1]);
+        assert_eq!(numbers.count(), 7);
+    }
+
+    #[test]
+    fn billions_of_blocks_are_not_written_out() {
+        let numbers = numbers(&[1..=4_000_000_000, 2..=3_999_999_999]);
+        assert_eq!(numbers.ranges, vec![1..=4_000_000_000]);
+        assert_eq!(numbers.count(), 4_000_000_000);
+        assert_eq!(numbers.iter().take(2).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn the_last_possible_block_does_not_overflow() {
+        let last = u64::MAX;
+        let numbers = numbers(&[last..=last, last - 1..=last]);
+        assert_eq!(numbers.iter().collect::<Vec<_>>(), [last, last - 1]);
+        assert_eq!([0..=last].into_iter().collect::<BlockNumbers>().count(), last);
+    }
+
+    #[test]
+    fn a_long_list_under_a_wide_range_is_quick() {
+        let singles = (0..100_000).map(|n| 2 * n..=2 * n);
+        let wide = std::iter::repeat_n(0..=200_000, 100_000);
+        assert_eq!(singles.chain(wide).collect::<BlockNumbers>().count(), 200_001);
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_give_what_writing_them_out_would(
+            ends in vec((0..60_u64, 0..12_u64), 0..20),
+        ) {
+            let ranges: Vec<_> = ends.into_iter().map(|(start, more)| start..=start + more).collect();
+            let mut seen = HashSet::new();
+            let expected: Vec<_> =
+                ranges.iter().cloned().flatten().filter(|number| seen.insert(*number)).collect();
+
+            let actual = numbers(&ranges);
+            prop_assert_eq!(actual.count(), expected.len() as u64);
+            prop_assert_eq!(actual.iter().collect::<Vec<_>>(), expected);
+        }
+    }
+}

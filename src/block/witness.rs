@@ -1,0 +1,110 @@
+//! Checks what a witness says besides trie nodes: ancestor headers and codes.
+
+use crate::cache::Witness;
+use alloy_consensus::Header;
+use alloy_primitives::{
+    B256, Bytes, keccak256,
+    map::{B256Map, HashMap},
+};
+use alloy_rlp::Decodable;
+
+/// Why a witness does not belong to its block.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum WitnessError {
+    /// No header at all, so nothing says what the state before the block was.
+    #[error("the witness holds no parent header; fetch the block again with --overwrite")]
+    NoParent,
+    /// Not a header's RLP.
+    #[error("ancestor header {position} of the witness cannot be decoded")]
+    BadHeader { position: usize, source: alloy_rlp::Error },
+    /// The chain of parent hashes is broken.
+    #[error("ancestor header {number} has hash {actual}, its child says {expected}")]
+    BrokenChain { number: u64, expected: B256, actual: B256 },
+}
+
+/// Ancestors whose hashes chain up to the block.
+#[derive(Debug)]
+pub(super) struct Ancestors {
+    pub(super) parent_state_root: B256,
+    /// Hashes by block number, for `BLOCKHASH`.
+    pub(super) hashes: HashMap<u64, B256>,
+}
+
+/// Checks that the witness's headers lead, parent hash by parent hash, up to the block's own.
+pub(super) fn check_ancestors(
+    block: &Header,
+    witness: &Witness,
+) -> Result<Ancestors, WitnessError> {
+    let mut hashes = HashMap::default();
+    let mut parent_state_root = None;
+    let (mut expected, mut number) = (block.parent_hash, block.number);
+    for (position, rlp) in witness.headers.iter().enumerate().rev() {
+        let header =
+            decode_header(rlp).map_err(|source| WitnessError::BadHeader { position, source })?;
+        let actual = keccak256(rlp);
+        if actual != expected || header.number.checked_add(1) != Some(number) {
+            return Err(WitnessError::BrokenChain { number: header.number, expected, actual });
+        }
+        hashes.insert(header.number, actual);
+        parent_state_root.get_or_insert(header.state_root);
+        (expected, number) = (header.parent_hash, header.number);
+    }
+    let parent_state_root = parent_state_root.ok_or(WitnessError::NoParent)?;
+    Ok(Ancestors { parent_state_root, hashes })
+}
+
+fn decode_header(mut rlp: &[u8]) -> Result<Header, alloy_rlp::Error> {
+    let header = Header::decode(&mut rlp)?;
+    if rlp.is_empty() { Ok(header) } else { Err(alloy_rlp::Error::UnexpectedLength) }
+}
+
+/// Codes by their hash: a code is what its hash says, whatever the witness says of it.
+pub(super) fn codes_by_hash(witness: &Witness) -> B256Map<Bytes> {
+    witness.codes.iter().map(|code| (keccak256(code), code.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(length: u64) -> (Header, Witness) {
+        let mut parent_hash = B256::ZERO;
+        let mut headers = Vec::new();
+        for number in 0..length {
+            let header = Header {
+                number,
+                parent_hash,
+                state_root: B256::with_last_byte(number as u8),
+                ..Default::default()
+            };
+            parent_hash = header.hash_slow();
+            headers.push(alloy_rlp::encode(&header).into());
+        }
+        let block = Header { number: length, parent_hash, ..Default::default() };
+        (block, Witness { headers, ..Default::default() })
+    }
+
+    #[test]
+    fn ancestors_that_chain_up_to_the_block_give_their_hashes_and_the_parent_root() {
+        let (block, witness) = chain(3);
+        let ancestors = check_ancestors(&block, &witness).expect("the chain is whole");
+        assert_eq!(ancestors.parent_state_root, B256::with_last_byte(2));
+        assert_eq!(ancestors.hashes.len(), 3);
+        assert_eq!(ancestors.hashes[&2], block.parent_hash);
+    }
+
+    #[test]
+    fn a_gap_in_the_chain_is_named() {
+        let (block, mut witness) = chain(3);
+        witness.headers.remove(1);
+        let error = check_ancestors(&block, &witness).expect_err("header 1 is missing");
+        assert!(matches!(error, WitnessError::BrokenChain { number: 0, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_witness_without_the_parent_is_refused() {
+        let (block, witness) = chain(0);
+        assert!(matches!(check_ancestors(&block, &witness), Err(WitnessError::NoParent)));
+    }
+}

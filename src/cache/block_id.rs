@@ -1,0 +1,83 @@
+//! Names a cached block, and turns that name into a file name and back.
+//!
+//! One block has exactly one file name. [`BlockId::from_file_name`] therefore takes only the spelling
+//! that [`BlockId::file_name`] gives, or the same block could sit in a folder twice.
+
+use alloy_primitives::{BlockHash, BlockNumber, ChainId};
+
+/// Extension of container files, with its dot.
+const EXTENSION: &str = ".block";
+
+/// Which block a container holds. Sorts by chain, then number, then hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockId {
+    /// The chain that the block belongs to (EIP-155).
+    pub chain_id: ChainId,
+
+    /// The block's number.
+    pub number: BlockNumber,
+
+    /// Keccak-256 of the header's RLP.
+    pub hash: BlockHash,
+}
+
+impl BlockId {
+    /// The name of this block's file inside its chain's folder.
+    pub(super) fn file_name(&self) -> String {
+        format!("{}-{}{EXTENSION}", self.number, self.hash)
+    }
+
+    /// The block that a file of this name in the folder of `chain_id` should hold; `None` for a name
+    /// that [`Self::file_name`] never gives.
+    pub(super) fn from_file_name(chain_id: ChainId, name: &str) -> Option<Self> {
+        let (number, hash) = name.strip_suffix(EXTENSION)?.split_once('-')?;
+        let id = Self { chain_id, number: number.parse().ok()?, hash: hash.parse().ok()? };
+        (id.file_name() == name).then_some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::B256;
+
+    use super::*;
+
+    fn id() -> BlockId {
+        BlockId { chain_id: 1, number: 24_628_608, hash: B256::repeat_byte(0xab) }
+    }
+
+    #[test]
+    fn a_file_name_is_the_number_and_the_whole_hash() {
+        assert_eq!(id().file_name(), format!("24628608-0x{}.block", "ab".repeat(32)));
+    }
+
+    #[test]
+    fn a_file_name_leads_back_to_its_block() {
+        assert_eq!(BlockId::from_file_name(1, &id().file_name()), Some(id()));
+    }
+
+    #[test]
+    fn other_spellings_of_a_file_name_are_not_one() {
+        let name = id().file_name();
+        for other in [
+            format!("0{name}"),
+            format!("+{name}"),
+            format!("{name}.tmp"),
+            name.replace("0x", ""),
+            name.replace("ab", "AB"),
+            name.replace('-', "_"),
+            name.replace("24628608", "18446744073709551616"),
+            name.replace(".block", ""),
+            String::new(),
+            "-.block".to_owned(),
+        ] {
+            assert_eq!(BlockId::from_file_name(1, &other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn blocks_sort_by_number_before_hash() {
+        let later = BlockId { number: id().number + 1, hash: B256::ZERO, ..id() };
+        assert!(id() < later);
+    }
+}

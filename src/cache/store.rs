@@ -1,0 +1,383 @@
+//! The folder of containers: what is where, and whether a file holds what its name says.
+//!
+//! The layout is described in the [module docs](super). Opens one file per call, keeps nothing in
+//! memory, and needs no lock: files appear by renaming only (see `atomic`). A block that is returned
+//! has the chain, number and hash that it was asked for by; the rest of it is as the file claims.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use alloy_primitives::{BlockNumber, ChainId};
+
+use super::{
+    BlockId, CacheError, RecordedBlock, atomic, container,
+    limits::{self, MAX_FILE_BYTES},
+};
+
+/// A folder of recorded blocks, one file each.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// The cache in the folder `root`. Does not touch the disk: the folder is made by the first
+    /// [`Self::put`], and a missing one is an empty cache.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Where the file of a block is, or would be.
+    pub fn path(&self, id: &BlockId) -> PathBuf {
+        self.folder(id.chain_id).join(id.file_name())
+    }
+
+    /// Stores a block, and returns the path of its file.
+    ///
+    /// Replaces a file of the same block. Until the very end the old one stays as it was, also if
+    /// this process is killed. Other processes may store or load the same block meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Unstorable`] and [`CacheError::Write`].
+    pub fn put(&self, recorded: &RecordedBlock) -> Result<PathBuf, CacheError> {
+        let id = recorded.id();
+        let bytes =
+            container::encode(recorded).map_err(|source| CacheError::Unstorable { id, source })?;
+        atomic::write(&self.folder(id.chain_id), &id.file_name(), &bytes)
+            .map_err(|source| CacheError::Write { path: self.path(&id), source })
+    }
+
+    /// Loads a block.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::NotCached`], [`CacheError::Read`], [`CacheError::Unusable`], and where the file
+    /// holds some other block [`CacheError::WrongBlock`] or [`CacheError::WrongChain`].
+    pub fn get(&self, id: &BlockId) -> Result<RecordedBlock, CacheError> {
+        let path = self.path(id);
+        let bytes = read(&path, id.number)?;
+        let recorded = container::decode(&bytes).map_err(CacheError::unusable(&path))?;
+        check_identity(&path, *id, recorded.id())?;
+        Ok(recorded)
+    }
+
+    /// Loads the block of this number.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::find`] and [`Self::get`].
+    pub fn get_by_number(
+        &self,
+        chain_id: ChainId,
+        number: BlockNumber,
+    ) -> Result<RecordedBlock, CacheError> {
+        self.get(&self.find(chain_id, number)?)
+    }
+
+    /// Which block of this number is cached, by file name.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::NotCached`], [`CacheError::List`], and after a reorg that was fetched on both
+    /// sides [`CacheError::Ambiguous`].
+    pub fn find(&self, chain_id: ChainId, number: BlockNumber) -> Result<BlockId, CacheError> {
+        let mut found = self.list(chain_id)?;
+        found.retain(|id| id.number == number);
+        match found[..] {
+            [] => Err(CacheError::NotCached { number }),
+            [id] => Ok(id),
+            _ => {
+                let paths = found.iter().map(|id| self.path(id)).collect();
+                Err(CacheError::Ambiguous { number, paths })
+            }
+        }
+    }
+
+    /// The cached blocks of a chain by their file names, sorted by number, then hash.
+    ///
+    /// Opens no file. Names that are not those of a container are left out, so temporary files are.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::List`]; a missing folder is an empty one.
+    pub fn list(&self, chain_id: ChainId) -> Result<Vec<BlockId>, CacheError> {
+        let names = names(&self.folder(chain_id))?;
+        let mut ids: Vec<_> =
+            names.iter().filter_map(|name| BlockId::from_file_name(chain_id, name)).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// The chains that have a folder, in ascending order. Other names are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::List`]; a missing cache is an empty one.
+    pub fn chains(&self) -> Result<Vec<ChainId>, CacheError> {
+        let names = names(&self.root)?;
+        let mut chains: Vec<_> = names.iter().filter_map(|name| chain_id(name)).collect();
+        chains.retain(|chain_id| self.folder(*chain_id).is_dir());
+        chains.sort_unstable();
+        Ok(chains)
+    }
+
+    fn folder(&self, chain_id: ChainId) -> PathBuf {
+        self.root.join(chain_id.to_string())
+    }
+}
+
+/// The chain that a folder of this name is for, if the name is spelled as [`Cache::put`] does.
+fn chain_id(name: &str) -> Option<ChainId> {
+    let chain_id: ChainId = name.parse().ok()?;
+    (chain_id.to_string() == name).then_some(chain_id)
+}
+
+/// The names in a folder, in no order, less those that are not UTF-8.
+fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries
+            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
+            .collect::<io::Result<_>>()
+            .map_err(CacheError::list(folder)),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(CacheError::list(folder)(source)),
+    }
+}
+
+/// The bytes of a file, whose size is checked first.
+fn read(path: &Path, number: BlockNumber) -> Result<Vec<u8>, CacheError> {
+    let cannot_read = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => CacheError::NotCached { number },
+        _ => CacheError::Read { path: path.to_owned(), source },
+    };
+    let size = fs::metadata(path).map_err(cannot_read)?.len();
+    limits::check("bytes of file", size, MAX_FILE_BYTES).map_err(CacheError::unusable(path))?;
+    fs::read(path).map_err(cannot_read)
+}
+
+fn check_identity(path: &Path, expected: BlockId, found: BlockId) -> Result<(), CacheError> {
+    let path = || path.to_owned();
+    if found.chain_id != expected.chain_id {
+        let (expected, found) = (expected.chain_id, found.chain_id);
+        return Err(CacheError::WrongChain { path: path(), expected, found });
+    }
+    if found != expected {
+        return Err(CacheError::WrongBlock { path: path(), expected, found });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{error::Error, thread};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::cache::{
+        ContainerError,
+        tests::{empty_block, full_block, reorged, unknown_id},
+    };
+
+    fn cache() -> (TempDir, Cache) {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path().join("cache"));
+        (root, cache)
+    }
+
+    #[test]
+    fn a_stored_block_is_found_by_id_and_by_number() {
+        let (_root, cache) = cache();
+        let block = full_block(7);
+        cache.put(&block).unwrap();
+        assert_eq!(cache.get(&block.id()).unwrap(), block);
+        assert_eq!(cache.get_by_number(1, 7).unwrap(), block);
+    }
+
+    #[test]
+    fn a_block_lies_in_the_folder_of_its_chain_under_number_and_hash() {
+        let (root, cache) = cache();
+        let block = RecordedBlock { chain_id: 560_048, ..full_block(7) };
+        let path = cache.put(&block).unwrap();
+
+        let name = format!("7-{}.block", block.block.header.hash_slow());
+        assert_eq!(path, root.path().join("cache/560048").join(name));
+        assert_eq!(path, cache.path(&block.id()));
+        assert!(path.is_file());
+    }
+
+    #[test]
+    fn a_block_that_was_never_stored_is_not_cached() {
+        let (_root, cache) = cache();
+        for error in [
+            cache.get_by_number(1, 19_426_587).unwrap_err(),
+            cache.get(&unknown_id(19_426_587)).unwrap_err(),
+        ] {
+            assert_eq!(error.to_string(), "block 19426587 is not cached; fetch it first");
+        }
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_empty_cache() {
+        let (_root, cache) = cache();
+        assert_eq!(cache.chains().unwrap(), []);
+        assert_eq!(cache.list(1).unwrap(), []);
+    }
+
+    #[test]
+    fn blocks_are_listed_by_number_not_by_name() {
+        let (_root, cache) = cache();
+        for number in [10, 9, 100] {
+            cache.put(&empty_block(number)).unwrap();
+        }
+        let numbers: Vec<_> = cache.list(1).unwrap().iter().map(|id| id.number).collect();
+        assert_eq!(numbers, [9, 10, 100]);
+    }
+
+    #[test]
+    fn chains_are_listed_apart() {
+        let (_root, cache) = cache();
+        for chain_id in [10, 1, 9] {
+            cache.put(&RecordedBlock { chain_id, ..empty_block(7) }).unwrap();
+        }
+        assert_eq!(cache.chains().unwrap(), [1, 9, 10]);
+        assert_eq!(cache.list(9).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn foreign_names_are_ignored() {
+        let (root, cache) = cache();
+        let path = cache.put(&empty_block(7)).unwrap();
+        let folder = path.parent().unwrap();
+        for name in [".put-x1y2z3.tmp", "notes.txt", "8-0x12.block", "07-.block"] {
+            fs::write(folder.join(name), b"half a conta").unwrap();
+        }
+        for name in ["01", "-1", "mainnet"] {
+            fs::create_dir(root.path().join("cache").join(name)).unwrap();
+        }
+        fs::write(root.path().join("cache/2"), b"a file").unwrap();
+
+        assert_eq!(cache.list(1).unwrap(), [empty_block(7).id()]);
+        assert_eq!(cache.chains().unwrap(), [1]);
+    }
+
+    #[test]
+    fn storing_a_block_again_replaces_a_damaged_file() {
+        let (_root, cache) = cache();
+        let block = full_block(7);
+        let path = cache.put(&block).unwrap();
+        fs::write(&path, b"damaged").unwrap();
+        cache.put(&block).unwrap();
+        assert_eq!(cache.get(&block.id()).unwrap(), block);
+    }
+
+    #[test]
+    fn storing_leaves_only_the_file_itself() {
+        let (_root, cache) = cache();
+        let path = cache.put(&full_block(7)).unwrap();
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_block_that_is_being_stored_is_always_whole_or_absent() {
+        let (_root, cache) = cache();
+        let block = full_block(7);
+        thread::scope(|scope| {
+            let writers = [(); 2]
+                .map(|()| scope.spawn(|| (0..20).try_for_each(|_| cache.put(&block).map(|_| ()))));
+            while !writers.iter().all(|writer| writer.is_finished()) {
+                match cache.get(&block.id()) {
+                    Ok(loaded) => assert_eq!(loaded, block),
+                    Err(error) => assert!(matches!(error, CacheError::NotCached { .. }), "{error}"),
+                }
+            }
+            for writer in writers {
+                writer.join().unwrap().unwrap();
+            }
+        });
+        assert_eq!(cache.list(1).unwrap(), [block.id()]);
+    }
+
+    #[test]
+    fn a_reorged_number_is_ambiguous_and_both_files_are_named() {
+        let (_root, cache) = cache();
+        let block = full_block(7);
+        let paths = [&block, &reorged(&block)].map(|block| cache.put(block).unwrap());
+
+        let error = cache.get_by_number(1, 7).unwrap_err().to_string();
+        for path in &paths {
+            assert!(error.contains(path.to_str().unwrap()), "{error}");
+        }
+        assert_eq!(cache.get(&block.id()).unwrap(), block);
+    }
+
+    #[test]
+    fn a_file_under_the_name_of_another_block_is_refused() {
+        let (_root, cache) = cache();
+        let block = full_block(7);
+        let path = cache.put(&block).unwrap();
+        let other_hash = reorged(&block).id();
+        let other_number = BlockId { number: 8, ..block.id() };
+        for id in [other_hash, other_number] {
+            fs::copy(&path, cache.path(&id)).unwrap();
+            let error = cache.get(&id).unwrap_err();
+            assert!(
+                matches!(error, CacheError::WrongBlock { found, .. } if found == block.id()),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_in_the_folder_of_another_chain_is_refused() {
+        let (_root, cache) = cache();
+        let block = full_block(7);
+        let path = cache.put(&block).unwrap();
+        let elsewhere = BlockId { chain_id: 5, ..block.id() };
+        fs::create_dir(cache.folder(5)).unwrap();
+        fs::copy(path, cache.path(&elsewhere)).unwrap();
+
+        let error = cache.get(&elsewhere).unwrap_err();
+        assert!(matches!(error, CacheError::WrongChain { expected: 5, found: 1, .. }), "{error:?}");
+    }
+
+    #[test]
+    fn an_unusable_file_is_named_with_the_cause_and_the_remedy() {
+        let (_root, cache) = cache();
+        let block = full_block(7);
+        let path = cache.put(&block).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+
+        let error = cache.get_by_number(1, 7).unwrap_err();
+        let remedy = "cannot be used; fetch the block again with --overwrite";
+        assert_eq!(error.to_string(), format!("{} {remedy}", path.display()));
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<ContainerError>());
+        assert!(matches!(cause, Some(ContainerError::Truncated)), "{cause:?}");
+    }
+
+    #[test]
+    fn a_huge_file_is_refused_unread() {
+        let (_root, cache) = cache();
+        let block = full_block(7);
+        let path = cache.put(&block).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(MAX_FILE_BYTES + 1).unwrap();
+
+        let error = cache.get(&block.id()).unwrap_err();
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<ContainerError>());
+        assert!(matches!(cause, Some(ContainerError::TooLarge { .. })), "{cause:?}");
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_used_is_named() {
+        let (root, cache) = cache();
+        fs::write(root.path().join("cache"), b"a file where the folder should be").unwrap();
+        assert!(matches!(cache.put(&empty_block(7)), Err(CacheError::Write { .. })));
+        assert!(matches!(cache.list(1), Err(CacheError::List { .. })));
+        assert!(matches!(cache.get(&unknown_id(7)), Err(CacheError::Read { .. })));
+    }
+}

@@ -1,0 +1,170 @@
+//! The command line, as typed. Values only: nothing here looks at the world.
+
+use crate::{block::range::BlockSpec, executor::ExecutorKind};
+use clap::{Args, Parser, Subcommand};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+};
+
+/// Race EVM executors over real Ethereum blocks, and check every lap.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What all commands take.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct CommonArgs {
+    /// Where blocks are kept [default: blockrace in the user's cache folder]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub cache_dir: Option<PathBuf>,
+    /// Show no progress
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more, such as one line for each block that is done
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fetch blocks and their witnesses from a node, prove them, and keep them in the cache
+    Fetch(FetchArgs),
+    /// Race executors over cached blocks
+    Replay(ReplayArgs),
+    /// Check cached blocks with one executor, without timing
+    Verify(VerifyArgs),
+}
+
+/// Which blocks, of those that are cached.
+#[derive(Debug, Args)]
+pub struct CachedBlocks {
+    /// 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, comma lists, or @FILE;
+    /// every cached block if absent
+    #[arg(value_name = "BLOCKS")]
+    pub blocks: Option<BlockSpec>,
+    /// Only blocks of the chain with this id; needed where several chains are cached and share a
+    /// block number
+    #[arg(long, value_name = "ID")]
+    pub chain: Option<u64>,
+}
+
+/// Arguments of `fetch`.
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, comma lists, or @FILE
+    #[arg(value_name = "BLOCKS")]
+    pub blocks: BlockSpec,
+    // Not parsed here: clap quotes what it rejects, and a URL may hold a key.
+    /// The node's JSON-RPC URL; only its scheme and host are ever shown
+    #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
+    pub rpc_url: Option<String>,
+    /// A header to send with every request, as "Name: value"; may be repeated
+    #[arg(long, value_name = "HEADER", env = "ETH_RPC_HEADERS", hide_env_values = true)]
+    #[arg(value_delimiter = '\n')]
+    pub rpc_header: Vec<String>,
+    /// Most requests that are open at the same time
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub concurrency: NonZeroUsize,
+    /// Most requests that start in a second [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub requests_per_second: Option<NonZeroU32>,
+    /// How often a question is asked again after a fault that may pass
+    #[arg(long, value_name = "N", default_value = "6")]
+    pub max_retries: u32,
+    /// Longest silence of the node, in seconds
+    #[arg(long, value_name = "SECS", default_value = "30")]
+    pub rpc_timeout: NonZeroU32,
+    /// Fetch again what is cached already
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Which blocks.
+    #[command(flatten)]
+    pub blocks: CachedBlocks,
+    /// Executors to race, with commas between, or "all"; the baseline, sequential, always runs
+    #[arg(long, value_name = "NAMES", default_value = "all")]
+    pub executors: Executors,
+    /// Numbers of threads for the parallel executors, with commas between
+    /// [default: 1, 2, 4 ... up to the number of cores]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub threads: Vec<NonZeroUsize>,
+    /// Timed rounds of each block
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub iterations: NonZeroU32,
+    /// Rounds before those, verified but not timed
+    #[arg(long, value_name = "N", default_value = "2")]
+    pub warmup: u32,
+    /// Seed of the order within rounds and of the confidence intervals
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub seed: u64,
+    /// Also write the results to this file, as CSV
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Also write the results and every sample to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Stop at the first block that cannot be run or does not match
+    #[arg(long)]
+    pub fail_fast: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Which blocks.
+    #[command(flatten)]
+    pub blocks: CachedBlocks,
+    /// The executor to check
+    #[arg(long, value_name = "NAME", default_value = "sequential")]
+    pub executor: ExecutorKind,
+    /// Blocks that are worked on side by side, each on one thread [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// A list of executors, or all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executors(pub Vec<ExecutorKind>);
+
+impl std::str::FromStr for Executors {
+    type Err = crate::executor::UnknownExecutor;
+
+    fn from_str(names: &str) -> Result<Self, Self::Err> {
+        if names == "all" {
+            return Ok(Self(ExecutorKind::ALL.to_vec()));
+        }
+        names.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn executors_are_a_list_or_all() {
+        let both = Executors(ExecutorKind::ALL.to_vec());
+        assert_eq!("all".parse(), Ok(both.clone()));
+        assert_eq!("sequential,block-stm".parse(), Ok(both));
+        assert!("sequential,,".parse::<Executors>().is_err());
+    }
+}

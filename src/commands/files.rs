@@ -1,0 +1,37 @@
+//! Result files: opened before the work, so that a bad path fails early, and written after it.
+
+use crate::report::{Report, ReportError};
+use eyre::WrapErr;
+use std::{
+    fs::File,
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
+
+/// How a report becomes a file.
+type Format = fn(&Report, BufWriter<File>) -> Result<(), ReportError>;
+
+/// Files that wait for a report.
+#[derive(Default)]
+pub(super) struct ResultFiles(Vec<(PathBuf, File, Format)>);
+
+impl ResultFiles {
+    /// Creates the file, if one is asked for.
+    pub(super) fn add(&mut self, path: Option<&Path>, format: Format) -> eyre::Result<()> {
+        if let Some(path) = path {
+            let file =
+                File::create(path).wrap_err_with(|| format!("cannot create {}", path.display()))?;
+            self.0.push((path.to_owned(), file, format));
+        }
+        Ok(())
+    }
+
+    /// Writes the report to all of them.
+    pub(super) fn write(self, report: &Report) -> eyre::Result<()> {
+        for (path, file, format) in self.0 {
+            format(report, BufWriter::new(file))
+                .wrap_err_with(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}

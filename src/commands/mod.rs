@@ -1,0 +1,62 @@
+//! One file per subcommand: the only place that knows all the other modules.
+//!
+//! A command reads what the user gave, calls the library, and prints. The result goes to standard
+//! output; progress, warnings and errors go to standard error. What is computed, and whether it is
+//! right, is the library's business.
+
+mod cached;
+mod fetch;
+mod files;
+mod machine;
+mod outcome;
+mod replay;
+mod rows;
+mod verify;
+
+pub use outcome::Outcome;
+
+use crate::{
+    cache::Cache,
+    cli::{Cli, Command, CommonArgs},
+    progress::Chatter,
+};
+use eyre::OptionExt;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// If nothing can be done at all; what fails for one block of several is printed and part of the
+/// outcome.
+pub fn run(cli: Cli) -> eyre::Result<Outcome> {
+    let context = Context::new(&cli.common)?;
+    match cli.command {
+        Command::Fetch(args) => fetch::run(args, &context),
+        Command::Replay(args) => replay::run(args, &context),
+        Command::Verify(args) => verify::run(args, &context),
+    }
+}
+
+/// What every command needs.
+#[derive(Debug)]
+struct Context {
+    cache: Cache,
+    /// Where the cache is, for messages.
+    cache_dir: std::path::PathBuf,
+    chatter: Chatter,
+}
+
+impl Context {
+    fn new(common: &CommonArgs) -> eyre::Result<Self> {
+        let default = || dirs::cache_dir().map(|dir| dir.join("blockrace"));
+        let cache_dir =
+            common.cache_dir.clone().or_else(default).ok_or_eyre(
+                "the user has no cache folder; say where blocks are with --cache-dir",
+            )?;
+        let chatter = match (common.quiet, common.verbose) {
+            (true, _) => Chatter::Quiet,
+            (false, true) => Chatter::Verbose,
+            (false, false) => Chatter::Normal,
+        };
+        Ok(Self { cache: Cache::new(&cache_dir), cache_dir, chatter })
+    }
+}

@@ -1,0 +1,119 @@
+//! `blockrace replay`: races executors over cached blocks.
+
+use super::{
+    Context, Outcome,
+    cached::{Selection, select},
+    files::ResultFiles,
+    machine, rows,
+};
+use crate::{
+    block::prepare,
+    cache::BlockId,
+    cli::ReplayArgs,
+    executor::WorkerPool,
+    measure::{Plan, Runner},
+    progress::Progress,
+    report::{self, Failure, Report, Row, Settings, Verdict},
+};
+use eyre::WrapErr;
+use std::{io, num::NonZeroUsize};
+
+pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
+    let mut files = ResultFiles::default();
+    files.add(args.csv.as_deref(), report::csv::write)?;
+    files.add(args.json.as_deref(), report::json::write)?;
+    let threads = if args.threads.is_empty() { default_threads() } else { args.threads };
+    let plan = Plan::new(&args.executors.0, &threads, args.warmup, args.iterations, args.seed);
+    let settings = Settings {
+        executors: args.executors.0.iter().map(ToString::to_string).collect(),
+        threads,
+        iterations: args.iterations.get(),
+        warmup: args.warmup,
+        seed: args.seed,
+        blocks: String::new(),
+    };
+    let selection = select(args.blocks, context)?;
+    let settings = Settings { blocks: selection.named.clone(), ..settings };
+    let track = Track::new(plan, context)?;
+    let (rows, failures) = track.race_all(selection, args.fail_fast);
+    let report = Report { machine: machine::describe(), settings, rows, failures };
+    report::table::write(&report, io::stdout().lock())?;
+    files.write(&report)?;
+    Ok(outcome(&report))
+}
+
+/// 1, 2, 4 and so on, up to the number of cores, which is always there.
+fn default_threads() -> Vec<NonZeroUsize> {
+    let cores = machine::cores();
+    let doubled = |threads: &NonZeroUsize| threads.checked_mul(NonZeroUsize::MIN.saturating_add(1));
+    let mut threads: Vec<_> = std::iter::successors(Some(NonZeroUsize::MIN), doubled)
+        .take_while(|threads| *threads < cores)
+        .collect();
+    threads.push(cores);
+    threads
+}
+
+fn outcome(report: &Report) -> Outcome {
+    let mismatch = report.rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_)));
+    let failed = if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed };
+    failed.and(if mismatch { Outcome::Mismatch } else { Outcome::Verified })
+}
+
+/// Where blocks are raced, one after the other.
+struct Track<'a> {
+    context: &'a Context,
+    runner: Runner,
+    /// For preparing, which is not timed: all cores.
+    crew: WorkerPool,
+}
+
+impl<'a> Track<'a> {
+    fn new(plan: Plan, context: &'a Context) -> eyre::Result<Self> {
+        Ok(Self { context, runner: Runner::new(plan)?, crew: WorkerPool::new(machine::cores())? })
+    }
+
+    /// Races every block, one in memory at a time. What fails for one does not stop the rest, unless
+    /// that is asked for.
+    fn race_all(&self, selection: Selection, fail_fast: bool) -> (Vec<Row>, Vec<Failure>) {
+        let laps = self.laps_per_block() * selection.blocks.len() as u64;
+        let progress = Progress::new(self.context.chatter, laps, "laps");
+        let (mut rows, mut failures) = (Vec::new(), Vec::new());
+        for (number, found) in selection.blocks {
+            progress.at(format!("block {number}"));
+            let raced = found.and_then(|id| self.race(&id, &progress));
+            let failed = match raced {
+                Ok(block) => {
+                    let wrong = block.iter().any(|row| row.verdict.figures().is_none());
+                    rows.extend(block);
+                    wrong
+                }
+                Err(error) => {
+                    progress.note(&format!("block {number}: {error:#}"));
+                    failures.push(Failure { block: number, what: format!("{error:#}") });
+                    true
+                }
+            };
+            if failed && fail_fast {
+                break;
+            }
+        }
+        progress.finish();
+        (rows, failures)
+    }
+
+    fn laps_per_block(&self) -> u64 {
+        let plan = self.runner.plan();
+        let rounds = u64::from(plan.warmup) + u64::from(plan.iterations.get());
+        rounds * plan.contestants().len() as u64
+    }
+
+    fn race(&self, id: &BlockId, progress: &Progress) -> eyre::Result<Vec<Row>> {
+        let recorded = self.context.cache.get(id)?;
+        let job = self.crew.install(|| prepare(recorded, |_| ())).wrap_err_with(|| {
+            format!("{} cannot be replayed", self.context.cache.path(id).display())
+        })?;
+        let race = self.runner.race(&job, || progress.step())?;
+        progress.note(&format!("block {}: {} transactions", id.number, job.transactions.len()));
+        Ok(rows::rows(&job, self.runner.plan(), &race)?)
+    }
+}

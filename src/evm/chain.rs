@@ -1,0 +1,169 @@
+//! Chains by id: their hardforks, blob schedules and deposit contracts.
+
+use alloy_consensus::BlockHeader;
+use alloy_eips::{eip6110::MAINNET_DEPOSIT_CONTRACT_ADDRESS, eip7840::BlobParams};
+use alloy_evm::{EvmEnv, eth::spec::EthExecutorSpec};
+use alloy_hardforks::{EthereumChainHardforks, EthereumHardfork, EthereumHardforks, ForkCondition};
+use alloy_primitives::{Address, address};
+
+/// A chain id whose rules are not known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "chain {0} is not one whose hardforks are known; \
+     mainnet (1), Sepolia (11155111), Holesky (17000) and Hoodi (560048) are"
+)]
+pub struct UnknownChain(pub u64);
+
+/// The rules of one chain over its history.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    id: u64,
+    hardforks: EthereumChainHardforks,
+    deposit_contract: Address,
+}
+
+impl Chain {
+    /// The chain with this id (EIP-155).
+    ///
+    /// # Errors
+    /// [`UnknownChain`] for any but Ethereum's mainnet and public testnets.
+    pub fn from_id(id: u64) -> Result<Self, UnknownChain> {
+        let (hardforks, deposit_contract) = match id {
+            1 => (EthereumChainHardforks::mainnet(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
+            11_155_111 => (
+                EthereumChainHardforks::sepolia(),
+                address!("0x7f02c3e3c98b133055b8b348b2ac625669ed295d"),
+            ),
+            17_000 => (
+                EthereumChainHardforks::holesky(),
+                address!("0x4242424242424242424242424242424242424242"),
+            ),
+            // Hoodi's genesis puts its deposit contract at mainnet's address.
+            560_048 => (EthereumChainHardforks::hoodi(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
+            _ => return Err(UnknownChain(id)),
+        };
+        Ok(Self { id, hardforks, deposit_contract })
+    }
+
+    /// The id that transactions are signed for (EIP-155).
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The newest fork that is active at this header, blob-parameter-only forks included.
+    pub fn fork(&self, header: &impl BlockHeader) -> EthereumHardfork {
+        let newest_first = EthereumHardfork::VARIANTS.iter().rev();
+        newest_first
+            .copied()
+            .find(|fork| self.is_active(*fork, header))
+            .unwrap_or(EthereumHardfork::Frontier)
+    }
+
+    /// Whether receipts hold a status (EIP-658, Byzantium) rather than a state root.
+    pub fn has_status_receipts(&self, header: &impl BlockHeader) -> bool {
+        self.is_active(EthereumHardfork::Byzantium, header)
+    }
+
+    /// Whether signatures must have a low `s` (EIP-2, Homestead).
+    pub fn requires_low_s(&self, header: &impl BlockHeader) -> bool {
+        self.is_active(EthereumHardfork::Homestead, header)
+    }
+
+    /// Whether this block moves the DAO's ether (EIP-779).
+    pub fn is_dao_fork_block(&self, header: &impl BlockHeader) -> bool {
+        let condition = self.hardforks.ethereum_fork_activation(EthereumHardfork::Dao);
+        condition.transitions_at_block(header.number())
+    }
+
+    /// Block and configuration environment of the EVM at this header.
+    pub fn evm_env(&self, header: &impl BlockHeader) -> EvmEnv {
+        EvmEnv::for_eth_block(header, self, self.id, self.blob_params(header))
+    }
+
+    fn is_active(&self, fork: EthereumHardfork, header: &impl BlockHeader) -> bool {
+        let condition = self.hardforks.ethereum_fork_activation(fork);
+        condition.active_at_timestamp_or_number(header.timestamp(), header.number())
+    }
+
+    /// The blob schedule (EIP-7840, EIP-7892). Every chain known here follows mainnet's parameters;
+    /// only the times differ, and those are the hardforks'.
+    fn blob_params(&self, header: &impl BlockHeader) -> Option<BlobParams> {
+        use EthereumHardfork::{Bpo1, Bpo2, Cancun, Osaka, Prague};
+        let newest_first = [
+            (Bpo2, BlobParams::bpo2()),
+            (Bpo1, BlobParams::bpo1()),
+            (Osaka, BlobParams::osaka()),
+            (Prague, BlobParams::prague()),
+            (Cancun, BlobParams::cancun()),
+        ];
+        newest_first
+            .into_iter()
+            .find(|(fork, _)| self.is_active(*fork, header))
+            .map(|(_, params)| params)
+    }
+}
+
+/// What alloy-evm is told.
+impl EthereumHardforks for Chain {
+    fn ethereum_fork_activation(&self, fork: EthereumHardfork) -> ForkCondition {
+        match fork {
+            // alloy-evm moves the DAO's ether after the block's transactions. EIP-779 wants it before,
+            // which receipts of that time show, so `BlockContext::begin` does it.
+            EthereumHardfork::Dao => ForkCondition::Never,
+            fork => self.hardforks.ethereum_fork_activation(fork),
+        }
+    }
+}
+
+impl EthExecutorSpec for Chain {
+    fn deposit_contract_address(&self) -> Option<Address> {
+        Some(self.deposit_contract)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::Header;
+
+    fn fork_at(chain: u64, number: u64, timestamp: u64) -> String {
+        let header = Header { number, timestamp, ..Default::default() };
+        let chain = Chain::from_id(chain).expect("the test names known chains");
+        chain.fork(&header).to_string()
+    }
+
+    #[test]
+    fn forks_change_exactly_at_their_blocks_and_times() {
+        for (number, timestamp, fork) in [
+            (0, 0, "Frontier"),
+            (1_149_999, 1_457_981_342, "Frontier"),
+            (1_150_000, 1_457_981_393, "Homestead"),
+            (1_920_000, 1_469_020_840, "Dao"),
+            (2_675_000, 1_479_831_344, "SpuriousDragon"),
+            (15_537_393, 1_663_224_162, "GrayGlacier"),
+            (15_537_394, 1_663_224_179, "Paris"),
+            (19_426_586, 1_710_338_123, "Shanghai"),
+            (19_426_587, 1_710_338_135, "Cancun"),
+        ] {
+            assert_eq!(fork_at(1, number, timestamp), fork, "block {number}");
+        }
+    }
+
+    #[test]
+    fn blob_parameters_follow_the_schedule() {
+        let chain = Chain::from_id(1).expect("mainnet is known");
+        let params_at = |timestamp| {
+            chain.blob_params(&Header { number: 23_000_000, timestamp, ..Default::default() })
+        };
+        assert_eq!(params_at(1_710_338_134), None);
+        assert_eq!(params_at(1_710_338_135), Some(BlobParams::cancun()));
+        assert_eq!(params_at(1_764_798_551), Some(BlobParams::osaka()));
+        assert_eq!(params_at(1_765_290_071), Some(BlobParams::bpo1()));
+        assert_eq!(params_at(1_767_747_671), Some(BlobParams::bpo2()));
+    }
+
+    #[test]
+    fn an_unknown_chain_is_named() {
+        assert_eq!(Chain::from_id(42).map(|chain| chain.id()), Err(UnknownChain(42)));
+    }
+}

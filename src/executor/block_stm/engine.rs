@@ -1,0 +1,186 @@
+//! Joins scheduler, memory and machines: the loop that every worker runs.
+//!
+//! Knows no EVM. What executes a transaction is a [`Machine`], one per worker; what becomes of a
+//! committed one is a closure, called in block order.
+
+use super::{
+    memory::{Blocked, Memory, TxIndex, WriteSet},
+    scheduler::{Comparison, Found, Scheduler, Task},
+    view::{ReadSet, View, is_current},
+};
+use crate::executor::WorkerPool;
+use parking_lot::Mutex;
+use std::{
+    ops::ControlFlow,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Executes transactions, one at a time, for one worker.
+pub trait Machine<'m> {
+    /// What a committed transaction leaves, besides its writes.
+    type Output: Send;
+
+    /// Where it reads. The engine begins the view before each execution and takes its reads after.
+    fn view(&mut self) -> &mut View<'m>;
+
+    /// Executes one incarnation of the view's transaction. It must do the same whenever it reads the
+    /// same, and after a read of it was [`Blocked`] what it returns is dropped.
+    fn execute(&mut self) -> Executed<Self::Output>;
+}
+
+/// What an incarnation did.
+#[derive(Debug)]
+pub struct Executed<O> {
+    /// In any order; each location at most once.
+    pub writes: WriteSet,
+    /// What it leaves if it commits.
+    pub output: O,
+    /// What it cost, in gas or whatever the machine counts.
+    pub cost: u64,
+}
+
+/// Work done by [`run`], thrown-away work included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Incarnations {
+    /// How many.
+    pub count: u64,
+    /// Their summed cost, but for those that met an estimate.
+    pub cost: u64,
+}
+
+/// The newest incarnation of one transaction that ran to its end.
+struct Record<O> {
+    reads: ReadSet,
+    writes: WriteSet,
+    /// Taken when it commits.
+    output: Option<O>,
+}
+
+impl<O> Default for Record<O> {
+    fn default() -> Self {
+        Self { reads: ReadSet::new(), writes: WriteSet::new(), output: None }
+    }
+}
+
+/// What all workers share.
+struct Engine<'a, O, C> {
+    memory: &'a Memory,
+    scheduler: &'a Scheduler,
+    /// Each lock guards one transaction's record. Only the worker that has the transaction in the
+    /// status `Executing` replaces it; lock order: never two at a time, never while holding
+    /// `commit`.
+    records: &'a [Mutex<Record<O>>],
+    /// Guards whatever the closure writes to. Never contended: at most one worker commits (C2).
+    commit: &'a Mutex<C>,
+    /// Statistics only: no other access depends on their order, so both are relaxed.
+    count: &'a AtomicU64,
+    cost: &'a AtomicU64,
+}
+
+/// Executes transactions `0..transactions` on all threads of the pool, each worker with a machine of
+/// its own, and calls `commit` for each in block order. `commit` may end the run early.
+///
+/// Returns what was executed, or `None` if a worker panicked.
+pub fn run<'m, M: Machine<'m>>(
+    pool: &WorkerPool,
+    transactions: usize,
+    memory: &'m Memory,
+    machine: impl Fn() -> M + Sync,
+    commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
+) -> Option<Incarnations> {
+    let scheduler = Scheduler::new(transactions);
+    let records: Vec<_> = (0..transactions).map(|_| Mutex::default()).collect();
+    let (commit, count, cost) = (Mutex::new(commit), AtomicU64::new(0), AtomicU64::new(0));
+    let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        pool.run_on_all(|| {
+            let _guard = StopOnPanic(&scheduler);
+            let engine = Engine {
+                memory,
+                scheduler: &scheduler,
+                records: &records,
+                commit: &commit,
+                count: &count,
+                cost: &cost,
+            };
+            engine.work(&mut machine());
+        });
+    }));
+    lost.is_ok().then(|| Incarnations {
+        count: count.load(Ordering::Relaxed),
+        cost: cost.load(Ordering::Relaxed),
+    })
+}
+
+/// A worker that panics holds a transaction that nobody else will finish, so the others must not wait.
+struct StopOnPanic<'a>(&'a Scheduler);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
+impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
+    fn work<'m>(&self, machine: &mut impl Machine<'m, Output = O>) {
+        while let Some(task) = self.scheduler.next_task() {
+            match task {
+                Task::Execute { tx } => self.execute(machine, tx),
+                Task::Check { tx, incarnation, epoch } => {
+                    let found = self.compare(tx);
+                    if self.scheduler.checked(tx, incarnation, epoch, found) {
+                        self.execute_again(machine, tx);
+                    }
+                }
+                Task::Commit { tx, comparison } => {
+                    if comparison == Comparison::Needed && self.compare(tx) == Found::Outdated {
+                        self.scheduler.failed_at_frontier(tx);
+                        self.execute_again(machine, tx);
+                    } else {
+                        self.commit(tx);
+                    }
+                }
+            }
+        }
+    }
+
+    fn compare(&self, tx: TxIndex) -> Found {
+        let record = self.records[tx].lock();
+        if is_current(self.memory, tx, &record.reads) { Found::Current } else { Found::Outdated }
+    }
+
+    fn execute_again<'m>(&self, machine: &mut impl Machine<'m, Output = O>, tx: TxIndex) {
+        self.memory.mark_estimates(tx, &self.records[tx].lock().writes);
+        self.execute(machine, tx);
+    }
+
+    fn execute<'m>(&self, machine: &mut impl Machine<'m, Output = O>, tx: TxIndex) {
+        machine.view().begin(tx);
+        let mut executed = machine.execute();
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if let Some(Blocked { on }) = machine.view().blocked() {
+            return self.scheduler.blocked(tx, on);
+        }
+        self.cost.fetch_add(executed.cost, Ordering::Relaxed);
+        executed.writes.sort_unstable_by_key(|(location, _)| *location);
+        let mut record = self.records[tx].lock();
+        let publication = self.memory.publish(tx, &record.writes, &executed.writes);
+        *record = Record {
+            reads: machine.view().take_reads(),
+            writes: executed.writes,
+            output: Some(executed.output),
+        };
+        drop(record);
+        self.scheduler.executed(tx, publication);
+    }
+
+    fn commit(&self, tx: TxIndex) {
+        let output = self.records[tx].lock().output.take();
+        let flow = output.map(|output| (self.commit.lock())(tx, output));
+        match flow {
+            Some(ControlFlow::Continue(())) => self.scheduler.committed(tx),
+            Some(ControlFlow::Break(())) | None => self.scheduler.stop(),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The beneficiary's fee, kept out of the journal where nobody looks.
+//!
+//! Every transaction pays the beneficiary, so loading its account to pay would make each transaction
+//! depend on all before it. A transaction that has not loaded that account cannot tell when it is
+//! paid; for it the fee is handed back, and added in block order. One that has loaded it is paid as
+//! revm does, in its journal: then a self-destructed beneficiary loses the fee, for instance.
+
+use alloy_primitives::U256;
+use revm::{
+    Database,
+    context::{BlockEnv, CfgEnv, Context, Journal, TxEnv},
+    context_interface::{
+        Block, Cfg, ContextTr, JournalTr, Transaction,
+        result::{EVMError, HaltReason},
+    },
+    handler::{FrameResult, Handler, MainnetEvm, post_execution},
+    primitives::hardfork::SpecId,
+};
+use std::{cell::Cell, marker::PhantomData};
+
+/// The EVM of one worker.
+pub(super) type WorkerEvm<DB> = MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, ()>>;
+
+/// revm's mainnet rules, but for when the beneficiary is paid.
+pub(super) struct DeferFee<DB> {
+    deferred: Cell<Option<U256>>,
+    _database: PhantomData<DB>,
+}
+
+impl<DB> DeferFee<DB> {
+    pub(super) const fn new() -> Self {
+        Self { deferred: Cell::new(None), _database: PhantomData }
+    }
+
+    /// The fee in wei that is still to be paid; `None` if the journal holds it.
+    pub(super) const fn deferred(&self) -> Option<U256> {
+        self.deferred.get()
+    }
+}
+
+impl<DB: Database> Handler for DeferFee<DB> {
+    type Evm = WorkerEvm<DB>;
+    type Error = EVMError<DB::Error>;
+    type HaltReason = HaltReason;
+
+    fn reward_beneficiary(
+        &self,
+        evm: &mut Self::Evm,
+        frame: &mut FrameResult,
+    ) -> Result<(), Self::Error> {
+        let beneficiary = evm.ctx.block.beneficiary();
+        if evm.ctx.journal().evm_state().contains_key(&beneficiary) {
+            return Ok(post_execution::reward_beneficiary(&mut evm.ctx, frame.gas())?);
+        }
+        self.deferred.set(Some(fee(&evm.ctx, frame)));
+        Ok(())
+    }
+}
+
+/// Priority fee since London (EIP-1559), the whole fee before; as [`post_execution`] computes it.
+fn fee<CTX: ContextTr>(context: &CTX, frame: &FrameResult) -> U256 {
+    let basefee = u128::from(context.block().basefee());
+    let price = context.tx().effective_gas_price(basefee);
+    let spec: SpecId = context.cfg().spec().into();
+    let burnt = if spec.is_enabled_in(SpecId::LONDON) { basefee } else { 0 };
+    let used = frame.gas().used().saturating_sub(frame.gas().reservoir());
+    U256::from(price.saturating_sub(burnt) * u128::from(used))
+}

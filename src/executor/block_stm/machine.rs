@@ -1,0 +1,106 @@
+//! The engine's machine for Ethereum: one revm per worker, over the worker's view of the block.
+
+use super::{
+    engine::{Executed, Machine},
+    fees::{DeferFee, WorkerEvm},
+    memory::{Location, Memory, Write},
+    view::View,
+    worker_state::{NewCodes, WorkerError, WorkerState},
+    writes::write_set,
+};
+use crate::{
+    block::ReplayJob,
+    evm::BlockExecutionError,
+    state::{BlockState, PreState},
+};
+use alloy_consensus::{TxEnvelope, transaction::Recovered};
+use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
+use alloy_primitives::U256;
+use revm::{
+    Context, MainBuilder, MainContext,
+    context::TxEnv,
+    context_interface::{
+        Block, ContextSetters, JournalTr,
+        result::{EVMError, ExecutionResult, HaltReason},
+    },
+    handler::Handler,
+    state::EvmState,
+};
+
+/// What all workers of one block share.
+pub(super) struct Shared<'a> {
+    job: &'a ReplayJob,
+    /// The state that the first transaction sees.
+    base: BlockState<&'a PreState>,
+    new_codes: NewCodes,
+}
+
+impl<'a> Shared<'a> {
+    pub(super) fn new(job: &'a ReplayJob, base: BlockState<&'a PreState>) -> Self {
+        Self { job, base, new_codes: NewCodes::default() }
+    }
+}
+
+/// What one transaction leaves, for whoever commits it.
+pub(super) struct TxOutcome {
+    pub(super) result: ExecutionResult<HaltReason>,
+    pub(super) state: EvmState,
+    /// In wei, where the journal does not hold it.
+    pub(super) deferred_fee: Option<U256>,
+}
+
+/// A transaction that is invalid, if block order gives it the state that this incarnation saw.
+pub(super) type TxOutput = Result<TxOutcome, BlockExecutionError>;
+
+/// One worker's EVM, reused for all its transactions.
+pub(super) struct EvmMachine<'a, 'm> {
+    job: &'a ReplayJob,
+    new_codes: &'a NewCodes,
+    evm: WorkerEvm<WorkerState<'a, 'm>>,
+}
+
+impl<'a, 'm> EvmMachine<'a, 'm> {
+    pub(super) fn new(shared: &'a Shared<'a>, memory: &'m Memory) -> Self {
+        let Shared { job, base, new_codes } = shared;
+        let env = job.env.clone();
+        let state = WorkerState::new(View::new(memory), base, new_codes, env.cfg_env.spec);
+        let context =
+            Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env).with_db(state);
+        Self { job, new_codes, evm: context.build_mainnet() }
+    }
+
+    fn run(&mut self, transaction: &Recovered<TxEnvelope>) -> TxOutput {
+        let handler = &mut DeferFee::new();
+        let env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
+        self.evm.ctx.set_tx(env);
+        let result = handler.run(&mut self.evm);
+        let state = self.evm.ctx.journaled_state.finalize();
+        let result = result.map_err(|error: EVMError<WorkerError>| {
+            Error::evm(error, *transaction.inner().hash())
+        })?;
+        Ok(TxOutcome { result, state, deferred_fee: handler.deferred() })
+    }
+}
+
+impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
+    type Output = TxOutput;
+
+    fn view(&mut self) -> &mut View<'m> {
+        &mut self.evm.ctx.journaled_state.database.view
+    }
+
+    fn execute(&mut self) -> Executed<TxOutput> {
+        let tx = self.view().tx();
+        let job = self.job;
+        let output = self.run(&job.transactions[tx]);
+        let Ok(outcome) = &output else {
+            return Executed { writes: Vec::new(), output, cost: 0 };
+        };
+        let mut writes = write_set(tx, &outcome.state, self.new_codes);
+        if let Some(fee) = outcome.deferred_fee {
+            writes.push((Location::Balance(job.env.block_env.beneficiary()), Write::Add(fee)));
+        }
+        let cost = outcome.result.tx_gas_used();
+        Executed { writes, output, cost }
+    }
+}

@@ -1,0 +1,98 @@
+//! Optimistic parallel execution with multi-version memory, after Block-STM (Gelashvili et al.,
+//! "Block-STM: Scaling Blockchain Execution by Turning Ordering Curse to a Performance Blessing",
+//! PPoPP 2023), with one change of order: a transaction commits as soon as all before it have.
+//!
+//! # The algorithm
+//!
+//! Transactions of a block have a fixed order, and the outcome must be what that order gives. Workers
+//! nevertheless execute them ahead of their turn, lowest first, each *incarnation* of a transaction
+//! reading what lower transactions have written so far ([`memory`], through a [`view`]) or else the
+//! state before the block. What it read goes into its *read set*, with the values; what it wrote is
+//! published for higher transactions to read.
+//!
+//! The lowest transaction that is not committed stands at the *frontier*. Everything below it is final,
+//! so when its incarnation is done, its read set is read once more: equal values mean that the
+//! incarnation did what block order would have done, and it *commits*. If a value differs, it is
+//! executed again on the spot, now against final state only, and that incarnation cannot fail.
+//!
+//! So one rule decides correctness: *nothing commits that was not compared with, or executed on, final
+//! state* (C1 in [`scheduler`]). All else serves speed:
+//!
+//! - A publication that changes something makes executed transactions above it suspect. Idle workers
+//!   check suspects early, and one that read an outdated value is *aborted* and executed again, long
+//!   before the frontier reaches it.
+//! - What an aborted incarnation had written stays in memory as *estimates*. Whoever reads one stops,
+//!   and is executed again once the writer is done, rather than on a value that will probably change.
+//! - The beneficiary's fee is written as an addition. Additions of several transactions do not
+//!   conflict; only a transaction that loads the beneficiary's account depends on those before it.
+//!
+//! Conflicts are found per balance, nonce, code and storage slot ([`memory::Location`]).
+//!
+//! # Where to find it
+//!
+//! [`scheduler`] knows indices and statuses, [`memory`] locations and values, [`engine`] joins the two
+//! with threads and a [`engine::Machine`]. None of them knows the EVM: [`machine`] is the one that
+//! does, and tests drive the engine with a toy. [`committer`] puts committed transactions in order.
+
+pub mod engine;
+pub mod memory;
+pub mod scheduler;
+pub mod view;
+
+mod committer;
+mod fees;
+mod machine;
+mod worker_state;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind, WorkerPool,
+};
+use crate::{
+    block::ReplayJob,
+    state::{BlockState, PreState},
+};
+use alloy_evm::Evm as _;
+use committer::Committer;
+use machine::{EvmMachine, Shared};
+use memory::Memory;
+
+/// Optimistic execution with multi-version memory.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockStm;
+
+impl Executor for BlockStm {
+    fn kind(&self) -> ExecutorKind {
+        ExecutorKind::BlockStm
+    }
+
+    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+        let state = before_transactions(job)?;
+        let shared = Shared::new(job, state.clone());
+        let mut committer = Committer::new(job, state);
+        let memory = Memory::default();
+        let run = engine::run(
+            pool,
+            job.transactions.len(),
+            &memory,
+            || EvmMachine::new(&shared, &memory),
+            |tx, output| committer.commit(tx, output),
+        );
+        let incarnations = run.ok_or(ExecuteError::Engine { executor: self.kind() })?;
+        let wasted_gas = incarnations.cost.saturating_sub(committer.gas_executed());
+        let outcome = committer.finish()?;
+        let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas };
+        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+    }
+}
+
+/// The state that the first transaction sees: the pre-state and what the block's system calls wrote.
+fn before_transactions(job: &ReplayJob) -> Result<BlockState<&PreState>, ExecuteError> {
+    let context = job.context();
+    let mut run = context.over(BlockState::new(&job.pre_state), 0);
+    context.begin(&mut run).map_err(ExecuteError::outside)?;
+    Ok(run.evm.finish().0)
+}

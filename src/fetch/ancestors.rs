@@ -1,0 +1,77 @@
+//! Completes a witness with older headers.
+//!
+//! A witness should hold every header that the block's `BLOCKHASH` reads, but some nodes give the
+//! parent only. Which ones are read is known once the block runs; whoever runs it asks here for the rest.
+
+use alloy_consensus::Header;
+use alloy_primitives::{B256, BlockNumber, Bytes, U64};
+use alloy_rlp::Decodable;
+use futures::future::try_join_all;
+use serde_json::json;
+
+use super::{error::FetchError, node::Node};
+use crate::cache::RecordedBlock;
+
+/// How far back `BLOCKHASH` sees (Yellow Paper, section H.2).
+const BLOCKHASH_REACH: u64 = 256;
+
+impl Node {
+    /// Puts the headers from block `down_to` on before those that the witness has. The headers are asked
+    /// for by number, all at once, and then linked by hash. On error the block stays as it was.
+    ///
+    /// # Errors
+    /// If `down_to` is more than 256 blocks back, or the node lacks a header or has another one.
+    pub async fn fetch_ancestors(
+        &self,
+        recorded: &mut RecordedBlock,
+        down_to: BlockNumber,
+    ) -> Result<(), FetchError> {
+        let number = recorded.block.header.number;
+        if down_to.saturating_add(BLOCKHASH_REACH) < number {
+            return Err(FetchError::TooFarBack { number, down_to });
+        }
+        let (next, next_hash) = next_ancestor(recorded)?;
+        let wanted = (down_to..next).map(|ancestor| self.header(number, ancestor));
+        let headers = try_join_all(wanted).await?;
+        check_links(number, next_hash, &headers)?;
+
+        let encoded = headers.iter().map(|header| Bytes::from(alloy_rlp::encode(header)));
+        recorded.witness.headers.splice(..0, encoded);
+        Ok(())
+    }
+
+    async fn header(
+        &self,
+        number: BlockNumber,
+        ancestor: BlockNumber,
+    ) -> Result<Header, FetchError> {
+        self.ask(number, "eth_getBlockByNumber", json!([U64::from(ancestor), false])).await
+    }
+}
+
+/// The number of the oldest block whose header is there, and the hash of the one before it.
+fn next_ancestor(recorded: &RecordedBlock) -> Result<(BlockNumber, B256), FetchError> {
+    let Header { number, parent_hash, .. } = recorded.block.header;
+    let Some(oldest) = recorded.witness.headers.first() else { return Ok((number, parent_hash)) };
+    let oldest = Header::decode(&mut oldest.as_ref())
+        .map_err(|source| FetchError::WitnessHeader { number, index: 0, source })?;
+    Ok((oldest.number, oldest.parent_hash))
+}
+
+/// Holds each header, newest first, against the hash that its child names.
+fn check_links(
+    number: BlockNumber,
+    newest_hash: B256,
+    headers: &[Header],
+) -> Result<(), FetchError> {
+    let mut expected = newest_hash;
+    for header in headers.iter().rev() {
+        let computed = header.hash_slow();
+        if computed != expected {
+            let ancestor = header.number;
+            return Err(FetchError::WrongAncestor { number, ancestor, expected, computed });
+        }
+        expected = header.parent_hash;
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! Reads an HTTP answer and says what it means.
+//!
+//! Providers disagree on what goes into the HTTP status and what into the JSON-RPC error, so both are
+//! looked at: a JSON-RPC error that cannot pass counts whatever the status; otherwise the status does.
+//! What to do about a [`Fault`] is decided in `retry`.
+
+use std::time::Duration;
+
+use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    error::Fault,
+    redact::{SafeText, Secrets, TransportError},
+    retry_after::retry_after,
+};
+
+/// The largest answer that is read, decompressed. Witnesses have tens of megabytes.
+const LARGEST_ANSWER: usize = 512 << 20;
+
+/// How much of an answer other than 200 is read: enough for an error.
+const LARGEST_REFUSAL: usize = 64 << 10;
+
+/// What came back over HTTP.
+#[derive(Debug)]
+pub(super) struct Answer {
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+/// A JSON-RPC 2.0 response object (section 5).
+#[derive(Debug, Deserialize)]
+struct Envelope<'a> {
+    #[serde(default)]
+    id: Value,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(default)]
+    error: Option<ErrorObject>,
+}
+
+/// A JSON-RPC 2.0 error object (section 5.1).
+#[derive(Debug, Deserialize)]
+struct ErrorObject {
+    code: i64,
+    #[serde(default)]
+    message: String,
+}
+
+/// Keeps `null` apart from nothing at all.
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+impl Answer {
+    /// Reads all of the answer, or as much as a refusal is worth.
+    pub(super) async fn read(mut response: Response) -> Result<Self, Fault> {
+        let status = response.status();
+        let retry_after = retry_after(response.headers());
+        let body = if status.is_success() {
+            read_whole(&mut response, LARGEST_ANSWER).await?
+        } else {
+            read_start(&mut response, LARGEST_REFUSAL).await
+        };
+        Ok(Self { status, retry_after, body })
+    }
+
+    /// The `result`, as JSON.
+    pub(super) fn result(&self, id: u64, secrets: &Secrets) -> Result<&RawValue, Fault> {
+        match serde_json::from_slice::<Envelope<'_>>(&self.body) {
+            Ok(Envelope { error: Some(error), .. }) => Err(self.fault_of(&error, secrets)),
+            _ if !self.status.is_success() => Err(self.fault_of_status(&self.body, secrets)),
+            Ok(Envelope { id: found, result: Some(result), .. }) if found == id => Ok(result),
+            Ok(Envelope { result: Some(_), .. }) => Err(Fault::WrongId),
+            Ok(_) => Err(Fault::NotJson {
+                says: SafeText::new(&self.body, secrets),
+                source: SafeText::new(b"neither result nor error", secrets),
+            }),
+            Err(error) => Err(Fault::NotJson {
+                says: SafeText::new(&self.body, secrets),
+                source: SafeText::of_json(&error, secrets),
+            }),
+        }
+    }
+
+    fn fault_of(&self, error: &ErrorObject, secrets: &Secrets) -> Fault {
+        let says = SafeText::new(error.message.as_bytes(), secrets);
+        match error.code {
+            -32005 | 429 => Fault::RateLimited { retry_after: self.retry_after, says },
+            -32601 | -32004 => Fault::NoSuchMethod { says },
+            _ if !self.status.is_success() => {
+                self.fault_of_status(error.message.as_bytes(), secrets)
+            }
+            -32603 => Fault::Internal { says },
+            code => Fault::Answered { code, says },
+        }
+    }
+
+    fn fault_of_status(&self, says: &[u8], secrets: &Secrets) -> Fault {
+        let says = SafeText::new(says, secrets);
+        let (status, retry_after) = (self.status.as_u16(), self.retry_after);
+        match status {
+            429 => Fault::RateLimited { retry_after, says },
+            408 | 500..=599 => Fault::Unavailable { status, retry_after, says },
+            _ => Fault::Refused { status, says },
+        }
+    }
+}
+
+/// What an error of the HTTP library means.
+pub(super) fn fault_of_transport(error: reqwest::Error) -> Fault {
+    let cause = TransportError::new(error);
+    if cause.is_unsendable() {
+        Fault::Unsendable(cause)
+    } else if cause.is_connect() {
+        Fault::NoConnection(cause)
+    } else if cause.is_timeout() {
+        Fault::TimedOut(cause)
+    } else {
+        Fault::BrokenOff(cause)
+    }
+}
+
+async fn read_whole(response: &mut Response, limit: usize) -> Result<Vec<u8>, Fault> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(fault_of_transport)? {
+        if body.len() + chunk.len() > limit {
+            return Err(Fault::TooLarge { limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The start of an answer whose status already tells what happened; that it breaks off adds nothing.
+async fn read_start(response: &mut Response, limit: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() >= limit {
+            break;
+        }
+    }
+    body.truncate(limit);
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: u64 = 7;
+
+    fn fault(status: u16, body: &str) -> Fault {
+        read(status, body).unwrap_err()
+    }
+
+    fn read(status: u16, body: &str) -> Result<String, Fault> {
+        let status = StatusCode::from_u16(status).unwrap();
+        let answer = Answer { status, retry_after: None, body: body.into() };
+        let secrets = Secrets::of(&"http://h".parse().unwrap(), [].into_iter());
+        answer.result(ID, &secrets).map(|result| result.get().to_owned())
+    }
+
+    fn error(code: i64) -> String {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":null,"error":{{"code":{code},"message":"m","data":[1]}}}}"#
+        )
+    }
+
+    #[test]
+    fn a_null_result_is_a_result() {
+        assert_eq!(read(200, r#"{"id":7,"result":null}"#).unwrap(), "null");
+        assert_eq!(read(200, r#"{"id":7,"result":{"a":1},"error":null}"#).unwrap(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn ids_are_checked() {
+        assert!(matches!(fault(200, r#"{"id":8,"result":1}"#), Fault::WrongId));
+        assert!(matches!(fault(200, r#"{"result":1}"#), Fault::WrongId));
+    }
+
+    #[test]
+    fn what_is_no_response_object_is_no_json_rpc() {
+        for body in ["", "<html>", r#"{"id":7}"#, "[]", "3", r#"{"id":7,"result":"0x"#] {
+            assert!(matches!(fault(200, body), Fault::NotJson { .. }), "{body}");
+        }
+    }
+
+    #[test]
+    fn codes_are_told_apart() {
+        assert!(matches!(fault(200, &error(-32005)), Fault::RateLimited { .. }));
+        assert!(matches!(fault(200, &error(-32603)), Fault::Internal { .. }));
+        assert!(matches!(fault(200, &error(-32601)), Fault::NoSuchMethod { .. }));
+        for code in [-32602, -32000] {
+            assert!(
+                matches!(fault(200, &error(code)), Fault::Answered { code: c, .. } if c == code)
+            );
+        }
+    }
+
+    #[test]
+    fn statuses_are_told_apart() {
+        for status in [408, 500, 502, 503, 504, 520] {
+            assert!(matches!(fault(status, "<html>"), Fault::Unavailable { .. }), "{status}");
+        }
+        for status in [301, 400, 401, 403, 404] {
+            assert!(matches!(fault(status, "<html>"), Fault::Refused { .. }), "{status}");
+        }
+        assert!(matches!(fault(429, ""), Fault::RateLimited { .. }));
+    }
+
+    #[test]
+    fn a_status_with_a_json_rpc_error_is_read_for_both() {
+        assert!(matches!(fault(500, &error(-32601)), Fault::NoSuchMethod { .. }));
+        assert!(matches!(fault(503, &error(-32000)), Fault::Unavailable { .. }));
+        assert!(matches!(fault(403, &error(-32603)), Fault::Refused { .. }));
+        assert!(matches!(fault(400, &error(-32005)), Fault::RateLimited { .. }));
+    }
+}

@@ -1,0 +1,256 @@
+//! Asks one JSON-RPC question over HTTP, as often as it takes.
+//!
+//! Connections are kept and shared, HTTP/2 is used where a TLS node offers it, answers may be
+//! compressed. Redirects are not followed: they would carry headers to where the user did not send
+//! them. A node on this machine is never asked through a proxy; others are, if the environment names one.
+//!
+//! What an answer means is read in `answer`, whether to try again is decided in `retry`, and `pace`
+//! says when. A client is cheap to clone, and its clones share connections and limits.
+
+use std::{
+    fmt,
+    num::{NonZeroU32, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
+
+use reqwest::{
+    Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    redirect::Policy,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{
+    answer::{Answer, fault_of_transport},
+    endpoint::{Endpoint, Origin, RpcHeader},
+    error::{Fault, RpcError},
+    pace::{Load, Pace},
+    redact::{SafeText, Secrets, TransportError},
+    retry::{Contact, requested_wait, wait_before_retry},
+};
+
+/// Longest time to establish a connection, if the time limit is not shorter still.
+const LONGEST_CONNECT: Duration = Duration::from_secs(5);
+
+/// An answer that trickles may take so many times the time limit in all.
+const WHOLE_ANSWER: u32 = 10;
+
+/// What a node may be asked for at once, and how patient we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most requests that are open at any time. Fewer, while the node answers that it is too much.
+    pub concurrency: NonZeroUsize,
+    /// Most requests that start per second, evenly spaced, retries included. No limit if `None`.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// How often one question is asked again after a fault that may pass.
+    pub max_retries: u32,
+    /// Longest silence: until the answer begins, and between its parts. A whole answer may take ten
+    /// times as long.
+    pub timeout: Duration,
+}
+
+/// Speaks JSON-RPC with one node.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    http: Http,
+    origin: Origin,
+    secrets: Secrets,
+    pace: Pace,
+    max_retries: u32,
+}
+
+/// Where and how requests are sent. `Debug` shows nothing of it.
+struct Http {
+    client: reqwest::Client,
+    url: Url,
+    headers: HeaderMap,
+}
+
+/// A request's method, id and body, the same in every attempt.
+#[derive(Debug)]
+struct Question {
+    method: &'static str,
+    id: u64,
+    body: String,
+}
+
+impl Default for Limits {
+    /// What public providers bear.
+    fn default() -> Self {
+        Self {
+            concurrency: NonZeroUsize::MIN.saturating_add(7),
+            requests_per_second: None,
+            max_retries: 6,
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Client {
+    /// Prepares to ask `endpoint`, without asking anything yet. `headers` go with every request; a
+    /// later one replaces an earlier one of the same name.
+    ///
+    /// # Errors
+    /// [`RpcError::Setup`] if TLS cannot be set up on this machine.
+    pub fn new(
+        endpoint: &Endpoint,
+        headers: &[RpcHeader],
+        limits: Limits,
+    ) -> Result<Self, RpcError> {
+        let origin = endpoint.origin();
+        let setup =
+            |error| RpcError::Setup { origin: origin.clone(), source: TransportError::new(error) };
+        let http = Http::new(endpoint, headers, limits.timeout).map_err(setup)?;
+        let secrets = http.secrets(headers).map_err(setup)?;
+        let pace = Pace::new(limits.concurrency, limits.requests_per_second);
+        let shared = Shared { http, origin, secrets, pace, max_retries: limits.max_retries };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The part of the node's URL that may be printed.
+    pub fn origin(&self) -> &Origin {
+        &self.shared.origin
+    }
+
+    /// Asks the node, and again while what stands in the way may pass. `params` is a JSON array. To
+    /// take `null` for an answer, let `T` be an `Option`.
+    ///
+    /// # Errors
+    /// [`RpcError::Unreachable`] without a connection, [`RpcError::Failed`] for the rest.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<T, RpcError> {
+        self.ask(&Question::new(method, &params), Contact::Made).await
+    }
+
+    /// Like [`call`](Self::call), for the first question of all: a node that cannot be reached at once
+    /// is not waited for.
+    pub(super) async fn first_call<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<T, RpcError> {
+        self.ask(&Question::new(method, &params), Contact::First).await
+    }
+
+    /// Makes what is wrong with part of an answer printable.
+    pub(super) fn safe_text(&self, error: &serde_json::Error) -> SafeText {
+        SafeText::of_json(error, &self.shared.secrets)
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        question: &Question,
+        contact: Contact,
+    ) -> Result<T, RpcError> {
+        let mut retries = 0;
+        loop {
+            let fault = match self.attempt(question).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            let Some(wait) = wait_before_retry(&fault, retries, self.shared.max_retries, contact)
+            else {
+                return Err(self.failed(question.method, retries, fault));
+            };
+            tokio::time::sleep(wait).await;
+            retries += 1;
+        }
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, question: &Question) -> Result<T, Fault> {
+        let Shared { http, pace, secrets, .. } = &*self.shared;
+        let turn = pace.enter().await;
+        let outcome = async {
+            let answer = http.send(question).await?;
+            decode(answer.result(question.id, secrets)?.get(), secrets)
+        }
+        .await;
+        pace.leave(turn, outcome.as_ref().map_or_else(load_of, |_| Load::Served)).await;
+        outcome
+    }
+
+    fn failed(&self, method: &'static str, retries: u32, fault: Fault) -> RpcError {
+        let origin = self.shared.origin.clone();
+        match fault {
+            Fault::NoConnection(source) => RpcError::Unreachable { origin, source },
+            source => RpcError::Failed { method, origin, attempts: retries + 1, source },
+        }
+    }
+}
+
+impl Http {
+    fn new(endpoint: &Endpoint, headers: &[RpcHeader], timeout: Duration) -> reqwest::Result<Self> {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .connect_timeout(timeout.min(LONGEST_CONNECT))
+            .read_timeout(timeout)
+            .timeout(timeout.saturating_mul(WHOLE_ANSWER))
+            .http2_adaptive_window(true);
+        let builder = if endpoint.is_loopback() { builder.no_proxy() } else { builder };
+        // Slim containers have no certificates, for which the library gives up even where none is needed.
+        let builder = if endpoint.is_tls() { builder } else { builder.tls_certs_only([]) };
+
+        let mut all = HeaderMap::new();
+        all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for header in headers {
+            all.insert(header.name(), header.value().clone());
+        }
+        Ok(Self { client: builder.build()?, url: endpoint.url().clone(), headers: all })
+    }
+
+    /// What must not be printed: the URL, the given headers, and the header that credentials become.
+    fn secrets(&self, headers: &[RpcHeader]) -> reqwest::Result<Secrets> {
+        let sample = self.client.post(self.url.clone()).build()?;
+        let given = headers.iter().map(RpcHeader::value);
+        Ok(Secrets::of(&self.url, given.chain(sample.headers().get(AUTHORIZATION))))
+    }
+
+    async fn send(&self, question: &Question) -> Result<Answer, Fault> {
+        let request = self.client.post(self.url.clone()).headers(self.headers.clone());
+        let response = request.body(question.body.clone()).send().await;
+        Answer::read(response.map_err(fault_of_transport)?).await
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").finish_non_exhaustive()
+    }
+}
+
+impl Question {
+    /// Ids are random rather than counted: there is nothing to share, and a mix-up still shows.
+    fn new(method: &'static str, params: &Value) -> Self {
+        let id = u64::from(rand::random::<u32>());
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        Self { method, id, body: body.to_string() }
+    }
+}
+
+fn decode<T: DeserializeOwned>(result: &str, secrets: &Secrets) -> Result<T, Fault> {
+    match serde_json::from_str(result) {
+        Ok(value) => Ok(value),
+        Err(_) if result == "null" => Err(Fault::Null),
+        Err(error) => Err(Fault::Unexpected(SafeText::of_json(&error, secrets))),
+    }
+}
+
+/// A node that answers with an error keeps up as well as one that answers with a result.
+fn load_of(fault: &Fault) -> Load {
+    match fault {
+        Fault::RateLimited { .. } => Load::TooMuch(requested_wait(fault)),
+        Fault::Answered { .. } | Fault::NoSuchMethod { .. } | Fault::Null => Load::Served,
+        _ => Load::Unclear,
+    }
+}

@@ -1,0 +1,202 @@
+//! Where the node is, and which extra headers it wants.
+//!
+//! Both are secrets: providers put keys in the path, the query or the credentials of a URL, and
+//! tokens in headers. `Display` and `Debug` of every type here leave them out, and so do the errors:
+//! a URL or header that does not parse is not quoted. Whoever parses a command line has to take care
+//! of the same, as some parsers quote a value that they reject.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use reqwest::{
+    Url,
+    header::{HeaderName, HeaderValue, InvalidHeaderName, InvalidHeaderValue},
+};
+
+/// Why a URL is none of a node.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// No URL at all (RFC 3986).
+    #[error("this is not a URL; expected something like http://127.0.0.1:8545")]
+    Url(#[source] <Url as FromStr>::Err),
+    /// A scheme that is not spoken here. It is not quoted, as `name:secret` has one too.
+    #[error("the RPC URL has to begin with http:// or https://")]
+    Scheme,
+}
+
+/// Why an extra header cannot be sent. None of these quotes the header.
+#[derive(Debug, thiserror::Error)]
+pub enum HeaderError {
+    /// Nothing separates the name from the value.
+    #[error("a header is written as \"Name: value\", with a colon")]
+    Colon,
+    /// The name has a character that RFC 9110 section 5.1 rules out.
+    #[error("the part before the colon is not a header name")]
+    Name(#[source] InvalidHeaderName),
+    /// The value has a character that RFC 9110 section 5.5 rules out.
+    #[error("the part after the colon is not a header value; use visible ASCII")]
+    Value(#[source] InvalidHeaderValue),
+}
+
+/// The URL of a node. Prints as its [`Origin`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint(Url);
+
+/// Scheme, host and port (RFC 6454): the part of a URL that may be printed. All that errors carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(Arc<str>);
+
+/// One `Name: value` to send with every request. Prints as its name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RpcHeader {
+    name: HeaderName,
+    value: HeaderValue,
+}
+
+impl Endpoint {
+    /// The part that may be printed.
+    pub fn origin(&self) -> Origin {
+        Origin(self.0.origin().ascii_serialization().into())
+    }
+
+    /// The whole URL, to connect with. Never to be printed.
+    pub(super) const fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Whether certificates are needed.
+    pub(super) fn is_tls(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether the node is on this machine, where no proxy is of use.
+    pub(super) fn is_loopback(&self) -> bool {
+        let host = self.0.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        host == "localhost"
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    /// Parses an `http` or `https` URL.
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let url = Url::parse(text.trim()).map_err(EndpointError::Url)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(EndpointError::Scheme);
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.origin().fmt(f)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Endpoint").field(&self.origin().0).finish()
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl RpcHeader {
+    /// The header's name.
+    pub const fn name(&self) -> &HeaderName {
+        &self.name
+    }
+
+    /// The header's value. Never to be printed.
+    pub(super) const fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+}
+
+impl FromStr for RpcHeader {
+    type Err = HeaderError;
+
+    /// Parses `Name: value`; blanks around the value are dropped.
+    fn from_str(text: &str) -> Result<Self, HeaderError> {
+        let (name, value) = text.split_once(':').ok_or(HeaderError::Colon)?;
+        let name = name.trim().parse().map_err(HeaderError::Name)?;
+        let mut value: HeaderValue = value.trim().parse().map_err(HeaderError::Value)?;
+        value.set_sensitive(true);
+        Ok(Self { name, value })
+    }
+}
+
+impl fmt::Display for RpcHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name.as_str())
+    }
+}
+
+impl fmt::Debug for RpcHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RpcHeader").field(&self.name).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_prints_scheme_host_and_port_only() {
+        let text = "https://user:pass@node.example:8545/v3/pathkey?apikey=querykey#fragment";
+        let endpoint: Endpoint = text.parse().unwrap();
+
+        assert_eq!(endpoint.to_string(), "https://node.example:8545");
+        assert_eq!(format!("{endpoint:?}"), "Endpoint(\"https://node.example:8545\")");
+        assert_eq!(format!("{:?}", endpoint.origin()), "Origin(\"https://node.example:8545\")");
+    }
+
+    #[test]
+    fn a_rejected_url_is_not_quoted() {
+        for text in
+            ["secret", "secret:hunter2@host/x", "wss://secret@host/", "http://", "ftp://secret"]
+        {
+            let error = text.parse::<Endpoint>().unwrap_err();
+            let shown = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
+            assert!(!shown.contains("secret"), "{text}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_header_prints_its_name_only() {
+        let header: RpcHeader = "Authorization:  Bearer token".parse().unwrap();
+        assert_eq!(header.value(), "Bearer token");
+        assert_eq!(header.to_string(), "authorization");
+        assert_eq!(format!("{header:?}"), "RpcHeader(\"authorization\")");
+    }
+
+    #[test]
+    fn a_rejected_header_is_not_quoted() {
+        for text in ["secret", "se cret: x", "x: secret\n", ": secret", "x: secret\u{7f}"] {
+            let Err(error) = text.replace('\n', "\r\ny").parse::<RpcHeader>() else {
+                panic!("{text:?} was taken")
+            };
+            assert!(!format!("{error} {error:?}").contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_recognised_by_name_and_address() {
+        for (text, loopback) in [
+            ("http://localhost:1", true),
+            ("http://127.1.2.3", true),
+            ("http://[::1]:8545/x", true),
+            ("http://10.0.0.1", false),
+            ("http://localhost.example", false),
+        ] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().is_loopback(), loopback, "{text}");
+        }
+    }
+}

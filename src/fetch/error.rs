@@ -1,0 +1,183 @@
+//! What can go wrong between us and a node.
+//!
+//! Three layers, each the source of the one above: [`FetchError`] names the block, [`RpcError`] the
+//! method and the node, [`Fault`] what happened and what to do about it. Printed as a chain they read
+//! as one sentence. None of them holds a URL or a header; see [`Origin`] and [`SafeText`].
+
+use std::time::Duration;
+
+use alloy_primitives::{B256, BlockNumber};
+
+use super::{
+    endpoint::Origin,
+    redact::{SafeText, TransportError},
+};
+
+/// Why a question to a node has no answer.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum RpcError {
+    /// TLS or the like could not be set up on this machine.
+    #[error("cannot set up TLS for the node at {origin}; are CA certificates installed here?")]
+    Setup { origin: Origin, source: TransportError },
+
+    /// No connection, in any attempt: wrong URL, node down, or no way there.
+    #[error("cannot reach the node at {origin}; check the URL and that the node is up")]
+    Unreachable { origin: Origin, source: TransportError },
+
+    /// The node was reached, and the last of `attempts` failed.
+    #[error("{method} failed on the node at {origin} (attempt {attempts})")]
+    Failed { method: &'static str, origin: Origin, attempts: u32, source: Fault },
+}
+
+impl RpcError {
+    /// Whether the node does not know the method, so that another one may do.
+    pub fn is_method_missing(&self) -> bool {
+        matches!(self, Self::Failed { source: Fault::NoSuchMethod { .. }, .. })
+    }
+}
+
+/// What went wrong in one attempt.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum Fault {
+    /// Refused, unknown host, certificate not accepted.
+    #[error("no connection")]
+    NoConnection(#[source] TransportError),
+
+    /// Nothing came for as long as the time limit allows.
+    #[error("no answer within the time limit; raise --rpc-timeout if the node is slow")]
+    TimedOut(#[source] TransportError),
+
+    /// The connection broke, or the answer ended early.
+    #[error("the answer broke off")]
+    BrokenOff(#[source] TransportError),
+
+    /// The request could not be built.
+    #[error("the request cannot be sent")]
+    Unsendable(#[source] TransportError),
+
+    /// More than we are willing to hold.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge { limit: usize },
+
+    /// A page of HTML, or half of an answer.
+    #[error("the answer is no JSON-RPC: \"{says}\"")]
+    NotJson { says: SafeText, source: SafeText },
+
+    /// The answer belongs to some other question; a cache or proxy mixed them up.
+    #[error("the answer carries the id of another request")]
+    WrongId,
+
+    /// HTTP 429, or JSON-RPC's -32005 (EIP-1474).
+    #[error("rate limit: \"{says}\"; lower --requests-per-second or --concurrency")]
+    RateLimited { retry_after: Option<Duration>, says: SafeText },
+
+    /// HTTP 408 or 5xx.
+    #[error("HTTP status {status}: \"{says}\"")]
+    Unavailable { status: u16, retry_after: Option<Duration>, says: SafeText },
+
+    /// Any other HTTP status; 401 and 403 are about keys, 404 and redirects about the URL.
+    #[error("HTTP status {status}: \"{says}\"; check the URL, its key, and what its plan offers")]
+    Refused { status: u16, says: SafeText },
+
+    /// JSON-RPC's -32603: the node failed.
+    #[error("internal error of the node: \"{says}\"")]
+    Internal { says: SafeText },
+
+    /// JSON-RPC's -32601, or -32004 (EIP-1474).
+    #[error("the node does not offer this method: \"{says}\"")]
+    NoSuchMethod { says: SafeText },
+
+    /// Any other JSON-RPC error: invalid params, unknown block, pruned state.
+    #[error("error {code}: \"{says}\"{}", remedy(*code))]
+    Answered { code: i64, says: SafeText },
+
+    /// `null`, where a value is needed.
+    #[error("the node does not have it (null); an archive node may")]
+    Null,
+
+    /// JSON of another shape.
+    #[error("the answer is not of the expected shape")]
+    Unexpected(#[source] SafeText),
+}
+
+/// What to do about a JSON-RPC error: those of EIP-1474 for what is not there may be met by pruning.
+const fn remedy(code: i64) -> &'static str {
+    match code {
+        -32002..=-32000 => "; an archive node may have what a pruned one lacks",
+        _ => "",
+    }
+}
+
+/// Why a block could not be fetched.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum FetchError {
+    /// A question remained unanswered.
+    #[error("cannot fetch block {number}")]
+    Rpc { number: BlockNumber, source: RpcError },
+
+    /// The genesis block is a state, not a change of state.
+    #[error("block 0 executes nothing, so there is nothing to fetch; begin with block 1")]
+    Genesis,
+
+    /// Not mined yet, or from another chain, or pruned.
+    #[error("the node at {origin} does not have block {number}; check its chain and its head")]
+    NoSuchBlock { number: BlockNumber, origin: Origin },
+
+    /// Without a witness no block can be replayed.
+    #[error(
+        "the node at {origin} offers neither debug_executionWitness nor \
+         debug_executionWitnessByBlockHash; use a node with the debug API (reth, geth, ...)"
+    )]
+    NoWitnessMethod { origin: Origin },
+
+    /// Some other block came.
+    #[error("block {number}: the node answered with block {found}; use another node")]
+    WrongNumber { number: BlockNumber, found: BlockNumber },
+
+    /// The header is not the one that has the stated hash.
+    #[error(
+        "block {number}: the header hashes to {computed}, the node states {stated}; \
+         the node changed the header, or the chain's rules are not Ethereum's"
+    )]
+    WrongHash { number: BlockNumber, stated: B256, computed: B256 },
+
+    /// Hashes only, though whole transactions were asked for.
+    #[error("block {number}: the node sent transaction {index} as a hash only; use another node")]
+    BareTransaction { number: BlockNumber, index: usize },
+
+    /// A transaction of no type that Ethereum has (EIP-2718).
+    #[error("block {number}: transaction {index} is not one of Ethereum's")]
+    UnknownTransaction { number: BlockNumber, index: usize, source: SafeText },
+
+    /// A transaction's content is not what its hash states.
+    #[error(
+        "block {number}: transaction {index} hashes to {computed}, the node states {stated}; \
+         use another node"
+    )]
+    WrongTransaction { number: BlockNumber, index: usize, stated: B256, computed: B256 },
+
+    /// An ommer's header is not what the block lists.
+    #[error(
+        "block {number}: ommer {index} hashes to {computed}, the block lists {listed}; \
+         use another node"
+    )]
+    WrongOmmer { number: BlockNumber, index: usize, listed: B256, computed: B256 },
+
+    /// A header in the witness is not RLP of a header.
+    #[error("block {number}: header {index} of the witness does not decode")]
+    WitnessHeader { number: BlockNumber, index: usize, source: alloy_rlp::Error },
+
+    /// The node's ancestor is not the block's.
+    #[error(
+        "block {number}: its ancestor {ancestor} has hash {expected}, the node's has {computed}; \
+         the chain was reorganised or the node is wrong, fetch the block again"
+    )]
+    WrongAncestor { number: BlockNumber, ancestor: BlockNumber, expected: B256, computed: B256 },
+
+    /// `BLOCKHASH` answers zero that far back, so no execution needs it.
+    #[error("block {number}: no execution needs ancestor {down_to}, more than 256 blocks back")]
+    TooFarBack { number: BlockNumber, down_to: BlockNumber },
+}

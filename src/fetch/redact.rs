@@ -1,0 +1,248 @@
+//! Makes text from outside safe to print.
+//!
+//! A node, or the gateway before it, may say anything: a page of HTML, terminal escapes, megabytes,
+//! or our own URL and headers, key included. [`SafeText`] is what is left after the secrets are
+//! replaced, white space and control characters collapsed, and the end cut off. [`TransportError`] does
+//! the like for the HTTP library, whose errors carry the URL.
+//!
+//! Secrets shorter than [`SHORTEST_SECRET`] are not searched for: replacing every `v3` or `rpc` would
+//! ruin messages and protect nothing.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use reqwest::{Url, header::HeaderValue};
+
+/// Most characters of an outside text that are printed.
+const MOST_CHARS: usize = 200;
+
+/// Most bytes of an outside text that are looked at.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// Fewest bytes of a secret that is searched for.
+const SHORTEST_SECRET: usize = 4;
+
+/// Text that others wrote: one line, bounded in length, without our secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SafeText(Box<str>);
+
+/// Everything that must not be printed, longest first. Prints as nothing.
+#[derive(Clone)]
+pub(super) struct Secrets(Arc<[String]>);
+
+/// Why HTTP failed. Prints the root cause, and never a URL.
+pub struct TransportError(reqwest::Error);
+
+impl SafeText {
+    /// Clears `text` of secrets and controls, and cuts it off.
+    pub(super) fn new(text: &[u8], secrets: &Secrets) -> Self {
+        let start = text.get(..MOST_BYTES).unwrap_or(text);
+        let clear = secrets.hide(&String::from_utf8_lossy(start));
+        let words = clear.split(|c: char| c.is_whitespace() || c.is_control());
+        let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        Self(cut(line).into())
+    }
+
+    /// What is wrong with some JSON. Its parser quotes what it read, hence the care.
+    pub(super) fn of_json(error: &serde_json::Error, secrets: &Secrets) -> Self {
+        Self::new(error.to_string().as_bytes(), secrets)
+    }
+}
+
+/// The first [`MOST_CHARS`] characters of `line`, and a mark if that is not all of it.
+fn cut(mut line: String) -> String {
+    if let Some((at, _)) = line.char_indices().nth(MOST_CHARS) {
+        line.truncate(at);
+        line.push('…');
+    }
+    line
+}
+
+impl fmt::Display for SafeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for SafeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Error for SafeText {}
+
+impl Secrets {
+    /// All parts of `url` past the host or before it, and all of `headers`.
+    pub(super) fn of<'a>(url: &Url, headers: impl Iterator<Item = &'a HeaderValue>) -> Self {
+        let mut all = parts_of_url(url);
+        all.extend(headers.flat_map(parts_of_header));
+        all.retain(|secret| secret.len() >= SHORTEST_SECRET);
+        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        all.dedup();
+        Self(all.into())
+    }
+
+    fn hide(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[hidden]"))
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}
+
+/// Credentials, path, query, fragment and their parts, as written and with percent signs resolved.
+fn parts_of_url(url: &Url) -> Vec<String> {
+    let [password, fragment] = [url.password(), url.fragment()].map(Option::unwrap_or_default);
+    let whole = [url.username(), password, url.path(), fragment];
+    let segments = url.path_segments().into_iter().flatten();
+    let query = url.query().unwrap_or_default();
+    let pairs = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+
+    let written = whole.into_iter().chain(segments).chain([query]).chain(pairs);
+    written.flat_map(|part| [part.to_owned(), without_percent_signs(part)]).collect()
+}
+
+/// A header's value, and its longer words, such as the token of `Bearer token`, without the padding of
+/// base64.
+fn parts_of_header(value: &HeaderValue) -> Vec<String> {
+    let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let words = text.split_whitespace().filter(|word| word.len() >= 2 * SHORTEST_SECRET);
+    words.map(|word| word.trim_end_matches('=').to_owned()).chain([text.clone()]).collect()
+}
+
+/// Resolves percent-encoding (RFC 3986 section 2.1); what is not encoded stays as it is.
+fn without_percent_signs(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let (byte, tail) = match (first, tail) {
+            (b'%', [high, low, after @ ..]) => match hex_byte(*high, *low) {
+                Some(byte) => (byte, after),
+                None => (b'%', tail),
+            },
+            _ => (*first, tail),
+        };
+        bytes.push(byte);
+        rest = tail;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex_byte(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some(digit(high)? << 4 | digit(low)?)
+}
+
+impl TransportError {
+    /// Takes the URL out of the error.
+    pub(super) fn new(error: reqwest::Error) -> Self {
+        Self(error.without_url())
+    }
+
+    /// Whether the node could not be connected to: refused, unknown host, no TLS.
+    pub fn is_connect(&self) -> bool {
+        self.0.is_connect()
+    }
+
+    /// Whether time ran out.
+    pub fn is_timeout(&self) -> bool {
+        self.0.is_timeout()
+    }
+
+    /// Whether the request could not even be made.
+    pub(super) fn is_unsendable(&self) -> bool {
+        self.0.is_builder()
+    }
+
+    /// The deepest cause. An error of the HTTP library further down could again carry the URL, so
+    /// those do not count.
+    fn root(&self) -> &(dyn Error + 'static) {
+        let mut root: &(dyn Error + 'static) = &self.0;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            if !cause.is::<reqwest::Error>() {
+                root = cause;
+            }
+            next = cause.source();
+        }
+        root
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.root(), f)
+    }
+}
+
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TransportError").field(&self.root().to_string()).finish()
+    }
+}
+
+/// Without a source: the root cause is what this prints, and the layers between may carry the URL.
+impl Error for TransportError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets() -> Secrets {
+        let url = "http://us%20er:passw0rd@h/v3/path%2Dkey?key=query-key&bare-key".parse().unwrap();
+        let header = HeaderValue::from_static("Bearer header-token");
+        Secrets::of(&url, [&header].into_iter())
+    }
+
+    #[test]
+    fn every_part_of_the_url_and_headers_is_hidden() {
+        for said in [
+            "no such user: us er",
+            "us%20er",
+            "passw0rd",
+            "POST /v3/path%2Dkey",
+            "path-key is not a key",
+            "key=query-key&bare-key",
+            "query-key",
+            "bare-key",
+            "authorization: Bearer header-token",
+            "header-token",
+        ] {
+            let shown = SafeText::new(said.as_bytes(), &secrets()).to_string();
+            assert!(shown.contains("[hidden]"), "{said}: {shown}");
+            for secret in ["us er", "us%20er", "passw0rd", "path", "query", "bare", "header-token"]
+            {
+                assert!(!shown.contains(secret), "{said}: {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_that_are_no_secrets_stay() {
+        let said = b"v3 of the rpc has a key";
+        assert_eq!(SafeText::new(said, &secrets()).to_string(), "v3 of the rpc has a key");
+    }
+
+    #[test]
+    fn outside_text_becomes_one_short_line_without_escapes() {
+        let said = format!("a\r\n\tb\u{1b}[31m {}", "é".repeat(100_000));
+        let shown = SafeText::new(said.as_bytes(), &secrets()).to_string();
+        assert!(shown.starts_with("a b [31m éé"), "{shown}");
+        assert_eq!(shown.chars().count(), MOST_CHARS + 1);
+    }
+
+    #[test]
+    fn a_secret_is_hidden_before_the_end_is_cut_off() {
+        let said = format!("{}passw0rd", "x".repeat(MOST_CHARS - 4));
+        assert!(!SafeText::new(said.as_bytes(), &secrets()).to_string().contains("pass"));
+    }
+
+    #[test]
+    fn percent_signs_that_encode_nothing_stay() {
+        assert_eq!(without_percent_signs("100%&%zz%4"), "100%&%zz%4");
+        assert_eq!(without_percent_signs("%41%c3%A9"), "Aé");
+    }
+}

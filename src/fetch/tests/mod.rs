@@ -1,0 +1,21 @@
+//! Tests of the whole module against a node of our own on loopback.
+
+mod client;
+mod node;
+mod redaction;
+mod server;
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use super::{Client, Limits};
+
+/// A client that gives up soon.
+fn client(url: &str) -> Client {
+    let limits = Limits {
+        concurrency: NonZeroUsize::new(4).unwrap(),
+        requests_per_second: None,
+        max_retries: 2,
+        timeout: Duration::from_millis(300),
+    };
+    Client::new(&url.parse().unwrap(), &[], limits).unwrap()
+}

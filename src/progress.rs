@@ -1,0 +1,65 @@
+//! Progress on standard error; nothing at all where that is no terminal.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::Duration;
+
+/// Whether and how much the user wants to be told besides the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chatter {
+    /// Nothing.
+    Quiet,
+    /// A progress bar.
+    Normal,
+    /// The bar, and a line for each block that is done.
+    Verbose,
+}
+
+/// A bar over a number of steps, with what is being worked on.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    chatter: Chatter,
+}
+
+impl Progress {
+    /// A bar of `steps` steps, each called a `unit`.
+    pub fn new(chatter: Chatter, steps: u64, unit: &str) -> Self {
+        let bar = match chatter {
+            Chatter::Quiet => ProgressBar::hidden(),
+            Chatter::Normal | Chatter::Verbose => ProgressBar::new(steps),
+        };
+        let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left  {{msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self { bar, chatter }
+    }
+
+    /// Says what is being worked on.
+    pub fn at(&self, what: impl Into<String>) {
+        self.bar.set_message(what.into());
+    }
+
+    /// One step is done.
+    pub fn step(&self) {
+        self.bar.inc(1);
+    }
+
+    /// Takes the bar away, so that the result stands alone.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// A line for whoever wants one for each block.
+    pub fn note(&self, line: &str) {
+        if self.chatter == Chatter::Verbose {
+            self.say(line);
+        }
+    }
+
+    /// A line for everybody, above the bar.
+    pub fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+}

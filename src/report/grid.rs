@@ -1,0 +1,24 @@
+//! Text in columns.
+//!
+//! Lays out cells with blanks only; what is in them, and that it fits the terminal, is left to the
+//! callers. Every row becomes exactly one line as long as no cell has a line feed.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+/// A column: its title, and the side that its cells and title keep to.
+pub(super) type Column = (&'static str, CellAlignment);
+
+/// A line of titles, then one line per row.
+pub(super) fn lines(columns: &[Column], rows: Vec<Vec<String>>) -> Vec<String> {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(columns.iter().map(|(title, _)| *title))
+        .add_rows(rows);
+    for (column, (_, side)) in table.column_iter_mut().zip(columns) {
+        column.set_cell_alignment(*side);
+        column.set_padding((2, 0));
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
+}

@@ -1,0 +1,285 @@
+//! What was measured, as a value, and its forms as text: [`table`], [`csv`] and [`json`].
+//!
+//! A [`Report`] is filled by others and complete when it arrives here; this module computes only
+//! what follows from a single row, such as Mgas/s, and the totals of the table. It writes to any
+//! [`io::Write`] and opens nothing.
+//!
+//! The rule that numbers need a verdict is held by the types: [`Figures`], timings and samples
+//! included, exist only inside [`Verdict::Match`], so no form of the report can show them for a
+//! result that was wrong. A change of executor is in [`Mode`], and every form carries it.
+
+pub mod csv;
+mod grid;
+pub mod json;
+mod record;
+mod summary;
+pub mod table;
+#[cfg(test)]
+mod testing;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+use std::{fmt, io};
+
+use alloy_primitives::{B256, BlockNumber};
+use serde::Serialize;
+
+use crate::measure::sample::Sample;
+use crate::measure::stats::{Speedup, Summary};
+
+/// Everything a replay found out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Where it ran.
+    pub machine: Machine,
+    /// With which settings.
+    pub settings: Settings,
+    /// One row per block, executor and thread count. Rows of one block need not be neighbours.
+    pub rows: Vec<Row>,
+    /// The blocks that could not be run at all.
+    pub failures: Vec<Failure>,
+}
+
+/// The machine and the build, as far as they move numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Machine {
+    /// The processor's name for itself.
+    pub cpu_model: String,
+    /// Processors that the system schedules threads on.
+    pub logical_cpus: NonZeroUsize,
+    /// Name and release of the operating system's kernel.
+    pub kernel: String,
+    /// The memory allocator that was built in.
+    pub allocator: String,
+    /// The version of blockrace.
+    pub blockrace_version: String,
+}
+
+/// The settings that move numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// The executors, in the order given.
+    pub executors: Vec<String>,
+    /// The thread counts, in the order given.
+    pub threads: Vec<NonZeroUsize>,
+    /// Timed rounds of each block.
+    pub iterations: u32,
+    /// Rounds before those, not timed.
+    pub warmup: u32,
+    /// Seed of the order within rounds and of the intervals.
+    pub seed: u64,
+    /// The blocks, as given.
+    pub blocks: String,
+}
+
+/// A block that could not be run, so that there are no rows for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Its number.
+    #[serde(rename = "block_number")]
+    pub block: BlockNumber,
+    /// What failed, and why.
+    pub what: String,
+}
+
+/// One block, replayed by one executor on a number of threads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The block.
+    pub block: BlockFacts,
+    /// Name of the executor.
+    pub executor: String,
+    /// All threads that took part, coordinators included.
+    pub threads: NonZeroUsize,
+    /// How the block was executed in the end.
+    pub mode: Mode,
+    /// Timed rounds.
+    pub iterations: u32,
+    /// Whether the result was right, and if so, the figures.
+    pub verdict: Verdict,
+    /// How far the result was checked.
+    pub verified_to: VerifiedTo,
+}
+
+/// What the header and body of a block say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockFacts {
+    /// EIP-155 chain id; 1 is mainnet.
+    pub chain_id: u64,
+    /// Block number.
+    pub number: BlockNumber,
+    /// Block hash.
+    pub hash: B256,
+    /// Name of the hard fork whose rules apply.
+    pub fork: String,
+    /// Number of transactions.
+    pub transactions: usize,
+    /// Gas used by the block, in gas, after refunds, as in the header.
+    pub gas_used: u64,
+}
+
+/// How a block was executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// In block order.
+    Sequential,
+    /// In parallel.
+    Parallel,
+    /// The executor gave up, and the block was executed in another way; this says why.
+    FellBack(String),
+}
+
+impl Mode {
+    /// As in the column `mode`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::Parallel => "parallel",
+            Self::FellBack(_) => "fell-back",
+        }
+    }
+}
+
+/// Whether all rounds gave the result that the chain agreed on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// They did, and these are their figures.
+    Match(Figures),
+    /// One did not. Says where, what was expected, and what was found.
+    Mismatch(String),
+}
+
+impl Verdict {
+    /// As in the column `verdict`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Match(_) => "match",
+            Self::Mismatch(_) => "mismatch",
+        }
+    }
+
+    /// The figures, if the result was right.
+    pub const fn figures(&self) -> Option<&Figures> {
+        match self {
+            Self::Match(figures) => Some(figures),
+            Self::Mismatch(_) => None,
+        }
+    }
+}
+
+/// How far a result was compared with the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifiedTo {
+    /// Down to the state root: a witness proved the pre-state.
+    StateRoot,
+    /// Gas, receipts root, bloom and requests only: the pre-state came flat, without proof.
+    Receipts,
+}
+
+impl VerifiedTo {
+    /// As in the column `verified_to`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StateRoot => "state-root",
+            Self::Receipts => "receipts",
+        }
+    }
+}
+
+/// What was measured of a result that was right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// Wall-clock time of executing the block, over all rounds.
+    pub execute: Summary,
+    /// Against the baseline on the same block.
+    pub comparison: Comparison,
+    /// Median time of the state root; `None` where none could be computed.
+    pub root_median: Option<Duration>,
+    /// Median time of execution and state root together; `None` as above.
+    pub total_median: Option<Duration>,
+    /// Bound of the speedup at this number of threads, given the block's dependencies.
+    pub bound_speedup: Option<f64>,
+    /// Executions of transactions, repetitions included; `None` if the executor does not count.
+    pub incarnations: Option<u64>,
+    /// Gas of the executions that were thrown away; `None` as above.
+    pub wasted_gas: Option<u64>,
+    /// Median processor time of all threads during execution; `None` if the system does not tell.
+    pub cpu_median: Option<Duration>,
+    /// The rounds behind the medians, in the order in which they ran.
+    pub samples: Vec<Sample>,
+}
+
+/// How a row relates to the baseline.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Comparison {
+    /// It is the baseline: its speedup is 1, without an interval.
+    Baseline,
+    /// It ran next to a baseline that was right.
+    Against {
+        /// Speedup of the execution.
+        speedup: Speedup,
+        /// Speedup of execution and state root together, where there is a root.
+        total_speedup: Option<f64>,
+    },
+    /// There is no baseline to compare with, for example because its own result was wrong.
+    NoBaseline,
+}
+
+/// Why a report could not be written. Its causes lead to the [`io::Error`], where there is one.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// In [`table::write`].
+    #[error("cannot write the table of results; check where standard output goes")]
+    Table(#[source] io::Error),
+
+    /// In [`csv::write`].
+    #[error("cannot write the results as CSV; check the file's path and free space")]
+    Csv(#[source] ::csv::Error),
+
+    /// In [`json::write`].
+    #[error("cannot write the results as JSON; check the file's path and free space")]
+    Json(#[source] serde_json::Error),
+
+    /// In [`csv::write`] or [`json::write`], at the very end.
+    #[error("cannot finish writing the results; check the file's path and free space")]
+    Finish(#[source] io::Error),
+}
+
+/// An executor on a number of threads: what competes with others on every block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Contender<'a> {
+    executor: &'a str,
+    threads: NonZeroUsize,
+}
+
+impl Row {
+    fn contender(&self) -> Contender<'_> {
+        Contender { executor: &self.executor, threads: self.threads }
+    }
+}
+
+impl fmt::Display for Contender<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.executor, counted(self.threads.get(), "thread"))
+    }
+}
+
+/// The rows of each block, blocks in the order in which they first appear.
+fn by_block(rows: &[Row]) -> Vec<Vec<&Row>> {
+    let mut places = HashMap::new();
+    let mut blocks: Vec<Vec<&Row>> = Vec::new();
+    for row in rows {
+        let next = blocks.len();
+        match blocks.get_mut(*places.entry(row.block.hash).or_insert(next)) {
+            Some(block) => block.push(row),
+            None => blocks.push(vec![row]),
+        }
+    }
+    blocks
+}
+
+/// A count with its noun: `1 block`, `2 blocks`.
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

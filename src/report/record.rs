@@ -1,0 +1,160 @@
+//! A row as its readers get it: flat, named by column, in integers and decimals.
+//!
+//! CSV and JSON share this one list of columns, in this order; how a decimal is written is left to
+//! them. This is where durations become nanoseconds, and where what follows from a row is computed.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Comparison, Figures, Row, Speedup};
+use crate::measure::sample::Sample;
+use crate::units;
+
+/// The columns of a row. `N` is how a decimal is written. `None` is a value that does not apply,
+/// and all that was measured does not apply unless the verdict is `match`.
+///
+/// Durations are in nanoseconds of wall-clock time, `cpu_ns_median` of processor time; gas is in
+/// gas.
+#[derive(Debug, Serialize)]
+pub(super) struct Record<'a, N> {
+    chain_id: u64,
+    block_number: u64,
+    block_hash: String,
+    fork: &'a str,
+    transactions: usize,
+    gas_used: u64,
+    executor: &'a str,
+    threads: usize,
+    mode: &'static str,
+    iterations: u32,
+    execute_ns_median: Option<u64>,
+    execute_ns_ci_low: Option<u64>,
+    execute_ns_ci_high: Option<u64>,
+    execute_mgas_per_s: Option<N>,
+    speedup: Option<N>,
+    speedup_ci_low: Option<N>,
+    speedup_ci_high: Option<N>,
+    efficiency: Option<N>,
+    root_ns_median: Option<u64>,
+    total_ns_median: Option<u64>,
+    total_speedup: Option<N>,
+    bound_speedup: Option<N>,
+    incarnations: Option<u64>,
+    re_execution_rate: Option<N>,
+    wasted_gas: Option<u64>,
+    cpu_ns_median: Option<u64>,
+    verdict: &'static str,
+    verified_to: &'static str,
+}
+
+impl<'a, N> Record<'a, N> {
+    /// The columns of `row`, with `decimal` writing the decimals.
+    ///
+    /// Long because there are many columns; it does nothing but name them.
+    pub(super) fn new(row: &'a Row, decimal: impl Fn(f64) -> N) -> Self {
+        let block = &row.block;
+        let figures = row.verdict.figures();
+        let ratio = figures.and_then(speedup_ratio);
+        let interval = figures.and_then(measured_speedup);
+        let number = |value: Option<f64>| value.filter(|value| value.is_finite()).map(&decimal);
+        Self {
+            chain_id: block.chain_id,
+            block_number: block.number,
+            block_hash: block.hash.to_string(),
+            fork: &block.fork,
+            transactions: block.transactions,
+            gas_used: block.gas_used,
+            executor: &row.executor,
+            threads: row.threads.get(),
+            mode: row.mode.name(),
+            iterations: row.iterations,
+            execute_ns_median: figures.map(|figures| nanoseconds(figures.execute.median)),
+            execute_ns_ci_low: figures.map(|figures| nanoseconds(figures.execute.ci_low)),
+            execute_ns_ci_high: figures.map(|figures| nanoseconds(figures.execute.ci_high)),
+            execute_mgas_per_s: number(mgas_per_s(row)),
+            speedup: number(ratio),
+            speedup_ci_low: number(interval.map(|speedup| speedup.ci_low)),
+            speedup_ci_high: number(interval.map(|speedup| speedup.ci_high)),
+            efficiency: number(ratio.map(|ratio| ratio / row.threads.get() as f64)),
+            root_ns_median: figures.and_then(|figures| figures.root_median).map(nanoseconds),
+            total_ns_median: figures.and_then(|figures| figures.total_median).map(nanoseconds),
+            total_speedup: number(figures.and_then(total_speedup)),
+            bound_speedup: number(figures.and_then(|figures| figures.bound_speedup)),
+            incarnations: figures.and_then(|figures| figures.incarnations),
+            re_execution_rate: number(re_execution_rate(row)),
+            wasted_gas: figures.and_then(|figures| figures.wasted_gas),
+            cpu_ns_median: figures.and_then(|figures| figures.cpu_median).map(nanoseconds),
+            verdict: row.verdict.name(),
+            verified_to: row.verified_to.name(),
+        }
+    }
+}
+
+/// One round of one row, for JSON. Rounds are counted from 0; durations are in nanoseconds.
+#[derive(Debug, Serialize)]
+pub(super) struct SampleRecord<'a> {
+    block_number: u64,
+    executor: &'a str,
+    threads: usize,
+    round: usize,
+    execute_ns: u64,
+    root_ns: Option<u64>,
+    cpu_ns: Option<u64>,
+}
+
+impl<'a> SampleRecord<'a> {
+    pub(super) fn new(row: &'a Row, round: usize, sample: &Sample) -> Self {
+        Self {
+            block_number: row.block.number,
+            executor: &row.executor,
+            threads: row.threads.get(),
+            round,
+            execute_ns: nanoseconds(sample.execute),
+            root_ns: sample.root.map(nanoseconds),
+            cpu_ns: sample.cpu.map(nanoseconds),
+        }
+    }
+}
+
+/// Throughput of the median execution, in Mgas/s.
+pub(super) fn mgas_per_s(row: &Row) -> Option<f64> {
+    let figures = row.verdict.figures()?;
+    units::mgas_per_s(row.block.gas_used, figures.execute.median)
+}
+
+/// Incarnations per transaction; does not apply to a block without transactions.
+pub(super) fn re_execution_rate(row: &Row) -> Option<f64> {
+    let incarnations = row.verdict.figures()?.incarnations?;
+    let transactions = row.block.transactions;
+    (transactions > 0).then(|| incarnations as f64 / transactions as f64)
+}
+
+/// The speedup that was measured, as opposed to the baseline's, which is 1 by definition.
+pub(super) fn measured_speedup(figures: &Figures) -> Option<Speedup> {
+    match figures.comparison {
+        Comparison::Against { speedup, .. } => Some(speedup),
+        Comparison::Baseline | Comparison::NoBaseline => None,
+    }
+}
+
+/// The speedup, which for the baseline is 1.
+pub(super) fn speedup_ratio(figures: &Figures) -> Option<f64> {
+    match figures.comparison {
+        Comparison::Baseline => Some(1.0),
+        _ => measured_speedup(figures).map(|speedup| speedup.ratio),
+    }
+}
+
+fn total_speedup(figures: &Figures) -> Option<f64> {
+    match figures.comparison {
+        Comparison::Baseline => figures.total_median.map(|_| 1.0),
+        Comparison::Against { total_speedup, .. } => total_speedup,
+        Comparison::NoBaseline => None,
+    }
+}
+
+/// Whole nanoseconds, at most 584 years of them.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

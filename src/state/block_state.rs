@@ -1,0 +1,183 @@
+//! A block's changes so far, laid over the state before it.
+
+use super::{AccountChange, AccountFields, PostState};
+use alloy_primitives::{
+    Address, B256, U256,
+    map::{AddressMap, U256Map},
+};
+use revm::{
+    Database, DatabaseCommit, DatabaseRef,
+    bytecode::Bytecode,
+    state::{Account, AccountInfo, EvmStorage},
+};
+
+/// What the block wrote of one account.
+#[derive(Clone, Debug, Default)]
+struct Written {
+    /// `None`: the account does not exist any more.
+    info: Option<AccountInfo>,
+    /// The storage below is all there is; what lies under it is gone.
+    cleared: bool,
+    slots: U256Map<U256>,
+}
+
+/// State within a block, for one executor: reads fall through to `base`, commits stay on top.
+///
+/// Commits follow EIP-161: revm already turns what earlier forks do differently into the same terms
+/// (its journal marks an empty account that must stay as created, and one that merely was touched as
+/// untouched).
+#[derive(Clone, Debug)]
+pub struct BlockState<B> {
+    base: B,
+    written: AddressMap<Written>,
+}
+
+impl<B: DatabaseRef> BlockState<B> {
+    /// No changes yet.
+    pub fn new(base: B) -> Self {
+        Self { base, written: AddressMap::default() }
+    }
+
+    /// The state below the changes.
+    pub const fn base(&self) -> &B {
+        &self.base
+    }
+
+    /// The changes so far against the base, in canonical order.
+    ///
+    /// # Errors
+    /// Where the base does not know what a changed value was before. The EVM reads before it writes,
+    /// so this does not happen after an execution over the same base.
+    pub fn post_state(&self) -> Result<PostState, B::Error> {
+        let mut accounts = Vec::with_capacity(self.written.len());
+        for (address, written) in &self.written {
+            let before = self.base.basic_ref(*address)?;
+            if let Some(change) = self.change(*address, before, written)? {
+                accounts.push((*address, change));
+            }
+        }
+        accounts.sort_unstable_by_key(|(address, _)| *address);
+        Ok(PostState { accounts })
+    }
+
+    /// What differs between an account before the block and what was written; `None` if nothing.
+    fn change(
+        &self,
+        address: Address,
+        before: Option<AccountInfo>,
+        written: &Written,
+    ) -> Result<Option<AccountChange>, B::Error> {
+        let account = written.info.as_ref().map(fields);
+        let storage_cleared = written.cleared && before.is_some();
+        let slots = match account {
+            Some(_) => self.changed_slots(address, written)?,
+            None => Vec::new(),
+        };
+        let same = !storage_cleared && slots.is_empty() && account == before.as_ref().map(fields);
+        Ok((!same).then_some(AccountChange { account, storage_cleared, slots }))
+    }
+
+    fn changed_slots(
+        &self,
+        address: Address,
+        written: &Written,
+    ) -> Result<Vec<(U256, U256)>, B::Error> {
+        let mut slots = Vec::with_capacity(written.slots.len());
+        for (slot, value) in &written.slots {
+            let before =
+                if written.cleared { U256::ZERO } else { self.base.storage_ref(address, *slot)? };
+            if *value != before {
+                slots.push((*slot, *value));
+            }
+        }
+        slots.sort_unstable();
+        Ok(slots)
+    }
+}
+
+fn fields(info: &AccountInfo) -> AccountFields {
+    AccountFields { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
+}
+
+fn write_changed(slots: &mut U256Map<U256>, storage: EvmStorage) {
+    let changed = storage.into_iter().filter(|(_, slot)| slot.is_changed());
+    slots.extend(changed.map(|(key, slot)| (key, slot.present_value)));
+}
+
+impl<B: DatabaseRef> DatabaseRef for BlockState<B> {
+    type Error = B::Error;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, B::Error> {
+        match self.written.get(&address) {
+            Some(written) => Ok(written.info.clone()),
+            None => self.base.basic_ref(address),
+        }
+    }
+
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, B::Error> {
+        self.base.code_by_hash_ref(hash)
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, B::Error> {
+        let Some(written) = self.written.get(&address) else {
+            return self.base.storage_ref(address, slot);
+        };
+        match written.slots.get(&slot) {
+            Some(value) => Ok(*value),
+            None if written.cleared => Ok(U256::ZERO),
+            None => self.base.storage_ref(address, slot),
+        }
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, B::Error> {
+        self.base.block_hash_ref(number)
+    }
+}
+
+impl<B: DatabaseRef> Database for BlockState<B> {
+    type Error = B::Error;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, B::Error> {
+        self.basic_ref(address)
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, B::Error> {
+        self.code_by_hash_ref(hash)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, B::Error> {
+        self.storage_ref(address, slot)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, B::Error> {
+        self.block_hash_ref(number)
+    }
+}
+
+impl<B: DatabaseRef> DatabaseCommit for BlockState<B> {
+    fn commit(&mut self, changes: AddressMap<Account>) {
+        self.commit_iter(&mut changes.into_iter());
+    }
+
+    fn commit_iter(&mut self, changes: &mut dyn Iterator<Item = (Address, Account)>) {
+        for (address, account) in changes.filter(|(_, account)| account.is_touched()) {
+            commit_account(self.written.entry(address).or_default(), account);
+        }
+    }
+}
+
+fn commit_account(written: &mut Written, account: Account) {
+    if account.is_selfdestructed() || (account.is_empty() && !account.is_created()) {
+        *written = Written { info: None, cleared: true, slots: U256Map::default() };
+        return;
+    }
+    if account.is_created() {
+        written.cleared = true;
+        written.slots.clear();
+    }
+    write_changed(&mut written.slots, account.storage);
+    written.info = Some(account.info);
+}
+
+#[cfg(test)]
+mod tests;

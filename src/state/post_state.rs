@@ -1,0 +1,36 @@
+//! The changes that a block made, in one canonical order.
+
+use alloy_primitives::{Address, B256, U256};
+
+/// The changes of a block, ordered by address and slot; only what differs from the pre-state.
+///
+/// Two executors that agree on the block build equal values, so `==` is the comparison.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostState {
+    /// Changed accounts, ascending by address.
+    pub accounts: Vec<(Address, AccountChange)>,
+}
+
+/// What became of one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountChange {
+    /// The account after the block; `None` if it no longer exists.
+    pub account: Option<AccountFields>,
+    /// Whether the storage it had before the block was emptied before `slots` were written
+    /// (self-destruct, re-creation).
+    pub storage_cleared: bool,
+    /// Slots that differ, ascending; zero means deleted.
+    pub slots: Vec<(U256, U256)>,
+}
+
+/// The fields of an account that the state trie commits to, but for its storage root
+/// (Yellow Paper, section 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountFields {
+    /// Transactions sent, or contracts created by a contract.
+    pub nonce: u64,
+    /// In wei.
+    pub balance: U256,
+    /// Keccak-256 of the code; of the empty string where there is none.
+    pub code_hash: B256,
+}

@@ -1,0 +1,92 @@
+//! Walks from a trusted root to one key, in place, and says what is proved there.
+//!
+//! Allocates nothing: nodes are read where the witness holds them, and left behind. A walk ends at the
+//! key's leaf, at a place that proves that there is none, or with an error; which of the three is all
+//! that this file has to get right.
+
+use alloy_primitives::{B256, U256};
+use alloy_trie::{Nibbles, TrieAccount};
+
+use super::{
+    error::{Malformed, NodeError},
+    raw::{RawNode, read},
+    store::NodeStore,
+};
+
+/// A leaf that was found, with what an error about its value needs.
+#[derive(Debug)]
+pub(super) struct ProvedLeaf<'a> {
+    pub(super) value: &'a [u8],
+    /// The whole node.
+    rlp: &'a [u8],
+    /// From the root to the node.
+    path: Nibbles,
+}
+
+/// Finds `key` below `root`; `None` if its absence is proved.
+///
+/// # Errors
+///
+/// The node on the way that is missing or malformed.
+pub(super) fn find<'a>(
+    nodes: &'a NodeStore,
+    root: &B256,
+    key: &B256,
+) -> Result<Option<ProvedLeaf<'a>>, NodeError> {
+    let Some(mut rlp) = nodes.root_node(root)? else { return Ok(None) };
+    let key = Nibbles::unpack_array(&key.0);
+    let mut depth = 0;
+    loop {
+        let path = key.slice(..depth);
+        let node = read(rlp, depth).map_err(|reason| NodeError::malformed(rlp, path, reason))?;
+        let rest = key.slice(depth..);
+        let child = match node {
+            RawNode::Leaf { path: end, value } => {
+                return Ok((end == rest).then_some(ProvedLeaf { value, rlp, path }));
+            }
+            RawNode::Extension { path: stretch, child } if rest.starts_with(&stretch) => {
+                depth += stretch.len();
+                child
+            }
+            RawNode::Extension { .. } => return Ok(None),
+            // A branch lies above depth 64, so there is a nibble left.
+            RawNode::Branch(children) => match children[usize::from(rest.get_unchecked(0))] {
+                Some(child) => {
+                    depth += 1;
+                    child
+                }
+                None => return Ok(None),
+            },
+        };
+        rlp = nodes.follow(child, key.slice(..depth))?;
+    }
+}
+
+impl ProvedLeaf<'_> {
+    /// The leaf's value as an account: nonce, balance, storage root, code hash (Yellow Paper, 4.1).
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed::Account`] if it is none.
+    pub(super) fn account(&self) -> Result<TrieAccount, NodeError> {
+        alloy_rlp::decode_exact(self.value)
+            .map_err(|reason| self.malformed(Malformed::Account(reason)))
+    }
+
+    /// The leaf's value as a storage word, which is not zero.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed::Slot`] or [`Malformed::ZeroSlot`] if it is none.
+    pub(super) fn slot(&self) -> Result<U256, NodeError> {
+        match alloy_rlp::decode_exact::<U256>(self.value) {
+            Ok(U256::ZERO) => Err(self.malformed(Malformed::ZeroSlot)),
+            Ok(value) => Ok(value),
+            Err(reason) => Err(self.malformed(Malformed::Slot(reason))),
+        }
+    }
+
+    fn malformed(&self, reason: Malformed) -> NodeError {
+        NodeError::malformed(self.rlp, self.path, reason)
+    }
+}

@@ -1,0 +1,197 @@
+//! Reads one trie node in place: no copies, no allocation.
+//!
+//! Takes a node's RLP and its depth, gives its parts as slices of the input. Both the lookups and the
+//! working trie read nodes through [`read`], so what is accepted is decided here and nowhere else. The
+//! depth makes that strict: keys have 64 nibbles, so every path through accepted nodes ends at a leaf
+//! of exactly that depth, and code that follows one can neither run past its key nor for ever.
+//!
+//! What a leaf's value means is left to `lookup`.
+
+use alloy_primitives::B256;
+use alloy_rlp::Header;
+use alloy_trie::Nibbles;
+
+use super::error::Malformed;
+
+/// Nibbles of a key: keys are Keccak-256 hashes.
+pub(super) const KEY_NIBBLES: usize = 64;
+
+/// Nodes with at least this many bytes of RLP are referred to by hash, shorter ones are embedded.
+pub(super) const HASHED_FROM: usize = 32;
+
+/// A node's parts, in the bytes that were read.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives on the stack for one step; a box would allocate"
+)]
+pub(super) enum RawNode<'a> {
+    /// The end of one key, and its value, which is not empty.
+    Leaf { path: Nibbles, value: &'a [u8] },
+    /// A stretch of path, not empty, that all keys below share.
+    Extension { path: Nibbles, child: Reference<'a> },
+    /// Where keys part, at least two ways.
+    Branch([Option<Reference<'a>>; 16]),
+}
+
+/// How a parent names its child.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reference<'a> {
+    /// By its Keccak-256.
+    Hash(&'a B256),
+    /// By its RLP, which is shorter than [`HASHED_FROM`] bytes.
+    Embedded(&'a [u8]),
+}
+
+/// One item of a node's list.
+struct Item<'a> {
+    list: bool,
+    /// With its header.
+    rlp: &'a [u8],
+    /// Without its header.
+    payload: &'a [u8],
+}
+
+/// Reads the node in `rlp`, whose path from the root has `depth` nibbles.
+///
+/// # Errors
+///
+/// The rule that it breaks.
+pub(super) fn read(mut rlp: &[u8], depth: usize) -> Result<RawNode<'_>, Malformed> {
+    let mut items = Header::decode_bytes(&mut rlp, true)?;
+    if !rlp.is_empty() {
+        return Err(Malformed::TrailingBytes { bytes: rlp.len() });
+    }
+    let (first, second) = (next_item(&mut items)?, next_item(&mut items)?);
+    if items.is_empty() {
+        read_short(&first, &second, depth)
+    } else {
+        read_branch(&first, &second, items, depth)
+    }
+}
+
+/// Takes the next item off a list's payload.
+fn next_item<'a>(items: &mut &'a [u8]) -> Result<Item<'a>, Malformed> {
+    if items.is_empty() {
+        return Err(Malformed::ItemCount);
+    }
+    let start = *items;
+    let Header { list, payload_length } = Header::decode(items)?;
+    // `Header::decode` has checked that the payload is there.
+    let (payload, rest) = items.split_at(payload_length);
+    *items = rest;
+    let (rlp, _) = start.split_at(start.len() - rest.len());
+    Ok(Item { list, rlp, payload })
+}
+
+/// Reads a node of two items: a leaf or an extension.
+fn read_short<'a>(
+    path: &Item<'a>,
+    value: &Item<'a>,
+    depth: usize,
+) -> Result<RawNode<'a>, Malformed> {
+    let (kind, path) = read_path(path, depth)?;
+    match kind {
+        ShortKind::Leaf => Ok(RawNode::Leaf { path, value: read_value(value)? }),
+        ShortKind::Extension => {
+            let child = read_reference(value)?.ok_or(Malformed::NoChild)?;
+            Ok(RawNode::Extension { path, child })
+        }
+    }
+}
+
+/// What the flags of a path say about its node.
+#[derive(Clone, Copy)]
+enum ShortKind {
+    Leaf,
+    Extension,
+}
+
+/// Reads a path in hex-prefix encoding (Yellow Paper, appendix C), and checks that it ends where
+/// paths of its kind do.
+fn read_path(item: &Item<'_>, depth: usize) -> Result<(ShortKind, Nibbles), Malformed> {
+    let [first, rest @ ..] = string(item)? else {
+        return Err(alloy_rlp::Error::InputTooShort.into());
+    };
+    let kind = match first >> 4 {
+        0 | 1 => ShortKind::Extension,
+        2 | 3 => ShortKind::Leaf,
+        flags => return Err(Malformed::PathFlags { flags }),
+    };
+    let odd = first & 0x10 != 0;
+    if !odd && first & 0x0f != 0 {
+        return Err(Malformed::PathPadding);
+    }
+
+    // Before anything is unpacked: more than 64 nibbles would not fit.
+    let nibbles = rest.len() * 2 + usize::from(odd);
+    check_length(kind, depth, nibbles)?;
+    let path = if odd { Nibbles::unpack(item.payload).slice(1..) } else { Nibbles::unpack(rest) };
+    Ok((kind, path))
+}
+
+/// Checks that a leaf ends with the key, and that an extension leaves room for a branch.
+fn check_length(kind: ShortKind, depth: usize, nibbles: usize) -> Result<(), Malformed> {
+    let fits = match kind {
+        ShortKind::Leaf => depth + nibbles == KEY_NIBBLES,
+        ShortKind::Extension if nibbles == 0 => return Err(Malformed::EmptyExtension),
+        ShortKind::Extension => depth + nibbles < KEY_NIBBLES,
+    };
+    if fits { Ok(()) } else { Err(Malformed::PathLength { depth, nibbles }) }
+}
+
+/// Reads a node of 17 items, of which two are read and `items` holds the rest.
+fn read_branch<'a>(
+    first: &Item<'a>,
+    second: &Item<'a>,
+    mut items: &'a [u8],
+    depth: usize,
+) -> Result<RawNode<'a>, Malformed> {
+    if depth >= KEY_NIBBLES {
+        return Err(Malformed::BranchTooDeep);
+    }
+    let mut children = [None; 16];
+    let [child_0, child_1, others @ ..] = &mut children;
+    *child_0 = read_reference(first)?;
+    *child_1 = read_reference(second)?;
+    for child in others {
+        *child = read_reference(&next_item(&mut items)?)?;
+    }
+    check_value(&next_item(&mut items)?)?;
+    if !items.is_empty() {
+        return Err(Malformed::ItemCount);
+    }
+    match children.iter().flatten().count() {
+        children @ 0..=1 => Err(Malformed::TooFewChildren { children }),
+        _ => Ok(RawNode::Branch(children)),
+    }
+}
+
+/// Checks that a branch has no value.
+fn check_value(item: &Item<'_>) -> Result<(), Malformed> {
+    if string(item)?.is_empty() { Ok(()) } else { Err(Malformed::BranchValue) }
+}
+
+/// Reads the value of a leaf.
+fn read_value<'a>(item: &Item<'a>) -> Result<&'a [u8], Malformed> {
+    let value = string(item)?;
+    if value.is_empty() { Err(Malformed::EmptyValue) } else { Ok(value) }
+}
+
+/// Reads how a child is named; `None` where there is no child.
+fn read_reference<'a>(item: &Item<'a>) -> Result<Option<Reference<'a>>, Malformed> {
+    match (item.list, item.payload.len()) {
+        (false, 0) => Ok(None),
+        (true, _) if item.rlp.len() < HASHED_FROM => Ok(Some(Reference::Embedded(item.rlp))),
+        (true, _) => Err(Malformed::EmbeddedTooLong { bytes: item.rlp.len() }),
+        (false, bytes) => {
+            let hash = <&B256>::try_from(item.payload).ok();
+            hash.map(|hash| Some(Reference::Hash(hash))).ok_or(Malformed::ChildHash { bytes })
+        }
+    }
+}
+
+/// The bytes of an item that must be a string.
+fn string<'a>(item: &Item<'a>) -> Result<&'a [u8], Malformed> {
+    if item.list { Err(alloy_rlp::Error::UnexpectedList.into()) } else { Ok(item.payload) }
+}

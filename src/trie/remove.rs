@@ -1,0 +1,117 @@
+//! Deletion, and the collapse of branches that it leaves with one child.
+//!
+//! The order of deletions does not matter, but their place does: after all insertions of the same trie.
+//! A branch that loses a key and gains another in one block never collapses; in the wrong order it
+//! would for a moment, and want a sibling that the witness has no reason to hold.
+
+use std::mem;
+
+use alloy_trie::Nibbles;
+
+use super::{
+    error::NodeError,
+    node::Node,
+    raw::{RawNode, Reference, read},
+    store::NodeStore,
+};
+
+/// Whether a deletion found its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// It was there, and is gone.
+    Removed,
+    /// It is provably absent; nothing changed.
+    Absent,
+}
+
+/// Removes `key` from the subtree `node`, which lies at `depth` on the key's path.
+///
+/// Recurses at most twice for each of the key's 64 nibbles: to open a node, and to go down.
+///
+/// # Errors
+///
+/// If a node on the path is missing or malformed, or a branch's last child is malformed.
+pub(super) fn remove<'a>(
+    node: &mut Node<'a>,
+    nodes: &'a NodeStore,
+    key: &Nibbles,
+    depth: usize,
+) -> Result<Removal, NodeError> {
+    let rest = key.slice(depth..);
+    match node {
+        Node::Empty => Ok(Removal::Absent),
+        Node::Closed(reference) => {
+            *node = Node::open(nodes, *reference, key.slice(..depth))?;
+            remove(node, nodes, key, depth)
+        }
+        Node::Leaf(leaf) if leaf.path == rest => {
+            *node = Node::Empty;
+            Ok(Removal::Removed)
+        }
+        Node::Extension(extension) if rest.starts_with(&extension.path) => {
+            let path = extension.path;
+            let removal = remove(&mut extension.child, nodes, key, depth + path.len())?;
+            if removal == Removal::Removed {
+                // The branch below may have become a leaf or an extension.
+                *node = mem::take(&mut extension.child).prefixed(path);
+            }
+            Ok(removal)
+        }
+        Node::Leaf(_) | Node::Extension(_) => Ok(Removal::Absent),
+        Node::Branch(children) => {
+            // A branch lies above depth 64, so there is a nibble left.
+            let child = &mut children[usize::from(rest.get_unchecked(0))];
+            let removal = remove(child, nodes, key, depth + 1)?;
+            if removal == Removal::Removed
+                && let Some((nibble, last)) = last_child(children)
+            {
+                *node = collapse(last, nodes, key.slice(..depth), nibble)?;
+            }
+            Ok(removal)
+        }
+    }
+}
+
+/// Takes out the child of a branch that has no other.
+fn last_child<'a>(children: &mut [Node<'a>; 16]) -> Option<(u8, Node<'a>)> {
+    let mut occupied = (0..).zip(children).filter(|(_, child)| !matches!(child, Node::Empty));
+    let (nibble, last) = occupied.next()?;
+    occupied.next().is_none().then(|| (nibble, mem::take(last)))
+}
+
+/// What takes the place of the branch at `path` whose last child is `last`, at `nibble`.
+fn collapse<'a>(
+    last: Node<'a>,
+    nodes: &'a NodeStore,
+    path: Nibbles,
+    nibble: u8,
+) -> Result<Node<'a>, NodeError> {
+    let step = Nibbles::from_nibbles_unchecked([nibble]);
+    let last = match last {
+        Node::Closed(reference) => unless_branch(reference, nodes, path.join(&step))?,
+        open => open,
+    };
+    Ok(last.prefixed(step))
+}
+
+/// Opens the last child at `path`, unless it is a branch, which a collapse leaves as it is.
+///
+/// One that the witness lacks is taken for a branch. Builders leave branches out for the very reason
+/// that nothing in them is needed; and were it not a branch, then the root would come out wrong and
+/// the header would tell.
+fn unless_branch<'a>(
+    reference: Reference<'a>,
+    nodes: &'a NodeStore,
+    path: Nibbles,
+) -> Result<Node<'a>, NodeError> {
+    let rlp = match nodes.follow(reference, path) {
+        Ok(rlp) => rlp,
+        Err(NodeError::Missing { .. }) => return Ok(Node::Closed(reference)),
+        Err(malformed) => return Err(malformed),
+    };
+    match read(rlp, path.len()) {
+        Ok(RawNode::Branch(_)) => Ok(Node::Closed(reference)),
+        Ok(raw) => Ok(raw.into()),
+        Err(reason) => Err(NodeError::malformed(rlp, path, reason)),
+    }
+}

@@ -1,0 +1,193 @@
+//! Accounts and storages as the witness proves them, and the state root after a block.
+//!
+//! Knows that keys are hashes of addresses and slots and what the leaves hold; how a trie is walked and
+//! changed is left to the other files.
+//!
+//! The accounts of a block are independent until their leaves meet in the account trie, so everything
+//! up to the leaf is done in parallel and the rest in order. Errors are collected in the order of the
+//! addresses, so which one is reported does not depend on the threads.
+
+use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use rayon::prelude::*;
+
+use super::{error::TrieError, lookup::find, partial::PartialTrie, store::NodeStore};
+use crate::state::{AccountChange, AccountFields, PostState};
+
+/// The state with a trusted root, as far as the nodes of a witness prove it.
+#[derive(Clone, Copy, Debug)]
+pub struct StateTrie<'a> {
+    nodes: &'a NodeStore,
+    root: B256,
+}
+
+/// The state root after a block, and the tries that it was computed with.
+///
+/// They are kept so that whoever measures the computation can drop them when the clock has stopped.
+#[derive(Clone, Debug)]
+pub struct UpdatedTrie<'a> {
+    root: B256,
+    #[expect(dead_code, reason = "kept for the caller to drop")]
+    tries: Vec<PartialTrie<'a>>,
+}
+
+/// One changed account, its storage done, on the way into the account trie.
+#[derive(Debug)]
+struct UpdatedAccount<'a> {
+    address: Address,
+    /// The leaf's key: the address hashed.
+    key: B256,
+    /// The leaf's value; `None` to remove the leaf.
+    leaf: Option<Vec<u8>>,
+    /// The working trie, if a slot was written.
+    storage: Option<PartialTrie<'a>>,
+}
+
+impl UpdatedTrie<'_> {
+    /// The state root after the block.
+    pub fn root(&self) -> B256 {
+        self.root
+    }
+}
+
+impl<'a> StateTrie<'a> {
+    /// The state with this root. The root must come from a header that is trusted.
+    pub fn new(nodes: &'a NodeStore, root: B256) -> Self {
+        Self { nodes, root }
+    }
+
+    /// The account, or `None` if it is proved that there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`TrieError::Account`] if neither is proved.
+    pub fn account(&self, address: Address) -> Result<Option<TrieAccount>, TrieError> {
+        find(self.nodes, &self.root, &keccak256(address))
+            .and_then(|leaf| leaf.map(|leaf| leaf.account()).transpose())
+            .map_err(|source| TrieError::account(address, source))
+    }
+
+    /// The value of a slot of the account whose storage has this root, zero if it is proved that the
+    /// slot is not set.
+    ///
+    /// # Errors
+    ///
+    /// [`TrieError::Slot`] if neither is proved.
+    pub fn slot(
+        &self,
+        address: Address,
+        storage_root: B256,
+        slot: U256,
+    ) -> Result<U256, TrieError> {
+        find(self.nodes, &storage_root, &slot_key(slot))
+            .and_then(|leaf| leaf.map_or(Ok(U256::ZERO), |leaf| leaf.slot()))
+            .map_err(|source| TrieError::slot(address, slot, source))
+    }
+
+    /// The state root after the changes of a block.
+    ///
+    /// Storages are updated in parallel on the current rayon pool, then the account trie on this
+    /// thread. Where a deletion leaves a choice open, the root is that of the likely shape, see
+    /// [`PartialTrie::remove`]: it must be compared with the header's.
+    ///
+    /// # Errors
+    ///
+    /// [`TrieError::Account`] or [`TrieError::Slot`] for the first change whose path is not proved.
+    pub fn root_after(&self, post: &PostState) -> Result<UpdatedTrie<'a>, TrieError> {
+        let Some((first, _)) = post.accounts.first() else {
+            return Ok(UpdatedTrie { root: self.root, tries: Vec::new() });
+        };
+        // Collecting results directly would take a lock, and report whichever error comes first.
+        let results: Vec<Result<_, _>> = post
+            .accounts
+            .par_iter()
+            .map(|(address, change)| self.updated_account(*address, change))
+            .collect();
+        let updates = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+
+        let accounts = PartialTrie::open(self.nodes, self.root)
+            .map_err(|source| TrieError::account(*first, source))?;
+        apply(accounts, updates)
+    }
+
+    /// Updates the storage of one account and encodes its new leaf.
+    fn updated_account(
+        &self,
+        address: Address,
+        change: &AccountChange,
+    ) -> Result<UpdatedAccount<'a>, TrieError> {
+        let key = keccak256(address);
+        let Some(AccountFields { nonce, balance, code_hash }) = change.account else {
+            return Ok(UpdatedAccount { address, key, leaf: None, storage: None });
+        };
+        let before = self.storage_root_before(address, change)?;
+        let storage = self.updated_storage(address, before, &change.slots)?;
+        let storage_root = storage.as_ref().map_or(before, PartialTrie::root);
+        let account = TrieAccount::new(nonce, balance, storage_root, code_hash);
+        Ok(UpdatedAccount { address, key, leaf: Some(alloy_rlp::encode(account)), storage })
+    }
+
+    /// The root of the storage that the slots are written to.
+    fn storage_root_before(
+        &self,
+        address: Address,
+        change: &AccountChange,
+    ) -> Result<B256, TrieError> {
+        if change.storage_cleared {
+            return Ok(EMPTY_ROOT_HASH);
+        }
+        Ok(self.account(address)?.map_or(EMPTY_ROOT_HASH, |account| account.storage_root))
+    }
+
+    /// Writes slots into the storage with this root; `None` if there are none to write.
+    fn updated_storage(
+        &self,
+        address: Address,
+        root: B256,
+        slots: &[(U256, U256)],
+    ) -> Result<Option<PartialTrie<'a>>, TrieError> {
+        let Some((first, _)) = slots.first() else { return Ok(None) };
+        let mut trie = PartialTrie::open(self.nodes, root)
+            .map_err(|source| TrieError::slot(address, *first, source))?;
+        for (slot, value) in slots.iter().filter(|(_, value)| !value.is_zero()) {
+            trie.insert(slot_key(*slot), alloy_rlp::encode(value))
+                .map_err(|source| TrieError::slot(address, *slot, source))?;
+        }
+        // Deletions last: see `remove`.
+        for (slot, _) in slots.iter().filter(|(_, value)| value.is_zero()) {
+            trie.remove(slot_key(*slot))
+                .map_err(|source| TrieError::slot(address, *slot, source))?;
+        }
+        Ok(Some(trie))
+    }
+}
+
+/// Brings the changed accounts into the account trie, and hashes it.
+fn apply<'a>(
+    mut accounts: PartialTrie<'a>,
+    updates: Vec<UpdatedAccount<'a>>,
+) -> Result<UpdatedTrie<'a>, TrieError> {
+    let mut removed = Vec::new();
+    let mut tries = Vec::new();
+    for UpdatedAccount { address, key, leaf, storage } in updates {
+        tries.extend(storage);
+        match leaf {
+            Some(leaf) => {
+                accounts.insert(key, leaf).map_err(|source| TrieError::account(address, source))?
+            }
+            None => removed.push((address, key)),
+        }
+    }
+    // Deletions last: see `remove`.
+    for (address, key) in removed {
+        accounts.remove(key).map_err(|source| TrieError::account(address, source))?;
+    }
+    let root = accounts.root();
+    tries.push(accounts);
+    Ok(UpdatedTrie { root, tries })
+}
+
+/// Where a slot lies in its storage trie.
+fn slot_key(slot: U256) -> B256 {
+    keccak256(B256::from(slot))
+}

@@ -1,0 +1,82 @@
+//! The witness's nodes, each filed under the Keccak-256 of its bytes.
+//!
+//! Nothing else about a node is trusted or even looked at here: order, duplicates and nodes that
+//! nobody needs make no difference. Whether the bytes are a node at all is decided when a walk
+//! reaches them.
+
+use alloy_primitives::{B256, Bytes, keccak256, map::B256Map};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+
+use super::{
+    error::{Malformed, NodeError, TrieError},
+    raw::{HASHED_FROM, Reference},
+};
+
+/// The most bytes that one entry of a witness may have.
+///
+/// The largest real node is a full branch of 532 bytes. The limit leaves room for what nobody needs,
+/// and stops a file that would have gigabytes hashed.
+pub const MAX_NODE_BYTES: usize = 64 * 1024;
+
+/// Trie nodes by hash: of all tries of a state, in no order.
+#[derive(Clone, Debug, Default)]
+pub struct NodeStore {
+    nodes: B256Map<Bytes>,
+}
+
+impl NodeStore {
+    /// Hashes and files the nodes of a witness, given as RLP.
+    ///
+    /// # Errors
+    ///
+    /// [`TrieError::OversizedNode`] for an entry of more than [`MAX_NODE_BYTES`].
+    pub fn new(nodes: impl IntoIterator<Item = Bytes>) -> Result<Self, TrieError> {
+        let hashed = nodes.into_iter().enumerate().map(|(index, rlp)| match rlp.len() {
+            ..=MAX_NODE_BYTES => Ok((keccak256(&rlp), rlp)),
+            size => Err(TrieError::OversizedNode { index, size }),
+        });
+        Ok(Self { nodes: hashed.collect::<Result<_, _>>()? })
+    }
+
+    /// The node with this hash, if the witness has it.
+    pub(super) fn get(&self, hash: &B256) -> Option<&[u8]> {
+        self.nodes.get(hash).map(AsRef::as_ref)
+    }
+
+    /// The root node of a trie, or `None` for the trie without keys. A root is hashed however short.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError::Missing`] if the witness lacks it.
+    pub(super) fn root_node(&self, root: &B256) -> Result<Option<&[u8]>, NodeError> {
+        if *root == EMPTY_ROOT_HASH {
+            return Ok(None);
+        }
+        let missing = || NodeError::Missing { hash: *root, path: Nibbles::new() };
+        self.get(root).map(Some).ok_or_else(missing)
+    }
+
+    /// The RLP of the node at `path` that its parent refers to.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeError::Missing`] if it is known by a hash that the witness lacks.
+    pub(super) fn follow<'a>(
+        &'a self,
+        reference: Reference<'a>,
+        path: Nibbles,
+    ) -> Result<&'a [u8], NodeError> {
+        let hash = match reference {
+            Reference::Embedded(rlp) => return Ok(rlp),
+            Reference::Hash(hash) => hash,
+        };
+        match self.get(hash) {
+            None => Err(NodeError::Missing { hash: *hash, path }),
+            Some(rlp) if rlp.len() < HASHED_FROM => {
+                let reason = Malformed::NotEmbedded { bytes: rlp.len() };
+                Err(NodeError::malformed(rlp, path, reason))
+            }
+            Some(rlp) => Ok(rlp),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! One trie: insertion, deletion, collapse, and lookups.
+
+use alloy_primitives::{B256, Bytes};
+use alloy_trie::EMPTY_ROOT_HASH;
+use proptest::{collection, prelude::*};
+
+use super::{
+    super::{NodeError, PartialTrie, lookup::find},
+    FullTrie, Leaves, Siblings, any_key, any_value, key, store,
+};
+
+/// What a block does to one key.
+#[derive(Clone, Debug)]
+enum Change {
+    Keep,
+    Set(Vec<u8>),
+    Remove,
+}
+
+/// Keys, with the value before and the change.
+type Plan = Vec<(B256, Option<Vec<u8>>, Change)>;
+
+fn any_plan() -> impl Strategy<Value = Plan> {
+    let change = prop_oneof![
+        Just(Change::Keep),
+        any_value().prop_map(Change::Set),
+        Just(Change::Remove),
+        Just(Change::Remove),
+    ];
+    let entry = (prop::option::weighted(0.8, any_value()), change);
+    collection::btree_map(any_key(), entry, 0..40)
+        .prop_map(|plan| plan.into_iter().map(|(k, (value, change))| (k, value, change)).collect())
+}
+
+fn before(plan: &Plan) -> Leaves {
+    plan.iter().filter_map(|(key, value, _)| Some((*key, value.clone()?))).collect()
+}
+
+fn after(plan: &Plan) -> Leaves {
+    let value_after = |value: &Option<Vec<u8>>, change: &Change| match change {
+        Change::Keep => value.clone(),
+        Change::Set(value) => Some(value.clone()),
+        Change::Remove => None,
+    };
+    plan.iter().filter_map(|(key, old, change)| Some((*key, value_after(old, change)?))).collect()
+}
+
+fn touched(plan: &Plan) -> Vec<B256> {
+    let touched = plan.iter().filter(|(_, _, change)| !matches!(change, Change::Keep));
+    touched.map(|(key, ..)| *key).collect()
+}
+
+fn removed(plan: &Plan) -> Vec<B256> {
+    let removed = plan.iter().filter(|(_, _, change)| matches!(change, Change::Remove));
+    removed.map(|(key, ..)| *key).collect()
+}
+
+/// Sets, then removes, as a block does.
+fn apply(trie: &mut PartialTrie<'_>, plan: &Plan) -> Result<(), NodeError> {
+    for (key, _, change) in plan {
+        if let Change::Set(value) = change {
+            trie.insert(*key, value.clone())?;
+        }
+    }
+    removed(plan).into_iter().try_for_each(|key| trie.remove(key))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn the_root_after_changes_is_that_of_a_trie_built_from_nothing(plan in any_plan()) {
+        let full = FullTrie::new(&before(&plan));
+        let nodes = full.witness(&touched(&plan), &removed(&plan), Siblings::All);
+        let mut trie = PartialTrie::open(&nodes, full.root)?;
+        prop_assert_eq!(trie.root(), full.root);
+        apply(&mut trie, &plan)?;
+        prop_assert_eq!(trie.root(), FullTrie::new(&after(&plan)).root);
+    }
+
+    #[test]
+    fn witnesses_need_no_branch_siblings(plan in any_plan()) {
+        let full = FullTrie::new(&before(&plan));
+        let nodes = full.witness(&touched(&plan), &removed(&plan), Siblings::AllButBranches);
+        let mut trie = PartialTrie::open(&nodes, full.root)?;
+        apply(&mut trie, &plan)?;
+        prop_assert_eq!(trie.root(), FullTrie::new(&after(&plan)).root);
+    }
+
+    #[test]
+    fn without_any_siblings_there_is_a_root_or_a_missing_node(plan in any_plan()) {
+        let full = FullTrie::new(&before(&plan));
+        let nodes = full.witness(&touched(&plan), &[], Siblings::None);
+        let mut trie = PartialTrie::open(&nodes, full.root)?;
+        match apply(&mut trie, &plan) {
+            Ok(()) => { trie.root(); }
+            Err(error) => prop_assert!(matches!(error, NodeError::Missing { .. }), "{error}"),
+        }
+    }
+
+    #[test]
+    fn a_trie_emptied_and_refilled_is_the_same(plan in any_plan()) {
+        let leaves = before(&plan);
+        let full = FullTrie::new(&leaves);
+        let nodes = full.store();
+        let mut trie = PartialTrie::open(&nodes, full.root)?;
+        for key in leaves.keys() {
+            trie.remove(*key)?;
+        }
+        prop_assert_eq!(trie.root(), EMPTY_ROOT_HASH);
+        for (key, value) in leaves.iter().rev() {
+            trie.insert(*key, value.clone())?;
+        }
+        prop_assert_eq!(trie.root(), full.root);
+    }
+
+    #[test]
+    fn lookups_find_what_is_there_and_prove_what_is_not(plan in any_plan(), other in any_key()) {
+        let leaves = before(&plan);
+        let full = FullTrie::new(&leaves);
+        let keys: Vec<_> = plan.iter().map(|(key, ..)| *key).chain([other]).collect();
+        let nodes = full.witness(&keys, &[], Siblings::None);
+        for key in &keys {
+            let found = find(&nodes, &full.root, key)?.map(|leaf| leaf.value.to_vec());
+            prop_assert_eq!(found.as_ref(), leaves.get(key));
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_hides_a_node_and_changes_no_value(
+        plan in any_plan(),
+        at in any::<prop::sample::Index>(),
+        bit in any::<prop::sample::Index>(),
+    ) {
+        let leaves = before(&plan);
+        let full = FullTrie::new(&leaves);
+        let mut nodes: Vec<_> = full.nodes.values().map(|rlp| rlp.to_vec()).collect();
+        let at = at.index(nodes.len());
+        let bit = bit.index(nodes[at].len() * 8);
+        nodes[at][bit / 8] ^= 1 << (bit % 8);
+
+        let nodes = store(nodes.into_iter().map(Bytes::from));
+        for (key, ..) in &plan {
+            match find(&nodes, &full.root, key) {
+                Ok(found) => prop_assert_eq!(found.map(|leaf| leaf.value), leaves.get(key).map(|v| &v[..])),
+                Err(error) => prop_assert!(matches!(error, NodeError::Missing { .. }), "{error}"),
+            }
+        }
+    }
+}
+
+/// A value long enough that its leaf is hashed.
+fn long(byte: u8) -> Vec<u8> {
+    vec![byte; 40]
+}
+
+/// The root after removing `gone`, from a witness with its path and `siblings`; and the true one.
+fn remove_one(leaves: &Leaves, gone: B256, siblings: Siblings) -> (B256, B256) {
+    let full = FullTrie::new(leaves);
+    let nodes = full.witness(&[gone], &[gone], siblings);
+    let mut trie = PartialTrie::open(&nodes, full.root).expect("the root is there");
+    trie.remove(gone).expect("the path is there");
+
+    let mut left = leaves.clone();
+    left.remove(&gone);
+    (trie.root(), FullTrie::new(&left).root)
+}
+
+#[test]
+fn an_unknown_sibling_is_taken_for_a_branch() {
+    let keys = ["1", "20", "21"];
+    let leaves = keys.into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
+    let (root, truth) = remove_one(&leaves, key("1"), Siblings::None);
+    assert_eq!(root, truth);
+}
+
+#[test]
+fn an_extension_over_a_collapsed_branch_takes_an_unknown_sibling_in() {
+    let keys = ["aa1", "aa20", "aa21"];
+    let leaves = keys.into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
+    let (root, truth) = remove_one(&leaves, key("aa1"), Siblings::None);
+    assert_eq!(root, truth);
+}
+
+#[test]
+fn an_unknown_sibling_that_is_a_leaf_gives_another_root() {
+    let leaves = Leaves::from([(key("1"), long(1)), (key("2"), long(2))]);
+    let (root, truth) = remove_one(&leaves, key("1"), Siblings::None);
+    assert_ne!(root, truth);
+    let (root, truth) = remove_one(&leaves, key("1"), Siblings::All);
+    assert_eq!(root, truth);
+}
+
+#[test]
+fn an_unknown_sibling_that_is_an_extension_gives_another_root() {
+    let keys = ["1", "2aa0", "2aa1"];
+    let leaves = keys.into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
+    let (root, truth) = remove_one(&leaves, key("1"), Siblings::None);
+    assert_ne!(root, truth);
+    let (root, truth) = remove_one(&leaves, key("1"), Siblings::All);
+    assert_eq!(root, truth);
+}
+
+#[test]
+fn a_branch_that_gains_a_key_before_it_loses_one_needs_no_sibling() {
+    let leaves = Leaves::from([(key("1"), long(1)), (key("2"), long(2))]);
+    let full = FullTrie::new(&leaves);
+    let nodes = full.witness(&[key("1")], &[], Siblings::None);
+    let mut trie = PartialTrie::open(&nodes, full.root).unwrap();
+    trie.insert(key("3"), long(3)).unwrap();
+    trie.remove(key("1")).unwrap();
+    let after = Leaves::from([(key("2"), long(2)), (key("3"), long(3))]);
+    assert_eq!(trie.root(), FullTrie::new(&after).root);
+}
+
+#[test]
+fn a_path_into_a_missing_node_names_it() {
+    let leaves: Leaves =
+        ["10", "11", "2"].into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
+    let full = FullTrie::new(&leaves);
+    let nodes = full.witness(&[key("2")], &[], Siblings::None);
+    let mut trie = PartialTrie::open(&nodes, full.root).unwrap();
+
+    let error = trie.insert(key("11"), long(2)).unwrap_err();
+    let NodeError::Missing { hash, path } = error else { panic!("{error}") };
+    assert_eq!(path.to_vec(), [1]);
+    assert_eq!(hash, alloy_primitives::keccak256(&full.nodes[&path]));
+    assert_eq!(error.to_string(), format!("trie node {hash} at path 0x1 is missing"));
+    assert_eq!(trie.remove(key("11")), Err(error.clone()));
+    assert_eq!(find(&nodes, &full.root, &key("11")).map(drop), Err(error));
+}
+
+#[test]
+fn removing_an_absent_key_changes_nothing() {
+    let keys = ["aa10", "aa11", "aa2"];
+    let leaves: Leaves = keys.into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
+    let full = FullTrie::new(&leaves);
+    let nodes = full.store();
+    let mut trie = PartialTrie::open(&nodes, full.root).unwrap();
+    for absent in ["", "ab", "aa3", "aa12", "aa101"] {
+        trie.remove(key(absent)).unwrap();
+        assert_eq!(trie.root(), full.root, "{absent}");
+    }
+}
+
+#[test]
+fn the_empty_trie_needs_no_node() {
+    let nodes = store([]);
+    let mut trie = PartialTrie::open(&nodes, EMPTY_ROOT_HASH).unwrap();
+    assert!(find(&nodes, &EMPTY_ROOT_HASH, &key("1")).unwrap().is_none());
+    trie.remove(key("1")).unwrap();
+    assert_eq!(trie.root(), EMPTY_ROOT_HASH);
+    trie.insert(key("1"), vec![1]).unwrap();
+    assert_eq!(trie.root(), FullTrie::new(&Leaves::from([(key("1"), vec![1])])).root);
+}
+
+#[test]
+fn embedded_branches_survive_every_change() {
+    let at = |last: u8| {
+        let mut key = B256::repeat_byte(0x33);
+        key[31] = last;
+        key
+    };
+    let leaves: Leaves = [0x00, 0x01, 0x10, 0x11].map(|last| (at(last), vec![last + 1])).into();
+    let full = FullTrie::new(&leaves);
+    assert!(full.nodes.values().any(|rlp| rlp.len() < 32 && rlp.len() > 17), "no embedded branch");
+
+    let nodes = store([full.nodes.first_key_value().unwrap().1.clone(), branch_at(&full, 62)]);
+    for gone in leaves.keys() {
+        let mut trie = PartialTrie::open(&nodes, full.root).unwrap();
+        trie.remove(*gone).unwrap();
+        let mut left = leaves.clone();
+        left.remove(gone);
+        assert_eq!(trie.root(), FullTrie::new(&left).root, "without {gone}");
+    }
+}
+
+fn branch_at(full: &FullTrie, depth: usize) -> Bytes {
+    let (_, rlp) = full.nodes.iter().find(|(at, _)| at.len() == depth).expect("a node there");
+    rlp.clone()
+}

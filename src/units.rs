@@ -1,0 +1,110 @@
+//! Gas, throughput and durations as people read them.
+//!
+//! Turns exact values into short text for the terminal: rounded, with a unit or with thousands
+//! separated. Files for programs do not come through here; they carry integers in nanoseconds and
+//! gas, and decimals in full.
+
+use std::time::Duration;
+
+/// Units of time with their length in nanoseconds, shortest first. Each but the last reaches up to
+/// 1000 of itself.
+const TIME_UNITS: [(&str, u128); 3] = [("µs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
+
+/// Gas in millions of gas.
+pub fn mgas(gas: u64) -> f64 {
+    gas as f64 / 1e6
+}
+
+/// Throughput in Mgas/s: millions of gas per second. `None` if no time passed.
+pub fn mgas_per_s(gas: u64, elapsed: Duration) -> Option<f64> {
+    (!elapsed.is_zero()).then(|| mgas(gas) / elapsed.as_secs_f64())
+}
+
+/// A finite number that is not negative, with one decimal and its thousands separated: `1,234.5`.
+pub fn grouped(value: f64) -> String {
+    let text = format!("{value:.1}");
+    let (whole, tenths) = text.split_once('.').unwrap_or((&text, "0"));
+    format!("{}.{tenths}", with_separators(whole))
+}
+
+/// A duration with three decimals in the unit that leaves one to three digits before them: `4.512
+/// ms`.
+///
+/// Less than a microsecond is given in whole nanoseconds, and more than 1000 s in seconds.
+pub fn duration(elapsed: Duration) -> String {
+    let ns = elapsed.as_nanos();
+    if ns < 1_000 {
+        return format!("{ns} ns");
+    }
+    // The unit is chosen after rounding, so that 999.9996 µs is 1.000 ms and not 1000.000 µs.
+    let (unit, thousandths) = TIME_UNITS
+        .map(|(unit, length)| (unit, (ns + length / 2_000) / (length / 1_000)))
+        .into_iter()
+        .find(|(unit, thousandths)| *unit == "s" || *thousandths < 1_000_000)
+        .unwrap_or(("ns", ns));
+    format!("{}.{:03} {unit}", thousandths / 1_000, thousandths % 1_000)
+}
+
+/// Digits with a comma before every group of three, counted from the right.
+fn with_separators(digits: &str) -> String {
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_three_decimals_in_the_unit_that_fits() {
+        for (ns, text) in [
+            (0, "0 ns"),
+            (999, "999 ns"),
+            (1_000, "1.000 µs"),
+            (4_512_000, "4.512 ms"),
+            (123_456_789, "123.457 ms"),
+            (61_000_000_000, "61.000 s"),
+            (1_234_567_000_000, "1234.567 s"),
+        ] {
+            assert_eq!(duration(Duration::from_nanos(ns)), text, "{ns} ns");
+        }
+    }
+
+    #[test]
+    fn a_duration_that_rounds_up_to_the_next_unit_is_given_in_it() {
+        assert_eq!(duration(Duration::from_nanos(999_999)), "999.999 µs");
+        assert_eq!(duration(Duration::from_nanos(999_999_499)), "999.999 ms");
+        assert_eq!(duration(Duration::from_nanos(999_999_500)), "1.000 s");
+    }
+
+    #[test]
+    fn the_longest_duration_does_not_overflow() {
+        assert!(duration(Duration::MAX).ends_with(" s"));
+    }
+
+    #[test]
+    fn thousands_are_separated_after_rounding() {
+        for (value, text) in [
+            (0.0, "0.0"),
+            (12.94, "12.9"),
+            (999.94, "999.9"),
+            (999.96, "1,000.0"),
+            (1_234.5, "1,234.5"),
+            (1_234_567.0, "1,234,567.0"),
+        ] {
+            assert_eq!(grouped(value), text);
+        }
+    }
+
+    #[test]
+    fn throughput_is_millions_of_gas_per_second() {
+        assert_eq!(mgas_per_s(30_000_000, Duration::from_millis(10)), Some(3_000.0));
+        assert_eq!(mgas_per_s(30_000_000, Duration::ZERO), None);
+    }
+}

@@ -1,0 +1,58 @@
+//! The whole way of one block: prepare, execute, compute the root, compare with the header.
+
+use super::{Verdict, check};
+use crate::{
+    block::{Phase, PrepareError, ReplayJob, prepare},
+    cache::RecordedBlock,
+    executor::{ExecuteError, Executor, WorkerPool},
+    trie::TrieError,
+};
+
+/// Why no verdict could be reached on a block.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// A link of its proof is broken.
+    #[error("the recorded block does not prove itself")]
+    Prepare(#[from] PrepareError),
+    /// The executor gave up.
+    #[error("the executor gave up on the block")]
+    Execute(#[from] ExecuteError),
+    /// The changes lead where the witness has no nodes.
+    #[error("the state root after the block cannot be computed from the witness")]
+    Root(#[source] TrieError),
+}
+
+/// A step of [`verify_block`], as it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A phase of making the block ready.
+    Prepare(Phase),
+    /// Executing it.
+    Execute,
+    /// Computing the state root.
+    Root,
+    /// Comparing with the header.
+    Check,
+}
+
+/// Proves, executes and checks one block. `entering` is told of each step, so that a caller may time
+/// them. Everything that can be parallel runs on `pool`.
+///
+/// # Errors
+/// [`VerifyError`] where no verdict can be reached; an outcome that differs is a verdict.
+pub fn verify_block(
+    recorded: RecordedBlock,
+    executor: &dyn Executor,
+    pool: &WorkerPool,
+    mut entering: impl FnMut(Step) + Send,
+) -> Result<(ReplayJob, Verdict), VerifyError> {
+    let job = pool.install(|| prepare(recorded, |phase| entering(Step::Prepare(phase))))?;
+    entering(Step::Execute);
+    let outcome = executor.execute(&job, pool)?.outcome;
+    entering(Step::Root);
+    let trie = pool.install(|| job.trie_after(&outcome.post_state)).map_err(VerifyError::Root)?;
+    entering(Step::Check);
+    let verdict = check(&job, &outcome, trie.root());
+    drop(trie);
+    Ok((job, verdict))
+}

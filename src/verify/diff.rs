@@ -1,0 +1,119 @@
+//! Compares two outcomes of the same block with each other.
+
+use crate::{
+    executor::BlockOutcome,
+    state::{AccountChange, PostState},
+};
+use alloy_primitives::Address;
+use std::fmt;
+
+/// The first thing in which two outcomes differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// A receipt, by position; `None` where one side has no such receipt.
+    Receipt {
+        /// Position in the block, from 0.
+        index: usize,
+    },
+    /// Gas used, blob gas used or requests.
+    Totals,
+    /// An account; the two changes, `None` where one side has none.
+    Account {
+        /// Whose.
+        address: Address,
+        /// The first outcome's change.
+        expected: Option<AccountChange>,
+        /// The second outcome's change.
+        actual: Option<AccountChange>,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Receipt { index } => write!(f, "the receipt of transaction {index} differs"),
+            Self::Totals => f.write_str("gas used, blob gas used or requests differ"),
+            Self::Account { address, expected, actual } => {
+                write!(f, "account {address} becomes {actual:?}, expected {expected:?}")
+            }
+        }
+    }
+}
+
+/// Where two outcomes differ first, receipts before totals before accounts; `None` if nowhere.
+pub fn first_difference(expected: &BlockOutcome, actual: &BlockOutcome) -> Option<Difference> {
+    first_receipt(expected, actual)
+        .or_else(|| totals(expected, actual))
+        .or_else(|| first_account(&expected.post_state, &actual.post_state))
+}
+
+fn first_receipt(expected: &BlockOutcome, actual: &BlockOutcome) -> Option<Difference> {
+    let longest = expected.receipts.len().max(actual.receipts.len());
+    let differs = |index: &usize| expected.receipts.get(*index) != actual.receipts.get(*index);
+    (0..longest).find(differs).map(|index| Difference::Receipt { index })
+}
+
+fn totals(expected: &BlockOutcome, actual: &BlockOutcome) -> Option<Difference> {
+    let same = expected.gas_used == actual.gas_used
+        && expected.blob_gas_used == actual.blob_gas_used
+        && expected.requests == actual.requests;
+    (!same).then_some(Difference::Totals)
+}
+
+fn first_account(expected: &PostState, actual: &PostState) -> Option<Difference> {
+    let find = |post: &PostState, address: Address| {
+        let found = post.accounts.binary_search_by_key(&address, |(at, _)| *at).ok();
+        found.map(|index| post.accounts[index].1.clone())
+    };
+    let addresses = expected.accounts.iter().chain(&actual.accounts).map(|(address, _)| *address);
+    let differing = addresses.filter(|at| find(expected, *at) != find(actual, *at)).min()?;
+    Some(Difference::Account {
+        address: differing,
+        expected: find(expected, differing),
+        actual: find(actual, differing),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(accounts: &[(u8, bool)]) -> BlockOutcome {
+        let change = |cleared| AccountChange { storage_cleared: cleared, ..Default::default() };
+        let accounts = accounts
+            .iter()
+            .map(|(byte, cleared)| (Address::repeat_byte(*byte), change(*cleared)))
+            .collect();
+        BlockOutcome {
+            receipts: vec![],
+            gas_used: 0,
+            blob_gas_used: 0,
+            requests: Default::default(),
+            post_state: PostState { accounts },
+        }
+    }
+
+    #[test]
+    fn equal_outcomes_do_not_differ() {
+        assert_eq!(first_difference(&outcome(&[(1, true)]), &outcome(&[(1, true)])), None);
+    }
+
+    #[test]
+    fn the_lowest_differing_account_is_named() {
+        let (left, right) = (outcome(&[(2, true), (3, true)]), outcome(&[(1, false), (3, true)]));
+        let Some(Difference::Account { address, expected, actual }) =
+            first_difference(&left, &right)
+        else {
+            panic!("accounts 1 and 2 differ");
+        };
+        assert_eq!(address, Address::repeat_byte(1));
+        assert_eq!((expected.is_some(), actual.is_some()), (false, true));
+    }
+
+    #[test]
+    fn totals_come_before_accounts() {
+        let mut other = outcome(&[(1, false)]);
+        other.gas_used = 21_000;
+        assert_eq!(first_difference(&outcome(&[]), &other), Some(Difference::Totals));
+    }
+}
