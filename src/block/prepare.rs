@@ -13,6 +13,7 @@ use crate::{
     trie::{NodeStore, StateTrie, TrieError},
 };
 use alloy_consensus::{TxEnvelope, transaction::Recovered};
+use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::B256;
 
 /// Why a recorded block cannot be replayed: the link of its proof that broke.
@@ -78,7 +79,7 @@ pub fn prepare(
 
     entering(Phase::Flatten);
     let env = chain.evm_env(&header);
-    let withdrawals = body.withdrawals.map(|list| list.into_inner());
+    let withdrawals = body.withdrawals.map(Withdrawals::into_inner);
     let context = BlockContext {
         chain: &chain,
         header: &header,

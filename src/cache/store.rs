@@ -172,7 +172,10 @@ fn check_identity(path: &Path, expected: BlockId, found: BlockId) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use std::{error::Error, thread};
+    use std::{
+        error::Error,
+        thread::{self, ScopedJoinHandle},
+    };
 
     use tempfile::TempDir;
 
@@ -223,7 +226,7 @@ mod tests {
     #[test]
     fn a_missing_folder_is_an_empty_cache() {
         let (_root, cache) = cache();
-        assert_eq!(cache.chains().unwrap(), []);
+        assert_eq!(cache.chains().unwrap(), Vec::<u64>::new());
         assert_eq!(cache.list(1).unwrap(), []);
     }
 
@@ -288,7 +291,7 @@ mod tests {
         thread::scope(|scope| {
             let writers = [(); 2]
                 .map(|()| scope.spawn(|| (0..20).try_for_each(|_| cache.put(&block).map(|_| ()))));
-            while !writers.iter().all(|writer| writer.is_finished()) {
+            while !writers.iter().all(ScopedJoinHandle::is_finished) {
                 match cache.get(&block.id()) {
                     Ok(loaded) => assert_eq!(loaded, block),
                     Err(error) => assert!(matches!(error, CacheError::NotCached { .. }), "{error}"),

@@ -11,25 +11,60 @@ use crate::{
     units,
     verify::{Step, Verdict, verify_block},
 };
-use rayon::prelude::*;
-use std::{num::NonZeroUsize, time::Duration};
+use eyre::eyre;
+use std::{num::NonZeroUsize, thread, time::Duration};
 
 pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> {
     let selection = select(args.blocks, context)?;
     let progress = Progress::new(context.chatter, selection.blocks.len() as u64, "blocks");
-    let jobs = WorkerPool::new(args.jobs.unwrap_or_else(machine::cores))?;
-    let checked: Vec<_> = jobs.install(|| {
-        let blocks = selection.blocks.into_par_iter();
-        blocks
-            .map(|(number, found)| {
-                let checked = found.and_then(|id| check(&id, args.executor, context));
-                progress.step();
-                (number, checked)
-            })
-            .collect()
-    });
+    let jobs = args.jobs.unwrap_or_else(machine::cores).get();
+    let shares = deal(selection.blocks, jobs);
+    let mut checked: Vec<_> = thread::scope(|scope| {
+        let work = |share| {
+            let progress = progress.clone();
+            scope.spawn(move || check_share(share, args.executor, context, &progress))
+        };
+        let workers: Vec<_> = shares.into_iter().map(work).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().map_err(|_| eyre!("a worker panicked"))?)
+            .collect::<eyre::Result<Vec<_>>>()
+    })?
+    .into_iter()
+    .flatten()
+    .collect();
     progress.finish();
+    checked.sort_by_key(|(position, ..)| *position);
     Ok(print(checked))
+}
+
+/// A block to check, with its place in the result.
+type Asked = (usize, u64, eyre::Result<BlockId>);
+
+/// Deals blocks out in turn: neighbours cost about the same, so the shares do.
+fn deal(blocks: Vec<(u64, eyre::Result<BlockId>)>, jobs: usize) -> Vec<Vec<Asked>> {
+    let mut shares: Vec<_> = (0..jobs.min(blocks.len())).map(|_| Vec::new()).collect();
+    for (position, (number, found)) in blocks.into_iter().enumerate() {
+        let share = position % shares.len().max(1);
+        shares[share].push((position, number, found));
+    }
+    shares
+}
+
+/// One thread does all of a block, so that as many blocks as there are jobs keep all threads busy.
+fn check_share(
+    share: Vec<Asked>,
+    executor: ExecutorKind,
+    context: &Context,
+    progress: &Progress,
+) -> eyre::Result<Vec<(usize, u64, eyre::Result<Checked>)>> {
+    let pool = WorkerPool::new(NonZeroUsize::MIN)?;
+    let check_one = |(position, number, found): Asked| {
+        let checked = found.and_then(|id| check(&id, executor, &pool, context));
+        progress.step();
+        (position, number, checked)
+    };
+    Ok(share.into_iter().map(check_one).collect())
 }
 
 /// What checking one block found.
@@ -40,14 +75,17 @@ struct Checked {
     times: Times,
 }
 
-/// One thread does all of a block, so that as many blocks as there are jobs keep all threads busy.
-fn check(id: &BlockId, executor: ExecutorKind, context: &Context) -> eyre::Result<Checked> {
-    let pool = WorkerPool::new(NonZeroUsize::MIN)?;
+fn check(
+    id: &BlockId,
+    executor: ExecutorKind,
+    pool: &WorkerPool,
+    context: &Context,
+) -> eyre::Result<Checked> {
     let mut times = Times::default();
     let mut stopwatch = Stopwatch::start();
     let recorded = context.cache.get(id)?;
     let mut running = Part::Decode;
-    let (job, verdict) = verify_block(recorded, executor.executor(), &pool, |step| {
+    let (job, verdict) = verify_block(recorded, executor.executor(), pool, |step| {
         times.add(running, stopwatch.lap());
         running = Part::of(step);
     })?;
@@ -57,11 +95,11 @@ fn check(id: &BlockId, executor: ExecutorKind, context: &Context) -> eyre::Resul
 }
 
 /// Prints a line for each block and one for all, and what failed.
-fn print(checked: Vec<(u64, eyre::Result<Checked>)>) -> Outcome {
+fn print(checked: Vec<(usize, u64, eyre::Result<Checked>)>) -> Outcome {
     let (mut outcome, mut total, mut matched) = (Outcome::Verified, Times::default(), 0);
     let count = checked.len();
     println!("{:>10}  {:<14} {:>5}  {}  verdict", "block", "fork", "txs", Times::heading());
-    for (number, result) in checked {
+    for (_, number, result) in checked {
         match result {
             Ok(Checked { fork, transactions, verdict, times }) => {
                 println!("{number:>10}  {fork:<14} {transactions:>5}  {times}  {verdict}");
@@ -78,7 +116,7 @@ fn print(checked: Vec<(u64, eyre::Result<Checked>)>) -> Outcome {
         }
     }
     println!("{:>10}  {:<14} {:>5}  {total}", "all", "", "");
-    println!("{matched} of {count} blocks match mainnet's headers, up to the state root");
+    println!("{matched} of {count} blocks match their headers, up to the state root");
     outcome
 }
 

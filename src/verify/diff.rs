@@ -22,9 +22,9 @@ pub enum Difference {
         /// Whose.
         address: Address,
         /// The first outcome's change.
-        expected: Option<AccountChange>,
+        expected: Option<Box<AccountChange>>,
         /// The second outcome's change.
-        actual: Option<AccountChange>,
+        actual: Option<Box<AccountChange>>,
     },
 }
 
@@ -63,7 +63,7 @@ fn totals(expected: &BlockOutcome, actual: &BlockOutcome) -> Option<Difference> 
 fn first_account(expected: &PostState, actual: &PostState) -> Option<Difference> {
     let find = |post: &PostState, address: Address| {
         let found = post.accounts.binary_search_by_key(&address, |(at, _)| *at).ok();
-        found.map(|index| post.accounts[index].1.clone())
+        found.map(|index| Box::new(post.accounts[index].1.clone()))
     };
     let addresses = expected.accounts.iter().chain(&actual.accounts).map(|(address, _)| *address);
     let differing = addresses.filter(|at| find(expected, *at) != find(actual, *at)).min()?;

@@ -90,7 +90,7 @@ fn compare<T: PartialEq + fmt::Debug>(at: Check, expected: &T, actual: &T) -> Op
 }
 
 fn bloom(receipts: &[Receipt]) -> Bloom {
-    logs_bloom(receipts.iter().flat_map(|receipt| receipt.logs()))
+    logs_bloom(receipts.iter().flat_map(TxReceipt::logs))
 }
 
 /// Receipts as consensus encodes them. Before Byzantium they hold the state root after their

@@ -1,1 +1,331 @@
+//! The engine against block order, with a toy machine in place of the EVM.
+//!
+//! A toy transaction reads and writes locations that depend on what it has read, so that an
+//! incarnation on outdated values goes astray, writes elsewhere, and leaves estimates in the way.
 
+use super::{
+    engine::{self, Executed, Incarnations, Machine},
+    memory::{Blocked, Location, Memory, TxIndex, Write},
+    view::View,
+};
+use crate::executor::WorkerPool;
+use alloy_primitives::{Address, U256};
+use proptest::prelude::*;
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// One step of a toy transaction. Numbers select a location, together with what was read so far.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Read(u8),
+    /// Reads a location that depends on what was read before.
+    ReadFollowing(u8),
+    Set(u8),
+    SetFollowing(u8),
+    Add(u8),
+    /// Empties an account's storage.
+    Empty(u8),
+    /// Does the steps that follow only if what was read is odd.
+    StopIfEven,
+}
+
+type Program = Vec<Step>;
+
+const ACCOUNTS: u8 = 3;
+const SLOTS: u8 = 3;
+
+fn location(choice: u8) -> Location {
+    let address = Address::repeat_byte(choice % ACCOUNTS);
+    match choice / ACCOUNTS % (SLOTS + 1) {
+        SLOTS => Location::Balance(address),
+        slot => Location::Slot(address, U256::from(slot)),
+    }
+}
+
+fn all_locations() -> Vec<Location> {
+    (0..ACCOUNTS * (SLOTS + 1)).map(location).collect()
+}
+
+/// The value before the block.
+fn before(location: Location) -> U256 {
+    match location {
+        Location::Slot(_, slot) => slot + U256::from(100),
+        _ => U256::from(1_000),
+    }
+}
+
+/// What a transaction did so far.
+#[derive(Default)]
+struct Toy {
+    seen: U256,
+    writes: BTreeMap<Location, Write>,
+    emptied: BTreeMap<Location, Write>,
+}
+
+impl Toy {
+    fn run(
+        &mut self,
+        tx: TxIndex,
+        program: &[Step],
+        mut read: impl FnMut(Location) -> Result<U256, Blocked>,
+    ) -> Result<(), Blocked> {
+        for step in program {
+            match *step {
+                Step::Read(choice) => self.read(location(choice), &mut read)?,
+                Step::ReadFollowing(choice) => {
+                    let follow = location(choice.wrapping_add(self.seen.byte(0)));
+                    self.read(follow, &mut read)?;
+                }
+                Step::Set(choice) => self.set(location(choice)),
+                Step::SetFollowing(choice) => {
+                    self.set(location(choice.wrapping_add(self.seen.byte(0))));
+                }
+                Step::Add(choice) => self.add(location(choice)),
+                Step::Empty(choice) => self.empty(tx, Address::repeat_byte(choice % ACCOUNTS)),
+                Step::StopIfEven if !self.seen.bit(0) => return Ok(()),
+                Step::StopIfEven => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read(
+        &mut self,
+        location: Location,
+        read: &mut impl FnMut(Location) -> Result<U256, Blocked>,
+    ) -> Result<(), Blocked> {
+        let below = match self.own_emptied(location) {
+            true => U256::ZERO,
+            false => read(location)?,
+        };
+        let value = match self.writes.get(&location) {
+            None => below,
+            Some(Write::Set(value)) => *value,
+            Some(Write::Add(value)) => below + *value,
+        };
+        self.seen = self.seen.wrapping_mul(U256::from(31)).wrapping_add(value) >> 1;
+        Ok(())
+    }
+
+    fn own_emptied(&self, location: Location) -> bool {
+        match location {
+            Location::Slot(address, _) => self.emptied.contains_key(&Location::Storage(address)),
+            _ => false,
+        }
+    }
+
+    fn set(&mut self, location: Location) {
+        self.writes.insert(location, Write::Set(self.seen + U256::ONE));
+    }
+
+    /// Only balances can be added to; elsewhere it is a `Set`.
+    fn add(&mut self, location: Location) {
+        if !matches!(location, Location::Balance(_)) {
+            return self.set(location);
+        }
+        let more = U256::from(7);
+        let sum = match self.writes.get(&location) {
+            None => Write::Add(more),
+            Some(Write::Set(value)) => Write::Set(*value + more),
+            Some(Write::Add(value)) => Write::Add(*value + more),
+        };
+        self.writes.insert(location, sum);
+    }
+
+    fn empty(&mut self, tx: TxIndex, address: Address) {
+        self.writes.retain(|at, _| !matches!(at, Location::Slot(owner, _) if *owner == address));
+        self.emptied.insert(Location::Storage(address), Write::Set(U256::from(tx)));
+    }
+}
+
+struct ToyMachine<'a, 'm> {
+    programs: &'a [Program],
+    view: View<'m>,
+}
+
+impl<'m> Machine<'m> for ToyMachine<'_, 'm> {
+    type Output = U256;
+
+    fn view(&mut self) -> &mut View<'m> {
+        &mut self.view
+    }
+
+    fn execute(&mut self) -> Executed<U256> {
+        let (tx, mut toy) = (self.view.tx(), Toy::default());
+        // What a blocked incarnation returns is dropped, so the error is not needed.
+        let _ = toy.run(tx, &self.programs[tx], |at| {
+            self.view.read(at).map(|observed| observed.over(before(at)))
+        });
+        let writes = toy.writes.into_iter().chain(toy.emptied).collect();
+        Executed { writes, output: toy.seen, cost: 1 }
+    }
+}
+
+/// What block order gives: what every transaction saw, and the state after them.
+fn in_order(programs: &[Program]) -> (Vec<U256>, BTreeMap<Location, U256>) {
+    let mut state: BTreeMap<_, _> =
+        all_locations().into_iter().map(|at| (at, before(at))).collect();
+    let mut seen = Vec::new();
+    for (tx, program) in programs.iter().enumerate() {
+        let mut toy = Toy::default();
+        toy.run(tx, program, |at| Ok(state[&at])).expect("nothing blocks in block order");
+        for at in all_locations().into_iter().filter(|at| toy.own_emptied(*at)) {
+            state.insert(at, U256::ZERO);
+        }
+        for (at, write) in toy.writes {
+            let old = state[&at];
+            state.insert(
+                at,
+                match write {
+                    Write::Set(value) => value,
+                    Write::Add(value) => old + value,
+                },
+            );
+        }
+        seen.push(toy.seen);
+    }
+    (seen, state)
+}
+
+fn pool(threads: usize) -> WorkerPool {
+    let threads = NonZeroUsize::new(threads).expect("tests ask for threads");
+    WorkerPool::new(threads).expect("the system has a few threads left")
+}
+
+/// What the engine gives, in the same form.
+fn in_parallel(
+    programs: &[Program],
+    pool: &WorkerPool,
+) -> (Vec<U256>, BTreeMap<Location, U256>, Incarnations) {
+    let (memory, mut seen) = (Memory::default(), Vec::new());
+    let incarnations = engine::run(
+        pool,
+        programs.len(),
+        &memory,
+        || ToyMachine { programs, view: View::new(&memory) },
+        |tx, output| {
+            assert_eq!(tx, seen.len(), "transactions commit in order");
+            seen.push(output);
+            ControlFlow::Continue(())
+        },
+    );
+    let after = |at| memory.read(at, programs.len()).map(|observed| observed.over(before(at)));
+    let state = all_locations()
+        .into_iter()
+        .map(|at| (at, after(at).expect("no estimates are left after the block")))
+        .collect();
+    (seen, state, incarnations.expect("no worker panics"))
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => any::<u8>().prop_map(Step::Read),
+        2 => any::<u8>().prop_map(Step::ReadFollowing),
+        3 => any::<u8>().prop_map(Step::Set),
+        2 => any::<u8>().prop_map(Step::SetFollowing),
+        2 => any::<u8>().prop_map(Step::Add),
+        1 => any::<u8>().prop_map(Step::Empty),
+        1 => Just(Step::StopIfEven),
+    ]
+}
+
+fn programs() -> impl Strategy<Value = Vec<Program>> {
+    prop::collection::vec(prop::collection::vec(step(), 0..8), 0..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_outcome_is_that_of_block_order(programs in programs()) {
+        let (seen, state) = in_order(&programs);
+        for threads in [1, 2, 4] {
+            let (actual_seen, actual_state, incarnations) = in_parallel(&programs, &pool(threads));
+            prop_assert_eq!(&actual_seen, &seen, "with {} threads", threads);
+            prop_assert_eq!(&actual_state, &state, "with {} threads", threads);
+            prop_assert!(incarnations.count >= programs.len() as u64);
+        }
+    }
+}
+
+#[test]
+fn one_thread_executes_everything_once() {
+    let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
+    let (_, _, incarnations) = in_parallel(&programs, &pool(1));
+    assert_eq!(incarnations, Incarnations { count: 50, cost: 50 });
+}
+
+#[test]
+fn additions_do_not_conflict() {
+    let balance = SLOTS * ACCOUNTS;
+    let programs = vec![vec![Step::Add(balance)]; 200];
+    let (_, state, incarnations) = in_parallel(&programs, &pool(4));
+    assert_eq!(state[&location(balance)], U256::from(1_000 + 200 * 7));
+    assert_eq!(incarnations.count, 200, "nobody reads what they add to");
+}
+
+#[test]
+fn a_long_chain_of_dependents_ends() {
+    let programs = vec![vec![Step::Read(0), Step::Set(0)]; 300];
+    let (seen, state) = in_order(&programs);
+    for threads in [2, 8] {
+        let (actual_seen, actual_state, _) = in_parallel(&programs, &pool(threads));
+        assert_eq!((&actual_seen, &actual_state), (&seen, &state), "with {threads} threads");
+    }
+}
+
+#[test]
+fn a_commit_can_end_the_run() {
+    let (memory, mut committed) = (Memory::default(), 0);
+    let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
+    let run = engine::run(
+        &pool(2),
+        programs.len(),
+        &memory,
+        || ToyMachine { programs: &programs, view: View::new(&memory) },
+        |tx, _| {
+            committed += 1;
+            if tx == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    );
+    assert!(run.is_some());
+    assert_eq!(committed, 10);
+}
+
+/// Panics at the first transaction it gets.
+struct Broken<'a, 'm>(ToyMachine<'a, 'm>, &'a AtomicBool);
+
+impl<'m> Machine<'m> for Broken<'_, 'm> {
+    type Output = U256;
+
+    fn view(&mut self) -> &mut View<'m> {
+        self.0.view()
+    }
+
+    fn execute(&mut self) -> Executed<U256> {
+        if self.0.view.tx() == 3 {
+            self.1.store(true, Ordering::Relaxed);
+            panic!("this machine is meant to break");
+        }
+        self.0.execute()
+    }
+}
+
+#[test]
+fn a_worker_that_panics_ends_the_run_and_not_the_process() {
+    let (memory, broke) = (Memory::default(), AtomicBool::new(false));
+    let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
+    let run = engine::run(
+        &pool(4),
+        programs.len(),
+        &memory,
+        || Broken(ToyMachine { programs: &programs, view: View::new(&memory) }, &broke),
+        |_, _| ControlFlow::Continue(()),
+    );
+    assert_eq!(run, None);
+    assert!(broke.load(Ordering::Relaxed));
+}

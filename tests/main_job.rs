@@ -1,0 +1,115 @@
+//! The main job on recorded mainnet blocks: fetch, verify, replay; and that outcomes never vary.
+
+mod support;
+
+use blockrace::{
+    block::{ReplayJob, prepare},
+    cache::Cache,
+    executor::{ExecutorKind, WorkerPool},
+    verify::first_difference,
+};
+use std::{collections::BTreeSet, fs, num::NonZeroUsize, path::Path};
+use support::{assert_code, blockrace, fetched, recordings, stdout};
+
+#[test]
+fn every_recorded_block_is_fetched_replayed_and_matches_to_the_state_root() {
+    let Some(recordings) = recordings() else { return };
+    for chain in ["mainnet", "hoodi"] {
+        let (cache, numbers) = fetched(&recordings, chain);
+        let csv = cache.path().join("results.csv");
+        let csv_path = csv.to_str().expect("a temporary path is text");
+        let arguments = ["replay", "--executors", "sequential,block-stm", "--threads", "1,2"];
+        let few = ["--iterations", "2", "--warmup", "0", "--csv", csv_path];
+        let output = blockrace(cache.path(), &[&arguments[..], &few[..]].concat());
+        assert_code(&output, 0);
+
+        let mut reader = csv::Reader::from_path(&csv).expect("the CSV is there");
+        let headers = reader.headers().expect("it has a header").clone();
+        let column = |name| headers.iter().position(|header| header == name).expect(name);
+        let rows: Vec<_> = reader.records().map(|row| row.expect("a row")).collect();
+        assert_eq!(rows.len(), numbers.len() * 3);
+        for row in &rows {
+            assert_eq!(&row[column("verdict")], "match", "{row:?}");
+            assert_eq!(&row[column("verified_to")], "state-root", "{row:?}");
+        }
+        let replayed: BTreeSet<_> =
+            rows.iter().map(|row| row[column("block_number")].to_owned()).collect();
+        assert_eq!(replayed, numbers.iter().map(ToString::to_string).collect());
+    }
+}
+
+#[test]
+fn verify_checks_every_block_with_every_executor() {
+    let Some(recordings) = recordings() else { return };
+    let (cache, numbers) = fetched(&recordings, "mainnet");
+    for executor in ExecutorKind::ALL {
+        for jobs in ["1", "3"] {
+            let arguments = ["verify", "--executor", executor.name(), "--jobs", jobs];
+            let output = blockrace(cache.path(), &arguments);
+            assert_code(&output, 0);
+            let expected = format!("{0} of {0} blocks match", numbers.len());
+            assert!(stdout(&output).contains(&expected), "{}", stdout(&output));
+        }
+    }
+}
+
+/// The ten busiest recorded blocks, by transactions.
+fn busiest(cache: &Path) -> Vec<ReplayJob> {
+    let cache = Cache::new(cache);
+    let ids = cache.list(1).expect("the cache is readable");
+    let recorded = ids.iter().map(|id| cache.get(id).expect("the block is whole"));
+    let mut recorded: Vec<_> = recorded.collect();
+    recorded.sort_by_key(|recorded| std::cmp::Reverse(recorded.block.body.transactions.len()));
+    let ready = recorded.into_iter().take(10).map(|recorded| prepare(recorded, |_| ()));
+    ready.collect::<Result<_, _>>().expect("the blocks prove themselves")
+}
+
+/// Repetitions of each block and number of threads: 200 where `BLOCKRACE_REPEAT=200` asks for it.
+fn repetitions() -> usize {
+    let asked = std::env::var("BLOCKRACE_REPEAT").ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(20)
+}
+
+#[test]
+fn block_stm_gives_the_same_outcome_however_often_and_on_however_many_threads() {
+    let Some(recordings) = recordings() else { return };
+    let (cache, _) = fetched(&recordings, "mainnet");
+    let pools = [1, 2, 4, 8].map(|threads| {
+        let threads = NonZeroUsize::new(threads).expect("not zero");
+        WorkerPool::new(threads).expect("the system has a few threads left")
+    });
+    let run = |kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool| {
+        kind.executor().execute(job, pool).expect("the block is valid").outcome
+    };
+    for job in busiest(cache.path()) {
+        let expected = run(ExecutorKind::Sequential, &job, &pools[0]);
+        for pool in &pools {
+            for repetition in 0..repetitions() {
+                let actual = run(ExecutorKind::BlockStm, &job, pool);
+                let difference = first_difference(&expected, &actual);
+                let case = (job.header.number, pool.threads(), repetition);
+                assert_eq!(difference, None, "block, threads, repetition: {case:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn blocks_that_are_there_are_not_fetched_again_unless_asked() {
+    let Some(recordings) = recordings() else { return };
+    let (cache, _) = fetched(&recordings, "hoodi");
+    let node = support::RecordedNode::serve(&recordings, "hoodi", &[]);
+    let written = || {
+        let files = fs::read_dir(cache.path().join("560048")).expect("the chain has a folder");
+        let modified = |file: fs::DirEntry| file.metadata().and_then(|data| data.modified());
+        files.map(|file| file.and_then(modified).expect("a file")).max()
+    };
+    let before = written();
+    let again = blockrace(cache.path(), &["fetch", "974567,1041734", "--rpc-url", &node.url]);
+    assert_code(&again, 0);
+    assert!(stdout(&again).contains("2 blocks were there already"), "{}", stdout(&again));
+    assert_eq!(written(), before);
+    let arguments = ["fetch", "974567", "--overwrite", "--rpc-url", &node.url];
+    assert_code(&blockrace(cache.path(), &arguments), 0);
+    assert!(written() > before);
+}

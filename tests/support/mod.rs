@@ -1,0 +1,104 @@
+//! What several integration tests need: recorded blocks, a node that plays them, the command itself.
+
+#![allow(dead_code, reason = "every test file uses another part")]
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+/// Where real blocks are recorded: the folder in `BLOCKRACE_RECORDINGS`, or `../shared/node`.
+///
+/// Without them a test that needs them says so and passes, unless `BLOCKRACE_REQUIRE_RECORDINGS` is
+/// set, as continuous integration does.
+pub(crate) fn recordings() -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/node");
+    let folder =
+        PathBuf::from(env::var_os("BLOCKRACE_RECORDINGS").unwrap_or_else(|| beside.into()));
+    if folder.join("mainnet-witness.txt").exists() {
+        return Some(folder);
+    }
+    let required = env::var_os("BLOCKRACE_REQUIRE_RECORDINGS").is_some();
+    assert!(!required, "no recorded blocks in {}", folder.display());
+    eprintln!(
+        "SKIPPED: no recorded blocks in {}; set BLOCKRACE_RECORDINGS to a folder that has them",
+        folder.display()
+    );
+    None
+}
+
+/// A node that plays recordings; ends with the test.
+#[derive(Debug)]
+pub(crate) struct RecordedNode {
+    server: Child,
+    pub(crate) url: String,
+    pub(crate) numbers: Vec<u64>,
+    pub(crate) list: PathBuf,
+}
+
+impl RecordedNode {
+    /// Serves the blocks that have a witness, on a free loopback port.
+    pub(crate) fn serve(recordings: &Path, chain: &str, arguments: &[&str]) -> Self {
+        let list = recordings.join(format!("{chain}-witness.txt"));
+        let text = fs::read_to_string(&list).expect("the list of blocks is readable");
+        let numbers = text.lines().map(|line| line.parse().expect("a block number")).collect();
+        let mut server = Command::new("python3")
+            .arg(recordings.join("serve"))
+            .args(["--chain", chain])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 runs");
+        let mut url = String::new();
+        let stdout = server.stdout.take().expect("its output is piped");
+        BufReader::new(stdout).read_line(&mut url).expect("it prints its URL");
+        Self { server, url: url.trim().to_owned(), numbers, list }
+    }
+}
+
+impl Drop for RecordedNode {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Runs `blockrace` with these arguments and this cache.
+pub(crate) fn blockrace(cache: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_blockrace"))
+        .args(arguments)
+        .arg("--cache-dir")
+        .arg(cache)
+        .env_remove("ETH_RPC_URL")
+        .env_remove("ETH_RPC_HEADERS")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts")
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Fails, with all that was printed, unless the command ended with this code.
+#[track_caller]
+pub(crate) fn assert_code(output: &Output, code: i32) {
+    let (out, err) = (stdout(output), stderr(output));
+    assert_eq!(output.status.code(), Some(code), "stdout:\n{out}\nstderr:\n{err}");
+}
+
+/// A cache with every recorded block of the chain that has a witness, fetched by the command.
+pub(crate) fn fetched(recordings: &Path, chain: &str) -> (tempfile::TempDir, Vec<u64>) {
+    let node = RecordedNode::serve(recordings, chain, &[]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let list = format!("@{}", node.list.display());
+    let output = blockrace(cache.path(), &["fetch", &list, "--rpc-url", &node.url]);
+    assert_code(&output, 0);
+    (cache, node.numbers.clone())
+}

@@ -1,0 +1,148 @@
+//! Wrong use: exit code 2, nothing on standard output, and one message that says what to do.
+
+mod support;
+
+use std::fs;
+use support::{RecordedNode, assert_code, blockrace, fetched, recordings, stderr, stdout};
+
+/// One clear message: it begins with `error:`, says all of `parts`, and nothing else is printed.
+#[track_caller]
+fn assert_refused(output: &std::process::Output, parts: &[&str]) {
+    assert_code(output, 2);
+    let message = stderr(output);
+    assert!(message.starts_with("error:"), "{message}");
+    assert_eq!(message.matches("error:").count(), 1, "one message: {message}");
+    for part in parts {
+        assert!(message.contains(part), "{message:?} says {part:?}");
+    }
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+#[test]
+fn an_unknown_range_is_explained() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    for text in ["12..14", "14-12", "latest+3", "", "1,,2", "99999999999999999999"] {
+        let output = blockrace(cache.path(), &["replay", text]);
+        assert_refused(&output, &["BLOCKS"]);
+        assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn an_unknown_executor_lists_those_that_there_are() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let output = blockrace(cache.path(), &["replay", "--executors", "pevm"]);
+    assert_refused(&output, &["pevm", "sequential", "block-stm"]);
+}
+
+#[test]
+fn an_empty_cache_says_how_to_fill_it() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let output = blockrace(cache.path(), &["replay"]);
+    assert_refused(&output, &["no blocks are cached", "blockrace fetch"]);
+}
+
+#[test]
+fn a_block_that_is_not_cached_is_named_and_the_others_are_replayed() {
+    let Some(recordings) = recordings() else { return };
+    let (cache, _) = fetched(&recordings, "hoodi");
+    let output = blockrace(cache.path(), &["replay", "974567,974568", "--iterations", "1"]);
+    assert_code(&output, 2);
+    let table = stdout(&output);
+    assert!(table.contains("block 974568 is not cached; fetch it first"), "{table}");
+    assert!(table.contains("match"), "block 974567 is there: {table}");
+}
+
+#[test]
+fn an_unreachable_node_is_named_without_what_is_secret() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let url = "http://user:hunter2@127.0.0.1:9/v3/0123456789abcdef?key=topsecret";
+    let output = blockrace(cache.path(), &["fetch", "1", "--rpc-url", url]);
+    assert_refused(&output, &["http://127.0.0.1:9"]);
+    for secret in ["hunter2", "0123456789abcdef", "topsecret"] {
+        assert!(!stderr(&output).contains(secret), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_url_that_is_none_is_not_quoted() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    for url in ["topsecret", "ftp://user:topsecret@host", "http://"] {
+        let output = blockrace(cache.path(), &["fetch", "1", "--rpc-url", url]);
+        assert_code(&output, 2);
+        assert!(!stderr(&output).contains("topsecret"), "{}", stderr(&output));
+    }
+    let header = ["fetch", "1", "--rpc-url", "http://127.0.0.1:9", "--rpc-header", "topsecret"];
+    let output = blockrace(cache.path(), &header);
+    assert_code(&output, 2);
+    assert!(!stderr(&output).contains("topsecret"), "{}", stderr(&output));
+}
+
+#[test]
+fn no_node_at_all_says_where_to_name_one() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    assert_refused(&blockrace(cache.path(), &["fetch", "1"]), &["--rpc-url", "ETH_RPC_URL"]);
+}
+
+#[test]
+fn a_node_of_an_unknown_chain_is_refused() {
+    let Some(recordings) = recordings() else { return };
+    // Holesky has no recordings, so the chain is faked: the recorded node under another's name.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = fs::read_to_string(recordings.join("serve")).expect("the node is a script");
+    let other = script.replace("\"mainnet\": 1,", "\"mainnet\": 4242,");
+    assert_ne!(other, script, "the script lists its chain ids");
+    fs::write(folder.path().join("serve"), other).expect("a temporary file");
+    for name in ["mainnet", "mainnet-witness.txt"] {
+        let link = std::os::unix::fs::symlink(recordings.join(name), folder.path().join(name));
+        link.expect("a temporary link");
+    }
+    let node = RecordedNode::serve(folder.path(), "mainnet", &[]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let output = blockrace(cache.path(), &["fetch", "46147", "--rpc-url", &node.url]);
+    assert_refused(&output, &["chain 4242", "mainnet (1)"]);
+}
+
+#[test]
+fn a_lying_witness_is_refused_and_nothing_is_stored() {
+    let Some(recordings) = recordings() else { return };
+    let node = RecordedNode::serve(&recordings, "mainnet", &["--corrupt-witness"]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let list = format!("@{}", node.list.display());
+    let output = blockrace(cache.path(), &["fetch", &list, "--rpc-url", &node.url]);
+    assert_ne!(output.status.code(), Some(0));
+    let stored = blockrace::cache::Cache::new(cache.path()).list(1).expect("the cache is readable");
+    for number in &node.numbers {
+        let named = stderr(&output).lines().any(|line| {
+            let number = number.to_string();
+            line.strip_prefix("error: block ")
+                .is_some_and(|rest| rest.split([':', ' ']).next() == Some(&number))
+        });
+        let kept = stored.iter().any(|id| id.number == *number);
+        // A flipped bit in a node that the block does not use changes nothing.
+        assert_ne!(named, kept, "block {number} is named or unharmed");
+    }
+    assert!(stored.len() < node.numbers.len() / 4, "few witnesses have unused nodes");
+}
+
+#[test]
+fn a_file_that_is_no_container_is_named() {
+    let Some(recordings) = recordings() else { return };
+    let (cache, _) = fetched(&recordings, "hoodi");
+    let folder = cache.path().join("560048");
+    let file = fs::read_dir(&folder).expect("a folder").next().expect("a file").expect("a file");
+    fs::write(file.path(), "this is no block").expect("the file is ours");
+    let output = blockrace(cache.path(), &["verify"]);
+    assert_code(&output, 2);
+    let name = file.file_name().into_string().expect("names are text");
+    assert!(stderr(&output).contains(&name), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--overwrite"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("1 of 2 blocks match"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_result_file_that_cannot_be_made_fails_before_the_race() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let output = blockrace(cache.path(), &["replay", "--csv", "/nowhere/at/all.csv"]);
+    assert_refused(&output, &["/nowhere/at/all.csv"]);
+}
