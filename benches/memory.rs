@@ -1,0 +1,58 @@
+//! Multi-version memory alone: publishing and reading, by one thread.
+//!
+//! `cargo bench --bench memory`
+
+#![allow(missing_docs, reason = "criterion's macros document nothing")]
+
+use alloy_primitives::{Address, U256};
+use blockrace::executor::block_stm::memory::{Location, Memory, Write, WriteSet};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
+
+/// As many transactions as a busy block has, each writing as many locations as is usual.
+const TRANSACTIONS: usize = 200;
+const WRITES: usize = 6;
+
+fn location(tx: usize, write: usize) -> Location {
+    let mut address = [0; 20];
+    address[..8].copy_from_slice(&(tx as u64 / 3).to_le_bytes());
+    Location::Slot(Address::from(address), U256::from(write))
+}
+
+fn write_sets() -> Vec<WriteSet> {
+    let write_set = |tx| {
+        let mut writes: WriteSet =
+            (0..WRITES).map(|write| (location(tx, write), Write::Set(U256::from(tx)))).collect();
+        writes.sort_unstable_by_key(|(location, _)| *location);
+        writes
+    };
+    (0..TRANSACTIONS).map(write_set).collect()
+}
+
+fn filled(write_sets: &[WriteSet]) -> Memory {
+    let memory = Memory::default();
+    for (tx, writes) in write_sets.iter().enumerate() {
+        memory.publish(tx, &WriteSet::new(), writes);
+    }
+    memory
+}
+
+fn memory(criterion: &mut Criterion) {
+    let write_sets = write_sets();
+    criterion.bench_function("publish 200 transactions", |bencher| {
+        bencher.iter_batched(|| (), |()| filled(&write_sets), BatchSize::SmallInput);
+    });
+    let memory = filled(&write_sets);
+    criterion.bench_function("read 1,200 locations", |bencher| {
+        bencher.iter(|| {
+            for tx in 0..TRANSACTIONS {
+                for write in 0..WRITES {
+                    let _ = black_box(memory.read(location(tx, write), tx));
+                }
+            }
+        });
+    });
+}
+
+criterion_group!(benches, memory);
+criterion_main!(benches);

@@ -1,0 +1,168 @@
+//! Reads the sources and holds the layering and containment rules.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Modules from top to bottom: each uses those below it, never above.
+const LAYERS: [&str; 13] = [
+    "commands", "cli", "progress", "report", "measure", "verify", "executor", "block", "evm",
+    "trie", "state", "fetch", "cache",
+];
+
+/// The last layer; nothing of ours is below it.
+const BOTTOM: &str = "units";
+
+/// What only some modules may name, and which.
+const CONTAINED: [(&str, &[&str]); 12] = [
+    ("tokio::", &["fetch", "commands"]),
+    ("reqwest::", &["fetch"]),
+    ("clap::", &["cli", "main"]),
+    ("indicatif::", &["progress"]),
+    // tokio's, by which `fetch` paces requests; it times nothing.
+    ("Instant::now", &["measure", "fetch"]),
+    ("SystemTime::now", &["measure"]),
+    ("sync::atomic", &["executor"]),
+    ("parking_lot::", &["executor"]),
+    ("std::sync::Mutex", &["executor"]),
+    ("std::sync::RwLock", &["executor"]),
+    ("alloy_evm::", &["evm", "state", "executor"]),
+    // `block` answers the EVM while it finds out what a block touches.
+    ("revm::", &["evm", "state", "executor", "block"]),
+];
+
+/// A source file, its module, and its text without tests and comments.
+struct Source {
+    path: PathBuf,
+    module: String,
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let source = |path: PathBuf| {
+        let inside = path.strip_prefix(&root).expect("it was found there");
+        let first = inside.iter().next().expect("it has a name").to_string_lossy();
+        let module = first.trim_end_matches(".rs").to_owned();
+        let text = fs::read_to_string(&path).expect("sources are readable");
+        let code = without_tests_and_comments(&text);
+        Source { path, module, code }
+    };
+    files.into_iter().map(source).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("sources are readable") {
+        let path = entry.expect("sources are readable").path();
+        let name = path.file_name().expect("entries have names").to_string_lossy().into_owned();
+        if path.is_dir() && name != "tests" {
+            collect(&path, files);
+        } else if name.ends_with(".rs") && name != "tests.rs" && name != "testing.rs" {
+            files.push(path);
+        }
+    }
+}
+
+/// Inline tests stand at the end of their files.
+fn without_tests_and_comments(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn depth(module: &str) -> Option<usize> {
+    if module == BOTTOM {
+        return Some(LAYERS.len());
+    }
+    LAYERS.iter().position(|layer| *layer == module)
+}
+
+/// The modules that a file names as `crate::module` or inside `crate::{...}`.
+fn used_modules(code: &str) -> Vec<String> {
+    let mut used = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            Some(group) => used.extend(top_level_names(group)),
+            None => used.push(leading_name(rest)),
+        }
+    }
+    used
+}
+
+fn leading_name(text: &str) -> String {
+    text.chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect()
+}
+
+fn top_level_names(group: &str) -> Vec<String> {
+    let (mut depth, mut names, mut at_start) = (0, Vec::new(), true);
+    for (position, char) in group.char_indices() {
+        match char {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => at_start = true,
+            char if at_start && char.is_alphabetic() => {
+                names.push(leading_name(&group[position..]));
+                at_start = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+#[test]
+fn modules_use_only_those_below_them() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let Some(own) = depth(&source.module) else { continue };
+        for used in used_modules(&source.code) {
+            match depth(&used) {
+                Some(other) if other < own => {
+                    wrong.push(format!("{} uses {used}", source.path.display()));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_has_its_layer() {
+    for source in sources() {
+        let known = depth(&source.module).is_some() || ["lib", "main"].contains(&&*source.module);
+        assert!(known, "{} is in no layer", source.path.display());
+    }
+}
+
+#[test]
+fn crates_clocks_and_locks_stay_where_they_belong() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        for (name, allowed) in CONTAINED {
+            if source.code.contains(name) && !allowed.contains(&&*source.module) {
+                wrong.push(format!("{} names {name}", source.path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn main_does_nothing_by_itself() {
+    let main = sources().into_iter().find(|source| source.module == "main").expect("main is there");
+    let lines = fs::read_to_string(main.path).expect("sources are readable").lines().count();
+    assert!(lines < 40, "main.rs has {lines} lines");
+}
+
+#[test]
+fn every_module_opens_with_what_it_does() {
+    for source in sources() {
+        let text = fs::read_to_string(&source.path).expect("sources are readable");
+        assert!(text.starts_with("//! "), "{} has no opening words", source.path.display());
+    }
+}
