@@ -109,11 +109,27 @@ impl<'a> Committer<'a> {
             cumulative_gas_used: self.gas_used,
             logs: outcome.result.into_logs(),
         });
-        self.state.commit(outcome.state);
+        let mut changes = outcome.state;
+        for (address, account) in changes.iter_mut().filter(|(_, account)| account.is_touched()) {
+            self.rebase_balance(*address, account)?;
+        }
+        self.state.commit(changes);
         match outcome.deferred_fee {
             Some(fee) => self.pay(self.job.env.block_env.beneficiary(), fee),
             None => Ok(()),
         }
+    }
+
+    /// The transaction may have run beside others that paid the same account. Its own change of the
+    /// balance goes on top of what they left.
+    fn rebase_balance(&self, address: Address, account: &mut Account) -> Result<(), StateError> {
+        let seen = account.original_info().balance;
+        let found = self.state.basic_ref(address)?.map_or(U256::ZERO, |info| info.balance);
+        if found != seen && !account.is_selfdestructed() {
+            let added = account.info.balance.wrapping_sub(seen);
+            account.info.balance = found.wrapping_add(added);
+        }
+        Ok(())
     }
 
     /// Pays the beneficiary as revm's journal would have at the end of the transaction.

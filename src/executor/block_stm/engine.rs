@@ -5,7 +5,7 @@
 
 use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
-    scheduler::{Comparison, Found, Scheduler, Task},
+    scheduler::{Comparison, Found, Scheduler, Start, Task},
     view::{ReadSet, View, is_current},
 };
 use crate::executor::WorkerPool;
@@ -126,17 +126,17 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
     fn work<'m>(&self, machine: &mut impl Machine<'m, Output = O>) {
         while let Some(task) = self.scheduler.next_task() {
             match task {
-                Task::Execute { tx } => self.execute(machine, tx),
+                Task::Execute { tx, start } => self.execute(machine, tx, start),
                 Task::Check { tx, incarnation, epoch } => {
                     let found = self.compare(tx);
-                    if self.scheduler.checked(tx, incarnation, epoch, found) {
-                        self.execute_again(machine, tx);
+                    if let Some(start) = self.scheduler.checked(tx, incarnation, epoch, found) {
+                        self.execute_again(machine, tx, start);
                     }
                 }
                 Task::Commit { tx, comparison } => {
                     if comparison == Comparison::Needed && self.compare(tx) == Found::Outdated {
                         self.scheduler.failed_at_frontier(tx);
-                        self.execute_again(machine, tx);
+                        self.execute_again(machine, tx, Start::AtFrontier);
                     } else {
                         self.commit(tx);
                     }
@@ -150,13 +150,18 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         if is_current(self.memory, tx, &record.reads) { Found::Current } else { Found::Outdated }
     }
 
-    fn execute_again<'m>(&self, machine: &mut impl Machine<'m, Output = O>, tx: TxIndex) {
+    fn execute_again<'m>(
+        &self,
+        machine: &mut impl Machine<'m, Output = O>,
+        tx: TxIndex,
+        start: Start,
+    ) {
         self.memory.mark_estimates(tx, &self.records[tx].lock().writes);
-        self.execute(machine, tx);
+        self.execute(machine, tx, start);
     }
 
-    fn execute<'m>(&self, machine: &mut impl Machine<'m, Output = O>, tx: TxIndex) {
-        machine.view().begin(tx);
+    fn execute<'m>(&self, machine: &mut impl Machine<'m, Output = O>, tx: TxIndex, start: Start) {
+        machine.view().begin(tx, start);
         let mut executed = machine.execute();
         self.count.fetch_add(1, Ordering::Relaxed);
         if let Some(Blocked { on }) = machine.view().blocked() {

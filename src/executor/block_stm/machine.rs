@@ -1,26 +1,28 @@
 //! The engine's machine for Ethereum: one revm per worker, over the worker's view of the block.
 
 use super::{
+    demands::Demand,
     engine::{Executed, Machine},
     fees::{DeferFee, WorkerEvm},
+    instructions,
     memory::{Location, Memory, Write},
     view::View,
     worker_state::{NewCodes, WorkerError, WorkerState},
-    writes::write_set,
+    writes::{is_replaced, write_set},
 };
 use crate::{
     block::ReplayJob,
     evm::BlockExecutionError,
     state::{BlockState, PreState},
 };
-use alloy_consensus::{TxEnvelope, transaction::Recovered};
+use alloy_consensus::{Transaction as _, TxEnvelope, transaction::Recovered};
 use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
 use alloy_primitives::U256;
 use revm::{
     Context, MainBuilder, MainContext,
     context::TxEnv,
     context_interface::{
-        Block, ContextSetters, JournalTr,
+        Block, ContextSetters, JournalTr, Transaction as _, TransactionType,
         result::{EVMError, ExecutionResult, HaltReason},
     },
     handler::Handler,
@@ -66,12 +68,22 @@ impl<'a, 'm> EvmMachine<'a, 'm> {
         let state = WorkerState::new(View::new(memory), base, new_codes, env.cfg_env.spec);
         let context =
             Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env).with_db(state);
-        Self { job, new_codes, evm: context.build_mainnet() }
+        let mut evm = context.build_mainnet();
+        instructions::install(&mut evm.instruction);
+        Self { job, new_codes, evm }
+    }
+
+    fn state(&mut self) -> &mut WorkerState<'a, 'm> {
+        &mut self.evm.ctx.journaled_state.database
     }
 
     fn run(&mut self, transaction: &Recovered<TxEnvelope>) -> TxOutput {
         let handler = &mut DeferFee::new();
         let env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
+        // What cannot be spent at all is an invalid transaction, whatever the balance.
+        let spends = env.max_balance_spending().unwrap_or(U256::MAX);
+        let delegates = env.tx_type() == TransactionType::Eip7702;
+        self.state().begin(transaction.signer(), transaction.nonce(), spends, delegates);
         self.evm.ctx.set_tx(env);
         let result = handler.run(&mut self.evm);
         let state = self.evm.ctx.journaled_state.finalize();
@@ -86,7 +98,7 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
     type Output = TxOutput;
 
     fn view(&mut self) -> &mut View<'m> {
-        &mut self.evm.ctx.journaled_state.database.view
+        &mut self.state().view
     }
 
     fn execute(&mut self) -> Executed<TxOutput> {
@@ -94,9 +106,14 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
         let job = self.job;
         let output = self.run(&job.transactions[tx]);
         let Ok(outcome) = &output else {
+            self.state().settle();
             return Executed { writes: Vec::new(), output, cost: 0 };
         };
-        let mut writes = write_set(tx, &outcome.state, self.new_codes);
+        for (address, _) in outcome.state.iter().filter(|(_, account)| is_replaced(account)) {
+            self.state().demand(*address, Demand::Exact);
+        }
+        self.state().settle();
+        let mut writes = write_set(tx, &outcome.state, self.state().rule(), self.new_codes);
         if let Some(fee) = outcome.deferred_fee {
             writes.push((Location::Balance(job.env.block_env.beneficiary()), Write::Add(fee)));
         }

@@ -46,7 +46,8 @@ pub enum Location {
 pub enum Write {
     /// Replaces the value.
     Set(U256),
-    /// Adds to whatever is there, so that its order among other additions does not matter.
+    /// Adds to whatever is there, modulo 2^256, so that its order among other additions does not
+    /// matter. To take away is to add the complement.
     Add(U256),
 }
 
@@ -72,6 +73,10 @@ impl Observed {
     pub fn over(&self, before: U256) -> U256 {
         self.set.unwrap_or(before).wrapping_add(self.added.unwrap_or_default())
     }
+
+    fn add(&mut self, more: U256) {
+        self.added = Some(self.added.unwrap_or_default().wrapping_add(more));
+    }
 }
 
 /// The read met an estimate: this transaction's next incarnation will probably write here.
@@ -85,7 +90,8 @@ pub struct Blocked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cell {
     Written(Write),
-    Estimate,
+    /// What an aborted incarnation wrote, and the next one will probably write.
+    Estimate(Write),
 }
 
 type Versions = BTreeMap<TxIndex, Cell>;
@@ -135,6 +141,26 @@ impl Memory {
         Ok(if emptied { Observed { set: Some(U256::ZERO), added: None } } else { observed })
     }
 
+    /// Like [`Memory::read`] of anything but a slot, taking estimates for what will be written.
+    ///
+    /// So whoever writes the same again changes nothing for those who looked meanwhile.
+    pub fn peek(&self, location: Location, tx: TxIndex) -> Observed {
+        let shard = self.shard(&location).read();
+        let Some(versions) = shard.get(&location) else { return Observed::default() };
+        let mut observed = Observed::default();
+        for (_, cell) in versions.range(..tx).rev() {
+            let (Cell::Written(write) | Cell::Estimate(write)) = cell;
+            match write {
+                Write::Add(value) => observed.add(*value),
+                Write::Set(value) => {
+                    observed.set = Some(*value);
+                    break;
+                }
+            }
+        }
+        observed
+    }
+
     /// What a reader sees at one location, and who set it.
     fn observe(
         &self,
@@ -146,15 +172,12 @@ impl Memory {
         let Some(versions) = shard.get(&location) else { return Ok((observed, None)) };
         for (writer, cell) in versions.range(..tx).rev() {
             match cell {
-                Cell::Estimate => return Err(Blocked { on: *writer }),
+                Cell::Estimate(_) => return Err(Blocked { on: *writer }),
                 Cell::Written(Write::Set(value)) => {
                     observed.set = Some(*value);
                     return Ok((observed, Some(*writer)));
                 }
-                Cell::Written(Write::Add(value)) => {
-                    let sum = observed.added.unwrap_or_default().wrapping_add(*value);
-                    observed.added = Some(sum);
-                }
+                Cell::Written(Write::Add(value)) => observed.add(*value),
             }
         }
         Ok((observed, None))
@@ -181,8 +204,8 @@ impl Memory {
 
     /// Turns what `tx` has written into estimates: its next incarnation will probably write there.
     pub fn mark_estimates(&self, tx: TxIndex, writes: &WriteSet) {
-        for (location, _) in writes {
-            self.write(tx, *location, Cell::Estimate);
+        for (location, write) in writes {
+            self.write(tx, *location, Cell::Estimate(*write));
         }
     }
 

@@ -23,8 +23,11 @@
 //!   before the frontier reaches it.
 //! - What an aborted incarnation had written stays in memory as *estimates*. Whoever reads one stops,
 //!   and is executed again once the writer is done, rather than on a value that will probably change.
-//! - The beneficiary's fee is written as an addition. Additions of several transactions do not
-//!   conflict; only a transaction that loads the beneficiary's account depends on those before it.
+//! - Payments are written as additions, the beneficiary's fee included. Additions of several
+//!   transactions do not conflict; only a transaction that asks for a balance depends on those before
+//!   it, and one that pays depends on there being enough (`demands`).
+//! - A sender's nonce is known from the block itself, so that a sender's transactions do not wait for
+//!   each other; it is compared like everything else.
 //!
 //! Conflicts are found per balance, nonce, code and storage slot ([`memory::Location`]).
 //!
@@ -40,7 +43,9 @@ pub mod scheduler;
 pub mod view;
 
 mod committer;
+mod demands;
 mod fees;
+mod instructions;
 mod machine;
 mod worker_state;
 mod writes;

@@ -47,6 +47,8 @@ pub enum Task {
     Execute {
         /// Which.
         tx: TxIndex,
+        /// Whether it is its turn.
+        start: Start,
     },
     /// Compare a suspect's read set with memory; report [`Scheduler::checked`].
     Check {
@@ -65,6 +67,16 @@ pub enum Task {
         /// Whether it has to be compared first.
         comparison: Comparison,
     },
+}
+
+/// When an incarnation starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Ahead of its turn: it will be compared.
+    Ahead,
+    /// When all before it are committed: what it reads is final, so nothing is compared, and it must
+    /// not act on anything but what it reads.
+    AtFrontier,
 }
 
 /// Whether an incarnation at the frontier has to be compared with memory.
@@ -190,9 +202,15 @@ impl Scheduler {
         self.report(|state| state.blocked(tx, on));
     }
 
-    /// A check is done. `true` if the incarnation is hereby aborted: the caller marks its estimates and
-    /// executes the next one.
-    pub fn checked(&self, tx: TxIndex, incarnation: Incarnation, epoch: u64, found: Found) -> bool {
+    /// A check is done. If the incarnation is hereby aborted, the caller marks its estimates and
+    /// executes the next one, with the start that is returned.
+    pub fn checked(
+        &self,
+        tx: TxIndex,
+        incarnation: Incarnation,
+        epoch: u64,
+        found: Found,
+    ) -> Option<Start> {
         self.state.lock().checked(tx, incarnation, epoch, found)
     }
 
@@ -202,7 +220,7 @@ impl Scheduler {
     }
 
     /// The transaction at the frontier read something outdated: the caller marks its estimates and
-    /// executes it again, on final state.
+    /// executes it again, [`Start::AtFrontier`].
     pub fn failed_at_frontier(&self, tx: TxIndex) {
         self.report(|state| {
             state.committing = false;
@@ -271,21 +289,24 @@ impl State {
     fn take_execution(&mut self, tx: TxIndex) -> Task {
         self.ready_from = tx + 1;
         self.started = self.started.max(tx + 1);
-        self.start(tx);
-        Task::Execute { tx }
+        Task::Execute { tx, start: self.start(tx) }
     }
 
     /// C1: what starts at the frontier reads final state only.
-    fn start(&mut self, tx: TxIndex) {
-        let at_frontier = tx == self.frontier;
+    fn start(&mut self, tx: TxIndex) -> Start {
+        let start = if tx == self.frontier { Start::AtFrontier } else { Start::Ahead };
         let state = &mut self.txs[tx];
         state.status = Status::Executing;
-        state.current_at = if at_frontier { FINAL } else { self.epoch };
+        state.current_at = match start {
+            Start::AtFrontier => FINAL,
+            Start::Ahead => self.epoch,
+        };
+        start
     }
 
-    fn restart(&mut self, tx: TxIndex) {
+    fn restart(&mut self, tx: TxIndex) -> Start {
         self.txs[tx].incarnation += 1;
-        self.start(tx);
+        self.start(tx)
     }
 
     fn next_ready(&mut self) -> Option<TxIndex> {
@@ -345,22 +366,19 @@ impl State {
         incarnation: Incarnation,
         epoch: Epoch,
         found: Found,
-    ) -> bool {
+    ) -> Option<Start> {
         let being_committed = tx < self.frontier || (tx == self.frontier && self.committing);
         let state = &mut self.txs[tx];
         let same = state.status == Status::Executed && state.incarnation == incarnation;
         if !same || being_committed {
-            return false;
+            return None;
         }
         match found {
             Found::Current => {
                 state.current_at = state.current_at.max(epoch);
-                false
+                None
             }
-            Found::Outdated => {
-                self.restart(tx);
-                true
-            }
+            Found::Outdated => Some(self.restart(tx)),
         }
     }
 
@@ -377,8 +395,22 @@ impl State {
 mod tests {
     use super::*;
 
-    fn execute(tx: TxIndex) -> Option<Task> {
-        Some(Task::Execute { tx })
+    fn ahead(tx: TxIndex) -> Option<Task> {
+        Some(Task::Execute { tx, start: Start::Ahead })
+    }
+
+    fn at_frontier(tx: TxIndex) -> Option<Task> {
+        Some(Task::Execute { tx, start: Start::AtFrontier })
+    }
+
+    /// All transactions are started, the first at the frontier.
+    fn all_started(transactions: usize) -> Scheduler {
+        let scheduler = Scheduler::new(transactions);
+        assert_eq!(scheduler.next_task(), at_frontier(0));
+        for tx in 1..transactions {
+            assert_eq!(scheduler.next_task(), ahead(tx));
+        }
+        scheduler
     }
 
     fn commit(tx: TxIndex, comparison: Comparison) -> Option<Task> {
@@ -387,9 +419,7 @@ mod tests {
 
     #[test]
     fn transactions_start_lowest_first_and_commit_in_order() {
-        let scheduler = Scheduler::new(2);
-        assert_eq!(scheduler.next_task(), execute(0));
-        assert_eq!(scheduler.next_task(), execute(1));
+        let scheduler = all_started(2);
         scheduler.executed(0, Publication::Same);
         assert_eq!(scheduler.next_task(), commit(0, Comparison::Done));
         scheduler.committed(0);
@@ -401,9 +431,7 @@ mod tests {
 
     #[test]
     fn c1_what_ran_beside_a_publication_below_it_is_compared() {
-        let scheduler = Scheduler::new(2);
-        assert_eq!(scheduler.next_task(), execute(0));
-        assert_eq!(scheduler.next_task(), execute(1));
+        let scheduler = all_started(2);
         scheduler.executed(1, Publication::Same);
         scheduler.executed(0, Publication::Changed);
         assert_eq!(scheduler.next_task(), commit(0, Comparison::Done));
@@ -414,26 +442,23 @@ mod tests {
     #[test]
     fn c1_what_started_at_the_frontier_needs_no_comparison() {
         let scheduler = Scheduler::new(2);
-        assert_eq!(scheduler.next_task(), execute(0));
+        assert_eq!(scheduler.next_task(), at_frontier(0));
         scheduler.executed(0, Publication::Changed);
         assert_eq!(scheduler.next_task(), commit(0, Comparison::Done));
         scheduler.committed(0);
-        assert_eq!(scheduler.next_task(), execute(1));
+        assert_eq!(scheduler.next_task(), at_frontier(1));
         scheduler.executed(1, Publication::Changed);
         assert_eq!(scheduler.next_task(), commit(1, Comparison::Done));
     }
 
     #[test]
     fn c1_a_publication_after_a_passed_check_makes_suspect_again() {
-        let scheduler = Scheduler::new(3);
-        for tx in 0..3 {
-            assert_eq!(scheduler.next_task(), execute(tx));
-        }
+        let scheduler = all_started(3);
         scheduler.executed(2, Publication::Same);
         scheduler.executed(1, Publication::Changed);
         let check = |epoch| Some(Task::Check { tx: 2, incarnation: 0, epoch });
         assert_eq!(scheduler.next_task(), check(1));
-        assert!(!scheduler.checked(2, 0, 1, Found::Current));
+        assert_eq!(scheduler.checked(2, 0, 1, Found::Current), None);
         scheduler.executed(0, Publication::Changed);
         assert_eq!(scheduler.next_task(), commit(0, Comparison::Done));
         scheduler.committed(0);
@@ -444,46 +469,39 @@ mod tests {
     #[test]
     fn c2_only_one_worker_commits() {
         let scheduler = Scheduler::new(3);
-        assert_eq!(scheduler.next_task(), execute(0));
+        assert_eq!(scheduler.next_task(), at_frontier(0));
         scheduler.executed(0, Publication::Same);
         assert_eq!(scheduler.next_task(), commit(0, Comparison::Done));
-        assert_eq!(scheduler.next_task(), execute(1));
-        assert_eq!(scheduler.next_task(), execute(2));
+        assert_eq!(scheduler.next_task(), ahead(1));
+        assert_eq!(scheduler.next_task(), ahead(2));
     }
 
     #[test]
     fn s1_an_outdated_suspect_is_executed_again_by_who_found_it() {
-        let scheduler = Scheduler::new(3);
-        for tx in 0..3 {
-            assert_eq!(scheduler.next_task(), execute(tx));
-        }
+        let scheduler = all_started(3);
         scheduler.executed(2, Publication::Changed);
         scheduler.executed(1, Publication::Changed);
         let Some(Task::Check { tx, incarnation, epoch }) = scheduler.next_task() else {
             panic!("transaction 2 is suspect");
         };
-        assert!(scheduler.checked(tx, incarnation, epoch, Found::Outdated));
-        assert!(!scheduler.checked(tx, incarnation, epoch, Found::Outdated), "it is aborted once");
+        let check = || scheduler.checked(tx, incarnation, epoch, Found::Outdated);
+        assert_eq!(check(), Some(Start::Ahead));
+        assert_eq!(check(), None, "it is aborted once");
     }
 
     #[test]
     fn s2_who_waits_is_ready_once_the_writer_has_published() {
-        let scheduler = Scheduler::new(3);
-        for tx in 0..3 {
-            assert_eq!(scheduler.next_task(), execute(tx));
-        }
+        let scheduler = all_started(3);
         scheduler.blocked(2, 1);
         scheduler.executed(1, Publication::Changed);
-        assert_eq!(scheduler.next_task(), execute(2));
+        assert_eq!(scheduler.next_task(), ahead(2));
         scheduler.blocked(2, 1);
-        assert_eq!(scheduler.next_task(), execute(2), "it had published already");
+        assert_eq!(scheduler.next_task(), ahead(2), "it had published already");
     }
 
     #[test]
     fn s3_a_sleeping_worker_is_woken_by_work() {
-        let scheduler = Scheduler::new(2);
-        assert_eq!(scheduler.next_task(), execute(0));
-        assert_eq!(scheduler.next_task(), execute(1));
+        let scheduler = all_started(2);
         scheduler.blocked(1, 0);
         let woken = std::thread::scope(|scope| {
             let sleeper = scope.spawn(|| scheduler.next_task());
@@ -497,7 +515,7 @@ mod tests {
     #[test]
     fn stopping_ends_every_worker() {
         let scheduler = Scheduler::new(1);
-        assert_eq!(scheduler.next_task(), execute(0));
+        assert_eq!(scheduler.next_task(), at_frontier(0));
         let ended = std::thread::scope(|scope| {
             let sleeper = scope.spawn(|| scheduler.next_task());
             scheduler.stop();

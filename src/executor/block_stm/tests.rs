@@ -6,7 +6,7 @@
 use super::{
     engine::{self, Executed, Incarnations, Machine},
     memory::{Blocked, Location, Memory, TxIndex, Write},
-    view::View,
+    view::{Expected, View},
 };
 use crate::executor::WorkerPool;
 use alloy_primitives::{Address, U256};
@@ -27,6 +27,8 @@ enum Step {
     Set(u8),
     SetFollowing(u8),
     Add(u8),
+    /// Takes from a balance if there is enough, and sets it to nothing if not.
+    Spend(u8),
     /// Empties an account's storage.
     Empty(u8),
     /// Does the steps that follow only if what was read is odd.
@@ -46,6 +48,10 @@ fn location(choice: u8) -> Location {
     }
 }
 
+fn balance(choice: u8) -> Location {
+    Location::Balance(Address::repeat_byte(choice % ACCOUNTS))
+}
+
 fn all_locations() -> Vec<Location> {
     (0..ACCOUNTS * (SLOTS + 1)).map(location).collect()
 }
@@ -55,6 +61,37 @@ fn before(location: Location) -> U256 {
     match location {
         Location::Slot(_, slot) => slot + U256::from(100),
         _ => U256::from(1_000),
+    }
+}
+
+/// Where a toy transaction reads.
+trait Below {
+    fn read(&mut self, location: Location) -> Result<U256, Blocked>;
+    /// Whether the value is at least this; only that is depended on.
+    fn has(&mut self, location: Location, amount: U256) -> bool;
+}
+
+impl Below for BTreeMap<Location, U256> {
+    fn read(&mut self, location: Location) -> Result<U256, Blocked> {
+        Ok(self[&location])
+    }
+
+    fn has(&mut self, location: Location, amount: U256) -> bool {
+        self[&location] >= amount
+    }
+}
+
+impl Below for View<'_> {
+    fn read(&mut self, location: Location) -> Result<U256, Blocked> {
+        View::read(self, location).map(|observed| observed.over(before(location)))
+    }
+
+    fn has(&mut self, location: Location, minimum: U256) -> bool {
+        let (seen, before) = (self.peek(location), before(location));
+        let enough = seen.over(before) >= minimum;
+        let at_least = Expected::AtLeast { before, minimum };
+        self.expect(location, if enough { at_least } else { Expected::Seen(seen) });
+        enough
     }
 }
 
@@ -71,20 +108,18 @@ impl Toy {
         &mut self,
         tx: TxIndex,
         program: &[Step],
-        mut read: impl FnMut(Location) -> Result<U256, Blocked>,
+        below: &mut impl Below,
     ) -> Result<(), Blocked> {
         for step in program {
+            let shift = self.seen.byte(0);
+            let following = |choice: u8| location(choice.wrapping_add(shift));
             match *step {
-                Step::Read(choice) => self.read(location(choice), &mut read)?,
-                Step::ReadFollowing(choice) => {
-                    let follow = location(choice.wrapping_add(self.seen.byte(0)));
-                    self.read(follow, &mut read)?;
-                }
+                Step::Read(choice) => self.read(location(choice), below)?,
+                Step::ReadFollowing(choice) => self.read(following(choice), below)?,
                 Step::Set(choice) => self.set(location(choice)),
-                Step::SetFollowing(choice) => {
-                    self.set(location(choice.wrapping_add(self.seen.byte(0))));
-                }
-                Step::Add(choice) => self.add(location(choice)),
+                Step::SetFollowing(choice) => self.set(following(choice)),
+                Step::Add(choice) => self.add(balance(choice), U256::from(7)),
+                Step::Spend(choice) => self.spend(balance(choice), below),
                 Step::Empty(choice) => self.empty(tx, Address::repeat_byte(choice % ACCOUNTS)),
                 Step::StopIfEven if !self.seen.bit(0) => return Ok(()),
                 Step::StopIfEven => {}
@@ -93,19 +128,12 @@ impl Toy {
         Ok(())
     }
 
-    fn read(
-        &mut self,
-        location: Location,
-        read: &mut impl FnMut(Location) -> Result<U256, Blocked>,
-    ) -> Result<(), Blocked> {
-        let below = match self.own_emptied(location) {
-            true => U256::ZERO,
-            false => read(location)?,
-        };
+    fn read(&mut self, location: Location, below: &mut impl Below) -> Result<(), Blocked> {
+        let found = if self.own_emptied(location) { U256::ZERO } else { below.read(location)? };
         let value = match self.writes.get(&location) {
-            None => below,
+            None => found,
             Some(Write::Set(value)) => *value,
-            Some(Write::Add(value)) => below + *value,
+            Some(Write::Add(value)) => found.wrapping_add(*value),
         };
         self.seen = self.seen.wrapping_mul(U256::from(31)).wrapping_add(value) >> 1;
         Ok(())
@@ -119,21 +147,25 @@ impl Toy {
     }
 
     fn set(&mut self, location: Location) {
-        self.writes.insert(location, Write::Set(self.seen + U256::ONE));
+        self.writes.insert(location, Write::Set(self.seen.wrapping_add(U256::ONE)));
     }
 
-    /// Only balances can be added to; elsewhere it is a `Set`.
-    fn add(&mut self, location: Location) {
-        if !matches!(location, Location::Balance(_)) {
-            return self.set(location);
-        }
-        let more = U256::from(7);
+    fn add(&mut self, location: Location, more: U256) {
         let sum = match self.writes.get(&location) {
             None => Write::Add(more),
-            Some(Write::Set(value)) => Write::Set(*value + more),
-            Some(Write::Add(value)) => Write::Add(*value + more),
+            Some(Write::Set(value)) => Write::Set(value.wrapping_add(more)),
+            Some(Write::Add(value)) => Write::Add(value.wrapping_add(more)),
         };
         self.writes.insert(location, sum);
+    }
+
+    /// Takes most of what is there before the block, so that others' writes decide whether it can. Does
+    /// nothing if the transaction wrote there before.
+    fn spend(&mut self, location: Location, below: &mut impl Below) {
+        let amount = U256::from(600);
+        if !self.writes.contains_key(&location) && below.has(location, amount) {
+            self.add(location, U256::ZERO.wrapping_sub(amount));
+        }
     }
 
     fn empty(&mut self, tx: TxIndex, address: Address) {
@@ -157,9 +189,7 @@ impl<'m> Machine<'m> for ToyMachine<'_, 'm> {
     fn execute(&mut self) -> Executed<U256> {
         let (tx, mut toy) = (self.view.tx(), Toy::default());
         // What a blocked incarnation returns is dropped, so the error is not needed.
-        let _ = toy.run(tx, &self.programs[tx], |at| {
-            self.view.read(at).map(|observed| observed.over(before(at)))
-        });
+        let _ = toy.run(tx, &self.programs[tx], &mut self.view);
         let writes = toy.writes.into_iter().chain(toy.emptied).collect();
         Executed { writes, output: toy.seen, cost: 1 }
     }
@@ -172,7 +202,7 @@ fn in_order(programs: &[Program]) -> (Vec<U256>, BTreeMap<Location, U256>) {
     let mut seen = Vec::new();
     for (tx, program) in programs.iter().enumerate() {
         let mut toy = Toy::default();
-        toy.run(tx, program, |at| Ok(state[&at])).expect("nothing blocks in block order");
+        toy.run(tx, program, &mut state).expect("nothing blocks in block order");
         for at in all_locations().into_iter().filter(|at| toy.own_emptied(*at)) {
             state.insert(at, U256::ZERO);
         }
@@ -182,7 +212,7 @@ fn in_order(programs: &[Program]) -> (Vec<U256>, BTreeMap<Location, U256>) {
                 at,
                 match write {
                     Write::Set(value) => value,
-                    Write::Add(value) => old + value,
+                    Write::Add(value) => old.wrapping_add(value),
                 },
             );
         }
@@ -228,6 +258,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<u8>().prop_map(Step::Set),
         2 => any::<u8>().prop_map(Step::SetFollowing),
         2 => any::<u8>().prop_map(Step::Add),
+        2 => any::<u8>().prop_map(Step::Spend),
         1 => any::<u8>().prop_map(Step::Empty),
         1 => Just(Step::StopIfEven),
     ]
@@ -261,10 +292,9 @@ fn one_thread_executes_everything_once() {
 
 #[test]
 fn additions_do_not_conflict() {
-    let balance = SLOTS * ACCOUNTS;
-    let programs = vec![vec![Step::Add(balance)]; 200];
+    let programs = vec![vec![Step::Add(0)]; 200];
     let (_, state, incarnations) = in_parallel(&programs, &pool(4));
-    assert_eq!(state[&location(balance)], U256::from(1_000 + 200 * 7));
+    assert_eq!(state[&balance(0)], U256::from(1_000 + 200 * 7));
     assert_eq!(incarnations.count, 200, "nobody reads what they add to");
 }
 

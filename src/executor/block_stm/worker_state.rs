@@ -1,8 +1,10 @@
 //! The EVM's database in a worker: what the block wrote so far, over the state before it.
 
 use super::{
-    memory::{Blocked, Location},
-    view::View,
+    demands::{BalanceRule, Demand, Demands},
+    memory::{Blocked, Location, Observed},
+    scheduler::Start,
+    view::{Expected, View},
 };
 use crate::state::{BlockState, PreState, StateError};
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::B256Map};
@@ -35,6 +37,13 @@ impl From<Blocked> for WorkerError {
 
 impl DBErrorMarker for WorkerError {}
 
+/// A transaction's sender, and the nonce that block order will have given it by then.
+#[derive(Clone, Copy, Debug)]
+struct Sender {
+    address: Address,
+    nonce: u64,
+}
+
 /// One worker's window on the state.
 #[derive(Debug)]
 pub(super) struct WorkerState<'a, 'm> {
@@ -42,23 +51,75 @@ pub(super) struct WorkerState<'a, 'm> {
     base: &'a BlockState<&'a PreState>,
     new_codes: &'a NewCodes,
     spec: SpecId,
+    rule: BalanceRule,
+    demands: Demands,
+    sender: Option<Sender>,
 }
 
 impl<'a, 'm> WorkerState<'a, 'm> {
-    pub(super) const fn new(
+    pub(super) fn new(
         view: View<'m>,
         base: &'a BlockState<&'a PreState>,
         new_codes: &'a NewCodes,
         spec: SpecId,
     ) -> Self {
-        Self { view, base, new_codes, spec }
+        let (rule, demands) = (BalanceRule::of(spec), Demands::default());
+        Self { view, base, new_codes, spec, rule, demands, sender: None }
     }
 
-    /// Whether an account exists for having been paid fees that are not in its code's location.
-    /// Before EIP-161 a payment of nothing created an account, too.
-    fn exists_by_fees(&self, added: Option<U256>) -> bool {
-        let before_eip161 = !self.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
-        added.is_some_and(|sum| before_eip161 || !sum.is_zero())
+    pub(super) const fn rule(&self) -> BalanceRule {
+        self.rule
+    }
+
+    /// Gets ready for a transaction that spends `spends` wei at most, and delegates if `delegates`
+    /// (EIP-7702). In a valid block the sender's nonce will be the transaction's, so nobody has to wait
+    /// for the sender's transactions before it.
+    pub(super) fn begin(&mut self, sender: Address, nonce: u64, spends: U256, delegates: bool) {
+        self.demands.clear(delegates);
+        self.demands.demand(sender, Demand::Pay(spends));
+        let ahead = self.view.start() == Start::Ahead;
+        self.sender = ahead.then_some(Sender { address: sender, nonce });
+    }
+
+    pub(super) fn demand(&mut self, address: Address, demand: Demand) {
+        self.demands.demand(address, demand);
+    }
+
+    /// The transaction is done: what it demanded becomes what it expects.
+    pub(super) fn settle(&mut self) {
+        if self.rule == BalanceRule::Demanded {
+            self.demands.settle(&mut self.view);
+        }
+    }
+
+    fn nonce(&mut self, address: Address, before: U256) -> Result<U256, Blocked> {
+        let location = Location::Nonce(address);
+        match self.sender {
+            Some(sender) if sender.address == address => {
+                let value = U256::from(sender.nonce);
+                self.view.expect(location, Expected::Value { before, value });
+                Ok(value)
+            }
+            _ => Ok(self.view.read(location)?.over(before)),
+        }
+    }
+
+    fn balance(&mut self, address: Address) -> Result<Observed, Blocked> {
+        let location = Location::Balance(address);
+        match self.rule {
+            BalanceRule::Exact => self.view.read(location),
+            BalanceRule::Demanded => Ok(self.view.peek(location)),
+        }
+    }
+
+    /// Whether an account exists that the block has only ever paid. Before EIP-161 a payment of
+    /// nothing made it exist, too.
+    fn exists_by_payment(&self, paid: Observed) -> bool {
+        if self.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
+            !paid.over(U256::ZERO).is_zero()
+        } else {
+            paid.added.is_some()
+        }
     }
 
     fn code(&self, hash: B256, base: Option<AccountInfo>) -> Option<Bytecode> {
@@ -76,24 +137,27 @@ impl Database for WorkerState<'_, '_> {
     type Error = WorkerError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, WorkerError> {
-        let code = self.view.read(Location::Code(address))?;
-        let nonce = self.view.read(Location::Nonce(address))?;
-        let balance = self.view.read(Location::Balance(address))?;
         let base = self.base.basic_ref(address)?;
+        let (hash_before, nonce_before, balance_before) =
+            base.as_ref().map_or((B256::ZERO, U256::ZERO, U256::ZERO), |info| {
+                (info.code_hash, U256::from(info.nonce), info.balance)
+            });
+        let code = self.view.read(Location::Code(address))?;
+        let nonce = self.nonce(address, nonce_before)?;
+        let seen = self.balance(address)?;
 
-        let hash_before = base.as_ref().map_or(B256::ZERO, |info| info.code_hash);
         let mut code_hash = B256::from(code.over(hash_before.into()));
+        let bare = nonce.is_zero() && (code_hash.is_zero() || code_hash == KECCAK256_EMPTY);
+        self.demands.loaded(address, seen, balance_before, bare);
         if code_hash.is_zero() {
-            if !self.exists_by_fees(balance.added) {
+            if !self.exists_by_payment(seen) {
                 return Ok(None);
             }
             code_hash = KECCAK256_EMPTY;
         }
-        let (balance_before, nonce_before) =
-            base.as_ref().map_or((U256::ZERO, 0), |info| (info.balance, info.nonce));
         Ok(Some(AccountInfo {
-            balance: balance.over(balance_before),
-            nonce: nonce.over(U256::from(nonce_before)).saturating_to(),
+            balance: seen.over(balance_before),
+            nonce: nonce.saturating_to(),
             code_hash,
             account_id: None,
             code: self.code(code_hash, base),
