@@ -4,7 +4,7 @@
 
 #![allow(missing_docs, reason = "criterion's macros document nothing")]
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::U256;
 use blockrace::executor::block_stm::memory::{Location, Memory, Write, WriteSet};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -14,9 +14,8 @@ const TRANSACTIONS: usize = 200;
 const WRITES: usize = 6;
 
 fn location(tx: usize, write: usize) -> Location {
-    let mut address = [0; 20];
-    address[..8].copy_from_slice(&(tx as u64 / 3).to_le_bytes());
-    Location::Slot(Address::from(address), U256::from(write))
+    let account = tx / 3;
+    Location::Slot(account as u32, (account * WRITES + write) as u32)
 }
 
 fn write_sets() -> Vec<WriteSet> {
@@ -30,7 +29,7 @@ fn write_sets() -> Vec<WriteSet> {
 }
 
 fn filled(write_sets: &[WriteSet]) -> Memory {
-    let memory = Memory::default();
+    let memory = Memory::new(TRANSACTIONS, TRANSACTIONS * WRITES);
     for (tx, writes) in write_sets.iter().enumerate() {
         memory.publish(tx, &WriteSet::new(), writes);
     }

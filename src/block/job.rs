@@ -2,7 +2,7 @@
 
 use crate::{
     evm::{BlockContext, Chain, EvmEnv},
-    state::{PostState, PreState},
+    state::{NumberedState, PostState, PreState},
     trie::{NodeStore, StateTrie, TrieError, UpdatedTrie},
 };
 use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
@@ -29,6 +29,8 @@ pub struct ReplayJob {
     pub env: EvmEnv,
     /// All that the block reads, proved.
     pub pre_state: PreState,
+    /// The same, numbered.
+    pub numbered_state: NumberedState,
     /// Trie nodes, by which the state root after the block is computed.
     pub(super) nodes: NodeStore,
     /// State root of the parent.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     cache::RecordedBlock,
     evm::{BlockContext, Chain, FailedPhase, UnknownChain, run_block},
-    state::BlockState,
+    state::{BlockState, NumberedState},
     trie::{NodeStore, StateTrie, TrieError},
 };
 use alloy_consensus::{TxEnvelope, transaction::Recovered};
@@ -97,6 +97,7 @@ pub fn prepare(
         ommers: body.ommers,
         withdrawals,
         env,
+        numbered_state: NumberedState::new(&pre_state),
         pre_state,
         nodes,
         parent_state_root,

@@ -11,10 +11,12 @@ pub struct PoolError {
     source: ThreadPoolBuildError,
 }
 
-/// A fixed number of worker threads.
+/// A fixed number of threads, the calling one included.
 ///
-/// While workers run, the thread that called waits without using a processor, so `threads` is all that
-/// takes part.
+/// [`WorkerPool::run_on_all`] works on the calling thread and all but one of the pool's, so that one
+/// thread alone needs no hand-over. [`WorkerPool::install`] needs rayon's own threads for its parallel
+/// iterators; the calling one waits meanwhile, without using a processor. Either way `threads` is all
+/// that takes part.
 #[derive(Debug)]
 pub struct WorkerPool {
     threads: NonZeroUsize,
@@ -40,9 +42,14 @@ impl WorkerPool {
         self.threads
     }
 
-    /// Runs `work` once on every thread, and returns when all are done.
+    /// Runs `work` as often as there are threads, at the same time, and returns when all are done.
     pub fn run_on_all(&self, work: impl Fn() + Sync) {
-        self.pool.broadcast(|_| work());
+        self.pool.in_place_scope(|scope| {
+            for _ in 1..self.threads.get() {
+                scope.spawn(|_| work());
+            }
+            work();
+        });
     }
 
     /// Runs `work` on one of the threads; rayon's parallel iterators inside use all of them.

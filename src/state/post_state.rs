@@ -34,3 +34,8 @@ pub struct AccountFields {
     /// Keccak-256 of the code; of the empty string where there is none.
     pub code_hash: B256,
 }
+
+impl AccountFields {
+    /// What multi-version memory holds of an account that does not exist: no code hash is zero.
+    pub const ABSENT: Self = Self { nonce: 0, balance: U256::ZERO, code_hash: B256::ZERO };
+}

@@ -11,7 +11,7 @@
 //! Osaka; see [`BalanceRule`].
 
 use super::{
-    memory::{Location, Observed},
+    memory::{AccountNumber, Location, Observed},
     view::{Expected, View},
 };
 use alloy_primitives::{Address, U256};
@@ -52,18 +52,20 @@ pub(super) enum Demand {
 
 /// A balance that was looked at.
 #[derive(Clone, Copy, Debug)]
-struct Loaded {
-    address: Address,
-    seen: Observed,
-    before: U256,
+pub(super) struct Loaded {
+    pub(super) number: AccountNumber,
+    /// What the block had written to it.
+    pub(super) seen: Observed,
+    /// The balance before the block.
+    pub(super) before: U256,
     /// Neither nonce nor code, so that the balance alone decides whether the account is empty.
-    bare: bool,
+    pub(super) bare: bool,
 }
 
 /// Demands of one transaction on the balances it loaded.
 #[derive(Debug, Default)]
 pub(super) struct Demands {
-    loaded: Vec<Loaded>,
+    loaded: Vec<(Address, Loaded)>,
     demanded: Vec<(Address, Demand)>,
     /// Whether emptiness of all accounts matters: EIP-7702 asks for that of authorities.
     emptiness_matters: bool,
@@ -81,26 +83,26 @@ impl Demands {
         self.demanded.push((address, demand));
     }
 
-    pub(super) fn loaded(&mut self, address: Address, seen: Observed, before: U256, bare: bool) {
-        self.loaded.push(Loaded { address, seen, before, bare });
+    pub(super) fn loaded(&mut self, address: Address, loaded: Loaded) {
+        self.loaded.push((address, loaded));
     }
 
     /// Turns the demands into expectations of the view.
     pub(super) fn settle(&self, view: &mut View<'_>) {
-        for loaded in &self.loaded {
-            if let Some(expected) = self.expected(loaded) {
-                view.expect(Location::Balance(loaded.address), expected);
+        for (address, loaded) in &self.loaded {
+            if let Some(expected) = self.expected(*address, loaded) {
+                view.expect(Location::Balance(loaded.number), expected);
             }
         }
     }
 
-    fn expected(&self, loaded: &Loaded) -> Option<Expected> {
+    fn expected(&self, address: Address, loaded: &Loaded) -> Option<Expected> {
         let exact = Some(Expected::Seen(loaded.seen));
         if self.emptiness_matters && loaded.bare {
             return exact;
         }
         let mut paid = U256::ZERO;
-        for (_, demand) in self.demanded.iter().filter(|(address, _)| *address == loaded.address) {
+        for (_, demand) in self.demanded.iter().filter(|(of, _)| *of == address) {
             match demand {
                 Demand::Exact => return exact,
                 Demand::Emptiness if loaded.bare => return exact,
@@ -134,7 +136,7 @@ mod tests {
         }
         all.demand(Address::ZERO, Demand::Exact);
         let seen = Observed { set: None, added: Some(U256::from(5)) };
-        all.expected(&Loaded { address: ALICE, seen, before: U256::from(100), bare })
+        all.expected(ALICE, &Loaded { number: 0, seen, before: U256::from(100), bare })
     }
 
     fn pay(amount: u64) -> Demand {

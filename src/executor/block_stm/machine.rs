@@ -5,16 +5,12 @@ use super::{
     engine::{Executed, Machine},
     fees::{DeferFee, WorkerEvm},
     instructions,
-    memory::{Location, Memory, Write},
+    memory::{AccountNumber, Location, Memory, Write},
     view::View,
     worker_state::{NewCodes, WorkerError, WorkerState},
     writes::{is_replaced, write_set},
 };
-use crate::{
-    block::ReplayJob,
-    evm::BlockExecutionError,
-    state::{BlockState, PreState},
-};
+use crate::{block::ReplayJob, evm::BlockExecutionError, state::StateError};
 use alloy_consensus::{Transaction as _, TxEnvelope, transaction::Recovered};
 use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
 use alloy_primitives::U256;
@@ -32,14 +28,16 @@ use revm::{
 /// What all workers of one block share.
 pub(super) struct Shared<'a> {
     job: &'a ReplayJob,
-    /// The state that the first transaction sees.
-    base: BlockState<&'a PreState>,
+    beneficiary: AccountNumber,
     new_codes: NewCodes,
 }
 
 impl<'a> Shared<'a> {
-    pub(super) fn new(job: &'a ReplayJob, base: BlockState<&'a PreState>) -> Self {
-        Self { job, base, new_codes: NewCodes::default() }
+    /// # Errors
+    /// If the beneficiary's account is not known.
+    pub(super) fn new(job: &'a ReplayJob) -> Result<Self, StateError> {
+        let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary())?.number;
+        Ok(Self { job, beneficiary, new_codes: NewCodes::default() })
     }
 }
 
@@ -56,21 +54,21 @@ pub(super) type TxOutput = Result<TxOutcome, BlockExecutionError>;
 
 /// One worker's EVM, reused for all its transactions.
 pub(super) struct EvmMachine<'a, 'm> {
-    job: &'a ReplayJob,
-    new_codes: &'a NewCodes,
+    shared: &'a Shared<'a>,
     evm: WorkerEvm<WorkerState<'a, 'm>>,
 }
 
 impl<'a, 'm> EvmMachine<'a, 'm> {
     pub(super) fn new(shared: &'a Shared<'a>, memory: &'m Memory) -> Self {
-        let Shared { job, base, new_codes } = shared;
+        let Shared { job, new_codes, .. } = shared;
         let env = job.env.clone();
-        let state = WorkerState::new(View::new(memory), base, new_codes, env.cfg_env.spec);
+        let (view, base) = (View::new(memory), &job.numbered_state);
+        let state = WorkerState::new(view, base, new_codes, env.cfg_env.spec);
         let context =
             Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env).with_db(state);
         let mut evm = context.build_mainnet();
         instructions::install(&mut evm.instruction);
-        Self { job, new_codes, evm }
+        Self { shared, evm }
     }
 
     fn state(&mut self) -> &mut WorkerState<'a, 'm> {
@@ -103,7 +101,7 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
 
     fn execute(&mut self) -> Executed<TxOutput> {
         let tx = self.view().tx();
-        let job = self.job;
+        let Shared { job, beneficiary, new_codes } = self.shared;
         let output = self.run(&job.transactions[tx]);
         let Ok(outcome) = &output else {
             self.state().settle();
@@ -113,9 +111,17 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
             self.state().demand(*address, Demand::Exact);
         }
         self.state().settle();
-        let mut writes = write_set(tx, &outcome.state, self.state().rule(), self.new_codes);
+        let rule = self.state().rule();
+        let writes = write_set(tx, &outcome.state, rule, &job.numbered_state, new_codes);
+        let mut writes = match writes {
+            Ok(writes) => writes,
+            Err(error) => {
+                let output = Err(Error::other(error));
+                return Executed { writes: Vec::new(), output, cost: 0 };
+            }
+        };
         if let Some(fee) = outcome.deferred_fee {
-            writes.push((Location::Balance(job.env.block_env.beneficiary()), Write::Add(fee)));
+            writes.push((Location::Balance(*beneficiary), Write::Add(fee)));
         }
         let cost = outcome.result.tx_gas_used();
         Executed { writes, output, cost }

@@ -4,41 +4,50 @@
 //! closest lower transactions wrote. It knows no EVM, no schedule and no state before the block: a read
 //! says what the block has written, and the reader adds what was there before.
 //!
+//! Accounts and slots are numbers, so that finding a location costs no hashing: whoever looks up its
+//! value before the block learns its number on the way. Slots that nobody has numbered, such as those of
+//! contracts that the block creates, are found by hashing.
+//!
 //! Correctness lives elsewhere: a read may be outdated at once. Whoever commits reads again (C1 in
 //! `scheduler`), when all lower transactions are final.
 //!
-//! Locking: locations are spread over shards, each behind its own lock, which guards all versions in
-//! it; no operation holds two at a time. So a reader can see half of a publication. It is then
-//! suspect, because the publication ends by telling the scheduler.
+//! Locking: each account and each slot has a lock of its own, and unnumbered slots share some. No
+//! operation holds two at a time. So a reader can see half of a publication. It is then suspect,
+//! because the publication ends by telling the scheduler.
 
 use alloy_primitives::{
-    Address, U256,
+    U256,
     map::{DefaultHashBuilder, HashMap},
 };
-use parking_lot::RwLock;
+use parking_lot::Mutex;
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
     fmt,
-    hash::{BuildHasher, Hash},
+    hash::BuildHasher,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 /// Position of a transaction in the block, from 0.
 pub type TxIndex = usize;
 
+/// An account by its number.
+pub type AccountNumber = u32;
+
 /// One unit of conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Location {
     /// An account's balance, in wei.
-    Balance(Address),
+    Balance(AccountNumber),
     /// An account's nonce.
-    Nonce(Address),
+    Nonce(AccountNumber),
     /// An account's code hash; zero where the account does not exist. So this is existence, too.
-    Code(Address),
+    Code(AccountNumber),
     /// An account's storage as a whole: written where it is emptied. Never read by itself, but by
     /// every read of a slot.
-    Storage(Address),
-    /// A storage slot.
-    Slot(Address, U256),
+    Storage(AccountNumber),
+    /// A slot that is numbered among all slots; of this account.
+    Slot(AccountNumber, u32),
+    /// A slot that is not, by its key.
+    OtherSlot(AccountNumber, U256),
 }
 
 /// What a transaction does to a location.
@@ -94,36 +103,136 @@ enum Cell {
     Estimate(Write),
 }
 
-type Versions = BTreeMap<TxIndex, Cell>;
-type Shard = RwLock<HashMap<Location, Versions>>;
+/// Who wrote: what ran before all transactions, or one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Writer {
+    BeforeAll,
+    Tx(TxIndex),
+}
 
-/// Shards per memory. Many more than threads, so that two rarely meet.
-const SHARDS: usize = 64;
+/// What a reader sees, and who set it.
+type Seen = (Observed, Option<Writer>);
+
+/// Writes to one location, ascending by writer.
+#[derive(Debug, Default)]
+struct Versions(Vec<(Writer, Cell)>);
+
+impl Versions {
+    fn write(&mut self, by: Writer, cell: Cell) {
+        match self.0.binary_search_by_key(&by, |(writer, _)| *writer) {
+            Ok(found) => self.0[found].1 = cell,
+            Err(place) => self.0.insert(place, (by, cell)),
+        }
+    }
+
+    fn remove(&mut self, tx: TxIndex) {
+        self.0.retain(|(writer, _)| *writer != Writer::Tx(tx));
+    }
+
+    fn read(&self, tx: TxIndex, estimates: Estimates) -> Result<Seen, Blocked> {
+        let mut observed = Observed::default();
+        let below = self.0.partition_point(|(writer, _)| *writer < Writer::Tx(tx));
+        for (writer, cell) in self.0[..below].iter().rev() {
+            let write = match (cell, estimates) {
+                (Cell::Estimate(_), Estimates::Block) => return Err(blocked(*writer)),
+                (Cell::Estimate(write), Estimates::Believe) | (Cell::Written(write), _) => write,
+            };
+            match write {
+                Write::Add(value) => observed.add(*value),
+                Write::Set(value) => {
+                    observed.set = Some(*value);
+                    return Ok((observed, Some(*writer)));
+                }
+            }
+        }
+        Ok((observed, None))
+    }
+}
+
+/// Only transactions leave estimates.
+const fn blocked(writer: Writer) -> Blocked {
+    match writer {
+        Writer::Tx(on) => Blocked { on },
+        Writer::BeforeAll => Blocked { on: 0 },
+    }
+}
+
+/// What to make of an estimate.
+#[derive(Clone, Copy, Debug)]
+enum Estimates {
+    Block,
+    Believe,
+}
+
+/// Locations behind one lock, and whether anything was ever written to them. Most never are, and
+/// reading those takes no lock.
+#[derive(Debug, Default)]
+struct Guarded<T> {
+    /// Set before the first write, under the lock. Release pairs with the Acquire of readers. A
+    /// reader that misses it saw what was there before the write; the publication makes it suspect.
+    written: AtomicBool,
+    /// Guards the versions.
+    versions: Mutex<T>,
+}
+
+impl<T> Guarded<T> {
+    fn read<R: Default>(&self, read: impl FnOnce(&T) -> R) -> R {
+        if self.written.load(Ordering::Acquire) {
+            read(&self.versions.lock())
+        } else {
+            R::default()
+        }
+    }
+
+    fn write(&self, write: impl FnOnce(&mut T)) {
+        let mut versions = self.versions.lock();
+        self.written.store(true, Ordering::Release);
+        write(&mut versions);
+    }
+}
+
+/// Versions of an account's fields.
+#[derive(Debug, Default)]
+struct Fields {
+    balance: Versions,
+    nonce: Versions,
+    code: Versions,
+    storage: Versions,
+}
+
+/// Shards of the unnumbered slots. More than threads, so that two rarely meet.
+const SHARDS: usize = 16;
+
+type Shard = Guarded<HashMap<(AccountNumber, U256), Versions>>;
 
 /// What every transaction of the block wrote.
 pub struct Memory {
-    /// Each lock guards the versions of the locations that hash to it.
-    shards: Box<[Shard]>,
+    accounts: Box<[Guarded<Fields>]>,
+    slots: Box<[Guarded<Versions>]>,
+    others: Box<[Shard]>,
     hasher: DefaultHashBuilder,
 }
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.shards.iter()).finish()
+        let sizes = (self.accounts.len(), self.slots.len());
+        f.debug_struct("Memory").field("accounts and slots", &sizes).finish_non_exhaustive()
     }
 }
 
-impl Default for Memory {
-    fn default() -> Self {
-        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        Self { shards, hasher: Default::default() }
-    }
+fn many<T: Default>(count: usize) -> Box<[T]> {
+    std::iter::repeat_with(T::default).take(count).collect()
 }
 
 impl Memory {
-    fn shard(&self, location: &Location) -> &Shard {
-        let hash = self.hasher.hash_one(location);
-        &self.shards[(hash >> 32) as usize % SHARDS]
+    /// Nothing is written yet. Numbers go up to these counts.
+    pub fn new(accounts: usize, slots: usize) -> Self {
+        let (accounts, slots, others) = (many(accounts), many(slots), many(SHARDS));
+        Self { accounts, slots, others, hasher: DefaultHashBuilder::default() }
+    }
+
+    fn shard(&self, key: &(AccountNumber, U256)) -> &Shard {
+        &self.others[(self.hasher.hash_one(key) >> 32) as usize % SHARDS]
     }
 
     /// What transactions below `tx` have written to `location`.
@@ -131,11 +240,11 @@ impl Memory {
     /// # Errors
     /// [`Blocked`] if an estimate stands in the way.
     pub fn read(&self, location: Location, tx: TxIndex) -> Result<Observed, Blocked> {
-        let Location::Slot(address, _) = location else {
-            return self.observe(location, tx).map(|(observed, _)| observed);
+        let (observed, written_by) = self.observe(location, tx, Estimates::Block)?;
+        let (Location::Slot(account, _) | Location::OtherSlot(account, _)) = location else {
+            return Ok(observed);
         };
-        let (observed, written_by) = self.observe(location, tx)?;
-        let (_, emptied_by) = self.observe(Location::Storage(address), tx)?;
+        let (_, emptied_by) = self.observe(Location::Storage(account), tx, Estimates::Block)?;
         // A transaction that empties a storage does so before it writes new slots.
         let emptied = emptied_by.is_some() && emptied_by > written_by;
         Ok(if emptied { Observed { set: Some(U256::ZERO), added: None } } else { observed })
@@ -145,20 +254,8 @@ impl Memory {
     ///
     /// So whoever writes the same again changes nothing for those who looked meanwhile.
     pub fn peek(&self, location: Location, tx: TxIndex) -> Observed {
-        let shard = self.shard(&location).read();
-        let Some(versions) = shard.get(&location) else { return Observed::default() };
-        let mut observed = Observed::default();
-        for (_, cell) in versions.range(..tx).rev() {
-            let (Cell::Written(write) | Cell::Estimate(write)) = cell;
-            match write {
-                Write::Add(value) => observed.add(*value),
-                Write::Set(value) => {
-                    observed.set = Some(*value);
-                    break;
-                }
-            }
-        }
-        observed
+        let seen = self.observe(location, tx, Estimates::Believe);
+        seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
     }
 
     /// What a reader sees at one location, and who set it.
@@ -166,21 +263,53 @@ impl Memory {
         &self,
         location: Location,
         tx: TxIndex,
-    ) -> Result<(Observed, Option<TxIndex>), Blocked> {
-        let shard = self.shard(&location).read();
-        let mut observed = Observed::default();
-        let Some(versions) = shard.get(&location) else { return Ok((observed, None)) };
-        for (writer, cell) in versions.range(..tx).rev() {
-            match cell {
-                Cell::Estimate(_) => return Err(Blocked { on: *writer }),
-                Cell::Written(Write::Set(value)) => {
-                    observed.set = Some(*value);
-                    return Ok((observed, Some(*writer)));
-                }
-                Cell::Written(Write::Add(value)) => observed.add(*value),
+        estimates: Estimates,
+    ) -> Result<Seen, Blocked> {
+        let seen = match location {
+            Location::Balance(at) => self.field(at, |fields| fields.balance.read(tx, estimates)),
+            Location::Nonce(at) => self.field(at, |fields| fields.nonce.read(tx, estimates)),
+            Location::Code(at) => self.field(at, |fields| fields.code.read(tx, estimates)),
+            Location::Storage(at) => self.field(at, |fields| fields.storage.read(tx, estimates)),
+            Location::Slot(_, slot) => {
+                self.slots[slot as usize].read(|versions| Some(versions.read(tx, estimates)))
+            }
+            Location::OtherSlot(account, slot) => {
+                let key = (account, slot);
+                let read = |shard: &HashMap<_, Versions>| {
+                    shard.get(&key).map(|versions| versions.read(tx, estimates))
+                };
+                self.shard(&key).read(read)
+            }
+        };
+        seen.unwrap_or(Ok((Observed::default(), None)))
+    }
+
+    fn field<R>(&self, account: AccountNumber, read: impl FnOnce(&Fields) -> R) -> Option<R> {
+        self.accounts[account as usize].read(|fields| Some(read(fields)))
+    }
+
+    fn change(&self, location: Location, change: impl FnOnce(&mut Versions)) {
+        let account = |at: AccountNumber| &self.accounts[at as usize];
+        match location {
+            Location::Balance(at) => account(at).write(|fields| change(&mut fields.balance)),
+            Location::Nonce(at) => account(at).write(|fields| change(&mut fields.nonce)),
+            Location::Code(at) => account(at).write(|fields| change(&mut fields.code)),
+            Location::Storage(at) => account(at).write(|fields| change(&mut fields.storage)),
+            Location::Slot(_, slot) => self.slots[slot as usize].write(change),
+            Location::OtherSlot(account, slot) => {
+                let key = (account, slot);
+                self.shard(&key).write(|shard| change(shard.entry(key).or_default()));
             }
         }
-        Ok((observed, None))
+    }
+
+    /// Writes what was there before the first transaction, but not before the block.
+    pub fn publish_before_all(&self, writes: &WriteSet) {
+        for (location, write) in writes {
+            self.change(*location, |versions| {
+                versions.write(Writer::BeforeAll, Cell::Written(*write));
+            });
+        }
     }
 
     /// Replaces what `tx` had written, at the locations in `before`, by `writes`. Returns whether a
@@ -210,16 +339,11 @@ impl Memory {
     }
 
     fn write(&self, tx: TxIndex, location: Location, cell: Cell) {
-        self.shard(&location).write().entry(location).or_default().insert(tx, cell);
+        self.change(location, |versions| versions.write(Writer::Tx(tx), cell));
     }
 
     fn remove(&self, tx: TxIndex, location: &Location) {
-        let mut shard = self.shard(location).write();
-        if let Some(versions) = shard.get_mut(location)
-            && let Entry::Occupied(entry) = versions.entry(tx)
-        {
-            entry.remove();
-        }
+        self.change(*location, |versions| versions.remove(tx));
     }
 }
 
@@ -236,7 +360,7 @@ pub enum Publication {
 mod tests {
     use super::*;
 
-    const ALICE: Address = Address::repeat_byte(0xa1);
+    const ALICE: AccountNumber = 1;
     const BALANCE: Location = Location::Balance(ALICE);
 
     fn set(value: u64) -> Write {
@@ -248,7 +372,7 @@ mod tests {
     }
 
     fn written(writes: &[(TxIndex, Location, Write)]) -> Memory {
-        let memory = Memory::default();
+        let memory = Memory::new(2, 1);
         for (tx, location, write) in writes {
             memory.publish(*tx, &vec![], &vec![(*location, *write)]);
         }
@@ -284,7 +408,12 @@ mod tests {
 
     #[test]
     fn a_slot_below_an_emptied_storage_is_zero_until_it_is_written_again() {
-        let slot = Location::Slot(ALICE, U256::ONE);
+        for slot in [Location::Slot(ALICE, 0), Location::OtherSlot(ALICE, U256::ONE)] {
+            a_slot_is_emptied(slot);
+        }
+    }
+
+    fn a_slot_is_emptied(slot: Location) {
         let memory = written(&[(1, slot, set(7)), (3, Location::Storage(ALICE), set(1))]);
         assert_eq!(read(&memory, slot, 3), 7);
         assert_eq!(read(&memory, slot, 4), 0);
@@ -296,7 +425,7 @@ mod tests {
     #[test]
     fn a_publication_replaces_the_one_before() {
         let nonce = Location::Nonce(ALICE);
-        let memory = Memory::default();
+        let memory = Memory::new(2, 1);
         let first = vec![(BALANCE, set(1)), (nonce, set(2))];
         assert_eq!(memory.publish(0, &vec![], &first), Publication::Changed);
         memory.mark_estimates(0, &first);

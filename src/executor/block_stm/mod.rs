@@ -64,6 +64,7 @@ use alloy_evm::Evm as _;
 use committer::Committer;
 use machine::{EvmMachine, Shared};
 use memory::Memory;
+use writes::system_writes;
 
 /// Optimistic execution with multi-version memory.
 #[derive(Clone, Copy, Debug)]
@@ -76,9 +77,11 @@ impl Executor for BlockStm {
 
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
         let state = before_transactions(job)?;
-        let shared = Shared::new(job, state.clone());
+        let memory =
+            Memory::new(job.numbered_state.account_count(), job.numbered_state.slot_count());
+        memory.publish_before_all(&system_writes(&state.post_state()?, &job.numbered_state)?);
+        let shared = Shared::new(job)?;
         let mut committer = Committer::new(job, state);
-        let memory = Memory::default();
         let run = engine::run(
             pool,
             job.transactions.len(),

@@ -5,11 +5,11 @@
 
 use super::{
     engine::{self, Executed, Incarnations, Machine},
-    memory::{Blocked, Location, Memory, TxIndex, Write},
+    memory::{AccountNumber, Blocked, Location, Memory, TxIndex, Write},
     view::{Expected, View},
 };
 use crate::executor::WorkerPool;
-use alloy_primitives::{Address, U256};
+use alloy_primitives::U256;
 use proptest::prelude::*;
 use std::{
     collections::BTreeMap,
@@ -41,15 +41,28 @@ const ACCOUNTS: u8 = 3;
 const SLOTS: u8 = 3;
 
 fn location(choice: u8) -> Location {
-    let address = Address::repeat_byte(choice % ACCOUNTS);
+    let account = u32::from(choice % ACCOUNTS);
     match choice / ACCOUNTS % (SLOTS + 1) {
-        SLOTS => Location::Balance(address),
-        slot => Location::Slot(address, U256::from(slot)),
+        SLOTS => Location::Balance(account),
+        0 => Location::OtherSlot(account, U256::ZERO),
+        slot => Location::Slot(account, u32::from(slot * ACCOUNTS) + account),
     }
 }
 
 fn balance(choice: u8) -> Location {
-    Location::Balance(Address::repeat_byte(choice % ACCOUNTS))
+    Location::Balance(u32::from(choice % ACCOUNTS))
+}
+
+/// The account that a slot belongs to.
+fn owner(location: Location) -> Option<AccountNumber> {
+    match location {
+        Location::Slot(account, _) | Location::OtherSlot(account, _) => Some(account),
+        _ => None,
+    }
+}
+
+fn memory() -> Memory {
+    Memory::new(ACCOUNTS.into(), (ACCOUNTS * (SLOTS + 1)).into())
 }
 
 fn all_locations() -> Vec<Location> {
@@ -59,7 +72,7 @@ fn all_locations() -> Vec<Location> {
 /// The value before the block.
 fn before(location: Location) -> U256 {
     match location {
-        Location::Slot(_, slot) => slot + U256::from(100),
+        Location::Slot(_, slot) => U256::from(slot + 100),
         _ => U256::from(1_000),
     }
 }
@@ -120,7 +133,7 @@ impl Toy {
                 Step::SetFollowing(choice) => self.set(following(choice)),
                 Step::Add(choice) => self.add(balance(choice), U256::from(7)),
                 Step::Spend(choice) => self.spend(balance(choice), below),
-                Step::Empty(choice) => self.empty(tx, Address::repeat_byte(choice % ACCOUNTS)),
+                Step::Empty(choice) => self.empty(tx, u32::from(choice % ACCOUNTS)),
                 Step::StopIfEven if !self.seen.bit(0) => return Ok(()),
                 Step::StopIfEven => {}
             }
@@ -140,10 +153,8 @@ impl Toy {
     }
 
     fn own_emptied(&self, location: Location) -> bool {
-        match location {
-            Location::Slot(address, _) => self.emptied.contains_key(&Location::Storage(address)),
-            _ => false,
-        }
+        owner(location)
+            .is_some_and(|account| self.emptied.contains_key(&Location::Storage(account)))
     }
 
     fn set(&mut self, location: Location) {
@@ -168,9 +179,9 @@ impl Toy {
         }
     }
 
-    fn empty(&mut self, tx: TxIndex, address: Address) {
-        self.writes.retain(|at, _| !matches!(at, Location::Slot(owner, _) if *owner == address));
-        self.emptied.insert(Location::Storage(address), Write::Set(U256::from(tx)));
+    fn empty(&mut self, tx: TxIndex, account: AccountNumber) {
+        self.writes.retain(|at, _| owner(*at) != Some(account));
+        self.emptied.insert(Location::Storage(account), Write::Set(U256::from(tx)));
     }
 }
 
@@ -231,7 +242,7 @@ fn in_parallel(
     programs: &[Program],
     pool: &WorkerPool,
 ) -> (Vec<U256>, BTreeMap<Location, U256>, Incarnations) {
-    let (memory, mut seen) = (Memory::default(), Vec::new());
+    let (memory, mut seen) = (memory(), Vec::new());
     let incarnations = engine::run(
         pool,
         programs.len(),
@@ -310,7 +321,7 @@ fn a_long_chain_of_dependents_ends() {
 
 #[test]
 fn a_commit_can_end_the_run() {
-    let (memory, mut committed) = (Memory::default(), 0);
+    let (memory, mut committed) = (memory(), 0);
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
     let run = engine::run(
         &pool(2),
@@ -347,7 +358,7 @@ impl<'m> Machine<'m> for Broken<'_, 'm> {
 
 #[test]
 fn a_worker_that_panics_ends_the_run_and_not_the_process() {
-    let (memory, broke) = (Memory::default(), AtomicBool::new(false));
+    let (memory, broke) = (memory(), AtomicBool::new(false));
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
     let run = engine::run(
         &pool(4),

@@ -1,17 +1,18 @@
 //! The EVM's database in a worker: what the block wrote so far, over the state before it.
 
 use super::{
-    demands::{BalanceRule, Demand, Demands},
+    demands::{BalanceRule, Demand, Demands, Loaded},
     memory::{Blocked, Location, Observed},
     scheduler::Start,
     view::{Expected, View},
+    writes::slot_location,
 };
-use crate::state::{BlockState, PreState, StateError};
+use crate::state::{NumberedAccount, NumberedState, StateError};
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::B256Map};
 use parking_lot::RwLock;
 use revm::{
-    Database, DatabaseRef, bytecode::Bytecode, database_interface::DBErrorMarker,
-    primitives::hardfork::SpecId, state::AccountInfo,
+    Database, bytecode::Bytecode, database_interface::DBErrorMarker, primitives::hardfork::SpecId,
+    state::AccountInfo,
 };
 
 /// Codes that transactions of this block have deployed, by hash. The lock guards the whole map; a
@@ -48,7 +49,7 @@ struct Sender {
 #[derive(Debug)]
 pub(super) struct WorkerState<'a, 'm> {
     pub(super) view: View<'m>,
-    base: &'a BlockState<&'a PreState>,
+    base: &'a NumberedState,
     new_codes: &'a NewCodes,
     spec: SpecId,
     rule: BalanceRule,
@@ -59,7 +60,7 @@ pub(super) struct WorkerState<'a, 'm> {
 impl<'a, 'm> WorkerState<'a, 'm> {
     pub(super) fn new(
         view: View<'m>,
-        base: &'a BlockState<&'a PreState>,
+        base: &'a NumberedState,
         new_codes: &'a NewCodes,
         spec: SpecId,
     ) -> Self {
@@ -92,8 +93,12 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         }
     }
 
-    fn nonce(&mut self, address: Address, before: U256) -> Result<U256, Blocked> {
-        let location = Location::Nonce(address);
+    fn nonce(
+        &mut self,
+        address: Address,
+        location: Location,
+        before: U256,
+    ) -> Result<U256, Blocked> {
         match self.sender {
             Some(sender) if sender.address == address => {
                 let value = U256::from(sender.nonce);
@@ -104,8 +109,7 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         }
     }
 
-    fn balance(&mut self, address: Address) -> Result<Observed, Blocked> {
-        let location = Location::Balance(address);
+    fn balance(&mut self, location: Location) -> Result<Observed, Blocked> {
         match self.rule {
             BalanceRule::Exact => self.view.read(location),
             BalanceRule::Demanded => Ok(self.view.peek(location)),
@@ -122,12 +126,12 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         }
     }
 
-    fn code(&self, hash: B256, base: Option<AccountInfo>) -> Option<Bytecode> {
+    fn code(&self, hash: B256, base: Option<&AccountInfo>) -> Option<Bytecode> {
         if hash == KECCAK256_EMPTY {
             return Some(Bytecode::default());
         }
         match base {
-            Some(info) if info.code_hash == hash => info.code,
+            Some(info) if info.code_hash == hash => info.code.clone(),
             _ => self.new_codes.read().get(&hash).cloned(),
         }
     }
@@ -137,18 +141,19 @@ impl Database for WorkerState<'_, '_> {
     type Error = WorkerError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, WorkerError> {
-        let base = self.base.basic_ref(address)?;
-        let (hash_before, nonce_before, balance_before) =
-            base.as_ref().map_or((B256::ZERO, U256::ZERO, U256::ZERO), |info| {
+        let NumberedAccount { number, info: base, .. } = self.base.account(address)?;
+        let (number, base) = (*number, base.as_ref());
+        let (hash_before, nonce_before, balance_before) = base
+            .map_or((B256::ZERO, U256::ZERO, U256::ZERO), |info| {
                 (info.code_hash, U256::from(info.nonce), info.balance)
             });
-        let code = self.view.read(Location::Code(address))?;
-        let nonce = self.nonce(address, nonce_before)?;
-        let seen = self.balance(address)?;
+        let code = self.view.read(Location::Code(number))?;
+        let nonce = self.nonce(address, Location::Nonce(number), nonce_before)?;
+        let seen = self.balance(Location::Balance(number))?;
 
         let mut code_hash = B256::from(code.over(hash_before.into()));
         let bare = nonce.is_zero() && (code_hash.is_zero() || code_hash == KECCAK256_EMPTY);
-        self.demands.loaded(address, seen, balance_before, bare);
+        self.demands.loaded(address, Loaded { number, seen, before: balance_before, bare });
         if code_hash.is_zero() {
             if !self.exists_by_payment(seen) {
                 return Ok(None);
@@ -164,18 +169,20 @@ impl Database for WorkerState<'_, '_> {
         }))
     }
 
+    /// Every known code hangs on its account, so revm only comes here for one that was not given.
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, WorkerError> {
-        Ok(self.base.code_by_hash_ref(hash)?)
+        Err(StateError::UnknownCode { hash }.into())
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, WorkerError> {
-        match self.view.read(Location::Slot(address, slot))?.set {
-            Some(value) => Ok(value),
-            None => Ok(self.base.storage_ref(address, slot)?),
+        let account = self.base.account(address)?;
+        if let Some(value) = self.view.read(slot_location(address, account, slot))?.set {
+            return Ok(value);
         }
+        Ok(account.slot(address, slot)?.map_or(U256::ZERO, |listed| listed.value))
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, WorkerError> {
-        Ok(self.base.block_hash_ref(number)?)
+        Ok(self.base.block_hash(number)?)
     }
 }
