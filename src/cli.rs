@@ -1,6 +1,6 @@
 //! The command line, as typed. Values only: nothing here looks at the world.
 
-use crate::{block::range::BlockSpec, executor::ExecutorKind};
+use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice};
 use clap::{Args, Parser, Subcommand};
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -71,6 +71,10 @@ pub struct FetchArgs {
     #[arg(long, value_name = "HEADER", env = "ETH_RPC_HEADERS", hide_env_values = true)]
     #[arg(value_delimiter = '\n')]
     pub rpc_header: Vec<String>,
+    /// How to ask for the state before a block: execution-witness proves it to the state root, prestate
+    /// (debug_traceBlockByNumber) only to the receipts, auto takes the best that the node has
+    #[arg(long, value_name = "METHOD", default_value_t)]
+    pub witness: WitnessChoice,
     /// Most requests that are open at the same time
     #[arg(long, value_name = "N", default_value = "8")]
     pub concurrency: NonZeroUsize,

@@ -1,11 +1,13 @@
 //! Checks a block's body against its header and recovers senders.
 
+use crate::evm::Chain;
 use alloy_consensus::{
-    BlockBody, Header, TxEnvelope,
+    BlockBody, EMPTY_OMMER_ROOT_HASH, Header, TxEnvelope,
     crypto::RecoveryError,
     proofs,
     transaction::{Recovered, SignerRecoverable},
 };
+use alloy_eips::eip4895::{Withdrawal, Withdrawals};
 use alloy_primitives::B256;
 use rayon::prelude::*;
 
@@ -27,14 +29,60 @@ pub enum BodyError {
     Sender { index: usize, source: RecoveryError },
 }
 
+/// A body that belongs to its header, ready to execute.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) transactions: Vec<Recovered<TxEnvelope>>,
+    pub(super) ommers: Vec<Header>,
+    pub(super) withdrawals: Option<Vec<Withdrawal>>,
+}
+
+/// Checks the body against the header and recovers senders, in parallel on the rayon pool that this is
+/// called in.
+pub(super) fn open_body(
+    chain: &Chain,
+    header: &Header,
+    body: BlockBody<TxEnvelope>,
+    ommers: OmmersRule,
+) -> Result<Body, BodyError> {
+    check_body(header, &body, ommers)?;
+    let rule = if chain.requires_low_s(header) { SignatureRule::LowS } else { SignatureRule::AnyS };
+    let BlockBody { transactions, ommers, withdrawals } = body;
+    let transactions = recover_senders(transactions, rule)?;
+    Ok(Body { transactions, ommers, withdrawals: withdrawals.map(Withdrawals::into_inner) })
+}
+
+/// Whether a body has to have its ommers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OmmersRule {
+    /// Those that the header commits to.
+    Required,
+    /// None at all, since nobody had them.
+    LeftOut,
+}
+
+impl OmmersRule {
+    /// The rule for a block of which these ommers are unknown.
+    pub(super) const fn of(unknown: &[B256]) -> Self {
+        if unknown.is_empty() { Self::Required } else { Self::LeftOut }
+    }
+}
+
 /// Checks that transactions, ommers and withdrawals are those that the header commits to.
-pub(super) fn check_body(header: &Header, body: &BlockBody<TxEnvelope>) -> Result<(), BodyError> {
+fn check_body(
+    header: &Header,
+    body: &BlockBody<TxEnvelope>,
+    ommers: OmmersRule,
+) -> Result<(), BodyError> {
     let expected = header.transactions_root;
     let actual = proofs::calculate_transaction_root(&body.transactions);
     if actual != expected {
         return Err(BodyError::TransactionsRoot { expected, actual });
     }
-    let expected = header.ommers_hash;
+    let expected = match ommers {
+        OmmersRule::Required => header.ommers_hash,
+        OmmersRule::LeftOut => EMPTY_OMMER_ROOT_HASH,
+    };
     let actual = proofs::calculate_ommers_root(&body.ommers);
     if actual != expected {
         return Err(BodyError::OmmersHash { expected, actual });
@@ -49,15 +97,14 @@ pub(super) fn check_body(header: &Header, body: &BlockBody<TxEnvelope>) -> Resul
 
 /// Whether a signature's `s` may be above half the curve's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SignatureRule {
+enum SignatureRule {
     /// Before Homestead.
     AnyS,
     /// EIP-2.
     LowS,
 }
 
-/// Recovers all senders, in parallel on the rayon pool that this is called in.
-pub(super) fn recover_senders(
+fn recover_senders(
     transactions: Vec<TxEnvelope>,
     rule: SignatureRule,
 ) -> Result<Vec<Recovered<TxEnvelope>>, BodyError> {

@@ -1,160 +1,122 @@
-//! Finds out what a block touches, and copies it from the witness's trie into flat maps.
+//! Executes a block once over a source of state, and writes down all that it reads.
 //!
-//! A witness says which nodes it holds, seldom which accounts and slots they are for, and no two kinds
-//! of node software agree on its `keys`. So the block is executed once, untimed, over the trie itself:
-//! what it asks for is what it touches, and each answer, absence included, is proved as it is given.
+//! No node says which accounts and slots a block touches: a witness holds nodes, a tracer leaves things
+//! out, and a flat file may hold too much. So the block is executed once, untimed, over the source
+//! itself: what it asks for is what it touches. Which answers are proved, known or assumed is the
+//! [`Source`]'s business.
 
-use crate::{
-    state::{PreAccount, PreState},
-    trie::{StateTrie, TrieError},
-};
-use alloy_primitives::{
-    Address, B256, Bytes, KECCAK256_EMPTY, U256,
-    map::{AddressMap, B256Map, HashMap},
-};
-use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use crate::state::{PreAccount, PreState};
+use alloy_primitives::{Address, B256, U256};
 use revm::{
-    DatabaseRef,
-    bytecode::{Bytecode, BytecodeDecodeError},
-    database_interface::DBErrorMarker,
-    state::AccountInfo,
+    DatabaseRef, bytecode::Bytecode, database_interface::DBErrorMarker, state::AccountInfo,
 };
-use std::cell::RefCell;
+use std::{cell::RefCell, fmt::Debug};
 
-/// Why a witness has no answer to a read that the block makes.
-#[derive(Clone, Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages name the fields")]
-pub enum WitnessReadError {
-    /// A trie node is missing or malformed; the message names account and slot.
-    #[error(transparent)]
-    NotProved(#[from] TrieError),
-    /// The block needs a code that the witness does not hold.
-    #[error("the witness lacks the code with hash {hash}")]
-    CodeMissing { hash: B256 },
-    /// The code is there, and is no code that the EVM can hold.
-    #[error("the code with hash {hash} is malformed")]
-    CodeMalformed { hash: B256, source: BytecodeDecodeError },
-    /// `BLOCKHASH` asked for an ancestor that the witness has no header of.
-    #[error("the witness lacks the header of ancestor {number}, which BLOCKHASH asks for")]
-    AncestorMissing { number: u64 },
+/// Where a [`Recorder`] gets the state before a block from. Each value is asked for once.
+pub(super) trait Source: Debug {
+    /// Why there is no answer.
+    type Error: DBErrorMarker + std::error::Error + Clone + Send + Sync + 'static;
+
+    /// An account with its code, and whether its storage is known to be empty.
+    fn account(&self, address: Address) -> Result<PreAccount, Self::Error>;
+
+    /// A slot of an account that was asked for before.
+    fn slot(&self, address: Address, slot: U256) -> Result<U256, Self::Error>;
+
+    /// A code that did not come with its account.
+    fn code(&self, hash: B256) -> Result<Bytecode, Self::Error>;
+
+    /// The hash of an ancestor, for `BLOCKHASH`.
+    fn ancestor(&self, number: u64) -> Result<B256, Self::Error>;
 }
 
-impl DBErrorMarker for WitnessReadError {}
-
-/// Answers the EVM from the trie, and writes down every answer.
+/// Answers the EVM from a source, and writes down every answer.
 #[derive(Debug)]
-pub(super) struct WitnessState<'a> {
-    trie: StateTrie<'a>,
-    codes: &'a B256Map<Bytes>,
-    seen: RefCell<Seen>,
+pub(super) struct Recorder<S: Source> {
+    source: S,
+    seen: RefCell<Seen<S::Error>>,
 }
 
-#[derive(Debug, Default)]
-struct Seen {
+#[derive(Debug)]
+struct Seen<E> {
     pre_state: PreState,
-    storage_roots: AddressMap<B256>,
     /// The first read without an answer: what the block failed for, in our words.
-    failed: Option<WitnessReadError>,
+    failed: Option<E>,
 }
 
-impl<'a> WitnessState<'a> {
-    pub(super) fn new(
-        trie: StateTrie<'a>,
-        codes: &'a B256Map<Bytes>,
-        block_hashes: HashMap<u64, B256>,
-    ) -> Self {
-        let pre_state = PreState { block_hashes, ..Default::default() };
-        Self { trie, codes, seen: RefCell::new(Seen { pre_state, ..Default::default() }) }
+impl<S: Source> Recorder<S> {
+    pub(super) fn new(source: S) -> Self {
+        let seen = Seen { pre_state: PreState::default(), failed: None };
+        Self { source, seen: RefCell::new(seen) }
     }
 
-    pub(super) const fn trie(&self) -> &StateTrie<'a> {
-        &self.trie
+    pub(super) const fn source(&self) -> &S {
+        &self.source
     }
 
     /// The first read that had no answer, if any.
-    pub(super) fn failed(&self) -> Option<WitnessReadError> {
+    pub(super) fn failed(&self) -> Option<S::Error> {
         self.seen.borrow().failed.clone()
     }
 
-    /// All that was read.
-    pub(super) fn into_pre_state(self) -> PreState {
-        self.seen.into_inner().pre_state
+    /// All that was read, and where from.
+    pub(super) fn into_parts(self) -> (PreState, S) {
+        (self.seen.into_inner().pre_state, self.source)
     }
 
-    fn read_account(&self, address: Address) -> Result<Option<AccountInfo>, WitnessReadError> {
-        let proved = self.trie.account(address)?;
-        let info = proved.as_ref().map(|account| self.account_info(account)).transpose()?;
-        let storage_root = proved.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
-        let mut seen = self.seen.borrow_mut();
-        seen.storage_roots.insert(address, storage_root);
-        let rest_is_zero = storage_root == EMPTY_ROOT_HASH;
-        let account = PreAccount { info: info.clone(), rest_is_zero, ..Default::default() };
-        seen.pre_state.accounts.insert(address, account);
+    fn read_account(&self, address: Address) -> Result<Option<AccountInfo>, S::Error> {
+        let account = self.source.account(address)?;
+        let info = account.info.clone();
+        self.seen.borrow_mut().pre_state.accounts.insert(address, account);
         Ok(info)
     }
 
-    fn account_info(&self, account: &TrieAccount) -> Result<AccountInfo, WitnessReadError> {
-        let code = self.code(account.code_hash)?;
-        Ok(AccountInfo {
-            balance: account.balance,
-            nonce: account.nonce,
-            code_hash: account.code_hash,
-            account_id: None,
-            code,
-        })
-    }
-
-    /// The analysed code; `None` if the witness lacks it, which is an error only once it is run.
-    fn code(&self, hash: B256) -> Result<Option<Bytecode>, WitnessReadError> {
-        if hash == KECCAK256_EMPTY {
-            return Ok(Some(Bytecode::default()));
-        }
-        let code = self.codes.get(&hash).cloned().map(Bytecode::new_raw_checked).transpose();
-        code.map_err(|source| WitnessReadError::CodeMalformed { hash, source })
-    }
-
-    fn read_slot(&self, address: Address, slot: U256) -> Result<U256, WitnessReadError> {
+    fn read_slot(&self, address: Address, slot: U256) -> Result<U256, S::Error> {
         self.basic_ref(address)?;
-        let known = self.seen.borrow().storage_roots.get(&address).copied();
-        let value = self.trie.slot(address, known.unwrap_or(EMPTY_ROOT_HASH), slot)?;
+        let value = self.source.slot(address, slot)?;
         let mut seen = self.seen.borrow_mut();
         seen.pre_state.accounts.entry(address).or_default().slots.insert(slot, value);
         Ok(value)
     }
 
-    fn noting_failure<T>(
-        &self,
-        result: Result<T, WitnessReadError>,
-    ) -> Result<T, WitnessReadError> {
+    fn read_ancestor(&self, number: u64) -> Result<B256, S::Error> {
+        let hash = self.source.ancestor(number)?;
+        self.seen.borrow_mut().pre_state.block_hashes.insert(number, hash);
+        Ok(hash)
+    }
+
+    fn noting_failure<T>(&self, result: Result<T, S::Error>) -> Result<T, S::Error> {
         result.inspect_err(|error| {
             self.seen.borrow_mut().failed.get_or_insert_with(|| error.clone());
         })
     }
 }
 
-impl DatabaseRef for WitnessState<'_> {
-    type Error = WitnessReadError;
+impl<S: Source> DatabaseRef for Recorder<S> {
+    type Error = S::Error;
 
-    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, WitnessReadError> {
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, S::Error> {
         if let Ok(info) = self.seen.borrow().pre_state.basic_ref(address) {
             return Ok(info);
         }
         self.noting_failure(self.read_account(address))
     }
 
-    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, WitnessReadError> {
-        self.noting_failure(Err(WitnessReadError::CodeMissing { hash }))
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, S::Error> {
+        self.noting_failure(self.source.code(hash))
     }
 
-    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, WitnessReadError> {
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, S::Error> {
         if let Ok(value) = self.seen.borrow().pre_state.storage_ref(address, slot) {
             return Ok(value);
         }
         self.noting_failure(self.read_slot(address, slot))
     }
 
-    fn block_hash_ref(&self, number: u64) -> Result<B256, WitnessReadError> {
-        let known = self.seen.borrow().pre_state.block_hashes.get(&number).copied();
-        self.noting_failure(known.ok_or(WitnessReadError::AncestorMissing { number }))
+    fn block_hash_ref(&self, number: u64) -> Result<B256, S::Error> {
+        if let Ok(hash) = self.seen.borrow().pre_state.block_hash_ref(number) {
+            return Ok(hash);
+        }
+        self.noting_failure(self.read_ancestor(number))
     }
 }

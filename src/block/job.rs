@@ -27,8 +27,9 @@ pub struct ReplayJob {
     pub withdrawals: Option<Vec<Withdrawal>>,
     /// The EVM's environment at this header.
     pub env: EvmEnv,
-    /// All that the block reads, proved.
+    /// All that the block reads.
     pub pre_state: PreState,
+<<<<<<< HEAD
     /// The same, numbered.
     pub numbered_state: NumberedState,
     /// Trie nodes, by which the state root after the block is computed.
@@ -37,6 +38,37 @@ pub struct ReplayJob {
     pub parent_state_root: B256,
     /// State roots after each transaction, which receipts hold before Byzantium; empty from then on.
     pub receipt_roots: Vec<B256>,
+=======
+    /// What proves the pre-state.
+    pub proof: Proof,
+    /// What receipts say of how their transaction ended.
+    pub receipt_status: ReceiptStatus,
+}
+
+/// What proves a pre-state, and the state root after the block with it.
+#[derive(Debug)]
+pub enum Proof {
+    /// The tries that it is part of.
+    Witness {
+        /// Their nodes.
+        nodes: NodeStore,
+        /// State root of the parent.
+        parent_state_root: B256,
+    },
+    /// Nothing: the pre-state came flat, and no root can be computed.
+    None,
+}
+
+/// What receipts hold beside gas and logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiptStatus {
+    /// Success or failure (EIP-658, from Byzantium).
+    Success,
+    /// Before: the state root after each transaction.
+    Roots(Vec<B256>),
+    /// The same, where no root can be computed, so that receipts cannot be compared.
+    UnknownRoots,
+>>>>>>> prestate
 }
 
 impl ReplayJob {
@@ -56,13 +88,19 @@ impl ReplayJob {
         self.chain.fork(&self.header)
     }
 
-    /// The state root that follows from the pre-state and these changes. Storage tries are computed
+    /// The state trie that follows from the pre-state and these changes; `None` where the pre-state has
+    /// no proof. Storage tries are computed
     /// in parallel on the rayon pool that this is called in. The tries come along, so that they can be
     /// dropped outside a timer.
     ///
     /// # Errors
     /// Where the witness lacks a node that the new root depends on.
-    pub fn trie_after(&self, post: &PostState) -> Result<UpdatedTrie<'_>, TrieError> {
-        StateTrie::new(&self.nodes, self.parent_state_root).root_after(post)
+    pub fn trie_after(&self, post: &PostState) -> Result<Option<UpdatedTrie<'_>>, TrieError> {
+        match &self.proof {
+            Proof::Witness { nodes, parent_state_root } => {
+                StateTrie::new(nodes, *parent_state_root).root_after(post).map(Some)
+            }
+            Proof::None => Ok(None),
+        }
     }
 }

@@ -5,18 +5,28 @@
 //! into a `PreState`. After it, nothing in the job rests on a node's word: the block hash certifies the
 //! header, the header the body and the parent, the parent's state root every account and slot.
 //!
+//! A flat pre-state has no such proof: accounts and slots are the node's word, or assumed, and what
+//! `verify` can hold against the header ends with the receipts. Before Byzantium receipts hold state
+//! roots, so that even they cannot be compared, and gas, bloom and body are all that is checked. A
+//! [`Survey`] makes such a block complete when it is fetched; at replay, what is missing is an error.
+//!
 //! Executing the job is `executor`'s business, comparing the outcome with the header `verify`'s, and
 //! what a user may write for `BLOCKS` is in [`range`].
 
 mod body;
+mod flat;
 mod flatten;
 mod job;
 mod prepare;
+mod proved;
 pub mod range;
+mod survey;
 mod witness;
 
 pub use body::BodyError;
-pub use flatten::WitnessReadError;
-pub use job::ReplayJob;
+pub use flat::{FlatError, MalformedCode};
+pub use job::{Proof, ReceiptStatus, ReplayJob};
 pub use prepare::{Phase, PrepareError, prepare};
+pub use proved::WitnessReadError;
+pub use survey::{Gap, Survey, Surveyed};
 pub use witness::WitnessError;

@@ -1,4 +1,4 @@
-//! Checks what a witness says besides trie nodes: ancestor headers and codes.
+//! Checks what a node says besides accounts and slots: ancestor headers and codes.
 
 use crate::cache::Witness;
 use alloy_consensus::Header;
@@ -8,7 +8,7 @@ use alloy_primitives::{
 };
 use alloy_rlp::Decodable;
 
-/// Why a witness does not belong to its block.
+/// Why a witness, or what came with a flat pre-state, does not belong to its block.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum WitnessError {
@@ -16,7 +16,7 @@ pub enum WitnessError {
     #[error("the witness holds no parent header; fetch the block again with --overwrite")]
     NoParent,
     /// Not a header's RLP.
-    #[error("ancestor header {position} of the witness cannot be decoded")]
+    #[error("ancestor header {position} cannot be decoded")]
     BadHeader { position: usize, source: alloy_rlp::Error },
     /// The chain of parent hashes is broken.
     #[error("ancestor header {number} has hash {actual}, its child says {expected}")]
@@ -36,10 +36,21 @@ pub(super) fn check_ancestors(
     block: &Header,
     witness: &Witness,
 ) -> Result<Ancestors, WitnessError> {
+    let (hashes, parent) = link_ancestors(block, &witness.headers)?;
+    let parent_state_root = parent.ok_or(WitnessError::NoParent)?.state_root;
+    Ok(Ancestors { parent_state_root, hashes })
+}
+
+/// Follows parent hashes back from the block through `headers`, the last of which should be the
+/// parent. Gives hashes by block number, and the parent's header if there are any.
+pub(super) fn link_ancestors(
+    block: &Header,
+    headers: &[Bytes],
+) -> Result<(HashMap<u64, B256>, Option<Header>), WitnessError> {
     let mut hashes = HashMap::default();
-    let mut parent_state_root = None;
+    let mut parent = None;
     let (mut expected, mut number) = (block.parent_hash, block.number);
-    for (position, rlp) in witness.headers.iter().enumerate().rev() {
+    for (position, rlp) in headers.iter().enumerate().rev() {
         let header =
             decode_header(rlp).map_err(|source| WitnessError::BadHeader { position, source })?;
         let actual = keccak256(rlp);
@@ -47,11 +58,10 @@ pub(super) fn check_ancestors(
             return Err(WitnessError::BrokenChain { number: header.number, expected, actual });
         }
         hashes.insert(header.number, actual);
-        parent_state_root.get_or_insert(header.state_root);
         (expected, number) = (header.parent_hash, header.number);
+        parent.get_or_insert(header);
     }
-    let parent_state_root = parent_state_root.ok_or(WitnessError::NoParent)?;
-    Ok(Ancestors { parent_state_root, hashes })
+    Ok((hashes, parent))
 }
 
 fn decode_header(mut rlp: &[u8]) -> Result<Header, alloy_rlp::Error> {
@@ -60,8 +70,8 @@ fn decode_header(mut rlp: &[u8]) -> Result<Header, alloy_rlp::Error> {
 }
 
 /// Codes by their hash: a code is what its hash says, whatever the witness says of it.
-pub(super) fn codes_by_hash(witness: &Witness) -> B256Map<Bytes> {
-    witness.codes.iter().map(|code| (keccak256(code), code.clone())).collect()
+pub(super) fn codes_by_hash(codes: &[Bytes]) -> B256Map<Bytes> {
+    codes.iter().map(|code| (keccak256(code), code.clone())).collect()
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError> {
     Ok([&MAGIC[..], &VERSION.to_be_bytes(), &frame].concat())
 }
 
-/// Decodes a container. The witness borrows from one shared buffer and copies nothing.
+/// Decodes a container. Byte strings of the pre-state borrow from one shared buffer and copies nothing.
 ///
 /// # Errors
 ///

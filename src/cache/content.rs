@@ -10,26 +10,36 @@ use alloy_primitives::{Bytes, ChainId};
 use alloy_rlp::{BufMut, Decodable, Encodable, Header, encode_list, list_length};
 
 use super::{
-    ContainerError, RecordedBlock, Witness,
+    ContainerError, RecordedBlock, RecordedState, Witness, flat_content,
     limits::{self, MAX_BLOCK_BYTES, MAX_CONTENT_BYTES, MAX_ITEMS},
 };
 
 /// The kind tag of a pre-state that a witness proves.
 const KIND_WITNESS: u64 = 1;
 
+/// The kind tag of a flat pre-state.
+const KIND_FLAT: u64 = 2;
+
 /// Encodes the list.
 ///
 /// # Errors
 ///
-/// [`ContainerError::TooLarge`] where [`decode`] would refuse the size.
+/// [`ContainerError::TooLarge`] and [`ContainerError::NotAscending`] where [`decode`] would give them.
 pub(super) fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError> {
-    let RecordedBlock { chain_id, block, witness } = recorded;
+    let RecordedBlock { chain_id, block, state } = recorded;
     limits::check("bytes of block RLP", block.length() as u64, MAX_BLOCK_BYTES)?;
-    for (part, strings) in witness.lists() {
-        limits::check(part, strings.len() as u64, MAX_ITEMS)?;
-    }
+    let (kind, state): (_, &dyn Encodable) = match state {
+        RecordedState::Witness(witness) => {
+            witness.check()?;
+            (KIND_WITNESS, witness)
+        }
+        RecordedState::Flat(flat) => {
+            flat_content::check(flat)?;
+            (KIND_FLAT, flat)
+        }
+    };
 
-    let items: [&dyn Encodable; 4] = [chain_id, &KIND_WITNESS, block, witness];
+    let items: [&dyn Encodable; 4] = [chain_id, &kind, block, state];
     let length = list_length::<_, dyn Encodable>(&items);
     limits::check("bytes of content", length as u64, MAX_CONTENT_BYTES)?;
 
@@ -38,21 +48,24 @@ pub(super) fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError
     Ok(content)
 }
 
-/// Decodes the list, which must be all of `content`. Byte strings of the witness are slices of it.
+/// Decodes the list, which must be all of `content`. Byte strings of the pre-state are slices of it.
 pub(super) fn decode(content: &Bytes) -> Result<RecordedBlock, ContainerError> {
     let mut rest = content.as_ref();
     let mut items = list(&mut rest, "content")?;
     end(rest, "content")?;
 
     let chain_id: ChainId = item(&mut items, "chain id")?;
-    match item(&mut items, "kind of pre-state")? {
-        KIND_WITNESS => {}
-        kind => return Err(ContainerError::UnknownKind { kind }),
+    let kind = item(&mut items, "kind of pre-state")?;
+    if ![KIND_WITNESS, KIND_FLAT].contains(&kind) {
+        return Err(ContainerError::UnknownKind { kind });
     }
     let block = decode_block(&mut items)?;
-    let witness = decode_witness(content, &mut items)?;
+    let state = match kind {
+        KIND_FLAT => RecordedState::Flat(flat_content::decode(content, &mut items)?),
+        _ => RecordedState::Witness(decode_witness(content, &mut items)?),
+    };
     match items.len() {
-        0 => Ok(RecordedBlock { chain_id, block, witness }),
+        0 => Ok(RecordedBlock { chain_id, block, state }),
         bytes => Err(ContainerError::UnknownItems { bytes }),
     }
 }
@@ -79,7 +92,7 @@ fn decode_witness(content: &Bytes, items: &mut &[u8]) -> Result<Witness, Contain
 
 /// The next item, a list of byte strings, each a slice of `content`. Counts before it collects, so
 /// that a list of too many costs nothing.
-fn byte_strings(
+pub(super) fn byte_strings(
     content: &Bytes,
     items: &mut &[u8],
     part: &'static str,
@@ -107,16 +120,22 @@ fn payloads(mut rest: &[u8]) -> impl Iterator<Item = alloy_rlp::Result<&[u8]>> {
 }
 
 /// The payload of the next item, which must be a list.
-fn list<'a>(items: &mut &'a [u8], part: &'static str) -> Result<&'a [u8], ContainerError> {
+pub(super) fn list<'a>(
+    items: &mut &'a [u8],
+    part: &'static str,
+) -> Result<&'a [u8], ContainerError> {
     Header::decode_bytes(items, true).map_err(malformed(part))
 }
 
-fn item<T: Decodable>(items: &mut &[u8], part: &'static str) -> Result<T, ContainerError> {
+pub(super) fn item<T: Decodable>(
+    items: &mut &[u8],
+    part: &'static str,
+) -> Result<T, ContainerError> {
     T::decode(items).map_err(malformed(part))
 }
 
 /// Refuses what is left after the last item of `part`.
-fn end(rest: &[u8], part: &'static str) -> Result<(), ContainerError> {
+pub(super) fn end(rest: &[u8], part: &'static str) -> Result<(), ContainerError> {
     if rest.is_empty() { Ok(()) } else { Err(malformed(part)(alloy_rlp::Error::UnexpectedLength)) }
 }
 
@@ -125,6 +144,12 @@ fn malformed(part: &'static str) -> impl FnOnce(alloy_rlp::Error) -> ContainerEr
 }
 
 impl Witness {
+    /// Refuses a list that [`decode`] would refuse.
+    fn check(&self) -> Result<(), ContainerError> {
+        let mut lists = self.lists().into_iter();
+        lists.try_for_each(|(part, list)| limits::check(part, list.len() as u64, MAX_ITEMS))
+    }
+
     /// The lists in the order of the format, each with its name in messages.
     fn lists(&self) -> [(&'static str, &Vec<Bytes>); 4] {
         [

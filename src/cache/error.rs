@@ -52,12 +52,16 @@ pub enum ContainerError {
     #[error("its {part} cannot be decoded from RLP")]
     Malformed { part: &'static str, source: alloy_rlp::Error },
 
+    /// A list of a flat pre-state that must be in ascending order is not. Also on writing.
+    #[error("its {part} are not in ascending order, or one of them is there twice")]
+    NotAscending { part: &'static str },
+
     /// A kind of pre-state of a later release.
     #[error("it holds a pre-state of kind {kind}, which this release does not know")]
     UnknownKind { kind: u64 },
 
-    /// Items of a later release follow the witness.
-    #[error("{bytes} bytes follow its witness, which this release does not know")]
+    /// Items of a later release follow the pre-state.
+    #[error("{bytes} bytes follow its pre-state, which this release does not know")]
     UnknownItems { bytes: usize },
 
     /// The content could not be compressed.

@@ -16,7 +16,8 @@ pub(super) const MAX_FILE_BYTES: u64 = MAX_CONTENT_BYTES + (MAX_CONTENT_BYTES >>
 /// in memory, so that the limit on content would not do.
 pub(super) const MAX_BLOCK_BYTES: u64 = 32 << 20;
 
-/// Most byte strings in one list of a witness. Each takes 32 bytes in memory, however short it is.
+/// Most byte strings in one list of a witness, each of which takes 32 bytes in memory, however short it
+/// is; and most accounts, slots and so on of a flat pre-state, of which an account takes some 130.
 pub(super) const MAX_ITEMS: u64 = 1 << 22;
 
 /// Refuses a `size` over `limit`; `part` says of what, as in "12 trie nodes".

@@ -40,9 +40,10 @@
 //! | item | RLP | what |
 //! |--:|---|---|
 //! | 0 | integer | chain id (EIP-155) |
-//! | 1 | integer | kind of pre-state: `1` is a witness, other values are reserved |
+//! | 1 | integer | kind of pre-state: `1` is a witness, `2` flat; other values are reserved |
 //! | 2 | list | the block, as `[header, transactions, ommers]` or, from Shanghai, `[.., withdrawals]` |
 //! | 3 | list | for kind 1, the witness: `[nodes, codes, headers, keys]`, each a list of byte strings |
+//! | 3 | list | for kind 2, the flat pre-state: `[accounts, codes, headers, assumed]` |
 //! | 4 | – | reserved for the EIP-7928 block access list; absent in version 1 |
 //!
 //! *The block* is in its consensus encoding, that of `NewBlock` on the wire. A transaction is a list
@@ -54,11 +55,29 @@
 //! - headers: RLP of ancestors' headers, by ascending number; the last one is the parent;
 //! - keys: preimages of hashed trie keys (addresses, storage slots); often empty.
 //!
-//! Version 1 readers refuse an unknown kind and any item after the witness, so a reserved place can
+//! *The flat pre-state* has each list in strictly ascending order, so that nothing is there twice:
+//! - accounts, by address: `[address]` for one that is known not to exist, otherwise
+//!   `[address, nonce, balance, code hash, slots]`. Address and code hash are strings of 20 and 32
+//!   bytes, nonce and balance (in wei) are integers. Slots are a list of `[key, value]`, both integers,
+//!   by key; a known zero is listed.
+//! - codes: contract bytecode, each once, in the order of byte strings, known by its keccak-256;
+//! - headers: as in a witness, but empty where only the parent's hash is needed;
+//! - assumed: `[absent, empty, zero, unknown hash, ommers]`, what the block reads and no node told. Absent are
+//!   addresses of accounts taken not to exist, empty those of accounts taken to exist with nothing in
+//!   them; zero is a list of `[address, key]`, slots taken to be zero; unknown hash is a list of block
+//!   numbers whose hash is taken to be zero. What is listed here is nowhere else in the pre-state.
+//!   Ommers are hashes, in the block's order, of ommers that no node had: where there are any, the
+//!   block's own list of ommers is empty, and the header's ommers hash is not that list's.
+//!
+//! Nothing proves a flat pre-state: that its values are right shows only in the receipts that follow
+//! from them.
+//!
+//! Readers refuse an unknown kind and any item after the pre-state, so a reserved place can
 //! be filled later without a new version: an old reader says so instead of dropping data.
 //!
-//! The limits: 1 GiB of content, 32 MiB of block RLP, and 2²² byte strings in each list of the
-//! witness. Without the last two, a few megabytes could decode to many gigabytes.
+//! The limits: 1 GiB of content, 32 MiB of block RLP, 2²² byte strings in each list of the witness, and
+//! 2²² accounts, slots, codes, headers or assumptions of a flat pre-state. Without all but the first,
+//! a few megabytes could decode to many gigabytes.
 //!
 //! To see the RLP of a file: `tail -c +11 FILE | zstd -d`.
 
@@ -67,6 +86,8 @@ mod block_id;
 pub mod container;
 mod content;
 mod error;
+mod flat;
+mod flat_content;
 mod limits;
 mod recorded;
 mod store;
@@ -75,5 +96,6 @@ mod tests;
 
 pub use block_id::BlockId;
 pub use error::{CacheError, ContainerError};
-pub use recorded::{RecordedBlock, Witness};
+pub use flat::{Assumed, FlatAccount, FlatFields, FlatState};
+pub use recorded::{RecordedBlock, RecordedState, Witness};
 pub use store::Cache;

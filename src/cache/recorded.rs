@@ -1,13 +1,13 @@
-//! What the cache holds: a block and what a node gave to prove the state before it.
+//! What the cache holds: a block and what a node gave of the state before it.
 //!
 //! Plain data. Nothing in it is verified; see the [module docs](super) for who does that.
 
 use alloy_consensus::{Block, TxEnvelope};
 use alloy_primitives::{Bytes, ChainId};
 
-use super::BlockId;
+use super::{BlockId, FlatState};
 
-/// A block as a node gave it, with what proves its pre-state.
+/// A block as a node gave it, with the state before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedBlock {
     /// The chain that the block belongs to (EIP-155).
@@ -16,8 +16,17 @@ pub struct RecordedBlock {
     /// Header, transactions, ommers, and from Shanghai withdrawals.
     pub block: Block<TxEnvelope>,
 
+    /// What is known of the state before the block.
+    pub state: RecordedState,
+}
+
+/// The state before a block, in one of the two forms that nodes give it in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordedState {
     /// Proves every value that the block uses, up to the parent's state root.
-    pub witness: Witness,
+    Witness(Witness),
+    /// The values alone, without proof.
+    Flat(FlatState),
 }
 
 impl RecordedBlock {

@@ -11,7 +11,7 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 
-use super::{BlockId, RecordedBlock, Witness};
+use super::{BlockId, RecordedBlock, RecordedState, Witness};
 
 /// A block of the time before Shanghai, without transactions and with an empty witness.
 pub(super) fn empty_block(number: u64) -> RecordedBlock {
@@ -19,7 +19,7 @@ pub(super) fn empty_block(number: u64) -> RecordedBlock {
     RecordedBlock {
         chain_id: 1,
         block: Block::new(header, BlockBody::default()),
-        witness: Witness::default(),
+        state: RecordedState::Witness(Witness::default()),
     }
 }
 
@@ -41,7 +41,8 @@ pub(super) fn full_block(number: u64) -> RecordedBlock {
         ommers: vec![Header { extra_data: Bytes::from_static(b"ommer"), ..Header::default() }],
         withdrawals: Some(withdrawals()),
     };
-    RecordedBlock { chain_id: 1, block: Block::new(header, body), witness: witness() }
+    let state = RecordedState::Witness(witness());
+    RecordedBlock { chain_id: 1, block: Block::new(header, body), state }
 }
 
 /// Like `block`, but with another hash.

@@ -1,13 +1,13 @@
 //! `blockrace fetch`: from a node into the cache, proving every block on the way.
 
-use super::{Context, Outcome, machine};
+use super::{Context, Outcome, fetch_flat, machine};
 use crate::{
     block::{PrepareError, WitnessReadError},
-    cache::{Cache, RecordedBlock},
+    cache::{Assumed, Cache, RecordedBlock, RecordedState},
     cli::FetchArgs,
     evm::Chain,
     executor::{ExecutorKind, WorkerPool},
-    fetch::{Client, Endpoint, FetchError, Limits, Node, RpcHeader},
+    fetch::{Client, Endpoint, FetchError, FetchedBlock, Limits, Node, RpcHeader},
     progress::Progress,
     verify::{Verdict, VerifyError, verify_block},
 };
@@ -41,12 +41,12 @@ async fn fetch(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
     });
     let prover = Arc::new(Prover::new(node.clone(), context.cache.clone())?);
     let mut stored = pin!(
-        node.fetch_many(missing, args.concurrency)
+        node.fetch_many(missing, args.witness, args.concurrency)
             .map(|(number, fetched)| keep(prover.clone(), number, fetched))
             .buffer_unordered(machine::cores().get())
     );
 
-    let mut summary = Summary { stored: 0, refused: 0, outcome: Outcome::Verified };
+    let mut summary = Summary::default();
     while let Some((number, result)) = stored.next().await {
         summary.take(number, result, &progress);
     }
@@ -90,14 +90,22 @@ impl Kept<'_> {
 }
 
 /// Proves blocks, and stores those that hold.
-struct Prover {
-    node: Node,
+pub(super) struct Prover {
+    pub(super) node: Node,
     cache: Cache,
     pool: WorkerPool,
 }
 
+/// How well a stored block is known.
+enum Stored {
+    /// Proved to the state root.
+    Proved,
+    /// Checked to the receipts, with this assumed.
+    Checked(Assumed),
+}
+
 /// What kept a block out of the cache.
-enum Refused {
+pub(super) enum Refused {
     /// It could not be fetched, proved or stored.
     Failed(eyre::Report),
     /// It was executed, and is not what its header says.
@@ -113,11 +121,16 @@ impl<E: Into<eyre::Report>> From<E> for Refused {
 async fn keep(
     prover: Arc<Prover>,
     number: u64,
-    fetched: Result<RecordedBlock, FetchError>,
-) -> (u64, Result<(), Refused>) {
-    let stored = match fetched {
-        Ok(recorded) => prover.prove_and_store(recorded).await,
+    fetched: Result<FetchedBlock, FetchError>,
+) -> (u64, Result<Stored, Refused>) {
+    let proved = match fetched {
+        Ok(FetchedBlock::Recorded(recorded)) => prover.prove(recorded).await,
+        Ok(FetchedBlock::Traced(traced)) => fetch_flat::prove(&prover, traced).await,
         Err(error) => Err(error.into()),
+    };
+    let stored = match proved {
+        Ok(recorded) => prover.store(recorded).await,
+        Err(refused) => Err(refused),
     };
     (number, stored)
 }
@@ -127,12 +140,16 @@ impl Prover {
         Ok(Self { node, cache, pool: WorkerPool::new(NonZeroUsize::MIN)? })
     }
 
-    async fn prove_and_store(self: Arc<Self>, mut recorded: RecordedBlock) -> Result<(), Refused> {
+    /// Proves a block, and completes it by ancestors that its witness lacks.
+    pub(super) async fn prove(
+        self: &Arc<Self>,
+        mut recorded: RecordedBlock,
+    ) -> Result<RecordedBlock, Refused> {
         loop {
             let (prover, candidate) = (self.clone(), recorded.clone());
-            let proved = tokio::task::spawn_blocking(move || prover.prove(candidate)).await?;
-            match proved {
-                Ok(Verdict::Match) => break,
+            let verified = tokio::task::spawn_blocking(move || prover.verify(candidate)).await?;
+            match verified {
+                Ok(Verdict::Match) => return Ok(recorded),
                 Ok(mismatch @ Verdict::Mismatch { .. }) => return Err(Refused::Mismatch(mismatch)),
                 Err(error) => match missing_ancestor(&error) {
                     Some(number) => self.node.fetch_ancestors(&mut recorded, number).await?,
@@ -140,11 +157,18 @@ impl Prover {
                 },
             }
         }
-        tokio::task::spawn_blocking(move || self.cache.put(&recorded)).await??;
-        Ok(())
     }
 
-    fn prove(&self, recorded: RecordedBlock) -> Result<Verdict, VerifyError> {
+    async fn store(self: Arc<Self>, recorded: RecordedBlock) -> Result<Stored, Refused> {
+        let stored = match &recorded.state {
+            RecordedState::Witness(_) => Stored::Proved,
+            RecordedState::Flat(flat) => Stored::Checked(flat.assumed.clone()),
+        };
+        tokio::task::spawn_blocking(move || self.cache.put(&recorded)).await??;
+        Ok(stored)
+    }
+
+    fn verify(&self, recorded: RecordedBlock) -> Result<Verdict, VerifyError> {
         let executor = ExecutorKind::Sequential.executor();
         verify_block(recorded, executor, &self.pool, |_| ()).map(|(_, verdict)| verdict)
     }
@@ -161,18 +185,31 @@ const fn missing_ancestor(error: &VerifyError) -> Option<u64> {
 }
 
 struct Summary {
-    stored: u64,
+    proved: u64,
+    /// Stored too, but checked to the receipts only.
+    checked: u64,
     refused: u64,
     outcome: Outcome,
 }
 
+impl Default for Summary {
+    fn default() -> Self {
+        Self { proved: 0, checked: 0, refused: 0, outcome: Outcome::Verified }
+    }
+}
+
 impl Summary {
-    fn take(&mut self, number: u64, result: Result<(), Refused>, progress: &Progress) {
+    fn take(&mut self, number: u64, result: Result<Stored, Refused>, progress: &Progress) {
         progress.step();
         match result {
-            Ok(()) => {
-                self.stored += 1;
+            Ok(Stored::Proved) => {
+                self.proved += 1;
                 progress.note(&format!("block {number}: stored"));
+            }
+            Ok(Stored::Checked(assumed)) => {
+                self.checked += 1;
+                let words = "stored, checked to the receipts only; assumed";
+                progress.note(&format!("block {number}: {words}: {assumed}"));
             }
             Err(Refused::Failed(error)) => {
                 self.refused += 1;
@@ -188,9 +225,15 @@ impl Summary {
     }
 
     fn print(&self, skipped: u64, context: &Context) {
-        let Self { stored, refused, .. } = self;
-        let (asked, dir) = (stored + refused, context.cache_dir.display());
+        let Self { proved, checked, refused, .. } = self;
+        let (stored, dir) = (proved + checked, context.cache_dir.display());
+        let asked = stored + refused;
         println!("{stored} of {asked} blocks fetched, proved and stored in {dir}");
+        if *checked > 0 {
+            println!(
+                "{checked} of them came without a witness, and are checked to the receipts only"
+            );
+        }
         if skipped > 0 {
             println!("{skipped} blocks were there already; --overwrite fetches them again");
         }

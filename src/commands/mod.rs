@@ -6,6 +6,7 @@
 
 mod cached;
 mod fetch;
+mod fetch_flat;
 mod files;
 mod machine;
 mod outcome;

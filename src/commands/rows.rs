@@ -8,7 +8,8 @@ use crate::{
         sample::Sample,
         stats::{Speedup, StatsError, Summary, median},
     },
-    report::{BlockFacts, Comparison, Figures, Mode, Row, Verdict, VerifiedTo},
+    report::{BlockFacts, Comparison, Figures, Mode, Row, Verdict},
+    verify::VerifiedTo,
 };
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ fn row(
         mode,
         iterations: plan.iterations.get(),
         verdict,
-        verified_to: VerifiedTo::StateRoot,
+        verified_to: VerifiedTo::of(job),
     })
 }
 

@@ -9,7 +9,7 @@ use crate::{
     measure::Stopwatch,
     progress::Progress,
     units,
-    verify::{Step, Verdict, verify_block},
+    verify::{Step, Verdict, VerifiedTo, verify_block},
 };
 use eyre::eyre;
 use std::{num::NonZeroUsize, thread, time::Duration};
@@ -72,6 +72,7 @@ struct Checked {
     fork: String,
     transactions: usize,
     verdict: Verdict,
+    verified_to: VerifiedTo,
     times: Times,
 }
 
@@ -91,21 +92,36 @@ fn check(
     })?;
     times.add(running, stopwatch.lap());
     let (fork, transactions) = (job.fork().to_string(), job.transactions.len());
-    Ok(Checked { fork, transactions, verdict, times })
+    let verified_to = VerifiedTo::of(&job);
+    Ok(Checked { fork, transactions, verdict, verified_to, times })
 }
 
 /// Prints a line for each block and one for all, and what failed.
 fn print(checked: Vec<(usize, u64, eyre::Result<Checked>)>) -> Outcome {
-    let (mut outcome, mut total, mut matched) = (Outcome::Verified, Times::default(), 0);
+    let (mut outcome, mut total) = (Outcome::Verified, Times::default());
+    let (mut matched, mut to_receipts) = (0, 0);
     let count = checked.len();
-    println!("{:>10}  {:<14} {:>5}  {}  verdict", "block", "fork", "txs", Times::heading());
+    println!(
+        "{:>10}  {:<14} {:>5}  {}  {:<10}  verdict",
+        "block",
+        "fork",
+        "txs",
+        Times::heading(),
+        "to"
+    );
     for (_, number, result) in checked {
         match result {
-            Ok(Checked { fork, transactions, verdict, times }) => {
-                println!("{number:>10}  {fork:<14} {transactions:>5}  {times}  {verdict}");
+            Ok(Checked { fork, transactions, verdict, verified_to, times }) => {
+                let to = verified_to.name();
+                println!(
+                    "{number:>10}  {fork:<14} {transactions:>5}  {times}  {to:<10}  {verdict}"
+                );
                 total.add_all(&times);
                 match verdict {
-                    Verdict::Match => matched += 1,
+                    Verdict::Match => {
+                        matched += 1;
+                        to_receipts += usize::from(verified_to == VerifiedTo::Receipts);
+                    }
                     Verdict::Mismatch { .. } => outcome = outcome.and(Outcome::Mismatch),
                 }
             }
@@ -116,8 +132,17 @@ fn print(checked: Vec<(usize, u64, eyre::Result<Checked>)>) -> Outcome {
         }
     }
     println!("{:>10}  {:<14} {:>5}  {total}", "all", "", "");
-    println!("{matched} of {count} blocks match their headers, up to the state root");
+    println!("{matched} of {count} blocks match their headers, {}", depth(matched, to_receipts));
     outcome
+}
+
+/// How far `matched` blocks were checked, `to_receipts` of them on a flat pre-state.
+fn depth(matched: usize, to_receipts: usize) -> String {
+    match matched - to_receipts {
+        _ if to_receipts == 0 => "up to the state root".to_owned(),
+        0 => "only to the receipts".to_owned(),
+        proved => format!("{proved} up to the state root, {to_receipts} only to the receipts"),
+    }
 }
 
 /// A part of the work that is timed.

@@ -74,23 +74,26 @@ fn move_dao_ether<DB: EvmDatabase + StateDB>(state: &mut DB) -> Result<(), DB::E
 
 /// Runs all phases of a block in order on one thread, and hands back the state beside the result.
 ///
-/// `after_each` sees the state after every transaction; where nothing has to, pass `|_| Ok(())`.
+/// `between` sees the state before the first transaction, when system calls are done, and after every
+/// transaction, each time with the number of transactions that are done; where nothing has to, pass
+/// `|_, _| Ok(())`.
 ///
 /// # Errors
-/// The block is invalid, the state could not answer, or `after_each` gave up; with the index of the
+/// The block is invalid, the state could not answer, or `between` gave up; with the index of the
 /// transaction, if it was one.
 pub fn run_block<DB: EvmDatabase + StateDB, E: From<FailedPhase>>(
     context: &BlockContext<'_>,
     transactions: &[Recovered<TxEnvelope>],
     db: DB,
-    mut after_each: impl FnMut(&DB) -> Result<(), E>,
+    mut between: impl FnMut(usize, &DB) -> Result<(), E>,
 ) -> Result<(BlockExecutionResult<Receipt>, DB), E> {
     let mut run = context.over(db, transactions.len());
     context.begin(&mut run).map_err(FailedPhase::outside)?;
+    between(0, run.evm().db())?;
     for (index, transaction) in transactions.iter().enumerate() {
         let transaction = transaction.as_recovered_ref();
         run.execute_transaction(transaction).map_err(|source| FailedPhase::at(index, source))?;
-        after_each(run.evm().db())?;
+        between(index + 1, run.evm().db())?;
     }
     let (evm, result) = run.finish().map_err(FailedPhase::outside)?;
     Ok((result, evm.finish().0))

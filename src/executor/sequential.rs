@@ -17,8 +17,8 @@ impl Executor for Sequential {
 
     fn execute(&self, job: &ReplayJob, _pool: &WorkerPool) -> Result<Execution, ExecuteError> {
         let state = BlockState::new(&job.pre_state);
-        let after_each = |_: &BlockState<_>| Ok::<(), ExecuteError>(());
-        let (result, state) = run_block(&job.context(), &job.transactions, state, after_each)?;
+        let between = |_, _: &BlockState<_>| Ok::<(), ExecuteError>(());
+        let (result, state) = run_block(&job.context(), &job.transactions, state, between)?;
         let outcome = BlockOutcome {
             receipts: result.receipts,
             gas_used: result.gas_used,

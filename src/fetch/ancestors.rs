@@ -1,4 +1,4 @@
-//! Completes a witness with older headers.
+//! Completes what came with a block by older headers.
 //!
 //! A witness should hold every header that the block's `BLOCKHASH` reads, but some nodes give the
 //! parent only. Which ones are read is known once the block runs; whoever runs it asks here for the rest.
@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use serde_json::json;
 
 use super::{error::FetchError, node::Node};
-use crate::cache::RecordedBlock;
+use crate::cache::{RecordedBlock, RecordedState};
 
 /// How far back `BLOCKHASH` sees (Yellow Paper, section H.2).
 const BLOCKHASH_REACH: u64 = 256;
@@ -27,17 +27,43 @@ impl Node {
         down_to: BlockNumber,
     ) -> Result<(), FetchError> {
         let number = recorded.block.header.number;
+        let next = next_ancestor(recorded)?;
+        let headers = self.headers_before(number, next, down_to).await?;
+        let encoded = headers.iter().map(|header| Bytes::from(alloy_rlp::encode(header)));
+        match &mut recorded.state {
+            RecordedState::Witness(witness) => witness.headers.splice(..0, encoded),
+            RecordedState::Flat(flat) => flat.headers.splice(..0, encoded),
+        };
+        Ok(())
+    }
+
+    /// The headers from block `down_to` to the parent of `block`, linked by hash.
+    ///
+    /// # Errors
+    /// As [`Node::fetch_ancestors`].
+    pub async fn ancestors(
+        &self,
+        block: &Header,
+        down_to: BlockNumber,
+    ) -> Result<Vec<Header>, FetchError> {
+        let next = (block.number, block.parent_hash);
+        self.headers_before(block.number, next, down_to).await
+    }
+
+    /// The headers from block `down_to` on, before block `next` whose parent has the hash `next_hash`.
+    async fn headers_before(
+        &self,
+        number: BlockNumber,
+        (next, next_hash): (BlockNumber, B256),
+        down_to: BlockNumber,
+    ) -> Result<Vec<Header>, FetchError> {
         if down_to.saturating_add(BLOCKHASH_REACH) < number {
             return Err(FetchError::TooFarBack { number, down_to });
         }
-        let (next, next_hash) = next_ancestor(recorded)?;
         let wanted = (down_to..next).map(|ancestor| self.header(number, ancestor));
         let headers = try_join_all(wanted).await?;
         check_links(number, next_hash, &headers)?;
-
-        let encoded = headers.iter().map(|header| Bytes::from(alloy_rlp::encode(header)));
-        recorded.witness.headers.splice(..0, encoded);
-        Ok(())
+        Ok(headers)
     }
 
     async fn header(
@@ -52,7 +78,11 @@ impl Node {
 /// The number of the oldest block whose header is there, and the hash of the one before it.
 fn next_ancestor(recorded: &RecordedBlock) -> Result<(BlockNumber, B256), FetchError> {
     let Header { number, parent_hash, .. } = recorded.block.header;
-    let Some(oldest) = recorded.witness.headers.first() else { return Ok((number, parent_hash)) };
+    let headers = match &recorded.state {
+        RecordedState::Witness(witness) => &witness.headers,
+        RecordedState::Flat(flat) => &flat.headers,
+    };
+    let Some(oldest) = headers.first() else { return Ok((number, parent_hash)) };
     let oldest = Header::decode(&mut oldest.as_ref())
         .map_err(|source| FetchError::WitnessHeader { number, index: 0, source })?;
     Ok((oldest.number, oldest.parent_hash))

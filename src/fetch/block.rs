@@ -64,6 +64,11 @@ impl BlockAnswer {
 }
 
 impl CheckedBlock {
+    /// In block order.
+    pub(super) fn transactions(&self) -> &[TxEnvelope] {
+        &self.transactions
+    }
+
     /// The whole block.
     pub(super) fn with_ommers(self, ommers: Vec<Header>) -> Block<TxEnvelope> {
         let Self { header, transactions, withdrawals, .. } = self;

@@ -147,6 +147,11 @@ impl Client {
         SafeText::of_json(error, &self.shared.secrets)
     }
 
+    /// Makes what a node says printable.
+    pub(super) fn safe_words(&self, words: &str) -> SafeText {
+        SafeText::new(words.as_bytes(), &self.shared.secrets)
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         question: &Question,

@@ -35,6 +35,15 @@ impl RpcError {
     pub fn is_method_missing(&self) -> bool {
         matches!(self, Self::Failed { source: Fault::NoSuchMethod { .. }, .. })
     }
+
+    /// Whether the node answered that it does not have what was asked for.
+    fn is_not_there(&self) -> bool {
+        match self {
+            Self::Failed { source: Fault::Answered { code, .. }, .. } => is_lack(*code),
+            Self::Failed { source: Fault::Null, .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// What went wrong in one attempt.
@@ -102,12 +111,14 @@ pub enum Fault {
     Unexpected(#[source] SafeText),
 }
 
-/// What to do about a JSON-RPC error: those of EIP-1474 for what is not there may be met by pruning.
+/// Whether a JSON-RPC error is one of EIP-1474's for what is not there, as with pruned state.
+const fn is_lack(code: i64) -> bool {
+    matches!(code, -32002..=-32000)
+}
+
+/// What to do about a JSON-RPC error.
 const fn remedy(code: i64) -> &'static str {
-    match code {
-        -32002..=-32000 => "; an archive node may have what a pruned one lacks",
-        _ => "",
-    }
+    if is_lack(code) { "; an archive node may have what a pruned one lacks" } else { "" }
 }
 
 /// Why a block could not be fetched.
@@ -166,6 +177,21 @@ pub enum FetchError {
     )]
     WrongOmmer { number: BlockNumber, index: usize, listed: B256, computed: B256 },
 
+    /// The tracer traced some other number of transactions.
+    #[error("block {number}: the node traced {found} transactions, the block has {expected}")]
+    TraceLength { number: BlockNumber, expected: usize, found: usize },
+
+    /// The tracer traced some other transaction.
+    #[error(
+        "block {number}: the trace of transaction {index} is of {stated}, not of {expected}; \
+         the chain was reorganised or the node is wrong, fetch the block again"
+    )]
+    WrongTrace { number: BlockNumber, index: usize, stated: B256, expected: B256 },
+
+    /// The tracer gave up.
+    #[error("block {number}: the node could not trace transaction {index}: \"{says}\"")]
+    TraceFailed { number: BlockNumber, index: usize, says: SafeText },
+
     /// A header in the witness is not RLP of a header.
     #[error("block {number}: header {index} of the witness does not decode")]
     WitnessHeader { number: BlockNumber, index: usize, source: alloy_rlp::Error },
@@ -180,4 +206,16 @@ pub enum FetchError {
     /// `BLOCKHASH` answers zero that far back, so no execution needs it.
     #[error("block {number}: no execution needs ancestor {down_to}, more than 256 blocks back")]
     TooFarBack { number: BlockNumber, down_to: BlockNumber },
+}
+
+impl FetchError {
+    /// Whether the node lacks the method, or the data that the method needs, so that another way may
+    /// do. A fault of any other kind says nothing about that.
+    pub fn is_lack(&self) -> bool {
+        match self {
+            Self::NoWitnessMethod { .. } => true,
+            Self::Rpc { source, .. } => source.is_method_missing() || source.is_not_there(),
+            _ => false,
+        }
+    }
 }

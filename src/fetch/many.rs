@@ -10,15 +10,19 @@ use alloy_primitives::BlockNumber;
 use futures::stream::{self, Stream};
 use tokio::task::JoinSet;
 
-use super::{error::FetchError, node::Node};
-use crate::cache::RecordedBlock;
+use super::{
+    choice::{FetchedBlock, WitnessChoice},
+    error::FetchError,
+    node::Node,
+};
 
 /// What came of one block.
-type Fetched = (BlockNumber, Result<RecordedBlock, FetchError>);
+type Fetched = (BlockNumber, Result<FetchedBlock, FetchError>);
 
 /// Blocks that are being fetched, and those that will be.
 struct Running<I> {
     node: Node,
+    choice: WitnessChoice,
     rest: I,
     /// Running, or finished and not taken yet. Dropping it ends them.
     tasks: JoinSet<Fetched>,
@@ -26,7 +30,7 @@ struct Running<I> {
 }
 
 impl Node {
-    /// Fetches `blocks`, at most `in_flight` of them at a time, and gives each as it is there, in no
+    /// Fetches `blocks` by the method that `choice` says, at most `in_flight` of them at a time, and gives each as it is there, in no
     /// order. An error ends its block only. The iterator is drawn from as blocks are taken, so it may be
     /// long: memory is bounded by `in_flight` blocks. Dropping the stream ends what is running.
     ///
@@ -34,10 +38,11 @@ impl Node {
     pub fn fetch_many<I: IntoIterator<Item = BlockNumber>>(
         &self,
         blocks: I,
+        choice: WitnessChoice,
         in_flight: NonZeroUsize,
     ) -> impl Stream<Item = Fetched> + use<I> {
         let (node, rest, most) = (self.clone(), blocks.into_iter(), in_flight.get());
-        let running = Running { node, rest, tasks: JoinSet::new(), most };
+        let running = Running { node, choice, rest, tasks: JoinSet::new(), most };
         stream::unfold(running, |mut running| async {
             running.start();
             running.next().await.map(|fetched| (fetched, running))
@@ -50,8 +55,8 @@ impl<I: Iterator<Item = BlockNumber>> Running<I> {
     fn start(&mut self) {
         let room = self.most.saturating_sub(self.tasks.len());
         for number in self.rest.by_ref().take(room) {
-            let node = self.node.clone();
-            self.tasks.spawn(async move { (number, node.fetch_block(number).await) });
+            let (node, choice) = (self.node.clone(), self.choice);
+            self.tasks.spawn(async move { (number, node.fetch(number, choice).await) });
         }
     }
 

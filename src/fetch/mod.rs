@@ -13,7 +13,9 @@
 //! | `retry`, `retry_after` | which faults pass, and how long to wait for it |
 //! | `pace` | how many questions may be open, and how fast new ones start |
 //! | `node` | the questions that make a block |
+//! | `choice` | which way the state before a block is asked for |
 //! | `block`, `witness` | the JSON of blocks and witnesses |
+//! | `prestate` | the state before a block as a tracer tells it, and what it leaves out |
 //! | `ancestors` | headers for `BLOCKHASH` |
 //! | `many` | many blocks, a bounded number at a time |
 //!
@@ -21,7 +23,8 @@
 //! number, its header against the hash, its transactions and ommers against the hashes stated. The
 //! rest is proved where it is used: `block::prepare` derives the transactions, withdrawals and ommers
 //! roots, and holds every trie node, code and ancestor header against the hash that names it. So a
-//! lying node can waste time here, but cannot make a wrong block pass.
+//! lying node can waste time here, but cannot make a wrong block pass. A flat state has no such proof:
+//! it is good as far as the receipts that follow from it are the header's.
 //!
 //! Secrets: a URL may hold a key in any of its parts, and headers hold tokens. Errors carry the
 //! [`Origin`] only (scheme, host, port); what a node says is cut short and cleared of both.
@@ -31,12 +34,14 @@
 mod ancestors;
 mod answer;
 mod block;
+mod choice;
 mod client;
 mod endpoint;
 mod error;
 mod many;
 mod node;
 mod pace;
+mod prestate;
 mod redact;
 mod retry;
 mod retry_after;
@@ -45,8 +50,10 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
+pub use choice::{FetchedBlock, UnknownWitnessChoice, WitnessChoice};
 pub use client::{Client, Limits};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
 pub use error::{Fault, FetchError, RpcError};
 pub use node::Node;
+pub use prestate::{AccountFields, TracedAccount, TracedBlock, TracedSlot, TracedState};
 pub use redact::{SafeText, TransportError};

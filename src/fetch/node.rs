@@ -1,6 +1,6 @@
 //! The questions that make a [`RecordedBlock`], and which of them a node understands.
 //!
-//! A block costs two questions, one more per ommer, and one more if the witness lacks the parent's
+//! A block with a witness costs two questions, one more per ommer, and one more if the witness lacks the parent's
 //! header. Which of the two witness methods a node has is found out once, with the first block, while
 //! the others wait.
 //!
@@ -21,7 +21,7 @@ use super::{
     error::{FetchError, RpcError},
     witness::WitnessAnswer,
 };
-use crate::cache::{RecordedBlock, Witness};
+use crate::cache::{RecordedBlock, RecordedState, Witness};
 
 /// A node that has answered which chain it follows. Cheap to clone; clones share what is known.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct Node {
     chain_id: u64,
     /// Set once, by whoever fetches the first witness.
     witness_method: Arc<OnceCell<WitnessMethod>>,
+    /// Set once a method like `eth_getBalance` turns out to be missing.
+    no_state_methods: Arc<OnceCell<()>>,
 }
 
 /// By which method a node gives witnesses.
@@ -49,7 +51,13 @@ impl Node {
     /// [`RpcError::Unreachable`] if there is no connection; otherwise as [`Client::call`].
     pub async fn connect(client: Client) -> Result<Self, RpcError> {
         let chain_id: U64 = client.first_call("eth_chainId", json!([])).await?;
-        Ok(Self { client, chain_id: chain_id.to(), witness_method: Arc::default() })
+        let chain_id = chain_id.to();
+        Ok(Self {
+            client,
+            chain_id,
+            witness_method: Arc::default(),
+            no_state_methods: Arc::default(),
+        })
     }
 
     /// The chain's id (EIP-155).
@@ -72,26 +80,27 @@ impl Node {
     /// If the node lacks the block, its witness, or the methods for it; if it answers with something
     /// that is not this block; or if a question fails for good.
     pub async fn fetch_block(&self, number: BlockNumber) -> Result<RecordedBlock, FetchError> {
-        if number == 0 {
-            return Err(FetchError::Genesis);
-        }
         if self.witness_method.get() == Some(&WitnessMethod::Neither) {
             return Err(self.no_witness_method());
         }
         let block = self.block(number).await?;
         let (ommers, witness) = try_join(self.ommers(&block), self.witness(&block)).await?;
         let block = block.with_ommers(ommers);
-        Ok(RecordedBlock { chain_id: self.chain_id, block, witness })
+        let state = RecordedState::Witness(witness);
+        Ok(RecordedBlock { chain_id: self.chain_id, block, state })
     }
 
-    async fn block(&self, number: BlockNumber) -> Result<CheckedBlock, FetchError> {
+    pub(super) async fn block(&self, number: BlockNumber) -> Result<CheckedBlock, FetchError> {
+        if number == 0 {
+            return Err(FetchError::Genesis);
+        }
         let params = json!([U64::from(number), true]);
         let answer: Option<BlockAnswer> = self.ask(number, "eth_getBlockByNumber", params).await?;
         let missing = || FetchError::NoSuchBlock { number, origin: self.client.origin().clone() };
         answer.ok_or_else(missing)?.check(number, |error| self.client.safe_text(error))
     }
 
-    async fn ommers(&self, block: &CheckedBlock) -> Result<Vec<Header>, FetchError> {
+    pub(super) async fn ommers(&self, block: &CheckedBlock) -> Result<Vec<Header>, FetchError> {
         let hashes = block.ommer_hashes.iter().enumerate();
         try_join_all(hashes.map(|(index, listed)| self.ommer(block, index, *listed))).await
     }
@@ -112,7 +121,7 @@ impl Node {
         Ok(ommer)
     }
 
-    async fn witness(&self, block: &CheckedBlock) -> Result<Witness, FetchError> {
+    pub(super) async fn witness(&self, block: &CheckedBlock) -> Result<Witness, FetchError> {
         let Header { number, parent_hash, .. } = block.header;
         let mut witness = self.witness_answer(block).await?.into_witness(number, parent_hash)?;
         if witness.headers.is_empty() {
@@ -132,20 +141,22 @@ impl Node {
         };
         let method = *self.witness_method.get_or_try_init(find_out).await?;
         match first {
-            Some(answer) => Ok(answer),
+            Some(answer) => answer,
             None => self.ask_witness(block, method).await,
         }
     }
 
-    /// Tries the methods in turn with a block; the one that is there answers for it too.
+    /// Tries the methods in turn with a block; the one that is there answers for it too, if only that
+    /// it has no witness for this block.
     async fn find_witness_method(
         &self,
         block: &CheckedBlock,
-    ) -> Result<(WitnessMethod, Option<WitnessAnswer>), FetchError> {
+    ) -> Result<(WitnessMethod, Option<Result<WitnessAnswer, FetchError>>), FetchError> {
         for method in [WitnessMethod::ByNumber, WitnessMethod::ByHash] {
             match self.ask_witness(block, method).await {
-                Ok(answer) => return Ok((method, Some(answer))),
+                Ok(answer) => return Ok((method, Some(Ok(answer)))),
                 Err(FetchError::Rpc { source, .. }) if source.is_method_missing() => {}
+                Err(error) if error.is_lack() => return Ok((method, Some(Err(error)))),
                 Err(error) => return Err(error),
             }
         }
@@ -174,6 +185,19 @@ impl Node {
             return Err(FetchError::WrongAncestor { number, ancestor, expected, computed });
         }
         Ok(parent)
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn lacks_state_methods(&self) -> bool {
+        self.no_state_methods.initialized()
+    }
+
+    pub(super) fn note_lack_of_state_methods(&self) {
+        // Whoever comes second finds it noted.
+        let _ = self.no_state_methods.set(());
     }
 
     /// Asks a question for the sake of block `number`.

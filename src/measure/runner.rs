@@ -12,9 +12,10 @@ use super::{
 use crate::{
     block::ReplayJob,
     executor::{BlockOutcome, Execution, ExecutionMode, ExecutionStats, PoolError, WorkerPool},
-    trie::TrieError,
+    trie::{TrieError, UpdatedTrie},
     verify::{self, Verdict},
 };
+use alloy_primitives::B256;
 use std::{collections::BTreeMap, num::NonZeroUsize};
 
 /// Why a block has no result at all.
@@ -99,7 +100,8 @@ impl Runner {
 /// What one timed execution gave.
 struct Lap {
     execution: Execution,
-    root: alloy_primitives::B256,
+    /// `None` where the pre-state has no proof.
+    root: Option<B256>,
     sample: Sample,
 }
 
@@ -119,8 +121,9 @@ fn lap(
     };
     let post_state = &execution.outcome.post_state;
     let (trie, root) = pool.install(|| timed(|| job.trie_after(post_state)));
-    let sample = Sample { execute, root: Some(root), cpu };
-    Ok(Ok(Lap { root: trie?.root(), execution, sample }))
+    let trie = trie?;
+    let sample = Sample { execute, root: trie.as_ref().map(|_| root), cpu };
+    Ok(Ok(Lap { root: trie.as_ref().map(UpdatedTrie::root), execution, sample }))
 }
 
 /// An error and its causes on one line.
@@ -149,7 +152,7 @@ impl Track {
         &mut self,
         job: &ReplayJob,
         pool: &WorkerPool,
-        verified: &mut Option<(BlockOutcome, alloy_primitives::B256)>,
+        verified: &mut Option<(BlockOutcome, Option<B256>)>,
         warm_up: bool,
     ) -> Result<(), RunError> {
         if self.wrong.is_some() {

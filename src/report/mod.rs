@@ -27,6 +27,7 @@ use serde::Serialize;
 
 use crate::measure::sample::Sample;
 use crate::measure::stats::{Speedup, Summary};
+use crate::verify::VerifiedTo;
 
 /// Everything a replay found out.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,25 +165,6 @@ impl Verdict {
         match self {
             Self::Match(figures) => Some(figures),
             Self::Mismatch(_) => None,
-        }
-    }
-}
-
-/// How far a result was compared with the chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VerifiedTo {
-    /// Down to the state root: a witness proved the pre-state.
-    StateRoot,
-    /// Gas, receipts root, bloom and requests only: the pre-state came flat, without proof.
-    Receipts,
-}
-
-impl VerifiedTo {
-    /// As in the column `verified_to`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::StateRoot => "state-root",
-            Self::Receipts => "receipts",
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     block::{Phase, PrepareError, ReplayJob, prepare},
     cache::RecordedBlock,
     executor::{ExecuteError, Executor, WorkerPool},
-    trie::TrieError,
+    trie::{TrieError, UpdatedTrie},
 };
 
 /// Why no verdict could be reached on a block.
@@ -52,7 +52,7 @@ pub fn verify_block(
     entering(Step::Root);
     let trie = pool.install(|| job.trie_after(&outcome.post_state)).map_err(VerifyError::Root)?;
     entering(Step::Check);
-    let verdict = check(&job, &outcome, trie.root());
+    let verdict = check(&job, &outcome, trie.as_ref().map(UpdatedTrie::root));
     drop(trie);
     Ok((job, verdict))
 }

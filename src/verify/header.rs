@@ -1,6 +1,10 @@
 //! Compares an outcome with the block's header.
 
-use crate::{block::ReplayJob, evm::Receipt, executor::BlockOutcome};
+use crate::{
+    block::{Proof, ReceiptStatus, ReplayJob},
+    evm::Receipt,
+    executor::BlockOutcome,
+};
 use alloy_consensus::{
     Eip658Value, ReceiptEnvelope, ReceiptWithBloom, TxReceipt, proofs::calculate_receipt_root,
 };
@@ -64,19 +68,54 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Compares an outcome, and the state root that follows from it, with the job's header.
-pub fn check(job: &ReplayJob, outcome: &BlockOutcome, state_root: B256) -> Verdict {
+/// How far a result can be compared with the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifiedTo {
+    /// Down to the state root: a witness proved the pre-state.
+    StateRoot,
+    /// Gas, receipts root, bloom and requests only: the pre-state came flat, without proof. Before
+    /// Byzantium receipts hold state roots, so that not even their root can be compared.
+    Receipts,
+}
+
+impl VerifiedTo {
+    /// How far outcomes of this block can be compared.
+    pub const fn of(job: &ReplayJob) -> Self {
+        match job.proof {
+            Proof::Witness { .. } => Self::StateRoot,
+            Proof::None => Self::Receipts,
+        }
+    }
+
+    /// As in the column `verified_to`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StateRoot => "state-root",
+            Self::Receipts => "receipts",
+        }
+    }
+}
+
+impl fmt::Display for VerifiedTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Compares an outcome, and the state root that follows from it, with the job's header. `None` is a
+/// root that cannot be computed: [`VerifiedTo::of`] the job says how far the verdict then goes.
+pub fn check(job: &ReplayJob, outcome: &BlockOutcome, state_root: Option<B256>) -> Verdict {
     let header = &job.header;
-    let receipts = with_blooms(job, &outcome.receipts);
     let requests_hash = header.requests_hash.map(|_| outcome.requests.requests_hash());
     let blob_gas = header.blob_gas_used.map(|_| outcome.blob_gas_used);
     let checks = [
         compare(Check::GasUsed, &header.gas_used, &outcome.gas_used),
         compare(Check::BlobGasUsed, &header.blob_gas_used, &blob_gas),
         compare(Check::LogsBloom, &header.logs_bloom, &bloom(&outcome.receipts)),
-        compare(Check::ReceiptsRoot, &header.receipts_root, &calculate_receipt_root(&receipts)),
+        receipts_root(job, &outcome.receipts)
+            .and_then(|root| compare(Check::ReceiptsRoot, &header.receipts_root, &root)),
         compare(Check::RequestsHash, &header.requests_hash, &requests_hash),
-        compare(Check::StateRoot, &header.state_root, &state_root),
+        state_root.and_then(|root| compare(Check::StateRoot, &header.state_root, &root)),
     ];
     checks.into_iter().flatten().next().unwrap_or(Verdict::Match)
 }
@@ -93,10 +132,20 @@ fn bloom(receipts: &[Receipt]) -> Bloom {
     logs_bloom(receipts.iter().flat_map(TxReceipt::logs))
 }
 
-/// Receipts as consensus encodes them. Before Byzantium they hold the state root after their
-/// transaction, which `prepare` computed in block order.
-fn with_blooms(job: &ReplayJob, receipts: &[Receipt]) -> Vec<ReceiptEnvelope> {
-    let mut roots = job.receipt_roots.iter();
+/// The root of the trie of receipts, which before Byzantium hold the state root after their
+/// transaction, as `prepare` computed it in block order; `None` where it could not.
+fn receipts_root(job: &ReplayJob, receipts: &[Receipt]) -> Option<B256> {
+    let roots: &[B256] = match &job.receipt_status {
+        ReceiptStatus::Success => &[],
+        ReceiptStatus::Roots(roots) => roots,
+        ReceiptStatus::UnknownRoots => return None,
+    };
+    Some(calculate_receipt_root(&with_blooms(roots, receipts)))
+}
+
+/// Receipts as consensus encodes them, with `roots` in place of success as far as there are any.
+fn with_blooms(roots: &[B256], receipts: &[Receipt]) -> Vec<ReceiptEnvelope> {
+    let mut roots = roots.iter();
     let envelope = |receipt: &Receipt| {
         let status = match roots.next() {
             Some(root) => Eip658Value::PostState(*root),

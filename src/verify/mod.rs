@@ -2,9 +2,10 @@
 //!
 //! [`check`] compares what an executor produced with the block's header: gas, blob gas, receipts root,
 //! bloom, requests and state root, in the order in which a difference is most telling.
+//! On a flat pre-state no root can be computed, and [`VerifiedTo`] says so wherever a verdict is shown.
 //! A difference is a [`Verdict`], not an error; whoever shows a number shows it beside its verdict.
-//! [`verify_block`] goes the whole way of one recorded block, [`first_difference`] compares two outcomes with each other, for tests and for finding out what a
-//! wrong executor did.
+//! [`verify_block`] goes the whole way of one recorded block, [`first_difference`] compares two outcomes
+//! with each other, for tests and for finding out what a wrong executor did.
 
 mod block;
 mod diff;
@@ -12,4 +13,4 @@ mod header;
 
 pub use block::{Step, VerifyError, verify_block};
 pub use diff::{Difference, first_difference};
-pub use header::{Check, Verdict, check};
+pub use header::{Check, Verdict, VerifiedTo, check};

@@ -1,0 +1,115 @@
+//! The state before a block as a witness proves it.
+//!
+//! Every answer, absence included, is proved against the parent's state root as it is given.
+
+use super::flatten::Source;
+use crate::{
+    state::PreAccount,
+    trie::{StateTrie, TrieError},
+};
+use alloy_primitives::{
+    Address, B256, Bytes, KECCAK256_EMPTY, U256,
+    map::{AddressMap, B256Map, HashMap},
+};
+use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use revm::{
+    bytecode::{Bytecode, BytecodeDecodeError},
+    database_interface::DBErrorMarker,
+    state::AccountInfo,
+};
+use std::cell::RefCell;
+
+/// Why a witness has no answer to a read that the block makes.
+#[derive(Clone, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum WitnessReadError {
+    /// A trie node is missing or malformed; the message names account and slot.
+    #[error(transparent)]
+    NotProved(#[from] TrieError),
+    /// The block needs a code that the witness does not hold.
+    #[error("the witness lacks the code with hash {hash}")]
+    CodeMissing { hash: B256 },
+    /// The code is there, and is no code that the EVM can hold.
+    #[error("the code with hash {hash} is malformed")]
+    CodeMalformed { hash: B256, source: BytecodeDecodeError },
+    /// `BLOCKHASH` asked for an ancestor that the witness has no header of.
+    #[error("the witness lacks the header of ancestor {number}, which BLOCKHASH asks for")]
+    AncestorMissing { number: u64 },
+}
+
+impl DBErrorMarker for WitnessReadError {}
+
+/// A witness's trie, codes and ancestors.
+#[derive(Debug)]
+pub(super) struct Proved<'a> {
+    trie: StateTrie<'a>,
+    codes: &'a B256Map<Bytes>,
+    block_hashes: HashMap<u64, B256>,
+    /// Of accounts that were asked for, so that a slot costs no second way down the trie.
+    storage_roots: RefCell<AddressMap<B256>>,
+}
+
+impl<'a> Proved<'a> {
+    pub(super) fn new(
+        trie: StateTrie<'a>,
+        codes: &'a B256Map<Bytes>,
+        block_hashes: HashMap<u64, B256>,
+    ) -> Self {
+        Self { trie, codes, block_hashes, storage_roots: RefCell::default() }
+    }
+
+    pub(super) const fn trie(&self) -> &StateTrie<'a> {
+        &self.trie
+    }
+
+    fn account_info(&self, account: &TrieAccount) -> Result<AccountInfo, WitnessReadError> {
+        let code = known_code(self.codes, account.code_hash).transpose().map_err(|source| {
+            WitnessReadError::CodeMalformed { hash: account.code_hash, source }
+        })?;
+        Ok(AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code_hash,
+            account_id: None,
+            code,
+        })
+    }
+}
+
+/// The analysed code; `None` if it is not there, which is an error only once it is run.
+pub(super) fn known_code(
+    codes: &B256Map<Bytes>,
+    hash: B256,
+) -> Option<Result<Bytecode, BytecodeDecodeError>> {
+    if hash == KECCAK256_EMPTY {
+        return Some(Ok(Bytecode::default()));
+    }
+    codes.get(&hash).cloned().map(Bytecode::new_raw_checked)
+}
+
+impl Source for Proved<'_> {
+    type Error = WitnessReadError;
+
+    fn account(&self, address: Address) -> Result<PreAccount, WitnessReadError> {
+        let proved = self.trie.account(address)?;
+        let info = proved.as_ref().map(|account| self.account_info(account)).transpose()?;
+        let storage_root = proved.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
+        self.storage_roots.borrow_mut().insert(address, storage_root);
+        let rest_is_zero = storage_root == EMPTY_ROOT_HASH;
+        Ok(PreAccount { info, rest_is_zero, ..Default::default() })
+    }
+
+    fn slot(&self, address: Address, slot: U256) -> Result<U256, WitnessReadError> {
+        let known = self.storage_roots.borrow().get(&address).copied();
+        Ok(self.trie.slot(address, known.unwrap_or(EMPTY_ROOT_HASH), slot)?)
+    }
+
+    fn code(&self, hash: B256) -> Result<Bytecode, WitnessReadError> {
+        Err(WitnessReadError::CodeMissing { hash })
+    }
+
+    fn ancestor(&self, number: u64) -> Result<B256, WitnessReadError> {
+        let known = self.block_hashes.get(&number).copied();
+        known.ok_or(WitnessReadError::AncestorMissing { number })
+    }
+}

@@ -1,0 +1,336 @@
+//! Finds out what a block reads that a tracer's reply leaves out.
+//!
+//! The tracer says what each transaction touched, with the values that it found there. The block is
+//! executed over these, untimed; what it reads besides is a [`Gap`], answered for the moment as if it
+//! were absent. Whoever asks the node fills the gaps, and the block is executed again, until no gap is
+//! left. What the node cannot tell becomes an assumption, which the block's file names.
+//!
+//! Correctness lives in one rule, since the tracer's values are those before a *transaction* and the
+//! ones before the *block* are wanted: a value counts only if the tracer saw it no later than the
+//! transaction that reads it here for the first time. What it saw later may have been written by the
+//! block itself, as with an account that the block creates: tracers leave it out until it exists.
+
+use super::{
+    PrepareError,
+    body::{Body, OmmersRule, open_body},
+    flat::{MalformedCode, empty_account, flat_state},
+    flatten::{Recorder, Source},
+};
+use crate::{
+    cache::{Assumed, RecordedBlock, RecordedState},
+    evm::{BlockContext, Chain, EvmEnv, FailedPhase, run_block},
+    fetch::{AccountFields, TracedAccount, TracedBlock, TracedState},
+    state::{BlockState, PreAccount},
+};
+use alloy_consensus::{Block, BlockBody, Header};
+use alloy_eips::eip4895::Withdrawals;
+use alloy_primitives::{
+    Address, B256, Bytes, U256,
+    map::{AddressMap, HashMap},
+};
+use revm::{bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
+use std::cell::{Cell, RefCell};
+
+/// Something that a block reads and nobody has told yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// An account before the block.
+    Account(Address),
+    /// A slot of an account that is known.
+    Slot(Address, U256),
+    /// The hash of an ancestor older than the parent.
+    Ancestor(u64),
+}
+
+/// A traced block on its way to being recorded.
+#[derive(Debug)]
+pub struct Survey {
+    chain_id: u64,
+    chain: Chain,
+    header: Header,
+    body: Body,
+    env: EvmEnv,
+    traced: TracedState,
+    /// Headers' hashes that the block lists and no node had.
+    unknown_ommers: Vec<B256>,
+    told: Told,
+    nothing: Nothing,
+}
+
+/// What came of executing a block.
+#[derive(Debug)]
+pub enum Surveyed {
+    /// Everything that it reads is known or assumed.
+    Whole(Box<RecordedBlock>),
+    /// There are gaps.
+    Gaps(Vec<Gap>),
+}
+
+/// What an account that the tracer lists with nothing in it is taken for before EIP-161, when it cost
+/// gas to call one that did not exist. Some tracers list such accounts and some do not, so that only
+/// the gas that the block used can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nothing {
+    Exists,
+    Absent,
+}
+
+/// What filled gaps; `None` is what cannot be told.
+#[derive(Debug, Default)]
+struct Told {
+    accounts: AddressMap<Option<AccountFields>>,
+    slots: HashMap<(Address, U256), Option<U256>>,
+    ancestors: HashMap<u64, Option<B256>>,
+    headers: Vec<Bytes>,
+}
+
+impl Survey {
+    /// Checks the body and recovers senders.
+    ///
+    /// # Errors
+    /// If the chain is unknown or the body is not the header's.
+    pub fn new(traced: TracedBlock) -> Result<Self, PrepareError> {
+        let TracedBlock { chain_id, block: Block { header, body }, unknown_ommers, state } = traced;
+        let chain = Chain::from_id(chain_id)?;
+        let body = open_body(&chain, &header, body, OmmersRule::of(&unknown_ommers))?;
+        let (env, told, nothing) = (chain.evm_env(&header), Told::default(), Nothing::Exists);
+        Ok(Self {
+            chain_id,
+            chain,
+            header,
+            body,
+            env,
+            traced: state,
+            unknown_ommers,
+            told,
+            nothing,
+        })
+    }
+
+    /// The block's header.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Fills [`Gap::Account`]; `None` if nobody can tell.
+    pub fn fill_account(&mut self, address: Address, fields: Option<AccountFields>) {
+        self.told.accounts.insert(address, fields);
+    }
+
+    /// Fills [`Gap::Slot`]; `None` if nobody can tell.
+    pub fn fill_slot(&mut self, address: Address, slot: U256, value: Option<U256>) {
+        self.told.slots.insert((address, slot), value);
+    }
+
+    /// Fills [`Gap::Ancestor`] with headers that lead, parent hash by parent hash, up to the block.
+    pub fn fill_ancestors(&mut self, headers: &[Header]) {
+        let known = headers.iter().map(|header| (header.number, Some(header.hash_slow())));
+        self.told.ancestors.extend(known);
+        self.told.headers = headers.iter().map(|header| alloy_rlp::encode(header).into()).collect();
+    }
+
+    /// Gives [`Gap::Ancestor`] up.
+    pub fn give_up_ancestor(&mut self, number: u64) {
+        self.told.ancestors.insert(number, None);
+    }
+
+    /// Reads the tracer's reply in another way, for a block that did not come out as its header says.
+    /// Gives whether there is another way.
+    pub fn read_otherwise(&mut self) -> bool {
+        let mut accounts = self.traced.accounts.values();
+        let is_ambiguous =
+            self.is_before_eip161() && accounts.any(|account| account.fields.is_nothing());
+        is_ambiguous && std::mem::replace(&mut self.nothing, Nothing::Absent) == Nothing::Exists
+    }
+
+    fn is_before_eip161(&self) -> bool {
+        !self.env.cfg_env.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
+    }
+
+    /// Executes the block and says what it reads that is not known yet.
+    ///
+    /// # Errors
+    /// If a code is malformed, or the block is invalid though nothing is missing.
+    pub fn run(&self) -> Result<Surveyed, PrepareError> {
+        let recorder = Recorder::new(Traced::new(self));
+        let context = BlockContext {
+            chain: &self.chain,
+            header: &self.header,
+            ommers: &self.body.ommers,
+            withdrawals: self.body.withdrawals.as_deref(),
+            env: &self.env,
+        };
+        let last = self.body.transactions.len();
+        let between = |done: usize, db: &BlockState<&Recorder<Traced<'_>>>| {
+            let next = if done < last { Position::Transaction(done) } else { Position::After };
+            db.base().source().position.set(next);
+            Ok::<_, FailedPhase>(())
+        };
+        let state = BlockState::new(&recorder);
+        let result = run_block(&context, &self.body.transactions, state, between).map(|_| ());
+        let (read, Traced { gaps, assumed, .. }) = recorder.into_parts();
+        let (gaps, assumed) = (gaps.into_inner(), assumed.into_inner());
+        if !gaps.is_empty() {
+            return Ok(Surveyed::Gaps(gaps));
+        }
+        result?;
+        let flat = flat_state(read, self.told.headers.clone(), assumed);
+        Ok(Surveyed::Whole(Box::new(self.recorded(RecordedState::Flat(flat)))))
+    }
+
+    fn recorded(&self, state: RecordedState) -> RecordedBlock {
+        let Body { transactions, ommers, withdrawals } = &self.body;
+        let transactions = transactions.iter().map(|recovered| recovered.inner().clone()).collect();
+        let withdrawals = withdrawals.clone().map(Withdrawals::new);
+        let body = BlockBody { transactions, ommers: ommers.clone(), withdrawals };
+        let block = Block::new(self.header.clone(), body);
+        RecordedBlock { chain_id: self.chain_id, block, state }
+    }
+}
+
+/// How far the block is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Position {
+    /// In the system calls before the first transaction.
+    Before,
+    Transaction(usize),
+    /// In rewards, withdrawals and requests.
+    After,
+}
+
+impl Position {
+    /// Whether an account that the tracer saw first at transaction `seen`, and that is read here for
+    /// the first time, was then as it was before the block. System calls change no account.
+    const fn has_account(self, seen: usize) -> bool {
+        match self {
+            Self::Before | Self::After => true,
+            Self::Transaction(reading) => seen <= reading,
+        }
+    }
+
+    /// The same for a slot. System calls write slots before the tracer sees any.
+    const fn has_slot(self, seen: usize) -> bool {
+        match self {
+            Self::Before => false,
+            Self::Transaction(reading) => seen <= reading,
+            Self::After => true,
+        }
+    }
+}
+
+/// The tracer's values, what filled gaps, and what is still missing.
+#[derive(Debug)]
+struct Traced<'a> {
+    survey: &'a Survey,
+    position: Cell<Position>,
+    gaps: RefCell<Vec<Gap>>,
+    assumed: RefCell<Assumed>,
+}
+
+impl<'a> Traced<'a> {
+    fn new(survey: &'a Survey) -> Self {
+        let (position, gaps) = (Cell::new(Position::Before), RefCell::default());
+        let assumed = Assumed { ommers: survey.unknown_ommers.clone(), ..Default::default() };
+        Self { survey, position, gaps, assumed: RefCell::new(assumed) }
+    }
+
+    /// The tracer's word where it counts, or else what filled the gap.
+    fn account_fields(&self, address: Address) -> Option<Option<&AccountFields>> {
+        let Survey { traced, told, .. } = self.survey;
+        let traced = traced.accounts.get(&address);
+        let counts = |account: &&TracedAccount| self.position.get().has_account(account.since);
+        match traced.filter(counts) {
+            Some(account) => Some(Some(&account.fields)),
+            None => told.accounts.get(&address).map(Option::as_ref),
+        }
+    }
+
+    /// The same for a slot.
+    fn slot_value(&self, address: Address, slot: U256) -> Option<Option<U256>> {
+        let Survey { traced, told, .. } = self.survey;
+        let traced = traced.accounts.get(&address).and_then(|account| account.slots.get(&slot));
+        match traced.filter(|traced| self.position.get().has_slot(traced.since)) {
+            Some(traced) => Some(Some(traced.value)),
+            None => told.slots.get(&(address, slot)).copied(),
+        }
+    }
+
+    /// An account with nothing in it. From EIP-161 on that is one that does not exist; before, it makes
+    /// a difference that no method but a proof tells.
+    fn nothing_in(&self, address: Address) -> PreAccount {
+        if !self.survey.is_before_eip161() {
+            return absent();
+        }
+        let is_listed = self.survey.traced.accounts.contains_key(&address);
+        let mut assumed = self.assumed.borrow_mut();
+        match self.survey.nothing {
+            Nothing::Exists if is_listed => {
+                assumed.empty.push(address);
+                empty_account()
+            }
+            _ => {
+                assumed.absent.push(address);
+                absent()
+            }
+        }
+    }
+}
+
+fn absent() -> PreAccount {
+    PreAccount { rest_is_zero: true, ..Default::default() }
+}
+
+impl Source for Traced<'_> {
+    type Error = MalformedCode;
+
+    fn account(&self, address: Address) -> Result<PreAccount, MalformedCode> {
+        match self.account_fields(address) {
+            Some(Some(fields)) if fields.is_nothing() => Ok(self.nothing_in(address)),
+            Some(Some(fields)) => {
+                Ok(PreAccount { info: Some(account_info(address, fields)?), ..Default::default() })
+            }
+            Some(None) => {
+                self.assumed.borrow_mut().absent.push(address);
+                Ok(absent())
+            }
+            None => {
+                self.gaps.borrow_mut().push(Gap::Account(address));
+                Ok(absent())
+            }
+        }
+    }
+
+    fn slot(&self, address: Address, slot: U256) -> Result<U256, MalformedCode> {
+        match self.slot_value(address, slot) {
+            Some(Some(value)) => return Ok(value),
+            Some(None) => self.assumed.borrow_mut().zero.push((address, slot)),
+            None => self.gaps.borrow_mut().push(Gap::Slot(address, slot)),
+        }
+        Ok(U256::ZERO)
+    }
+
+    /// Every code comes with its account.
+    fn code(&self, _hash: B256) -> Result<Bytecode, MalformedCode> {
+        Ok(Bytecode::default())
+    }
+
+    fn ancestor(&self, number: u64) -> Result<B256, MalformedCode> {
+        let header = &self.survey.header;
+        if number.checked_add(1) == Some(header.number) {
+            return Ok(header.parent_hash);
+        }
+        match self.survey.told.ancestors.get(&number) {
+            Some(Some(hash)) => return Ok(*hash),
+            Some(None) => self.assumed.borrow_mut().unknown_hash.push(number),
+            None => self.gaps.borrow_mut().push(Gap::Ancestor(number)),
+        }
+        Ok(B256::ZERO)
+    }
+}
+
+fn account_info(address: Address, fields: &AccountFields) -> Result<AccountInfo, MalformedCode> {
+    let AccountFields { nonce, balance, code } = fields;
+    let code = Bytecode::new_raw_checked(code.clone())
+        .map_err(|source| MalformedCode { address, source })?;
+    Ok(AccountInfo::new(*balance, *nonce, code.hash_slow(), code))
+}

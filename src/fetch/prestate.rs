@@ -1,0 +1,276 @@
+//! The flat state before a block, from a node that has a `prestateTracer` and no witness.
+//!
+//! `debug_traceBlockByNumber` answers with an entry for each transaction: the accounts and slots that
+//! it touched, as they were before *that transaction*. Some recordings hold the whole block's state
+//! in the first entry and leave the others empty. Either way the first occurrence is kept, with its
+//! position: a later one may show what the block wrote itself, and even a first one may, if the
+//! tracer left an account out as long as there was nothing in it. `block::Survey` draws the line.
+//!
+//! What no entry holds is asked for with `eth_getBalance` and its like, at the parent. A node that
+//! lacks these methods, or the state, cannot tell, which is an answer and no error: whoever asked has
+//! to say what is assumed.
+
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+
+use alloy_consensus::{Block, Header, TxEnvelope};
+use alloy_primitives::{Address, B256, BlockNumber, Bytes, ChainId, U64, U256};
+use futures::future::{join, try_join};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{block::CheckedBlock, error::FetchError, node::Node, redact::SafeText};
+
+/// A block, and what a tracer says of the state before its transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracedBlock {
+    /// The chain that the block belongs to (EIP-155).
+    pub chain_id: ChainId,
+    /// Header, transactions, ommers, and from Shanghai withdrawals.
+    pub block: Block<TxEnvelope>,
+    /// Hashes of the block's ommers, where the node has not all of them; the block then holds none.
+    pub unknown_ommers: Vec<B256>,
+    /// What the tracer says.
+    pub state: TracedState,
+}
+
+/// What a tracer says of the state before a block's transactions, first occurrences only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TracedState {
+    /// Accounts by address.
+    pub accounts: HashMap<Address, TracedAccount>,
+}
+
+/// An account as the tracer saw it first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracedAccount {
+    /// The transaction, from 0, before which it was so.
+    pub since: usize,
+    /// What it held.
+    pub fields: AccountFields,
+    /// Slots by key.
+    pub slots: HashMap<U256, TracedSlot>,
+}
+
+/// A slot as the tracer saw it first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TracedSlot {
+    /// The transaction, from 0, before which it was so.
+    pub since: usize,
+    /// What it held.
+    pub value: U256,
+}
+
+/// What an account holds, but for its storage, as a node tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFields {
+    /// Transactions sent, or contracts created by a contract.
+    pub nonce: u64,
+    /// In wei.
+    pub balance: U256,
+    /// Empty where there is none.
+    pub code: Bytes,
+}
+
+impl AccountFields {
+    /// Whether there is nothing in it, so that it may not exist at all.
+    pub fn is_nothing(&self) -> bool {
+        self.nonce == 0 && self.balance.is_zero() && self.code.is_empty()
+    }
+}
+
+/// One transaction's entry in the tracer's answer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryAnswer {
+    #[serde(default)]
+    tx_hash: Option<B256>,
+    #[serde(default)]
+    result: Option<BTreeMap<Address, AccountAnswer>>,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AccountAnswer {
+    #[serde(default)]
+    balance: U256,
+    #[serde(default)]
+    nonce: NonceAnswer,
+    #[serde(default)]
+    code: Bytes,
+    #[serde(default)]
+    storage: BTreeMap<B256, B256>,
+}
+
+/// geth and reth write a number, others hex.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum NonceAnswer {
+    Number(u64),
+    Hex(U64),
+}
+
+impl Default for NonceAnswer {
+    fn default() -> Self {
+        Self::Number(0)
+    }
+}
+
+impl AccountAnswer {
+    fn fields(&self) -> AccountFields {
+        let nonce = match self.nonce {
+            NonceAnswer::Number(nonce) => nonce,
+            NonceAnswer::Hex(nonce) => nonce.to(),
+        };
+        AccountFields { nonce, balance: self.balance, code: self.code.clone() }
+    }
+}
+
+impl TracedState {
+    /// Adds what the tracer saw before transaction `since`; what was there already stays.
+    fn add(&mut self, since: usize, address: Address, answer: &AccountAnswer) {
+        let account = self.accounts.entry(address).or_insert_with(|| TracedAccount {
+            since,
+            fields: answer.fields(),
+            slots: HashMap::new(),
+        });
+        for (key, value) in &answer.storage {
+            if let Entry::Vacant(free) = account.slots.entry((*key).into()) {
+                free.insert(TracedSlot { since, value: (*value).into() });
+            }
+        }
+    }
+
+    /// Holds the answer against the block's transactions. `safe` makes what a node says printable.
+    fn from_answer(
+        block: &CheckedBlock,
+        entries: Vec<EntryAnswer>,
+        safe: impl Fn(&str) -> SafeText,
+    ) -> Result<Self, FetchError> {
+        let number = block.header.number;
+        let (expected, found) = (block.transactions().len(), entries.len());
+        if expected != found {
+            return Err(FetchError::TraceLength { number, expected, found });
+        }
+        let mut state = Self::default();
+        for (index, (entry, transaction)) in
+            entries.into_iter().zip(block.transactions()).enumerate()
+        {
+            let (expected, stated) = (*transaction.tx_hash(), entry.tx_hash);
+            if let Some(stated) = stated.filter(|stated| *stated != expected) {
+                return Err(FetchError::WrongTrace { number, index, stated, expected });
+            }
+            let Some(accounts) = entry.result else {
+                let says = safe(entry.error.as_deref().unwrap_or("no result"));
+                return Err(FetchError::TraceFailed { number, index, says });
+            };
+            for (address, account) in &accounts {
+                state.add(index, *address, account);
+            }
+        }
+        Ok(state)
+    }
+}
+
+impl Node {
+    /// Fetches a block with its ommers and what the node's `prestateTracer` says of it.
+    ///
+    /// # Errors
+    /// If the node lacks the block or the tracer, if it answers with something that is not this block,
+    /// or if a question fails for good.
+    pub async fn fetch_block_flat(&self, number: BlockNumber) -> Result<TracedBlock, FetchError> {
+        let block = self.block(number).await?;
+        let (ommers, state) = join(self.ommers(&block), self.traced_state(&block)).await;
+        self.traced(block, ommers, state?)
+    }
+
+    /// The parts together. No receipt depends on an ommer, so that a node that lacks them will do.
+    pub(super) fn traced(
+        &self,
+        block: CheckedBlock,
+        ommers: Result<Vec<Header>, FetchError>,
+        state: TracedState,
+    ) -> Result<TracedBlock, FetchError> {
+        let (ommers, unknown_ommers) = match ommers {
+            Ok(ommers) => (ommers, Vec::new()),
+            Err(error) if error.is_lack() => (Vec::new(), block.ommer_hashes.clone()),
+            Err(error) => return Err(error),
+        };
+        let (chain_id, block) = (self.chain_id(), block.with_ommers(ommers));
+        Ok(TracedBlock { chain_id, block, unknown_ommers, state })
+    }
+
+    pub(super) async fn traced_state(
+        &self,
+        block: &CheckedBlock,
+    ) -> Result<TracedState, FetchError> {
+        if block.transactions().is_empty() {
+            return Ok(TracedState::default());
+        }
+        let number = block.header.number;
+        let params = json!([U64::from(number), { "tracer": "prestateTracer" }]);
+        let entries = self.ask(number, "debug_traceBlockByNumber", params).await?;
+        TracedState::from_answer(block, entries, |text| self.client().safe_words(text))
+    }
+
+    /// An account before block `number`; `None` if the node cannot tell.
+    ///
+    /// # Errors
+    /// If a question fails for another reason than that.
+    pub async fn account_before(
+        &self,
+        number: BlockNumber,
+        address: Address,
+    ) -> Result<Option<AccountFields>, FetchError> {
+        let params = json!([address, parent(number)]);
+        // One first: where the node cannot tell, that saves the others.
+        let Some(balance) = self.state(number, "eth_getBalance", params.clone()).await? else {
+            return Ok(None);
+        };
+        let nonce = self.state::<U64>(number, "eth_getTransactionCount", params.clone());
+        let (nonce, code) = try_join(nonce, self.state(number, "eth_getCode", params)).await?;
+        let fields = |(nonce, code): (U64, _)| AccountFields { nonce: nonce.to(), balance, code };
+        Ok(nonce.zip(code).map(fields))
+    }
+
+    /// A slot before block `number`; `None` if the node cannot tell.
+    ///
+    /// # Errors
+    /// If the question fails for another reason than that.
+    pub async fn slot_before(
+        &self,
+        number: BlockNumber,
+        address: Address,
+        slot: U256,
+    ) -> Result<Option<U256>, FetchError> {
+        let params = json!([address, B256::from(slot), parent(number)]);
+        let value: Option<B256> = self.state(number, "eth_getStorageAt", params).await?;
+        Ok(value.map(Into::into))
+    }
+
+    /// Asks for a part of the state. A node without one of these methods is not asked again.
+    async fn state<T: serde::de::DeserializeOwned>(
+        &self,
+        number: BlockNumber,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Option<T>, FetchError> {
+        if self.lacks_state_methods() {
+            return Ok(None);
+        }
+        match self.ask(number, method, params).await {
+            Ok(value) => Ok(Some(value)),
+            Err(FetchError::Rpc { source, .. }) if source.is_method_missing() => {
+                self.note_lack_of_state_methods();
+                Ok(None)
+            }
+            Err(error) if error.is_lack() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The block before, as a parameter. Block 0 is never fetched.
+fn parent(number: BlockNumber) -> U64 {
+    U64::from(number.saturating_sub(1))
+}
