@@ -29,16 +29,8 @@ pub struct ReplayJob {
     pub env: EvmEnv,
     /// All that the block reads.
     pub pre_state: PreState,
-<<<<<<< HEAD
     /// The same, numbered.
     pub numbered_state: NumberedState,
-    /// Trie nodes, by which the state root after the block is computed.
-    pub(super) nodes: NodeStore,
-    /// State root of the parent.
-    pub parent_state_root: B256,
-    /// State roots after each transaction, which receipts hold before Byzantium; empty from then on.
-    pub receipt_roots: Vec<B256>,
-=======
     /// What proves the pre-state.
     pub proof: Proof,
     /// What receipts say of how their transaction ended.
@@ -68,7 +60,6 @@ pub enum ReceiptStatus {
     Roots(Vec<B256>),
     /// The same, where no root can be computed, so that receipts cannot be compared.
     UnknownRoots,
->>>>>>> prestate
 }
 
 impl ReplayJob {

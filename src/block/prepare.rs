@@ -12,11 +12,7 @@ use super::{
 use crate::{
     cache::{FlatState, RecordedBlock, RecordedState, Witness},
     evm::{BlockContext, Chain, FailedPhase, UnknownChain, run_block},
-<<<<<<< HEAD
-    state::{BlockState, NumberedState},
-=======
-    state::{BlockState, PreState, StateError},
->>>>>>> prestate
+    state::{BlockState, NumberedState, PreState, StateError},
     trie::{NodeStore, StateTrie, TrieError},
 };
 use alloy_consensus::{Block, TxEnvelope, transaction::Recovered};
