@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses another part")]
 
+use blockrace::cache::{RecordedBlock, RecordedState, Witness};
 use std::{
     env, fs,
     io::{BufRead, BufReader},
@@ -101,4 +102,13 @@ pub(crate) fn fetched(recordings: &Path, chain: &str) -> (tempfile::TempDir, Vec
     let output = blockrace(cache.path(), &["fetch", &list, "--rpc-url", &node.url]);
     assert_code(&output, 0);
     (cache, node.numbers.clone())
+}
+
+/// The witness of a block that has one.
+#[track_caller]
+pub(crate) fn witness_of(recorded: &RecordedBlock) -> &Witness {
+    match &recorded.state {
+        RecordedState::Witness(witness) => witness,
+        RecordedState::Flat(_) => panic!("the block has no witness"),
+    }
 }

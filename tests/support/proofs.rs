@@ -24,6 +24,8 @@ use blockrace::{
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+use crate::support::witness_of;
+
 /// What lies at a place of a trie: the value of a key, or the hash of all that begins there.
 #[derive(Clone)]
 enum Entry {
@@ -54,11 +56,11 @@ pub(crate) struct ProvedBlock {
 impl ProvedBlock {
     pub(crate) fn new(recorded: RecordedBlock, pool: &WorkerPool) -> Self {
         let number = recorded.block.header.number;
+        let witness = witness_of(&recorded);
         let nodes: B256Map<_> =
-            recorded.witness.nodes.iter().map(|rlp| (keccak256(rlp), rlp.clone())).collect();
-        let codes =
-            recorded.witness.codes.iter().map(|code| (keccak256(code), code.clone())).collect();
-        let headers = recorded.witness.headers.iter();
+            witness.nodes.iter().map(|rlp| (keccak256(rlp), rlp.clone())).collect();
+        let codes = witness.codes.iter().map(|code| (keccak256(code), code.clone())).collect();
+        let headers = witness.headers.iter();
         let headers = headers.map(|rlp| Header::decode(&mut rlp.as_ref()).expect("a header"));
         let headers = headers.collect();
         let job = prepare(recorded, |_| ()).expect("the recorded block proves itself");
