@@ -62,7 +62,7 @@ fn apply(trie: &mut PartialTrie<'_>, plan: &Plan) -> Result<(), NodeError> {
             trie.insert(*key, value.clone())?;
         }
     }
-    removed(plan).into_iter().try_for_each(|key| trie.remove(key))
+    removed(plan).into_iter().try_for_each(|key| trie.remove(key).map(drop))
 }
 
 proptest! {
@@ -189,6 +189,20 @@ fn an_unknown_sibling_that_is_a_leaf_gives_another_root() {
     assert_ne!(root, truth);
     let (root, truth) = remove_one(&leaves, key("1"), Siblings::All);
     assert_eq!(root, truth);
+}
+
+#[test]
+fn an_unknown_sibling_is_named_by_its_hash() {
+    let leaves = Leaves::from([(key("1"), long(1)), (key("2"), long(2))]);
+    let full = FullTrie::new(&leaves);
+    let guessed = |siblings| {
+        let nodes = full.witness(&[key("1")], &[key("1")], siblings);
+        let mut trie = PartialTrie::open(&nodes, full.root).expect("the root is there");
+        trie.remove(key("1")).expect("the path is there")
+    };
+    assert_eq!(guessed(Siblings::All), None);
+    let hash = guessed(Siblings::None).expect("nobody gave the sibling");
+    assert!(full.nodes.values().any(|rlp| keccak256(rlp) == hash));
 }
 
 #[test]
