@@ -192,6 +192,20 @@ fn an_unknown_sibling_that_is_a_leaf_gives_another_root() {
 }
 
 #[test]
+fn an_unknown_sibling_is_named_by_its_hash() {
+    let leaves = Leaves::from([(key("1"), long(1)), (key("2"), long(2))]);
+    let full = FullTrie::new(&leaves);
+    let guessed = |siblings| {
+        let nodes = full.witness(&[key("1")], &[key("1")], siblings);
+        let mut trie = PartialTrie::open(&nodes, full.root).expect("the root is there");
+        trie.remove(key("1")).expect("the path is there")
+    };
+    assert_eq!(guessed(Siblings::All), None);
+    let hash = guessed(Siblings::None).expect("nobody gave the sibling");
+    assert!(full.nodes.values().any(|rlp| keccak256(rlp) == hash));
+}
+
+#[test]
 fn an_unknown_sibling_that_is_an_extension_gives_another_root() {
     let keys = ["1", "2aa0", "2aa1"];
     let leaves = keys.into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
