@@ -28,7 +28,10 @@ pub enum BodyError {
 }
 
 /// Checks that transactions, ommers and withdrawals are those that the header commits to.
-pub(super) fn check_body(header: &Header, body: &BlockBody<TxEnvelope>) -> Result<(), BodyError> {
+///
+/// # Errors
+/// [`BodyError`], but for [`BodyError::Sender`]: no sender is recovered.
+pub fn check_body(header: &Header, body: &BlockBody<TxEnvelope>) -> Result<(), BodyError> {
     let expected = header.transactions_root;
     let actual = proofs::calculate_transaction_root(&body.transactions);
     if actual != expected {

@@ -15,7 +15,7 @@ mod prepare;
 pub mod range;
 mod witness;
 
-pub use body::BodyError;
+pub use body::{BodyError, check_body};
 pub use flatten::WitnessReadError;
 pub use job::ReplayJob;
 pub use prepare::{Phase, PrepareError, prepare};

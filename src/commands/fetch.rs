@@ -1,92 +1,83 @@
 //! `blockrace fetch`: from a node into the cache, proving every block on the way.
 
-use super::{Context, Outcome, machine};
+mod kept;
+mod summary;
+
+use self::{kept::Kept, summary::Summary};
+use super::{Context, Outcome, interrupt, machine, node::client};
 use crate::{
-    block::{PrepareError, WitnessReadError},
+    block::{PrepareError, WitnessReadError, range::BlockNumbers},
     cache::{Cache, RecordedBlock},
     cli::FetchArgs,
     evm::Chain,
     executor::{ExecutorKind, WorkerPool},
-    fetch::{Client, Endpoint, FetchError, Limits, Node, RpcHeader},
+    fetch::{FetchError, Node},
     progress::Progress,
     verify::{Verdict, VerifyError, verify_block},
 };
-use eyre::{OptionExt, WrapErr};
+use eyre::WrapErr;
 use futures::StreamExt;
-use std::{cell::Cell, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, pin::pin, sync::Arc};
+use tokio::{select, sync::oneshot::Receiver};
 
 pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
+    let mut interrupted = interrupt::watch()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(fetch(args, context))
+    runtime.block_on(async {
+        let asked = select! {
+            asked = ask(&args) => asked?,
+            _ = &mut interrupted => {
+                eprintln!("interrupted before the first block");
+                return Ok(Outcome::Interrupted);
+            }
+        };
+        fetch(&args, asked, interrupted, context).await
+    })
 }
 
-async fn fetch(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
+/// What has to be known before the first block is fetched.
+async fn ask(args: &FetchArgs) -> eyre::Result<(Node, BlockNumbers)> {
     let list = args.blocks.clone().load()?;
-    let node = Node::connect(client(&args)?).await?;
+    let node = Node::connect(client(&args.node)?).await?;
     Chain::from_id(node.chain_id()).wrap_err("the node follows a chain that cannot be replayed")?;
     let head = if list.needs_head() { Some(node.head().await?) } else { None };
-    let numbers = list.resolve(head)?;
+    Ok((node, list.resolve(head)?))
+}
 
+/// Fetches what is not there, until all is done or the user ends it. What is under way then is
+/// dropped: a block is stored whole or not at all.
+async fn fetch(
+    args: &FetchArgs,
+    (node, numbers): (Node, BlockNumbers),
+    mut interrupted: Receiver<()>,
+    context: &Context,
+) -> eyre::Result<Outcome> {
     let progress = Progress::new(context.chatter, numbers.count(), "blocks");
-    let kept = Kept { cache: &context.cache, chain_id: node.chain_id(), overwrite: args.overwrite };
-    let skipped = Cell::new(0);
-    // Drawn from as blocks arrive, so that a long range takes no memory.
-    let missing = numbers.iter().filter(|number| {
-        let kept = kept.has(*number);
-        if kept {
-            skipped.set(skipped.get() + 1);
-            progress.step();
-        }
-        !kept
-    });
+    let kept = match args.overwrite {
+        true => Kept::default(),
+        false => Kept::of(&context.cache, node.chain_id())?,
+    };
     let prover = Arc::new(Prover::new(node.clone(), context.cache.clone())?);
     let mut stored = pin!(
-        node.fetch_many(missing, args.concurrency)
+        node.fetch_many(kept.missing(numbers.iter(), || progress.step()), args.node.concurrency)
             .map(|(number, fetched)| keep(prover.clone(), number, fetched))
             .buffer_unordered(machine::cores().get())
     );
-
-    let mut summary = Summary { stored: 0, refused: 0, outcome: Outcome::Verified };
-    while let Some((number, result)) = stored.next().await {
-        summary.take(number, result, &progress);
+    let mut summary = Summary::new(numbers.count());
+    loop {
+        select! {
+            next = stored.next() => match next {
+                Some((number, result)) => summary.take(number, result, &progress),
+                None => break,
+            },
+            _ = &mut interrupted => {
+                summary.interrupt();
+                break;
+            }
+        }
     }
     progress.finish();
-    summary.print(skipped.get(), context);
-    Ok(summary.outcome)
-}
-
-fn client(args: &FetchArgs) -> eyre::Result<Client> {
-    let url = args
-        .rpc_url
-        .as_deref()
-        .ok_or_eyre("which node? give its URL with --rpc-url or in ETH_RPC_URL")?;
-    let endpoint: Endpoint = url.parse()?;
-    let given = args.rpc_header.iter().filter(|header| !header.trim().is_empty());
-    let headers = given
-        .map(|header| header.parse::<RpcHeader>())
-        .collect::<Result<Vec<_>, _>>()
-        .wrap_err("a header given with --rpc-header or in ETH_RPC_HEADERS is not one")?;
-    let limits = Limits {
-        concurrency: args.concurrency,
-        requests_per_second: args.requests_per_second,
-        max_retries: args.max_retries,
-        timeout: Duration::from_secs(args.rpc_timeout.get().into()),
-    };
-    Ok(Client::new(&endpoint, &headers, limits)?)
-}
-
-/// Which blocks need not be fetched.
-struct Kept<'a> {
-    cache: &'a Cache,
-    chain_id: u64,
-    overwrite: bool,
-}
-
-impl Kept<'_> {
-    /// Whether a whole, undamaged file of this block is there.
-    fn has(&self, number: u64) -> bool {
-        !self.overwrite && self.cache.get_by_number(self.chain_id, number).is_ok()
-    }
+    Ok(summary.print(kept.whole(), context))
 }
 
 /// Proves blocks, and stores those that hold.
@@ -157,42 +148,5 @@ const fn missing_ancestor(error: &VerifyError) -> Option<u64> {
             number,
         })) => Some(*number),
         _ => None,
-    }
-}
-
-struct Summary {
-    stored: u64,
-    refused: u64,
-    outcome: Outcome,
-}
-
-impl Summary {
-    fn take(&mut self, number: u64, result: Result<(), Refused>, progress: &Progress) {
-        progress.step();
-        match result {
-            Ok(()) => {
-                self.stored += 1;
-                progress.note(&format!("block {number}: stored"));
-            }
-            Err(Refused::Failed(error)) => {
-                self.refused += 1;
-                progress.say(&format!("error: block {number}: {error:#}"));
-                self.outcome = self.outcome.and(Outcome::Failed);
-            }
-            Err(Refused::Mismatch(verdict)) => {
-                self.refused += 1;
-                progress.say(&format!("error: block {number} does not match: {verdict}"));
-                self.outcome = self.outcome.and(Outcome::Mismatch);
-            }
-        }
-    }
-
-    fn print(&self, skipped: u64, context: &Context) {
-        let Self { stored, refused, .. } = self;
-        let (asked, dir) = (stored + refused, context.cache_dir.display());
-        println!("{stored} of {asked} blocks fetched, proved and stored in {dir}");
-        if skipped > 0 {
-            println!("{skipped} blocks were there already; --overwrite fetches them again");
-        }
     }
 }

@@ -4,13 +4,18 @@
 //! output; progress, warnings and errors go to standard error. What is computed, and whether it is
 //! right, is the library's business.
 
+mod cache;
 mod cached;
+mod checking;
 mod fetch;
 mod files;
+mod interrupt;
 mod machine;
+mod node;
 mod outcome;
 mod replay;
 mod rows;
+mod rpc_check;
 mod verify;
 
 pub use outcome::Outcome;
@@ -33,6 +38,8 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
         Command::Fetch(args) => fetch::run(args, &context),
         Command::Replay(args) => replay::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
+        Command::Cache(args) => cache::run(args, &context),
+        Command::RpcCheck(args) => rpc_check::run(args),
     }
 }
 

@@ -75,8 +75,9 @@ struct Http {
 
 /// A request's method, id and body, the same in every attempt.
 #[derive(Debug)]
-struct Question {
+pub(super) struct Question {
     method: &'static str,
+    /// The first of several in a batch; the others count up.
     id: u64,
     body: String,
 }
@@ -147,14 +148,32 @@ impl Client {
         SafeText::of_json(error, &self.shared.secrets)
     }
 
+    /// Makes what a node says printable.
+    pub(super) fn safe(&self, says: &str) -> SafeText {
+        SafeText::new(says.as_bytes(), &self.shared.secrets)
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         question: &Question,
         contact: Contact,
     ) -> Result<T, RpcError> {
+        let read = |answer: &Answer, secrets: &Secrets| {
+            decode(answer.result(question.id, secrets)?.get(), secrets)
+        };
+        self.persist(question, contact, read).await
+    }
+
+    /// Sends a question until `read` finds an answer, or a fault that will not pass.
+    pub(super) async fn persist<T>(
+        &self,
+        question: &Question,
+        contact: Contact,
+        read: impl Fn(&Answer, &Secrets) -> Result<T, Fault>,
+    ) -> Result<T, RpcError> {
         let mut retries = 0;
         loop {
-            let fault = match self.attempt(question).await {
+            let fault = match self.attempt(question, &read).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
@@ -167,12 +186,16 @@ impl Client {
         }
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, question: &Question) -> Result<T, Fault> {
+    async fn attempt<T>(
+        &self,
+        question: &Question,
+        read: impl Fn(&Answer, &Secrets) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let Shared { http, pace, secrets, .. } = &*self.shared;
         let turn = pace.enter().await;
         let outcome = async {
             let answer = http.send(question).await?;
-            decode(answer.result(question.id, secrets)?.get(), secrets)
+            read(&answer, secrets)
         }
         .await;
         pace.leave(turn, outcome.as_ref().map_or_else(load_of, |_| Load::Served)).await;
@@ -235,6 +258,19 @@ impl Question {
         let id = u64::from(rand::random::<u32>());
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         Self { method, id, body: body.to_string() }
+    }
+
+    /// The same method with each of `params`, in one request (JSON-RPC 2.0, section 6).
+    pub(super) fn batch(method: &'static str, params: &[Value]) -> Self {
+        let id = u64::from(rand::random::<u32>());
+        let call = |(id, params): (u64, &Value)| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let body: Value = (id..).zip(params).map(call).collect();
+        Self { method, id, body: body.to_string() }
+    }
+
+    /// The id of the first call.
+    pub(super) const fn id(&self) -> u64 {
+        self.id
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `node` | the questions that make a block |
 //! | `block`, `witness` | the JSON of blocks and witnesses |
 //! | `ancestors` | headers for `BLOCKHASH` |
+//! | `probe` | what a node can serve |
 //! | `many` | many blocks, a bounded number at a time |
 //!
 //! What a node answers is checked just enough to know that it is the block that was asked for: its
@@ -37,6 +38,7 @@ mod error;
 mod many;
 mod node;
 mod pace;
+mod probe;
 mod redact;
 mod retry;
 mod retry_after;
@@ -49,4 +51,5 @@ pub use client::{Client, Limits};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
 pub use error::{Fault, FetchError, RpcError};
 pub use node::Node;
+pub use probe::{Abilities, Method, WitnessKind};
 pub use redact::{SafeText, TransportError};

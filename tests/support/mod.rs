@@ -67,15 +67,21 @@ impl Drop for RecordedNode {
 
 /// Runs `blockrace` with these arguments and this cache.
 pub(crate) fn blockrace(cache: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_blockrace"))
-        .args(arguments)
-        .arg("--cache-dir")
-        .arg(cache)
-        .env_remove("ETH_RPC_URL")
-        .env_remove("ETH_RPC_HEADERS")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the command starts")
+    command(cache, arguments).output().expect("the command starts")
+}
+
+/// Starts `blockrace` with these arguments and this cache, its output piped.
+pub(crate) fn start(cache: &Path, arguments: &[&str]) -> Child {
+    let piped = || Stdio::piped();
+    let mut command = command(cache, arguments);
+    command.stdout(piped()).stderr(piped()).spawn().expect("the command starts")
+}
+
+fn command(cache: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blockrace"));
+    command.args(arguments).arg("--cache-dir").arg(cache).stdin(Stdio::null());
+    command.env_remove("ETH_RPC_URL").env_remove("ETH_RPC_HEADERS");
+    command
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

@@ -8,7 +8,7 @@ use alloy_consensus::{
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use alloy_rpc_types_eth::Transaction;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{
@@ -211,7 +211,7 @@ async fn a_missing_method_is_found_out_once() {
     let server = node_but("debug_executionWitness", Reply::Error(-32601, "no such method")).await;
     let node = connect(&server).await;
     let blocks: Vec<_> =
-        node.fetch_many([NUMBER; 5], NonZeroUsize::new(5).unwrap()).collect().await;
+        node.fetch_many(stream::iter([NUMBER; 5]), NonZeroUsize::new(5).unwrap()).collect().await;
 
     assert!(blocks.iter().all(|(_, block)| block.is_ok()), "{blocks:?}");
     assert_eq!(server.count("debug_executionWitness"), 1);
@@ -289,7 +289,7 @@ async fn many_blocks_are_drawn_as_they_are_taken() {
     let drawn = Cell::new(0);
     let blocks = std::iter::repeat(NUMBER).inspect(|_| drawn.set(drawn.get() + 1));
     let node = connect(&TestNode::new(well).await).await;
-    let mut stream = Box::pin(node.fetch_many(blocks, NonZeroUsize::new(3).unwrap()));
+    let mut stream = Box::pin(node.fetch_many(stream::iter(blocks), NonZeroUsize::new(3).unwrap()));
 
     for taken in 1..=10 {
         let (number, block) = stream.next().await.unwrap();
@@ -303,7 +303,7 @@ async fn one_failed_block_does_not_stop_the_others() {
     let node = connect(&TestNode::new(well).await).await;
     let numbers = [NUMBER, 999, NUMBER, 0];
     let mut fetched: Vec<_> =
-        node.fetch_many(numbers, NonZeroUsize::new(2).unwrap()).collect().await;
+        node.fetch_many(stream::iter(numbers), NonZeroUsize::new(2).unwrap()).collect().await;
     fetched.sort_by_key(|(number, _)| *number);
     let outcomes: Vec<_> = fetched.iter().map(|(number, block)| (*number, block.is_ok())).collect();
     assert_eq!(outcomes, [(0, false), (NUMBER, true), (NUMBER, true), (999, false)]);
