@@ -69,6 +69,7 @@ fn a_fetch_that_is_killed_at_any_moment_loses_nothing_that_was_stored() {
     let node = slow_node(&recordings);
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
     let mut cache = tempfile::tempdir().expect("a temporary folder");
+    let mut at_work = 0;
     for moment in 0..moments() {
         let before = stored(cache.path());
         if before == node.numbers.len() {
@@ -76,6 +77,7 @@ fn a_fetch_that_is_killed_at_any_moment_loses_nothing_that_was_stored() {
         }
         let mut child = start_fetch(cache.path(), &node);
         sleep(WHOLE_FETCH.mul_f64(rng.random_range(0.0..1.0)));
+        at_work += u32::from(child.try_wait().expect("it is ours").is_none());
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
 
@@ -85,6 +87,8 @@ fn a_fetch_that_is_killed_at_any_moment_loses_nothing_that_was_stored() {
         assert!(stdout(&check).starts_with(&expected), "moment {moment}: {}", stdout(&check));
         assert!(before == node.numbers.len() || stored(cache.path()) >= before);
     }
+
+    assert!(at_work >= moments() / 2, "{at_work} of {} were killed at work", moments());
 
     let before = stored(cache.path());
     let rest = fetch(cache.path(), &node);

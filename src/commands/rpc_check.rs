@@ -18,7 +18,8 @@ pub(super) fn run(args: RpcCheckArgs) -> eyre::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let found = runtime.block_on(async {
         let node = Node::connect(client(&args.node)?).await?;
-        Ok::<_, eyre::Report>(node.abilities(args.block).await?)
+        let head = node.head().await?;
+        Ok::<_, eyre::Report>(node.abilities(head, args.block.unwrap_or(head)).await?)
     })?;
     match args.json {
         true => println!("{:#}", to_json(&found)),

@@ -154,15 +154,15 @@ impl Abilities {
 }
 
 impl Node {
-    /// Asks the node what it can serve, about block `about` or else its newest.
+    /// Asks the node, whose newest block is `head`, what it can serve of block `number`.
     ///
     /// # Errors
-    /// If the node does not tell its newest block, or does not have the block that it is asked about.
-    /// What it cannot serve is part of the result.
-    pub async fn abilities(&self, about: Option<BlockNumber>) -> Result<Abilities, FetchError> {
-        let unasked = |source| FetchError::Rpc { number: about.unwrap_or_default(), source };
-        let head = self.head().await.map_err(unasked)?;
-        let number = about.unwrap_or(head);
+    /// If it does not have that block. What else it cannot serve is part of the result.
+    pub async fn abilities(
+        &self,
+        head: BlockNumber,
+        number: BlockNumber,
+    ) -> Result<Abilities, FetchError> {
         let hash = self.hash_of(number).await?;
         let client = self.client.call::<String>("web3_clientVersion", json!([])).await;
         let (batch, larger_batch) = self.largest_batch().await;

@@ -2,6 +2,7 @@
 
 mod client;
 mod node;
+mod probe;
 mod redaction;
 mod server;
 
