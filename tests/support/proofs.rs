@@ -21,7 +21,7 @@ use alloy_trie::{
     proof::{ProofNodes, ProofRetainer},
 };
 use blockrace::{
-    block::{ReplayJob, prepare},
+    block::{Proof, ReplayJob, prepare},
     cache::RecordedBlock,
     executor::{ExecutorKind, WorkerPool},
     state::PostState,
@@ -177,11 +177,12 @@ fn trace(job: &ReplayJob) -> Value {
 /// The states before and after a block, with proofs of all that it touches.
 fn states(nodes: &B256Map<Bytes>, job: &ReplayJob, post: &PostState) -> (State, State) {
     let mut accounts = Entries::new();
-    collect(nodes, job.parent_state_root, &mut accounts);
+    let Proof::Witness { parent_state_root, .. } = job.proof else { panic!("it has a witness") };
+    collect(nodes, parent_state_root, &mut accounts);
     let touched: Vec<_> = job.pre_state.accounts.keys().map(account_key).collect();
     let before = state_before(nodes, job, &accounts, touched.clone());
     let after = state_after(nodes, &before, post, &mut accounts, touched);
-    assert_eq!(before.root, job.parent_state_root);
+    assert_eq!(before.root, parent_state_root);
     assert_eq!(after.root, job.header.state_root, "block {}", job.header.number);
     (before, after)
 }

@@ -1,6 +1,6 @@
 //! One trie: insertion, deletion, collapse, and lookups.
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use proptest::{collection, prelude::*};
 
@@ -238,7 +238,7 @@ fn a_path_into_a_missing_node_names_it() {
     let error = trie.insert(key("11"), long(2)).unwrap_err();
     let NodeError::Missing { hash, path } = error else { panic!("{error}") };
     assert_eq!(path.to_vec(), [1]);
-    assert_eq!(hash, alloy_primitives::keccak256(&full.nodes[&path]));
+    assert_eq!(hash, keccak256(&full.nodes[&path]));
     assert_eq!(error.to_string(), format!("trie node {hash} at path 0x1 is missing"));
     assert_eq!(trie.remove(key("11")), Err(error.clone()));
     assert_eq!(find(&nodes, &full.root, &key("11")).map(drop), Err(error));
