@@ -4,7 +4,7 @@ mod support;
 
 use blockrace::{
     block::prepare,
-    cache::{Cache, container},
+    cache::{Cache, RecordedBlock, RecordedState, Witness, container},
     executor::{ExecutorKind, WorkerPool},
     verify::{Verdict, verify_block},
 };
@@ -22,11 +22,18 @@ enum Fate {
 }
 
 /// Verifies a block from its content, damaged inside the compressed frame, where no checksum helps.
-fn fate(recorded: blockrace::cache::RecordedBlock, pool: &WorkerPool) -> Fate {
+fn fate(recorded: RecordedBlock, pool: &WorkerPool) -> Fate {
     match verify_block(recorded, ExecutorKind::Sequential.executor(), pool, |_| ()) {
         Ok((_, Verdict::Match)) => Fate::Unharmed,
         Ok((_, mismatch)) => Fate::Refused(mismatch.to_string()),
         Err(error) => Fate::Refused(error.to_string()),
+    }
+}
+
+fn witness(recorded: &mut RecordedBlock) -> &mut Witness {
+    match &mut recorded.state {
+        RecordedState::Witness(witness) => witness,
+        RecordedState::Flat(_) => panic!("the block was fetched with a witness"),
     }
 }
 
@@ -67,7 +74,7 @@ fn a_flipped_byte_in_a_witness_names_the_broken_link_or_does_not_matter() {
     for _ in 0..1_000 {
         let id = ids[rng.random_range(0..ids.len())];
         let mut recorded = cache.get(&id).expect("the file is whole");
-        let witness = &mut recorded.witness;
+        let witness = witness(&mut recorded);
         let lists = [&mut witness.nodes, &mut witness.codes, &mut witness.headers];
         let mut items: Vec<_> = lists.into_iter().flatten().collect();
         let chosen = rng.random_range(0..items.len());
@@ -107,12 +114,12 @@ fn a_changed_body_does_not_belong_to_its_header() {
     unpaid.block.body.withdrawals = None;
     refused(unpaid, "withdrawals");
     let mut orphan = get();
-    orphan.witness.headers.clear();
+    witness(&mut orphan).headers.clear();
     refused(orphan, "parent");
     let mut bare = get();
-    bare.witness.nodes.truncate(10);
+    witness(&mut bare).nodes.truncate(10);
     refused(bare, "account");
     let mut codeless = get();
-    codeless.witness.codes.clear();
+    witness(&mut codeless).codes.clear();
     refused(codeless, "code");
 }

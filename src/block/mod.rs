@@ -29,4 +29,4 @@ pub use job::{Proof, ReceiptStatus, ReplayJob};
 pub use prepare::{Phase, PrepareError, prepare};
 pub use proved::WitnessReadError;
 pub use survey::{Gap, Survey, Surveyed};
-pub use witness::WitnessError;
+pub use witness::{WitnessError, check_reach};

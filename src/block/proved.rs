@@ -28,7 +28,11 @@ pub enum WitnessReadError {
     NotProved(#[from] TrieError),
     /// The block needs a code that the witness does not hold.
     #[error("the witness lacks the code with hash {hash}")]
-    CodeMissing { hash: B256 },
+    CodeMissing {
+        hash: B256,
+        /// An account that has it, so that its code can be asked for.
+        owner: Option<Address>,
+    },
     /// The code is there, and is no code that the EVM can hold.
     #[error("the code with hash {hash} is malformed")]
     CodeMalformed { hash: B256, source: BytecodeDecodeError },
@@ -47,6 +51,8 @@ pub(super) struct Proved<'a> {
     block_hashes: HashMap<u64, B256>,
     /// Of accounts that were asked for, so that a slot costs no second way down the trie.
     storage_roots: RefCell<AddressMap<B256>>,
+    /// An account for each code that is missing.
+    codeless: RefCell<B256Map<Address>>,
 }
 
 impl<'a> Proved<'a> {
@@ -55,7 +61,8 @@ impl<'a> Proved<'a> {
         codes: &'a B256Map<Bytes>,
         block_hashes: HashMap<u64, B256>,
     ) -> Self {
-        Self { trie, codes, block_hashes, storage_roots: RefCell::default() }
+        let (storage_roots, codeless) = Default::default();
+        Self { trie, codes, block_hashes, storage_roots, codeless }
     }
 
     pub(super) const fn trie(&self) -> &StateTrie<'a> {
@@ -93,6 +100,9 @@ impl Source for Proved<'_> {
     fn account(&self, address: Address) -> Result<PreAccount, WitnessReadError> {
         let proved = self.trie.account(address)?;
         let info = proved.as_ref().map(|account| self.account_info(account)).transpose()?;
+        if let Some(AccountInfo { code: None, code_hash, .. }) = info {
+            self.codeless.borrow_mut().insert(code_hash, address);
+        }
         let storage_root = proved.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
         self.storage_roots.borrow_mut().insert(address, storage_root);
         let rest_is_zero = storage_root == EMPTY_ROOT_HASH;
@@ -105,7 +115,8 @@ impl Source for Proved<'_> {
     }
 
     fn code(&self, hash: B256) -> Result<Bytecode, WitnessReadError> {
-        Err(WitnessReadError::CodeMissing { hash })
+        let owner = self.codeless.borrow().get(&hash).copied();
+        Err(WitnessReadError::CodeMissing { hash, owner })
     }
 
     fn ancestor(&self, number: u64) -> Result<B256, WitnessReadError> {

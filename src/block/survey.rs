@@ -334,3 +334,6 @@ fn account_info(address: Address, fields: &AccountFields) -> Result<AccountInfo,
         .map_err(|source| MalformedCode { address, source })?;
     Ok(AccountInfo::new(*balance, *nonce, code.hash_slow(), code))
 }
+
+#[cfg(test)]
+mod tests;

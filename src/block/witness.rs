@@ -1,6 +1,7 @@
 //! Checks what a node says besides accounts and slots: ancestor headers and codes.
 
-use crate::cache::Witness;
+use super::PrepareError;
+use crate::{cache::Witness, trie::NodeStore};
 use alloy_consensus::Header;
 use alloy_primitives::{
     B256, Bytes, keccak256,
@@ -21,6 +22,13 @@ pub enum WitnessError {
     /// The chain of parent hashes is broken.
     #[error("ancestor header {number} has hash {actual}, its child says {expected}")]
     BrokenChain { number: u64, expected: B256, actual: B256 },
+    /// Nodes that are not the state's.
+    #[error(
+        "the witness holds {count} trie nodes that no path from the parent's state root reaches, \
+         {first} among them: it is damaged, or of another state; use another node, or \
+         --witness proofs"
+    )]
+    Unreachable { count: usize, first: B256 },
 }
 
 /// Ancestors whose hashes chain up to the block.
@@ -39,6 +47,27 @@ pub(super) fn check_ancestors(
     let (hashes, parent) = link_ancestors(block, &witness.headers)?;
     let parent_state_root = parent.ok_or(WitnessError::NoParent)?.state_root;
     Ok(Ancestors { parent_state_root, hashes })
+}
+
+/// Checks that a witness holds trie nodes of the parent's state only.
+///
+/// [`prepare`](super::prepare()) does not mind any others, as nothing leads to them. But a node that made
+/// an honest witness has none to give, so that this is the only sign of damage to a part that the block
+/// happens not to need. Not for witnesses put together from proofs, which may hold more.
+///
+/// # Errors
+/// [`PrepareError::Witness`] if there are others, or the headers do not lead to the parent;
+/// [`PrepareError::Nodes`] if a node is too large to be one.
+pub fn check_reach(block: &Header, witness: &Witness) -> Result<(), PrepareError> {
+    let Ancestors { parent_state_root, .. } = check_ancestors(block, witness)?;
+    let nodes = NodeStore::new(witness.nodes.iter().cloned()).map_err(PrepareError::Nodes)?;
+    let unreachable = nodes.unreachable_from(parent_state_root);
+    match unreachable.iter().min() {
+        Some(first) => {
+            Err(WitnessError::Unreachable { count: unreachable.len(), first: *first }.into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// Follows parent hashes back from the block through `headers`, the last of which should be the

@@ -114,7 +114,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::cache::tests::{empty_block, full_block};
+    use crate::cache::tests::{empty_block, flat_block, full_block};
 
     /// A container around a frame of any making.
     fn container(frame: &[u8]) -> Vec<u8> {
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_block_comes_back_as_it_went_in() {
-        for block in [empty_block(0), full_block(24_628_608)] {
+        for block in [empty_block(0), full_block(24_628_608), flat_block(14_396_881)] {
             let container = encode(&block).unwrap();
             assert_eq!(decode(&container).unwrap(), block);
         }

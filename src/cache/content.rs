@@ -177,7 +177,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cache::tests::{empty_block, full_block};
+    use crate::cache::tests::{empty_block, flat_block, full_block};
 
     fn decode_vec(content: Vec<u8>) -> Result<RecordedBlock, ContainerError> {
         decode(&Bytes::from(content))
@@ -194,9 +194,13 @@ mod tests {
 
     /// The four items of a block's content, encoded.
     fn items(recorded: &RecordedBlock) -> Vec<Vec<u8>> {
-        let RecordedBlock { chain_id, block, witness } = recorded;
+        let RecordedBlock { chain_id, block, state } = recorded;
+        let (kind, state): (_, &dyn Encodable) = match state {
+            RecordedState::Witness(witness) => (1_u64, witness),
+            RecordedState::Flat(flat) => (2_u64, flat),
+        };
         let encode = alloy_rlp::encode::<&dyn Encodable>;
-        vec![encode(chain_id), encode(&KIND_WITNESS), encode(block), encode(witness)]
+        vec![encode(chain_id), encode(&kind), encode(block), encode(state)]
     }
 
     fn strings() -> impl Strategy<Value = Vec<Bytes>> {
@@ -213,8 +217,8 @@ mod tests {
             headers in strings(),
             keys in strings(),
         ) {
-            let witness = Witness { nodes, codes, headers, keys };
-            let recorded = RecordedBlock { chain_id, witness, ..full_block(1) };
+            let state = RecordedState::Witness(Witness { nodes, codes, headers, keys });
+            let recorded = RecordedBlock { chain_id, state, ..full_block(1) };
             let content = encode(&recorded).unwrap();
             prop_assert_eq!(decode_vec(content).unwrap(), recorded);
         }
@@ -225,8 +229,9 @@ mod tests {
         }
 
         #[test]
-        fn changed_content_is_decoded_or_refused(at: prop::sample::Index, byte: u8) {
-            let mut content = encode(&full_block(1)).unwrap();
+        fn changed_content_is_decoded_or_refused(at: prop::sample::Index, byte: u8, flat: bool) {
+            let block = if flat { flat_block(1) } else { full_block(1) };
+            let mut content = encode(&block).unwrap();
             let at = at.index(content.len());
             content[at] = byte;
             let _ = decode_vec(content);
@@ -235,8 +240,9 @@ mod tests {
 
     #[test]
     fn the_content_is_the_documented_list() {
-        let recorded = full_block(7);
-        assert_eq!(encode(&recorded).unwrap(), rlp_list(&items(&recorded)));
+        for recorded in [full_block(7), flat_block(7)] {
+            assert_eq!(encode(&recorded).unwrap(), rlp_list(&items(&recorded)));
+        }
     }
 
     #[test]
@@ -265,7 +271,9 @@ mod tests {
     #[test]
     fn byte_strings_of_a_witness_are_slices_of_the_content() {
         let content = Bytes::from(encode(&full_block(7)).unwrap());
-        let witness = decode(&content).unwrap().witness;
+        let RecordedState::Witness(witness) = decode(&content).unwrap().state else {
+            panic!("a witness went in")
+        };
         let inside = content.as_ref().as_ptr_range();
         for (part, strings) in witness.lists() {
             for string in strings.iter().filter(|string| !string.is_empty()) {

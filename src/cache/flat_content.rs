@@ -30,7 +30,7 @@ pub(super) fn check(state: &FlatState) -> Result<(), ContainerError> {
     }
     ascending(accounts, |account| account.address, "accounts")?;
     accounts.iter().try_for_each(|account| ascending(&account.slots, |(key, _)| *key, "slots"))?;
-    ascending(codes, |code| code.clone(), "codes")?;
+    ascending(codes, Clone::clone, "codes")?;
     ascending(absent, |address| *address, "assumptions")?;
     ascending(empty, |address| *address, "assumptions")?;
     ascending(zero, |slot| *slot, "assumptions")?;
@@ -188,5 +188,138 @@ impl Encodable for FlatState {
     fn length(&self) -> usize {
         let Self { accounts, codes, headers, assumed } = self;
         list_length::<_, dyn Encodable>(&[accounts as &dyn Encodable, codes, headers, assumed])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection, prelude::*};
+
+    use super::*;
+
+    fn decode_vec(encoded: Vec<u8>) -> Result<FlatState, ContainerError> {
+        let content = Bytes::from(encoded);
+        decode(&content, &mut content.as_ref())
+    }
+
+    fn address() -> impl Strategy<Value = Address> {
+        any::<[u8; 20]>().prop_map(Address::from)
+    }
+
+    fn word() -> impl Strategy<Value = U256> {
+        prop_oneof![any::<u8>().prop_map(U256::from), any::<[u64; 4]>().prop_map(U256::from_limbs)]
+    }
+
+    fn account() -> impl Strategy<Value = (Option<FlatFields>, Vec<(U256, U256)>)> {
+        let fields =
+            (any::<u64>(), word(), any::<[u8; 32]>()).prop_map(|(nonce, balance, hash)| {
+                Some(FlatFields { nonce, balance, code_hash: hash.into() })
+            });
+        let slots = collection::btree_map(word(), word(), 0..5)
+            .prop_map(|slots| slots.into_iter().collect());
+        prop_oneof![Just((None, Vec::new())), (fields, slots)]
+    }
+
+    fn assumed() -> impl Strategy<Value = Assumed> {
+        let addresses = || collection::btree_set(address(), 0..4);
+        let zero = collection::btree_set((address(), word()), 0..4);
+        let unknown_hash = collection::btree_set(any::<u64>(), 0..4);
+        let ommers = collection::vec(any::<[u8; 32]>(), 0..3);
+        (addresses(), addresses(), zero, unknown_hash, ommers).prop_map(
+            |(absent, empty, zero, unknown_hash, ommers)| Assumed {
+                absent: absent.into_iter().collect(),
+                empty: empty.into_iter().collect(),
+                zero: zero.into_iter().collect(),
+                unknown_hash: unknown_hash.into_iter().collect(),
+                ommers: ommers.into_iter().map(Into::into).collect(),
+            },
+        )
+    }
+
+    fn state() -> impl Strategy<Value = FlatState> {
+        let accounts = collection::btree_map(address(), account(), 0..6);
+        let strings = || collection::btree_set(collection::vec(any::<u8>(), 0..40), 0..4);
+        (accounts, strings(), strings(), assumed()).prop_map(
+            |(accounts, codes, headers, assumed)| {
+                let account = |(address, (fields, slots))| FlatAccount { address, fields, slots };
+                FlatState {
+                    accounts: accounts.into_iter().map(account).collect(),
+                    codes: codes.into_iter().map(Bytes::from).collect(),
+                    headers: headers.into_iter().map(Bytes::from).collect(),
+                    assumed,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn any_flat_state_comes_back_as_it_went_in(state in state()) {
+            check(&state).unwrap();
+            let encoded = alloy_rlp::encode(&state);
+            prop_assert_eq!(encoded.len(), state.length());
+            prop_assert_eq!(decode_vec(encoded).unwrap(), state);
+        }
+
+        #[test]
+        fn a_changed_byte_is_refused_or_gives_another_state(
+            state in state(),
+            at: prop::sample::Index,
+            mask in 1_u8..,
+        ) {
+            let mut encoded = alloy_rlp::encode(&state);
+            let at = at.index(encoded.len());
+            encoded[at] ^= mask;
+            // One state, one encoding.
+            prop_assert_ne!(decode_vec(encoded).ok(), Some(state));
+        }
+    }
+
+    #[test]
+    fn the_encoding_is_the_documented_one() {
+        let address = Address::repeat_byte(0xaa);
+        let fields = FlatFields { nonce: 1, balance: U256::ZERO, code_hash: Default::default() };
+        let slots = vec![(U256::from(7), U256::ZERO)];
+        let absent = FlatAccount { address: Address::ZERO, fields: None, slots: vec![] };
+        let accounts = vec![absent, FlatAccount { address, fields: Some(fields), slots }];
+        let encoded = alloy_rlp::encode(FlatState { accounts, ..Default::default() });
+
+        let absent = [&[0xd5, 0x94][..], &[0; 20]].concat();
+        let fields = [&[0x94][..], &[0xaa; 20], &[0x01, 0x80, 0xa0], &[0; 32]].concat();
+        let slots = [0xc3, 0xc2, 0x07, 0x80];
+        let length = (fields.len() + slots.len()) as u8;
+        let present = [&[0xf8, length][..], &fields, &slots].concat();
+        let accounts = [&[0xf8, (absent.len() + present.len()) as u8][..], &absent, &present];
+        let rest = [0xc0, 0xc0, 0xc5, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0];
+        let content = [&accounts.concat()[..], &rest].concat();
+        assert_eq!(encoded, [&[0xf8, content.len() as u8][..], &content].concat());
+    }
+
+    #[test]
+    fn what_is_out_of_order_or_there_twice_is_refused() {
+        let account =
+            |byte| FlatAccount { address: Address::repeat_byte(byte), fields: None, slots: vec![] };
+        for accounts in [vec![account(2), account(1)], vec![account(1), account(1)]] {
+            let state = FlatState { accounts, ..Default::default() };
+            for error in
+                [check(&state).unwrap_err(), decode_vec(alloy_rlp::encode(&state)).unwrap_err()]
+            {
+                assert!(
+                    matches!(error, ContainerError::NotAscending { part: "accounts" }),
+                    "{error:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_of_too_many_is_refused() {
+        let mut list = Vec::new();
+        let payload_length = MAX_ITEMS as usize + 1;
+        alloy_rlp::Header { list: true, payload_length }.encode(&mut list);
+        list.resize(list.len() + payload_length, 0x80);
+        let mut left = MAX_ITEMS;
+        let refused = each(&mut &*list, "slots", &mut left, |items| item::<u64>(items, "slots"));
+        assert!(matches!(refused, Err(ContainerError::TooLarge { part: "slots", .. })));
     }
 }

@@ -11,7 +11,9 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 
-use super::{BlockId, RecordedBlock, RecordedState, Witness};
+use super::{
+    Assumed, BlockId, FlatAccount, FlatFields, FlatState, RecordedBlock, RecordedState, Witness,
+};
 
 /// A block of the time before Shanghai, without transactions and with an empty witness.
 pub(super) fn empty_block(number: u64) -> RecordedBlock {
@@ -43,6 +45,32 @@ pub(super) fn full_block(number: u64) -> RecordedBlock {
     };
     let state = RecordedState::Witness(witness());
     RecordedBlock { chain_id: 1, block: Block::new(header, body), state }
+}
+
+/// The same, but for a flat pre-state with something in every list.
+pub(super) fn flat_block(number: u64) -> RecordedBlock {
+    RecordedBlock { state: RecordedState::Flat(flat()), ..full_block(number) }
+}
+
+fn flat() -> FlatState {
+    let address = Address::repeat_byte;
+    let fields = FlatFields { nonce: 1, balance: U256::MAX, code_hash: B256::repeat_byte(6) };
+    let slots = vec![(U256::ZERO, U256::from(5)), (U256::MAX, U256::ZERO)];
+    FlatState {
+        accounts: vec![
+            FlatAccount { address: address(1), fields: None, slots: vec![] },
+            FlatAccount { address: address(2), fields: Some(fields), slots },
+        ],
+        codes: vec![Bytes::from_static(&[0x60]), Bytes::from_static(&[0x60, 0x00])],
+        headers: vec![Bytes::from(vec![0xf9; 300])],
+        assumed: Assumed {
+            absent: vec![address(3), address(4)],
+            empty: vec![address(5)],
+            zero: vec![(address(2), U256::from(1)), (address(2), U256::from(2))],
+            unknown_hash: vec![7, 9],
+            ommers: vec![B256::repeat_byte(9), B256::repeat_byte(8)],
+        },
+    }
 }
 
 /// Like `block`, but with another hash.

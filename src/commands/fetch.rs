@@ -1,19 +1,19 @@
 //! `blockrace fetch`: from a node into the cache, proving every block on the way.
 
-use super::{Context, Outcome, fetch_flat, machine};
+use super::{
+    Context, Outcome, fetch_flat, machine,
+    prove::{Prover, Refused},
+};
 use crate::{
-    block::{PrepareError, WitnessReadError},
     cache::{Assumed, Cache, RecordedBlock, RecordedState},
     cli::FetchArgs,
     evm::Chain,
-    executor::{ExecutorKind, WorkerPool},
     fetch::{Client, Endpoint, FetchError, FetchedBlock, Limits, Node, RpcHeader},
     progress::Progress,
-    verify::{Verdict, VerifyError, verify_block},
 };
 use eyre::{OptionExt, WrapErr};
 use futures::StreamExt;
-use std::{cell::Cell, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
+use std::{cell::Cell, pin::pin, sync::Arc, time::Duration};
 
 pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -39,10 +39,10 @@ async fn fetch(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
         }
         !kept
     });
-    let prover = Arc::new(Prover::new(node.clone(), context.cache.clone())?);
+    let prover = Arc::new(Prover::new(node.clone())?);
     let mut stored = pin!(
-        node.fetch_many(missing, args.witness, args.concurrency)
-            .map(|(number, fetched)| keep(prover.clone(), number, fetched))
+        node.fetch_many(missing, args.witness.into(), args.concurrency)
+            .map(|(number, fetched)| keep(prover.clone(), context.cache.clone(), number, fetched))
             .buffer_unordered(machine::cores().get())
     );
 
@@ -89,13 +89,6 @@ impl Kept<'_> {
     }
 }
 
-/// Proves blocks, and stores those that hold.
-pub(super) struct Prover {
-    pub(super) node: Node,
-    cache: Cache,
-    pool: WorkerPool,
-}
-
 /// How well a stored block is known.
 enum Stored {
     /// Proved to the state root.
@@ -104,84 +97,32 @@ enum Stored {
     Checked(Assumed),
 }
 
-/// What kept a block out of the cache.
-pub(super) enum Refused {
-    /// It could not be fetched, proved or stored.
-    Failed(eyre::Report),
-    /// It was executed, and is not what its header says.
-    Mismatch(Verdict),
-}
-
-impl<E: Into<eyre::Report>> From<E> for Refused {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
 async fn keep(
     prover: Arc<Prover>,
+    cache: Cache,
     number: u64,
     fetched: Result<FetchedBlock, FetchError>,
 ) -> (u64, Result<Stored, Refused>) {
     let proved = match fetched {
-        Ok(FetchedBlock::Recorded(recorded)) => prover.prove(recorded).await,
+        Ok(FetchedBlock::Recorded(recorded)) => prover.prove_whole(recorded).await,
+        Ok(FetchedBlock::Gathered(recorded)) => prover.prove(recorded).await,
         Ok(FetchedBlock::Traced(traced)) => fetch_flat::prove(&prover, traced).await,
         Err(error) => Err(error.into()),
     };
     let stored = match proved {
-        Ok(recorded) => prover.store(recorded).await,
+        Ok(recorded) => store(cache, recorded).await,
         Err(refused) => Err(refused),
     };
     (number, stored)
 }
 
-impl Prover {
-    fn new(node: Node, cache: Cache) -> eyre::Result<Self> {
-        Ok(Self { node, cache, pool: WorkerPool::new(NonZeroUsize::MIN)? })
-    }
-
-    /// Proves a block, and completes it by ancestors that its witness lacks.
-    pub(super) async fn prove(
-        self: &Arc<Self>,
-        mut recorded: RecordedBlock,
-    ) -> Result<RecordedBlock, Refused> {
-        loop {
-            let (prover, candidate) = (self.clone(), recorded.clone());
-            let verified = tokio::task::spawn_blocking(move || prover.verify(candidate)).await?;
-            match verified {
-                Ok(Verdict::Match) => return Ok(recorded),
-                Ok(mismatch @ Verdict::Mismatch { .. }) => return Err(Refused::Mismatch(mismatch)),
-                Err(error) => match missing_ancestor(&error) {
-                    Some(number) => self.node.fetch_ancestors(&mut recorded, number).await?,
-                    None => return Err(error.into()),
-                },
-            }
-        }
-    }
-
-    async fn store(self: Arc<Self>, recorded: RecordedBlock) -> Result<Stored, Refused> {
-        let stored = match &recorded.state {
-            RecordedState::Witness(_) => Stored::Proved,
-            RecordedState::Flat(flat) => Stored::Checked(flat.assumed.clone()),
-        };
-        tokio::task::spawn_blocking(move || self.cache.put(&recorded)).await??;
-        Ok(stored)
-    }
-
-    fn verify(&self, recorded: RecordedBlock) -> Result<Verdict, VerifyError> {
-        let executor = ExecutorKind::Sequential.executor();
-        verify_block(recorded, executor, &self.pool, |_| ()).map(|(_, verdict)| verdict)
-    }
-}
-
-/// The ancestor whose header `BLOCKHASH` asked for, if that is what is missing.
-const fn missing_ancestor(error: &VerifyError) -> Option<u64> {
-    match error {
-        VerifyError::Prepare(PrepareError::NotProved(WitnessReadError::AncestorMissing {
-            number,
-        })) => Some(*number),
-        _ => None,
-    }
+async fn store(cache: Cache, recorded: RecordedBlock) -> Result<Stored, Refused> {
+    let stored = match &recorded.state {
+        RecordedState::Witness(_) => Stored::Proved,
+        RecordedState::Flat(flat) => Stored::Checked(flat.assumed.clone()),
+    };
+    tokio::task::spawn_blocking(move || cache.put(&recorded)).await??;
+    Ok(stored)
 }
 
 struct Summary {

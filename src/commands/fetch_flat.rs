@@ -1,6 +1,6 @@
 //! Completes blocks that came with a tracer's reply: asks the node for what the tracer left out.
 
-use super::fetch::{Prover, Refused};
+use super::prove::{Prover, Refused};
 use crate::{
     block::{Gap, PrepareError, Survey, Surveyed},
     cache::RecordedBlock,

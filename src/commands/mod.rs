@@ -10,6 +10,7 @@ mod fetch_flat;
 mod files;
 mod machine;
 mod outcome;
+mod prove;
 mod replay;
 mod rows;
 mod verify;

@@ -1,78 +1,77 @@
 //! Which way the state before a block is asked for.
 //!
-//! `auto` takes what proves most. A node that lacks every witness method is asked by tracer; so is one
-//! that has none for this block, because it pruned the state or never built the witness. Any other
-//! failure is the block's: a node that lies about a witness is not trusted with a flat state.
+//! `auto` takes what costs least among what proves most: the witness that the node makes, else single
+//! proofs, else a tracer's word. A way is passed over where the node lacks a method for it, or says
+//! that it has nothing for this block, because it pruned the state or never built the witness. Any
+//! other failure is the block's: a node that lies about a witness is not trusted with a flat state.
+//!
+//! What each way asks is in `node`, `proofs` and `prestate`.
 
-use std::{fmt, str::FromStr};
+use alloy_consensus::Header;
+use alloy_primitives::{B256, BlockNumber, U64};
+use futures::future::{join, try_join};
+use serde::de::IgnoredAny;
+use serde_json::json;
 
-use alloy_primitives::BlockNumber;
-use futures::future::join;
-
-use super::{error::FetchError, node::Node, prestate::TracedBlock};
-use crate::cache::{RecordedBlock, RecordedState};
+use super::{block::CheckedBlock, error::FetchError, node::Node, prestate::TracedBlock};
+use crate::cache::{RecordedBlock, RecordedState, Witness};
 
 /// By which methods blocks are fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WitnessChoice {
-    /// What the node has, the one that proves most first.
+    /// What the node has, the first of the others first.
     #[default]
     Auto,
     /// `debug_executionWitness`, by number or by hash.
     ExecutionWitness,
+    /// What a tracer says the block touches, proved by `eth_getProof` (EIP-1186).
+    Proofs,
     /// `debug_traceBlockByNumber` with `prestateTracer`.
     Prestate,
 }
 
 impl WitnessChoice {
-    /// All of them, the default first.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::ExecutionWitness, Self::Prestate];
-
-    /// The name on the command line.
-    pub const fn name(self) -> &'static str {
+    /// The JSON-RPC methods that a node lacks if it cannot serve the choice.
+    const fn wanted(self) -> &'static str {
         match self {
-            Self::Auto => "auto",
-            Self::ExecutionWitness => "execution-witness",
-            Self::Prestate => "prestate",
+            Self::Auto => {
+                "neither debug_executionWitness, nor debug_executionWitnessByBlockHash, \
+                 nor debug_traceBlockByNumber"
+            }
+            Self::ExecutionWitness => {
+                "neither debug_executionWitness nor debug_executionWitnessByBlockHash"
+            }
+            Self::Proofs => "no debug_traceBlockByNumber together with eth_getProof",
+            Self::Prestate => "no debug_traceBlockByNumber",
         }
-    }
-}
-
-impl fmt::Display for WitnessChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A name that no choice has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no witness method {0:?}; there are: auto, execution-witness, prestate")]
-pub struct UnknownWitnessChoice(String);
-
-impl FromStr for WitnessChoice {
-    type Err = UnknownWitnessChoice;
-
-    fn from_str(name: &str) -> Result<Self, UnknownWitnessChoice> {
-        let found = Self::ALL.into_iter().find(|choice| choice.name() == name);
-        found.ok_or_else(|| UnknownWitnessChoice(name.to_owned()))
     }
 }
 
 /// A block as it was fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchedBlock {
-    /// With a witness, which may lack older ancestors' headers.
+    /// With a witness that the node made, which may lack older ancestors' headers.
     Recorded(RecordedBlock),
+    /// With a witness put together from single proofs.
+    Gathered(RecordedBlock),
     /// With a tracer's reply, which leaves things out.
     Traced(TracedBlock),
 }
 
+/// Whether a node gives single proofs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SingleProofs {
+    Offered,
+    Missing,
+}
+
 impl Node {
-    /// Fetches a block by the method that `choice` says.
+    /// Fetches a block with its ommers by the method that `choice` says.
     ///
     /// # Errors
-    /// Those of [`Node::fetch_block`] and [`Node::fetch_block_flat`]; where the node lacks both ways,
-    /// the former.
+    /// If the node lacks the block, or the data or the methods for it; if it answers with something
+    /// that is not this block; or if a question fails for good. Where no way is left, the error is
+    /// that of the first.
     pub async fn fetch(
         &self,
         number: BlockNumber,
@@ -82,6 +81,9 @@ impl Node {
             WitnessChoice::ExecutionWitness => {
                 self.fetch_block(number).await.map(FetchedBlock::Recorded)
             }
+            WitnessChoice::Proofs => {
+                self.fetch_block_by_proofs(number).await.map(FetchedBlock::Gathered)
+            }
             WitnessChoice::Prestate => {
                 self.fetch_block_flat(number).await.map(FetchedBlock::Traced)
             }
@@ -89,39 +91,122 @@ impl Node {
         }
     }
 
+    /// Fetches a block with its ommers and the witness that the node makes, parent header included.
+    ///
+    /// # Errors
+    /// As [`Node::fetch`].
+    pub async fn fetch_block(&self, number: BlockNumber) -> Result<RecordedBlock, FetchError> {
+        if self.makes_no_witnesses() {
+            return Err(self.no_way(WitnessChoice::ExecutionWitness));
+        }
+        let block = self.block(number).await?;
+        let (ommers, witness) = try_join(self.ommers(&block), self.witness(&block)).await?;
+        Ok(self.recorded(block, ommers, witness))
+    }
+
+    /// Fetches a block with its ommers and a witness put together from single proofs.
+    ///
+    /// # Errors
+    /// As [`Node::fetch`].
+    pub async fn fetch_block_by_proofs(
+        &self,
+        number: BlockNumber,
+    ) -> Result<RecordedBlock, FetchError> {
+        let block = self.block(number).await?;
+        let ommers = self.ommers(&block).await?;
+        match self.witness_by_proofs(&block, &ommers).await {
+            Ok(witness) => Ok(self.recorded(block, ommers, witness)),
+            Err(error) if error.is_method_missing() => Err(self.no_way(WitnessChoice::Proofs)),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn fetch_by_what_is_there(
         &self,
         number: BlockNumber,
     ) -> Result<FetchedBlock, FetchError> {
-        let (chain_id, block) = (self.chain_id(), self.block(number).await?);
+        let block = self.block(number).await?;
         let (ommers, witness) = join(self.ommers(&block), self.witness(&block)).await;
         let lacking = match witness {
             Ok(witness) => {
-                let (block, state) = (block.with_ommers(ommers?), RecordedState::Witness(witness));
-                return Ok(FetchedBlock::Recorded(RecordedBlock { chain_id, block, state }));
+                return Ok(FetchedBlock::Recorded(self.recorded(block, ommers?, witness)));
             }
+            Err(FetchError::NoWitnessMethod { .. }) => self.no_way(WitnessChoice::Auto),
             Err(error) if error.is_lack() => error,
             Err(error) => return Err(error),
         };
+        // Without the ommers a witness is of no use: their beneficiaries are in the state root.
+        if let Ok(known) = &ommers
+            && let Some(witness) = self.gathered_witness(&block, known).await?
+        {
+            return Ok(FetchedBlock::Gathered(self.recorded(block, ommers?, witness)));
+        }
         match self.traced_state(&block).await {
             Ok(state) => self.traced(block, ommers, state).map(FetchedBlock::Traced),
-            // With neither way there, the better one is what the user should look for.
+            // With no way there, the first is what the user should look for.
             Err(error) if error.is_lack() => Err(lacking),
             Err(error) => Err(error),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_choice_is_found_by_its_name() {
-        for choice in WitnessChoice::ALL {
-            assert_eq!(choice.name().parse(), Ok(choice));
+    /// A witness put together from single proofs, if the node can.
+    async fn gathered_witness(
+        &self,
+        block: &CheckedBlock,
+        ommers: &[Header],
+    ) -> Result<Option<Witness>, FetchError> {
+        if self.single_proofs(block).await? == SingleProofs::Missing {
+            return Ok(None);
         }
-        let error = "proof".parse::<WitnessChoice>().unwrap_err().to_string();
-        assert!(WitnessChoice::ALL.iter().all(|choice| error.contains(choice.name())), "{error}");
+        match self.witness_by_proofs(block, ommers).await {
+            Ok(witness) => Ok(Some(witness)),
+            Err(error) if error.is_lack() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds out with the first block whether there are single proofs at all, before a trace is asked
+    /// for that only they need.
+    async fn single_proofs(&self, block: &CheckedBlock) -> Result<SingleProofs, FetchError> {
+        let find_out = async || {
+            let Header { number, beneficiary, .. } = block.header;
+            let params = json!([beneficiary, [], U64::from(number.saturating_sub(1))]);
+            match self.ask::<IgnoredAny>(number, "eth_getProof", params).await {
+                Err(error) if error.is_method_missing() => Ok(SingleProofs::Missing),
+                Err(error) if !error.is_lack() => Err(error),
+                _ => Ok(SingleProofs::Offered),
+            }
+        };
+        self.single_proofs.get_or_try_init(find_out).await.copied()
+    }
+
+    fn recorded(
+        &self,
+        block: CheckedBlock,
+        ommers: Vec<Header>,
+        witness: Witness,
+    ) -> RecordedBlock {
+        let (block, state) = (block.with_ommers(ommers), RecordedState::Witness(witness));
+        RecordedBlock { chain_id: self.chain_id(), block, state }
+    }
+
+    /// The header of the block that has this hash and precedes block `number`.
+    pub(super) async fn parent(
+        &self,
+        number: BlockNumber,
+        hash: B256,
+    ) -> Result<Header, FetchError> {
+        let parent: Header = self.ask(number, "eth_getBlockByHash", json!([hash, false])).await?;
+        let computed = parent.hash_slow();
+        if computed != hash {
+            let (ancestor, expected) = (number.saturating_sub(1), hash);
+            return Err(FetchError::WrongAncestor { number, ancestor, expected, computed });
+        }
+        Ok(parent)
+    }
+
+    pub(super) fn no_way(&self, choice: WitnessChoice) -> FetchError {
+        let (origin, wanted) = (self.client().origin().clone(), choice.wanted());
+        FetchError::NoWitnessMethod { origin, wanted }
     }
 }

@@ -39,6 +39,12 @@ impl RpcError {
     /// Whether the node answered that it does not have what was asked for.
     fn is_not_there(&self) -> bool {
         match self {
+            // Some nodes prove a window of recent blocks, and take an older one for a bad parameter.
+            Self::Failed {
+                method: "eth_getProof",
+                source: Fault::Answered { code: -32602, .. },
+                ..
+            } => true,
             Self::Failed { source: Fault::Answered { code, .. }, .. } => is_lack(*code),
             Self::Failed { source: Fault::Null, .. } => true,
             _ => false,
@@ -137,12 +143,11 @@ pub enum FetchError {
     #[error("the node at {origin} does not have block {number}; check its chain and its head")]
     NoSuchBlock { number: BlockNumber, origin: Origin },
 
-    /// Without a witness no block can be replayed.
+    /// Without the state before it no block can be replayed.
     #[error(
-        "the node at {origin} offers neither debug_executionWitness nor \
-         debug_executionWitnessByBlockHash; use a node with the debug API (reth, geth, ...)"
+        "the node at {origin} offers {wanted}; use a node with the debug API (reth, geth, ...)"
     )]
-    NoWitnessMethod { origin: Origin },
+    NoWitnessMethod { origin: Origin, wanted: &'static str },
 
     /// Some other block came.
     #[error("block {number}: the node answered with block {found}; use another node")]
@@ -209,6 +214,11 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether the node does not know the method that it was asked by, so that another one may do.
+    pub fn is_method_missing(&self) -> bool {
+        matches!(self, Self::Rpc { source, .. } if source.is_method_missing())
+    }
+
     /// Whether the node lacks the method, or the data that the method needs, so that another way may
     /// do. A fault of any other kind says nothing about that.
     pub fn is_lack(&self) -> bool {

@@ -15,7 +15,9 @@
 //! | `node` | the questions that make a block |
 //! | `choice` | which way the state before a block is asked for |
 //! | `block`, `witness` | the JSON of blocks and witnesses |
+//! | `proofs` | a witness put together from a trace and single proofs, and what another one lacks |
 //! | `prestate` | the state before a block as a tracer tells it, and what it leaves out |
+//! | `batch` | many questions in one request |
 //! | `ancestors` | headers for `BLOCKHASH` |
 //! | `many` | many blocks, a bounded number at a time |
 //!
@@ -33,6 +35,7 @@
 
 mod ancestors;
 mod answer;
+mod batch;
 mod block;
 mod choice;
 mod client;
@@ -42,6 +45,7 @@ mod many;
 mod node;
 mod pace;
 mod prestate;
+mod proofs;
 mod redact;
 mod retry;
 mod retry_after;
@@ -50,10 +54,11 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
-pub use choice::{FetchedBlock, UnknownWitnessChoice, WitnessChoice};
+pub use choice::{FetchedBlock, WitnessChoice};
 pub use client::{Client, Limits};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
 pub use error::{Fault, FetchError, RpcError};
 pub use node::Node;
 pub use prestate::{AccountFields, TracedAccount, TracedBlock, TracedSlot, TracedState};
+pub use proofs::{Completion, Missing, Sibling};
 pub use redact::{SafeText, TransportError};

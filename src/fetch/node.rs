@@ -1,27 +1,29 @@
-//! The questions that make a [`RecordedBlock`], and which of them a node understands.
+//! The questions that make a block, and which of them a node understands.
 //!
-//! A block with a witness costs two questions, one more per ommer, and one more if the witness lacks the parent's
-//! header. Which of the two witness methods a node has is found out once, with the first block, while
-//! the others wait.
+//! A block with a witness that the node made costs two questions, one more per ommer, and one more if
+//! the witness lacks the parent's header. Which of the two witness methods a node has is found out
+//! once, with the first block, while the others wait.
 //!
-//! What the answers are held against is said in `block` and `witness`; what is left to others, in the
-//! module's own page.
+//! In which order the ways to a block's state are tried is said in `choice`, what the answers are
+//! held against in `block` and `witness`; what is left to others, in the module's own page.
 
 use std::sync::Arc;
 
 use alloy_consensus::Header;
 use alloy_primitives::{B256, BlockNumber, U64};
-use futures::future::{try_join, try_join_all};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::{
     block::{BlockAnswer, CheckedBlock},
+    choice::{SingleProofs, WitnessChoice},
     client::Client,
     error::{FetchError, RpcError},
+    proofs::TraceMethod,
     witness::WitnessAnswer,
 };
-use crate::cache::{RecordedBlock, RecordedState, Witness};
+use crate::cache::Witness;
 
 /// A node that has answered which chain it follows. Cheap to clone; clones share what is known.
 #[derive(Clone, Debug)]
@@ -30,6 +32,10 @@ pub struct Node {
     chain_id: u64,
     /// Set once, by whoever fetches the first witness.
     witness_method: Arc<OnceCell<WitnessMethod>>,
+    /// Set once, by whoever traces the first block.
+    pub(super) trace_method: Arc<OnceCell<TraceMethod>>,
+    /// Set once, by the first block for which no witness was there.
+    pub(super) single_proofs: Arc<OnceCell<SingleProofs>>,
     /// Set once a method like `eth_getBalance` turns out to be missing.
     no_state_methods: Arc<OnceCell<()>>,
 }
@@ -56,6 +62,8 @@ impl Node {
             client,
             chain_id,
             witness_method: Arc::default(),
+            trace_method: Arc::default(),
+            single_proofs: Arc::default(),
             no_state_methods: Arc::default(),
         })
     }
@@ -72,22 +80,6 @@ impl Node {
     pub async fn head(&self) -> Result<BlockNumber, RpcError> {
         let head: U64 = self.client.call("eth_blockNumber", json!([])).await?;
         Ok(head.to())
-    }
-
-    /// Fetches a block with its ommers and its witness, parent header included.
-    ///
-    /// # Errors
-    /// If the node lacks the block, its witness, or the methods for it; if it answers with something
-    /// that is not this block; or if a question fails for good.
-    pub async fn fetch_block(&self, number: BlockNumber) -> Result<RecordedBlock, FetchError> {
-        if self.witness_method.get() == Some(&WitnessMethod::Neither) {
-            return Err(self.no_witness_method());
-        }
-        let block = self.block(number).await?;
-        let (ommers, witness) = try_join(self.ommers(&block), self.witness(&block)).await?;
-        let block = block.with_ommers(ommers);
-        let state = RecordedState::Witness(witness);
-        Ok(RecordedBlock { chain_id: self.chain_id, block, state })
     }
 
     pub(super) async fn block(&self, number: BlockNumber) -> Result<CheckedBlock, FetchError> {
@@ -172,19 +164,14 @@ impl Node {
         let (method, params) = match method {
             WitnessMethod::ByNumber => ("debug_executionWitness", json!([U64::from(number)])),
             WitnessMethod::ByHash => ("debug_executionWitnessByBlockHash", json!([block.hash])),
-            WitnessMethod::Neither => return Err(self.no_witness_method()),
+            WitnessMethod::Neither => return Err(self.no_way(WitnessChoice::ExecutionWitness)),
         };
         self.ask(number, method, params).await
     }
 
-    async fn parent(&self, number: BlockNumber, hash: B256) -> Result<Header, FetchError> {
-        let parent: Header = self.ask(number, "eth_getBlockByHash", json!([hash, false])).await?;
-        let computed = parent.hash_slow();
-        if computed != hash {
-            let (ancestor, expected) = (number.saturating_sub(1), hash);
-            return Err(FetchError::WrongAncestor { number, ancestor, expected, computed });
-        }
-        Ok(parent)
+    /// Whether it was found out that the node has neither method for witnesses.
+    pub(super) fn makes_no_witnesses(&self) -> bool {
+        self.witness_method.get() == Some(&WitnessMethod::Neither)
     }
 
     pub(super) const fn client(&self) -> &Client {
@@ -211,7 +198,14 @@ impl Node {
         answer.map_err(|source| FetchError::Rpc { number, source })
     }
 
-    fn no_witness_method(&self) -> FetchError {
-        FetchError::NoWitnessMethod { origin: self.client.origin().clone() }
+    /// The same question about several things, in batches where the node takes them.
+    pub(super) async fn ask_each<T: serde::de::DeserializeOwned>(
+        &self,
+        number: BlockNumber,
+        method: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<T>, FetchError> {
+        let answers = self.client.call_each(method, params).await;
+        answers.map_err(|source| FetchError::Rpc { number, source })
     }
 }

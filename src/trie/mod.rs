@@ -19,6 +19,7 @@
 //! | `raw` | reads one node in place and refuses what Ethereum's tries cannot hold |
 //! | `lookup` | walks to one key, in place |
 //! | `node`, `partial`, `remove`, `encode` | the working trie: nodes, insertion, deletion, hashing |
+//! | `reach` | which nodes belong to a state at all |
 //! | `state` | accounts and storages, the root after a block |
 
 mod encode;
@@ -27,6 +28,7 @@ mod lookup;
 mod node;
 mod partial;
 mod raw;
+mod reach;
 mod remove;
 mod state;
 mod store;
@@ -35,5 +37,5 @@ mod tests;
 
 pub use error::{Malformed, NodeError, TrieError};
 pub use partial::PartialTrie;
-pub use state::{StateTrie, UpdatedTrie};
+pub use state::{Guess, StateTrie, UpdatedTrie};
 pub use store::{MAX_NODE_BYTES, NodeStore};

@@ -43,6 +43,11 @@ impl NodeStore {
         self.nodes.get(hash).map(AsRef::as_ref)
     }
 
+    /// The hashes of all nodes, in no order.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = &B256> {
+        self.nodes.keys()
+    }
+
     /// The root node of a trie, or `None` for the trie without keys. A root is hashed however short.
     ///
     /// # Errors

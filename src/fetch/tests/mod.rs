@@ -2,6 +2,7 @@
 
 mod client;
 mod node;
+mod prestate;
 mod redaction;
 mod server;
 

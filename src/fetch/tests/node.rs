@@ -16,9 +16,12 @@ use super::{
     client,
     server::{Reply, TestNode},
 };
-use crate::cache::RecordedBlock;
+use crate::{
+    cache::{RecordedBlock, RecordedState, Witness},
+    fetch::WitnessChoice,
+};
 
-const NUMBER: u64 = 300;
+pub(super) const NUMBER: u64 = 300;
 
 /// The chain from block 0 to [`NUMBER`], each header the parent of the next.
 fn chain() -> Vec<Header> {
@@ -34,11 +37,11 @@ fn rlp(header: &Header) -> Bytes {
     alloy_rlp::encode(header).into()
 }
 
-fn ommer() -> Header {
+pub(super) fn ommer() -> Header {
     Header { number: NUMBER - 1, gas_limit: 5, ..Header::default() }
 }
 
-fn transactions() -> Vec<TxEnvelope> {
+pub(super) fn transactions() -> Vec<TxEnvelope> {
     let signature = Signature::new(U256::from(1), U256::from(2), true);
     let legacy = TxLegacy { nonce: 7, ..TxLegacy::default() }.into_signed(signature);
     let dynamic = TxEip1559 { chain_id: 1, ..TxEip1559::default() }.into_signed(signature);
@@ -66,13 +69,20 @@ fn block_json(header: &Header) -> Value {
     json
 }
 
+fn witness_of(recorded: &RecordedBlock) -> &Witness {
+    match &recorded.state {
+        RecordedState::Witness(witness) => witness,
+        RecordedState::Flat(_) => panic!("the block was fetched with a witness"),
+    }
+}
+
 fn number_of(params: &Value) -> u64 {
     let tag = params[0].as_str().unwrap().trim_start_matches("0x");
     u64::from_str_radix(tag, 16).unwrap()
 }
 
 /// What a node that does all right answers.
-fn well(method: &str, params: &Value) -> Reply {
+pub(super) fn well(method: &str, params: &Value) -> Reply {
     let headers = chain();
     let witness = || json!({"state": ["0x01"], "codes": ["0x02"], "headers": [rlp(&headers[299])]});
     Reply::Result(match method {
@@ -98,7 +108,7 @@ async fn node_but(odd: &'static str, reply: Reply) -> TestNode {
     .await
 }
 
-async fn connect(node: &TestNode) -> Node {
+pub(super) async fn connect(node: &TestNode) -> Node {
     Node::connect(client(&node.url("", ""))).await.unwrap()
 }
 
@@ -124,9 +134,9 @@ async fn a_block_comes_with_all_its_parts_and_no_question_too_many() {
     assert_eq!(recorded.block.body.transactions, transactions());
     assert_eq!(recorded.block.body.ommers, [ommer()]);
     assert_eq!(recorded.block.body.withdrawals, Some(vec![].into()));
-    assert_eq!(recorded.witness.headers, [rlp(&chain()[299])]);
+    assert_eq!(witness_of(&recorded).headers, [rlp(&chain()[299])]);
     assert_eq!(
-        (&*recorded.witness.nodes, &*recorded.witness.codes),
+        (&*witness_of(&recorded).nodes, &*witness_of(&recorded).codes),
         (&["0x01".parse().unwrap()][..], &["0x02".parse().unwrap()][..])
     );
     assert_eq!(server.calls().len(), 4);
@@ -193,7 +203,7 @@ async fn a_parent_that_the_witness_lacks_is_fetched() {
     let witness = Reply::Result(json!({"state": [], "headers": null}));
     let server = node_but("debug_executionWitness", witness.clone()).await;
     let recorded = connect(&server).await.fetch_block(NUMBER).await.unwrap();
-    assert_eq!(recorded.witness.headers, [rlp(&chain()[299])]);
+    assert_eq!(witness_of(&recorded).headers, [rlp(&chain()[299])]);
     assert_eq!(server.count("eth_getBlockByHash"), 1);
 
     let server = TestNode::new(move |method, params| match method {
@@ -210,8 +220,10 @@ async fn a_parent_that_the_witness_lacks_is_fetched() {
 async fn a_missing_method_is_found_out_once() {
     let server = node_but("debug_executionWitness", Reply::Error(-32601, "no such method")).await;
     let node = connect(&server).await;
-    let blocks: Vec<_> =
-        node.fetch_many([NUMBER; 5], NonZeroUsize::new(5).unwrap()).collect().await;
+    let blocks: Vec<_> = node
+        .fetch_many([NUMBER; 5], WitnessChoice::Auto, NonZeroUsize::new(5).unwrap())
+        .collect()
+        .await;
 
     assert!(blocks.iter().all(|(_, block)| block.is_ok()), "{blocks:?}");
     assert_eq!(server.count("debug_executionWitness"), 1);
@@ -258,7 +270,7 @@ async fn older_headers_complete_a_witness() {
         node.fetch_ancestors(&mut recorded, down_to).await.unwrap();
     }
     let expected: Vec<_> = chain()[44..300].iter().map(rlp).collect();
-    assert_eq!(recorded.witness.headers, expected);
+    assert_eq!(witness_of(&recorded).headers, expected);
 
     let error = node.fetch_ancestors(&mut recorded, 43).await.unwrap_err();
     assert!(matches!(error, FetchError::TooFarBack { down_to: 43, .. }), "{error:?}");
@@ -281,7 +293,7 @@ async fn an_older_header_from_another_chain_is_rejected_and_changes_nothing() {
         panic!("{error:?}")
     };
     assert_eq!(expected, keccak256(rlp(&chain()[297])));
-    assert_eq!(recorded.witness.headers.len(), 1);
+    assert_eq!(witness_of(&recorded).headers.len(), 1);
 }
 
 #[tokio::test]
@@ -289,7 +301,8 @@ async fn many_blocks_are_drawn_as_they_are_taken() {
     let drawn = Cell::new(0);
     let blocks = std::iter::repeat(NUMBER).inspect(|_| drawn.set(drawn.get() + 1));
     let node = connect(&TestNode::new(well).await).await;
-    let mut stream = Box::pin(node.fetch_many(blocks, NonZeroUsize::new(3).unwrap()));
+    let mut stream =
+        Box::pin(node.fetch_many(blocks, WitnessChoice::Auto, NonZeroUsize::new(3).unwrap()));
 
     for taken in 1..=10 {
         let (number, block) = stream.next().await.unwrap();
@@ -302,8 +315,10 @@ async fn many_blocks_are_drawn_as_they_are_taken() {
 async fn one_failed_block_does_not_stop_the_others() {
     let node = connect(&TestNode::new(well).await).await;
     let numbers = [NUMBER, 999, NUMBER, 0];
-    let mut fetched: Vec<_> =
-        node.fetch_many(numbers, NonZeroUsize::new(2).unwrap()).collect().await;
+    let mut fetched: Vec<_> = node
+        .fetch_many(numbers, WitnessChoice::Auto, NonZeroUsize::new(2).unwrap())
+        .collect()
+        .await;
     fetched.sort_by_key(|(number, _)| *number);
     let outcomes: Vec<_> = fetched.iter().map(|(number, block)| (*number, block.is_ok())).collect();
     assert_eq!(outcomes, [(0, false), (NUMBER, true), (NUMBER, true), (999, false)]);

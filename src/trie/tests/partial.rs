@@ -62,7 +62,7 @@ fn apply(trie: &mut PartialTrie<'_>, plan: &Plan) -> Result<(), NodeError> {
             trie.insert(*key, value.clone())?;
         }
     }
-    removed(plan).into_iter().try_for_each(|key| trie.remove(key))
+    removed(plan).into_iter().try_for_each(|key| trie.remove(key).map(drop))
 }
 
 proptest! {

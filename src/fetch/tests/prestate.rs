@@ -1,0 +1,191 @@
+//! Tracers' replies, and the choice between them and witnesses.
+
+use alloy_primitives::{Address, U256};
+use serde_json::{Value, json};
+
+use super::{
+    super::{AccountFields, FetchError, FetchedBlock, TracedBlock, TracedSlot, WitnessChoice},
+    node::{NUMBER, connect, ommer, transactions, well},
+    server::{Reply, TestNode},
+};
+
+const ALICE: Address = Address::repeat_byte(0xa1);
+const BOB: Address = Address::repeat_byte(0xb0);
+const SLOT: &str = "0x0000000000000000000000000000000000000000000000000000000000000007";
+
+/// A storage word of this value.
+fn word(value: u8) -> Value {
+    json!(format!("0x{value:064x}"))
+}
+
+/// What a tracer answers about the two transactions of the test's block.
+fn trace() -> Value {
+    let hashes =
+        transactions().iter().map(|transaction| *transaction.tx_hash()).collect::<Vec<_>>();
+    json!([
+        {"txHash": hashes[0], "result": {ALICE.to_string(): {"balance": "0x5", "nonce": 3}}},
+        {"txHash": hashes[1], "result": {
+            ALICE.to_string(): {"balance": "0x4", "nonce": 4, "storage": {SLOT: word(9)}},
+            BOB.to_string(): {"code": "0x6000", "nonce": "0x1"},
+        }},
+    ])
+}
+
+/// A node that traces so, and does the rest well but for the methods `without`.
+async fn node(traced: Value, without: &'static [(&'static str, i64)]) -> TestNode {
+    TestNode::new(move |method, params| {
+        match without.iter().find(|(missing, _)| *missing == method) {
+            Some((_, code)) => Reply::Error(*code, "not here"),
+            None if method == "debug_traceBlockByNumber" => Reply::Result(traced.clone()),
+            None => well(method, params),
+        }
+    })
+    .await
+}
+
+/// Fetches the block by tracer from a node that traces so.
+async fn fetch_traced(traced: Value) -> Result<TracedBlock, FetchError> {
+    connect(&node(traced, &[]).await).await.fetch_block_flat(NUMBER).await
+}
+
+#[tokio::test]
+async fn the_first_occurrence_of_an_account_and_of_each_slot_counts() {
+    let server = node(trace(), &[]).await;
+    let block = connect(&server).await.fetch_block_flat(NUMBER).await.unwrap();
+    assert_eq!(block.block.body.ommers, [ommer()]);
+    assert_eq!(server.calls().last().unwrap().1[1], json!({"tracer": "prestateTracer"}));
+
+    let alice = &block.state.accounts[&ALICE];
+    let fields = AccountFields { nonce: 3, balance: U256::from(5), ..Default::default() };
+    assert_eq!((alice.since, &alice.fields), (0, &fields));
+    let slot = TracedSlot { since: 1, value: U256::from(9) };
+    assert_eq!(alice.slots, [(U256::from(7), slot)].into_iter().collect());
+
+    let bob = &block.state.accounts[&BOB];
+    assert_eq!((bob.since, bob.fields.nonce, &bob.fields.code[..]), (1, 1, &[0x60, 0][..]));
+}
+
+#[tokio::test]
+async fn the_whole_state_may_stand_in_the_first_entry() {
+    let mut traced = trace();
+    traced[0] = json!({"result": {BOB.to_string(): {"balance": "0x1"}}});
+    traced[1]["result"] = json!({});
+    let block = fetch_traced(traced).await.unwrap();
+    assert_eq!(block.state.accounts[&BOB].since, 0);
+    assert_eq!(block.state.accounts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_trace_of_another_block_is_rejected() {
+    let mut other = trace();
+    other[1]["txHash"] = word(1);
+    let error = fetch_traced(other).await.unwrap_err();
+    assert!(matches!(error, FetchError::WrongTrace { index: 1, .. }), "{error:?}");
+
+    let mut short = trace();
+    short.as_array_mut().unwrap().pop();
+    let error = fetch_traced(short).await.unwrap_err();
+    assert!(matches!(error, FetchError::TraceLength { expected: 2, found: 1, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_transaction_that_was_not_traced_is_named() {
+    let mut failed = trace();
+    failed[1] = json!({"error": "execution timeout"});
+    let error = fetch_traced(failed).await.unwrap_err().to_string();
+    assert_eq!(error, "block 300: the node could not trace transaction 1: \"execution timeout\"");
+}
+
+#[tokio::test]
+async fn ommers_that_the_node_lacks_are_listed() {
+    let server = node(trace(), &[("eth_getUncleByBlockHashAndIndex", -32000)]).await;
+    for choice in [WitnessChoice::Prestate, WitnessChoice::Auto] {
+        let fetched = connect(&server).await.fetch(NUMBER, choice).await;
+        match (choice, fetched) {
+            (WitnessChoice::Prestate, Ok(FetchedBlock::Traced(traced))) => {
+                assert_eq!(traced.unknown_ommers, [ommer().hash_slow()]);
+                assert_eq!(traced.block.body.ommers, []);
+            }
+            // A block with a witness is proved to the state root, which the ommers are part of.
+            (WitnessChoice::Auto, Err(FetchError::Rpc { .. })) => {}
+            (_, other) => panic!("{choice}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn auto_takes_the_witness_where_there_is_one_and_else_the_trace() {
+    const PRUNED: &[(&str, i64)] = &[("debug_executionWitness", -32000)];
+    const NEITHER: &[(&str, i64)] =
+        &[("debug_executionWitness", -32601), ("debug_executionWitnessByBlockHash", -32601)];
+    for (without, by_trace) in [(&[][..], false), (PRUNED, true), (NEITHER, true)] {
+        let server = node(trace(), without).await;
+        let node = connect(&server).await;
+        for _ in 0..3 {
+            let fetched = node.fetch(NUMBER, WitnessChoice::Auto).await.unwrap();
+            assert_eq!(matches!(fetched, FetchedBlock::Traced(_)), by_trace, "{without:?}");
+        }
+        let expected = if by_trace { 3 } else { 0 };
+        assert_eq!(server.count("debug_traceBlockByNumber"), expected, "{without:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_witness_is_not_passed_over() {
+    let server = node(trace(), &[("debug_executionWitness", -32602)]).await;
+    let error = connect(&server).await.fetch(NUMBER, WitnessChoice::Auto).await.unwrap_err();
+    assert!(error.to_string().contains("cannot fetch block 300"), "{error}");
+    assert_eq!(server.count("debug_traceBlockByNumber"), 0);
+}
+
+#[tokio::test]
+async fn a_node_without_either_way_is_asked_for_the_better_one() {
+    let server = TestNode::new(|method, params| match method.strip_prefix("debug_") {
+        Some(_) => Reply::Error(-32601, "no such method"),
+        None => well(method, params),
+    })
+    .await;
+    let error = connect(&server).await.fetch(NUMBER, WitnessChoice::Auto).await.unwrap_err();
+    assert!(matches!(error, FetchError::NoWitnessMethod { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_state_is_asked_for_at_the_parent() {
+    let server = TestNode::new(|method, params| match method {
+        "eth_getBalance" => Reply::Result(json!("0x9")),
+        "eth_getTransactionCount" => Reply::Result(json!("0x2")),
+        "eth_getCode" => Reply::Result(json!("0x")),
+        "eth_getStorageAt" => Reply::Result(word(8)),
+        _ => well(method, params),
+    })
+    .await;
+    let node = connect(&server).await;
+    let fields = AccountFields { nonce: 2, balance: U256::from(9), ..Default::default() };
+    assert_eq!(node.account_before(NUMBER, ALICE).await.unwrap(), Some(fields));
+    let value = node.slot_before(NUMBER, ALICE, U256::from(7)).await.unwrap();
+    assert_eq!(value, Some(U256::from(8)));
+    let (method, params) = server.calls().last().unwrap().clone();
+    assert_eq!((&*method, params), ("eth_getStorageAt", json!([ALICE, SLOT, "0x12b"])));
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_tell_the_state_is_not_asked_again() {
+    let server = TestNode::new(well).await;
+    let node = connect(&server).await;
+    for _ in 0..3 {
+        assert_eq!(node.account_before(NUMBER, ALICE).await.unwrap(), None);
+        assert_eq!(node.slot_before(NUMBER, ALICE, U256::ONE).await.unwrap(), None);
+    }
+    assert_eq!((server.count("eth_getBalance"), server.count("eth_getStorageAt")), (1, 0));
+}
+
+#[tokio::test]
+async fn pruned_state_cannot_be_told_and_a_failure_is_none_of_that() {
+    let pruned = node(trace(), &[("eth_getBalance", -32000)]).await;
+    let pruned = connect(&pruned).await;
+    assert_eq!(pruned.account_before(NUMBER, ALICE).await.unwrap(), None);
+
+    let broken = node(trace(), &[("eth_getBalance", -32602)]).await;
+    let error = connect(&broken).await.account_before(NUMBER, ALICE).await.unwrap_err();
+    assert!(matches!(error, FetchError::Rpc { .. }), "{error:?}");
+}

@@ -1,0 +1,81 @@
+//! Which nodes of a witness belong to the state at all.
+//!
+//! Walks the account trie and every storage trie from the state root down, as far as there are nodes.
+//! What is never reached is not under a hash that the state names: damaged, from another state, or made
+//! up. It can do no harm, as nothing leads to it; but it says something about who made the witness.
+
+use alloy_primitives::{B256, map::B256Set};
+use alloy_rlp::Decodable;
+use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+
+use super::{
+    raw::{HASHED_FROM, RawNode, Reference, read},
+    store::NodeStore,
+};
+
+/// What the leaves of a trie hold.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Accounts,
+    Storage,
+}
+
+/// A walk over all tries of a state.
+struct Walk<'a> {
+    nodes: &'a NodeStore,
+    reached: B256Set,
+    /// Tries whose roots were named and not walked yet.
+    roots: Vec<(Kind, B256)>,
+}
+
+impl NodeStore {
+    /// Hashes of nodes that no path from the state's root leads to, in no order. The node of a trie
+    /// without keys belongs to every state. A node that is malformed counts as reached and leads nowhere.
+    pub fn unreachable_from(&self, state_root: B256) -> Vec<B256> {
+        let roots = vec![(Kind::Accounts, state_root)];
+        let mut walk = Walk { nodes: self, reached: B256Set::default(), roots };
+        walk.reached.insert(EMPTY_ROOT_HASH);
+        while let Some((kind, root)) = walk.roots.pop() {
+            walk.enter(kind, &root, 0);
+        }
+        self.hashes().filter(|hash| !walk.reached.contains(*hash)).copied().collect()
+    }
+}
+
+impl Walk<'_> {
+    /// Walks on from the node with this hash, if it is there and new.
+    fn enter(&mut self, kind: Kind, hash: &B256, depth: usize) {
+        let nodes = self.nodes;
+        if let Some(rlp) = nodes.get(hash)
+            && self.reached.insert(*hash)
+        {
+            self.descend(kind, rlp, depth);
+        }
+    }
+
+    /// Reads a node and goes on to what it names. Ends, since [`read`] allows no path longer than a key.
+    fn descend(&mut self, kind: Kind, rlp: &[u8], depth: usize) {
+        match read(rlp, depth) {
+            Ok(RawNode::Branch(children)) => {
+                for child in children.into_iter().flatten() {
+                    self.follow(kind, child, depth + 1);
+                }
+            }
+            Ok(RawNode::Extension { path, child }) => self.follow(kind, child, depth + path.len()),
+            Ok(RawNode::Leaf { mut value, .. }) => {
+                if let (Kind::Accounts, Ok(account)) = (kind, TrieAccount::decode(&mut value)) {
+                    self.roots.push((Kind::Storage, account.storage_root));
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn follow(&mut self, kind: Kind, child: Reference<'_>, depth: usize) {
+        match child {
+            Reference::Hash(hash) => self.enter(kind, hash, depth),
+            Reference::Embedded(rlp) if rlp.len() < HASHED_FROM => self.descend(kind, rlp, depth),
+            Reference::Embedded(_) => {}
+        }
+    }
+}
