@@ -4,10 +4,13 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 _default:
     @just --list
 
-# Build everything once, tests included
+anvil := "@foundry-rs/anvil@1.7.1"
+
+# Build everything once, tests included, and get the client that tests run against
 setup:
     cargo build --release --locked
     cargo test --no-run --locked
+    npm install --no-audit --no-fund --prefix target/anvil {{anvil}}
 
 # Everything that needs no network
 test:
@@ -29,6 +32,10 @@ fetch *ARGS:
 # Replay cached blocks: just replay --threads 1,2
 replay *ARGS:
     cargo run --release --locked -- replay {{ARGS}}
+
+# Make data/sample.blocks again, by a real anvil; about a quarter of an hour
+sample *ARGS:
+    data/sample/make.sh {{ARGS}}
 
 # What continuous integration runs
 ci:

@@ -116,7 +116,7 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         }
     }
 
-    /// Whether an account exists that the block has only ever paid. Before EIP-161 a payment of
+    /// Whether an account without a nonce exists that the block has only ever paid. Before EIP-161 a payment of
     /// nothing made it exist, too.
     fn exists_by_payment(&self, paid: Observed) -> bool {
         if self.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
@@ -155,7 +155,7 @@ impl Database for WorkerState<'_, '_> {
         let bare = nonce.is_zero() && (code_hash.is_zero() || code_hash == KECCAK256_EMPTY);
         self.demands.loaded(address, Loaded { number, seen, before: balance_before, bare });
         if code_hash.is_zero() {
-            if !self.exists_by_payment(seen) {
+            if nonce.is_zero() && !self.exists_by_payment(seen) {
                 return Ok(None);
             }
             code_hash = KECCAK256_EMPTY;
