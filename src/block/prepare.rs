@@ -76,11 +76,8 @@ pub fn prepare(
     let RecordedBlock { block: Block { header, body }, state, .. } = recorded;
 
     entering(Phase::Senders);
-    let ommers = match &state {
-        RecordedState::Witness(_) => OmmersRule::Required,
-        RecordedState::Flat(flat) => OmmersRule::of(&flat.assumed.ommers),
-    };
-    let Body { transactions, ommers, withdrawals } = open_body(&chain, &header, body, ommers)?;
+    let rule = ommers_rule(&state);
+    let Body { transactions, ommers, withdrawals } = open_body(&chain, &header, body, rule)?;
     let env = chain.evm_env(&header);
     let context = BlockContext {
         chain: &chain,
@@ -109,6 +106,13 @@ pub fn prepare(
         chain,
         header,
     })
+}
+
+const fn ommers_rule(state: &RecordedState) -> OmmersRule {
+    match state {
+        RecordedState::Witness(_) => OmmersRule::Required,
+        RecordedState::Flat(flat) => OmmersRule::of(flat.assumed.ommers.as_slice()),
+    }
 }
 
 /// What is known of the state before a block, and of the roots in its receipts.
