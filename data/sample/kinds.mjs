@@ -2,7 +2,13 @@
 //
 // A kind is a function of the random stream and the ledger; it gives who sends (an index into `users`)
 // and what, or several of these that follow each other. `gas` is the limit. Nonces, fees and signatures
-// are added in the final order of the block, for which `sign` may wait: it is then given the nonces.
+// are added in the final order of the block: `authorizations` is called then, with the next nonces, and
+// `done` when the block is mined.
+//
+// Every slot that a transaction reads or writes, also one that fails, is other than zero at the end of its
+// block, and every account other than empty. anvil keeps slots of value zero and empty accounts as leaves of
+// its tries, so that its state root would not be the one that the Yellow Paper asks for, and no block with
+// such a leaf could be verified.
 
 import { AbiCoder, ZeroAddress, concat, keccak256, sha256, toBeHex } from "ethers";
 import {
@@ -16,7 +22,7 @@ const forever = 2 ** 40;
 
 /** Kinds by weight. Weights are shares of transactions, in percent. */
 export const WEIGHTS = {
-  payment: 23, withdrawals: 2, tokenTransfer: 24, approval: 3, swap: 20, arbitrage: 3, mint: 5, burn: 1,
+  payment: 23, withdrawals: 2, tokenTransfer: 24, approval: 3, swap: 20, arbitrage: 3, mint: 5, gift: 1,
   openWallet: 2.5, collect: 1, deploy: 0.5, delegate: 1.5, sponsored: 1, delegated: 1.5, revoke: 0.3,
   precompile: 3, merkle: 1, settle: 2, airdrop: 1.2, revert: 3,
 };
@@ -24,7 +30,7 @@ export const WEIGHTS = {
 /** What generated blocks have left behind that later transactions depend on. */
 export class Ledger {
   minted = collections.map(() => 0);
-  owned = []; // { user, collection, id }
+  spare = []; // NFTs beyond their owner's first: { user, collection, id }
   delegated = new Map(); // user → signed batches executed
   orders = []; // settled
   salt = 0;
@@ -115,11 +121,11 @@ export const KINDS = {
     return { user, ...transferOf(random, user), gas: 80_000 };
   },
 
-  /** Half of these take an allowance back, so that a slot leaves the trie. */
+  /** Half of these make an allowance a limited one, which swaps then draw down. */
   approval(random, ledger) {
     const user = ledger.idle(random);
-    const [spender, value] = random.chance(0.5) ? [router, 0n] : [market, random.amount(100)];
-    return { user, to: ownToken(user), data: call("Token", "approve", spender, value), gas: 70_000 };
+    const data = call("Token", "approve", random.pick([router, market]), random.amount(10_000));
+    return { user, to: ownToken(user), data, gas: 70_000 };
   },
 
   swap(random, ledger) {
@@ -136,16 +142,19 @@ export const KINDS = {
     const count = random.between(1, 3);
     return { user, to: collections[collection], data: call("Collectible", "mint", count), gas: 110_000 + 90_000 * count,
       done: () => {
-        for (let left = count; left > 0; left--) ledger.owned.push({ user, collection, id: ledger.minted[collection]++ });
+        if (count > 1) ledger.spare.push({ user, collection, id: ledger.minted[collection] });
+        ledger.minted[collection] += count;
       } };
   },
 
-  burn(random, ledger) {
-    const at = ledger.owned.findIndex(({ user }) => !ledger.busy.has(user) && !ledger.delegated.has(user));
+  /** Somebody who minted several NFTs gives one away. */
+  gift(random, ledger) {
+    const at = ledger.spare.findIndex(({ user }) => !ledger.busy.has(user) && !ledger.delegated.has(user));
     if (at < 0) return KINDS.payment(random, ledger);
-    const [{ user, collection, id }] = ledger.owned.splice(at, 1);
+    const [{ user, collection, id }] = ledger.spare.splice(at, 1);
     ledger.busy.add(user);
-    return { user, to: collections[collection], data: call("Collectible", "burn", id), gas: 80_000 };
+    const data = call("Collectible", "transfer", random.pick(holders), id);
+    return { user, to: collections[collection], data, gas: 100_000 };
   },
 
   openWallet(random, ledger) {
@@ -224,8 +233,8 @@ export const KINDS = {
 
   settle(random, ledger) {
     const orders = Array.from({ length: random.between(2, 10) }, () => orderOf(random, ledger));
-    ledger.orders.push(orders[0]);
-    return { user: bot(random), to: market, data: call("Market", "settle", orders), gas: 100_000 + 160_000 * orders.length };
+    const done = () => ledger.orders.push(orders[0]);
+    return { user: bot(random), to: market, data: call("Market", "settle", orders), gas: 100_000 + 160_000 * orders.length, done };
   },
 
   airdrop(random, ledger) {
@@ -234,17 +243,18 @@ export const KINDS = {
     return { user: ledger.idle(random), to: market, data, gas: 100_000 + 55_000 * to.length };
   },
 
-  /** What fails on mainnet: slippage, lateness, poverty, greed, a second settlement, too little gas. */
+  /** What fails on mainnet: slippage, lateness, poverty, greed, a second settlement, too little gas for what is asked. */
   revert(random, ledger) {
+    if (ledger.orders.length === 0) return KINDS.payment(random, ledger);
     const user = ledger.idle(random);
-    const settled = ledger.orders.length > 0 ? [random.pick(ledger.orders)] : [];
+    const leaves = random.between(200, 400);
     return random.pick([
       () => swapOf(random, user, 1, 10n ** 24n),
       () => swapOf(random, user, 2, 0n, 1),
       () => ({ user, to: tokens[0], data: call("Token", "transfer", recipient(random), 10n ** 24n), gas: 80_000 }),
       () => ({ user, to: collections[0], data: call("Collectible", "mint", 21), gas: 100_000 }),
-      () => ({ user, to: market, data: call("Market", "settle", [...settled, orderOf(random, ledger)]), gas: settled.length > 0 ? 300_000 : 60_000 }),
-      () => ({ user, to: collections[1], data: call("Collectible", "mint", 3), gas: 120_000 }),
+      () => ({ user, to: market, data: call("Market", "settle", [random.pick(ledger.orders), orderOf(random, ledger)]), gas: 300_000 }),
+      () => ({ user, to: proofs, data: call("Proofs", "merkleRoot", random.word(), leaves), gas: 100_000 }),
     ])();
   },
 };

@@ -16,6 +16,7 @@ const HOLDERS = 21_000; // who only hold, and receive
 const TOKENS = 10; // the first two are in every wallet
 const HOLDERS_OF_HOT_TOKEN = 8_000;
 const HOLDERS_OF_COLD_TOKEN = 1_500;
+const PRECOMPILES = 17;
 const ETHER = 10n ** 18n;
 const UNLIMITED = 2n ** 256n - 1n;
 
@@ -63,6 +64,8 @@ export function genesis() {
     account(holder, ETHER + BigInt(index) * 10n ** 13n, { nonce: toBeHex(index % 90) }),
   );
   account(builder, 5n * ETHER);
+  // As on mainnet, precompiles have been sent some wei; see kinds.mjs for why it matters.
+  many(PRECOMPILES, (index) => account(toBeHex(index + 1, 20), 1n));
   const code = (address, name, storage = {}) =>
     account(address, 0n, { nonce: "0x1", code: contracts[name].code, storage });
   tokens.forEach((token, index) => code(token, "Token", tokenStorage(token, index)));
