@@ -1,7 +1,7 @@
 //! The command line, as typed. Values only: nothing here looks at the world.
 
-use crate::{block::range::BlockSpec, executor::ExecutorKind};
-use clap::{Args, Parser, Subcommand};
+use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessSource};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
@@ -71,6 +71,9 @@ pub struct FetchArgs {
     #[arg(long, value_name = "HEADER", env = "ETH_RPC_HEADERS", hide_env_values = true)]
     #[arg(value_delimiter = '\n')]
     pub rpc_header: Vec<String>,
+    /// How the node is to prove the state before a block
+    #[arg(long, value_name = "METHOD", default_value = "auto")]
+    pub witness: WitnessArg,
     /// Most requests that are open at the same time
     #[arg(long, value_name = "N", default_value = "8")]
     pub concurrency: NonZeroUsize,
@@ -86,6 +89,27 @@ pub struct FetchArgs {
     /// Fetch again what is cached already
     #[arg(long)]
     pub overwrite: bool,
+}
+
+/// What may follow `--witness`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WitnessArg {
+    /// The first of the others that the node has
+    Auto,
+    /// By debug_executionWitness or debug_executionWitnessByBlockHash
+    ExecutionWitness,
+    /// By eth_getProof of all that debug_traceBlockByNumber says the block touches
+    Proofs,
+}
+
+impl From<WitnessArg> for WitnessSource {
+    fn from(argument: WitnessArg) -> Self {
+        match argument {
+            WitnessArg::Auto => Self::Auto,
+            WitnessArg::ExecutionWitness => Self::ExecutionWitness,
+            WitnessArg::Proofs => Self::Proofs,
+        }
+    }
 }
 
 /// Arguments of `replay`.

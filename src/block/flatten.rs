@@ -30,7 +30,11 @@ pub enum WitnessReadError {
     NotProved(#[from] TrieError),
     /// The block needs a code that the witness does not hold.
     #[error("the witness lacks the code with hash {hash}")]
-    CodeMissing { hash: B256 },
+    CodeMissing {
+        hash: B256,
+        /// An account that has it.
+        owner: Option<Address>,
+    },
     /// The code is there, and is no code that the EVM can hold.
     #[error("the code with hash {hash} is malformed")]
     CodeMalformed { hash: B256, source: BytecodeDecodeError },
@@ -122,6 +126,14 @@ impl<'a> WitnessState<'a> {
         Ok(value)
     }
 
+    /// An account that was read and has this code.
+    fn owner_of(&self, code_hash: B256) -> Option<Address> {
+        let seen = self.seen.borrow();
+        let has_it = |info: &AccountInfo| info.code_hash == code_hash;
+        let mut accounts = seen.pre_state.accounts.iter();
+        accounts.find(|(_, account)| account.info.as_ref().is_some_and(has_it)).map(|(of, _)| *of)
+    }
+
     fn noting_failure<T>(
         &self,
         result: Result<T, WitnessReadError>,
@@ -143,7 +155,8 @@ impl DatabaseRef for WitnessState<'_> {
     }
 
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, WitnessReadError> {
-        self.noting_failure(Err(WitnessReadError::CodeMissing { hash }))
+        let owner = self.owner_of(hash);
+        self.noting_failure(Err(WitnessReadError::CodeMissing { hash, owner }))
     }
 
     fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, WitnessReadError> {

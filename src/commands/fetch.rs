@@ -1,19 +1,19 @@
 //! `blockrace fetch`: from a node into the cache, proving every block on the way.
 
-use super::{Context, Outcome, machine};
+use super::{
+    Context, Outcome, machine,
+    prove::{Prover, Refused},
+};
 use crate::{
-    block::{PrepareError, WitnessReadError},
     cache::{Cache, RecordedBlock},
     cli::FetchArgs,
     evm::Chain,
-    executor::{ExecutorKind, WorkerPool},
     fetch::{Client, Endpoint, FetchError, Limits, Node, RpcHeader},
     progress::Progress,
-    verify::{Verdict, VerifyError, verify_block},
 };
 use eyre::{OptionExt, WrapErr};
 use futures::StreamExt;
-use std::{cell::Cell, num::NonZeroUsize, pin::pin, sync::Arc, time::Duration};
+use std::{cell::Cell, pin::pin, sync::Arc, time::Duration};
 
 pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -22,7 +22,7 @@ pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
 
 async fn fetch(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
     let list = args.blocks.clone().load()?;
-    let node = Node::connect(client(&args)?).await?;
+    let node = Node::connect(client(&args)?).await?.with_witness(args.witness.into());
     Chain::from_id(node.chain_id()).wrap_err("the node follows a chain that cannot be replayed")?;
     let head = if list.needs_head() { Some(node.head().await?) } else { None };
     let numbers = list.resolve(head)?;
@@ -39,10 +39,10 @@ async fn fetch(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
         }
         !kept
     });
-    let prover = Arc::new(Prover::new(node.clone(), context.cache.clone())?);
+    let prover = Arc::new(Prover::new(node.clone())?);
     let mut stored = pin!(
         node.fetch_many(missing, args.concurrency)
-            .map(|(number, fetched)| keep(prover.clone(), number, fetched))
+            .map(|(number, fetched)| keep(prover.clone(), context.cache.clone(), number, fetched))
             .buffer_unordered(machine::cores().get())
     );
 
@@ -89,75 +89,28 @@ impl Kept<'_> {
     }
 }
 
-/// Proves blocks, and stores those that hold.
-struct Prover {
-    node: Node,
-    cache: Cache,
-    pool: WorkerPool,
-}
-
-/// What kept a block out of the cache.
-enum Refused {
-    /// It could not be fetched, proved or stored.
-    Failed(eyre::Report),
-    /// It was executed, and is not what its header says.
-    Mismatch(Verdict),
-}
-
-impl<E: Into<eyre::Report>> From<E> for Refused {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
 async fn keep(
     prover: Arc<Prover>,
+    cache: Cache,
     number: u64,
     fetched: Result<RecordedBlock, FetchError>,
 ) -> (u64, Result<(), Refused>) {
     let stored = match fetched {
-        Ok(recorded) => prover.prove_and_store(recorded).await,
+        Ok(recorded) => prove_and_store(prover, cache, recorded).await,
         Err(error) => Err(error.into()),
     };
     (number, stored)
 }
 
-impl Prover {
-    fn new(node: Node, cache: Cache) -> eyre::Result<Self> {
-        Ok(Self { node, cache, pool: WorkerPool::new(NonZeroUsize::MIN)? })
-    }
-
-    async fn prove_and_store(self: Arc<Self>, mut recorded: RecordedBlock) -> Result<(), Refused> {
-        loop {
-            let (prover, candidate) = (self.clone(), recorded.clone());
-            let proved = tokio::task::spawn_blocking(move || prover.prove(candidate)).await?;
-            match proved {
-                Ok(Verdict::Match) => break,
-                Ok(mismatch @ Verdict::Mismatch { .. }) => return Err(Refused::Mismatch(mismatch)),
-                Err(error) => match missing_ancestor(&error) {
-                    Some(number) => self.node.fetch_ancestors(&mut recorded, number).await?,
-                    None => return Err(error.into()),
-                },
-            }
-        }
-        tokio::task::spawn_blocking(move || self.cache.put(&recorded)).await??;
-        Ok(())
-    }
-
-    fn prove(&self, recorded: RecordedBlock) -> Result<Verdict, VerifyError> {
-        let executor = ExecutorKind::Sequential.executor();
-        verify_block(recorded, executor, &self.pool, |_| ()).map(|(_, verdict)| verdict)
-    }
-}
-
-/// The ancestor whose header `BLOCKHASH` asked for, if that is what is missing.
-const fn missing_ancestor(error: &VerifyError) -> Option<u64> {
-    match error {
-        VerifyError::Prepare(PrepareError::NotProved(WitnessReadError::AncestorMissing {
-            number,
-        })) => Some(*number),
-        _ => None,
-    }
+/// Proves a block, and stores it if it holds.
+async fn prove_and_store(
+    prover: Arc<Prover>,
+    cache: Cache,
+    recorded: RecordedBlock,
+) -> Result<(), Refused> {
+    let proved = prover.prove(recorded).await?;
+    tokio::task::spawn_blocking(move || cache.put(&proved)).await??;
+    Ok(())
 }
 
 struct Summary {

@@ -9,6 +9,7 @@ mod fetch;
 mod files;
 mod machine;
 mod outcome;
+mod prove;
 mod replay;
 mod rows;
 mod verify;

@@ -10,7 +10,7 @@ use alloy_primitives::{Address, address};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "chain {0} is not one whose hardforks are known; \
-     mainnet (1), Sepolia (11155111), Holesky (17000) and Hoodi (560048) are"
+     mainnet (1), Sepolia (11155111), Holesky (17000), Hoodi (560048), and anvil's (31337) are"
 )]
 pub struct UnknownChain(pub u64);
 
@@ -23,10 +23,12 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The chain with this id (EIP-155).
+    /// The chain with this id (EIP-155). 31337 is that of development nodes such as anvil, taken to
+    /// run the forks of anvil's own default, up to BPO1, from genesis on. One that was told another
+    /// hardfork follows other rules, and its blocks may not match.
     ///
     /// # Errors
-    /// [`UnknownChain`] for any but Ethereum's mainnet and public testnets.
+    /// [`UnknownChain`] for any but Ethereum's mainnet, public testnets and development nodes.
     pub fn from_id(id: u64) -> Result<Self, UnknownChain> {
         let (hardforks, deposit_contract) = match id {
             1 => (EthereumChainHardforks::mainnet(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
@@ -40,6 +42,7 @@ impl Chain {
             ),
             // Hoodi's genesis puts its deposit contract at mainnet's address.
             560_048 => (EthereumChainHardforks::hoodi(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
+            31_337 => (development_hardforks(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
             _ => return Err(UnknownChain(id)),
         };
         Ok(Self { id, hardforks, deposit_contract })
@@ -103,6 +106,14 @@ impl Chain {
     }
 }
 
+/// All forks up to BPO1, from genesis on, without the DAO's.
+fn development_hardforks() -> EthereumChainHardforks {
+    let all = EthereumHardfork::devnet().into_iter();
+    EthereumChainHardforks::new(
+        all.filter(|(fork, _)| *fork <= EthereumHardfork::Bpo1 && *fork != EthereumHardfork::Dao),
+    )
+}
+
 /// What alloy-evm is told.
 impl EthereumHardforks for Chain {
     fn ethereum_fork_activation(&self, fork: EthereumHardfork) -> ForkCondition {
@@ -160,6 +171,15 @@ mod tests {
         assert_eq!(params_at(1_764_798_551), Some(BlobParams::osaka()));
         assert_eq!(params_at(1_765_290_071), Some(BlobParams::bpo1()));
         assert_eq!(params_at(1_767_747_671), Some(BlobParams::bpo2()));
+    }
+
+    #[test]
+    fn a_development_chain_begins_with_the_newest_fork_that_anvil_runs() {
+        assert_eq!(fork_at(31_337, 1, 1), "Bpo1");
+        let header = Header { number: 1, timestamp: 1, ..Default::default() };
+        let chain = Chain::from_id(31_337).expect("development nodes are known");
+        assert_eq!(chain.blob_params(&header), Some(BlobParams::bpo1()));
+        assert!(!chain.is_dao_fork_block(&header));
     }
 
     #[test]

@@ -85,6 +85,31 @@ impl Answer {
         }
     }
 
+    /// The `result` of each call of a batch whose ids count up from `first`; `None` for one that has
+    /// none, or an error.
+    pub(super) fn results(
+        &self,
+        first: u64,
+        count: usize,
+        secrets: &Secrets,
+    ) -> Result<Vec<Option<&RawValue>>, Fault> {
+        let Ok(envelopes) = serde_json::from_slice::<Vec<Envelope<'_>>>(&self.body) else {
+            // What is no list says why in the same way as the answer to a single call.
+            return self.result(first, secrets).and(Err(Fault::WrongId));
+        };
+        if !self.status.is_success() {
+            return Err(self.fault_of_status(&self.body, secrets));
+        }
+        let mut results = vec![None; count];
+        for Envelope { id, result, error } in envelopes {
+            let position = id.as_u64().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
+            if let Some(slot) = position.and_then(|position| results.get_mut(position)) {
+                *slot = if error.is_none() { result } else { None };
+            }
+        }
+        Ok(results)
+    }
+
     fn fault_of(&self, error: &ErrorObject, secrets: &Secrets) -> Fault {
         let says = SafeText::new(error.message.as_bytes(), secrets);
         match error.code {

@@ -6,7 +6,10 @@
 //! the roots is left to `block::prepare`.
 
 use alloy_consensus::{Block, BlockBody, Header, TxEnvelope};
-use alloy_eips::{eip2718::Encodable2718, eip4895::Withdrawals};
+use alloy_eips::{
+    eip2718::Encodable2718,
+    eip4895::{Withdrawal, Withdrawals},
+};
 use alloy_primitives::{B256, BlockNumber, keccak256};
 use alloy_rpc_types_eth::Transaction;
 use serde::Deserialize;
@@ -64,6 +67,14 @@ impl BlockAnswer {
 }
 
 impl CheckedBlock {
+    pub(super) fn transactions(&self) -> &[TxEnvelope] {
+        &self.transactions
+    }
+
+    pub(super) fn withdrawals(&self) -> &[Withdrawal] {
+        self.withdrawals.as_deref().map_or(&[], Vec::as_slice)
+    }
+
     /// The whole block.
     pub(super) fn with_ommers(self, ommers: Vec<Header>) -> Block<TxEnvelope> {
         let Self { header, transactions, withdrawals, .. } = self;

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, fault_of_transport},
+    batch::Batches,
     endpoint::{Endpoint, Origin, RpcHeader},
     error::{Fault, RpcError},
     pace::{Load, Pace},
@@ -64,6 +65,7 @@ struct Shared {
     secrets: Secrets,
     pace: Pace,
     max_retries: u32,
+    batches: Batches,
 }
 
 /// Where and how requests are sent. `Debug` shows nothing of it.
@@ -75,8 +77,9 @@ struct Http {
 
 /// A request's method, id and body, the same in every attempt.
 #[derive(Debug)]
-struct Question {
+pub(super) struct Question {
     method: &'static str,
+    /// The first of several in a batch; the others count up.
     id: u64,
     body: String,
 }
@@ -110,7 +113,9 @@ impl Client {
         let http = Http::new(endpoint, headers, limits.timeout).map_err(setup)?;
         let secrets = http.secrets(headers).map_err(setup)?;
         let pace = Pace::new(limits.concurrency, limits.requests_per_second);
-        let shared = Shared { http, origin, secrets, pace, max_retries: limits.max_retries };
+        let batches = Batches::new(&limits);
+        let max_retries = limits.max_retries;
+        let shared = Shared { http, origin, secrets, pace, max_retries, batches };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -147,14 +152,32 @@ impl Client {
         SafeText::of_json(error, &self.shared.secrets)
     }
 
+    /// What is known about the node and batches.
+    pub(super) fn batches(&self) -> &Batches {
+        &self.shared.batches
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         question: &Question,
         contact: Contact,
     ) -> Result<T, RpcError> {
+        let read = |answer: &Answer, secrets: &Secrets| {
+            decode(answer.result(question.id, secrets)?.get(), secrets)
+        };
+        self.persist(question, contact, read).await
+    }
+
+    /// Sends a question until `read` finds an answer, or a fault that will not pass.
+    pub(super) async fn persist<T>(
+        &self,
+        question: &Question,
+        contact: Contact,
+        read: impl Fn(&Answer, &Secrets) -> Result<T, Fault>,
+    ) -> Result<T, RpcError> {
         let mut retries = 0;
         loop {
-            let fault = match self.attempt(question).await {
+            let fault = match self.attempt(question, &read).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
@@ -167,12 +190,16 @@ impl Client {
         }
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, question: &Question) -> Result<T, Fault> {
+    async fn attempt<T>(
+        &self,
+        question: &Question,
+        read: impl Fn(&Answer, &Secrets) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let Shared { http, pace, secrets, .. } = &*self.shared;
         let turn = pace.enter().await;
         let outcome = async {
             let answer = http.send(question).await?;
-            decode(answer.result(question.id, secrets)?.get(), secrets)
+            read(&answer, secrets)
         }
         .await;
         pace.leave(turn, outcome.as_ref().map_or_else(load_of, |_| Load::Served)).await;
@@ -236,9 +263,22 @@ impl Question {
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         Self { method, id, body: body.to_string() }
     }
+
+    /// The same method with each of `params`, in one request (JSON-RPC 2.0, section 6).
+    pub(super) fn batch(method: &'static str, params: &[Value]) -> Self {
+        let id = u64::from(rand::random::<u32>());
+        let call = |(id, params): (u64, &Value)| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let body: Value = (id..).zip(params).map(call).collect();
+        Self { method, id, body: body.to_string() }
+    }
+
+    /// The id of the first call.
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
 }
 
-fn decode<T: DeserializeOwned>(result: &str, secrets: &Secrets) -> Result<T, Fault> {
+pub(super) fn decode<T: DeserializeOwned>(result: &str, secrets: &Secrets) -> Result<T, Fault> {
     match serde_json::from_str(result) {
         Ok(value) => Ok(value),
         Err(_) if result == "null" => Err(Fault::Null),

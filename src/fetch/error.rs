@@ -128,10 +128,9 @@ pub enum FetchError {
 
     /// Without a witness no block can be replayed.
     #[error(
-        "the node at {origin} offers neither debug_executionWitness nor \
-         debug_executionWitnessByBlockHash; use a node with the debug API (reth, geth, ...)"
+        "the node at {origin} offers {wanted}; use a node with the debug API (reth, geth, ...)"
     )]
-    NoWitnessMethod { origin: Origin },
+    NoWitnessMethod { origin: Origin, wanted: &'static str },
 
     /// Some other block came.
     #[error("block {number}: the node answered with block {found}; use another node")]
@@ -180,4 +179,11 @@ pub enum FetchError {
     /// `BLOCKHASH` answers zero that far back, so no execution needs it.
     #[error("block {number}: no execution needs ancestor {down_to}, more than 256 blocks back")]
     TooFarBack { number: BlockNumber, down_to: BlockNumber },
+}
+
+impl FetchError {
+    /// Whether the node does not know the method that it was asked by, so that another one may do.
+    pub fn is_method_missing(&self) -> bool {
+        matches!(self, Self::Rpc { source, .. } if source.is_method_missing())
+    }
 }

@@ -13,7 +13,10 @@
 //! | `retry`, `retry_after` | which faults pass, and how long to wait for it |
 //! | `pace` | how many questions may be open, and how fast new ones start |
 //! | `node` | the questions that make a block |
+//! | `source` | by which methods a node proves a block's pre-state |
 //! | `block`, `witness` | the JSON of blocks and witnesses |
+//! | `proofs` | a witness put together from a trace and single proofs, and what another one lacks |
+//! | `batch` | many questions in one request |
 //! | `ancestors` | headers for `BLOCKHASH` |
 //! | `many` | many blocks, a bounded number at a time |
 //!
@@ -30,6 +33,7 @@
 
 mod ancestors;
 mod answer;
+mod batch;
 mod block;
 mod client;
 mod endpoint;
@@ -37,9 +41,11 @@ mod error;
 mod many;
 mod node;
 mod pace;
+mod proofs;
 mod redact;
 mod retry;
 mod retry_after;
+mod source;
 mod witness;
 
 #[cfg(test)]
@@ -49,4 +55,6 @@ pub use client::{Client, Limits};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
 pub use error::{Fault, FetchError, RpcError};
 pub use node::Node;
+pub use proofs::{Completion, Missing, Sibling};
 pub use redact::{SafeText, TransportError};
+pub use source::WitnessSource;

@@ -35,5 +35,5 @@ mod tests;
 
 pub use error::{Malformed, NodeError, TrieError};
 pub use partial::PartialTrie;
-pub use state::{StateTrie, UpdatedTrie};
+pub use state::{Guess, StateTrie, UpdatedTrie};
 pub use store::{MAX_NODE_BYTES, NodeStore};

@@ -16,7 +16,7 @@ use super::{
     encode::Encoder,
     error::NodeError,
     node::{Extension, Leaf, Node},
-    remove::remove,
+    remove::{Removal, remove},
     store::NodeStore,
 };
 
@@ -52,7 +52,8 @@ impl<'a> PartialTrie<'a> {
         insert(&mut self.top, self.nodes, &Nibbles::unpack_array(&key.0), 0, value)
     }
 
-    /// Removes `key`; does nothing if it is provably absent.
+    /// Removes `key`; does nothing if it is provably absent. Gives back the hash of a node that the
+    /// witness lacks and that was taken for a branch.
     ///
     /// A branch that is left with one child gives way to that child, for which the child's content is
     /// needed, and the witness may not have it. Then the trie takes it for a branch, the one kind of
@@ -63,8 +64,11 @@ impl<'a> PartialTrie<'a> {
     /// # Errors
     ///
     /// If a node on the key's path is missing or malformed, or the child that is left is malformed.
-    pub fn remove(&mut self, key: B256) -> Result<(), NodeError> {
-        remove(&mut self.top, self.nodes, &Nibbles::unpack_array(&key.0), 0).map(drop)
+    pub fn remove(&mut self, key: B256) -> Result<Option<B256>, NodeError> {
+        match remove(&mut self.top, self.nodes, &Nibbles::unpack_array(&key.0), 0)? {
+            Removal::Removed { guessed } => Ok(guessed),
+            Removal::Absent => Ok(None),
+        }
     }
 
     /// The root hash. Hashes the nodes that were opened, and none of the others.

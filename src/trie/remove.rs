@@ -6,6 +6,7 @@
 
 use std::mem;
 
+use alloy_primitives::B256;
 use alloy_trie::Nibbles;
 
 use super::{
@@ -19,7 +20,11 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Removal {
     /// It was there, and is gone.
-    Removed,
+    Removed {
+        /// The child that was left alone in its branch, where the witness lacks it and it was taken
+        /// for a branch.
+        guessed: Option<B256>,
+    },
     /// It is provably absent; nothing changed.
     Absent,
 }
@@ -46,12 +51,12 @@ pub(super) fn remove<'a>(
         }
         Node::Leaf(leaf) if leaf.path == rest => {
             *node = Node::Empty;
-            Ok(Removal::Removed)
+            Ok(Removal::Removed { guessed: None })
         }
         Node::Extension(extension) if rest.starts_with(&extension.path) => {
             let path = extension.path;
             let removal = remove(&mut extension.child, nodes, key, depth + path.len())?;
-            if removal == Removal::Removed {
+            if removal != Removal::Absent {
                 // The branch below may have become a leaf or an extension.
                 *node = mem::take(&mut extension.child).prefixed(path);
             }
@@ -62,10 +67,13 @@ pub(super) fn remove<'a>(
             // A branch lies above depth 64, so there is a nibble left.
             let child = &mut children[usize::from(rest.get_unchecked(0))];
             let removal = remove(child, nodes, key, depth + 1)?;
-            if removal == Removal::Removed
+            if removal != Removal::Absent
                 && let Some((nibble, last)) = last_child(children)
             {
-                *node = collapse(last, nodes, key.slice(..depth), nibble)?;
+                // At most once for each key: what a collapse leaves is still a child further up.
+                let (collapsed, guessed) = collapse(last, nodes, key.slice(..depth), nibble)?;
+                *node = collapsed;
+                return Ok(Removal::Removed { guessed });
             }
             Ok(removal)
         }
@@ -79,39 +87,40 @@ fn last_child<'a>(children: &mut [Node<'a>; 16]) -> Option<(u8, Node<'a>)> {
     occupied.next().is_none().then(|| (nibble, mem::take(last)))
 }
 
-/// What takes the place of the branch at `path` whose last child is `last`, at `nibble`.
+/// What takes the place of the branch at `path` whose last child is `last`, at `nibble`; and the
+/// hash of that child, if it was taken for a branch.
 fn collapse<'a>(
     last: Node<'a>,
     nodes: &'a NodeStore,
     path: Nibbles,
     nibble: u8,
-) -> Result<Node<'a>, NodeError> {
+) -> Result<(Node<'a>, Option<B256>), NodeError> {
     let step = Nibbles::from_nibbles_unchecked([nibble]);
-    let last = match last {
+    let (last, guessed) = match last {
         Node::Closed(reference) => unless_branch(reference, nodes, path.join(&step))?,
-        open => open,
+        open => (open, None),
     };
-    Ok(last.prefixed(step))
+    Ok((last.prefixed(step), guessed))
 }
 
 /// Opens the last child at `path`, unless it is a branch, which a collapse leaves as it is.
 ///
-/// One that the witness lacks is taken for a branch. Builders leave branches out for the very reason
+/// One that the witness lacks is taken for a branch, and its hash given back beside it. Builders leave branches out for the very reason
 /// that nothing in them is needed; and were it not a branch, then the root would come out wrong and
 /// the header would tell.
 fn unless_branch<'a>(
     reference: Reference<'a>,
     nodes: &'a NodeStore,
     path: Nibbles,
-) -> Result<Node<'a>, NodeError> {
+) -> Result<(Node<'a>, Option<B256>), NodeError> {
     let rlp = match nodes.follow(reference, path) {
         Ok(rlp) => rlp,
-        Err(NodeError::Missing { .. }) => return Ok(Node::Closed(reference)),
+        Err(NodeError::Missing { hash, .. }) => return Ok((Node::Closed(reference), Some(hash))),
         Err(malformed) => return Err(malformed),
     };
     match read(rlp, path.len()) {
-        Ok(RawNode::Branch(_)) => Ok(Node::Closed(reference)),
-        Ok(raw) => Ok(raw.into()),
+        Ok(RawNode::Branch(_)) => Ok((Node::Closed(reference), None)),
+        Ok(raw) => Ok((raw.into(), None)),
         Err(reason) => Err(NodeError::malformed(rlp, path, reason)),
     }
 }

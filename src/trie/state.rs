@@ -21,12 +21,25 @@ pub struct StateTrie<'a> {
     root: B256,
 }
 
+/// A node that the witness lacks, and that was taken for a branch when a deletion left it as the only
+/// child of its parent. If it is none, the root is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guess {
+    /// Whose leaf was deleted, or a slot of whose storage.
+    pub address: Address,
+    /// The slot that was deleted; `None` if the account was.
+    pub slot: Option<U256>,
+    /// The Keccak-256 of the node.
+    pub hash: B256,
+}
+
 /// The state root after a block, and the tries that it was computed with.
 ///
 /// They are kept so that whoever measures the computation can drop them when the clock has stopped.
 #[derive(Clone, Debug)]
 pub struct UpdatedTrie<'a> {
     root: B256,
+    guesses: Vec<Guess>,
     #[expect(dead_code, reason = "kept for the caller to drop")]
     tries: Vec<PartialTrie<'a>>,
 }
@@ -41,12 +54,19 @@ struct UpdatedAccount<'a> {
     leaf: Option<Vec<u8>>,
     /// The working trie, if a slot was written.
     storage: Option<PartialTrie<'a>>,
+    /// What was guessed in the storage.
+    guesses: Vec<Guess>,
 }
 
 impl UpdatedTrie<'_> {
     /// The state root after the block.
     pub fn root(&self) -> B256 {
         self.root
+    }
+
+    /// What had to be guessed for it. None of it matters if the root is the header's.
+    pub fn guesses(&self) -> &[Guess] {
+        &self.guesses
     }
 }
 
@@ -95,7 +115,7 @@ impl<'a> StateTrie<'a> {
     /// [`TrieError::Account`] or [`TrieError::Slot`] for the first change whose path is not proved.
     pub fn root_after(&self, post: &PostState) -> Result<UpdatedTrie<'a>, TrieError> {
         let Some((first, _)) = post.accounts.first() else {
-            return Ok(UpdatedTrie { root: self.root, tries: Vec::new() });
+            return Ok(UpdatedTrie { root: self.root, guesses: Vec::new(), tries: Vec::new() });
         };
         // Collecting results directly would take a lock, and report whichever error comes first.
         let results: Vec<Result<_, _>> = post
@@ -117,14 +137,21 @@ impl<'a> StateTrie<'a> {
         change: &AccountChange,
     ) -> Result<UpdatedAccount<'a>, TrieError> {
         let key = keccak256(address);
+        let mut guesses = Vec::new();
         let Some(AccountFields { nonce, balance, code_hash }) = change.account else {
-            return Ok(UpdatedAccount { address, key, leaf: None, storage: None });
+            return Ok(UpdatedAccount { address, key, leaf: None, storage: None, guesses });
         };
         let before = self.storage_root_before(address, change)?;
-        let storage = self.updated_storage(address, before, &change.slots)?;
+        let storage = self.updated_storage(address, before, &change.slots, &mut guesses)?;
         let storage_root = storage.as_ref().map_or(before, PartialTrie::root);
         let account = TrieAccount::new(nonce, balance, storage_root, code_hash);
-        Ok(UpdatedAccount { address, key, leaf: Some(alloy_rlp::encode(account)), storage })
+        Ok(UpdatedAccount {
+            address,
+            key,
+            leaf: Some(alloy_rlp::encode(account)),
+            storage,
+            guesses,
+        })
     }
 
     /// The root of the storage that the slots are written to.
@@ -145,6 +172,7 @@ impl<'a> StateTrie<'a> {
         address: Address,
         root: B256,
         slots: &[(U256, U256)],
+        guesses: &mut Vec<Guess>,
     ) -> Result<Option<PartialTrie<'a>>, TrieError> {
         let Some((first, _)) = slots.first() else { return Ok(None) };
         let mut trie = PartialTrie::open(self.nodes, root)
@@ -155,8 +183,10 @@ impl<'a> StateTrie<'a> {
         }
         // Deletions last: see `remove`.
         for (slot, _) in slots.iter().filter(|(_, value)| value.is_zero()) {
-            trie.remove(slot_key(*slot))
+            let guessed = trie
+                .remove(slot_key(*slot))
                 .map_err(|source| TrieError::slot(address, *slot, source))?;
+            guesses.extend(guessed.map(|hash| Guess { address, slot: Some(*slot), hash }));
         }
         Ok(Some(trie))
     }
@@ -168,9 +198,10 @@ fn apply<'a>(
     updates: Vec<UpdatedAccount<'a>>,
 ) -> Result<UpdatedTrie<'a>, TrieError> {
     let mut removed = Vec::new();
-    let mut tries = Vec::new();
-    for UpdatedAccount { address, key, leaf, storage } in updates {
+    let (mut tries, mut guesses) = (Vec::new(), Vec::new());
+    for UpdatedAccount { address, key, leaf, storage, guesses: in_storage } in updates {
         tries.extend(storage);
+        guesses.extend(in_storage);
         match leaf {
             Some(leaf) => {
                 accounts.insert(key, leaf).map_err(|source| TrieError::account(address, source))?
@@ -180,11 +211,12 @@ fn apply<'a>(
     }
     // Deletions last: see `remove`.
     for (address, key) in removed {
-        accounts.remove(key).map_err(|source| TrieError::account(address, source))?;
+        let guessed = accounts.remove(key).map_err(|source| TrieError::account(address, source))?;
+        guesses.extend(guessed.map(|hash| Guess { address, slot: None, hash }));
     }
     let root = accounts.root();
     tries.push(accounts);
-    Ok(UpdatedTrie { root, tries })
+    Ok(UpdatedTrie { root, guesses, tries })
 }
 
 /// Where a slot lies in its storage trie.

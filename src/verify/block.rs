@@ -5,7 +5,7 @@ use crate::{
     block::{Phase, PrepareError, ReplayJob, prepare},
     cache::RecordedBlock,
     executor::{ExecuteError, Executor, WorkerPool},
-    trie::TrieError,
+    trie::{Guess, TrieError},
 };
 
 /// Why no verdict could be reached on a block.
@@ -55,4 +55,19 @@ pub fn verify_block(
     let verdict = check(&job, &outcome, trie.root());
     drop(trie);
     Ok((job, verdict))
+}
+
+/// What had to be guessed for the state root after the block. If the root does not match, then one of
+/// these may be why: the node is needed, and the witness lacks it. Executes the block once more.
+///
+/// # Errors
+/// As [`verify_block`].
+pub fn guesses(
+    job: &ReplayJob,
+    executor: &dyn Executor,
+    pool: &WorkerPool,
+) -> Result<Vec<Guess>, VerifyError> {
+    let outcome = executor.execute(job, pool)?.outcome;
+    let trie = pool.install(|| job.trie_after(&outcome.post_state)).map_err(VerifyError::Root)?;
+    Ok(trie.guesses().to_vec())
 }

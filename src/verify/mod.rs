@@ -10,6 +10,6 @@ mod block;
 mod diff;
 mod header;
 
-pub use block::{Step, VerifyError, verify_block};
+pub use block::{Step, VerifyError, guesses, verify_block};
 pub use diff::{Difference, first_difference};
 pub use header::{Check, Verdict, check};

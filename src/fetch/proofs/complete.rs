@@ -1,0 +1,129 @@
+//! What execution found missing in a witness, asked for one by one.
+//!
+//! Serves witnesses of any origin. Who executes the block names what is missing; whether it is still
+//! missing shows when the block is executed again. [`Node::complete_by_trace`] is for witnesses that
+//! lack so much that this would take long.
+
+use std::collections::HashSet;
+
+use alloy_primitives::{Address, B256, BlockNumber, U256};
+
+use super::{
+    super::{error::FetchError, node::Node},
+    gather::append,
+    siblings::cut_back,
+    touched::Touched,
+    trace::TraceMode,
+};
+use crate::cache::{RecordedBlock, Witness};
+
+/// Something that a block needs and its witness lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// An account, or the proof that there is none.
+    Account(Address),
+    /// A slot's value.
+    Slot(Address, U256),
+    /// The code of an account.
+    Code(Address),
+    /// The header of an ancestor.
+    Ancestor(BlockNumber),
+    /// What deletions left alone in a branch, as far as it is known by hash only.
+    Siblings(Vec<Sibling>),
+}
+
+/// A trie node that a deletion left as the only child of its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sibling {
+    /// Whose leaf was deleted, or a slot of whose storage.
+    pub address: Address,
+    /// The slot that was deleted; `None` if the account was.
+    pub slot: Option<U256>,
+    /// The node's Keccak-256.
+    pub hash: B256,
+}
+
+/// What came of completing a witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// It holds more than before.
+    Added,
+    /// The node gave nothing that was not there. To ask again would not help.
+    NothingNew,
+}
+
+impl Node {
+    /// Asks for what is missing, and puts it on the block's witness.
+    ///
+    /// # Errors
+    /// If the node lacks the method for it, or does not answer.
+    pub async fn complete(
+        &self,
+        recorded: &mut RecordedBlock,
+        missing: &Missing,
+    ) -> Result<Completion, FetchError> {
+        let before = size(&recorded.witness);
+        match missing {
+            Missing::Account(of) => self.add(recorded, Touched::account(*of, [])).await?,
+            Missing::Slot(of, slot) => self.add(recorded, Touched::account(*of, [*slot])).await?,
+            Missing::Code(of) => self.add_code(recorded, *of).await?,
+            Missing::Ancestor(number) => self.fetch_ancestors(recorded, *number).await?,
+            Missing::Siblings(siblings) => self.add_siblings(recorded, siblings).await?,
+        }
+        Ok(since(before, recorded))
+    }
+
+    /// Asks for all that the tracer says that the block touches or leaves behind, at once.
+    ///
+    /// # Errors
+    /// If the node has no tracer or no proofs, or does not answer.
+    pub async fn complete_by_trace(
+        &self,
+        recorded: &mut RecordedBlock,
+    ) -> Result<Completion, FetchError> {
+        let before = size(&recorded.witness);
+        let (header, transactions) = (&recorded.block.header, &recorded.block.body.transactions);
+        let hash = header.hash_slow();
+        let mut touched = self.trace(TraceMode::Before, header, hash, transactions).await?;
+        touched.add(self.trace(TraceMode::Changes, header, hash, transactions).await?);
+        self.add(recorded, touched).await?;
+        Ok(since(before, recorded))
+    }
+
+    async fn add(&self, recorded: &mut RecordedBlock, touched: Touched) -> Result<(), FetchError> {
+        self.gather(&recorded.block.header, touched, &mut recorded.witness).await
+    }
+
+    async fn add_code(&self, recorded: &mut RecordedBlock, of: Address) -> Result<(), FetchError> {
+        let number = recorded.block.header.number;
+        let codes = self.codes(number, number.saturating_sub(1), &[of]).await?;
+        append(&mut recorded.witness.codes, codes);
+        Ok(())
+    }
+
+    /// Looks for the siblings in the proofs that the deleted keys are absent after the block.
+    async fn add_siblings(
+        &self,
+        recorded: &mut RecordedBlock,
+        siblings: &[Sibling],
+    ) -> Result<(), FetchError> {
+        let mut deleted = Touched::default();
+        for Sibling { address, slot, .. } in siblings {
+            deleted.touch(*address, *slot);
+        }
+        let number = recorded.block.header.number;
+        let after = self.prove(number, number, &deleted).await?;
+        let wanted: HashSet<_> = siblings.iter().map(|sibling| sibling.hash).collect();
+        append(&mut recorded.witness.nodes, cut_back(&after.nodes, &wanted));
+        Ok(())
+    }
+}
+
+/// How much a witness holds. It only ever grows.
+const fn size(witness: &Witness) -> usize {
+    witness.nodes.len() + witness.codes.len() + witness.headers.len()
+}
+
+fn since(before: usize, recorded: &RecordedBlock) -> Completion {
+    if size(&recorded.witness) > before { Completion::Added } else { Completion::NothingNew }
+}

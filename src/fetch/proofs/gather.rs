@@ -1,0 +1,148 @@
+//! Asks a node for proofs and codes.
+//!
+//! An account with very many slots is asked for in several questions, as nodes limit the keys of one.
+//! What proofs show may lead to more: codes, the delegates of those (EIP-7702), queued requests.
+
+use std::collections::{BTreeMap, HashSet};
+
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, BlockNumber, Bytes, KECCAK256_EMPTY, U64, U256};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    super::{error::FetchError, node::Node},
+    touched::Touched,
+};
+use crate::cache::Witness;
+
+/// Most slots in one question. Nodes allow from some hundred to a thousand.
+const MOST_SLOTS: usize = 100;
+
+/// How often what was proved may lead to more: a delegation leads to an account, and ends there.
+const MOST_PASSES: usize = 2;
+
+/// The answer to `eth_getProof` (EIP-1186), as far as it is of use.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountProof {
+    address: Address,
+    code_hash: B256,
+    account_proof: Vec<Bytes>,
+    #[serde(default)]
+    storage_proof: Vec<SlotProof>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SlotProof {
+    key: U256,
+    value: U256,
+    #[serde(default)]
+    proof: Vec<Bytes>,
+}
+
+/// Proofs at one block.
+#[derive(Debug, Default)]
+pub(super) struct Proofs {
+    /// Each once, in the order in which they came.
+    pub(super) nodes: Vec<Bytes>,
+    /// Of accounts that have code.
+    code_hashes: BTreeMap<Address, B256>,
+    values: BTreeMap<(Address, U256), U256>,
+}
+
+impl Proofs {
+    fn new(answers: Vec<AccountProof>) -> Self {
+        let mut proofs = Self::default();
+        let mut seen = HashSet::new();
+        for AccountProof { address, code_hash, account_proof, storage_proof } in answers {
+            if !matches!(code_hash, B256::ZERO | KECCAK256_EMPTY) {
+                proofs.code_hashes.insert(address, code_hash);
+            }
+            let slots = storage_proof.into_iter().flat_map(|SlotProof { key, value, proof }| {
+                proofs.values.insert((address, key), value);
+                proof
+            });
+            let nodes = account_proof.into_iter().chain(slots);
+            proofs.nodes.extend(nodes.filter(|node| seen.insert(node.clone())));
+        }
+        proofs
+    }
+}
+
+impl Node {
+    /// Puts the proofs at the block before `header` of all that is `touched`, and the codes, on the
+    /// witness, each once.
+    pub(super) async fn gather(
+        &self,
+        header: &Header,
+        mut touched: Touched,
+        witness: &mut Witness,
+    ) -> Result<(), FetchError> {
+        let (number, parent) = (header.number, header.number.saturating_sub(1));
+        let mut known = Touched::default();
+        for code in &witness.codes {
+            known.add_code(code.clone());
+        }
+        for _ in 0..=MOST_PASSES {
+            let proofs = self.prove(number, parent, &touched).await?;
+            append(&mut witness.nodes, proofs.nodes);
+            known.add(touched);
+            let unknown = known.without_code(&proofs.code_hashes);
+            for code in self.codes(number, parent, &unknown).await? {
+                known.add_code(code);
+            }
+
+            touched = Touched::by_queues(|of, slot| proofs.values.get(&(of, slot)).copied());
+            for delegate in known.codes.values().filter_map(Touched::delegate) {
+                touched.touch(delegate, []);
+            }
+            touched.remove(&known);
+            if touched.accounts.is_empty() {
+                break;
+            }
+        }
+        let mut codes: Vec<_> = known.codes.into_iter().collect();
+        codes.sort_unstable_by_key(|(hash, _)| *hash);
+        append(&mut witness.codes, codes.into_iter().map(|(_, code)| code));
+        Ok(())
+    }
+
+    /// Proofs at block `at`, for the sake of block `number`.
+    pub(super) async fn prove(
+        &self,
+        number: BlockNumber,
+        at: BlockNumber,
+        touched: &Touched,
+    ) -> Result<Proofs, FetchError> {
+        let params: Vec<Value> = touched
+            .accounts
+            .iter()
+            .flat_map(|(address, slots)| {
+                let slots: Vec<_> = slots.iter().map(|slot| B256::from(*slot)).collect();
+                // An account without slots is one question too.
+                let chunks = slots.chunks(MOST_SLOTS).map(<[_]>::to_vec).collect::<Vec<_>>();
+                let chunks = if chunks.is_empty() { vec![Vec::new()] } else { chunks };
+                chunks.into_iter().map(move |slots| json!([address, slots, U64::from(at)]))
+            })
+            .collect();
+        Ok(Proofs::new(self.ask_each(number, "eth_getProof", &params).await?))
+    }
+
+    /// Codes at block `at`, for the sake of block `number`.
+    pub(super) async fn codes(
+        &self,
+        number: BlockNumber,
+        at: BlockNumber,
+        of: &[Address],
+    ) -> Result<Vec<Bytes>, FetchError> {
+        let params: Vec<_> = of.iter().map(|address| json!([address, U64::from(at)])).collect();
+        self.ask_each(number, "eth_getCode", &params).await
+    }
+}
+
+/// Adds what is not there yet.
+pub(super) fn append(list: &mut Vec<Bytes>, more: impl IntoIterator<Item = Bytes>) {
+    let mut seen: HashSet<_> = list.iter().cloned().collect();
+    list.extend(more.into_iter().filter(|one| seen.insert(one.clone())));
+}
