@@ -48,7 +48,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct CachedBlocks {
     /// 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, comma lists, or @FILE;
-    /// every cached block if absent
+    /// every cached block if absent, or the built-in sample if none is cached
     #[arg(value_name = "BLOCKS")]
     pub blocks: Option<BlockSpec>,
     /// Only blocks of the chain with this id; needed where several chains are cached and share a

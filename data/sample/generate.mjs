@@ -40,7 +40,7 @@ function draw(random, ledger) {
 
 /** The signed transaction, as its raw bytes; takes the nonces that it uses. */
 function sign(random, nonces, { user, to, data = "0x", value = 0n, gas, authorizations }) {
-  const tip = parseUnits(random.amount(1).toString(), 0) / 10n ** 9n;
+  const tip = random.amount(1) / 10n ** 9n; // about one gwei
   const fees = { maxFeePerGas: parseUnits("200", "gwei"), maxPriorityFeePerGas: tip };
   const typed = authorizations
     ? { type: 4, ...fees, authorizationList: authorizations(nonces) }
@@ -61,13 +61,18 @@ async function mine(url, number, drawn, raw) {
   await rpc(url, [["evm_mine", [{ timestamp: GENESIS_TIME + number * SECONDS_PER_BLOCK }]]]);
   const [block] = await rpc(url, [["eth_getBlockByNumber", ["latest", false]]]);
   if (block.transactions.join() !== hashes.join()) {
-    throw new Error(`block ${number} holds ${block.transactions.length} of ${hashes.length} transactions, or in another order`);
+    const holds = `${block.transactions.length} of ${hashes.length} transactions`;
+    throw new Error(`block ${number} holds ${holds}, or in another order`);
   }
   const [receipts] = await rpc(url, [["eth_getBlockReceipts", ["latest"]]]);
   const reverted = receipts.filter((receipt) => receipt.status === "0x0").length;
-  const line = [number, hashes.length, Number(block.gasUsed), reverted, Number(block.baseFeePerGas), block.hash];
-  console.log(line.join("\t"));
-  return receipts.map((receipt, index) => ({ kind: drawn[index].kind, gas: Number(receipt.gasUsed), failed: receipt.status === "0x0" }));
+  const figures = [number, hashes.length, Number(block.gasUsed), reverted, Number(block.baseFeePerGas)];
+  console.log([...figures, block.hash].join("\t"));
+  return receipts.map((receipt, index) => ({
+    kind: drawn[index].kind,
+    gas: Number(receipt.gasUsed),
+    failed: receipt.status === "0x0",
+  }));
 }
 
 async function play(url) {

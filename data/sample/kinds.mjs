@@ -53,7 +53,8 @@ const bot = (random) => EXCHANGES + Math.floor(BOTS * random.fraction() ** 2);
 const recipient = (random) =>
   random.chance(0.2) ? users[random.between(0, EXCHANGES - 1)].address
   : random.chance(0.15) ? random.bytes(20)
-  : random.pick(random.chance(0.5) ? holders : users.map((user) => user.address));
+  : random.chance(0.5) ? random.pick(holders)
+  : random.pick(users).address;
 const tokenFor = (random, user) =>
   random.chance(0.45) ? tokens[1] : random.chance(0.5) ? tokens[0] : ownToken(user);
 const transferOf = (random, user, to = recipient(random)) => ({
@@ -63,15 +64,14 @@ const transferOf = (random, user, to = recipient(random)) => ({
 
 /** A path of pools from one of the user's tokens. */
 function path(random, user, hops) {
-  const first = random.popular(
-    pools.filter((pool) => pool.tokens.every((token) => tokens.indexOf(token) < 2 || token === ownToken(user))),
-    1,
-  );
+  const has = (token) => tokens.indexOf(token) < 2 || token === ownToken(user);
+  const first = random.popular(pools.filter((pool) => pool.tokens.every(has)), 1);
   const path = [first];
   const start = random.pick(first.tokens);
   let token = first.tokens.find((other) => other !== start);
   while (path.length < hops) {
-    const next = random.popular(pools.filter((pool) => pool.tokens.includes(token) && !path.includes(pool)), 1);
+    const leadsOn = (pool) => pool.tokens.includes(token) && !path.includes(pool);
+    const next = random.popular(pools.filter(leadsOn), 1);
     if (next === undefined) break;
     token = next.tokens.find((other) => other !== token);
     path.push(next);
@@ -140,11 +140,12 @@ export const KINDS = {
     const user = ledger.idle(random);
     const collection = random.popular([0, 1, 2]);
     const count = random.between(1, 3);
-    return { user, to: collections[collection], data: call("Collectible", "mint", count), gas: 110_000 + 90_000 * count,
-      done: () => {
-        if (count > 1) ledger.spare.push({ user, collection, id: ledger.minted[collection] });
-        ledger.minted[collection] += count;
-      } };
+    const done = () => {
+      if (count > 1) ledger.spare.push({ user, collection, id: ledger.minted[collection] });
+      ledger.minted[collection] += count;
+    };
+    const data = call("Collectible", "mint", count);
+    return { user, to: collections[collection], data, gas: 110_000 + 90_000 * count, done };
   },
 
   /** Somebody who minted several NFTs gives one away. */
@@ -169,7 +170,9 @@ export const KINDS = {
   },
 
   deploy(random, ledger) {
-    return { user: ledger.idle(random), to: null, data: contracts[random.pick(["Token", "Collectible", "Proofs"])].creation, gas: 1_500_000 };
+    const user = ledger.idle(random);
+    const data = contracts[random.pick(["Token", "Collectible", "Proofs"])].creation;
+    return { user, to: null, data, gas: 1_500_000 };
   },
 
   /** An account delegates its code and uses it in the same transaction (EIP-7702). */
@@ -177,8 +180,8 @@ export const KINDS = {
     const user = ledger.idle(random);
     const data = call("Batch", "execute", callsOf(random, user, random.between(2, 5)));
     ledger.delegated.set(user, 0);
-    return { user, to: users[user].address, data, gas: 400_000,
-      authorizations: (nonces) => [authorize(user, batch, nonces[user] + 1)] };
+    const authorizations = (nonces) => [authorize(user, batch, nonces[user] + 1)];
+    return { user, to: users[user].address, data, gas: 400_000, authorizations };
   },
 
   /** As above, but somebody else pays; some authorizations come too late and are void. */
@@ -188,8 +191,11 @@ export const KINDS = {
     if (!stale) ledger.delegated.set(owner, 1);
     const calls = callsOf(random, owner, random.between(1, 3));
     const { v, r, s } = users[owner].signingKey.sign(batchHash(users[owner].address, 0, calls));
-    return { user, to: users[owner].address, data: call("Batch", "executeSigned", calls, v, r, s), gas: 400_000,
-      authorizations: (nonces) => [authorize(owner, batch, stale ? nonces[owner] + 7 : nonces[owner]++)] };
+    const data = call("Batch", "executeSigned", calls, v, r, s);
+    const authorizations = (nonces) => [
+      authorize(owner, batch, stale ? nonces[owner] + 7 : nonces[owner]++),
+    ];
+    return { user, to: users[owner].address, data, gas: 400_000, authorizations };
   },
 
   /** An account that delegated in an earlier block. */
@@ -216,30 +222,35 @@ export const KINDS = {
     if (user === undefined) return KINDS.delegate(random, ledger);
     // Its storage remembers how many batches it executed, so it is not used again.
     ledger.busy.add(user);
-    return { user, to: users[user].address, value: 0n, gas: 80_000,
-      authorizations: (nonces) => [authorize(user, ZeroAddress, nonces[user] + 1)],
-      done: () => ledger.delegated.delete(user) };
+    const authorizations = (nonces) => [authorize(user, ZeroAddress, nonces[user] + 1)];
+    const done = () => ledger.delegated.delete(user);
+    return { user, to: users[user].address, gas: 80_000, authorizations, done };
   },
 
   precompile(random, ledger) {
     const [precompile, inputs, gas] = random.pick(PRECOMPILES)(random);
-    return { user: ledger.idle(random), to: proofs, data: call("Proofs", "prove", precompile, inputs), gas };
+    const data = call("Proofs", "prove", precompile, inputs);
+    return { user: ledger.idle(random), to: proofs, data, gas };
   },
 
   merkle(random, ledger) {
     const leaves = 2 ** random.between(5, 8);
-    return { user: ledger.idle(random), to: proofs, data: call("Proofs", "merkleRoot", random.word(), leaves), gas: 100_000 + 4_000 * leaves };
+    const user = ledger.idle(random);
+    const data = call("Proofs", "merkleRoot", random.word(), leaves);
+    return { user, to: proofs, data, gas: 100_000 + 4_000 * leaves };
   },
 
   settle(random, ledger) {
     const orders = Array.from({ length: random.between(2, 10) }, () => orderOf(random, ledger));
     const done = () => ledger.orders.push(orders[0]);
-    return { user: bot(random), to: market, data: call("Market", "settle", orders), gas: 100_000 + 160_000 * orders.length, done };
+    const data = call("Market", "settle", orders);
+    return { user: bot(random), to: market, data, gas: 100_000 + 160_000 * orders.length, done };
   },
 
   airdrop(random, ledger) {
     const to = Array.from({ length: random.between(10, 60) }, () => random.pick(holders));
-    const data = call("Market", "pay", random.pick([tokens[0], tokens[1]]), to, to.map(() => random.amount(0.01)));
+    const token = random.pick([tokens[0], tokens[1]]);
+    const data = call("Market", "pay", token, to, to.map(() => random.amount(0.01)));
     return { user: ledger.idle(random), to: market, data, gas: 100_000 + 55_000 * to.length };
   },
 
@@ -248,13 +259,14 @@ export const KINDS = {
     if (ledger.orders.length === 0) return KINDS.payment(random, ledger);
     const user = ledger.idle(random);
     const leaves = random.between(200, 400);
+    const failing = (to, name, gas, ...args) => ({ user, to, data: call(name, ...args), gas });
     return random.pick([
       () => swapOf(random, user, 1, 10n ** 24n),
       () => swapOf(random, user, 2, 0n, 1),
-      () => ({ user, to: tokens[0], data: call("Token", "transfer", recipient(random), 10n ** 24n), gas: 80_000 }),
-      () => ({ user, to: collections[0], data: call("Collectible", "mint", 21), gas: 100_000 }),
-      () => ({ user, to: market, data: call("Market", "settle", [random.pick(ledger.orders), orderOf(random, ledger)]), gas: 300_000 }),
-      () => ({ user, to: proofs, data: call("Proofs", "merkleRoot", random.word(), leaves), gas: 100_000 }),
+      () => failing(tokens[0], "Token", 80_000, "transfer", recipient(random), 10n ** 24n),
+      () => failing(collections[0], "Collectible", 100_000, "mint", 21),
+      () => failing(market, "Market", 300_000, "settle", [random.pick(ledger.orders), orderOf(random, ledger)]),
+      () => failing(proofs, "Proofs", 100_000, "merkleRoot", random.word(), leaves),
     ])();
   },
 };

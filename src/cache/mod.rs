@@ -69,6 +69,7 @@ mod content;
 mod error;
 mod limits;
 mod recorded;
+mod sample;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -76,4 +77,5 @@ mod tests;
 pub use block_id::BlockId;
 pub use error::{CacheError, ContainerError};
 pub use recorded::{RecordedBlock, Witness};
+pub use sample::{SAMPLE_CHAIN, sample};
 pub use store::Cache;

@@ -1,9 +1,12 @@
 //! `blockrace verify`: checks blocks without timing executors against each other.
 
-use super::{Context, Outcome, cached::select, machine};
+use super::{
+    Context, Outcome,
+    cached::{Source, select},
+    machine,
+};
 use crate::{
     block::Phase,
-    cache::BlockId,
     cli::VerifyArgs,
     executor::{ExecutorKind, WorkerPool},
     measure::Stopwatch,
@@ -39,10 +42,10 @@ pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> 
 }
 
 /// A block to check, with its place in the result.
-type Asked = (usize, u64, eyre::Result<BlockId>);
+type Asked = (usize, u64, eyre::Result<Source>);
 
 /// Deals blocks out in turn: neighbours cost about the same, so the shares do.
-fn deal(blocks: Vec<(u64, eyre::Result<BlockId>)>, jobs: usize) -> Vec<Vec<Asked>> {
+fn deal(blocks: Vec<(u64, eyre::Result<Source>)>, jobs: usize) -> Vec<Vec<Asked>> {
     let mut shares: Vec<_> = (0..jobs.min(blocks.len())).map(|_| Vec::new()).collect();
     for (position, (number, found)) in blocks.into_iter().enumerate() {
         let share = position % shares.len().max(1);
@@ -60,7 +63,7 @@ fn check_share(
 ) -> eyre::Result<Vec<(usize, u64, eyre::Result<Checked>)>> {
     let pool = WorkerPool::new(NonZeroUsize::MIN)?;
     let check_one = |(position, number, found): Asked| {
-        let checked = found.and_then(|id| check(&id, executor, &pool, context));
+        let checked = found.and_then(|source| check(source, executor, &pool, context));
         progress.step();
         (position, number, checked)
     };
@@ -76,14 +79,14 @@ struct Checked {
 }
 
 fn check(
-    id: &BlockId,
+    source: Source,
     executor: ExecutorKind,
     pool: &WorkerPool,
     context: &Context,
 ) -> eyre::Result<Checked> {
     let mut times = Times::default();
     let mut stopwatch = Stopwatch::start();
-    let recorded = context.cache.get(id)?;
+    let recorded = source.load(context)?;
     let mut running = Part::Decode;
     let (job, verdict) = verify_block(recorded, executor.executor(), pool, |step| {
         times.add(running, stopwatch.lap());
