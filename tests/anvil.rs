@@ -1,0 +1,131 @@
+//! Blocks of a real anvil, proved by single proofs to the state root that anvil computed.
+
+#[path = "support/anvil.rs"]
+mod anvil;
+#[path = "support/proxy.rs"]
+mod proxy;
+#[path = "support/scenario.rs"]
+mod scenario;
+mod support;
+
+use alloy_primitives::U64;
+use anvil::Anvil;
+use blockrace::{
+    cache::{Cache, RecordedBlock},
+    fetch::{Client, Limits, Node, WitnessSource},
+};
+use proxy::{Batches, Proxy};
+use scenario::{FIRST, Scenario};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, process::Output};
+use support::{assert_code, blockrace, stderr, stdout};
+
+/// Runs the command without standing in the way of a proxy on the same runtime.
+async fn run(cache: &tempfile::TempDir, arguments: &[&str]) -> Output {
+    let cache = cache.path().to_owned();
+    let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let run = move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        blockrace(&cache, &arguments)
+    };
+    tokio::task::spawn_blocking(run).await.expect("it runs")
+}
+
+/// Fetches blocks up to `last` and checks them with every executor.
+async fn fetch_and_verify(url: &str, last: u64, flags: &[&str]) {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let blocks = format!("{FIRST}-{last}");
+    let fetched = run(&cache, &[&["fetch", &blocks, "--rpc-url", url], flags].concat()).await;
+    assert_code(&fetched, 0);
+    let count = last - FIRST + 1;
+    let expected = format!("{count} of {count} blocks fetched, proved and stored");
+    assert!(stdout(&fetched).contains(&expected), "{}", stdout(&fetched));
+    for executor in ["sequential", "block-stm"] {
+        assert_code(&run(&cache, &["verify", "--executor", executor]).await, 0);
+    }
+    let stored = Cache::new(cache.path()).list(31_337).expect("the cache is readable");
+    assert_eq!(stored.len() as u64, count);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_block_is_proved_by_single_proofs_and_auto_finds_that_way_by_itself() {
+    let Some(anvil) = Anvil::start().await else { return };
+    let last = Scenario::new(&anvil).await.build().await;
+    let proxy = Proxy::before(&anvil.url, Batches::Taken, |_, _| None).await;
+    fetch_and_verify(&proxy.url, last, &["--witness", "proofs"]).await;
+    let counts = proxy.counts();
+    eprintln!("{counts:?}");
+    assert!(counts["batch"] > 0 && !counts.contains_key("debug_executionWitness"), "{counts:?}");
+
+    fetch_and_verify(&anvil.url, last, &["--witness", "auto"]).await;
+    fetch_and_verify(&anvil.url, last, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_takes_no_batches_and_traces_transactions_only_will_do() {
+    let Some(anvil) = Anvil::start().await else { return };
+    let last = Scenario::new(&anvil).await.build().await;
+    let proxy = Proxy::before(&anvil.url, Batches::Refused, |method, _| {
+        method.starts_with("debug_traceBlock").then_some(Err(-32601))
+    });
+    let proxy = proxy.await;
+    fetch_and_verify(&proxy.url, last, &[]).await;
+    assert!(proxy.counts()["debug_traceTransaction"] > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_the_method_that_was_asked_for_is_told_so() {
+    let Some(anvil) = Anvil::start().await else { return };
+    let last = Scenario::new(&anvil).await.build().await;
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let arguments = ["fetch", &last.to_string(), "--rpc-url", &anvil.url, "--witness"];
+    let output = run(&cache, &[&arguments[..], &["execution-witness"]].concat()).await;
+    assert_code(&output, 2);
+    let said = stderr(&output);
+    assert!(said.contains("neither debug_executionWitness nor debug_executionWitnessBy"), "{said}");
+    assert!(!said.contains("eth_getProof"), "{said}");
+
+    let proxy = Proxy::before(&anvil.url, Batches::Taken, |method, _| {
+        (method == "eth_getProof").then_some(Err(-32601))
+    });
+    let proxy = proxy.await;
+    let arguments = ["fetch", &last.to_string(), "--rpc-url", &proxy.url];
+    let output = run(&cache, &arguments).await;
+    assert_code(&output, 2);
+    assert!(stderr(&output).contains("eth_getProof"), "{}", stderr(&output));
+}
+
+/// Every block as the library fetches it by proofs.
+async fn recorded(url: &str, last: u64) -> BTreeMap<u64, RecordedBlock> {
+    let client = Client::new(&url.parse().expect("a URL"), &[], Limits::default());
+    let node = Node::connect(client.expect("a client")).await.expect("it answers");
+    let node = node.with_witness(WitnessSource::Proofs);
+    let mut blocks = BTreeMap::new();
+    for number in FIRST..=last {
+        blocks.insert(number, node.fetch_block(number).await.expect("anvil proves it"));
+    }
+    blocks
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_witness_that_lacks_nodes_and_codes_is_completed() {
+    let Some(anvil) = Anvil::start().await else { return };
+    let last = Scenario::new(&anvil).await.build().await;
+    let whole = recorded(&anvil.url, last).await;
+    for (odd, lacking) in [(2, "every second node and all codes"), (1, "everything")] {
+        let whole = whole.clone();
+        let witness = move |params: &Value| {
+            let number: U64 = serde_json::from_value(params[0].clone()).expect("a number");
+            let witness = &whole[&number.to()].witness;
+            let nodes = witness.nodes.iter().enumerate().filter(|(index, _)| index % odd != 0);
+            json!({"state": nodes.map(|(_, node)| node).collect::<Vec<_>>(), "codes": []})
+        };
+        let proxy = Proxy::before(&anvil.url, Batches::Taken, move |method, params| {
+            (method == "debug_executionWitness").then(|| Ok(witness(params)))
+        });
+        let proxy = proxy.await;
+        eprintln!("without {lacking}");
+        fetch_and_verify(&proxy.url, last, &["--witness", "execution-witness"]).await;
+        eprintln!("{:?}", proxy.counts());
+    }
+}
