@@ -15,7 +15,7 @@ use blockrace::{
     fetch::{Client, Limits, Node, WitnessSource},
 };
 use proxy::{Batches, Proxy};
-use scenario::{FIRST, Scenario};
+use scenario::{Chain, FIRST, Scenario};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, process::Output};
 use support::{assert_code, blockrace, stderr, stdout};
@@ -31,9 +31,11 @@ async fn run(cache: &tempfile::TempDir, arguments: &[&str]) -> Output {
     tokio::task::spawn_blocking(run).await.expect("it runs")
 }
 
-/// Fetches blocks up to `last` and checks them with every executor.
-async fn fetch_and_verify(url: &str, last: u64, flags: &[&str]) {
+/// Fetches the blocks that must match, and checks them with every executor. Blocks with deletions match
+/// if anvil makes them; otherwise those that do not are refused.
+async fn fetch_and_verify(url: &str, chain: Chain, flags: &[&str]) {
     let cache = tempfile::tempdir().expect("a temporary folder");
+    let last = if chain.deletes { chain.last } else { chain.first_deletion - 1 };
     let blocks = format!("{FIRST}-{last}");
     let fetched = run(&cache, &[&["fetch", &blocks, "--rpc-url", url], flags].concat()).await;
     assert_code(&fetched, 0);
@@ -50,35 +52,35 @@ async fn fetch_and_verify(url: &str, last: u64, flags: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_block_is_proved_by_single_proofs_and_auto_finds_that_way_by_itself() {
     let Some(anvil) = Anvil::start().await else { return };
-    let last = Scenario::new(&anvil).await.build().await;
+    let chain = Scenario::new(&anvil).await.build().await;
     let proxy = Proxy::before(&anvil.url, Batches::Taken, |_, _| None).await;
-    fetch_and_verify(&proxy.url, last, &["--witness", "proofs"]).await;
+    fetch_and_verify(&proxy.url, chain, &["--witness", "proofs"]).await;
     let counts = proxy.counts();
     eprintln!("{counts:?}");
     assert!(counts["batch"] > 0 && !counts.contains_key("debug_executionWitness"), "{counts:?}");
 
-    fetch_and_verify(&anvil.url, last, &["--witness", "auto"]).await;
-    fetch_and_verify(&anvil.url, last, &[]).await;
+    fetch_and_verify(&anvil.url, chain, &["--witness", "auto"]).await;
+    fetch_and_verify(&anvil.url, chain, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_takes_no_batches_and_traces_transactions_only_will_do() {
     let Some(anvil) = Anvil::start().await else { return };
-    let last = Scenario::new(&anvil).await.build().await;
+    let chain = Scenario::new(&anvil).await.build().await;
     let proxy = Proxy::before(&anvil.url, Batches::Refused, |method, _| {
         method.starts_with("debug_traceBlock").then_some(Err(-32601))
     });
     let proxy = proxy.await;
-    fetch_and_verify(&proxy.url, last, &[]).await;
+    fetch_and_verify(&proxy.url, chain, &[]).await;
     assert!(proxy.counts()["debug_traceTransaction"] > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_without_the_method_that_was_asked_for_is_told_so() {
     let Some(anvil) = Anvil::start().await else { return };
-    let last = Scenario::new(&anvil).await.build().await;
+    Scenario::new(&anvil).await.build().await;
     let cache = tempfile::tempdir().expect("a temporary folder");
-    let arguments = ["fetch", &last.to_string(), "--rpc-url", &anvil.url, "--witness"];
+    let arguments = ["fetch", &FIRST.to_string(), "--rpc-url", &anvil.url, "--witness"];
     let output = run(&cache, &[&arguments[..], &["execution-witness"]].concat()).await;
     assert_code(&output, 2);
     let said = stderr(&output);
@@ -89,19 +91,36 @@ async fn a_node_without_the_method_that_was_asked_for_is_told_so() {
         (method == "eth_getProof").then_some(Err(-32601))
     });
     let proxy = proxy.await;
-    let arguments = ["fetch", &last.to_string(), "--rpc-url", &proxy.url];
+    let arguments = ["fetch", &FIRST.to_string(), "--rpc-url", &proxy.url];
     let output = run(&cache, &arguments).await;
     assert_code(&output, 2);
     assert!(stderr(&output).contains("eth_getProof"), "{}", stderr(&output));
 }
 
-/// Every block as the library fetches it by proofs.
-async fn recorded(url: &str, last: u64) -> BTreeMap<u64, RecordedBlock> {
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_match_or_are_refused_where_anvil_does_not_make_them() {
+    let Some(anvil) = Anvil::start().await else { return };
+    let chain = Scenario::new(&anvil).await.build().await;
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let blocks = format!("{}-{}", chain.first_deletion, chain.last);
+    let fetched = run(&cache, &["fetch", &blocks, "--rpc-url", &anvil.url]).await;
+    if chain.deletes {
+        return assert_code(&fetched, 0);
+    }
+    eprintln!("this anvil keeps what Ethereum deletes");
+    assert_ne!(fetched.status.code(), Some(0));
+    let stored = Cache::new(cache.path()).list(31_337).expect("the cache is readable").len();
+    assert!((stored as u64) < chain.last - chain.first_deletion, "{stored} blocks were stored");
+    assert_code(&run(&cache, &["verify"]).await, 0);
+}
+
+/// Every block that matches, as the library fetches it by proofs.
+async fn recorded(url: &str, chain: Chain) -> BTreeMap<u64, RecordedBlock> {
     let client = Client::new(&url.parse().expect("a URL"), &[], Limits::default());
     let node = Node::connect(client.expect("a client")).await.expect("it answers");
     let node = node.with_witness(WitnessSource::Proofs);
     let mut blocks = BTreeMap::new();
-    for number in FIRST..=last {
+    for number in FIRST..=chain.last {
         blocks.insert(number, node.fetch_block(number).await.expect("anvil proves it"));
     }
     blocks
@@ -110,8 +129,8 @@ async fn recorded(url: &str, last: u64) -> BTreeMap<u64, RecordedBlock> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_execution_witness_that_lacks_nodes_and_codes_is_completed() {
     let Some(anvil) = Anvil::start().await else { return };
-    let last = Scenario::new(&anvil).await.build().await;
-    let whole = recorded(&anvil.url, last).await;
+    let chain = Scenario::new(&anvil).await.build().await;
+    let whole = recorded(&anvil.url, chain).await;
     for (odd, lacking) in [(2, "every second node and all codes"), (1, "everything")] {
         let whole = whole.clone();
         let witness = move |params: &Value| {
@@ -125,7 +144,7 @@ async fn an_execution_witness_that_lacks_nodes_and_codes_is_completed() {
         });
         let proxy = proxy.await;
         eprintln!("without {lacking}");
-        fetch_and_verify(&proxy.url, last, &["--witness", "execution-witness"]).await;
+        fetch_and_verify(&proxy.url, chain, &["--witness", "execution-witness"]).await;
         eprintln!("{:?}", proxy.counts());
     }
 }

@@ -1,10 +1,14 @@
 //! A short chain that has what is hard to prove by single proofs.
 //!
-//! anvil deviates from Ethereum in two ways that its headers show, and neither is hidden here: the
-//! genesis header has the empty trie's root although accounts are funded, so that block 1 cannot be
-//! proved; and the system calls of EIP-4788, EIP-7002 and EIP-7251 are not made. Without the beacon roots
-//! contract that call does nothing on either side; the other two are deployed, and do nothing while
-//! their queues are empty. The parent hashes of EIP-2935 are kept as on mainnet.
+//! anvil deviates from Ethereum, and its headers show it:
+//! - The genesis header has the empty trie's root although accounts are funded, so that block 1 cannot
+//!   be proved.
+//! - The system calls of EIP-4788, EIP-7002 and EIP-7251 are not made. Without the beacon roots contract
+//!   that call does nothing on either side; the other two are deployed, and do nothing while their
+//!   queues are empty. The parent hashes of EIP-2935 are kept as on mainnet.
+//! - Up to 1.7.1 its tries keep slots that were set to zero, as leaves with the value zero, and accounts
+//!   that were looked at or destroyed and do not exist. No other client agrees with the roots of such
+//!   blocks, so they come last, and [`Chain`] says from where on.
 
 use super::anvil::Anvil;
 use alloy_consensus::{SignableTransaction, TxEip7702, TxEnvelope, crypto::secp256k1};
@@ -15,6 +19,7 @@ use alloy_eips::{
     eip7702::Authorization,
 };
 use alloy_primitives::{Address, B256, Bytes, U64, U256, b256, hex, keccak256};
+use alloy_trie::EMPTY_ROOT_HASH;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 
@@ -41,6 +46,16 @@ const AUTHORITY_KEY: B256 =
     b256!("0x8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba");
 const AUTHORITY: usize = 5;
 
+/// What was built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chain {
+    /// The first block with something that an anvil up to 1.7.1 keeps and Ethereum does not.
+    pub(crate) first_deletion: u64,
+    pub(crate) last: u64,
+    /// Whether this anvil deletes what Ethereum deletes.
+    pub(crate) deletes: bool,
+}
+
 /// Builds blocks on an anvil.
 pub(crate) struct Scenario<'a> {
     anvil: &'a Anvil,
@@ -55,8 +70,8 @@ impl<'a> Scenario<'a> {
         Self { anvil, accounts, rng: StdRng::seed_from_u64(7) }
     }
 
-    /// Builds the chain, and gives its last block's number.
-    pub(crate) async fn build(mut self) -> u64 {
+    /// Builds the chain.
+    pub(crate) async fn build(mut self) -> Chain {
         for (address, code) in [
             (WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &WITHDRAWAL_REQUEST_PREDEPLOY_CODE),
             (CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &CONSOLIDATION_REQUEST_PREDEPLOY_CODE),
@@ -67,13 +82,29 @@ impl<'a> Scenario<'a> {
         let store = self.deploy(STORE).await;
         let other_store = self.deploy(STORE).await;
         self.mine().await;
-        self.collapses(store).await;
-        self.random_writes(other_store).await;
+        self.growth(other_store).await;
         self.transfers().await;
         self.creations().await;
         self.delegations(store).await;
+
+        let first_deletion = self.head().await + 1;
+        self.nobody().await;
+        self.doomed_at_birth().await;
+        self.undone_delegation().await;
+        self.collapses(store).await;
+        self.random_writes(other_store).await;
+        Chain { first_deletion, last: self.head().await, deletes: self.deletes(store).await }
+    }
+
+    async fn head(&self) -> u64 {
         let head = self.anvil.call("eth_blockNumber", json!([])).await;
         serde_json::from_value::<U64>(head).expect("a number").to()
+    }
+
+    /// Whether a storage of which all was deleted is empty.
+    async fn deletes(&self, store: Address) -> bool {
+        let proof = self.anvil.call("eth_getProof", json!([store, [], "latest"])).await;
+        proof["storageHash"] == json!(EMPTY_ROOT_HASH)
     }
 
     async fn mine(&self) {
@@ -111,11 +142,20 @@ impl<'a> Scenario<'a> {
             (vec![far, sibling, other_sibling], near),
             (vec![near], far),
         ] {
+            // The last write empties the storage, which `deletes` looks at.
             self.write(store, kept.iter().chain([&deleted]).map(|slot| (*slot, 1))).await;
             self.mine().await;
             self.write(store, [(deleted, 0)]).await;
             self.mine().await;
             self.write(store, kept.into_iter().map(|slot| (slot, 0))).await;
+            self.mine().await;
+        }
+    }
+
+    /// Slots are set, and set again.
+    async fn growth(&self, store: Address) {
+        for count in [1, 3, 40] {
+            self.write(store, (0..count).map(|slot| (U256::from(slot), slot + count))).await;
             self.mine().await;
         }
     }
@@ -133,7 +173,6 @@ impl<'a> Scenario<'a> {
     async fn transfers(&self) {
         let forwarder = self.deploy(FORWARDER).await;
         let hashes = self.deploy(HASHES).await;
-        let sizes = self.deploy(SIZES).await;
         let invalid = self.deploy(INVALID).await;
         self.mine().await;
         for new in 0x51..0x55 {
@@ -141,17 +180,31 @@ impl<'a> Scenario<'a> {
             self.send(2, json!({"to": recipient, "value": "0x5"})).await;
             self.send(3, json!({"to": forwarder, "value": "0x7", "data": word(recipient)})).await;
         }
-        // Nobody, paid by a contract; precompiles; what was never there.
-        for to in [Address::repeat_byte(0x61), precompile(1), precompile(4), precompile(9)] {
+        for to in [Address::repeat_byte(0x61), precompile(1), precompile(4)] {
             self.send(3, json!({"to": forwarder, "value": "0x7", "data": word(to)})).await;
-            self.send(3, json!({"to": forwarder, "data": word(to)})).await;
         }
-        self.send(2, json!({"to": sizes, "data": word(Address::repeat_byte(0x71))})).await;
         self.send(2, json!({"to": invalid})).await;
         self.send(2, json!({"to": hashes, "data": B256::with_last_byte(3)})).await;
-        let listed = json!([{"address": Address::repeat_byte(0x72), "storageKeys": [B256::ZERO]}]);
-        self.send(2, json!({"to": precompile(2), "accessList": listed})).await;
+        let listed = json!([{"address": hashes, "storageKeys": [B256::ZERO]}]);
+        self.send(
+            2,
+            json!({"to": forwarder, "value": "0x1", "data": word(precompile(2)),
+                            "accessList": listed}),
+        )
+        .await;
         self.mine().await;
+        self.mine().await;
+    }
+
+    /// Accounts that do not exist are looked at, called and listed.
+    async fn nobody(&self) {
+        let forwarder = self.deploy(FORWARDER).await;
+        let sizes = self.deploy(SIZES).await;
+        self.mine().await;
+        self.send(2, json!({"to": sizes, "data": word(Address::repeat_byte(0x71))})).await;
+        self.send(2, json!({"to": forwarder, "data": word(precompile(3))})).await;
+        let listed = json!([{"address": Address::repeat_byte(0x72), "storageKeys": [B256::ZERO]}]);
+        self.send(2, json!({"to": sizes, "accessList": listed})).await;
         self.mine().await;
     }
 
@@ -161,27 +214,41 @@ impl<'a> Scenario<'a> {
         self.mine().await;
         self.send(2, json!({"to": doomed, "value": "0x9"})).await;
         self.send(3, json!({"to": factory, "data": initialisation(STORE)})).await;
-        // Gone in the transaction that creates them.
-        self.send(3, json!({"to": factory, "data": Bytes::from_static(DOOMED)})).await;
-        self.send(4, json!({"data": Bytes::from_static(DOOMED), "value": "0x3"})).await;
         self.mine().await;
         self.send(2, json!({"to": doomed, "value": "0x9"})).await;
         self.mine().await;
     }
 
+    /// Contracts that are gone in the transaction that creates them.
+    async fn doomed_at_birth(&self) {
+        let factory = self.deploy(FACTORY).await;
+        self.mine().await;
+        self.send(3, json!({"to": factory, "data": Bytes::from_static(DOOMED)})).await;
+        self.send(4, json!({"data": Bytes::from_static(DOOMED), "value": "0x3"})).await;
+        self.mine().await;
+    }
+
     /// An account that delegates, is called, and takes its delegation back (EIP-7702).
     async fn delegations(&self, store: Address) {
-        let unused = self.deploy(SIZES).await;
+        let forwarder = self.deploy(FORWARDER).await;
         self.mine().await;
-        for delegate in [store, unused, Address::ZERO] {
+        // To the one a slot, to the other an account that exists.
+        let slot = U256::from_be_bytes(word(Address::repeat_byte(0x51)).0);
+        for delegate in [store, forwarder, store, Address::ZERO] {
             self.delegate(delegate).await;
             self.mine().await;
-            let authority = self.accounts[AUTHORITY];
-            self.write(authority, [(U256::from(3), 1), (U256::from(4), 2)]).await;
-            self.mine().await;
-            self.write(authority, [(U256::from(3), 0)]).await;
+            self.write(self.accounts[AUTHORITY], [(slot, 1)]).await;
             self.mine().await;
         }
+    }
+
+    async fn undone_delegation(&self) {
+        let store = self.deploy(STORE).await;
+        self.mine().await;
+        self.delegate(store).await;
+        self.mine().await;
+        self.write(self.accounts[AUTHORITY], [(U256::from(0x51), 0)]).await;
+        self.mine().await;
     }
 
     async fn delegate(&self, address: Address) {

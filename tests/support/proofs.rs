@@ -1,0 +1,274 @@
+//! A node that has no execution witnesses: recorded blocks, proved by `eth_getProof`.
+//!
+//! The proofs come from whole recorded witnesses, through alloy-trie's hash builder and not through the
+//! tries of this crate: before the block as recorded, after it with the block's changes. Both roots are
+//! held against the headers, so that the proofs are those that an archive node gives.
+
+use alloy_consensus::Header;
+use alloy_primitives::{
+    Address, B256, Bytes, U64, U256, keccak256,
+    map::{AddressMap, B256Map, HashMap},
+};
+use alloy_rlp::Decodable;
+use alloy_trie::{
+    EMPTY_ROOT_HASH, HashBuilder, Nibbles, TrieAccount,
+    nodes::{RlpNode, TrieNode},
+    proof::{ProofNodes, ProofRetainer},
+};
+use blockrace::{
+    block::{ReplayJob, prepare},
+    cache::RecordedBlock,
+    executor::{ExecutorKind, WorkerPool},
+    state::PostState,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What lies at a place of a trie: the value of a key, or the hash of all that begins there.
+#[derive(Clone)]
+enum Entry {
+    Leaf(Vec<u8>),
+    Hash(B256),
+}
+
+type Entries = BTreeMap<Nibbles, Entry>;
+
+/// Proofs of one state.
+struct State {
+    accounts: ProofNodes,
+    leaves: AddressMap<TrieAccount>,
+    storages: AddressMap<ProofNodes>,
+    values: HashMap<(Address, U256), U256>,
+}
+
+/// Answers about one block, its parent's state and its own.
+pub(crate) struct ProvedBlock {
+    number: u64,
+    headers: Vec<Header>,
+    codes: B256Map<Bytes>,
+    trace: Value,
+    before: State,
+    after: State,
+}
+
+impl ProvedBlock {
+    pub(crate) fn new(recorded: RecordedBlock, pool: &WorkerPool) -> Self {
+        let number = recorded.block.header.number;
+        let nodes: B256Map<_> =
+            recorded.witness.nodes.iter().map(|rlp| (keccak256(rlp), rlp.clone())).collect();
+        let codes =
+            recorded.witness.codes.iter().map(|code| (keccak256(code), code.clone())).collect();
+        let headers = recorded.witness.headers.iter();
+        let headers = headers.map(|rlp| Header::decode(&mut rlp.as_ref()).expect("a header"));
+        let headers = headers.collect();
+        let job = prepare(recorded, |_| ()).expect("the recorded block proves itself");
+        let executor = ExecutorKind::Sequential.executor();
+        let post = executor.execute(&job, pool).expect("it executes").outcome.post_state;
+        let (before, after) = states(&nodes, &job, &post);
+        Self { number, headers, codes, trace: trace(&job), before, after }
+    }
+
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether the tag names this block, and not its parent.
+    pub(crate) fn is_own(&self, at: &Value) -> bool {
+        tag(at) == Some(self.number)
+    }
+
+    /// Answers a call that is about this block.
+    pub(crate) fn answer(&self, method: &str, params: &Value) -> Option<Value> {
+        match method {
+            "debug_traceBlockByNumber" => {
+                (tag(&params[0]) == Some(self.number)).then(|| self.trace.clone())
+            }
+            "eth_getProof" => self.state(&params[2]).map(|state| state.proof(params)),
+            "eth_getCode" => self.state(&params[1]).map(|state| {
+                let hash = state.leaves.get(&address(&params[0])).map(|account| account.code_hash);
+                json!(hash.and_then(|hash| self.codes.get(&hash).cloned()).unwrap_or_default())
+            }),
+            "eth_getBlockByHash" | "eth_getBlockByNumber" => {
+                let is_it = |header: &&Header| {
+                    tag(&params[0]) == Some(header.number) || json!(header.hash_slow()) == params[0]
+                };
+                (params[1] == false).then(|| self.headers.iter().find(is_it).map(|h| json!(h)))?
+            }
+            _ => None,
+        }
+    }
+
+    fn state(&self, at: &Value) -> Option<&State> {
+        match tag(at)? {
+            number if number == self.number => Some(&self.after),
+            number if number + 1 == self.number => Some(&self.before),
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    fn proof(&self, params: &Value) -> Value {
+        let address = address(&params[0]);
+        let account = self.leaves.get(&address).copied().unwrap_or_default();
+        let slots: Vec<U256> = serde_json::from_value(params[1].clone()).expect("slots");
+        let storage = self.storages.get(&address).cloned().unwrap_or_default();
+        let slot_proofs = slots.iter().map(|slot| {
+            let value = self.values.get(&(address, *slot)).copied().unwrap_or_default();
+            json!({"key": slot, "value": value, "proof": path(&storage, B256::from(*slot))})
+        });
+        json!({
+            "address": address,
+            "codeHash": account.code_hash,
+            "storageHash": account.storage_root,
+            "accountProof": path(&self.accounts, address),
+            "storageProof": slot_proofs.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn tag(tag: &Value) -> Option<u64> {
+    serde_json::from_value::<U64>(tag.clone()).ok().map(|number| number.to())
+}
+
+fn address(address: &Value) -> Address {
+    serde_json::from_value(address.clone()).expect("an address")
+}
+
+fn path(proofs: &ProofNodes, key: impl AsRef<[u8]>) -> Vec<Bytes> {
+    let nodes = proofs.matching_nodes_sorted(&Nibbles::unpack(keccak256(key)));
+    nodes.into_iter().map(|(_, rlp)| rlp).collect()
+}
+
+/// What a tracer tells: accounts that exist. Where there is nothing it says nothing.
+fn trace(job: &ReplayJob) -> Value {
+    let accounts = job.pre_state.accounts.iter().filter(|(_, account)| account.info.is_some());
+    let state: serde_json::Map<_, _> = accounts
+        .map(|(address, account)| {
+            let slot = |(slot, value): (&U256, &U256)| {
+                (B256::from(*slot).to_string(), json!(B256::from(*value)))
+            };
+            let slots: serde_json::Map<_, _> = account.slots.iter().map(slot).collect();
+            (address.to_string(), json!({"storage": slots}))
+        })
+        .collect();
+    json!([{"result": state}])
+}
+
+/// The states before and after a block, with proofs of all that it touches.
+fn states(nodes: &B256Map<Bytes>, job: &ReplayJob, post: &PostState) -> (State, State) {
+    let mut accounts = Entries::new();
+    collect(nodes, job.parent_state_root, &mut accounts);
+    let key = |address: &Address| Nibbles::unpack(keccak256(address));
+    let mut touched: Vec<_> = job.pre_state.accounts.keys().map(key).collect();
+    touched.sort_unstable();
+
+    let (mut before, mut after) = (empty(), empty());
+    for (address, account) in &job.pre_state.accounts {
+        let Some(Entry::Leaf(leaf)) = accounts.get(&key(address)) else { continue };
+        let leaf = TrieAccount::decode(&mut leaf.as_slice()).expect("an account");
+        before.leaves.insert(*address, leaf);
+        after.leaves.insert(*address, leaf);
+        let mut slots = Entries::new();
+        collect(nodes, leaf.storage_root, &mut slots);
+        let keys: Vec<_> = account.slots.keys().map(|slot| slot_key(*slot)).collect();
+        let (root, proofs) = prove(&slots, keys);
+        assert_eq!(root, leaf.storage_root, "storage of {address}");
+        before.storages.insert(*address, proofs);
+        before.values.extend(account.slots.iter().map(|(slot, value)| ((*address, *slot), *value)));
+    }
+    let (root, proofs) = prove(&accounts, touched.clone());
+    assert_eq!(root, job.parent_state_root);
+    before.accounts = proofs;
+
+    for (address, change) in &post.accounts {
+        let Some(fields) = change.account else {
+            accounts.remove(&key(address));
+            after.leaves.remove(address);
+            continue;
+        };
+        let root = match before.leaves.get(address) {
+            Some(leaf) if !change.storage_cleared => leaf.storage_root,
+            _ => EMPTY_ROOT_HASH,
+        };
+        let mut slots = Entries::new();
+        collect(nodes, root, &mut slots);
+        for (slot, value) in &change.slots {
+            match value.is_zero() {
+                true => slots.remove(&slot_key(*slot)),
+                false => slots.insert(slot_key(*slot), Entry::Leaf(alloy_rlp::encode(value))),
+            };
+        }
+        let keys = change.slots.iter().map(|(slot, _)| slot_key(*slot)).collect();
+        let (storage_root, proofs) = prove(&slots, keys);
+        after.storages.insert(*address, proofs);
+        let leaf = TrieAccount::new(fields.nonce, fields.balance, storage_root, fields.code_hash);
+        accounts.insert(key(address), Entry::Leaf(alloy_rlp::encode(leaf)));
+        after.leaves.insert(*address, leaf);
+    }
+    let (root, proofs) = prove(&accounts, touched);
+    assert_eq!(root, job.header.state_root, "block {}", job.header.number);
+    after.accounts = proofs;
+    (before, after)
+}
+
+fn empty() -> State {
+    State {
+        accounts: ProofNodes::default(),
+        leaves: AddressMap::default(),
+        storages: AddressMap::default(),
+        values: HashMap::default(),
+    }
+}
+
+fn slot_key(slot: U256) -> Nibbles {
+    Nibbles::unpack(keccak256(B256::from(slot)))
+}
+
+/// The root of what lies at these places, and the nodes on the way to `keys`.
+fn prove(entries: &Entries, keys: Vec<Nibbles>) -> (B256, ProofNodes) {
+    let mut builder = HashBuilder::default().with_proof_retainer(ProofRetainer::new(keys));
+    for (path, entry) in entries {
+        match entry {
+            Entry::Leaf(value) => builder.add_leaf(*path, value),
+            Entry::Hash(hash) => builder.add_branch(*path, *hash, false),
+        }
+    }
+    (builder.root(), builder.take_proof_nodes())
+}
+
+/// All that a witness knows of the trie with this root.
+fn collect(nodes: &B256Map<Bytes>, root: B256, entries: &mut Entries) {
+    if root != EMPTY_ROOT_HASH {
+        collect_below(nodes, &RlpNode::word_rlp(&root), Nibbles::new(), entries);
+    }
+}
+
+fn collect_below(nodes: &B256Map<Bytes>, node: &RlpNode, path: Nibbles, entries: &mut Entries) {
+    let rlp = match node.as_hash() {
+        None => Bytes::copy_from_slice(node),
+        Some(hash) => match nodes.get(&hash) {
+            Some(rlp) => rlp.clone(),
+            None => {
+                entries.insert(path, Entry::Hash(hash));
+                return;
+            }
+        },
+    };
+    match TrieNode::decode(&mut rlp.as_ref()).expect("a node") {
+        TrieNode::Leaf(leaf) => {
+            entries.insert(path.join(&leaf.key), Entry::Leaf(leaf.value));
+        }
+        TrieNode::Extension(extension) => {
+            collect_below(nodes, &extension.child, path.join(&extension.key), entries);
+        }
+        TrieNode::Branch(branch) => {
+            let occupied = (0..16).filter(|nibble| branch.state_mask.is_bit_set(*nibble));
+            for (nibble, child) in occupied.zip(&branch.stack) {
+                let path = path.join(&Nibbles::from_nibbles([nibble]));
+                collect_below(nodes, child, path, entries);
+            }
+        }
+        TrieNode::EmptyRoot => {}
+    }
+}
