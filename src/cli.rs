@@ -48,9 +48,9 @@ pub struct CommonArgs {
 pub enum Command {
     /// Fetch blocks and their witnesses from a node, prove them, and keep them in the cache
     Fetch(FetchArgs),
-    /// Race executors over cached blocks
+    /// Race executors over cached blocks, or the built-in sample where there are none
     Replay(ReplayArgs),
-    /// Check cached blocks with one executor, without timing
+    /// Check cached blocks, or the built-in sample, with one executor and without timing
     Verify(VerifyArgs),
     /// List, check, remove and carry cached blocks
     Cache(CacheArgs),

@@ -93,6 +93,7 @@ mod flat_content;
 mod leftover;
 mod limits;
 mod recorded;
+mod sample;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -102,4 +103,5 @@ pub use error::{CacheError, ContainerError};
 pub use flat::{Assumed, FlatAccount, FlatFields, FlatState};
 pub use leftover::Leftover;
 pub use recorded::{RecordedBlock, RecordedState, Witness};
+pub use sample::{SAMPLE_CHAIN, sample};
 pub use store::Cache;

@@ -8,7 +8,7 @@ mod remove;
 
 use super::{
     Context, Outcome,
-    cached::{Found, is_whole},
+    cached::{Found, Source, is_whole},
     checking, machine,
 };
 use crate::cli::{CacheArgs, CacheCommand};

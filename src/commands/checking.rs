@@ -1,11 +1,10 @@
-//! Checks many cached blocks side by side: prove, execute, compute the root, compare with the header.
+//! Checks many blocks side by side: prove, execute, compute the root, compare with the header.
 //!
 //! What is printed about it is left to the commands.
 
-use super::Context;
+use super::{Context, cached::Source};
 use crate::{
     block::Phase,
-    cache::BlockId,
     executor::{ExecutorKind, WorkerPool},
     measure::Stopwatch,
     progress::Progress,
@@ -24,7 +23,7 @@ pub(super) type CheckResult = (u64, eyre::Result<Checked>);
 /// # Errors
 /// If the threads cannot be had; what fails for a block is part of its result.
 pub(super) fn check_all(
-    blocks: Vec<(u64, eyre::Result<BlockId>)>,
+    blocks: Vec<(u64, eyre::Result<Source>)>,
     executor: ExecutorKind,
     jobs: NonZeroUsize,
     context: &Context,
@@ -51,10 +50,10 @@ pub(super) fn check_all(
 }
 
 /// A block to check, with its place in the result.
-type Asked = (usize, u64, eyre::Result<BlockId>);
+type Asked = (usize, u64, eyre::Result<Source>);
 
 /// Deals blocks out in turn: neighbours cost about the same, so the shares do.
-fn deal(blocks: Vec<(u64, eyre::Result<BlockId>)>, jobs: usize) -> Vec<Vec<Asked>> {
+fn deal(blocks: Vec<(u64, eyre::Result<Source>)>, jobs: usize) -> Vec<Vec<Asked>> {
     let mut shares: Vec<_> = (0..jobs.min(blocks.len())).map(|_| Vec::new()).collect();
     for (position, (number, found)) in blocks.into_iter().enumerate() {
         let share = position % shares.len().max(1);
@@ -72,7 +71,7 @@ fn check_share(
 ) -> eyre::Result<Vec<(usize, u64, eyre::Result<Checked>)>> {
     let pool = WorkerPool::new(NonZeroUsize::MIN)?;
     let check_one = |(position, number, found): Asked| {
-        let checked = found.and_then(|id| check(&id, executor, &pool, context));
+        let checked = found.and_then(|source| check(source, executor, &pool, context));
         progress.step();
         (position, number, checked)
     };
@@ -89,14 +88,14 @@ pub(super) struct Checked {
 }
 
 fn check(
-    id: &BlockId,
+    source: Source,
     executor: ExecutorKind,
     pool: &WorkerPool,
     context: &Context,
 ) -> eyre::Result<Checked> {
     let mut times = Times::default();
     let mut stopwatch = Stopwatch::start();
-    let recorded = context.cache.get(id)?;
+    let recorded = source.load(context)?;
     let mut running = Part::Decode;
     let (job, verdict) = verify_block(recorded, executor.executor(), pool, |step| {
         times.add(running, stopwatch.lap());

@@ -1,7 +1,7 @@
 //! `blockrace cache check`: every block once more through all that a fetched block goes through.
 
 use super::{
-    Context, Found, Outcome, blocks,
+    Context, Found, Outcome, Source, blocks,
     checking::{CheckResult, check_all},
     machine,
 };
@@ -10,7 +10,7 @@ use crate::{cli::CheckArgs, executor::ExecutorKind, verify::Verdict};
 pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = Found::new(args.blocks, context)?;
     let jobs = args.jobs.unwrap_or_else(machine::cores);
-    let asked = found.ids.iter().map(|id| (id.number, Ok(*id))).collect();
+    let asked = found.ids.iter().map(|id| (id.number, Ok(Source::Cached(*id)))).collect();
     let checked = check_all(asked, ExecutorKind::Sequential, jobs, context)?;
     Ok(print(checked).and(found.report_missing()))
 }
