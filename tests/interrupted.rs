@@ -183,6 +183,7 @@ fn failures_are_told_at_the_end_by_block() {
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let cache = tempfile::tempdir().expect("a temporary folder");
     let arguments = ["fetch", "116525,46402,99,46147", "--rpc-url", &node.url];
+    let arguments = [&arguments[..], &["--witness", "execution-witness"]].concat();
     let output = blockrace(cache.path(), &arguments);
     assert_code(&output, 2);
     let errors = stderr(&output);
