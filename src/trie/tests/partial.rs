@@ -1,6 +1,6 @@
 //! One trie: insertion, deletion, collapse, and lookups.
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use proptest::{collection, prelude::*};
 
