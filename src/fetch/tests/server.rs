@@ -98,9 +98,13 @@ impl TestNode {
         let (read, mut write) = stream.into_split();
         let mut read = BufReader::new(read);
         while let Some(request) = read_request(&mut read).await {
-            let method = request.call["method"].as_str().unwrap().to_owned();
+            // What has no method is a batch, which this node refuses.
+            let method = request.call["method"].as_str().unwrap_or("batch").to_owned();
             let params = request.call["params"].clone();
-            let reply = script(&method, &params);
+            let reply = match method.as_str() {
+                "batch" => Reply::Error(-32600, "no batches here"),
+                _ => script(&method, &params),
+            };
             self.calls.lock().unwrap().push((method, params));
             if matches!(reply, Reply::Reset) {
                 // Closing without a word before, and without lingering, is a reset.
