@@ -1,5 +1,11 @@
 //! The command line, as typed. Values only: nothing here looks at the world.
 
+mod cache;
+mod node;
+
+pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
+pub use node::{NodeArgs, RpcCheckArgs};
+
 use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
@@ -7,9 +13,13 @@ use std::{
     path::PathBuf,
 };
 
+/// What `--help` says at the end.
+const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 a block does not match its header; \
+     2 bad arguments, missing data, a node or a file that failed; 130 interrupted by Ctrl-C";
+
 /// Race EVM executors over real Ethereum blocks, and check every lap.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(version, propagate_version = true, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What all commands take.
     #[command(flatten)]
@@ -38,10 +48,14 @@ pub struct CommonArgs {
 pub enum Command {
     /// Fetch blocks and their witnesses from a node, prove them, and keep them in the cache
     Fetch(FetchArgs),
-    /// Race executors over cached blocks
+    /// Race executors over cached blocks, or the built-in sample where there are none
     Replay(ReplayArgs),
-    /// Check cached blocks with one executor, without timing
+    /// Check cached blocks, or the built-in sample, with one executor and without timing
     Verify(VerifyArgs),
+    /// List, check, remove and carry cached blocks
+    Cache(CacheArgs),
+    /// Find out what a node can serve, and by which flags blocks are fetched from it
+    RpcCheck(RpcCheckArgs),
 }
 
 /// Which blocks, of those that are cached.
@@ -63,29 +77,12 @@ pub struct FetchArgs {
     /// 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, comma lists, or @FILE
     #[arg(value_name = "BLOCKS")]
     pub blocks: BlockSpec,
-    // Not parsed here: clap quotes what it rejects, and a URL may hold a key.
-    /// The node's JSON-RPC URL; only its scheme and host are ever shown
-    #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
-    pub rpc_url: Option<String>,
-    /// A header to send with every request, as "Name: value"; may be repeated
-    #[arg(long, value_name = "HEADER", env = "ETH_RPC_HEADERS", hide_env_values = true)]
-    #[arg(value_delimiter = '\n')]
-    pub rpc_header: Vec<String>,
+    /// The node.
+    #[command(flatten)]
+    pub node: NodeArgs,
     /// How the node is to tell or prove the state before a block
     #[arg(long, value_name = "METHOD", default_value = "auto")]
     pub witness: WitnessArg,
-    /// Most requests that are open at the same time
-    #[arg(long, value_name = "N", default_value = "8")]
-    pub concurrency: NonZeroUsize,
-    /// Most requests that start in a second [default: no limit]
-    #[arg(long, value_name = "N")]
-    pub requests_per_second: Option<NonZeroU32>,
-    /// How often a question is asked again after a fault that may pass
-    #[arg(long, value_name = "N", default_value = "6")]
-    pub max_retries: u32,
-    /// Longest silence of the node, in seconds
-    #[arg(long, value_name = "SECS", default_value = "30")]
-    pub rpc_timeout: NonZeroU32,
     /// Fetch again what is cached already
     #[arg(long)]
     pub overwrite: bool,

@@ -10,6 +10,11 @@ use std::time::Duration;
 /// 1000 of itself.
 const TIME_UNITS: [(&str, u128); 3] = [("µs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
 
+/// Units of size with their length in bytes, shortest first. Each but the last reaches up to 1000 of
+/// itself.
+const SIZE_UNITS: [(&str, u128); 4] =
+    [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000)];
+
 /// Gas in millions of gas.
 pub fn mgas(gas: u64) -> f64 {
     gas as f64 / 1e6
@@ -43,6 +48,26 @@ pub fn duration(elapsed: Duration) -> String {
         .find(|(unit, thousandths)| *unit == "s" || *thousandths < 1_000_000)
         .unwrap_or(("ns", ns));
     format!("{}.{:03} {unit}", thousandths / 1_000, thousandths % 1_000)
+}
+
+/// A whole number with its thousands separated: `1,234`.
+pub fn count(number: u64) -> String {
+    with_separators(&number.to_string())
+}
+
+/// A size with one decimal in the unit that leaves one to three digits before it: `4.5 MB`. Units are
+/// powers of 1000; less than 1000 bytes are given as they are.
+pub fn bytes(size: u64) -> String {
+    if size < 1_000 {
+        return format!("{size} B");
+    }
+    // The unit is chosen after rounding, so that 999,960 bytes are 1.0 MB and not 1000.0 kB.
+    let (unit, tenths) = SIZE_UNITS
+        .map(|(unit, length)| (unit, (u128::from(size) * 10 + length / 2) / length))
+        .into_iter()
+        .find(|(unit, tenths)| *unit == "TB" || *tenths < 10_000)
+        .unwrap_or(("B", 0));
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
 /// Digits with a comma before every group of three, counted from the right.
@@ -100,6 +125,22 @@ mod tests {
         ] {
             assert_eq!(grouped(value), text);
         }
+    }
+
+    #[test]
+    fn a_size_has_one_decimal_in_the_unit_that_fits() {
+        for (size, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (4_512_345, "4.5 MB"),
+            (u64::MAX, "18446744.1 TB"),
+        ] {
+            assert_eq!(bytes(size), text, "{size}");
+        }
+        assert_eq!(count(1_234_567), "1,234,567");
     }
 
     #[test]

@@ -12,13 +12,13 @@ use alloy_primitives::U64;
 use anvil::Anvil;
 use blockrace::{
     cache::{Cache, RecordedBlock},
-    fetch::{Client, Limits, Node, WitnessSource},
+    fetch::{Client, Limits, Node},
 };
 use proxy::{Batches, Proxy};
 use scenario::{Chain, FIRST, Scenario};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, process::Output};
-use support::{assert_code, blockrace, stderr, stdout};
+use support::{assert_code, blockrace, stderr, stdout, witness_of};
 
 /// Runs the command without standing in the way of a proxy on the same runtime.
 async fn run(cache: &tempfile::TempDir, arguments: &[&str]) -> Output {
@@ -92,9 +92,13 @@ async fn a_node_without_the_method_that_was_asked_for_is_told_so() {
     });
     let proxy = proxy.await;
     let arguments = ["fetch", &FIRST.to_string(), "--rpc-url", &proxy.url];
-    let output = run(&cache, &arguments).await;
+    let output = run(&cache, &[&arguments[..], &["--witness", "proofs"]].concat()).await;
     assert_code(&output, 2);
     assert!(stderr(&output).contains("eth_getProof"), "{}", stderr(&output));
+
+    let output = run(&cache, &arguments).await;
+    assert_code(&output, 0);
+    assert!(stdout(&output).contains("checked to the receipts only"), "{}", stdout(&output));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,10 +122,9 @@ async fn deletions_match_or_are_refused_where_anvil_does_not_make_them() {
 async fn recorded(url: &str, chain: Chain) -> BTreeMap<u64, RecordedBlock> {
     let client = Client::new(&url.parse().expect("a URL"), &[], Limits::default());
     let node = Node::connect(client.expect("a client")).await.expect("it answers");
-    let node = node.with_witness(WitnessSource::Proofs);
     let mut blocks = BTreeMap::new();
     for number in FIRST..=chain.last {
-        blocks.insert(number, node.fetch_block(number).await.expect("anvil proves it"));
+        blocks.insert(number, node.fetch_block_by_proofs(number).await.expect("anvil proves it"));
     }
     blocks
 }
@@ -135,7 +138,7 @@ async fn an_execution_witness_that_lacks_nodes_and_codes_is_completed() {
         let whole = whole.clone();
         let witness = move |params: &Value| {
             let number: U64 = serde_json::from_value(params[0].clone()).expect("a number");
-            let witness = &whole[&number.to()].witness;
+            let witness = witness_of(&whole[&number.to()]);
             let nodes = witness.nodes.iter().enumerate().filter(|(index, _)| index % odd != 0);
             json!({"state": nodes.map(|(_, node)| node).collect::<Vec<_>>(), "codes": []})
         };

@@ -4,13 +4,13 @@ mod support;
 
 use blockrace::{
     block::prepare,
-    cache::{Cache, RecordedBlock, RecordedState, Witness, container},
+    cache::{Cache, RecordedBlock, container},
     executor::{ExecutorKind, WorkerPool},
     verify::{Verdict, verify_block},
 };
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use std::{fs, num::NonZeroUsize};
-use support::{fetched, recordings};
+use support::{fetched, recordings, witness_of_mut};
 
 /// What became of a damaged block.
 #[derive(Debug, PartialEq)]
@@ -27,13 +27,6 @@ fn fate(recorded: RecordedBlock, pool: &WorkerPool) -> Fate {
         Ok((_, Verdict::Match)) => Fate::Unharmed,
         Ok((_, mismatch)) => Fate::Refused(mismatch.to_string()),
         Err(error) => Fate::Refused(error.to_string()),
-    }
-}
-
-fn witness(recorded: &mut RecordedBlock) -> &mut Witness {
-    match &mut recorded.state {
-        RecordedState::Witness(witness) => witness,
-        RecordedState::Flat(_) => panic!("the block was fetched with a witness"),
     }
 }
 
@@ -74,7 +67,7 @@ fn a_flipped_byte_in_a_witness_names_the_broken_link_or_does_not_matter() {
     for _ in 0..1_000 {
         let id = ids[rng.random_range(0..ids.len())];
         let mut recorded = cache.get(&id).expect("the file is whole");
-        let witness = witness(&mut recorded);
+        let witness = witness_of_mut(&mut recorded);
         let lists = [&mut witness.nodes, &mut witness.codes, &mut witness.headers];
         let mut items: Vec<_> = lists.into_iter().flatten().collect();
         let chosen = rng.random_range(0..items.len());
@@ -114,12 +107,12 @@ fn a_changed_body_does_not_belong_to_its_header() {
     unpaid.block.body.withdrawals = None;
     refused(unpaid, "withdrawals");
     let mut orphan = get();
-    witness(&mut orphan).headers.clear();
+    witness_of_mut(&mut orphan).headers.clear();
     refused(orphan, "parent");
     let mut bare = get();
-    witness(&mut bare).nodes.truncate(10);
+    witness_of_mut(&mut bare).nodes.truncate(10);
     refused(bare, "account");
     let mut codeless = get();
-    witness(&mut codeless).codes.clear();
+    witness_of_mut(&mut codeless).codes.clear();
     refused(codeless, "code");
 }

@@ -43,7 +43,7 @@ async fn mainnet_blocks_are_proved_by_single_proofs_collapses_included() {
     let Some(recordings) = recordings() else { return };
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let blocks = proved_blocks(&node).await;
-    let numbers: Vec<_> = blocks.iter().map(|block| block.number()).collect();
+    let numbers: Vec<_> = blocks.iter().map(ProvedBlock::number).collect();
     let after = Arc::new(AtomicUsize::new(0));
     let (blocks, counted) = (Arc::new(blocks), after.clone());
     let gateway = Proxy::before(&node.url, Batches::Taken, move |method, params| {

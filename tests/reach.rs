@@ -5,9 +5,9 @@ mod support;
 use alloy_primitives::{Bytes, keccak256};
 use blockrace::{
     block::{PrepareError, WitnessError, check_reach},
-    cache::{Cache, RecordedBlock, RecordedState, Witness},
+    cache::{Cache, RecordedBlock, Witness},
 };
-use support::{fetched, recordings};
+use support::{fetched, recordings, witness_of};
 
 const CHAINS: [(&str, u64, usize); 2] = [("mainnet", 1, 50), ("hoodi", 560_048, 2)];
 
@@ -22,13 +22,6 @@ fn recorded_blocks() -> Option<Vec<RecordedBlock>> {
         ids.iter().map(|id| cache.get(id).expect("it was just stored")).collect::<Vec<_>>()
     });
     Some(blocks.collect())
-}
-
-fn witness(recorded: &RecordedBlock) -> &Witness {
-    match &recorded.state {
-        RecordedState::Witness(witness) => witness,
-        RecordedState::Flat(_) => panic!("the block has a witness"),
-    }
 }
 
 /// The witness with one bit of the node at `index` turned over.
@@ -46,7 +39,7 @@ fn honest_witnesses_hold_no_node_that_their_state_does_not_lead_to() {
     let Some(blocks) = recorded_blocks() else { return };
     for recorded in blocks {
         let header = &recorded.block.header;
-        let reach = check_reach(header, witness(&recorded));
+        let reach = check_reach(header, witness_of(&recorded));
         assert!(reach.is_ok(), "block {}: {}", header.number, reach.unwrap_err());
     }
 }
@@ -55,7 +48,7 @@ fn honest_witnesses_hold_no_node_that_their_state_does_not_lead_to() {
 fn a_witness_with_one_wrong_bit_is_refused_wherever_it_is() {
     let Some(blocks) = recorded_blocks() else { return };
     for recorded in blocks {
-        let (header, witness) = (&recorded.block.header, witness(&recorded));
+        let (header, witness) = (&recorded.block.header, witness_of(&recorded));
         let count = witness.nodes.len();
         for index in (0..count).step_by(count.div_ceil(20)) {
             let damaged = damaged(witness, index, index.wrapping_mul(977));
@@ -73,10 +66,10 @@ fn a_witness_with_one_wrong_bit_is_refused_wherever_it_is() {
 fn a_node_of_another_state_is_named_by_its_hash() {
     let Some(blocks) = recorded_blocks() else { return };
     let [first, .., last] = &*blocks else { panic!("there are several blocks") };
-    let mut mixed = witness(first).clone();
+    let mut mixed = witness_of(first).clone();
     // The root comes first in no recording, so all nodes of the other block are put in.
-    mixed.nodes.extend(witness(last).nodes.iter().cloned());
-    let smallest = witness(last).nodes.iter().map(keccak256).min();
+    mixed.nodes.extend(witness_of(last).nodes.iter().cloned());
+    let smallest = witness_of(last).nodes.iter().map(keccak256).min();
     let error = check_reach(&first.block.header, &mixed).expect_err("these are not its nodes");
     assert!(error_says(&error, &smallest.expect("it has nodes").to_string()), "{error:?}");
 }

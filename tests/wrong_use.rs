@@ -36,10 +36,12 @@ fn an_unknown_executor_lists_those_that_there_are() {
 }
 
 #[test]
-fn an_empty_cache_says_how_to_fill_it() {
+fn blocks_of_an_empty_cache_are_refused_with_how_to_fill_it() {
     let cache = tempfile::tempdir().expect("a temporary folder");
-    let output = blockrace(cache.path(), &["replay"]);
-    assert_refused(&output, &["no blocks are cached", "blockrace fetch"]);
+    for arguments in [&["replay", "5"][..], &["verify", "5-6"], &["replay", "--chain", "1"]] {
+        let output = blockrace(cache.path(), arguments);
+        assert_refused(&output, &["no blocks are cached", "blockrace fetch"]);
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Checks a block's body against its header and recovers senders.
 
-use crate::evm::Chain;
+use crate::{
+    cache::{RecordedBlock, RecordedState},
+    evm::Chain,
+};
 use alloy_consensus::{
     BlockBody, EMPTY_OMMER_ROOT_HASH, Header, TxEnvelope,
     crypto::RecoveryError,
@@ -66,6 +69,24 @@ impl OmmersRule {
     pub(super) const fn of(unknown: &[B256]) -> Self {
         if unknown.is_empty() { Self::Required } else { Self::LeftOut }
     }
+
+    /// The rule for a block with this state.
+    pub(super) fn of_state(state: &RecordedState) -> Self {
+        match state {
+            RecordedState::Witness(_) => Self::Required,
+            RecordedState::Flat(flat) => Self::of(&flat.assumed.ommers),
+        }
+    }
+}
+
+/// Checks that a recorded block's transactions, ommers and withdrawals are those that its header commits
+/// to, ommers that nobody had left out.
+///
+/// # Errors
+/// [`BodyError`], but for [`BodyError::Sender`]: no sender is recovered.
+pub fn check_recorded_body(recorded: &RecordedBlock) -> Result<(), BodyError> {
+    let RecordedBlock { block, state, .. } = recorded;
+    check_body(&block.header, &block.body, OmmersRule::of_state(state))
 }
 
 /// Checks that transactions, ommers and withdrawals are those that the header commits to.

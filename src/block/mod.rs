@@ -23,7 +23,7 @@ pub mod range;
 mod survey;
 mod witness;
 
-pub use body::BodyError;
+pub use body::{BodyError, check_recorded_body};
 pub use flat::{FlatError, MalformedCode};
 pub use job::{Proof, ReceiptStatus, ReplayJob};
 pub use prepare::{Phase, PrepareError, prepare};

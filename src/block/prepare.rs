@@ -76,11 +76,8 @@ pub fn prepare(
     let RecordedBlock { block: Block { header, body }, state, .. } = recorded;
 
     entering(Phase::Senders);
-    let ommers = match &state {
-        RecordedState::Witness(_) => OmmersRule::Required,
-        RecordedState::Flat(flat) => OmmersRule::of(&flat.assumed.ommers),
-    };
-    let Body { transactions, ommers, withdrawals } = open_body(&chain, &header, body, ommers)?;
+    let rule = OmmersRule::of_state(&state);
+    let Body { transactions, ommers, withdrawals } = open_body(&chain, &header, body, rule)?;
     let env = chain.evm_env(&header);
     let context = BlockContext {
         chain: &chain,

@@ -168,12 +168,13 @@ impl Survey {
         };
         let state = BlockState::new(&recorder);
         let result = run_block(&context, &self.body.transactions, state, between).map(|_| ());
+        let failed = recorder.failed().map(PrepareError::Traced);
         let (read, Traced { gaps, assumed, .. }) = recorder.into_parts();
         let (gaps, assumed) = (gaps.into_inner(), assumed.into_inner());
         if !gaps.is_empty() {
             return Ok(Surveyed::Gaps(gaps));
         }
-        result?;
+        result.map_err(|error: FailedPhase| failed.unwrap_or_else(|| error.into()))?;
         let flat = flat_state(read, self.told.headers.clone(), assumed);
         Ok(Surveyed::Whole(Box::new(self.recorded(RecordedState::Flat(flat)))))
     }
@@ -309,7 +310,7 @@ impl Source for Traced<'_> {
         Ok(U256::ZERO)
     }
 
-    /// Every code comes with its account.
+    /// Not asked for: every code comes with its account.
     fn code(&self, _hash: B256) -> Result<Bytecode, MalformedCode> {
         Ok(Bytecode::default())
     }

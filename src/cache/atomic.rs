@@ -3,27 +3,63 @@
 //! The bytes go to a temporary file in the same folder, which is synced and then renamed. A reader
 //! sees the old file, the new one, or none, also after a crash. Several writers of one name do not
 //! disturb each other, since each has its own temporary file; the last rename stays. A writer that is
-//! killed leaves its temporary file behind, under a name that no reader asks for.
+//! killed leaves its temporary file behind, under a name that no reader asks for. A living writer holds a
+//! lock on its own, by which `leftover` tells the two apart.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     io::Write,
     path::{Path, PathBuf},
 };
 
 use tempfile::{Builder, NamedTempFile};
 
+/// How the names of temporary files begin.
+const PREFIX: &str = ".put-";
+
+/// How the names of temporary files end.
+const SUFFIX: &str = ".tmp";
+
 /// Writes `bytes` to `name` in `folder`, replacing what is there. Makes the folder if need be.
 pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    write_with(folder, name, |file| file.write_all(bytes))
+}
+
+/// Like [`write`], with whatever `fill` writes.
+pub(super) fn write_with<E: From<io::Error>>(
+    folder: &Path,
+    name: impl AsRef<Path>,
+    fill: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<PathBuf, E> {
     fs::create_dir_all(folder)?;
-    let mut file = temporary_file(folder)?;
-    file.write_all(bytes)?;
+    let mut file = locked_file(folder)?;
+    fill(file.as_file_mut())?;
     file.as_file().sync_all()?;
 
     let path = folder.join(name);
-    file.persist(&path)?;
+    file.persist(&path).map_err(io::Error::from)?;
     sync_folder(folder)?;
     Ok(path)
+}
+
+/// Whether this may be the name of a temporary file of ours.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// A temporary file with the lock that shows that its writer lives.
+fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = temporary_file(folder)?;
+        // Where the file system has no locks, nothing can be shown; then whoever tidies up gets an
+        // error, and removes nothing.
+        let _ = file.as_file().lock();
+        // Before it was locked it looked like a leftover, and who removes one holds its lock.
+        if file.path().exists() {
+            return Ok(file);
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -32,12 +68,12 @@ fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
 
     // Temporary files are private by default; a cache may be shared, as far as the umask allows.
     let permissions = fs::Permissions::from_mode(0o666);
-    Builder::new().prefix(".put-").suffix(".tmp").permissions(permissions).tempfile_in(folder)
+    Builder::new().prefix(PREFIX).suffix(SUFFIX).permissions(permissions).tempfile_in(folder)
 }
 
 #[cfg(not(unix))]
 fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
-    Builder::new().prefix(".put-").suffix(".tmp").tempfile_in(folder)
+    Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)
 }
 
 /// Makes the rename durable.

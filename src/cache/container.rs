@@ -76,7 +76,7 @@ fn compress(content: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// The content of the one frame that `frame` must be.
-fn decompress(frame: &[u8]) -> Result<Vec<u8>, ContainerError> {
+pub(super) fn decompress(frame: &[u8]) -> Result<Vec<u8>, ContainerError> {
     let mut content = vec![0; content_size(frame)?];
     let mut decoder = Decoder::with_buffer(frame).map_err(damaged)?.single_frame();
     decoder.read_exact(&mut content).map_err(damaged)?;

@@ -70,6 +70,17 @@ pub(super) fn decode(content: &Bytes) -> Result<RecordedBlock, ContainerError> {
     }
 }
 
+/// How many bytes of `contents` the first list takes.
+///
+/// # Errors
+///
+/// [`ContainerError::Malformed`] if it does not begin with a whole list.
+pub(super) fn length(contents: &[u8]) -> Result<usize, ContainerError> {
+    let mut rest = contents;
+    list(&mut rest, "content")?;
+    Ok(contents.len() - rest.len())
+}
+
 fn decode_block(items: &mut &[u8]) -> Result<Block<TxEnvelope>, ContainerError> {
     let header = Header::decode(&mut &**items).map_err(malformed("block"))?;
     let length = header.length_with_payload() as u64;

@@ -96,6 +96,10 @@ pub enum CacheError {
     #[error("cannot write {}", .path.display())]
     Write { path: PathBuf, source: io::Error },
 
+    /// The file could not be removed.
+    #[error("cannot remove {}", .path.display())]
+    Remove { path: PathBuf, source: io::Error },
+
     /// The file is damaged, foreign, or of another release.
     #[error("{} cannot be used; fetch the block again with --overwrite", .path.display())]
     Unusable { path: PathBuf, source: ContainerError },

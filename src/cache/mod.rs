@@ -1,6 +1,7 @@
 //! Keeps fetched blocks on disk: one file per block, complete or absent.
 //!
-//! [`Cache`] is the folder, [`container`] the file format, [`RecordedBlock`] what goes in and out.
+//! [`Cache`] is the folder, [`container`] the file format, [`RecordedBlock`] what goes in and out, and
+//! [`archive`] many blocks in one file, to carry elsewhere.
 //! How a block is fetched, and whether what a node said about it is true, is for others.
 //!
 //! # Where correctness lives
@@ -22,8 +23,8 @@
 //! ```
 //!
 //! Chain id and block number are plain decimals; the hash is `0x` and 64 lower-case hex digits. Any
-//! other name is ignored, among them the temporary files of writers that were killed (`.put-*.tmp`),
-//! which may be deleted at any time.
+//! other name is ignored, among them the temporary files of writers (`.put-*.tmp`). Those of writers
+//! that were killed are found by [`Cache::leftovers`].
 //!
 //! # Container format, version 1
 //!
@@ -81,6 +82,7 @@
 //!
 //! To see the RLP of a file: `tail -c +11 FILE | zstd -d`.
 
+pub mod archive;
 mod atomic;
 mod block_id;
 pub mod container;
@@ -88,8 +90,10 @@ mod content;
 mod error;
 mod flat;
 mod flat_content;
+mod leftover;
 mod limits;
 mod recorded;
+mod sample;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -97,5 +101,7 @@ mod tests;
 pub use block_id::BlockId;
 pub use error::{CacheError, ContainerError};
 pub use flat::{Assumed, FlatAccount, FlatFields, FlatState};
+pub use leftover::Leftover;
 pub use recorded::{RecordedBlock, RecordedState, Witness};
+pub use sample::{SAMPLE_CHAIN, sample};
 pub use store::Cache;

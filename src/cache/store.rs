@@ -57,11 +57,40 @@ impl Cache {
     /// [`CacheError::NotCached`], [`CacheError::Read`], [`CacheError::Unusable`], and where the file
     /// holds some other block [`CacheError::WrongBlock`] or [`CacheError::WrongChain`].
     pub fn get(&self, id: &BlockId) -> Result<RecordedBlock, CacheError> {
+        self.decode(id, &self.bytes(id)?)
+    }
+
+    /// The bytes of a block's file, unchecked but for how many they are.
+    pub(super) fn bytes(&self, id: &BlockId) -> Result<Vec<u8>, CacheError> {
+        read(&self.path(id), id.number)
+    }
+
+    /// The block that these bytes of its file hold.
+    pub(super) fn decode(&self, id: &BlockId, bytes: &[u8]) -> Result<RecordedBlock, CacheError> {
         let path = self.path(id);
-        let bytes = read(&path, id.number)?;
-        let recorded = container::decode(&bytes).map_err(CacheError::unusable(&path))?;
+        let recorded = container::decode(bytes).map_err(CacheError::unusable(&path))?;
         check_identity(&path, *id, recorded.id())?;
         Ok(recorded)
+    }
+
+    /// How many bytes the file of a block has. Reads nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::NotCached`] and [`CacheError::Read`].
+    pub fn size(&self, id: &BlockId) -> Result<u64, CacheError> {
+        size(&self.path(id), id.number)
+    }
+
+    /// Removes the file of a block, whatever it holds, and returns how many bytes it had.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::NotCached`], [`CacheError::Read`] and [`CacheError::Remove`].
+    pub fn remove(&self, id: &BlockId) -> Result<u64, CacheError> {
+        let (path, size) = (self.path(id), self.size(id)?);
+        fs::remove_file(&path).map_err(|source| CacheError::Remove { path, source })?;
+        Ok(size)
     }
 
     /// Loads the block of this number.
@@ -124,7 +153,7 @@ impl Cache {
         Ok(chains)
     }
 
-    fn folder(&self, chain_id: ChainId) -> PathBuf {
+    pub(super) fn folder(&self, chain_id: ChainId) -> PathBuf {
         self.root.join(chain_id.to_string())
     }
 }
@@ -136,7 +165,7 @@ fn chain_id(name: &str) -> Option<ChainId> {
 }
 
 /// The names in a folder, in no order, less those that are not UTF-8.
-fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
+pub(super) fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
     match fs::read_dir(folder) {
         Ok(entries) => entries
             .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
@@ -149,13 +178,20 @@ fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
 
 /// The bytes of a file, whose size is checked first.
 fn read(path: &Path, number: BlockNumber) -> Result<Vec<u8>, CacheError> {
-    let cannot_read = |source: io::Error| match source.kind() {
+    let size = size(path, number)?;
+    limits::check("bytes of file", size, MAX_FILE_BYTES).map_err(CacheError::unusable(path))?;
+    fs::read(path).map_err(cannot_read(path, number))
+}
+
+fn size(path: &Path, number: BlockNumber) -> Result<u64, CacheError> {
+    Ok(fs::metadata(path).map_err(cannot_read(path, number))?.len())
+}
+
+fn cannot_read(path: &Path, number: BlockNumber) -> impl FnOnce(io::Error) -> CacheError {
+    move |source| match source.kind() {
         io::ErrorKind::NotFound => CacheError::NotCached { number },
         _ => CacheError::Read { path: path.to_owned(), source },
-    };
-    let size = fs::metadata(path).map_err(cannot_read)?.len();
-    limits::check("bytes of file", size, MAX_FILE_BYTES).map_err(CacheError::unusable(path))?;
-    fs::read(path).map_err(cannot_read)
+    }
 }
 
 fn check_identity(path: &Path, expected: BlockId, found: BlockId) -> Result<(), CacheError> {
@@ -275,6 +311,20 @@ mod tests {
         fs::write(&path, b"damaged").unwrap();
         cache.put(&block).unwrap();
         assert_eq!(cache.get(&block.id()).unwrap(), block);
+    }
+
+    #[test]
+    fn a_removed_block_is_gone_and_its_size_is_told() {
+        let (_root, cache) = cache();
+        let [block, other] = [full_block(7), full_block(8)];
+        let path = cache.put(&block).unwrap();
+        cache.put(&other).unwrap();
+        let size = fs::metadata(path).unwrap().len();
+
+        assert_eq!(cache.size(&block.id()).unwrap(), size);
+        assert_eq!(cache.remove(&block.id()).unwrap(), size);
+        assert!(matches!(cache.remove(&block.id()), Err(CacheError::NotCached { number: 7 })));
+        assert_eq!(cache.list(1).unwrap(), [other.id()]);
     }
 
     #[test]

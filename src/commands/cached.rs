@@ -1,40 +1,168 @@
-//! Which cached blocks the user means.
+//! Which blocks the user means: cached ones, or the built-in sample where nothing is cached.
 
-use super::Context;
+use super::{Context, Outcome};
 use crate::{
-    cache::{BlockId, CacheError},
+    block::check_recorded_body,
+    cache::{BlockId, Cache, CacheError, RecordedBlock, SAMPLE_CHAIN, sample},
     cli::CachedBlocks,
 };
-use eyre::{WrapErr, bail};
+use alloy_primitives::BlockNumber;
+use eyre::{WrapErr, bail, eyre};
+use std::collections::BTreeMap;
 
 /// The blocks to work on, in order, and how the user named them. A block that is not cached is an
 /// error of its own, so that the others are still worked on.
 pub(super) struct Selection {
-    pub(super) blocks: Vec<(u64, Result<BlockId, eyre::Report>)>,
+    pub(super) blocks: Vec<(u64, Result<Source, eyre::Report>)>,
     pub(super) named: String,
+}
+
+/// Whether the file of a block is there and holds what its name certifies: the header by its hash, and
+/// by the header transactions, ommers and withdrawals. The file's own checksum tells damage to the
+/// rest, which was proved before it was stored; `cache check` proves it again.
+pub(super) fn is_whole(cache: &Cache, id: &BlockId) -> bool {
+    cache.get(id).is_ok_and(|recorded| check_recorded_body(&recorded).is_ok())
+}
+
+/// Where a block is.
+pub(super) enum Source {
+    /// In a file of the cache, which is not read yet.
+    Cached(BlockId),
+    /// In the program itself.
+    BuiltIn(Box<RecordedBlock>),
+}
+
+impl Source {
+    /// The block; reads its file.
+    pub(super) fn load(self, context: &Context) -> Result<RecordedBlock, CacheError> {
+        match self {
+            Self::Cached(id) => context.cache.get(&id),
+            Self::BuiltIn(block) => Ok(*block),
+        }
+    }
+
+    /// Where it is, for messages.
+    pub(super) fn place(&self, context: &Context) -> String {
+        match self {
+            Self::Cached(id) => context.cache.path(id).display().to_string(),
+            Self::BuiltIn(block) => format!("block {} of the sample", block.block.header.number),
+        }
+    }
 }
 
 /// Finds the blocks by their file names; nothing is read yet.
 ///
 /// # Errors
-/// If the list of blocks or the cache cannot be read, or the cache is empty.
+/// If the list of blocks or the cache cannot be read, or the cache is empty and blocks are named.
 pub(super) fn select(args: CachedBlocks, context: &Context) -> eyre::Result<Selection> {
     let cached = all_cached(args.chain, context)?;
+    let Some(spec) = args.blocks else {
+        if cached.is_empty() && args.chain.is_none_or(|chain| chain == SAMPLE_CHAIN) {
+            return built_in(context);
+        }
+        refuse_none(&cached, context)?;
+        let found = |id: BlockId| (id.number, Ok(Source::Cached(id)));
+        let blocks = cached.into_iter().map(found).collect();
+        return Ok(Selection { blocks, named: "all cached".to_owned() });
+    };
+    refuse_none(&cached, context)?;
+    let named = describe(&spec);
+    let head = cached.iter().map(|id| id.number).max();
+    let numbers = spec.load()?.resolve(head)?;
+    let found = |number| (number, find(&cached, number, context).map(Source::Cached));
+    let blocks = numbers.iter().map(found).collect();
+    Ok(Selection { blocks, named })
+}
+
+/// The built-in sample; says on standard error what it is.
+fn built_in(context: &Context) -> eyre::Result<Selection> {
+    let blocks = sample().wrap_err("the built-in sample cannot be read")?;
+    let numbers = blocks.iter().map(|recorded| recorded.block.header.number);
+    let (first, last) = (numbers.clone().min().unwrap_or(0), numbers.max().unwrap_or(0));
+    let count = blocks.len();
+    let named =
+        format!("built-in sample: {count} blocks, {first}-{last}, of a chain made by anvil");
+    eprintln!("no blocks are cached in {}; this is the {named}", context.cache_dir.display());
+    eprintln!("fetch real blocks with: blockrace fetch BLOCKS --rpc-url URL");
+    let found =
+        |block: RecordedBlock| (block.block.header.number, Ok(Source::BuiltIn(Box::new(block))));
+    Ok(Selection { blocks: blocks.into_iter().map(found).collect(), named })
+}
+
+fn refuse_none(cached: &[BlockId], context: &Context) -> eyre::Result<()> {
     if cached.is_empty() {
         bail!(
             "no blocks are cached in {}; fetch some with: blockrace fetch BLOCKS --rpc-url URL",
             context.cache_dir.display()
         );
     }
-    let Some(spec) = args.blocks else {
-        let blocks = cached.into_iter().map(|id| (id.number, Ok(id))).collect();
-        return Ok(Selection { blocks, named: "all cached".to_owned() });
-    };
-    let named = describe(&spec);
-    let head = cached.iter().map(|id| id.number).max();
-    let numbers = spec.load()?.resolve(head)?;
-    let blocks = numbers.iter().map(|number| (number, find(&cached, number, context))).collect();
-    Ok(Selection { blocks, named })
+    Ok(())
+}
+
+/// The cached blocks that the user means, and how many more were asked for.
+pub(super) struct Found {
+    /// By chain, number and hash. All of a number, where there are several.
+    pub(super) ids: Vec<BlockId>,
+    /// How many of the numbers asked for are not cached.
+    pub(super) missing: u64,
+    /// The first of those.
+    pub(super) first_missing: Option<BlockNumber>,
+}
+
+impl Found {
+    /// Finds the blocks by their file names; nothing is read yet. Unlike for [`select`], a long range
+    /// costs no more than what is cached of it, and no blocks at all are fine.
+    ///
+    /// # Errors
+    /// If the list of blocks or the cache cannot be read.
+    pub(super) fn new(args: CachedBlocks, context: &Context) -> eyre::Result<Self> {
+        let cached = all_cached(args.chain, context)?;
+        let Some(spec) = args.blocks else {
+            return Ok(Self { ids: cached, missing: 0, first_missing: None });
+        };
+        let head = cached.iter().map(|id| id.number).max();
+        let numbers = spec.load()?.resolve(head)?;
+        let mut by_number: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for id in cached {
+            by_number.entry(id.number).or_default().push(id);
+        }
+        let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range.clone()));
+        let mut ids: Vec<_> = asked.clone().flat_map(|(_, ids)| ids).copied().collect();
+        ids.sort_unstable();
+        let missing = numbers.count().saturating_sub(asked.count() as u64);
+        let first_missing = numbers.iter().find(|number| !by_number.contains_key(number));
+        Ok(Self { ids, missing, first_missing })
+    }
+
+    /// Refuses a number that blocks of several chains have, if the user might mean one of them only.
+    ///
+    /// # Errors
+    /// If there is such a number.
+    pub(super) fn of_one_chain_each(self) -> eyre::Result<Self> {
+        let mut chain_of = BTreeMap::new();
+        let mut other =
+            |id: &&BlockId| *chain_of.entry(id.number).or_insert(id.chain_id) != id.chain_id;
+        match self.ids.iter().find(|id| other(id)) {
+            Some(id) => Err(of_several_chains(id.number)),
+            None => Ok(self),
+        }
+    }
+
+    /// Says what was asked for and is not there.
+    pub(super) fn report_missing(&self) -> Outcome {
+        let Some(first) = self.first_missing else { return Outcome::Verified };
+        match self.missing {
+            1 => eprintln!("error: block {first} is not cached"),
+            missing => {
+                eprintln!("error: {missing} blocks are not cached, the first of them {first}");
+            }
+        }
+        Outcome::Failed
+    }
+}
+
+fn of_several_chains(number: BlockNumber) -> eyre::Report {
+    eyre!("block {number} is cached of several chains; say which with --chain ID")
 }
 
 fn all_cached(chain: Option<u64>, context: &Context) -> eyre::Result<Vec<BlockId>> {
@@ -58,7 +186,7 @@ fn find(cached: &[BlockId], number: u64, context: &Context) -> eyre::Result<Bloc
             let paths = found.iter().map(|id| context.cache.path(id)).collect();
             Err(CacheError::Ambiguous { number, paths }.into())
         }
-        _ => bail!("block {number} is cached of several chains; say which with --chain ID"),
+        _ => Err(of_several_chains(number)),
     }
 }
 

@@ -1,92 +1,87 @@
 //! `blockrace fetch`: from a node into the cache, proving every block on the way.
 
+mod flat;
+mod kept;
+mod summary;
+
+use self::{kept::Kept, summary::Summary};
 use super::{
-    Context, Outcome, fetch_flat, machine,
+    Context, Outcome, interrupt, machine,
+    node::client,
     prove::{Prover, Refused},
 };
 use crate::{
+    block::range::BlockNumbers,
     cache::{Assumed, Cache, RecordedBlock, RecordedState},
     cli::FetchArgs,
     evm::Chain,
-    fetch::{Client, Endpoint, FetchError, FetchedBlock, Limits, Node, RpcHeader},
+    fetch::{FetchError, FetchedBlock, Node},
     progress::Progress,
 };
-use eyre::{OptionExt, WrapErr};
+use eyre::WrapErr;
 use futures::StreamExt;
-use std::{cell::Cell, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc};
+use tokio::{select, sync::oneshot::Receiver};
 
 pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
+    let mut interrupted = interrupt::watch()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(fetch(args, context))
+    runtime.block_on(async {
+        let asked = select! {
+            asked = ask(&args) => asked?,
+            _ = &mut interrupted => {
+                eprintln!("interrupted before the first block");
+                return Ok(Outcome::Interrupted);
+            }
+        };
+        fetch(&args, asked, interrupted, context).await
+    })
 }
 
-async fn fetch(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
+/// What has to be known before the first block is fetched.
+async fn ask(args: &FetchArgs) -> eyre::Result<(Node, BlockNumbers)> {
     let list = args.blocks.clone().load()?;
-    let node = Node::connect(client(&args)?).await?;
+    let node = Node::connect(client(&args.node)?).await?;
     Chain::from_id(node.chain_id()).wrap_err("the node follows a chain that cannot be replayed")?;
     let head = if list.needs_head() { Some(node.head().await?) } else { None };
-    let numbers = list.resolve(head)?;
+    Ok((node, list.resolve(head)?))
+}
 
+/// Fetches what is not there, until all is done or the user ends it. What is under way then is
+/// dropped: a block is stored whole or not at all.
+async fn fetch(
+    args: &FetchArgs,
+    (node, numbers): (Node, BlockNumbers),
+    mut interrupted: Receiver<()>,
+    context: &Context,
+) -> eyre::Result<Outcome> {
     let progress = Progress::new(context.chatter, numbers.count(), "blocks");
-    let kept = Kept { cache: &context.cache, chain_id: node.chain_id(), overwrite: args.overwrite };
-    let skipped = Cell::new(0);
-    // Drawn from as blocks arrive, so that a long range takes no memory.
-    let missing = numbers.iter().filter(|number| {
-        let kept = kept.has(*number);
-        if kept {
-            skipped.set(skipped.get() + 1);
-            progress.step();
-        }
-        !kept
-    });
+    let kept = match args.overwrite {
+        true => Kept::default(),
+        false => Kept::of(&context.cache, node.chain_id())?,
+    };
     let prover = Arc::new(Prover::new(node.clone())?);
+    let missing = kept.missing(numbers.iter(), || progress.step());
     let mut stored = pin!(
-        node.fetch_many(missing, args.witness.into(), args.concurrency)
+        node.fetch_many(missing, args.witness.into(), args.node.concurrency)
             .map(|(number, fetched)| keep(prover.clone(), context.cache.clone(), number, fetched))
             .buffer_unordered(machine::cores().get())
     );
-
-    let mut summary = Summary::default();
-    while let Some((number, result)) = stored.next().await {
-        summary.take(number, result, &progress);
+    let mut summary = Summary::new(numbers.count());
+    loop {
+        select! {
+            next = stored.next() => match next {
+                Some((number, result)) => summary.take(number, result, &progress),
+                None => break,
+            },
+            _ = &mut interrupted => {
+                summary.interrupt();
+                break;
+            }
+        }
     }
     progress.finish();
-    summary.print(skipped.get(), context);
-    Ok(summary.outcome)
-}
-
-fn client(args: &FetchArgs) -> eyre::Result<Client> {
-    let url = args
-        .rpc_url
-        .as_deref()
-        .ok_or_eyre("which node? give its URL with --rpc-url or in ETH_RPC_URL")?;
-    let endpoint: Endpoint = url.parse()?;
-    let given = args.rpc_header.iter().filter(|header| !header.trim().is_empty());
-    let headers = given
-        .map(|header| header.parse::<RpcHeader>())
-        .collect::<Result<Vec<_>, _>>()
-        .wrap_err("a header given with --rpc-header or in ETH_RPC_HEADERS is not one")?;
-    let limits = Limits {
-        concurrency: args.concurrency,
-        requests_per_second: args.requests_per_second,
-        max_retries: args.max_retries,
-        timeout: Duration::from_secs(args.rpc_timeout.get().into()),
-    };
-    Ok(Client::new(&endpoint, &headers, limits)?)
-}
-
-/// Which blocks need not be fetched.
-struct Kept<'a> {
-    cache: &'a Cache,
-    chain_id: u64,
-    overwrite: bool,
-}
-
-impl Kept<'_> {
-    /// Whether a whole, undamaged file of this block is there.
-    fn has(&self, number: u64) -> bool {
-        !self.overwrite && self.cache.get_by_number(self.chain_id, number).is_ok()
-    }
+    Ok(summary.print(kept.whole(), context))
 }
 
 /// How well a stored block is known.
@@ -106,7 +101,7 @@ async fn keep(
     let proved = match fetched {
         Ok(FetchedBlock::Recorded(recorded)) => prover.prove_whole(recorded).await,
         Ok(FetchedBlock::Gathered(recorded)) => prover.prove(recorded).await,
-        Ok(FetchedBlock::Traced(traced)) => fetch_flat::prove(&prover, traced).await,
+        Ok(FetchedBlock::Traced(traced)) => flat::prove(&prover, traced).await,
         Err(error) => Err(error.into()),
     };
     let stored = match proved {
@@ -123,60 +118,4 @@ async fn store(cache: Cache, recorded: RecordedBlock) -> Result<Stored, Refused>
     };
     tokio::task::spawn_blocking(move || cache.put(&recorded)).await??;
     Ok(stored)
-}
-
-struct Summary {
-    proved: u64,
-    /// Stored too, but checked to the receipts only.
-    checked: u64,
-    refused: u64,
-    outcome: Outcome,
-}
-
-impl Default for Summary {
-    fn default() -> Self {
-        Self { proved: 0, checked: 0, refused: 0, outcome: Outcome::Verified }
-    }
-}
-
-impl Summary {
-    fn take(&mut self, number: u64, result: Result<Stored, Refused>, progress: &Progress) {
-        progress.step();
-        match result {
-            Ok(Stored::Proved) => {
-                self.proved += 1;
-                progress.note(&format!("block {number}: stored"));
-            }
-            Ok(Stored::Checked(assumed)) => {
-                self.checked += 1;
-                let words = "stored, checked to the receipts only; assumed";
-                progress.note(&format!("block {number}: {words}: {assumed}"));
-            }
-            Err(Refused::Failed(error)) => {
-                self.refused += 1;
-                progress.say(&format!("error: block {number}: {error:#}"));
-                self.outcome = self.outcome.and(Outcome::Failed);
-            }
-            Err(Refused::Mismatch(verdict)) => {
-                self.refused += 1;
-                progress.say(&format!("error: block {number} does not match: {verdict}"));
-                self.outcome = self.outcome.and(Outcome::Mismatch);
-            }
-        }
-    }
-
-    fn print(&self, skipped: u64, context: &Context) {
-        let Self { proved, checked, refused, .. } = self;
-        let (stored, dir) = (proved + checked, context.cache_dir.display());
-        let asked = stored + refused;
-        println!("{stored} of {asked} blocks fetched, proved and stored in {dir}");
-        if *checked > 0 {
-            println!(
-                "{checked} of them came without a witness, and are checked to the receipts only"
-            );
-        }
-        if skipped > 0 {
-            println!("{skipped} blocks were there already; --overwrite fetches them again");
-        }
-    }
 }

@@ -4,15 +4,19 @@
 //! output; progress, warnings and errors go to standard error. What is computed, and whether it is
 //! right, is the library's business.
 
+mod cache;
 mod cached;
+mod checking;
 mod fetch;
-mod fetch_flat;
 mod files;
+mod interrupt;
 mod machine;
+mod node;
 mod outcome;
 mod prove;
 mod replay;
 mod rows;
+mod rpc_check;
 mod verify;
 
 pub use outcome::Outcome;
@@ -35,6 +39,8 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
         Command::Fetch(args) => fetch::run(args, &context),
         Command::Replay(args) => replay::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
+        Command::Cache(args) => cache::run(args, &context),
+        Command::RpcCheck(args) => rpc_check::run(args),
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+/// The exit code that shells give a command that SIGINT ended: 128 and the signal's number.
+pub(super) const INTERRUPTED: u8 = 130;
+
 /// How a command ended. The greater of two is what matters: see [`Outcome::and`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
@@ -11,6 +14,8 @@ pub enum Outcome {
     Failed,
     /// A block did not match.
     Mismatch,
+    /// The user ended it by Ctrl-C. What was done until then stays, and what came of it was printed.
+    Interrupted,
 }
 
 impl Outcome {
@@ -27,13 +32,14 @@ impl From<Outcome> for ExitCode {
             Outcome::Verified => Self::SUCCESS,
             Outcome::Mismatch => Self::from(1),
             Outcome::Failed => Self::from(2),
+            Outcome::Interrupted => Self::from(INTERRUPTED),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Outcome::{Failed, Mismatch, Verified};
+    use super::Outcome::{Failed, Interrupted, Mismatch, Verified};
 
     #[test]
     fn a_mismatch_is_not_hidden_by_a_failure() {
@@ -41,5 +47,6 @@ mod tests {
         assert_eq!(Verified.and(Failed), Failed);
         assert_eq!(Failed.and(Mismatch), Mismatch);
         assert_eq!(Mismatch.and(Verified), Mismatch);
+        assert_eq!(Mismatch.and(Interrupted), Interrupted);
     }
 }

@@ -77,19 +77,17 @@ impl Prover {
         }
     }
 
-    /// The same for a witness that a node made, in which nothing may be damaged, needed or not.
+    /// The same for a witness that a node made. Nothing in it may be of another state, needed or not;
+    /// if something is, then that is why it does not prove the block.
     pub(super) async fn prove_whole(
         self: &Arc<Self>,
         recorded: RecordedBlock,
     ) -> Result<RecordedBlock, Refused> {
-        let check = move || {
-            if let RecordedState::Witness(witness) = &recorded.state {
-                check_reach(&recorded.block.header, witness)?;
-            }
-            Ok::<_, PrepareError>(recorded)
-        };
-        let recorded = tokio::task::spawn_blocking(check).await??;
-        self.prove(recorded).await
+        let given = recorded.clone();
+        match self.prove(recorded).await {
+            Ok(proved) => check_all_is_reached(proved).await,
+            Err(refused) => check_all_is_reached(given).await.and(Err(refused)),
+        }
     }
 
     fn prove_as_it_is(&self, recorded: RecordedBlock) -> Proof {
@@ -127,6 +125,17 @@ impl Prover {
         }
         self.node.complete(recorded, missing).await
     }
+}
+
+/// A completed witness is checked as a whole: what it lacked may be what leads to the rest.
+async fn check_all_is_reached(recorded: RecordedBlock) -> Result<RecordedBlock, Refused> {
+    let check = move || {
+        if let RecordedState::Witness(witness) = &recorded.state {
+            check_reach(&recorded.block.header, witness)?;
+        }
+        Ok::<_, PrepareError>(recorded)
+    };
+    Ok(tokio::task::spawn_blocking(check).await??)
 }
 
 impl Refused {

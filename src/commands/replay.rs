@@ -1,14 +1,13 @@
-//! `blockrace replay`: races executors over cached blocks.
+//! `blockrace replay`: races executors over cached blocks, or the built-in sample.
 
 use super::{
     Context, Outcome,
-    cached::{Selection, select},
+    cached::{Selection, Source, select},
     files::ResultFiles,
     machine, rows,
 };
 use crate::{
     block::prepare,
-    cache::BlockId,
     cli::ReplayArgs,
     executor::WorkerPool,
     measure::{Plan, Runner},
@@ -80,7 +79,7 @@ impl<'a> Track<'a> {
         let (mut rows, mut failures) = (Vec::new(), Vec::new());
         for (number, found) in selection.blocks {
             progress.at(format!("block {number}"));
-            let raced = found.and_then(|id| self.race(&id, &progress));
+            let raced = found.and_then(|source| self.race(number, source, &progress));
             let failed = match raced {
                 Ok(block) => {
                     let wrong = block.iter().any(|row| row.verdict.figures().is_none());
@@ -107,13 +106,15 @@ impl<'a> Track<'a> {
         rounds * plan.contestants().len() as u64
     }
 
-    fn race(&self, id: &BlockId, progress: &Progress) -> eyre::Result<Vec<Row>> {
-        let recorded = self.context.cache.get(id)?;
-        let job = self.crew.install(|| prepare(recorded, |_| ())).wrap_err_with(|| {
-            format!("{} cannot be replayed", self.context.cache.path(id).display())
-        })?;
+    fn race(&self, number: u64, source: Source, progress: &Progress) -> eyre::Result<Vec<Row>> {
+        let place = source.place(self.context);
+        let recorded = source.load(self.context)?;
+        let job = self
+            .crew
+            .install(|| prepare(recorded, |_| ()))
+            .wrap_err_with(|| format!("{place} cannot be replayed"))?;
         let race = self.runner.race(&job, || progress.step())?;
-        progress.note(&format!("block {}: {} transactions", id.number, job.transactions.len()));
+        progress.note(&format!("block {number}: {} transactions", job.transactions.len()));
         Ok(rows::rows(&job, self.runner.plan(), &race)?)
     }
 }

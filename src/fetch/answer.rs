@@ -201,6 +201,33 @@ mod tests {
         assert_eq!(read(200, r#"{"id":7,"result":{"a":1},"error":null}"#).unwrap(), r#"{"a":1}"#);
     }
 
+    fn read_batch(status: u16, body: &str) -> Result<Vec<Option<String>>, Fault> {
+        let status = StatusCode::from_u16(status).unwrap();
+        let answer = Answer { status, retry_after: None, body: body.into() };
+        let secrets = Secrets::of(&"http://h".parse().unwrap(), [].into_iter());
+        let results = answer.results(ID, 3, &secrets)?;
+        Ok(results.into_iter().map(|json| json.map(|json| json.get().to_owned())).collect())
+    }
+
+    #[test]
+    fn a_batch_is_put_in_order_and_what_failed_or_is_missing_is_none() {
+        let failed = r#"{"id":8,"error":{"code":-32005}}"#;
+        let body = format!(r#"[{{"id":9,"result":"c"}},{failed},{{"id":7,"result":"a"}}]"#);
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(read_batch(200, &body).unwrap(), [text("\"a\""), None, text("\"c\"")]);
+        let strange = r#"[{"id":6,"result":1},{"id":10,"result":1},{"id":"7","result":1},{}]"#;
+        assert_eq!(read_batch(200, strange).unwrap(), [None, None, None]);
+    }
+
+    #[test]
+    fn what_is_no_batch_says_why() {
+        assert!(matches!(read_batch(200, &error(-32600)), Err(Fault::Answered { .. })));
+        assert!(matches!(read_batch(200, &error(-32005)), Err(Fault::RateLimited { .. })));
+        assert!(matches!(read_batch(200, r#"{"id":7,"result":1}"#), Err(Fault::WrongId)));
+        assert!(matches!(read_batch(200, "<html>"), Err(Fault::NotJson { .. })));
+        assert!(matches!(read_batch(413, "[]"), Err(Fault::Refused { .. })));
+    }
+
     #[test]
     fn ids_are_checked() {
         assert!(matches!(fault(200, r#"{"id":8,"result":1}"#), Fault::WrongId));

@@ -31,6 +31,16 @@ pub enum WitnessChoice {
 }
 
 impl WitnessChoice {
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::ExecutionWitness => "execution-witness",
+            Self::Proofs => "proofs",
+            Self::Prestate => "prestate",
+        }
+    }
+
     /// The JSON-RPC methods that a node lacks if it cannot serve the choice.
     const fn wanted(self) -> &'static str {
         match self {

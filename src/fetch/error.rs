@@ -50,6 +50,17 @@ impl RpcError {
             _ => false,
         }
     }
+
+    /// Whether the node answered, and the answer is that it will not or cannot: asking again is of no
+    /// use.
+    pub(super) const fn is_denial(&self) -> bool {
+        use Fault::{Answered, Internal, NoSuchMethod, Null, Refused};
+        let Self::Failed { source, .. } = self else { return false };
+        matches!(
+            source,
+            Answered { .. } | Internal { .. } | NoSuchMethod { .. } | Null | Refused { .. }
+        )
+    }
 }
 
 /// What went wrong in one attempt.
@@ -71,6 +82,10 @@ pub enum Fault {
     /// The request could not be built.
     #[error("the request cannot be sent")]
     Unsendable(#[source] TransportError),
+
+    /// A batch of which not every call has a result under its id.
+    #[error("{answered} of {asked} calls of the batch have a result")]
+    PartOfBatch { answered: usize, asked: usize },
 
     /// More than we are willing to hold.
     #[error("the answer is larger than {limit} bytes")]

@@ -19,6 +19,7 @@
 //! | `prestate` | the state before a block as a tracer tells it, and what it leaves out |
 //! | `batch` | many questions in one request |
 //! | `ancestors` | headers for `BLOCKHASH` |
+//! | `probe` | what a node can serve |
 //! | `many` | many blocks, a bounded number at a time |
 //!
 //! What a node answers is checked just enough to know that it is the block that was asked for: its
@@ -45,6 +46,7 @@ mod many;
 mod node;
 mod pace;
 mod prestate;
+mod probe;
 mod proofs;
 mod redact;
 mod retry;
@@ -60,5 +62,6 @@ pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
 pub use error::{Fault, FetchError, RpcError};
 pub use node::Node;
 pub use prestate::{AccountFields, TracedAccount, TracedBlock, TracedSlot, TracedState};
+pub use probe::{Abilities, Method};
 pub use proofs::{Completion, Missing, Sibling};
 pub use redact::{SafeText, TransportError};

@@ -28,7 +28,7 @@ use crate::cache::Witness;
 /// A node that has answered which chain it follows. Cheap to clone; clones share what is known.
 #[derive(Clone, Debug)]
 pub struct Node {
-    client: Client,
+    pub(super) client: Client,
     chain_id: u64,
     /// Set once, by whoever fetches the first witness.
     witness_method: Arc<OnceCell<WitnessMethod>>,

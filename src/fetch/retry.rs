@@ -66,6 +66,7 @@ const fn may_pass(fault: &Fault) -> bool {
         | Fault::Unavailable { .. }
         | Fault::Internal { .. } => true,
         Fault::Unsendable(_)
+        | Fault::PartOfBatch { .. }
         | Fault::TooLarge { .. }
         | Fault::Refused { .. }
         | Fault::NoSuchMethod { .. }

@@ -6,10 +6,10 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// A column: its title, and the side that its cells and title keep to.
-pub(super) type Column = (&'static str, CellAlignment);
+pub(crate) type Column = (&'static str, CellAlignment);
 
 /// A line of titles, then one line per row.
-pub(super) fn lines(columns: &[Column], rows: Vec<Vec<String>>) -> Vec<String> {
+pub(crate) fn lines(columns: &[Column], rows: Vec<Vec<String>>) -> Vec<String> {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)

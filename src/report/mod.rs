@@ -9,7 +9,7 @@
 //! result that was wrong. A change of executor is in [`Mode`], and every form carries it.
 
 pub mod csv;
-mod grid;
+pub(crate) mod grid;
 pub mod json;
 mod record;
 mod summary;

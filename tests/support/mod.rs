@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses another part")]
 
+use blockrace::cache::{RecordedBlock, RecordedState, Witness};
 use std::{
     env, fs,
     io::{BufRead, BufReader},
@@ -67,15 +68,21 @@ impl Drop for RecordedNode {
 
 /// Runs `blockrace` with these arguments and this cache.
 pub(crate) fn blockrace(cache: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_blockrace"))
-        .args(arguments)
-        .arg("--cache-dir")
-        .arg(cache)
-        .env_remove("ETH_RPC_URL")
-        .env_remove("ETH_RPC_HEADERS")
-        .stdin(Stdio::null())
-        .output()
-        .expect("the command starts")
+    command(cache, arguments).output().expect("the command starts")
+}
+
+/// Starts `blockrace` with these arguments and this cache, its output piped.
+pub(crate) fn start(cache: &Path, arguments: &[&str]) -> Child {
+    let piped = || Stdio::piped();
+    let mut command = command(cache, arguments);
+    command.stdout(piped()).stderr(piped()).spawn().expect("the command starts")
+}
+
+fn command(cache: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blockrace"));
+    command.args(arguments).arg("--cache-dir").arg(cache).stdin(Stdio::null());
+    command.env_remove("ETH_RPC_URL").env_remove("ETH_RPC_HEADERS");
+    command
 }
 
 pub(crate) fn stdout(output: &Output) -> String {
@@ -101,4 +108,22 @@ pub(crate) fn fetched(recordings: &Path, chain: &str) -> (tempfile::TempDir, Vec
     let output = blockrace(cache.path(), &["fetch", &list, "--rpc-url", &node.url]);
     assert_code(&output, 0);
     (cache, node.numbers.clone())
+}
+
+/// The witness of a block that has one.
+#[track_caller]
+pub(crate) fn witness_of(recorded: &RecordedBlock) -> &Witness {
+    match &recorded.state {
+        RecordedState::Witness(witness) => witness,
+        RecordedState::Flat(_) => panic!("the block has no witness"),
+    }
+}
+
+/// The same, to damage it.
+#[track_caller]
+pub(crate) fn witness_of_mut(recorded: &mut RecordedBlock) -> &mut Witness {
+    match &mut recorded.state {
+        RecordedState::Witness(witness) => witness,
+        RecordedState::Flat(_) => panic!("the block has no witness"),
+    }
 }

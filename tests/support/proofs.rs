@@ -5,6 +5,11 @@
 //! held against the headers, so that the proofs are those that an archive node gives.
 
 use alloy_consensus::Header;
+use alloy_eips::{
+    eip2935::HISTORY_STORAGE_ADDRESS, eip4788::BEACON_ROOTS_ADDRESS,
+    eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+    eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+};
 use alloy_primitives::{
     Address, B256, Bytes, U64, U256, keccak256,
     map::{AddressMap, B256Map, HashMap},
@@ -16,13 +21,15 @@ use alloy_trie::{
     proof::{ProofNodes, ProofRetainer},
 };
 use blockrace::{
-    block::{ReplayJob, prepare},
+    block::{Proof, ReplayJob, prepare},
     cache::RecordedBlock,
     executor::{ExecutorKind, WorkerPool},
     state::PostState,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+use crate::support::witness_of;
 
 /// What lies at a place of a trie: the value of a key, or the hash of all that begins there.
 #[derive(Clone)]
@@ -34,7 +41,9 @@ enum Entry {
 type Entries = BTreeMap<Nibbles, Entry>;
 
 /// Proofs of one state.
+#[derive(Default)]
 struct State {
+    root: B256,
     accounts: ProofNodes,
     leaves: AddressMap<TrieAccount>,
     storages: AddressMap<ProofNodes>,
@@ -54,11 +63,11 @@ pub(crate) struct ProvedBlock {
 impl ProvedBlock {
     pub(crate) fn new(recorded: RecordedBlock, pool: &WorkerPool) -> Self {
         let number = recorded.block.header.number;
+        let witness = witness_of(&recorded);
         let nodes: B256Map<_> =
-            recorded.witness.nodes.iter().map(|rlp| (keccak256(rlp), rlp.clone())).collect();
-        let codes =
-            recorded.witness.codes.iter().map(|code| (keccak256(code), code.clone())).collect();
-        let headers = recorded.witness.headers.iter();
+            witness.nodes.iter().map(|rlp| (keccak256(rlp), rlp.clone())).collect();
+        let codes = witness.codes.iter().map(|code| (keccak256(code), code.clone())).collect();
+        let headers = witness.headers.iter();
         let headers = headers.map(|rlp| Header::decode(&mut rlp.as_ref()).expect("a header"));
         let headers = headers.collect();
         let job = prepare(recorded, |_| ()).expect("the recorded block proves itself");
@@ -140,9 +149,19 @@ fn path(proofs: &ProofNodes, key: impl AsRef<[u8]>) -> Vec<Bytes> {
     nodes.into_iter().map(|(_, rlp)| rlp).collect()
 }
 
-/// What a tracer tells: accounts that exist. Where there is nothing it says nothing.
+/// What a tracer tells: accounts that exist, and none that only system calls or the beneficiary's
+/// reward touch.
 fn trace(job: &ReplayJob) -> Value {
-    let accounts = job.pre_state.accounts.iter().filter(|(_, account)| account.info.is_some());
+    let left_out = [
+        BEACON_ROOTS_ADDRESS,
+        HISTORY_STORAGE_ADDRESS,
+        WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
+        CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
+        job.header.beneficiary,
+    ];
+    let accounts = job.pre_state.accounts.iter();
+    let accounts =
+        accounts.filter(|(of, account)| account.info.is_some() && !left_out.contains(of));
     let state: serde_json::Map<_, _> = accounts
         .map(|(address, account)| {
             let slot = |(slot, value): (&U256, &U256)| {
@@ -158,67 +177,85 @@ fn trace(job: &ReplayJob) -> Value {
 /// The states before and after a block, with proofs of all that it touches.
 fn states(nodes: &B256Map<Bytes>, job: &ReplayJob, post: &PostState) -> (State, State) {
     let mut accounts = Entries::new();
-    collect(nodes, job.parent_state_root, &mut accounts);
-    let key = |address: &Address| Nibbles::unpack(keccak256(address));
-    let mut touched: Vec<_> = job.pre_state.accounts.keys().map(key).collect();
-    touched.sort_unstable();
+    let Proof::Witness { parent_state_root, .. } = job.proof else { panic!("it has a witness") };
+    collect(nodes, parent_state_root, &mut accounts);
+    let touched: Vec<_> = job.pre_state.accounts.keys().map(account_key).collect();
+    let before = state_before(nodes, job, &accounts, touched.clone());
+    let after = state_after(nodes, &before, post, &mut accounts, touched);
+    assert_eq!(before.root, parent_state_root);
+    assert_eq!(after.root, job.header.state_root, "block {}", job.header.number);
+    (before, after)
+}
 
-    let (mut before, mut after) = (empty(), empty());
+fn state_before(
+    nodes: &B256Map<Bytes>,
+    job: &ReplayJob,
+    accounts: &Entries,
+    touched: Vec<Nibbles>,
+) -> State {
+    let (root, proofs) = prove(accounts, touched);
+    let mut state = State { root, accounts: proofs, ..State::default() };
     for (address, account) in &job.pre_state.accounts {
-        let Some(Entry::Leaf(leaf)) = accounts.get(&key(address)) else { continue };
+        let Some(Entry::Leaf(leaf)) = accounts.get(&account_key(address)) else { continue };
         let leaf = TrieAccount::decode(&mut leaf.as_slice()).expect("an account");
-        before.leaves.insert(*address, leaf);
-        after.leaves.insert(*address, leaf);
         let mut slots = Entries::new();
         collect(nodes, leaf.storage_root, &mut slots);
-        let keys: Vec<_> = account.slots.keys().map(|slot| slot_key(*slot)).collect();
-        let (root, proofs) = prove(&slots, keys);
+        let (root, proofs) =
+            prove(&slots, account.slots.keys().map(|slot| slot_key(*slot)).collect());
         assert_eq!(root, leaf.storage_root, "storage of {address}");
-        before.storages.insert(*address, proofs);
-        before.values.extend(account.slots.iter().map(|(slot, value)| ((*address, *slot), *value)));
+        state.leaves.insert(*address, leaf);
+        state.storages.insert(*address, proofs);
+        state.values.extend(account.slots.iter().map(|(slot, value)| ((*address, *slot), *value)));
     }
-    let (root, proofs) = prove(&accounts, touched.clone());
-    assert_eq!(root, job.parent_state_root);
-    before.accounts = proofs;
+    state
+}
 
+fn state_after(
+    nodes: &B256Map<Bytes>,
+    before: &State,
+    post: &PostState,
+    accounts: &mut Entries,
+    touched: Vec<Nibbles>,
+) -> State {
+    let mut state = State { leaves: before.leaves.clone(), ..State::default() };
     for (address, change) in &post.accounts {
         let Some(fields) = change.account else {
-            accounts.remove(&key(address));
-            after.leaves.remove(address);
+            accounts.remove(&account_key(address));
+            state.leaves.remove(address);
             continue;
         };
         let root = match before.leaves.get(address) {
             Some(leaf) if !change.storage_cleared => leaf.storage_root,
             _ => EMPTY_ROOT_HASH,
         };
-        let mut slots = Entries::new();
-        collect(nodes, root, &mut slots);
-        for (slot, value) in &change.slots {
-            match value.is_zero() {
-                true => slots.remove(&slot_key(*slot)),
-                false => slots.insert(slot_key(*slot), Entry::Leaf(alloy_rlp::encode(value))),
-            };
-        }
-        let keys = change.slots.iter().map(|(slot, _)| slot_key(*slot)).collect();
-        let (storage_root, proofs) = prove(&slots, keys);
-        after.storages.insert(*address, proofs);
+        let (storage_root, proofs) = storage_after(nodes, root, &change.slots);
+        state.storages.insert(*address, proofs);
         let leaf = TrieAccount::new(fields.nonce, fields.balance, storage_root, fields.code_hash);
-        accounts.insert(key(address), Entry::Leaf(alloy_rlp::encode(leaf)));
-        after.leaves.insert(*address, leaf);
+        accounts.insert(account_key(address), Entry::Leaf(alloy_rlp::encode(leaf)));
+        state.leaves.insert(*address, leaf);
     }
-    let (root, proofs) = prove(&accounts, touched);
-    assert_eq!(root, job.header.state_root, "block {}", job.header.number);
-    after.accounts = proofs;
-    (before, after)
+    (state.root, state.accounts) = prove(accounts, touched);
+    state
 }
 
-fn empty() -> State {
-    State {
-        accounts: ProofNodes::default(),
-        leaves: AddressMap::default(),
-        storages: AddressMap::default(),
-        values: HashMap::default(),
+fn storage_after(
+    nodes: &B256Map<Bytes>,
+    root: B256,
+    changed: &[(U256, U256)],
+) -> (B256, ProofNodes) {
+    let mut slots = Entries::new();
+    collect(nodes, root, &mut slots);
+    for (slot, value) in changed {
+        match value.is_zero() {
+            true => slots.remove(&slot_key(*slot)),
+            false => slots.insert(slot_key(*slot), Entry::Leaf(alloy_rlp::encode(value))),
+        };
     }
+    prove(&slots, changed.iter().map(|(slot, _)| slot_key(*slot)).collect())
+}
+
+fn account_key(address: &Address) -> Nibbles {
+    Nibbles::unpack(keccak256(address))
 }
 
 fn slot_key(slot: U256) -> Nibbles {

@@ -312,8 +312,9 @@ fn shapes() -> [U256; 6] {
     let (near, near_hash) = find(&hash[..1], &hash[..2]);
     let (far, _) = find("", &hash[..1]);
     let third = (0..16).map(|nibble| format!("{}{nibble:x}", &near_hash[..1]));
-    let second = third.filter(|start| !hash.starts_with(start) && !near_hash.starts_with(start));
-    let start = second.last().expect("sixteen nibbles");
+    let mut second =
+        third.filter(|start| !hash.starts_with(start) && !near_hash.starts_with(start));
+    let start = second.next().expect("sixteen nibbles");
     let (sibling, sibling_hash) = find(&start, "x");
     let (other_sibling, _) = find(&start, &sibling_hash[..3]);
     [far, near, twin, other_twin, sibling, other_sibling]

@@ -22,6 +22,11 @@ impl BlockNumbers {
         self.ranges.iter().cloned().flatten()
     }
 
+    /// The numbers as ranges that do not overlap, in the order given.
+    pub fn ranges(&self) -> &[RangeInclusive<BlockNumber>] {
+        &self.ranges
+    }
+
     /// How many numbers there are. The one set that this cannot count, that of all 64-bit numbers,
     /// is counted one short.
     pub fn count(&self) -> u64 {

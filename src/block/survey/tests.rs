@@ -154,3 +154,15 @@ fn ommers_that_nobody_had_are_left_out_and_named() {
     recorded.block.body.ommers.push(Header::default());
     assert!(matches!(prepare(recorded, |_| ()), Err(PrepareError::Body(_))));
 }
+
+#[test]
+fn a_code_that_is_none_is_named() {
+    let (mut block, [sender, _]) = traced(NUMBER);
+    let account = block.state.accounts.get_mut(&sender).expect("it is traced");
+    // The start of a delegation (EIP-7702), and nothing that it could be to.
+    account.fields.code = Bytes::from_static(&[0xef, 0x01, 0x00, 0x01]);
+    let mut survey = Survey::new(block).unwrap();
+    survey.fill_account(NEWCOMER, None);
+    let Err(PrepareError::Traced(error)) = survey.run() else { panic!("the code is malformed") };
+    assert!(error.to_string().contains(&sender.to_string()), "{error}");
+}

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, BlockNumber, Bytes, KECCAK256_EMPTY, U64, U256};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     super::{error::FetchError, node::Node},
@@ -115,17 +115,15 @@ impl Node {
         at: BlockNumber,
         touched: &Touched,
     ) -> Result<Proofs, FetchError> {
-        let params: Vec<Value> = touched
-            .accounts
-            .iter()
-            .flat_map(|(address, slots)| {
-                let slots: Vec<_> = slots.iter().map(|slot| B256::from(*slot)).collect();
-                // An account without slots is one question too.
-                let chunks = slots.chunks(MOST_SLOTS).map(<[_]>::to_vec).collect::<Vec<_>>();
-                let chunks = if chunks.is_empty() { vec![Vec::new()] } else { chunks };
-                chunks.into_iter().map(move |slots| json!([address, slots, U64::from(at)]))
-            })
-            .collect();
+        let mut params = Vec::new();
+        for (address, slots) in &touched.accounts {
+            let slots: Vec<_> = slots.iter().map(|slot| B256::from(*slot)).collect();
+            let ask = |slots: &[B256]| json!([address, slots, U64::from(at)]);
+            match slots.len() {
+                ..=MOST_SLOTS => params.push(ask(&slots)),
+                _ => params.extend(slots.chunks(MOST_SLOTS).map(ask)),
+            }
+        }
         Ok(Proofs::new(self.ask_each(number, "eth_getProof", &params).await?))
     }
 

@@ -174,7 +174,7 @@ mod tests {
 
     fn slots(touched: &Touched, address: Address) -> Vec<u64> {
         let slots = touched.accounts.get(&address).into_iter().flatten();
-        slots.map(|slot| slot.saturating_to()).collect()
+        slots.map(U256::saturating_to).collect()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod client;
 mod node;
 mod prestate;
+mod probe;
 mod redaction;
 mod server;
 

@@ -8,7 +8,7 @@ use alloy_consensus::{
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
 use alloy_rpc_types_eth::Transaction;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{
@@ -221,7 +221,7 @@ async fn a_missing_method_is_found_out_once() {
     let server = node_but("debug_executionWitness", Reply::Error(-32601, "no such method")).await;
     let node = connect(&server).await;
     let blocks: Vec<_> = node
-        .fetch_many([NUMBER; 5], WitnessChoice::Auto, NonZeroUsize::new(5).unwrap())
+        .fetch_many(stream::iter([NUMBER; 5]), WitnessChoice::Auto, NonZeroUsize::new(5).unwrap())
         .collect()
         .await;
 
@@ -301,8 +301,11 @@ async fn many_blocks_are_drawn_as_they_are_taken() {
     let drawn = Cell::new(0);
     let blocks = std::iter::repeat(NUMBER).inspect(|_| drawn.set(drawn.get() + 1));
     let node = connect(&TestNode::new(well).await).await;
-    let mut stream =
-        Box::pin(node.fetch_many(blocks, WitnessChoice::Auto, NonZeroUsize::new(3).unwrap()));
+    let mut stream = Box::pin(node.fetch_many(
+        stream::iter(blocks),
+        WitnessChoice::Auto,
+        NonZeroUsize::new(3).unwrap(),
+    ));
 
     for taken in 1..=10 {
         let (number, block) = stream.next().await.unwrap();
@@ -316,7 +319,7 @@ async fn one_failed_block_does_not_stop_the_others() {
     let node = connect(&TestNode::new(well).await).await;
     let numbers = [NUMBER, 999, NUMBER, 0];
     let mut fetched: Vec<_> = node
-        .fetch_many(numbers, WitnessChoice::Auto, NonZeroUsize::new(2).unwrap())
+        .fetch_many(stream::iter(numbers), WitnessChoice::Auto, NonZeroUsize::new(2).unwrap())
         .collect()
         .await;
     fetched.sort_by_key(|(number, _)| *number);

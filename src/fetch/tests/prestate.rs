@@ -108,7 +108,7 @@ async fn ommers_that_the_node_lacks_are_listed() {
             }
             // A block with a witness is proved to the state root, which the ommers are part of.
             (WitnessChoice::Auto, Err(FetchError::Rpc { .. })) => {}
-            (_, other) => panic!("{choice}: {other:?}"),
+            (_, other) => panic!("{choice:?}: {other:?}"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One trie: insertion, deletion, collapse, and lookups.
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
 use proptest::{collection, prelude::*};
 
@@ -192,6 +192,20 @@ fn an_unknown_sibling_that_is_a_leaf_gives_another_root() {
 }
 
 #[test]
+fn an_unknown_sibling_is_named_by_its_hash() {
+    let leaves = Leaves::from([(key("1"), long(1)), (key("2"), long(2))]);
+    let full = FullTrie::new(&leaves);
+    let guessed = |siblings| {
+        let nodes = full.witness(&[key("1")], &[key("1")], siblings);
+        let mut trie = PartialTrie::open(&nodes, full.root).expect("the root is there");
+        trie.remove(key("1")).expect("the path is there")
+    };
+    assert_eq!(guessed(Siblings::All), None);
+    let hash = guessed(Siblings::None).expect("nobody gave the sibling");
+    assert!(full.nodes.values().any(|rlp| keccak256(rlp) == hash));
+}
+
+#[test]
 fn an_unknown_sibling_that_is_an_extension_gives_another_root() {
     let keys = ["1", "2aa0", "2aa1"];
     let leaves = keys.into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
@@ -224,7 +238,7 @@ fn a_path_into_a_missing_node_names_it() {
     let error = trie.insert(key("11"), long(2)).unwrap_err();
     let NodeError::Missing { hash, path } = error else { panic!("{error}") };
     assert_eq!(path.to_vec(), [1]);
-    assert_eq!(hash, alloy_primitives::keccak256(&full.nodes[&path]));
+    assert_eq!(hash, keccak256(&full.nodes[&path]));
     assert_eq!(error.to_string(), format!("trie node {hash} at path 0x1 is missing"));
     assert_eq!(trie.remove(key("11")), Err(error.clone()));
     assert_eq!(find(&nodes, &full.root, &key("11")).map(drop), Err(error));

@@ -1,9 +1,9 @@
 //! Completes blocks that came with a tracer's reply: asks the node for what the tracer left out.
 
-use super::prove::{Prover, Refused};
 use crate::{
     block::{Gap, PrepareError, Survey, Surveyed},
     cache::RecordedBlock,
+    commands::prove::{Prover, Refused},
     fetch::{FetchError, Node, TracedBlock},
 };
 use futures::future::try_join_all;

@@ -1,0 +1,164 @@
+//! From an archive to blocks, trusting nothing in it.
+//!
+//! Members are taken in whatever order they come, each at most once. A bad one is an error of its own
+//! and the next is given all the same, until the tar file cannot be followed any further; what is
+//! listed and did not come is named at the end.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+};
+
+use super::{
+    super::{
+        RecordedBlock, container,
+        limits::{self, MAX_FILE_BYTES},
+    },
+    ArchiveError, MANIFEST, Member, MemberError,
+    manifest::{from_json, sha256},
+};
+
+/// Most bytes of a manifest: enough for some 200,000 blocks.
+const MAX_MANIFEST_BYTES: u64 = 64 << 20;
+
+/// Most bytes of a member's name that a message quotes.
+const MAX_QUOTED_NAME: usize = 200;
+
+/// An archive to be read once.
+pub struct Archive<R: Read> {
+    tar: tar::Archive<R>,
+}
+
+/// The blocks of an archive, and what is wrong with it.
+pub struct Members<'a, R: Read> {
+    /// `None` once there is no going on.
+    entries: Option<tar::Entries<'a, R>>,
+    /// Listed and not come yet.
+    awaited: BTreeMap<String, Member>,
+    /// Come.
+    taken: BTreeMap<String, Member>,
+}
+
+impl<R: Read> Archive<R> {
+    /// Reads an archive from here on. Reads nothing yet.
+    pub fn new(reader: R) -> Self {
+        Self { tar: tar::Archive::new(reader) }
+    }
+
+    /// Reads the manifest; the members are read as they are asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError`], but for its variants about writing.
+    pub fn members(&mut self) -> Result<Members<'_, R>, ArchiveError> {
+        let not_a_tar = |source| ArchiveError::NotATar { source };
+        // Raw: long names and the like would be read into memory before they could be refused.
+        let mut entries = self.tar.entries().map_err(not_a_tar)?.raw(true);
+        let first = entries.next().ok_or(ArchiveError::NoManifest)?.map_err(not_a_tar)?;
+        let members = from_json(&manifest(first)?)?;
+        let awaited = members.into_iter().map(|member| (member.name(), member)).collect();
+        Ok(Members { entries: Some(entries), awaited, taken: BTreeMap::new() })
+    }
+}
+
+fn manifest(mut entry: tar::Entry<'_, impl Read>) -> Result<Vec<u8>, ArchiveError> {
+    if *entry.path_bytes() != *MANIFEST.as_bytes() || !entry.header().entry_type().is_file() {
+        return Err(ArchiveError::NoManifest);
+    }
+    let (size, limit) = (entry.size(), MAX_MANIFEST_BYTES);
+    if size > limit {
+        return Err(ArchiveError::HugeManifest { size, limit });
+    }
+    read_exactly(&mut entry, size).map_err(|source| ArchiveError::NotATar { source })
+}
+
+impl<R: Read> Members<'_, R> {
+    /// How many blocks are listed and were not given yet.
+    pub fn awaited(&self) -> usize {
+        self.awaited.len()
+    }
+
+    fn take(&mut self, mut entry: tar::Entry<'_, impl Read>) -> Result<RecordedBlock, MemberError> {
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if !entry.header().entry_type().is_file() {
+            return Err(MemberError::NotAFile { name: quotable(name) });
+        }
+        let Some(member) = self.awaited.remove(&name) else {
+            return Err(match self.taken.get(&name) {
+                Some(member) => MemberError::Repeated { number: member.id.number },
+                None => MemberError::Unlisted { name: quotable(name) },
+            });
+        };
+        let block = block(&member, &mut entry);
+        self.taken.insert(name, member);
+        block
+    }
+}
+
+/// The next block, or what is wrong with the next member or with the archive from here on.
+impl<R: Read> Iterator for Members<'_, R> {
+    type Item = Result<RecordedBlock, MemberError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.entries.as_mut().and_then(Iterator::next) {
+            Some(Ok(entry)) => Some(self.take(entry)),
+            Some(Err(source)) => {
+                self.entries = None;
+                Some(Err(MemberError::Unreadable { source }))
+            }
+            None => {
+                self.entries = None;
+                let (_, Member { id, .. }) = self.awaited.pop_first()?;
+                Some(Err(MemberError::Missing { number: id.number }))
+            }
+        }
+    }
+}
+
+/// Checks a member's size and checksum, and that it holds what is listed.
+fn block(
+    member: &Member,
+    entry: &mut tar::Entry<'_, impl Read>,
+) -> Result<RecordedBlock, MemberError> {
+    let (number, listed, found) = (member.id.number, member.size, entry.size());
+    let container = |source| MemberError::Container { number, source };
+    if found != listed {
+        return Err(MemberError::WrongSize { number, listed, found });
+    }
+    limits::check("bytes of file", found, MAX_FILE_BYTES).map_err(container)?;
+    let bytes =
+        read_exactly(entry, found).map_err(|source| MemberError::CutShort { number, source })?;
+    let found = sha256(&bytes);
+    if found != member.sha256 {
+        return Err(MemberError::WrongChecksum { number, listed: member.sha256, found });
+    }
+    let recorded = container::decode(&bytes).map_err(container)?;
+    if recorded.id() != member.id {
+        return Err(MemberError::WrongBlock { listed: member.id, found: recorded.id() });
+    }
+    Ok(recorded)
+}
+
+/// So many bytes. Takes memory as they come, not as they are announced.
+fn read_exactly(from: &mut impl Read, size: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(size).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < size { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
+}
+
+/// What a message can bear of a name.
+fn quotable(name: String) -> String {
+    name.chars().take(MAX_QUOTED_NAME).collect()
+}
+
+impl<R: Read> std::fmt::Debug for Archive<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Archive").finish_non_exhaustive()
+    }
+}
+
+impl<R: Read> std::fmt::Debug for Members<'_, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Members").field("awaited", &self.awaited).finish_non_exhaustive()
+    }
+}

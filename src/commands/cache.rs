@@ -1,0 +1,37 @@
+//! `blockrace cache`: what is in the cache, and out of it and back.
+
+mod check;
+mod export;
+mod import;
+mod list;
+mod remove;
+
+use super::{
+    Context, Outcome,
+    cached::{Found, Source, is_whole},
+    checking, machine,
+};
+use crate::cli::{CacheArgs, CacheCommand};
+
+pub(super) fn run(args: CacheArgs, context: &Context) -> eyre::Result<Outcome> {
+    match args.command {
+        CacheCommand::List(args) => list::run(args, context),
+        CacheCommand::Check(args) => check::run(args, context),
+        CacheCommand::Remove(args) => remove::run(args, context),
+        CacheCommand::Export(args) => export::run(args, context),
+        CacheCommand::Import(args) => import::run(args, context),
+    }
+}
+
+/// Prints errors that were collected under a progress bar.
+fn print_errors(errors: &[String]) -> Outcome {
+    for error in errors {
+        eprintln!("error: {error}");
+    }
+    if errors.is_empty() { Outcome::Verified } else { Outcome::Failed }
+}
+
+/// "1 block", "2 blocks".
+fn blocks(count: usize) -> String {
+    if count == 1 { "1 block".to_owned() } else { format!("{count} blocks") }
+}

@@ -1,0 +1,38 @@
+//! `blockrace cache export`: cached blocks into one archive.
+
+use super::{Context, Found, Outcome, blocks, print_errors};
+use crate::{
+    cache::archive::{self, Member},
+    cli::ExportArgs,
+    progress::Progress,
+    units,
+};
+use eyre::{WrapErr, bail};
+
+/// Blocks that cannot be read are named and left out. Every file is read twice: for the manifest, which
+/// comes first in the archive, and to be written; this keeps one block in memory at a time.
+pub(super) fn run(args: ExportArgs, context: &Context) -> eyre::Result<Outcome> {
+    let found = Found::new(args.blocks, context)?.of_one_chain_each()?;
+    let progress = Progress::new(context.chatter, 2 * found.ids.len() as u64, "steps");
+    let (mut members, mut errors) = (Vec::new(), Vec::new());
+    for id in &found.ids {
+        match Member::of(&context.cache, *id) {
+            Ok(member) => members.push(member),
+            Err(error) => errors.push(format!("{:#}", eyre::Report::from(error))),
+        }
+        progress.step();
+    }
+    let written = match members.is_empty() {
+        true => Ok(()),
+        false => archive::write(&context.cache, &members, &args.output, |_| progress.step()),
+    };
+    progress.finish();
+    let outcome = print_errors(&errors).and(found.report_missing());
+    written.wrap_err_with(|| format!("cannot export to {}", args.output.display()))?;
+    if members.is_empty() {
+        bail!("there is no block to export, so {} was not written", args.output.display());
+    }
+    let size = units::bytes(members.iter().map(|member| member.size).sum());
+    println!("{} exported to {}, {size}", blocks(members.len()), args.output.display());
+    Ok(outcome)
+}

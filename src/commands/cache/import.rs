@@ -1,0 +1,84 @@
+//! `blockrace cache import`: blocks from an archive, each proved before it enters the cache.
+
+use super::{Context, Outcome, blocks, is_whole, machine, print_errors};
+use crate::{
+    cache::{RecordedBlock, archive::Archive},
+    cli::ImportArgs,
+    executor::{ExecutorKind, WorkerPool},
+    progress::Progress,
+    verify::{Verdict, verify_block},
+};
+use eyre::WrapErr;
+use std::{fs::File, io::BufReader};
+
+/// What fails for one block does not stop the rest.
+pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> {
+    let path = args.archive.display();
+    let file = File::open(&args.archive).wrap_err_with(|| format!("cannot open {path}"))?;
+    let mut archive = Archive::new(BufReader::new(file));
+    let members = archive.members().wrap_err_with(|| format!("{path} cannot be imported"))?;
+    let listed = members.awaited();
+
+    let mut desk = Desk { context, pool: WorkerPool::new(machine::cores())?, stored: 0, there: 0 };
+    let progress = Progress::new(context.chatter, listed as u64, "blocks");
+    let (mut outcome, mut errors) = (Outcome::Verified, Vec::new());
+    for member in members {
+        let taken = member.map_err(eyre::Report::from).map(|recorded| desk.take(recorded));
+        let (result, error) = taken.unwrap_or_else(|error| failed(&error));
+        outcome = outcome.and(result);
+        errors.extend(error);
+        progress.step();
+    }
+    progress.finish();
+    print_errors(&errors);
+    let Desk { stored, there, .. } = desk;
+    println!("{stored} of {} proved and stored in {}", blocks(listed), context.cache_dir.display());
+    if there > 0 {
+        println!("{} were there already", blocks(there));
+    }
+    Ok(outcome)
+}
+
+/// Where blocks are let in.
+struct Desk<'a> {
+    context: &'a Context,
+    pool: WorkerPool,
+    stored: usize,
+    /// Blocks of which the cache has a whole file.
+    there: usize,
+}
+
+impl Desk<'_> {
+    /// Proves and stores a block, unless it is there already.
+    fn take(&mut self, recorded: RecordedBlock) -> Taken {
+        let id = recorded.id();
+        if is_whole(&self.context.cache, &id) {
+            self.there += 1;
+            return (Outcome::Verified, None);
+        }
+        match self.prove_and_store(&recorded) {
+            Ok(Verdict::Match) => (Outcome::Verified, None),
+            Ok(mismatch @ Verdict::Mismatch { .. }) => {
+                (Outcome::Mismatch, Some(format!("block {} does not match: {mismatch}", id.number)))
+            }
+            Err(error) => failed(&error.wrap_err(format!("block {}", id.number))),
+        }
+    }
+
+    fn prove_and_store(&mut self, recorded: &RecordedBlock) -> eyre::Result<Verdict> {
+        let executor = ExecutorKind::Sequential.executor();
+        let (_, verdict) = verify_block(recorded.clone(), executor, &self.pool, |_| ())?;
+        if verdict == Verdict::Match {
+            self.context.cache.put(recorded)?;
+            self.stored += 1;
+        }
+        Ok(verdict)
+    }
+}
+
+/// What came of one member, and what to print about it.
+type Taken = (Outcome, Option<String>);
+
+fn failed(error: &eyre::Report) -> Taken {
+    (Outcome::Failed, Some(format!("{error:#}")))
+}

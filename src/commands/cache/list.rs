@@ -1,0 +1,139 @@
+//! `blockrace cache list`: facts and sizes of every block.
+
+use super::{Context, Found, Outcome, blocks, print_errors};
+use crate::{
+    cache::{BlockId, RecordedBlock, RecordedState, Witness},
+    cli::CachedBlocks,
+    evm::Chain,
+    progress::Progress,
+    report::grid::{self, Column},
+    units,
+    verify::VerifiedTo,
+};
+use comfy_table::CellAlignment::{Left, Right};
+
+/// In place of a value that does not apply.
+const NONE: &str = "-";
+
+const COLUMNS: [Column; 11] = [
+    ("chain", Right),
+    ("block", Right),
+    ("hash", Left),
+    ("fork", Left),
+    ("txs", Right),
+    ("gas", Right),
+    ("nodes", Right),
+    ("codes", Right),
+    ("ancestors", Right),
+    ("to", Left),
+    ("size", Right),
+];
+
+/// Reads every file, so that what is listed is there and whole.
+pub(super) fn run(args: CachedBlocks, context: &Context) -> eyre::Result<Outcome> {
+    let found = Found::new(args, context)?;
+    let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");
+    let (mut rows, mut errors, mut total) = (Vec::new(), Vec::new(), Facts::default());
+    for id in &found.ids {
+        match facts(id, context) {
+            Ok(facts) => {
+                total.add(&facts);
+                rows.push([names(id), facts.cells()].concat());
+            }
+            Err(error) => errors.push(format!("block {}: {error:#}", id.number)),
+        }
+        progress.step();
+    }
+    progress.finish();
+    print(rows, &total, context)?;
+    Ok(print_errors(&errors).and(found.report_missing()))
+}
+
+/// What a block is called.
+fn names(id: &BlockId) -> Vec<String> {
+    let hash = id.hash.to_string();
+    let short = hash.get(..10).unwrap_or(&hash);
+    vec![id.chain_id.to_string(), id.number.to_string(), format!("{short}…")]
+}
+
+/// What is in a block's file; of several, the sums.
+#[derive(Default)]
+struct Facts {
+    fork: Option<String>,
+    transactions: usize,
+    gas_used: u64,
+    nodes: usize,
+    codes: usize,
+    ancestors: usize,
+    /// How far it can be verified.
+    to: Option<VerifiedTo>,
+    size: u64,
+}
+
+fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
+    let RecordedBlock { chain_id, block, state } = context.cache.get(id)?;
+    let (nodes, codes, ancestors, to) = match &state {
+        RecordedState::Witness(witness) => {
+            let Witness { nodes, codes, headers, .. } = witness;
+            (nodes.len(), codes.len(), headers.len(), VerifiedTo::StateRoot)
+        }
+        RecordedState::Flat(flat) => {
+            (0, flat.codes.len(), flat.headers.len(), VerifiedTo::Receipts)
+        }
+    };
+    Ok(Facts {
+        fork: Chain::from_id(chain_id).ok().map(|chain| chain.fork(&block.header).to_string()),
+        transactions: block.body.transactions.len(),
+        gas_used: block.header.gas_used,
+        nodes,
+        codes,
+        ancestors,
+        to: Some(to),
+        size: context.cache.size(id)?,
+    })
+}
+
+impl Facts {
+    fn add(&mut self, other: &Self) {
+        self.transactions += other.transactions;
+        self.gas_used = self.gas_used.saturating_add(other.gas_used);
+        self.nodes += other.nodes;
+        self.codes += other.codes;
+        self.ancestors += other.ancestors;
+        self.size += other.size;
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let fork = self.fork.clone().unwrap_or_else(|| NONE.to_owned());
+        let counts = [self.nodes, self.codes, self.ancestors].map(|count| count.to_string());
+        let gas = units::count(self.gas_used);
+        let start = [fork, self.transactions.to_string(), gas];
+        let to = self.to.map_or("", VerifiedTo::name).to_owned();
+        start.into_iter().chain(counts).chain([to, units::bytes(self.size)]).collect()
+    }
+}
+
+fn print(mut rows: Vec<Vec<String>>, total: &Facts, context: &Context) -> eyre::Result<()> {
+    let count = rows.len();
+    if count > 0 {
+        let all = vec![String::new(), "all".to_owned(), String::new()];
+        let mut sums = [all, total.cells()].concat();
+        sums[3].clear();
+        rows.push(sums);
+        println!("{}", grid::lines(&COLUMNS, rows).join("\n"));
+    }
+    println!("{} in {}", blocks(count), context.cache_dir.display());
+    let mut leftovers = Vec::new();
+    for chain in context.cache.chains()? {
+        leftovers.extend(context.cache.leftovers(chain)?);
+    }
+    if !leftovers.is_empty() {
+        let size = units::bytes(leftovers.iter().map(|leftover| leftover.size).sum());
+        println!(
+            "{} temporary files of killed writers take {size}; \
+             blockrace cache remove --leftovers removes them",
+            leftovers.len()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Checks many blocks side by side: prove, execute, compute the root, compare with the header.
+//!
+//! What is printed about it is left to the commands.
+
+use super::{Context, cached::Source};
+use crate::{
+    block::Phase,
+    executor::{ExecutorKind, WorkerPool},
+    measure::Stopwatch,
+    progress::Progress,
+    units,
+    verify::{Step, Verdict, VerifiedTo, verify_block},
+};
+use eyre::eyre;
+use std::{num::NonZeroUsize, thread, time::Duration};
+
+/// What came of one block, by its number.
+pub(super) type CheckResult = (u64, eyre::Result<Checked>);
+
+/// Checks all `blocks`, as many as there are `jobs` at a time, under a progress bar. The results are
+/// in the order of the blocks.
+///
+/// # Errors
+/// If the threads cannot be had; what fails for a block is part of its result.
+pub(super) fn check_all(
+    blocks: Vec<(u64, eyre::Result<Source>)>,
+    executor: ExecutorKind,
+    jobs: NonZeroUsize,
+    context: &Context,
+) -> eyre::Result<Vec<CheckResult>> {
+    let progress = Progress::new(context.chatter, blocks.len() as u64, "blocks");
+    let shares = deal(blocks, jobs.get());
+    let mut checked: Vec<_> = thread::scope(|scope| {
+        let work = |share| {
+            let progress = progress.clone();
+            scope.spawn(move || check_share(share, executor, context, &progress))
+        };
+        let workers: Vec<_> = shares.into_iter().map(work).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().map_err(|_| eyre!("a worker panicked"))?)
+            .collect::<eyre::Result<Vec<_>>>()
+    })?
+    .into_iter()
+    .flatten()
+    .collect();
+    progress.finish();
+    checked.sort_by_key(|(position, ..)| *position);
+    Ok(checked.into_iter().map(|(_, number, result)| (number, result)).collect())
+}
+
+/// A block to check, with its place in the result.
+type Asked = (usize, u64, eyre::Result<Source>);
+
+/// Deals blocks out in turn: neighbours cost about the same, so the shares do.
+fn deal(blocks: Vec<(u64, eyre::Result<Source>)>, jobs: usize) -> Vec<Vec<Asked>> {
+    let mut shares: Vec<_> = (0..jobs.min(blocks.len())).map(|_| Vec::new()).collect();
+    for (position, (number, found)) in blocks.into_iter().enumerate() {
+        let share = position % shares.len().max(1);
+        shares[share].push((position, number, found));
+    }
+    shares
+}
+
+/// One thread does all of a block, so that as many blocks as there are jobs keep all threads busy.
+fn check_share(
+    share: Vec<Asked>,
+    executor: ExecutorKind,
+    context: &Context,
+    progress: &Progress,
+) -> eyre::Result<Vec<(usize, u64, eyre::Result<Checked>)>> {
+    let pool = WorkerPool::new(NonZeroUsize::MIN)?;
+    let check_one = |(position, number, found): Asked| {
+        let checked = found.and_then(|source| check(source, executor, &pool, context));
+        progress.step();
+        (position, number, checked)
+    };
+    Ok(share.into_iter().map(check_one).collect())
+}
+
+/// What checking one block found.
+pub(super) struct Checked {
+    pub(super) fork: String,
+    pub(super) transactions: usize,
+    pub(super) verdict: Verdict,
+    pub(super) verified_to: VerifiedTo,
+    pub(super) times: Times,
+}
+
+fn check(
+    source: Source,
+    executor: ExecutorKind,
+    pool: &WorkerPool,
+    context: &Context,
+) -> eyre::Result<Checked> {
+    let mut times = Times::default();
+    let mut stopwatch = Stopwatch::start();
+    let recorded = source.load(context)?;
+    let mut running = Part::Decode;
+    let (job, verdict) = verify_block(recorded, executor.executor(), pool, |step| {
+        times.add(running, stopwatch.lap());
+        running = Part::of(step);
+    })?;
+    times.add(running, stopwatch.lap());
+    let (fork, transactions) = (job.fork().to_string(), job.transactions.len());
+    let verified_to = VerifiedTo::of(&job);
+    Ok(Checked { fork, transactions, verdict, verified_to, times })
+}
+
+/// A part of the work that is timed.
+#[derive(Clone, Copy)]
+enum Part {
+    Decode,
+    Senders,
+    Witness,
+    Flatten,
+    Execute,
+    Root,
+    Check,
+}
+
+impl Part {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::Decode, "decode"),
+        (Self::Senders, "senders"),
+        (Self::Witness, "witness"),
+        (Self::Flatten, "flatten"),
+        (Self::Execute, "execute"),
+        (Self::Root, "root"),
+        (Self::Check, "check"),
+    ];
+
+    const fn of(step: Step) -> Self {
+        match step {
+            Step::Prepare(Phase::Senders) => Self::Senders,
+            Step::Prepare(Phase::Witness) => Self::Witness,
+            Step::Prepare(Phase::Flatten) => Self::Flatten,
+            Step::Execute => Self::Execute,
+            Step::Root => Self::Root,
+            Step::Check => Self::Check,
+        }
+    }
+}
+
+/// Time by part.
+#[derive(Default)]
+pub(super) struct Times([Duration; Part::ALL.len()]);
+
+impl Times {
+    fn add(&mut self, part: Part, time: Duration) {
+        self.0[part as usize] += time;
+    }
+
+    pub(super) fn add_all(&mut self, other: &Self) {
+        for (sum, time) in self.0.iter_mut().zip(&other.0) {
+            *sum += *time;
+        }
+    }
+
+    pub(super) fn heading() -> String {
+        Part::ALL.map(|(_, name)| format!("{name:>10}")).join(" ")
+    }
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let columns = self.0.map(|time| format!("{:>10}", units::duration(time)));
+        f.write_str(&columns.join(" "))
+    }
+}

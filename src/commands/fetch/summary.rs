@@ -1,0 +1,95 @@
+//! What came of a fetch, and how it is told.
+
+use super::{Refused, Stored};
+use crate::{
+    commands::{Context, Outcome},
+    progress::Progress,
+};
+
+/// Most failures that are kept to be told at the end. More are counted.
+const MOST_FAILURES: usize = 10_000;
+
+/// What came of the blocks so far.
+pub(super) struct Summary {
+    asked: u64,
+    proved: u64,
+    /// Stored too, but checked to the receipts only.
+    checked: u64,
+    refused: u64,
+    failures: Vec<(u64, String)>,
+    outcome: Outcome,
+}
+
+impl Summary {
+    /// Nothing yet, of so many blocks.
+    pub(super) const fn new(asked: u64) -> Self {
+        let failures = Vec::new();
+        Self { asked, proved: 0, checked: 0, refused: 0, failures, outcome: Outcome::Verified }
+    }
+
+    /// One block is done.
+    pub(super) fn take(
+        &mut self,
+        number: u64,
+        result: Result<Stored, Refused>,
+        progress: &Progress,
+    ) {
+        progress.step();
+        let (what, outcome) = match result {
+            Ok(Stored::Proved) => {
+                self.proved += 1;
+                return progress.note(&format!("block {number}: stored"));
+            }
+            Ok(Stored::Checked(assumed)) => {
+                self.checked += 1;
+                let words = "stored, checked to the receipts only; assumed";
+                return progress.note(&format!("block {number}: {words}: {assumed}"));
+            }
+            Err(Refused::Failed(error)) => (format!("block {number}: {error:#}"), Outcome::Failed),
+            Err(Refused::Mismatch(verdict)) => {
+                (format!("block {number} does not match: {verdict}"), Outcome::Mismatch)
+            }
+        };
+        self.refused += 1;
+        self.outcome = self.outcome.and(outcome);
+        progress.note(&what);
+        if self.failures.len() < MOST_FAILURES {
+            self.failures.push((number, what));
+        }
+    }
+
+    /// The user ends it.
+    pub(super) const fn interrupt(&mut self) {
+        self.outcome = Outcome::Interrupted;
+    }
+
+    /// Tells it all: failures by block on standard error, the counts on standard output. `there` blocks
+    /// did not have to be fetched.
+    pub(super) fn print(mut self, there: u64, context: &Context) -> Outcome {
+        self.failures.sort_by_key(|(number, _)| *number);
+        for (_, what) in &self.failures {
+            eprintln!("error: {what}");
+        }
+        let Self { asked, proved, checked, refused, .. } = self;
+        let stored = proved + checked;
+        let more = refused - self.failures.len() as u64;
+        if more > 0 {
+            eprintln!("error: {more} more blocks failed; fetch again to see which");
+        }
+        let (fetched, dir) = (asked.saturating_sub(there), context.cache_dir.display());
+        println!("{stored} of {fetched} blocks fetched, proved and stored in {dir}");
+        if checked > 0 {
+            println!(
+                "{checked} of them came without a witness, and are checked to the receipts only"
+            );
+        }
+        if there > 0 {
+            println!("{there} blocks were there already; --overwrite fetches them again");
+        }
+        if self.outcome == Outcome::Interrupted {
+            let left = fetched.saturating_sub(stored + refused);
+            println!("interrupted: {left} blocks are left; the same command goes on with them");
+        }
+        self.outcome
+    }
+}

@@ -1,0 +1,257 @@
+//! Finds out what a node can serve, by asking it.
+//!
+//! Every method that could be of use for a fetch is asked once about one block, and the answer thrown
+//! away: an answer counts, whatever it says. That it is right shows only when a block is fetched.
+//! Where the state begins is found by halving, on the assumption that a node which has the state of a
+//! block has that of every later one. How it is all told is left to the caller.
+
+use alloy_primitives::{Address, B256, BlockNumber, U64};
+use futures::future::join_all;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny},
+};
+use serde_json::{Value, json};
+
+use super::{
+    choice::WitnessChoice,
+    client::Question,
+    endpoint::Origin,
+    error::{Fault, FetchError, RpcError},
+    node::Node,
+    redact::SafeText,
+    retry::Contact,
+};
+
+/// Sizes of batches that are tried, the largest first.
+const BATCH_SIZES: [usize; 3] = [100, 10, 1];
+
+/// A method that may be of use for a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The whole witness of a block, by its number.
+    ExecutionWitness,
+    /// The same, by its hash.
+    ExecutionWitnessByBlockHash,
+    /// What each transaction of a block reads, as `prestateTracer` gives it.
+    PrestateTracer,
+    /// Proof of an account (EIP-1186).
+    Proof,
+    /// All receipts of a block.
+    BlockReceipts,
+    /// Code of an account.
+    Code,
+    /// A slot of an account.
+    StorageAt,
+    /// Header of an ommer.
+    Uncle,
+}
+
+/// What a node can serve.
+#[derive(Debug)]
+pub struct Abilities {
+    /// The node, as far as its URL may be printed.
+    pub origin: Origin,
+    /// What it calls itself.
+    pub client: Result<SafeText, RpcError>,
+    /// The chain that it follows (EIP-155).
+    pub chain_id: u64,
+    /// The newest block that it has.
+    pub head: BlockNumber,
+    /// The block that the methods were asked about.
+    pub block: BlockNumber,
+    /// The oldest block after which it has the state, or why that is not known.
+    pub oldest_state: Result<BlockNumber, RpcError>,
+    /// Each method, and why it is not served.
+    pub methods: Vec<(Method, Result<(), RpcError>)>,
+    /// The largest batch that was answered in full; zero for none.
+    pub batch: usize,
+    /// Why no larger one was.
+    pub larger_batch: Option<RpcError>,
+}
+
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ExecutionWitness,
+        Self::ExecutionWitnessByBlockHash,
+        Self::PrestateTracer,
+        Self::Proof,
+        Self::BlockReceipts,
+        Self::Code,
+        Self::StorageAt,
+        Self::Uncle,
+    ];
+
+    /// What JSON-RPC calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ExecutionWitness => "debug_executionWitness",
+            Self::ExecutionWitnessByBlockHash => "debug_executionWitnessByBlockHash",
+            Self::PrestateTracer => "debug_traceBlockByNumber",
+            Self::Proof => "eth_getProof",
+            Self::BlockReceipts => "eth_getBlockReceipts",
+            Self::Code => "eth_getCode",
+            Self::StorageAt => "eth_getStorageAt",
+            Self::Uncle => "eth_getUncleByBlockHashAndIndex",
+        }
+    }
+
+    fn params(self, number: BlockNumber, hash: B256) -> Value {
+        let (block, account) = (U64::from(number), Address::ZERO);
+        match self {
+            Self::ExecutionWitness | Self::BlockReceipts => json!([block]),
+            Self::ExecutionWitnessByBlockHash => json!([hash]),
+            Self::PrestateTracer => json!([block, { "tracer": "prestateTracer" }]),
+            Self::Proof => json!([account, [], block]),
+            Self::Code => json!([account, block]),
+            Self::StorageAt => json!([account, "0x0", block]),
+            Self::Uncle => json!([hash, "0x0"]),
+        }
+    }
+}
+
+impl Abilities {
+    /// Whether a method was answered.
+    pub fn serves(&self, method: Method) -> bool {
+        self.methods.iter().any(|(asked, answer)| *asked == method && answer.is_ok())
+    }
+
+    /// The ways in which blocks can be fetched, the best first.
+    pub fn witnesses(&self) -> Vec<WitnessChoice> {
+        let serves = |method| self.serves(method);
+        let by_witness =
+            serves(Method::ExecutionWitness) || serves(Method::ExecutionWitnessByBlockHash);
+        let traced = serves(Method::PrestateTracer);
+        let ways = [
+            (WitnessChoice::ExecutionWitness, by_witness),
+            (WitnessChoice::Proofs, traced && serves(Method::Proof)),
+            (WitnessChoice::Prestate, traced),
+        ];
+        ways.into_iter().filter(|(_, there)| *there).map(|(kind, _)| kind).collect()
+    }
+}
+
+impl Node {
+    /// Asks the node, whose newest block is `head`, what it can serve of block `number`.
+    ///
+    /// # Errors
+    /// If it does not have that block. What else it cannot serve is part of the result.
+    pub async fn abilities(
+        &self,
+        head: BlockNumber,
+        number: BlockNumber,
+    ) -> Result<Abilities, FetchError> {
+        let hash = self.hash_of(number).await?;
+        let client = self.client().call::<String>("web3_clientVersion", json!([])).await;
+        let (batch, larger_batch) = self.largest_batch().await;
+        Ok(Abilities {
+            origin: self.client().origin().clone(),
+            client: client.map(|name| self.client().safe_words(&name)),
+            chain_id: self.chain_id(),
+            head,
+            block: number,
+            oldest_state: self.oldest_state(head).await,
+            methods: join_all(Method::ALL.map(|method| self.try_method(method, number, hash)))
+                .await,
+            batch,
+            larger_batch,
+        })
+    }
+
+    async fn hash_of(&self, number: BlockNumber) -> Result<B256, FetchError> {
+        let params = json!([U64::from(number), false]);
+        let block: Option<Hashed> = self.ask(number, "eth_getBlockByNumber", params).await?;
+        let origin = || self.client().origin().clone();
+        Ok(block.ok_or_else(|| FetchError::NoSuchBlock { number, origin: origin() })?.hash)
+    }
+
+    async fn try_method(
+        &self,
+        method: Method,
+        number: BlockNumber,
+        hash: B256,
+    ) -> (Method, Result<(), RpcError>) {
+        let params = method.params(number, hash);
+        let answer = match method {
+            // Most blocks have no ommers: `null` is an answer.
+            Method::Uncle => {
+                self.client().call::<IgnoredAny>(method.name(), params).await.map(drop)
+            }
+            _ => self.client().call::<Something>(method.name(), params).await.map(drop),
+        };
+        (method, answer)
+    }
+
+    /// Halves the blocks between one whose state is there and one whose state is not.
+    async fn oldest_state(&self, head: BlockNumber) -> Result<BlockNumber, RpcError> {
+        self.state_after(head).await?;
+        if self.has_state_after(0).await? {
+            return Ok(0);
+        }
+        let (mut lacking, mut there) = (0, head);
+        while there - lacking > 1 {
+            let middle = lacking + (there - lacking) / 2;
+            if self.has_state_after(middle).await? {
+                there = middle;
+            } else {
+                lacking = middle;
+            }
+        }
+        Ok(there)
+    }
+
+    /// No answer for lack of the state is an answer here.
+    async fn has_state_after(&self, number: BlockNumber) -> Result<bool, RpcError> {
+        match self.state_after(number).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_denial() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn state_after(&self, number: BlockNumber) -> Result<(), RpcError> {
+        let params = json!([Address::ZERO, U64::from(number)]);
+        self.client().call::<Something>("eth_getBalance", params).await.map(drop)
+    }
+
+    /// The size of the largest batch that is answered, and why no larger one is.
+    async fn largest_batch(&self) -> (usize, Option<RpcError>) {
+        let mut larger = None;
+        for size in BATCH_SIZES {
+            match self.try_batch(size).await {
+                Ok(()) => return (size, larger),
+                Err(error) => larger = Some(error),
+            }
+        }
+        (0, larger)
+    }
+
+    async fn try_batch(&self, size: usize) -> Result<(), RpcError> {
+        let question = Question::batch("eth_chainId", &vec![json!([]); size]);
+        let read = |answer: &super::answer::Answer, secrets: &_| {
+            let results = answer.results(question.id(), size, secrets)?;
+            match results.iter().flatten().count() {
+                answered if answered < size => Err(Fault::PartOfBatch { answered, asked: size }),
+                _ => Ok(()),
+            }
+        };
+        self.client().persist(&question, Contact::Made, read).await
+    }
+}
+
+/// A block, as far as it matters here.
+#[derive(Debug, Deserialize)]
+struct Hashed {
+    hash: B256,
+}
+
+/// Any answer but `null`.
+struct Something;
+
+impl<'de> Deserialize<'de> for Something {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let answer = Option::<IgnoredAny>::deserialize(from)?;
+        answer.map(|_| Self).ok_or_else(|| D::Error::custom("null"))
+    }
+}

@@ -1,0 +1,93 @@
+//! What a node can serve, asked of nodes of all kinds.
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{Abilities, Method, Node, WitnessChoice},
+    client,
+    server::{Reply, TestNode},
+};
+
+const HEAD: u64 = 25_000_000;
+
+/// A node that has the state of its newest blocks from `oldest` on, and some methods.
+async fn node(oldest: u64, served: &'static [&'static str]) -> TestNode {
+    TestNode::new(move |method, params| match method {
+        "eth_chainId" => Reply::Result(json!("0x1")),
+        "eth_blockNumber" => Reply::Result(json!(format!("{HEAD:#x}"))),
+        "eth_getBlockByNumber" => Reply::Result(json!({ "hash": format!("0x{:064x}", 7) })),
+        "web3_clientVersion" => Reply::Result(json!("node/\u{1b}[2Jv1")),
+        "eth_getBalance" if number(&params[1]) >= oldest => Reply::Result(json!("0x0")),
+        "eth_getBalance" => Reply::Error(-32000, "missing trie node"),
+        "eth_getUncleByBlockHashAndIndex" => Reply::Result(Value::Null),
+        method if served.contains(&method) => Reply::Result(json!({ "any": "thing" })),
+        "eth_getBlockReceipts" => Reply::Result(Value::Null),
+        _ => Reply::Error(-32601, "no such method"),
+    })
+    .await
+}
+
+fn number(param: &Value) -> u64 {
+    let digits = param.as_str().unwrap().trim_start_matches("0x");
+    u64::from_str_radix(digits, 16).unwrap()
+}
+
+async fn abilities(server: &TestNode) -> Abilities {
+    let node = Node::connect(client(&server.url("", "/"))).await.unwrap();
+    node.abilities(HEAD, HEAD).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_oldest_state_is_found_with_few_questions() {
+    for oldest in [0, 1, 2, 12_345_678, HEAD - 127, HEAD] {
+        let server = node(oldest, &[]).await;
+        assert_eq!(abilities(&server).await.oldest_state.unwrap(), oldest);
+        let asked = server.count("eth_getBalance");
+        assert!(asked <= if oldest == 0 { 2 } else { 27 }, "{asked} questions for {oldest}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_without_any_state_leaves_it_unknown() {
+    let server = node(HEAD + 1, &[]).await;
+    let why = abilities(&server).await.oldest_state.unwrap_err();
+    assert!(format!("{why:?}").contains("missing trie node"), "{why:?}");
+    assert_eq!(server.count("eth_getBalance"), 1);
+}
+
+#[tokio::test]
+async fn ways_to_fetch_follow_from_the_methods() {
+    use WitnessChoice::{ExecutionWitness, Prestate, Proofs};
+    for (served, expected) in [
+        (&["debug_executionWitness"][..], &[ExecutionWitness][..]),
+        (&["debug_executionWitnessByBlockHash"], &[ExecutionWitness]),
+        (&["debug_traceBlockByNumber"], &[Prestate]),
+        (&["debug_traceBlockByNumber", "eth_getProof"], &[Proofs, Prestate]),
+        (&["eth_getProof", "eth_getCode"], &[]),
+    ] {
+        let found = abilities(&node(0, served).await).await;
+        assert_eq!(found.witnesses(), expected, "{served:?}");
+    }
+}
+
+#[tokio::test]
+async fn null_is_an_answer_for_ommers_only() {
+    let found = abilities(&node(0, &[]).await).await;
+    assert!(found.serves(Method::Uncle));
+    assert!(!found.serves(Method::BlockReceipts));
+    assert!(!found.serves(Method::Code));
+}
+
+#[tokio::test]
+async fn what_a_node_calls_itself_is_made_printable() {
+    let found = abilities(&node(0, &[]).await).await;
+    assert_eq!(found.client.unwrap().to_string(), "node/ [2Jv1");
+}
+
+#[tokio::test]
+async fn a_node_that_takes_no_batches_is_known_as_such() {
+    // This server reads one call per request, and answers as if it had been alone.
+    let found = abilities(&node(0, &[]).await).await;
+    assert_eq!(found.batch, 0);
+    assert!(found.larger_batch.is_some());
+}

@@ -1,0 +1,192 @@
+//! Fetches that are cut short, by whatever: nothing that was stored is lost or wrong, and the same
+//! command completes them.
+
+#![cfg(unix)]
+
+mod support;
+
+use blockrace::cache::Cache;
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+use std::{
+    path::Path,
+    process::{Child, Command, Output},
+    thread::sleep,
+    time::Duration,
+};
+use support::{RecordedNode, assert_code, blockrace, recordings, start, stderr, stdout};
+
+/// How long a fetch of all recorded blocks takes, more or less.
+const WHOLE_FETCH: Duration = Duration::from_millis(6_000);
+
+fn slow_node(recordings: &Path) -> RecordedNode {
+    RecordedNode::serve(recordings, "mainnet", &["--latency-ms", "5"])
+}
+
+fn fetch_arguments(node: &RecordedNode) -> [String; 4] {
+    let list = format!("@{}", node.list.display());
+    ["fetch".to_owned(), list, "--rpc-url".to_owned(), node.url.clone()]
+}
+
+fn start_fetch(cache: &Path, node: &RecordedNode) -> Child {
+    let arguments = fetch_arguments(node);
+    start(cache, &arguments.each_ref().map(String::as_str))
+}
+
+fn fetch(cache: &Path, node: &RecordedNode) -> Output {
+    let arguments = fetch_arguments(node);
+    blockrace(cache, &arguments.each_ref().map(String::as_str))
+}
+
+fn stored(cache: &Path) -> usize {
+    Cache::new(cache).list(1).expect("the cache is readable").len()
+}
+
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "the process is there");
+}
+
+/// Waits until some blocks are stored, so that an interrupt finds the fetch at work.
+fn wait_for_blocks(cache: &Path) {
+    for _ in 0..1_200 {
+        if stored(cache) > 0 {
+            return;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("no block was stored within a minute");
+}
+
+/// Moments to kill at: 10, or a quarter of `BLOCKRACE_REPEAT` where that is more.
+fn moments() -> u32 {
+    let asked = std::env::var("BLOCKRACE_REPEAT").ok().and_then(|text| text.parse().ok());
+    asked.map_or(10, |repeat: u32| (repeat / 4).max(10))
+}
+
+#[test]
+fn a_fetch_that_is_killed_at_any_moment_loses_nothing_that_was_stored() {
+    let Some(recordings) = recordings() else { return };
+    let node = slow_node(&recordings);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+    let mut cache = tempfile::tempdir().expect("a temporary folder");
+    let mut at_work = 0;
+    for moment in 0..moments() {
+        let before = stored(cache.path());
+        if before == node.numbers.len() {
+            cache = tempfile::tempdir().expect("a temporary folder");
+        }
+        let mut child = start_fetch(cache.path(), &node);
+        sleep(WHOLE_FETCH.mul_f64(rng.random_range(0.0..1.0)));
+        at_work += u32::from(child.try_wait().expect("it is ours").is_none());
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+
+        let check = blockrace(cache.path(), &["cache", "check"]);
+        assert_code(&check, 0);
+        let expected = format!("{0} of {0} block", stored(cache.path()));
+        assert!(stdout(&check).starts_with(&expected), "moment {moment}: {}", stdout(&check));
+        assert!(before == node.numbers.len() || stored(cache.path()) >= before);
+    }
+
+    assert!(at_work >= moments() / 2, "{at_work} of {} were killed at work", moments());
+
+    let before = stored(cache.path());
+    let rest = fetch(cache.path(), &node);
+    assert_code(&rest, 0);
+    let fetched = format!("{0} of {0} blocks fetched", node.numbers.len() - before);
+    assert!(stdout(&rest).contains(&fetched), "{}", stdout(&rest));
+    let check = blockrace(cache.path(), &["cache", "check"]);
+    assert_code(&check, 0);
+    assert!(stdout(&check).starts_with("50 of 50 blocks"), "{}", stdout(&check));
+}
+
+#[test]
+fn ctrl_c_ends_a_fetch_with_a_summary_and_the_same_command_completes_it() {
+    let Some(recordings) = recordings() else { return };
+    let node = RecordedNode::serve(&recordings, "mainnet", &["--latency-ms", "100"]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let child = start_fetch(cache.path(), &node);
+    wait_for_blocks(cache.path());
+    interrupt(&child);
+    let output = child.wait_with_output().expect("it is ours");
+    assert_code(&output, 130);
+    let said = stdout(&output);
+    assert!(said.contains("blocks fetched, proved and stored"), "{said}");
+    assert!(said.contains("interrupted: "), "{said}");
+    assert_eq!(stderr(&output), "", "nothing failed");
+
+    assert!((1..node.numbers.len()).contains(&stored(cache.path())), "it ended early");
+    let leftovers = Cache::new(cache.path()).leftovers(1).expect("the cache is readable");
+    assert_eq!(leftovers, [], "a fetch that ends in order tidies up");
+
+    let rest = fetch(cache.path(), &node);
+    assert_code(&rest, 0);
+    assert!(stdout(&rest).contains("were there already"), "{}", stdout(&rest));
+    assert_eq!(stored(cache.path()), node.numbers.len());
+}
+
+#[test]
+fn ctrl_c_ends_a_fetch_from_a_node_that_hangs() {
+    let Some(recordings) = recordings() else { return };
+    let node = RecordedNode::serve(&recordings, "mainnet", &["--hang-every", "1"]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let child = start_fetch(cache.path(), &node);
+    sleep(Duration::from_millis(1_500));
+    interrupt(&child);
+    let output = child.wait_with_output().expect("it is ours");
+    assert_code(&output, 130);
+    assert!(stderr(&output).contains("interrupted before the first block"), "{}", stderr(&output));
+}
+
+#[test]
+fn two_fetches_into_one_cache_do_not_disturb_each_other() {
+    let Some(recordings) = recordings() else { return };
+    let node = slow_node(&recordings);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let both = [(); 2].map(|()| start_fetch(cache.path(), &node));
+    for child in both {
+        assert_code(&child.wait_with_output().expect("it is ours"), 0);
+    }
+    let check = blockrace(cache.path(), &["cache", "check"]);
+    assert_code(&check, 0);
+    assert!(stdout(&check).starts_with("50 of 50 blocks"), "{}", stdout(&check));
+    assert_eq!(Cache::new(cache.path()).leftovers(1).expect("the cache is readable"), []);
+}
+
+#[test]
+fn a_cached_file_that_is_damaged_is_fetched_again() {
+    let Some(recordings) = recordings() else { return };
+    let (cache, numbers) = support::fetched(&recordings, "mainnet");
+    let whole = Cache::new(cache.path());
+    let damaged = whole.find(1, numbers[20]).expect("it is cached");
+    let mut bytes = std::fs::read(whole.path(&damaged)).expect("the file is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(whole.path(&damaged), bytes).expect("the file is ours");
+    // Well formed, and its checksum is right, but its body is not its header's.
+    let robbed = whole.find(1, 4_370_000).expect("it is cached");
+    let mut block = whole.get(&robbed).expect("it is whole");
+    block.block.body.transactions.pop();
+    whole.put(&block).expect("the cache takes anything");
+
+    let node = RecordedNode::serve(&recordings, "mainnet", &[]);
+    let again = fetch(cache.path(), &node);
+    assert_code(&again, 0);
+    assert!(stdout(&again).starts_with("2 of 2 blocks fetched"), "{}", stdout(&again));
+    assert!(stdout(&again).contains("48 blocks were there already"), "{}", stdout(&again));
+    assert_code(&blockrace(cache.path(), &["cache", "check"]), 0);
+}
+
+#[test]
+fn failures_are_told_at_the_end_by_block() {
+    let Some(recordings) = recordings() else { return };
+    let node = RecordedNode::serve(&recordings, "mainnet", &[]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let arguments = ["fetch", "116525,46402,99,46147", "--rpc-url", &node.url];
+    let output = blockrace(cache.path(), &arguments);
+    assert_code(&output, 2);
+    let errors = stderr(&output);
+    let blocks: Vec<_> = errors.lines().map(|line| line.split(':').nth(1)).collect();
+    assert_eq!(blocks, [Some(" block 99"), Some(" block 116525")], "{errors}");
+    assert!(stdout(&output).starts_with("2 of 4 blocks"), "{}", stdout(&output));
+}

@@ -1,0 +1,130 @@
+//! The built-in sample: that it is what it is said to be, and that it verifies.
+
+mod support;
+
+use alloy_consensus::{Transaction as _, TxType};
+use alloy_primitives::{B256, Log, TxKind, keccak256};
+use blockrace::{
+    block::{ReplayJob, prepare},
+    cache::{RecordedBlock, sample},
+    executor::{BlockOutcome, ExecutorKind, WorkerPool},
+    verify::{Verdict, verify_block},
+};
+use std::{collections::BTreeSet, num::NonZeroUsize};
+use support::{assert_code, blockrace, stderr, stdout};
+
+fn blocks() -> Vec<RecordedBlock> {
+    sample().expect("the file that is built in is whole")
+}
+
+fn pool(threads: usize) -> WorkerPool {
+    let threads = NonZeroUsize::new(threads).expect("not zero");
+    WorkerPool::new(threads).expect("the system has a few threads left")
+}
+
+/// Every block with what executing it gives.
+fn executed() -> Vec<(ReplayJob, BlockOutcome)> {
+    let (executor, pool) = (ExecutorKind::Sequential.executor(), pool(1));
+    let run = |recorded| {
+        let job = prepare(recorded, |_| ()).expect("the block proves itself");
+        let outcome = executor.execute(&job, &pool).expect("the block is valid").outcome;
+        (job, outcome)
+    };
+    blocks().into_iter().map(run).collect()
+}
+
+#[test]
+fn every_block_matches_to_the_state_root_with_every_executor() {
+    let pool = pool(4);
+    for kind in ExecutorKind::ALL {
+        for recorded in blocks() {
+            let number = recorded.block.header.number;
+            let (_, verdict) = verify_block(recorded, kind.executor(), &pool, |_| ())
+                .expect("the block proves itself");
+            assert_eq!(verdict, Verdict::Match, "block {number} with {kind}");
+        }
+    }
+}
+
+#[test]
+fn it_is_a_chain_of_at_least_24_blocks_of_100_to_300_transactions() {
+    let blocks = blocks();
+    assert!(blocks.len() >= 24, "{} blocks", blocks.len());
+    for pair in blocks.windows(2) {
+        assert_eq!(pair[1].block.header.parent_hash, pair[0].block.header.hash_slow());
+    }
+    for RecordedBlock { block, .. } in &blocks {
+        let (number, gas) = (block.header.number, block.header.gas_used);
+        let transactions = block.body.transactions.len();
+        assert!((100..=300).contains(&transactions), "block {number}: {transactions}");
+        assert!((9_000_000..=30_000_000).contains(&gas), "block {number}: {gas} gas");
+    }
+}
+
+/// What the contracts in `data/sample/contracts` emit.
+fn emits(log: &Log, event: &str) -> bool {
+    log.topics().first() == Some(&keccak256(event))
+}
+
+#[test]
+fn it_is_mixed_as_mainnet_is() {
+    let executed = executed();
+    let count = |is: &dyn Fn(&Log) -> bool| {
+        let receipts = executed.iter().flat_map(|(_, outcome)| &outcome.receipts);
+        receipts.flat_map(|receipt| &receipt.logs).filter(|log| is(log)).count()
+    };
+    let token_transfer = |log: &Log| emits(log, "Transfer(address,address,uint256)");
+    let from_nobody = |log: &Log| log.topics().get(1) == Some(&B256::ZERO);
+    assert!(count(&|log| token_transfer(log) && log.topics().len() == 3) > 2_000, "ERC-20");
+    assert!(count(&|log| token_transfer(log) && from_nobody(log)) > 300, "NFT mints");
+    assert!(count(&|log| emits(log, "Swap(address,address,bool,uint256,uint256)")) > 1_000);
+    assert!(count(&|log| emits(log, "Opened(address,address)")) > 50, "CREATE2");
+    assert!(count(&|log| emits(log, "Settled(bytes32,address,address)")) > 300);
+
+    let transactions = || executed.iter().flat_map(|(job, _)| &job.transactions);
+    let typed = |kind| transactions().filter(|tx| tx.tx_type() == kind).count();
+    assert!(typed(TxType::Eip7702) > 50);
+    assert!(typed(TxType::Legacy) > 300);
+    assert!(transactions().filter(|tx| tx.kind() == TxKind::Create).count() > 5);
+    let plain = transactions().filter(|tx| tx.input().is_empty()).count();
+    assert!((800..2_000).contains(&plain), "{plain} plain transfers");
+    let receipts = || executed.iter().flat_map(|(_, outcome)| &outcome.receipts);
+    let failed = receipts().filter(|receipt| !receipt.success).count();
+    assert!(receipts().count() / failed < 50, "{failed} of {} fail", receipts().count());
+}
+
+#[test]
+fn it_calls_many_precompiles() {
+    let executed = executed();
+    let receipts = executed.iter().flat_map(|(_, outcome)| &outcome.receipts);
+    let logs = receipts.flat_map(|receipt| &receipt.logs);
+    let proved = logs.filter(|log| emits(log, "Proved(address,bytes32)"));
+    let precompiles: BTreeSet<_> = proved.filter_map(|log| log.topics().get(1)).collect();
+    assert!(precompiles.len() >= 9, "{precompiles:?}");
+}
+
+#[test]
+fn an_empty_cache_means_the_sample_and_says_so() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let json = cache.path().join("results.json");
+    let path = json.to_str().expect("a temporary path is text");
+    let few = ["--iterations", "1", "--warmup", "0", "--threads", "2", "--json", path];
+    let output = blockrace(cache.path(), &[&["replay"], &few[..]].concat());
+    assert_code(&output, 0);
+    for part in ["built-in sample", "anvil", "blockrace fetch"] {
+        assert!(stderr(&output).contains(part), "{}", stderr(&output));
+    }
+    let report = std::fs::read_to_string(&json).expect("the results are there");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("the results are JSON");
+    let blocks = report["settings"]["blocks"].as_str().expect("the settings name the blocks");
+    assert!(blocks.starts_with("built-in sample: 24 blocks"), "{blocks}");
+}
+
+#[test]
+fn verify_checks_the_sample_where_nothing_is_cached() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let output = blockrace(cache.path(), &["verify"]);
+    assert_code(&output, 0);
+    assert!(stdout(&output).contains("24 of 24 blocks match"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("built-in sample"), "{}", stderr(&output));
+}
