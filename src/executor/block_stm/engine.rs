@@ -124,24 +124,28 @@ impl Drop for StopOnPanic<'_> {
 
 impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
     fn work<'m>(&self, machine: &mut impl Machine<'m, Output = O>) {
-        while let Some(task) = self.scheduler.next_task() {
-            match task {
-                Task::Execute { tx, start } => self.execute(machine, tx, start),
-                Task::Check { tx, incarnation, epoch } => {
-                    let found = self.compare(tx);
-                    if let Some(start) = self.scheduler.checked(tx, incarnation, epoch, found) {
-                        self.execute_again(machine, tx, start);
-                    }
-                }
-                Task::Commit { tx, comparison } => {
-                    if comparison == Comparison::Needed && self.compare(tx) == Found::Outdated {
-                        self.scheduler.failed_at_frontier(tx);
-                        self.execute_again(machine, tx, Start::AtFrontier);
-                    } else {
-                        self.commit(tx);
-                    }
-                }
+        let mut next = None;
+        while let Some(task) = next.or_else(|| self.scheduler.next_task()) {
+            next = self.perform(machine, task);
+        }
+    }
+
+    /// Does a task, and reports it. Returns the next one, if the scheduler has one at once.
+    fn perform<'m>(&self, machine: &mut impl Machine<'m, Output = O>, task: Task) -> Option<Task> {
+        match task {
+            Task::Execute { tx, start } => self.execute(machine, tx, start),
+            Task::Check { tx, incarnation, epoch } => {
+                let found = self.compare(tx);
+                let start = self.scheduler.checked(tx, incarnation, epoch, found)?;
+                self.execute_again(machine, tx, start)
             }
+            Task::Commit { tx, comparison }
+                if comparison == Comparison::Needed && self.compare(tx) == Found::Outdated =>
+            {
+                self.scheduler.failed_at_frontier(tx);
+                self.execute_again(machine, tx, Start::AtFrontier)
+            }
+            Task::Commit { tx, .. } => self.commit(tx),
         }
     }
 
@@ -155,12 +159,17 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         machine: &mut impl Machine<'m, Output = O>,
         tx: TxIndex,
         start: Start,
-    ) {
+    ) -> Option<Task> {
         self.memory.mark_estimates(tx, &self.records[tx].lock().writes);
-        self.execute(machine, tx, start);
+        self.execute(machine, tx, start)
     }
 
-    fn execute<'m>(&self, machine: &mut impl Machine<'m, Output = O>, tx: TxIndex, start: Start) {
+    fn execute<'m>(
+        &self,
+        machine: &mut impl Machine<'m, Output = O>,
+        tx: TxIndex,
+        start: Start,
+    ) -> Option<Task> {
         machine.view().begin(tx, start);
         let mut executed = machine.execute();
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -177,15 +186,18 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
             output: Some(executed.output),
         };
         drop(record);
-        self.scheduler.executed(tx, publication);
+        self.scheduler.executed(tx, publication)
     }
 
-    fn commit(&self, tx: TxIndex) {
+    fn commit(&self, tx: TxIndex) -> Option<Task> {
         let output = self.records[tx].lock().output.take();
         let flow = output.map(|output| (self.commit.lock())(tx, output));
         match flow {
             Some(ControlFlow::Continue(())) => self.scheduler.committed(tx),
-            Some(ControlFlow::Break(())) | None => self.scheduler.stop(),
+            Some(ControlFlow::Break(())) | None => {
+                self.scheduler.stop();
+                None
+            }
         }
     }
 }

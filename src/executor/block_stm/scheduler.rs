@@ -169,14 +169,15 @@ impl Scheduler {
         Patience::Spent
     }
 
-    /// An incarnation is done and published.
-    pub fn executed(&self, tx: TxIndex, publication: Publication) {
-        self.report(|state| state.executed(tx, publication));
+    /// An incarnation is done and published. Like all reports, returns what the worker should do next
+    /// if there is something at once, which spares taking the lock again.
+    pub fn executed(&self, tx: TxIndex, publication: Publication) -> Option<Task> {
+        self.report(|state| state.executed(tx, publication))
     }
 
     /// An incarnation met an estimate of `on`, and gave up without publishing.
-    pub fn blocked(&self, tx: TxIndex, on: TxIndex) {
-        self.report(|state| state.blocked(tx, on));
+    pub fn blocked(&self, tx: TxIndex, on: TxIndex) -> Option<Task> {
+        self.report(|state| state.blocked(tx, on))
     }
 
     /// A check is done. If the incarnation is hereby aborted, the caller marks its estimates and
@@ -192,17 +193,16 @@ impl Scheduler {
     }
 
     /// The transaction at the frontier is committed.
-    pub fn committed(&self, tx: TxIndex) {
-        self.report(|state| state.committed(tx));
+    pub fn committed(&self, tx: TxIndex) -> Option<Task> {
+        self.report(|state| state.committed(tx))
     }
 
     /// The transaction at the frontier read something outdated: the caller marks its estimates and
     /// executes it again, [`Start::AtFrontier`].
     pub fn failed_at_frontier(&self, tx: TxIndex) {
-        self.report(|state| {
-            state.committing = false;
-            state.restart(tx);
-        });
+        let mut state = self.state.lock();
+        state.committing = false;
+        state.restart(tx);
     }
 
     /// Ends all work: the block is invalid, or a worker is lost.
@@ -211,11 +211,13 @@ impl Scheduler {
         self.work.notify_all();
     }
 
-    fn report(&self, change: impl FnOnce(&mut State)) {
+    fn report(&self, change: impl FnOnce(&mut State)) -> Option<Task> {
         let mut state = self.state.lock();
         change(&mut state);
         self.reports.fetch_add(1, Ordering::Relaxed);
+        let next = if state.is_over() { None } else { state.take_task() };
         self.wake_another(&state);
+        next
     }
 
     /// S3: every report and every task taken wakes one sleeper, who looks for a task and, finding one,
