@@ -1,11 +1,11 @@
 //! The engine's machine for Ethereum: one revm per worker, over the worker's view of the block.
 
 use super::{
-    demands::Demand,
+    demands::{BalanceRule, Demand},
     engine::{Executed, Machine},
     fees::{DeferFee, WorkerEvm},
     instructions,
-    memory::{AccountNumber, Location, Memory, Write},
+    memory::{Location, Memory, TxIndex, Write, WriteSet},
     view::View,
     worker_state::{NewCodes, WorkerError, WorkerState},
     writes::{is_replaced, write_set},
@@ -28,16 +28,32 @@ use revm::{
 /// What all workers of one block share.
 pub(super) struct Shared<'a> {
     job: &'a ReplayJob,
-    beneficiary: AccountNumber,
     new_codes: NewCodes,
 }
 
 impl<'a> Shared<'a> {
+    pub(super) fn new(job: &'a ReplayJob) -> Self {
+        Self { job, new_codes: NewCodes::default() }
+    }
+
+    /// All that a transaction writes, the fee that its journal does not hold included.
+    ///
     /// # Errors
-    /// If the beneficiary's account is not known.
-    pub(super) fn new(job: &'a ReplayJob) -> Result<Self, StateError> {
-        let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary())?.number;
-        Ok(Self { job, beneficiary, new_codes: NewCodes::default() })
+    /// If an account is not in the state before the block. The EVM reads before it writes, and the
+    /// beneficiary is known where there are transactions, so this does not happen.
+    fn writes(
+        &self,
+        tx: TxIndex,
+        outcome: &TxOutcome,
+        rule: BalanceRule,
+    ) -> Result<WriteSet, StateError> {
+        let base = &self.job.numbered_state;
+        let mut writes = write_set(tx, &outcome.state, rule, base, &self.new_codes)?;
+        if let Some(fee) = outcome.deferred_fee {
+            let beneficiary = base.account(self.job.env.block_env.beneficiary())?;
+            writes.push((Location::Balance(beneficiary.number), Write::Add(fee)));
+        }
+        Ok(writes)
     }
 }
 
@@ -101,8 +117,7 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
 
     fn execute(&mut self) -> Executed<TxOutput> {
         let tx = self.view().tx();
-        let Shared { job, beneficiary, new_codes } = self.shared;
-        let output = self.run(&job.transactions[tx]);
+        let output = self.run(&self.shared.job.transactions[tx]);
         let Ok(outcome) = &output else {
             self.state().settle();
             return Executed { writes: Vec::new(), output, cost: 0 };
@@ -111,18 +126,13 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
             self.state().demand(*address, Demand::Exact);
         }
         self.state().settle();
-        let rule = self.state().rule();
-        let writes = write_set(tx, &outcome.state, rule, &job.numbered_state, new_codes);
-        let mut writes = match writes {
+        let writes = match self.shared.writes(tx, outcome, self.state().rule()) {
             Ok(writes) => writes,
             Err(error) => {
                 let output = Err(Error::other(error));
                 return Executed { writes: Vec::new(), output, cost: 0 };
             }
         };
-        if let Some(fee) = outcome.deferred_fee {
-            writes.push((Location::Balance(*beneficiary), Write::Add(fee)));
-        }
         let cost = outcome.result.tx_gas_used();
         Executed { writes, output, cost }
     }

@@ -80,7 +80,7 @@ impl Executor for BlockStm {
         let memory =
             Memory::new(job.numbered_state.account_count(), job.numbered_state.slot_count());
         memory.publish_before_all(&system_writes(&state.post_state()?, &job.numbered_state)?);
-        let shared = Shared::new(job)?;
+        let shared = Shared::new(job);
         let mut committer = Committer::new(job, state);
         let run = engine::run(
             pool,
