@@ -15,9 +15,6 @@ use std::{
 };
 use support::{RecordedNode, assert_code, blockrace, recordings, start, stderr, stdout};
 
-/// How long a fetch of all recorded blocks takes, more or less.
-const WHOLE_FETCH: Duration = Duration::from_millis(6_000);
-
 fn slow_node(recordings: &Path) -> RecordedNode {
     RecordedNode::serve(recordings, "mainnet", &["--latency-ms", "5"])
 }
@@ -57,6 +54,13 @@ fn wait_for_blocks(cache: &Path) {
     panic!("no block was stored within a minute");
 }
 
+/// Waits until so many blocks are stored, or the fetch has ended.
+fn wait_until_stored(cache: &Path, goal: usize, child: &mut Child) {
+    while stored(cache) < goal && child.try_wait().expect("it is ours").is_none() {
+        sleep(Duration::from_millis(2));
+    }
+}
+
 /// Moments to kill at: 10, or a quarter of `BLOCKRACE_REPEAT` where that is more.
 fn moments() -> u32 {
     let asked = std::env::var("BLOCKRACE_REPEAT").ok().and_then(|text| text.parse().ok());
@@ -69,15 +73,17 @@ fn a_fetch_that_is_killed_at_any_moment_loses_nothing_that_was_stored() {
     let node = slow_node(&recordings);
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
     let mut cache = tempfile::tempdir().expect("a temporary folder");
-    let mut at_work = 0;
     for moment in 0..moments() {
         let before = stored(cache.path());
         if before == node.numbers.len() {
             cache = tempfile::tempdir().expect("a temporary folder");
         }
+        // Some blocks are still to come by then, so that it is at work; at what is left to chance.
+        let missing = node.numbers.len() - stored(cache.path());
+        let goal = node.numbers.len() - rng.random_range(1..=missing);
         let mut child = start_fetch(cache.path(), &node);
-        sleep(WHOLE_FETCH.mul_f64(rng.random_range(0.0..1.0)));
-        at_work += u32::from(child.try_wait().expect("it is ours").is_none());
+        wait_until_stored(cache.path(), goal, &mut child);
+        sleep(Duration::from_millis(rng.random_range(0..30)));
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
 
@@ -87,8 +93,6 @@ fn a_fetch_that_is_killed_at_any_moment_loses_nothing_that_was_stored() {
         assert!(stdout(&check).starts_with(&expected), "moment {moment}: {}", stdout(&check));
         assert!(before == node.numbers.len() || stored(cache.path()) >= before);
     }
-
-    assert!(at_work >= moments() / 2, "{at_work} of {} were killed at work", moments());
 
     let before = stored(cache.path());
     let rest = fetch(cache.path(), &node);
