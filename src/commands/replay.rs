@@ -23,16 +23,15 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     files.add(args.json.as_deref(), report::json::write)?;
     let threads = if args.threads.is_empty() { default_threads() } else { args.threads };
     let plan = Plan::new(&args.executors.0, &threads, args.warmup, args.iterations, args.seed);
+    let selection = select(args.blocks, context)?;
     let settings = Settings {
         executors: args.executors.0.iter().map(ToString::to_string).collect(),
         threads,
         iterations: args.iterations.get(),
         warmup: args.warmup,
         seed: args.seed,
-        blocks: String::new(),
+        blocks: selection.named.clone(),
     };
-    let selection = select(args.blocks, context)?;
-    let settings = Settings { blocks: selection.named.clone(), ..settings };
     let track = Track::new(plan, context)?;
     let (rows, failures) = track.race_all(selection, args.fail_fast);
     let report = Report { machine: machine::describe(), settings, rows, failures };

@@ -133,15 +133,6 @@ pub enum ExecutionMode {
     Parallel,
 }
 
-impl fmt::Display for ExecutionMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sequential => "sequential",
-            Self::Parallel => "parallel",
-        })
-    }
-}
-
 /// Why a block could not be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {

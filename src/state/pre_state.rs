@@ -57,11 +57,6 @@ impl PreState {
     fn account(&self, address: Address) -> Result<&PreAccount, StateError> {
         self.accounts.get(&address).ok_or(StateError::UnknownAccount { address })
     }
-
-    /// The number of accounts and of slots that are known.
-    pub fn size(&self) -> (usize, usize) {
-        (self.accounts.len(), self.accounts.values().map(|account| account.slots.len()).sum())
-    }
 }
 
 impl DatabaseRef for PreState {

@@ -176,10 +176,11 @@ impl Database for WorkerState<'_, '_> {
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, WorkerError> {
         let account = self.base.account(address)?;
-        if let Some(value) = self.view.read(slot_location(address, account, slot))?.set {
-            return Ok(value);
+        let before = account.slot(address, slot);
+        match self.view.read(slot_location(account, &before, slot))?.set {
+            Some(value) => Ok(value),
+            None => Ok(before?.map_or(U256::ZERO, |listed| listed.value)),
         }
-        Ok(account.slot(address, slot)?.map_or(U256::ZERO, |listed| listed.value))
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, WorkerError> {

@@ -5,7 +5,9 @@ use super::{
     memory::{AccountNumber, Location, TxIndex, Write, WriteSet},
     worker_state::NewCodes,
 };
-use crate::state::{AccountFields, NumberedAccount, NumberedState, PostState, StateError};
+use crate::state::{
+    AccountFields, NumberedAccount, NumberedSlot, NumberedState, PostState, StateError,
+};
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256};
 use revm::state::{Account, EvmState};
 
@@ -57,12 +59,9 @@ pub(super) fn system_writes(
             (Location::Nonce(account.number), Write::Set(U256::from(after.nonce))),
             (Location::Code(account.number), Write::Set(after.code_hash.into())),
         ]);
-        writes.extend(
-            change
-                .slots
-                .iter()
-                .map(|(slot, value)| (slot_location(*address, account, *slot), Write::Set(*value))),
-        );
+        writes.extend(change.slots.iter().map(|(slot, value)| {
+            (slot_location(account, &account.slot(*address, *slot), *slot), Write::Set(*value))
+        }));
     }
     Ok(writes)
 }
@@ -132,13 +131,20 @@ fn write_slots(
     writes: &mut WriteSet,
 ) {
     writes.extend(account.changed_storage_slots().map(|(slot, value)| {
-        (slot_location(address, before, *slot), Write::Set(value.present_value))
+        (
+            slot_location(before, &before.slot(address, *slot), *slot),
+            Write::Set(value.present_value),
+        )
     }));
 }
 
-/// Where a slot is: by its number if it has one, by its key if not.
-pub(super) fn slot_location(address: Address, account: &NumberedAccount, slot: U256) -> Location {
-    match account.slot(address, slot) {
+/// Where a slot is: by its number if it was looked up and has one, by its key if not.
+pub(super) fn slot_location(
+    account: &NumberedAccount,
+    looked_up: &Result<Option<NumberedSlot>, StateError>,
+    slot: U256,
+) -> Location {
+    match looked_up {
         Ok(Some(listed)) => Location::Slot(account.number, listed.number),
         Ok(None) | Err(_) => Location::OtherSlot(account.number, slot),
     }
