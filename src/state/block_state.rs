@@ -67,13 +67,15 @@ impl<B: DatabaseRef> BlockState<B> {
         before: Option<AccountInfo>,
         written: &Written,
     ) -> Result<Option<AccountChange>, B::Error> {
-        let account = written.info.as_ref().map(fields);
+        let account = written.info.as_ref().map(AccountFields::from);
         let storage_cleared = written.cleared && before.is_some();
         let slots = match account {
             Some(_) => self.changed_slots(address, written)?,
             None => Vec::new(),
         };
-        let same = !storage_cleared && slots.is_empty() && account == before.as_ref().map(fields);
+        let same = !storage_cleared
+            && slots.is_empty()
+            && account == before.as_ref().map(AccountFields::from);
         Ok((!same).then_some(AccountChange { account, storage_cleared, slots }))
     }
 
@@ -93,10 +95,6 @@ impl<B: DatabaseRef> BlockState<B> {
         slots.sort_unstable();
         Ok(slots)
     }
-}
-
-fn fields(info: &AccountInfo) -> AccountFields {
-    AccountFields { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
 }
 
 fn write_changed(slots: &mut U256Map<U256>, storage: EvmStorage) {

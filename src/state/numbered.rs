@@ -1,11 +1,12 @@
 //! The pre-state with its accounts and slots numbered, so that tables over them are arrays.
 
-use super::{PreState, StateError};
+use super::{PreAccount, PreState, StateError};
 use alloy_primitives::{
     Address, B256, U256,
     map::{AddressMap, HashMap, U256Map},
 };
 use revm::state::AccountInfo;
+use std::ops::Range;
 
 /// A slot's number among all slots of the pre-state, and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +20,14 @@ pub struct NumberedSlot {
 /// An account's number among all accounts of the pre-state, and what is known of it.
 #[derive(Clone, Debug)]
 pub struct NumberedAccount {
-    /// From 0, without gaps.
+    /// From 0, without gaps, ascending by address.
     pub number: u32,
+    /// Whose.
+    pub address: Address,
     /// As in [`PreAccount`](super::PreAccount).
     pub info: Option<AccountInfo>,
     slots: U256Map<NumberedSlot>,
+    numbers: Range<u32>,
     rest_is_zero: bool,
 }
 
@@ -32,53 +36,71 @@ impl NumberedAccount {
     ///
     /// # Errors
     /// [`StateError::UnknownSlot`] where it is neither.
-    pub fn slot(&self, address: Address, slot: U256) -> Result<Option<NumberedSlot>, StateError> {
+    pub fn slot(&self, slot: U256) -> Result<Option<NumberedSlot>, StateError> {
         match self.slots.get(&slot) {
             Some(listed) => Ok(Some(*listed)),
             None if self.rest_is_zero => Ok(None),
-            None => Err(StateError::UnknownSlot { address, slot }),
+            None => Err(StateError::UnknownSlot { address: self.address, slot }),
         }
+    }
+
+    /// The numbers of its listed slots, ascending by key.
+    pub fn slot_numbers(&self) -> Range<u32> {
+        self.numbers.clone()
     }
 }
 
 /// A [`PreState`] whose accounts and slots are numbered. Holds the same, and knows no more.
 #[derive(Clone, Debug, Default)]
 pub struct NumberedState {
-    accounts: AddressMap<NumberedAccount>,
-    slots: u32,
+    numbers: AddressMap<u32>,
+    accounts: Vec<NumberedAccount>,
+    /// Key and value of every listed slot, by its number.
+    slots: Vec<(U256, U256)>,
     block_hashes: HashMap<u64, B256>,
 }
 
 impl NumberedState {
-    /// Numbers what is known.
+    /// Numbers what is known: accounts by address, slots by account and key.
     pub fn new(state: &PreState) -> Self {
         let mut numbered = Self { block_hashes: state.block_hashes.clone(), ..Self::default() };
-        numbered.accounts.reserve(state.accounts.len());
-        for (number, (address, account)) in (0..).zip(&state.accounts) {
-            let slots = account.slots.iter().map(|(slot, value)| {
-                let number = numbered.slots;
-                numbered.slots += 1;
-                (*slot, NumberedSlot { number, value: *value })
-            });
-            let account = NumberedAccount {
-                number,
-                info: account.info.clone(),
-                slots: slots.collect(),
-                rest_is_zero: account.rest_is_zero,
-            };
-            numbered.accounts.insert(*address, account);
+        let mut accounts: Vec<_> = state.accounts.iter().collect();
+        accounts.sort_unstable_by_key(|(address, _)| **address);
+        for (number, (address, account)) in (0..).zip(accounts) {
+            numbered.numbers.insert(*address, number);
+            let account = numbered.number(number, *address, account);
+            numbered.accounts.push(account);
         }
         numbered
     }
 
-    /// How many accounts are numbered.
-    pub fn account_count(&self) -> usize {
-        self.accounts.len()
+    fn number(&mut self, number: u32, address: Address, account: &PreAccount) -> NumberedAccount {
+        let mut listed: Vec<_> =
+            account.slots.iter().map(|(slot, value)| (*slot, *value)).collect();
+        listed.sort_unstable();
+        let first = self.slots.len() as u32;
+        self.slots.extend(&listed);
+        let slots = (first..).zip(listed);
+        NumberedAccount {
+            number,
+            address,
+            info: account.info.clone(),
+            slots: slots
+                .map(|(number, (slot, value))| (slot, NumberedSlot { number, value }))
+                .collect(),
+            numbers: first..self.slots.len() as u32,
+            rest_is_zero: account.rest_is_zero,
+        }
     }
 
-    /// How many slots are numbered.
-    pub const fn slot_count(&self) -> usize {
-        self.slots as usize
+    /// All accounts, by their numbers.
+    pub fn accounts(&self) -> &[NumberedAccount] {
+        &self.accounts
+    }
+
+    /// Key and value of every listed slot, by its number.
+    pub fn slots(&self) -> &[(U256, U256)] {
+        &self.slots
     }
 
     /// The account.
@@ -86,7 +108,8 @@ impl NumberedState {
     /// # Errors
     /// [`StateError::UnknownAccount`] where it is not known.
     pub fn account(&self, address: Address) -> Result<&NumberedAccount, StateError> {
-        self.accounts.get(&address).ok_or(StateError::UnknownAccount { address })
+        let number = self.numbers.get(&address).ok_or(StateError::UnknownAccount { address })?;
+        Ok(&self.accounts[*number as usize])
     }
 
     /// The hash of an ancestor.
@@ -101,24 +124,30 @@ impl NumberedState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::PreAccount;
-    use std::collections::BTreeSet;
 
     #[test]
-    fn numbers_have_no_gaps_and_no_repetitions() {
+    fn numbers_follow_addresses_and_keys_without_gaps() {
         let mut state = PreState::default();
-        for byte in 0..10 {
-            let slots = (0..u64::from(byte)).map(|slot| (U256::from(slot), U256::ONE)).collect();
-            let account = PreAccount { slots, ..Default::default() };
+        for byte in (0..10).rev() {
+            let slots = (0..u64::from(byte)).rev().map(|slot| (U256::from(slot), U256::ONE));
+            let account = PreAccount { slots: slots.collect(), ..Default::default() };
             state.accounts.insert(Address::repeat_byte(byte), account);
         }
         let numbered = NumberedState::new(&state);
-        let accounts: BTreeSet<_> =
-            numbered.accounts.values().map(|account| account.number).collect();
-        let slots = numbered.accounts.values().flat_map(|account| account.slots.values());
-        let slots: BTreeSet<_> = slots.map(|slot| slot.number).collect();
-        assert_eq!(accounts, (0..10).collect());
-        assert_eq!(slots, (0..45).collect());
-        assert_eq!((numbered.account_count(), numbered.slot_count()), (10, 45));
+        let mut next_slot = 0;
+        for (number, account) in (0..).zip(numbered.accounts()) {
+            assert_eq!(
+                (account.number, account.address),
+                (number, Address::repeat_byte(number as u8))
+            );
+            for (key, slot) in (0..).zip(account.slot_numbers()) {
+                assert_eq!(slot, next_slot);
+                let listed = account.slot(U256::from(key)).expect("it is known");
+                assert_eq!(listed, Some(NumberedSlot { number: slot, value: U256::ONE }));
+                assert_eq!(numbered.slots()[slot as usize], (U256::from(key), U256::ONE));
+                next_slot += 1;
+            }
+        }
+        assert_eq!((numbered.accounts().len(), numbered.slots().len()), (10, 45));
     }
 }

@@ -1,6 +1,7 @@
 //! The changes that a block made, in one canonical order.
 
 use alloy_primitives::{Address, B256, U256};
+use revm::state::AccountInfo;
 
 /// The changes of a block, ordered by address and slot; only what differs from the pre-state.
 ///
@@ -38,4 +39,10 @@ pub struct AccountFields {
 impl AccountFields {
     /// What multi-version memory holds of an account that does not exist: no code hash is zero.
     pub const ABSENT: Self = Self { nonce: 0, balance: U256::ZERO, code_hash: B256::ZERO };
+}
+
+impl From<&AccountInfo> for AccountFields {
+    fn from(info: &AccountInfo) -> Self {
+        Self { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
+    }
 }

@@ -14,7 +14,8 @@ use super::{
     memory::{AccountNumber, Location, Observed},
     view::{Expected, View},
 };
-use alloy_primitives::{Address, U256};
+use crate::state::AccountFields;
+use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::AddressMap};
 use revm::primitives::hardfork::SpecId;
 
 /// Whether balances may be looked at without depending on them.
@@ -50,74 +51,112 @@ pub(super) enum Demand {
     Emptiness,
 }
 
-/// A balance that was looked at.
+/// An account that was loaded, as it was found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loaded {
     pub(super) number: AccountNumber,
-    /// What the block had written to it.
-    pub(super) seen: Observed,
+    pub(super) address: Address,
+    /// `None` if it did not exist.
+    pub(super) found: Option<AccountFields>,
+    /// What the block had written to its balance, where nothing that depends on it is noted yet.
+    pub(super) balance: Option<Observed>,
     /// The balance before the block.
     pub(super) before: U256,
-    /// Neither nonce nor code, so that the balance alone decides whether the account is empty.
-    pub(super) bare: bool,
 }
 
-/// Demands of one transaction on the balances it loaded.
-#[derive(Debug, Default)]
+impl Loaded {
+    /// Neither nonce nor code, so that the balance alone decides whether the account is empty.
+    fn is_bare(&self) -> bool {
+        self.found.is_none_or(|found| found.nonce == 0 && found.code_hash == KECCAK256_EMPTY)
+    }
+}
+
+/// All that was demanded of one account's balance.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wanted {
+    exact: bool,
+    emptiness: bool,
+    paid: U256,
+}
+
+/// Demands of one incarnation on the balances it loaded.
+#[derive(Debug)]
 pub(super) struct Demands {
-    loaded: Vec<(Address, Loaded)>,
-    demanded: Vec<(Address, Demand)>,
+    loaded: Vec<Loaded>,
+    /// Where in `loaded` an account is, by its number. Left from before where the account there has
+    /// another number.
+    places: Vec<u32>,
+    wanted: AddressMap<Wanted>,
     /// Whether emptiness of all accounts matters: EIP-7702 asks for that of authorities.
     emptiness_matters: bool,
 }
 
 impl Demands {
-    /// Starts over for another transaction.
-    pub(super) fn clear(&mut self, emptiness_matters: bool) {
+    /// For as many accounts as are numbered.
+    pub(super) fn new(accounts: usize) -> Self {
+        Self {
+            loaded: Vec::new(),
+            places: vec![0; accounts],
+            wanted: AddressMap::default(),
+            emptiness_matters: false,
+        }
+    }
+
+    /// Starts over.
+    pub(super) fn clear(&mut self) {
         self.loaded.clear();
-        self.demanded.clear();
-        self.emptiness_matters = emptiness_matters;
+        self.wanted.clear();
+        self.emptiness_matters = false;
     }
 
     pub(super) fn demand(&mut self, address: Address, demand: Demand) {
-        self.demanded.push((address, demand));
+        let wanted = self.wanted.entry(address).or_default();
+        match demand {
+            Demand::Exact => wanted.exact = true,
+            Demand::Emptiness => wanted.emptiness = true,
+            // What is paid in all is enough in any order, with any payments received in between.
+            Demand::Pay(amount) => wanted.paid = wanted.paid.saturating_add(amount),
+        }
     }
 
-    pub(super) fn loaded(&mut self, address: Address, loaded: Loaded) {
-        self.loaded.push((address, loaded));
+    pub(super) const fn demand_emptiness_of_all(&mut self) {
+        self.emptiness_matters = true;
+    }
+
+    pub(super) fn add(&mut self, loaded: Loaded) {
+        self.places[loaded.number as usize] = self.loaded.len() as u32;
+        self.loaded.push(loaded);
+    }
+
+    /// The account as it was loaded, if it was.
+    pub(super) fn loaded(&self, number: AccountNumber) -> Option<&Loaded> {
+        let place = self.places[number as usize];
+        self.loaded.get(place as usize).filter(|loaded| loaded.number == number)
     }
 
     /// Turns the demands into expectations of the view.
     pub(super) fn settle(&self, view: &mut View<'_>) {
-        for (address, loaded) in &self.loaded {
-            if let Some(expected) = self.expected(*address, loaded) {
+        for loaded in &self.loaded {
+            if let Some(expected) = self.expected(loaded) {
                 view.expect(Location::Balance(loaded.number), expected);
             }
         }
     }
 
-    fn expected(&self, address: Address, loaded: &Loaded) -> Option<Expected> {
-        let exact = Some(Expected::Seen(loaded.seen));
-        if self.emptiness_matters && loaded.bare {
-            return exact;
-        }
-        let mut paid = U256::ZERO;
-        for (_, demand) in self.demanded.iter().filter(|(of, _)| *of == address) {
-            match demand {
-                Demand::Exact => return exact,
-                Demand::Emptiness if loaded.bare => return exact,
-                Demand::Emptiness => {}
-                Demand::Pay(amount) => paid = paid.saturating_add(*amount),
-            }
-        }
-        // What is paid in all is enough in any order, with any payments received in between.
+    fn expected(&self, loaded: &Loaded) -> Option<Expected> {
+        let seen = loaded.balance?;
+        let exact = Some(Expected::Seen(seen));
         let before = loaded.before;
-        match paid {
-            U256::ZERO => None,
-            minimum if loaded.seen.over(before) >= minimum => {
-                Some(Expected::AtLeast { before, minimum })
+        let emptiness_of = |wanted: &Wanted| wanted.emptiness || self.emptiness_matters;
+        match self.wanted.get(&loaded.address) {
+            Some(wanted) if wanted.exact => exact,
+            Some(wanted) if emptiness_of(wanted) && loaded.is_bare() => exact,
+            None if self.emptiness_matters && loaded.is_bare() => exact,
+            Some(&Wanted { paid: minimum, .. }) if !minimum.is_zero() => {
+                let enough = seen.over(before) >= minimum;
+                if enough { Some(Expected::AtLeast { before, minimum }) } else { exact }
             }
-            _ => exact,
+            Some(_) | None => None,
         }
     }
 }
@@ -130,13 +169,17 @@ mod tests {
 
     /// What is expected of Alice, who had 100 wei before the block and was paid 5 in it.
     fn expected(demands: &[Demand], bare: bool) -> Option<Expected> {
-        let mut all = Demands::default();
+        let mut all = Demands::new(1);
         for demand in demands {
             all.demand(ALICE, *demand);
         }
         all.demand(Address::ZERO, Demand::Exact);
-        let seen = Observed { set: None, added: Some(U256::from(5)) };
-        all.expected(ALICE, &Loaded { number: 0, seen, before: U256::from(100), bare })
+        let balance = Some(Observed { set: None, added: Some(U256::from(5)) });
+        let (nonce, code_hash) = (u64::from(!bare), KECCAK256_EMPTY);
+        let found = Some(AccountFields { nonce, balance: U256::from(105), code_hash });
+        let before = U256::from(100);
+        all.add(Loaded { number: 0, address: ALICE, found, balance, before });
+        all.expected(all.loaded(0).expect("she was loaded"))
     }
 
     fn pay(amount: u64) -> Demand {

@@ -35,6 +35,8 @@ pub struct Executed<O> {
     pub writes: WriteSet,
     /// What it leaves if it commits.
     pub output: O,
+    /// How many transactions the machine executed.
+    pub steps: u64,
     /// What it cost, in gas or whatever the machine counts.
     pub cost: u64,
 }
@@ -172,7 +174,7 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
     ) -> Option<Task> {
         machine.view().begin(tx, start);
         let mut executed = machine.execute();
-        self.count.fetch_add(1, Ordering::Relaxed);
+        self.count.fetch_add(executed.steps, Ordering::Relaxed);
         if let Some(Blocked { on }) = machine.view().blocked() {
             return self.scheduler.blocked(tx, on);
         }

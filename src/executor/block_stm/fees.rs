@@ -15,21 +15,42 @@ use revm::{
     },
     handler::{FrameResult, Handler, MainnetEvm, post_execution},
     primitives::hardfork::SpecId,
+    state::AccountInfo,
 };
 use std::{cell::Cell, marker::PhantomData};
 
 /// The EVM of one worker.
 pub(super) type WorkerEvm<DB> = MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, ()>>;
 
+/// When the beneficiary is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FeePayment {
+    /// When the block is put together, if the transaction did not look.
+    Deferred,
+    /// In the transaction: the beneficiary exists with nothing in it, so that even a fee of nothing
+    /// would remove it (EIP-161).
+    AtOnce,
+}
+
+impl FeePayment {
+    /// What this beneficiary, as it is before the block, allows.
+    pub(super) fn for_beneficiary(before: Option<&AccountInfo>, spec: SpecId) -> Self {
+        let removed_if_touched = spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
+            && before.is_some_and(AccountInfo::is_empty);
+        if removed_if_touched { Self::AtOnce } else { Self::Deferred }
+    }
+}
+
 /// revm's mainnet rules, but for when the beneficiary is paid.
 pub(super) struct DeferFee<DB> {
+    payment: FeePayment,
     deferred: Cell<Option<U256>>,
     _database: PhantomData<DB>,
 }
 
 impl<DB> DeferFee<DB> {
-    pub(super) const fn new() -> Self {
-        Self { deferred: Cell::new(None), _database: PhantomData }
+    pub(super) const fn new(payment: FeePayment) -> Self {
+        Self { payment, deferred: Cell::new(None), _database: PhantomData }
     }
 
     /// The fee in wei that is still to be paid; `None` if the journal holds it.
@@ -49,7 +70,8 @@ impl<DB: Database> Handler for DeferFee<DB> {
         frame: &mut FrameResult,
     ) -> Result<(), Self::Error> {
         let beneficiary = evm.ctx.block.beneficiary();
-        if evm.ctx.journal().evm_state().contains_key(&beneficiary) {
+        let is_loaded = || evm.ctx.journal().evm_state().contains_key(&beneficiary);
+        if self.payment == FeePayment::AtOnce || is_loaded() {
             return Ok(post_execution::reward_beneficiary(&mut evm.ctx, frame.gas())?);
         }
         self.deferred.set(Some(fee(&evm.ctx, frame)));

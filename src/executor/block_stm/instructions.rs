@@ -82,6 +82,7 @@ fn code_hash(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
 }
 
 fn self_destruct(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
+    frame.host.journaled_state.database.note_replacement();
     let from = running(&frame);
     demand(&mut frame, from, Demand::Exact);
     if let Some(to) = operand(&frame, 0) {
@@ -103,6 +104,7 @@ fn call<const KIND: u8>(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
 }
 
 fn create<const IS_CREATE2: bool>(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
+    frame.host.journaled_state.database.note_replacement();
     if let Some(value) = operand(&frame, 0).filter(|value| !value.is_zero()) {
         let from = running(&frame);
         demand(&mut frame, from, Demand::Pay(value));

@@ -1,19 +1,26 @@
 //! The engine's machine for Ethereum: one revm per worker, over the worker's view of the block.
+//!
+//! One step of the engine is a batch of transactions. revm's journal is kept from one to the next, so that
+//! each reads what those before it in the batch wrote; what the batch as a whole did is taken from it at
+//! the end. Only after a transaction that may have created or destroyed an account does the journal start
+//! over, since one journal cannot tell several lives of an account apart.
 
 use super::{
-    demands::{BalanceRule, Demand},
+    accounts::NewCodes,
+    batches::Batch,
+    demands::Demand,
     engine::{Executed, Machine},
-    fees::{DeferFee, WorkerEvm},
+    fees::{DeferFee, FeePayment, WorkerEvm},
     instructions,
-    memory::{Location, Memory, TxIndex, Write, WriteSet},
+    memory::{Location, Memory, Write, WriteSet},
     view::View,
-    worker_state::{NewCodes, WorkerError, WorkerState},
-    writes::{is_replaced, write_set},
+    worker_state::{WorkerError, WorkerState},
+    writes::{is_exact, write_set},
 };
-use crate::{block::ReplayJob, evm::BlockExecutionError, state::StateError};
-use alloy_consensus::{Transaction as _, TxEnvelope, transaction::Recovered};
+use crate::{block::ReplayJob, executor::ExecuteError};
+use alloy_consensus::{TxEnvelope, transaction::Recovered};
 use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use revm::{
     Context, MainBuilder, MainContext,
     context::TxEnv,
@@ -27,46 +34,24 @@ use revm::{
 
 /// What all workers of one block share.
 pub(super) struct Shared<'a> {
-    job: &'a ReplayJob,
-    new_codes: NewCodes,
+    pub(super) job: &'a ReplayJob,
+    pub(super) batches: Vec<Batch>,
+    pub(super) new_codes: NewCodes,
+    fee_payment: FeePayment,
 }
 
 impl<'a> Shared<'a> {
-    pub(super) fn new(job: &'a ReplayJob) -> Self {
-        Self { job, new_codes: NewCodes::default() }
-    }
-
-    /// All that a transaction writes, the fee that its journal does not hold included.
-    ///
-    /// # Errors
-    /// If an account is not in the state before the block. The EVM reads before it writes, and the
-    /// beneficiary is known where there are transactions, so this does not happen.
-    fn writes(
-        &self,
-        tx: TxIndex,
-        outcome: &TxOutcome,
-        rule: BalanceRule,
-    ) -> Result<WriteSet, StateError> {
-        let base = &self.job.numbered_state;
-        let mut writes = write_set(tx, &outcome.state, rule, base, &self.new_codes)?;
-        if let Some(fee) = outcome.deferred_fee {
-            let beneficiary = base.account(self.job.env.block_env.beneficiary())?;
-            writes.push((Location::Balance(beneficiary.number), Write::Add(fee)));
-        }
-        Ok(writes)
+    pub(super) fn new(job: &'a ReplayJob, batches: Vec<Batch>) -> Self {
+        let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary()).ok();
+        let info = beneficiary.and_then(|account| account.info.as_ref());
+        let fee_payment = FeePayment::for_beneficiary(info, job.env.cfg_env.spec);
+        Self { job, batches, new_codes: NewCodes::default(), fee_payment }
     }
 }
 
-/// What one transaction leaves, for whoever commits it.
-pub(super) struct TxOutcome {
-    pub(super) result: ExecutionResult<HaltReason>,
-    pub(super) state: EvmState,
-    /// In wei, where the journal does not hold it.
-    pub(super) deferred_fee: Option<U256>,
-}
-
-/// A transaction that is invalid, if block order gives it the state that this incarnation saw.
-pub(super) type TxOutput = Result<TxOutcome, BlockExecutionError>;
+/// What a batch leaves, for whoever commits it: a result for each transaction, or the index of one that
+/// makes the block invalid, if block order gives it the state that this incarnation saw.
+pub(super) type BatchOutput = Result<Vec<ExecutionResult<HaltReason>>, ExecuteError>;
 
 /// One worker's EVM, reused for all its transactions.
 pub(super) struct EvmMachine<'a, 'm> {
@@ -76,10 +61,8 @@ pub(super) struct EvmMachine<'a, 'm> {
 
 impl<'a, 'm> EvmMachine<'a, 'm> {
     pub(super) fn new(shared: &'a Shared<'a>, memory: &'m Memory) -> Self {
-        let Shared { job, new_codes, .. } = shared;
-        let env = job.env.clone();
-        let (view, base) = (View::new(memory), &job.numbered_state);
-        let state = WorkerState::new(view, base, new_codes, env.cfg_env.spec);
+        let env = shared.job.env.clone();
+        let state = WorkerState::new(View::new(memory), shared.job, &shared.new_codes);
         let context =
             Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env).with_db(state);
         let mut evm = context.build_mainnet();
@@ -91,49 +74,105 @@ impl<'a, 'm> EvmMachine<'a, 'm> {
         &mut self.evm.ctx.journaled_state.database
     }
 
-    fn run(&mut self, transaction: &Recovered<TxEnvelope>) -> TxOutput {
-        let handler = &mut DeferFee::new();
+    /// Executes the batch up to its end, or to a transaction that is invalid. Returns what the journal
+    /// had not handed over yet.
+    fn run_batch(
+        &mut self,
+        batch: Batch,
+        results: &mut Vec<ExecutionResult<HaltReason>>,
+    ) -> Result<WriteSet, ExecuteError> {
+        let job = self.shared.job;
+        self.state().begin(&job.transactions[batch.clone()]);
+        for tx in batch.clone() {
+            if self.state().replaces() {
+                let writes = self.take_writes()?;
+                self.state().start_over();
+                self.state().view.write(writes);
+            }
+            let result = self.run(&job.transactions[tx]);
+            results.push(result.map_err(|source| ExecuteError::transaction(tx, source))?);
+        }
+        self.take_writes()
+    }
+
+    fn run(
+        &mut self,
+        transaction: &Recovered<TxEnvelope>,
+    ) -> Result<ExecutionResult<HaltReason>, Error> {
+        let handler = &mut DeferFee::new(self.shared.fee_payment);
         let env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
-        // What cannot be spent at all is an invalid transaction, whatever the balance.
-        let spends = env.max_balance_spending().unwrap_or(U256::MAX);
-        let delegates = env.tx_type() == TransactionType::Eip7702;
-        self.state().begin(transaction.signer(), transaction.nonce(), spends, delegates);
+        self.announce(&env, transaction.signer());
         self.evm.ctx.set_tx(env);
         let result = handler.run(&mut self.evm);
-        let state = self.evm.ctx.journaled_state.finalize();
         let result = result.map_err(|error: EVMError<WorkerError>| {
             Error::evm(error, *transaction.inner().hash())
         })?;
-        Ok(TxOutcome { result, state, deferred_fee: handler.deferred() })
+        if let Some(fee) = handler.deferred() {
+            self.state().defer_fee(fee);
+        }
+        Ok(result)
+    }
+
+    /// Says what a transaction will do whatever it executes.
+    fn announce(&mut self, env: &TxEnv, sender: Address) {
+        // What cannot be spent at all is an invalid transaction, whatever the balance.
+        let spends = env.max_balance_spending().unwrap_or(U256::MAX);
+        self.state().demand(sender, Demand::Pay(spends));
+        if env.tx_type() == TransactionType::Eip7702 {
+            self.state().demand_emptiness_of_all();
+        }
+        if env.kind().is_create() {
+            self.state().note_replacement();
+        }
+    }
+
+    /// Empties the journal. Returns what it held, with the fees that it did not.
+    fn take_writes(&mut self) -> Result<WriteSet, ExecuteError> {
+        let state = self.evm.ctx.journaled_state.finalize();
+        self.demand_exact(&state);
+        let fees = self.state().settle();
+        let (shared, view) = (self.shared, &self.evm.ctx.journaled_state.database.view);
+        let tx = view.tx();
+        let mut writes = write_set(tx, &state, self.state(), &shared.new_codes)?;
+        if let Some(fees) = fees {
+            let beneficiary = shared.job.env.block_env.beneficiary();
+            let beneficiary = shared.job.numbered_state.account(beneficiary)?;
+            writes.push((Location::Balance(beneficiary.number), Write::Add(fees)));
+        }
+        Ok(writes)
+    }
+
+    fn demand_exact(&mut self, state: &EvmState) {
+        for (address, _) in state.iter().filter(|(_, account)| is_exact(account)) {
+            self.state().demand(*address, Demand::Exact);
+        }
     }
 }
 
 impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
-    type Output = TxOutput;
+    type Output = BatchOutput;
 
     fn view(&mut self) -> &mut View<'m> {
         &mut self.state().view
     }
 
-    fn execute(&mut self) -> Executed<TxOutput> {
-        let tx = self.view().tx();
-        let output = self.run(&self.shared.job.transactions[tx]);
-        let Ok(outcome) = &output else {
-            self.state().settle();
-            return Executed { writes: Vec::new(), output, cost: 0 };
-        };
-        for (address, _) in outcome.state.iter().filter(|(_, account)| is_replaced(account)) {
-            self.state().demand(*address, Demand::Exact);
-        }
-        self.state().settle();
-        let writes = match self.shared.writes(tx, outcome, self.state().rule()) {
-            Ok(writes) => writes,
-            Err(error) => {
-                let output = Err(Error::other(error));
-                return Executed { writes: Vec::new(), output, cost: 0 };
+    fn execute(&mut self) -> Executed<BatchOutput> {
+        let batch = self.shared.batches[self.view().tx()].clone();
+        let mut results = Vec::with_capacity(batch.len());
+        let last = self.run_batch(batch, &mut results);
+        let steps = results.len() as u64;
+        let cost = results.iter().map(ExecutionResult::tx_gas_used).sum();
+        match last {
+            Ok(last) => {
+                let writes = self.view().take_writes(last);
+                Executed { writes, output: Ok(results), steps, cost }
             }
-        };
-        let cost = outcome.result.tx_gas_used();
-        Executed { writes, output, cost }
+            Err(error) => {
+                // An invalid transaction leaves no trace but what it read.
+                self.evm.ctx.journaled_state.finalize();
+                self.state().settle();
+                Executed { writes: WriteSet::new(), output: Err(error), steps: steps + 1, cost }
+            }
+        }
     }
 }

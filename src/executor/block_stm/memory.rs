@@ -29,6 +29,9 @@ use std::{
 /// Position of a transaction in the block, from 0.
 pub type TxIndex = usize;
 
+/// Reads as this transaction see all that the block wrote.
+pub const AFTER_ALL: TxIndex = u32::MAX as TxIndex;
+
 /// An account by its number.
 pub type AccountNumber = u32;
 
@@ -83,6 +86,19 @@ impl Observed {
         self.set.unwrap_or(before).wrapping_add(self.added.unwrap_or_default())
     }
 
+    /// What is there after one more write.
+    pub fn then(self, write: Option<Write>) -> Self {
+        match write {
+            None => self,
+            Some(Write::Set(value)) => Self { set: Some(value), added: None },
+            Some(Write::Add(more)) => {
+                let mut sum = self;
+                sum.add(more);
+                sum
+            }
+        }
+    }
+
     fn add(&mut self, more: U256) {
         self.added = Some(self.added.unwrap_or_default().wrapping_add(more));
     }
@@ -95,53 +111,100 @@ pub struct Blocked {
     pub on: TxIndex,
 }
 
-/// The newest write of one transaction to one location.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cell {
-    Written(Write),
-    /// What an aborted incarnation wrote, and the next one will probably write.
-    Estimate(Write),
+/// Who wrote: what ran before all transactions (0), or one of them (its index and one more).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Writer(u32);
+
+impl Writer {
+    const BEFORE_ALL: Self = Self(0);
+
+    fn tx(index: TxIndex) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1))
+    }
+
+    /// Only transactions leave estimates.
+    const fn blocked(self) -> Blocked {
+        Blocked { on: self.0.saturating_sub(1) as TxIndex }
+    }
 }
 
-/// Who wrote: what ran before all transactions, or one of them.
+/// Which of the locations behind one lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Writer {
-    BeforeAll,
-    Tx(TxIndex),
+enum Field {
+    Balance,
+    Nonce,
+    Code,
+    Storage,
+    /// The only one.
+    Slot,
+}
+
+/// Whether a write will stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Written,
+    /// What an aborted incarnation wrote, and the next one will probably write.
+    Estimate,
+}
+
+/// The newest write of one transaction to one location.
+#[derive(Clone, Copy, Debug)]
+struct Version {
+    field: Field,
+    writer: Writer,
+    state: State,
+    write: Write,
+}
+
+impl Version {
+    const fn place(&self) -> (Field, Writer) {
+        (self.field, self.writer)
+    }
 }
 
 /// What a reader sees, and who set it.
 type Seen = (Observed, Option<Writer>);
 
-/// Writes to one location, ascending by writer.
+/// Writes to the locations behind one lock, ascending by field and writer.
 #[derive(Debug, Default)]
-struct Versions(Vec<(Writer, Cell)>);
+struct Versions(Vec<Version>);
 
 impl Versions {
-    fn write(&mut self, by: Writer, cell: Cell) {
-        match self.0.binary_search_by_key(&by, |(writer, _)| *writer) {
-            Ok(found) => self.0[found].1 = cell,
-            Err(place) => self.0.insert(place, (by, cell)),
+    fn find(&self, field: Field, writer: Writer) -> Result<usize, usize> {
+        // Most writes come after all others.
+        match self.0.last() {
+            Some(last) if last.place() < (field, writer) => Err(self.0.len()),
+            None => Err(0),
+            Some(_) => self.0.binary_search_by_key(&(field, writer), Version::place),
         }
     }
 
-    fn remove(&mut self, tx: TxIndex) {
-        self.0.retain(|(writer, _)| *writer != Writer::Tx(tx));
+    fn write(&mut self, version: Version) {
+        match self.find(version.field, version.writer) {
+            Ok(found) => self.0[found] = version,
+            Err(place) => self.0.insert(place, version),
+        }
     }
 
-    fn read(&self, tx: TxIndex, estimates: Estimates) -> Result<Seen, Blocked> {
+    fn remove(&mut self, field: Field, writer: Writer) {
+        if let Ok(found) = self.find(field, writer) {
+            self.0.remove(found);
+        }
+    }
+
+    fn read(&self, field: Field, reader: Writer, estimates: Estimates) -> Result<Seen, Blocked> {
         let mut observed = Observed::default();
-        let below = self.0.partition_point(|(writer, _)| *writer < Writer::Tx(tx));
-        for (writer, cell) in self.0[..below].iter().rev() {
-            let write = match (cell, estimates) {
-                (Cell::Estimate(_), Estimates::Block) => return Err(blocked(*writer)),
-                (Cell::Estimate(write), Estimates::Believe) | (Cell::Written(write), _) => write,
-            };
-            match write {
-                Write::Add(value) => observed.add(*value),
+        let below = self.find(field, reader).unwrap_or_else(|place| place);
+        let lower = self.0[..below].iter().rev().take_while(|version| version.field == field);
+        for version in lower {
+            if version.state == State::Estimate && estimates == Estimates::Block {
+                return Err(version.writer.blocked());
+            }
+            match version.write {
+                Write::Add(value) => observed.add(value),
                 Write::Set(value) => {
-                    observed.set = Some(*value);
-                    return Ok((observed, Some(*writer)));
+                    observed.set = Some(value);
+                    return Ok((observed, Some(version.writer)));
                 }
             }
         }
@@ -149,16 +212,8 @@ impl Versions {
     }
 }
 
-/// Only transactions leave estimates.
-const fn blocked(writer: Writer) -> Blocked {
-    match writer {
-        Writer::Tx(on) => Blocked { on },
-        Writer::BeforeAll => Blocked { on: 0 },
-    }
-}
-
 /// What to make of an estimate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Estimates {
     Block,
     Believe,
@@ -177,11 +232,11 @@ struct Guarded<T> {
 
 impl<T> Guarded<T> {
     fn read<R: Default>(&self, read: impl FnOnce(&T) -> R) -> R {
-        if self.written.load(Ordering::Acquire) {
-            read(&self.versions.lock())
-        } else {
-            R::default()
-        }
+        if self.is_written() { read(&self.versions.lock()) } else { R::default() }
+    }
+
+    fn is_written(&self) -> bool {
+        self.written.load(Ordering::Acquire)
     }
 
     fn write(&self, write: impl FnOnce(&mut T)) {
@@ -191,15 +246,6 @@ impl<T> Guarded<T> {
     }
 }
 
-/// Versions of an account's fields.
-#[derive(Debug, Default)]
-struct Fields {
-    balance: Versions,
-    nonce: Versions,
-    code: Versions,
-    storage: Versions,
-}
-
 /// Shards of the unnumbered slots. More than threads, so that two rarely meet.
 const SHARDS: usize = 16;
 
@@ -207,7 +253,7 @@ type Shard = Guarded<HashMap<(AccountNumber, U256), Versions>>;
 
 /// What every transaction of the block wrote.
 pub struct Memory {
-    accounts: Box<[Guarded<Fields>]>,
+    accounts: Box<[Guarded<Versions>]>,
     slots: Box<[Guarded<Versions>]>,
     others: Box<[Shard]>,
     hasher: DefaultHashBuilder,
@@ -265,50 +311,69 @@ impl Memory {
         tx: TxIndex,
         estimates: Estimates,
     ) -> Result<Seen, Blocked> {
+        let read = |guarded: &Guarded<Versions>, field| {
+            guarded.read(|versions| Some(versions.read(field, Writer::tx(tx), estimates)))
+        };
+        let account = |at, field| read(&self.accounts[at as usize], field);
         let seen = match location {
-            Location::Balance(at) => self.field(at, |fields| fields.balance.read(tx, estimates)),
-            Location::Nonce(at) => self.field(at, |fields| fields.nonce.read(tx, estimates)),
-            Location::Code(at) => self.field(at, |fields| fields.code.read(tx, estimates)),
-            Location::Storage(at) => self.field(at, |fields| fields.storage.read(tx, estimates)),
-            Location::Slot(_, slot) => {
-                self.slots[slot as usize].read(|versions| Some(versions.read(tx, estimates)))
-            }
+            Location::Balance(at) => account(at, Field::Balance),
+            Location::Nonce(at) => account(at, Field::Nonce),
+            Location::Code(at) => account(at, Field::Code),
+            Location::Storage(at) => account(at, Field::Storage),
+            Location::Slot(_, slot) => read(&self.slots[slot as usize], Field::Slot),
             Location::OtherSlot(account, slot) => {
                 let key = (account, slot);
-                let read = |shard: &HashMap<_, Versions>| {
-                    shard.get(&key).map(|versions| versions.read(tx, estimates))
-                };
-                self.shard(&key).read(read)
+                self.shard(&key).read(|shard| {
+                    let versions = shard.get(&key)?;
+                    Some(versions.read(Field::Slot, Writer::tx(tx), estimates))
+                })
             }
         };
         seen.unwrap_or(Ok((Observed::default(), None)))
     }
 
-    fn field<R>(&self, account: AccountNumber, read: impl FnOnce(&Fields) -> R) -> Option<R> {
-        self.accounts[account as usize].read(|fields| Some(read(fields)))
-    }
-
-    fn change(&self, location: Location, change: impl FnOnce(&mut Versions)) {
-        let account = |at: AccountNumber| &self.accounts[at as usize];
-        match location {
-            Location::Balance(at) => account(at).write(|fields| change(&mut fields.balance)),
-            Location::Nonce(at) => account(at).write(|fields| change(&mut fields.nonce)),
-            Location::Code(at) => account(at).write(|fields| change(&mut fields.code)),
-            Location::Storage(at) => account(at).write(|fields| change(&mut fields.storage)),
-            Location::Slot(_, slot) => self.slots[slot as usize].write(change),
+    fn change(&self, location: Location, change: impl FnOnce(Field, &mut Versions)) {
+        let at = |at: AccountNumber| &self.accounts[at as usize];
+        let (guarded, field) = match location {
+            Location::Balance(account) => (at(account), Field::Balance),
+            Location::Nonce(account) => (at(account), Field::Nonce),
+            Location::Code(account) => (at(account), Field::Code),
+            Location::Storage(account) => (at(account), Field::Storage),
+            Location::Slot(_, slot) => (&self.slots[slot as usize], Field::Slot),
             Location::OtherSlot(account, slot) => {
                 let key = (account, slot);
-                self.shard(&key).write(|shard| change(shard.entry(key).or_default()));
+                let change = |shard: &mut HashMap<_, Versions>| {
+                    change(Field::Slot, shard.entry(key).or_default());
+                };
+                return self.shard(&key).write(change);
             }
+        };
+        guarded.write(|versions| change(field, versions));
+    }
+
+    /// Whether anything was ever written to a field of the account.
+    pub fn has_written_account(&self, account: AccountNumber) -> bool {
+        self.accounts[account as usize].is_written()
+    }
+
+    /// Whether the numbered slot was ever written.
+    pub fn has_written_slot(&self, slot: u32) -> bool {
+        self.slots[slot as usize].is_written()
+    }
+
+    /// Every unnumbered slot that was ever written, in any order.
+    pub fn written_others(&self) -> Vec<(AccountNumber, U256)> {
+        let mut written = Vec::new();
+        for shard in &self.others {
+            shard.read(|shard| written.extend(shard.keys().copied()));
         }
+        written
     }
 
     /// Writes what was there before the first transaction, but not before the block.
     pub fn publish_before_all(&self, writes: &WriteSet) {
         for (location, write) in writes {
-            self.change(*location, |versions| {
-                versions.write(Writer::BeforeAll, Cell::Written(*write));
-            });
+            self.write(Writer::BEFORE_ALL, *location, State::Written, *write);
         }
     }
 
@@ -317,14 +382,14 @@ impl Memory {
     pub fn publish(&self, tx: TxIndex, before: &WriteSet, writes: &WriteSet) -> Publication {
         let mut publication = Publication::Same;
         for (location, write) in writes {
-            self.write(tx, *location, Cell::Written(*write));
+            self.write(Writer::tx(tx), *location, State::Written, *write);
             if find(before, *location) != Some(*write) {
                 publication = Publication::Changed;
             }
         }
         for (location, _) in before {
             if find(writes, *location).is_none() {
-                self.remove(tx, location);
+                self.change(*location, |field, versions| versions.remove(field, Writer::tx(tx)));
                 publication = Publication::Changed;
             }
         }
@@ -334,16 +399,14 @@ impl Memory {
     /// Turns what `tx` has written into estimates: its next incarnation will probably write there.
     pub fn mark_estimates(&self, tx: TxIndex, writes: &WriteSet) {
         for (location, write) in writes {
-            self.write(tx, *location, Cell::Estimate(*write));
+            self.write(Writer::tx(tx), *location, State::Estimate, *write);
         }
     }
 
-    fn write(&self, tx: TxIndex, location: Location, cell: Cell) {
-        self.change(location, |versions| versions.write(Writer::Tx(tx), cell));
-    }
-
-    fn remove(&self, tx: TxIndex, location: &Location) {
-        self.change(*location, |versions| versions.remove(tx));
+    fn write(&self, writer: Writer, location: Location, state: State, write: Write) {
+        self.change(location, |field, versions| {
+            versions.write(Version { field, writer, state, write });
+        });
     }
 }
 

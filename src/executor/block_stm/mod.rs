@@ -42,11 +42,15 @@ pub mod memory;
 pub mod scheduler;
 pub mod view;
 
+mod accounts;
+mod batches;
 mod committer;
 mod demands;
 mod fees;
 mod instructions;
 mod machine;
+mod own;
+mod settled;
 mod worker_state;
 mod writes;
 
@@ -54,17 +58,20 @@ mod writes;
 mod tests;
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind, WorkerPool,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
+    WorkerPool,
 };
 use crate::{
     block::ReplayJob,
-    state::{BlockState, PreState},
+    evm::{BlockExecutor as _, BlockRun},
+    state::BlockState,
 };
 use alloy_evm::Evm as _;
 use committer::Committer;
 use machine::{EvmMachine, Shared};
 use memory::Memory;
-use writes::system_writes;
+use settled::SettledState;
+use writes::phase_writes;
 
 /// Optimistic execution with multi-version memory.
 #[derive(Clone, Copy, Debug)]
@@ -76,31 +83,66 @@ impl Executor for BlockStm {
     }
 
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        let state = before_transactions(job)?;
-        let memory =
-            Memory::new(job.numbered_state.account_count(), job.numbered_state.slot_count());
-        memory.publish_before_all(&system_writes(&state.post_state()?, &job.numbered_state)?);
-        let shared = Shared::new(job);
-        let mut committer = Committer::new(job, state);
+        let base = &job.numbered_state;
+        let memory = Memory::new(base.accounts().len(), base.slots().len());
+        let shared = Shared::new(job, batches::plan(job, pool.threads().get()));
+        let settled = SettledState::new(&shared, &memory);
+        let phases = begin(job, settled, &memory)?;
+        let mut committer = Committer::new(job);
         let run = engine::run(
             pool,
-            job.transactions.len(),
+            shared.batches.len(),
             &memory,
             || EvmMachine::new(&shared, &memory),
-            |tx, output| committer.commit(tx, output),
+            |step, output| committer.commit(shared.batches[step].clone(), output),
         );
         let incarnations = run.ok_or(ExecuteError::Engine { executor: self.kind() })?;
-        let wasted_gas = incarnations.cost.saturating_sub(committer.gas_executed());
-        let outcome = committer.finish()?;
+        let committed = committer.finish()?;
+        let wasted_gas = incarnations.cost.saturating_sub(committed.gas_used);
         let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas };
+        let outcome = finish(phases, committed, settled, shared.batches.len())?;
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
     }
 }
 
-/// The state that the first transaction sees: the pre-state and what the block's system calls wrote.
-fn before_transactions(job: &ReplayJob) -> Result<BlockState<&PreState>, ExecuteError> {
+/// What runs before the transactions and after them, on what memory holds then.
+type Phases<'a> = BlockRun<'a, BlockState<SettledState<'a>>>;
+
+/// Runs what comes before the first transaction, and publishes what it changes.
+fn begin<'a>(
+    job: &'a ReplayJob,
+    settled: SettledState<'a>,
+    memory: &Memory,
+) -> Result<Phases<'a>, ExecuteError> {
     let context = job.context();
-    let mut run = context.over(BlockState::new(&job.pre_state), 0);
-    context.begin(&mut run).map_err(ExecuteError::outside)?;
-    Ok(run.evm.finish().0)
+    let mut phases = context.over(BlockState::new(settled), 0);
+    context.begin(&mut phases).map_err(ExecuteError::outside)?;
+    let changes = phases.evm().db().post_state()?;
+    memory.publish_before_all(&phase_writes(0, &changes, &job.numbered_state)?);
+    Ok(phases)
+}
+
+/// Runs what comes after the last transaction, and puts the outcome together.
+fn finish(
+    mut phases: Phases<'_>,
+    committed: Committer<'_>,
+    settled: SettledState<'_>,
+    steps: usize,
+) -> Result<BlockOutcome, ExecuteError> {
+    // What the first phase changed is in memory by now.
+    *phases.evm_mut().db_mut() = BlockState::new(*phases.evm().db().base());
+    phases.receipts = committed.receipts;
+    phases.cumulative_tx_gas_used = committed.gas_used;
+    phases.block_regular_gas_used = committed.regular_gas;
+    phases.block_state_gas_used = committed.state_gas;
+    phases.blob_gas_used = committed.blob_gas;
+    let (evm, result) = phases.finish().map_err(ExecuteError::outside)?;
+    settled.publish(steps, &evm.finish().0.post_state()?)?;
+    Ok(BlockOutcome {
+        receipts: result.receipts,
+        gas_used: result.gas_used,
+        blob_gas_used: result.blob_gas_used,
+        requests: result.requests,
+        post_state: settled.changes(),
+    })
 }

@@ -100,7 +100,7 @@ impl Below for View<'_> {
     }
 
     fn has(&mut self, location: Location, minimum: U256) -> bool {
-        let (seen, before) = (self.peek(location), before(location));
+        let (seen, before) = (self.peek(location).observed(), before(location));
         let enough = seen.over(before) >= minimum;
         let at_least = Expected::AtLeast { before, minimum };
         self.expect(location, if enough { at_least } else { Expected::Seen(seen) });
@@ -202,7 +202,7 @@ impl<'m> Machine<'m> for ToyMachine<'_, 'm> {
         // What a blocked incarnation returns is dropped, so the error is not needed.
         let _ = toy.run(tx, &self.programs[tx], &mut self.view);
         let writes = toy.writes.into_iter().chain(toy.emptied).collect();
-        Executed { writes, output: toy.seen, cost: 1 }
+        Executed { writes, output: toy.seen, steps: 1, cost: 1 }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What one incarnation sees of the block so far, and what it leaves for its comparison.
 
 use super::{
-    memory::{Blocked, Location, Memory, Observed, TxIndex},
+    memory::{Blocked, Location, Memory, Observed, TxIndex, Write, WriteSet},
+    own::OwnWrites,
     scheduler::Start,
 };
 use alloy_primitives::U256;
@@ -51,13 +52,15 @@ pub struct View<'m> {
     tx: TxIndex,
     start: Start,
     reads: ReadSet,
+    own: OwnWrites,
     blocked: Option<Blocked>,
 }
 
 impl<'m> View<'m> {
     /// A view that is nobody's yet.
-    pub const fn new(memory: &'m Memory) -> Self {
-        Self { memory, tx: 0, start: Start::Ahead, reads: Vec::new(), blocked: None }
+    pub fn new(memory: &'m Memory) -> Self {
+        let own = OwnWrites::default();
+        Self { memory, tx: 0, start: Start::Ahead, reads: Vec::new(), own, blocked: None }
     }
 
     /// The transaction that reads.
@@ -75,18 +78,24 @@ impl<'m> View<'m> {
         self.tx = tx;
         self.start = start;
         self.reads.clear();
+        self.own.clear();
         self.blocked = None;
     }
 
-    /// What lower transactions have written to `location`, on which everything may depend from now on.
+    /// What lower transactions and this one have written to `location`. Everything may depend on it from
+    /// now on.
     ///
     /// # Errors
     /// [`Blocked`] on an estimate: the incarnation should give up and return.
     pub fn read(&mut self, location: Location) -> Result<Observed, Blocked> {
+        let own = self.own.get(location);
+        if let Some(Write::Set(value)) = own {
+            return Ok(Observed { set: Some(value), added: None });
+        }
         match self.memory.read(location, self.tx) {
             Ok(observed) => {
                 self.expect(location, Expected::Seen(observed));
-                Ok(observed)
+                Ok(observed.then(own))
             }
             Err(blocked) => {
                 self.blocked = Some(blocked);
@@ -95,10 +104,44 @@ impl<'m> View<'m> {
         }
     }
 
-    /// What lower transactions have written or will probably write to `location`, without a note:
-    /// whoever looks says later, by [`View::expect`], what depends on it.
-    pub fn peek(&self, location: Location) -> Observed {
-        self.memory.peek(location, self.tx)
+    /// What has been or will probably be written to `location`, without a note: whoever looks says later, by
+    /// [`View::expect`], what depends on it. If this incarnation itself wrote there, all that the result
+    /// depends on is noted at once.
+    pub fn peek(&mut self, location: Location) -> Peeked {
+        match self.own.get(location) {
+            None => Peeked::Open(self.memory.peek(location, self.tx)),
+            Some(Write::Set(value)) => Peeked::Noted(Observed { set: Some(value), added: None }),
+            own => {
+                let below = self.memory.peek(location, self.tx);
+                self.expect(location, Expected::Seen(below));
+                Peeked::Noted(below.then(own))
+            }
+        }
+    }
+
+    /// What lower transactions and this one have written to `location`, without a note.
+    ///
+    /// # Errors
+    /// [`Blocked`] on an estimate, which is not noted either.
+    pub fn look(&self, location: Location) -> Result<Observed, Blocked> {
+        match self.own.get(location) {
+            own @ Some(Write::Set(_)) => Ok(Observed::default().then(own)),
+            own => Ok(self.memory.read(location, self.tx)?.then(own)),
+        }
+    }
+
+    /// Hands over writes of this incarnation, which it sees when it reads on.
+    pub fn write(&mut self, writes: WriteSet) {
+        self.own.extend(writes);
+    }
+
+    /// All that was handed over, and these on top, in any order.
+    pub fn take_writes(&mut self, last: WriteSet) -> WriteSet {
+        if self.own.is_empty() {
+            return last;
+        }
+        self.own.extend(last);
+        self.own.take()
     }
 
     /// Makes the incarnation depend on what is found at `location` when its turn comes. At the frontier
@@ -118,6 +161,32 @@ impl<'m> View<'m> {
     /// What was read and expected since [`View::begin`].
     pub fn take_reads(&mut self) -> ReadSet {
         std::mem::take(&mut self.reads)
+    }
+}
+
+/// What [`View::peek`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peeked {
+    /// Nothing depends on it yet.
+    Open(Observed),
+    /// What depends on it is noted.
+    Noted(Observed),
+}
+
+impl Peeked {
+    /// What was found.
+    pub const fn observed(self) -> Observed {
+        match self {
+            Self::Open(observed) | Self::Noted(observed) => observed,
+        }
+    }
+
+    /// What was found, if nothing that depends on it is noted yet.
+    pub const fn open(self) -> Option<Observed> {
+        match self {
+            Self::Open(observed) => Some(observed),
+            Self::Noted(_) => None,
+        }
     }
 }
 

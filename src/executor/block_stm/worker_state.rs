@@ -1,23 +1,27 @@
 //! The EVM's database in a worker: what the block wrote so far, over the state before it.
 
 use super::{
+    accounts::{Before, NewCodes, info},
     demands::{BalanceRule, Demand, Demands, Loaded},
-    memory::{Blocked, Location, Observed},
+    memory::{Blocked, Location},
     scheduler::Start,
-    view::{Expected, View},
+    view::{Expected, Peeked, View},
     writes::slot_location,
 };
-use crate::state::{NumberedAccount, NumberedState, StateError};
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, map::B256Map};
-use parking_lot::RwLock;
-use revm::{
-    Database, bytecode::Bytecode, database_interface::DBErrorMarker, primitives::hardfork::SpecId,
-    state::AccountInfo,
+use crate::{
+    block::ReplayJob,
+    state::{AccountFields, NumberedAccount, NumberedState, StateError},
 };
-
-/// Codes that transactions of this block have deployed, by hash. The lock guards the whole map; a
-/// code is put here before the hash is published, and never changes.
-pub(super) type NewCodes = RwLock<B256Map<Bytecode>>;
+use alloy_consensus::{Transaction as _, TxEnvelope, transaction::Recovered};
+use alloy_primitives::{Address, B256, U256};
+use revm::{
+    Database,
+    bytecode::Bytecode,
+    context_interface::Block as _,
+    database_interface::DBErrorMarker,
+    primitives::hardfork::SpecId,
+    state::{Account, AccountId, AccountInfo, EvmStorageSlot},
+};
 
 /// Why a worker's read has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -53,43 +57,150 @@ pub(super) struct WorkerState<'a, 'm> {
     new_codes: &'a NewCodes,
     spec: SpecId,
     rule: BalanceRule,
+    beneficiary: Address,
     demands: Demands,
-    sender: Option<Sender>,
+    /// Senders of the batch, each with the nonce of its first transaction.
+    senders: Vec<Sender>,
+    /// Fees of the batch's transactions so far that no journal holds, in wei.
+    fees: Option<U256>,
+    journal: JournalSpan,
+    /// Whether an account may have been created or destroyed since the journal was last empty.
+    replaces: bool,
+}
+
+/// How many transactions the journal spans, for it notes what it finds anew for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum JournalSpan {
+    One,
+    Several,
+}
+
+/// An account of the journal as it was when it was loaded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Was<'a> {
+    pub(super) base: &'a NumberedAccount,
+    /// `None` if it did not exist.
+    pub(super) found: Option<AccountFields>,
 }
 
 impl<'a, 'm> WorkerState<'a, 'm> {
-    pub(super) fn new(
-        view: View<'m>,
-        base: &'a NumberedState,
-        new_codes: &'a NewCodes,
-        spec: SpecId,
-    ) -> Self {
-        let (rule, demands) = (BalanceRule::of(spec), Demands::default());
-        Self { view, base, new_codes, spec, rule, demands, sender: None }
+    pub(super) fn new(view: View<'m>, job: &'a ReplayJob, new_codes: &'a NewCodes) -> Self {
+        let (base, spec) = (&job.numbered_state, job.env.cfg_env.spec);
+        Self {
+            view,
+            base,
+            new_codes,
+            spec,
+            rule: BalanceRule::of(spec),
+            beneficiary: job.env.block_env.beneficiary(),
+            demands: Demands::new(base.accounts().len()),
+            senders: Vec::new(),
+            fees: None,
+            journal: JournalSpan::One,
+            replaces: false,
+        }
     }
 
     pub(super) const fn rule(&self) -> BalanceRule {
         self.rule
     }
 
-    /// Gets ready for a transaction that spends `spends` wei at most, and delegates if `delegates`
-    /// (EIP-7702). In a valid block the sender's nonce will be the transaction's, so nobody has to wait
-    /// for the sender's transactions before it.
-    pub(super) fn begin(&mut self, sender: Address, nonce: u64, spends: U256, delegates: bool) {
-        self.demands.clear(delegates);
-        self.demands.demand(sender, Demand::Pay(spends));
-        let ahead = self.view.start() == Start::Ahead;
-        self.sender = ahead.then_some(Sender { address: sender, nonce });
+    /// Gets ready for a batch.
+    ///
+    /// In a valid block a sender's nonce will be its transaction's, so nobody has to wait for the
+    /// sender's transactions before it.
+    pub(super) fn begin(&mut self, transactions: &[Recovered<TxEnvelope>]) {
+        self.demands.clear();
+        self.senders.clear();
+        self.fees = None;
+        self.replaces = false;
+        let alone = transactions.len() == 1;
+        self.journal = if alone { JournalSpan::One } else { JournalSpan::Several };
+        if self.view.start() == Start::Ahead {
+            for transaction in transactions {
+                let (address, nonce) = (transaction.signer(), transaction.nonce());
+                if !self.senders.iter().any(|sender| sender.address == address) {
+                    self.senders.push(Sender { address, nonce });
+                }
+            }
+        }
     }
 
     pub(super) fn demand(&mut self, address: Address, demand: Demand) {
-        self.demands.demand(address, demand);
+        if self.view.start() == Start::Ahead {
+            self.demands.demand(address, demand);
+        }
     }
 
-    /// The transaction is done: what it demanded becomes what it expects.
-    pub(super) fn settle(&mut self) {
-        if self.rule == BalanceRule::Demanded {
-            self.demands.settle(&mut self.view);
+    pub(super) const fn demand_emptiness_of_all(&mut self) {
+        self.demands.demand_emptiness_of_all();
+    }
+
+    /// A fee for the beneficiary that no journal holds.
+    pub(super) fn defer_fee(&mut self, fee: U256) {
+        self.fees = Some(self.fees.unwrap_or_default() + fee);
+    }
+
+    /// What is demanded of the accounts that were loaded becomes what the incarnation expects of them. Returns
+    /// the fees that are still to be paid.
+    pub(super) fn settle(&mut self) -> Option<U256> {
+        self.demands.settle(&mut self.view);
+        self.fees.take()
+    }
+
+    /// An account may be created or destroyed.
+    pub(super) const fn note_replacement(&mut self) {
+        self.replaces = true;
+    }
+
+    /// Whether an account may have been created or destroyed since the journal was last empty.
+    pub(super) const fn replaces(&self) -> bool {
+        self.replaces
+    }
+
+    /// The journal is empty again: accounts will be loaded anew, with what the batch did to them.
+    pub(super) fn start_over(&mut self) {
+        self.demands.clear();
+        self.senders.clear();
+        self.replaces = false;
+    }
+
+    /// The account as it was loaded, and its number.
+    ///
+    /// # Errors
+    /// If it is not in the state before the block.
+    pub(super) fn loaded(
+        &self,
+        address: Address,
+        account: &Account,
+    ) -> Result<Was<'_>, StateError> {
+        let base = match account.info.account_id {
+            Some(id) => &self.base.accounts()[id.get()],
+            None => self.base.account(address)?,
+        };
+        let loaded = self.demands.loaded(base.number);
+        Ok(Was { base, found: loaded.and_then(|loaded| loaded.found) })
+    }
+
+    /// Whether a slot of the journal differs from what was read.
+    pub(super) fn has_changed(
+        &self,
+        base: &NumberedAccount,
+        key: U256,
+        slot: &EvmStorageSlot,
+    ) -> bool {
+        match self.journal {
+            JournalSpan::One => slot.is_changed(),
+            // The journal's original value is that of the slot's last transaction.
+            JournalSpan::Several => {
+                let listed = base.slot(key);
+                let before = listed.as_ref().ok().copied().flatten();
+                let before = before.map_or(U256::ZERO, |listed| listed.value);
+                match self.view.look(slot_location(base, &listed, key)) {
+                    Ok(seen) => seen.over(before) != slot.present_value,
+                    Err(Blocked { .. }) => true,
+                }
+            }
         }
     }
 
@@ -99,40 +210,56 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         location: Location,
         before: U256,
     ) -> Result<U256, Blocked> {
-        match self.sender {
-            Some(sender) if sender.address == address => {
+        let sender = self.senders.iter().find(|sender| sender.address == address);
+        match sender {
+            Some(sender) => {
                 let value = U256::from(sender.nonce);
                 self.view.expect(location, Expected::Value { before, value });
                 Ok(value)
             }
-            _ => Ok(self.view.read(location)?.over(before)),
+            None => Ok(self.view.read(location)?.over(before)),
         }
     }
 
-    fn balance(&mut self, location: Location) -> Result<Observed, Blocked> {
+    fn balance(&mut self, location: Location) -> Result<Peeked, Blocked> {
         match self.rule {
-            BalanceRule::Exact => self.view.read(location),
+            BalanceRule::Exact => self.view.read(location).map(Peeked::Noted),
             BalanceRule::Demanded => Ok(self.view.peek(location)),
         }
     }
 
-    /// Whether an account without a nonce exists that the block has only ever paid. Before EIP-161 a payment of
-    /// nothing made it exist, too.
-    fn exists_by_payment(&self, paid: Observed) -> bool {
-        if self.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
-            !paid.over(U256::ZERO).is_zero()
-        } else {
-            paid.added.is_some()
-        }
+    fn load(&mut self, address: Address) -> Result<Option<AccountInfo>, WorkerError> {
+        let account = self.base.account(address)?;
+        let (number, base) = (account.number, account.info.as_ref());
+        let before = Before::new(base);
+        let code_hash = self.view.read(Location::Code(number))?.over(before.code_hash);
+        let nonce = self.nonce(address, Location::Nonce(number), before.nonce)?;
+        let balance = self.balance(Location::Balance(number))?;
+        let found = before.with(balance.observed(), nonce, code_hash, self.spec);
+        let balance = balance.open();
+        self.demands.add(Loaded { number, address, found, balance, before: before.balance });
+        Ok(found.map(|found| AccountInfo {
+            account_id: AccountId::new(number as usize),
+            ..info(found, base, self.new_codes)
+        }))
     }
 
-    fn code(&self, hash: B256, base: Option<&AccountInfo>) -> Option<Bytecode> {
-        if hash == KECCAK256_EMPTY {
-            return Some(Bytecode::default());
-        }
-        match base {
-            Some(info) if info.code_hash == hash => info.code.clone(),
-            _ => self.new_codes.read().get(&hash).cloned(),
+    /// The beneficiary with the fees that it is due so far, which are no longer to be paid then.
+    fn load_beneficiary(&mut self) -> Result<Option<AccountInfo>, WorkerError> {
+        let found = self.load(self.beneficiary)?;
+        let Some(fees) = self.fees.take().filter(|fees| !fees.is_zero()) else {
+            return Ok(found);
+        };
+        let mut paid = found.unwrap_or_default();
+        paid.balance += fees;
+        Ok(Some(paid))
+    }
+
+    fn slot(&mut self, account: &NumberedAccount, slot: U256) -> Result<U256, WorkerError> {
+        let before = account.slot(slot);
+        match self.view.read(slot_location(account, &before, slot))?.set {
+            Some(value) => Ok(value),
+            None => Ok(before?.map_or(U256::ZERO, |listed| listed.value)),
         }
     }
 }
@@ -141,32 +268,7 @@ impl Database for WorkerState<'_, '_> {
     type Error = WorkerError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, WorkerError> {
-        let NumberedAccount { number, info: base, .. } = self.base.account(address)?;
-        let (number, base) = (*number, base.as_ref());
-        let (hash_before, nonce_before, balance_before) = base
-            .map_or((B256::ZERO, U256::ZERO, U256::ZERO), |info| {
-                (info.code_hash, U256::from(info.nonce), info.balance)
-            });
-        let code = self.view.read(Location::Code(number))?;
-        let nonce = self.nonce(address, Location::Nonce(number), nonce_before)?;
-        let seen = self.balance(Location::Balance(number))?;
-
-        let mut code_hash = B256::from(code.over(hash_before.into()));
-        let bare = nonce.is_zero() && (code_hash.is_zero() || code_hash == KECCAK256_EMPTY);
-        self.demands.loaded(address, Loaded { number, seen, before: balance_before, bare });
-        if code_hash.is_zero() {
-            if nonce.is_zero() && !self.exists_by_payment(seen) {
-                return Ok(None);
-            }
-            code_hash = KECCAK256_EMPTY;
-        }
-        Ok(Some(AccountInfo {
-            balance: seen.over(balance_before),
-            nonce: nonce.saturating_to(),
-            code_hash,
-            account_id: None,
-            code: self.code(code_hash, base),
-        }))
+        if address == self.beneficiary { self.load_beneficiary() } else { self.load(address) }
     }
 
     /// Every known code hangs on its account, so revm only comes here for one that was not given.
@@ -175,12 +277,16 @@ impl Database for WorkerState<'_, '_> {
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, WorkerError> {
-        let account = self.base.account(address)?;
-        let before = account.slot(address, slot);
-        match self.view.read(slot_location(account, &before, slot))?.set {
-            Some(value) => Ok(value),
-            None => Ok(before?.map_or(U256::ZERO, |listed| listed.value)),
-        }
+        self.slot(self.base.account(address)?, slot)
+    }
+
+    fn storage_by_account_id(
+        &mut self,
+        _address: Address,
+        account: AccountId,
+        slot: U256,
+    ) -> Result<U256, WorkerError> {
+        self.slot(&self.base.accounts()[account.get()], slot)
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, WorkerError> {

@@ -1,18 +1,19 @@
-//! From a journal to a write set: which fields of which accounts a transaction changed.
+//! From a journal to a write set: which fields of which accounts an incarnation changed.
 
 use super::{
+    accounts::NewCodes,
     demands::BalanceRule,
     memory::{AccountNumber, Location, TxIndex, Write, WriteSet},
-    worker_state::NewCodes,
+    worker_state::{Was, WorkerState},
 };
 use crate::state::{
     AccountFields, NumberedAccount, NumberedSlot, NumberedState, PostState, StateError,
 };
-use alloy_primitives::{Address, KECCAK256_EMPTY, U256};
-use revm::state::{Account, EvmState};
+use alloy_primitives::{KECCAK256_EMPTY, U256};
+use revm::state::{Account, AccountInfo, EvmState};
 
-/// The locations that differ from what the transaction read, with their new values. Code that is new
-/// goes into `new_codes`, so that whoever reads its hash finds it.
+/// The locations that differ from what was loaded, with their new values. Code that is new goes into
+/// `new_codes`, so that whoever reads its hash finds it.
 ///
 /// # Errors
 /// If an account is not in the state before the block. The EVM reads before it writes, so this does not
@@ -20,33 +21,33 @@ use revm::state::{Account, EvmState};
 pub(super) fn write_set(
     tx: TxIndex,
     state: &EvmState,
-    rule: BalanceRule,
-    base: &NumberedState,
+    worker: &WorkerState<'_, '_>,
     new_codes: &NewCodes,
 ) -> Result<WriteSet, StateError> {
-    let mut writes = WriteSet::new();
+    let mut writes = WriteSet::with_capacity(2 * state.len());
     for (address, account) in state.iter().filter(|(_, account)| account.is_touched()) {
-        let before = base.account(*address)?;
-        if account.is_selfdestructed() || (account.is_empty() && !account.is_created()) {
-            delete(tx, before.number, account, &mut writes);
+        let was = worker.loaded(*address, account)?;
+        if is_removed(account) {
+            delete(tx, &was, &mut writes);
             continue;
         }
-        if account.is_created() || rule == BalanceRule::Exact {
-            replace(tx, before.number, account, &mut writes);
+        if account.is_created() || worker.rule() == BalanceRule::Exact {
+            replace(tx, &was, account, &mut writes);
         } else {
-            change(before.number, account, &mut writes);
+            change(&was, account, &mut writes);
         }
-        write_slots(*address, before, account, &mut writes);
-        keep_code(account, new_codes);
+        write_slots(&was, account, worker, &mut writes);
+        keep_code(&was, account, new_codes);
     }
     Ok(writes)
 }
 
-/// What ran before the first transaction, as writes by value.
+/// What ran before the first transaction or after the last, as writes by value.
 ///
 /// # Errors
 /// If an account is not in the state before the block.
-pub(super) fn system_writes(
+pub(super) fn phase_writes(
+    tx: TxIndex,
     changes: &PostState,
     base: &NumberedState,
 ) -> Result<WriteSet, StateError> {
@@ -59,28 +60,34 @@ pub(super) fn system_writes(
             (Location::Nonce(account.number), Write::Set(U256::from(after.nonce))),
             (Location::Code(account.number), Write::Set(after.code_hash.into())),
         ]);
+        writes.extend(change.storage_cleared.then(|| emptied(tx, account.number)));
         writes.extend(change.slots.iter().map(|(slot, value)| {
-            (slot_location(account, &account.slot(*address, *slot), *slot), Write::Set(*value))
+            (slot_location(account, &account.slot(*slot), *slot), Write::Set(*value))
         }));
     }
     Ok(writes)
 }
 
-/// Whether the transaction replaced the account, so that its outcome holds for the exact balance only.
-pub(super) fn is_replaced(account: &Account) -> bool {
-    account.is_created() || account.is_selfdestructed()
+/// Whether the outcome holds for the exact balance only: the account was replaced or removed.
+pub(super) fn is_exact(account: &Account) -> bool {
+    account.is_created() || (account.is_touched() && is_removed(account))
 }
 
-/// Emptied by this transaction; the index tells one emptying from another.
+/// Self-destructed, or left empty (EIP-161).
+fn is_removed(account: &Account) -> bool {
+    account.is_selfdestructed() || (account.is_empty() && !account.is_created())
+}
+
+/// Emptied by this incarnation; the index tells one emptying from another.
 fn emptied(tx: TxIndex, at: AccountNumber) -> (Location, Write) {
     (Location::Storage(at), Write::Set(U256::from(tx)))
 }
 
-fn delete(tx: TxIndex, at: AccountNumber, account: &Account, writes: &mut WriteSet) {
-    if account.is_loaded_as_not_existing() {
+fn delete(tx: TxIndex, was: &Was<'_>, writes: &mut WriteSet) {
+    if was.found.is_none() {
         return;
     }
-    let zero = Write::Set(U256::ZERO);
+    let (at, zero) = (was.base.number, Write::Set(U256::ZERO));
     writes.extend([
         (Location::Balance(at), zero),
         (Location::Nonce(at), zero),
@@ -89,52 +96,54 @@ fn delete(tx: TxIndex, at: AccountNumber, account: &Account, writes: &mut WriteS
     ]);
 }
 
-/// Writes every field, by value.
-fn replace(tx: TxIndex, at: AccountNumber, account: &Account, writes: &mut WriteSet) {
-    let (before, after) = (account.original_info(), &account.info);
-    let is_new = account.is_created() || account.is_loaded_as_not_existing();
-    if is_new || before.balance != after.balance {
+/// Writes every field that changed, by value; all of a new account.
+fn replace(tx: TxIndex, was: &Was<'_>, account: &Account, writes: &mut WriteSet) {
+    let (at, after) = (was.base.number, &account.info);
+    let before = was.found.filter(|_| !account.is_created());
+    let differs = |same: fn(&AccountFields, &AccountInfo) -> bool| {
+        before.is_none_or(|before| !same(&before, after))
+    };
+    if differs(|before, after| before.balance == after.balance) {
         writes.push((Location::Balance(at), Write::Set(after.balance)));
     }
-    if is_new || before.nonce != after.nonce {
+    if differs(|before, after| before.nonce == after.nonce) {
         writes.push((Location::Nonce(at), Write::Set(U256::from(after.nonce))));
     }
-    if is_new || before.code_hash != after.code_hash {
+    if differs(|before, after| before.code_hash == after.code_hash) {
         writes.push((Location::Code(at), Write::Set(after.code_hash.into())));
     }
-    if account.is_created() {
-        writes.push(emptied(tx, at));
-    }
+    writes.extend(account.is_created().then(|| emptied(tx, at)));
 }
 
 /// Writes what changed, the balance as an addition. That also makes a new account exist.
-fn change(at: AccountNumber, account: &Account, writes: &mut WriteSet) {
-    let (before, after) = (account.original_info(), &account.info);
+fn change(was: &Was<'_>, account: &Account, writes: &mut WriteSet) {
+    let (at, after) = (was.base.number, &account.info);
+    let before = was.found.unwrap_or(AccountFields::ABSENT);
     if before.balance != after.balance {
         let added = after.balance.wrapping_sub(before.balance);
         writes.push((Location::Balance(at), Write::Add(added)));
     }
-    if before.nonce != after.nonce {
+    let nonce_differs = before.nonce != after.nonce;
+    if nonce_differs {
         writes.push((Location::Nonce(at), Write::Set(U256::from(after.nonce))));
     }
     // A new account exists by being paid, and by its code's location where it has only a nonce.
-    let exists_by_code = account.is_loaded_as_not_existing() && before.nonce != after.nonce;
-    if before.code_hash != after.code_hash || exists_by_code {
+    let is_new = was.found.is_none() && after.code_hash == KECCAK256_EMPTY;
+    if if is_new { nonce_differs } else { before.code_hash != after.code_hash } {
         writes.push((Location::Code(at), Write::Set(after.code_hash.into())));
     }
 }
 
 fn write_slots(
-    address: Address,
-    before: &NumberedAccount,
+    was: &Was<'_>,
     account: &Account,
+    worker: &WorkerState<'_, '_>,
     writes: &mut WriteSet,
 ) {
-    writes.extend(account.changed_storage_slots().map(|(slot, value)| {
-        (
-            slot_location(before, &before.slot(address, *slot), *slot),
-            Write::Set(value.present_value),
-        )
+    let changed =
+        account.storage.iter().filter(|(key, slot)| worker.has_changed(was.base, **key, slot));
+    writes.extend(changed.map(|(key, slot)| {
+        (slot_location(was.base, &was.base.slot(*key), *key), Write::Set(slot.present_value))
     }));
 }
 
@@ -150,9 +159,10 @@ pub(super) fn slot_location(
     }
 }
 
-fn keep_code(account: &Account, new_codes: &NewCodes) {
+fn keep_code(was: &Was<'_>, account: &Account, new_codes: &NewCodes) {
     let hash = account.info.code_hash;
-    if hash == KECCAK256_EMPTY || hash == account.original_info().code_hash {
+    let is_old = was.found.is_some_and(|found| found.code_hash == hash);
+    if hash == KECCAK256_EMPTY || is_old {
         return;
     }
     if let Some(code) = &account.info.code {

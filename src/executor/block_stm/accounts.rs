@@ -1,0 +1,76 @@
+//! What an account is, given what the block wrote over what was there before.
+
+use super::memory::Observed;
+use crate::state::AccountFields;
+use alloy_primitives::{B256, KECCAK256_EMPTY, U256, map::B256Map};
+use parking_lot::RwLock;
+use revm::{bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
+
+/// Codes that transactions of this block have deployed, by hash. The lock guards the whole map; a
+/// code is put here before the hash is published, and never changes.
+pub(super) type NewCodes = RwLock<B256Map<Bytecode>>;
+
+/// An account before the block, as values of locations: all zero where it did not exist.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Before {
+    pub(super) balance: U256,
+    pub(super) nonce: U256,
+    pub(super) code_hash: U256,
+}
+
+impl Before {
+    pub(super) fn new(base: Option<&AccountInfo>) -> Self {
+        base.map_or_else(Self::default, |info| Self {
+            balance: info.balance,
+            nonce: U256::from(info.nonce),
+            code_hash: info.code_hash.into(),
+        })
+    }
+
+    /// The account as it is with this written over it; `None` if it does not exist.
+    pub(super) fn with(
+        &self,
+        balance: Observed,
+        nonce: U256,
+        code_hash: U256,
+        spec: SpecId,
+    ) -> Option<AccountFields> {
+        let absent = code_hash.is_zero();
+        if absent && nonce.is_zero() && !exists_by_payment(balance, spec) {
+            return None;
+        }
+        let code_hash = if absent { KECCAK256_EMPTY } else { B256::from(code_hash) };
+        let balance = balance.over(self.balance);
+        Some(AccountFields { nonce: nonce.saturating_to(), balance, code_hash })
+    }
+}
+
+/// Whether an account without a nonce exists that the block has only ever paid. Before EIP-161 a payment of
+/// nothing made it exist, too.
+fn exists_by_payment(paid: Observed, spec: SpecId) -> bool {
+    if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
+        !paid.over(U256::ZERO).is_zero()
+    } else {
+        paid.added.is_some()
+    }
+}
+
+/// The account for revm, with the code that belongs to its hash.
+pub(super) fn info(
+    fields: AccountFields,
+    base: Option<&AccountInfo>,
+    new_codes: &NewCodes,
+) -> AccountInfo {
+    let code = match base {
+        _ if fields.code_hash == KECCAK256_EMPTY => Some(Bytecode::default()),
+        Some(base) if base.code_hash == fields.code_hash => base.code.clone(),
+        _ => new_codes.read().get(&fields.code_hash).cloned(),
+    };
+    AccountInfo {
+        balance: fields.balance,
+        nonce: fields.nonce,
+        code_hash: fields.code_hash,
+        account_id: None,
+        code,
+    }
+}

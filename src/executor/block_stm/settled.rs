@@ -1,0 +1,153 @@
+//! The state that a block leaves, read from multi-version memory once all is committed.
+
+use super::{
+    accounts::{Before, NewCodes, info},
+    machine::Shared,
+    memory::{AFTER_ALL, AccountNumber, Location, Memory, Observed, TxIndex},
+    writes::{phase_writes, slot_location},
+};
+use crate::state::{
+    AccountChange, AccountFields, NumberedAccount, NumberedState, PostState, StateError,
+};
+use alloy_primitives::{Address, B256, U256, map::HashMap};
+use revm::{DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
+
+/// State as memory has it after everything that was published so far. While transactions run it is not
+/// final.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SettledState<'a> {
+    base: &'a NumberedState,
+    memory: &'a Memory,
+    new_codes: &'a NewCodes,
+    spec: SpecId,
+}
+
+impl<'a> SettledState<'a> {
+    pub(super) const fn new(shared: &'a Shared<'a>, memory: &'a Memory) -> Self {
+        let (base, new_codes) = (&shared.job.numbered_state, &shared.new_codes);
+        Self { base, memory, new_codes, spec: shared.job.env.cfg_env.spec }
+    }
+
+    fn read(&self, location: Location) -> Observed {
+        // Estimates are gone when all is committed, and there are none before anything is executed.
+        self.memory.read(location, AFTER_ALL).unwrap_or_default()
+    }
+
+    fn account(&self, account: &NumberedAccount) -> Option<AccountFields> {
+        let before = Before::new(account.info.as_ref());
+        let nonce = self.read(Location::Nonce(account.number)).over(before.nonce);
+        let code_hash = self.read(Location::Code(account.number)).over(before.code_hash);
+        let balance = self.read(Location::Balance(account.number));
+        before.with(balance, nonce, code_hash, self.spec)
+    }
+
+    /// All that differs from the state before the block.
+    pub(super) fn changes(&self) -> PostState {
+        let mut others = HashMap::<AccountNumber, Vec<U256>>::default();
+        for (account, slot) in self.memory.written_others() {
+            others.entry(account).or_default().push(slot);
+        }
+        let changes = self.base.accounts().iter().filter_map(|account| {
+            let change = self.change(account, others.get(&account.number))?;
+            Some((account.address, change))
+        });
+        PostState { accounts: changes.collect() }
+    }
+
+    fn change(
+        &self,
+        account: &NumberedAccount,
+        others: Option<&Vec<U256>>,
+    ) -> Option<AccountChange> {
+        let is_written = self.memory.has_written_account(account.number);
+        let mut listed = account.slot_numbers().filter(|slot| self.memory.has_written_slot(*slot));
+        let first = listed.next();
+        if !is_written && first.is_none() && others.is_none() {
+            return None;
+        }
+        let before = account.info.as_ref().map(AccountFields::from);
+        let after = if is_written { self.account(account) } else { before };
+        let emptied = is_written && self.read(Location::Storage(account.number)).set.is_some();
+        let storage_cleared = emptied && before.is_some();
+        let slots = match after {
+            Some(_) => {
+                let mut slots: Vec<_> = first
+                    .into_iter()
+                    .chain(listed)
+                    .filter_map(|slot| self.changed_slot(account, slot, emptied))
+                    .collect();
+                self.add_others(account, others, &mut slots);
+                slots
+            }
+            None => Vec::new(),
+        };
+        let same = !storage_cleared && slots.is_empty() && after == before;
+        (!same).then_some(AccountChange { account: after, storage_cleared, slots })
+    }
+
+    fn changed_slot(
+        &self,
+        account: &NumberedAccount,
+        slot: u32,
+        emptied: bool,
+    ) -> Option<(U256, U256)> {
+        let (key, before) = self.base.slots()[slot as usize];
+        let before = if emptied { U256::ZERO } else { before };
+        let value = self.read(Location::Slot(account.number, slot)).over(before);
+        (value != before).then_some((key, value))
+    }
+
+    /// Slots that are not listed were zero before the block.
+    fn add_others(
+        &self,
+        account: &NumberedAccount,
+        others: Option<&Vec<U256>>,
+        slots: &mut Vec<(U256, U256)>,
+    ) {
+        let Some(others) = others else { return };
+        let value = |key| self.read(Location::OtherSlot(account.number, key)).over(U256::ZERO);
+        slots.extend(
+            others.iter().map(|key| (*key, value(*key))).filter(|(_, value)| !value.is_zero()),
+        );
+        slots.sort_unstable();
+    }
+
+    /// Writes what a phase beside the transactions changed, as if it were this one of them.
+    ///
+    /// # Errors
+    /// If an account is not in the state before the block.
+    pub(super) fn publish(&self, tx: TxIndex, changes: &PostState) -> Result<(), StateError> {
+        let mut writes = phase_writes(tx, changes, self.base)?;
+        writes.sort_unstable_by_key(|(location, _)| *location);
+        self.memory.publish(tx, &Vec::new(), &writes);
+        Ok(())
+    }
+}
+
+impl DatabaseRef for SettledState<'_> {
+    type Error = StateError;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        let account = self.base.account(address)?;
+        let found = self.account(account);
+        Ok(found.map(|found| info(found, account.info.as_ref(), self.new_codes)))
+    }
+
+    /// Every known code hangs on its account, so revm only comes here for one that was not given.
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, StateError> {
+        Err(StateError::UnknownCode { hash })
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, StateError> {
+        let account = self.base.account(address)?;
+        let before = account.slot(slot);
+        match self.read(slot_location(account, &before, slot)).set {
+            Some(value) => Ok(value),
+            None => Ok(before?.map_or(U256::ZERO, |listed| listed.value)),
+        }
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, StateError> {
+        self.base.block_hash(number)
+    }
+}
