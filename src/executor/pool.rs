@@ -52,6 +52,27 @@ impl WorkerPool {
         });
     }
 
+    /// Applies `work` to the parts at the same time, the first on the calling thread, and returns the results
+    /// in order. There are no more parts than threads.
+    pub fn map_all<T: Send, R: Send>(
+        &self,
+        parts: impl Iterator<Item = T>,
+        work: impl Fn(T) -> R + Sync,
+    ) -> Vec<R> {
+        let mut parts: Vec<_> = parts.map(|part| (Some(part), None)).collect();
+        let apply = |(part, result): &mut (Option<T>, Option<R>)| {
+            *result = part.take().map(&work);
+        };
+        self.pool.in_place_scope(|scope| {
+            let Some((first, others)) = parts.split_first_mut() else { return };
+            for part in others {
+                scope.spawn(|_| apply(part));
+            }
+            apply(first);
+        });
+        parts.into_iter().filter_map(|(_, result)| result).collect()
+    }
+
     /// Runs `work` on one of the threads; rayon's parallel iterators inside use all of them.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)

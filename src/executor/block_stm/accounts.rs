@@ -55,14 +55,15 @@ fn exists_by_payment(paid: Observed, spec: SpecId) -> bool {
     }
 }
 
-/// The account for revm, with the code that belongs to its hash.
+/// The account for revm, with the code that belongs to its hash. An empty one is left out: revm puts its own
+/// in where it needs it, and all threads count references to that.
 pub(super) fn info(
     fields: AccountFields,
     base: Option<&AccountInfo>,
     new_codes: &NewCodes,
 ) -> AccountInfo {
     let code = match base {
-        _ if fields.code_hash == KECCAK256_EMPTY => Some(Bytecode::default()),
+        _ if fields.code_hash == KECCAK256_EMPTY => None,
         Some(base) if base.code_hash == fields.code_hash => base.code.clone(),
         _ => new_codes.read().get(&fields.code_hash).cloned(),
     };

@@ -9,7 +9,7 @@ use super::demands::BalanceRule;
 use crate::block::ReplayJob;
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::TxKind;
-use std::ops::Range;
+use std::{cmp::Reverse, ops::Range};
 
 /// What a batch may cost, in units of a plain payment.
 const BATCH_COST: u64 = 32;
@@ -20,6 +20,10 @@ const GAS_PER_PAYMENT: u64 = 10_000;
 /// Batches for each thread at least, so that the last ones to finish do not make the others wait long.
 const BATCHES_PER_THREAD: usize = 8;
 
+/// A transaction that may use this part of the block's gas is started early: whoever starts it last makes
+/// all others wait for it. Gas says little of the time a transaction takes, but nothing else is known.
+const LONG_SHARE: u64 = 8;
+
 /// Transactions of one batch, by position in the block.
 pub(super) type Batch = Range<usize>;
 
@@ -28,18 +32,42 @@ pub(super) fn single(transactions: usize) -> Vec<Batch> {
     (0..transactions).map(|tx| tx..tx + 1).collect()
 }
 
-/// Batches of consecutive cheap transactions, and the others one by one.
-///
-/// Where every load depends on the exact balance, which is also where the journal has to be emptied after
-/// each transaction because an account may exist with nothing in it, all are executed one by one.
-pub(super) fn plan(job: &ReplayJob, threads: usize) -> Vec<Batch> {
-    if BalanceRule::of(job.env.cfg_env.spec) == BalanceRule::Exact {
-        return single(job.transactions.len());
+/// In which steps a block is executed.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// The steps, in block order.
+    pub(super) batches: Vec<Batch>,
+    /// Steps that will probably take long, longest first.
+    pub(super) long: Vec<usize>,
+}
+
+impl Plan {
+    /// Batches of consecutive cheap transactions, and the others one by one.
+    pub(super) fn new(job: &ReplayJob, threads: usize) -> Self {
+        let costs: Vec<_> = job.transactions.iter().map(|tx| cost(job, tx.inner())).collect();
+        let batches = match BalanceRule::of(job.env.cfg_env.spec) {
+            // Every load depends on the exact balance, so that batches would conflict all the time.
+            BalanceRule::Exact => single(costs.len()),
+            BalanceRule::Existence | BalanceRule::Emptiness => {
+                let total: u64 = costs.iter().sum();
+                let share = total / (threads * BATCHES_PER_THREAD) as u64;
+                group(&costs, share.clamp(1, BATCH_COST))
+            }
+        };
+        let long = long(&batches, &costs, job.header.gas_used / GAS_PER_PAYMENT / LONG_SHARE);
+        Self { batches, long }
     }
-    let costs: Vec<_> = job.transactions.iter().map(|tx| cost(job, tx.inner())).collect();
-    let total: u64 = costs.iter().sum();
-    let share = total / (threads * BATCHES_PER_THREAD) as u64;
-    group(&costs, share.clamp(1, BATCH_COST))
+}
+
+/// Batches of single transactions that cost at least `least`, the most expensive first.
+fn long(batches: &[Batch], costs: &[u64], least: u64) -> Vec<usize> {
+    let single = batches.iter().enumerate().filter(|(_, batch)| batch.len() == 1);
+    let mut long: Vec<_> = single
+        .map(|(step, batch)| (costs[batch.start], step))
+        .filter(|(cost, _)| *cost >= least)
+        .collect();
+    long.sort_unstable_by_key(|(cost, step)| (Reverse(*cost), *step));
+    long.into_iter().map(|(_, step)| step).collect()
 }
 
 /// Cuts where the next transaction would make the batch cost more than `limit`.
@@ -78,5 +106,11 @@ mod tests {
         assert_eq!(group(&[1, 9, 1, 1], 2), [0..1, 1..2, 2..4]);
         assert_eq!(group(&[5, 5], 1), [0..1, 1..2]);
         assert_eq!(group(&[], 1), [] as [Batch; 0]);
+    }
+
+    #[test]
+    fn the_longest_is_started_first() {
+        let batches = [0..1, 1..2, 2..4, 4..5];
+        assert_eq!(long(&batches, &[5, 50, 90, 90, 60], 50), [3, 1]);
     }
 }

@@ -7,8 +7,10 @@
 //! whether an account is empty (EIP-161). When the transaction is done, that becomes what the
 //! transaction *expects* of the balance, and its own change of it is an addition.
 //!
-//! This holds from Spurious Dragon, when an account became the same as its nonce, code and balance, to
-//! Osaka; see [`BalanceRule`].
+//! Nonces are looked at in the same way: nothing in the EVM asks for one but what creates accounts,
+//! authorises (EIP-7702), or asks whether an account is empty.
+//!
+//! What an account is has changed over the forks; see [`BalanceRule`].
 
 use super::{
     memory::{AccountNumber, Location, Observed},
@@ -18,23 +20,26 @@ use crate::state::AccountFields;
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::AddressMap};
 use revm::primitives::hardfork::SpecId;
 
-/// Whether balances may be looked at without depending on them.
+/// When balances and nonces may be looked at without depending on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BalanceRule {
-    /// Every load depends on the exact balance. Before EIP-161 an account can exist with nothing in
-    /// it, and in Amsterdam more of the protocol asks whether an account is empty (EIP-8037).
+    /// Never. In Amsterdam more of the protocol asks whether an account is empty (EIP-8037).
     Exact,
-    /// A load depends on what was demanded.
-    Demanded,
+    /// If the account exists; emptiness does not matter. Before EIP-161 an account can exist with nothing
+    /// in it, and existing makes a difference.
+    Existence,
+    /// Always: an account is what its nonce, code and balance are (EIP-161).
+    Emptiness,
 }
 
 impl BalanceRule {
     pub(super) fn of(spec: SpecId) -> Self {
-        let since_eip161 = spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
-        if since_eip161 && !spec.is_enabled_in(SpecId::AMSTERDAM) {
-            Self::Demanded
-        } else {
+        if spec.is_enabled_in(SpecId::AMSTERDAM) {
             Self::Exact
+        } else if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
+            Self::Emptiness
+        } else {
+            Self::Existence
         }
     }
 }
@@ -62,6 +67,8 @@ pub(super) struct Loaded {
     pub(super) balance: Option<Observed>,
     /// The balance before the block.
     pub(super) before: U256,
+    /// What the block had written to its nonce, where nothing that depends on it is noted yet.
+    pub(super) nonce: Option<Observed>,
 }
 
 impl Loaded {
@@ -89,6 +96,8 @@ pub(super) struct Demands {
     wanted: AddressMap<Wanted>,
     /// Whether emptiness of all accounts matters: EIP-7702 asks for that of authorities.
     emptiness_matters: bool,
+    /// Whether the nonces of all accounts matter: something may have been created.
+    nonces_matter: bool,
 }
 
 impl Demands {
@@ -99,6 +108,7 @@ impl Demands {
             places: vec![0; accounts],
             wanted: AddressMap::default(),
             emptiness_matters: false,
+            nonces_matter: false,
         }
     }
 
@@ -107,6 +117,7 @@ impl Demands {
         self.loaded.clear();
         self.wanted.clear();
         self.emptiness_matters = false;
+        self.nonces_matter = false;
     }
 
     pub(super) fn demand(&mut self, address: Address, demand: Demand) {
@@ -121,6 +132,11 @@ impl Demands {
 
     pub(super) const fn demand_emptiness_of_all(&mut self) {
         self.emptiness_matters = true;
+        self.nonces_matter = true;
+    }
+
+    pub(super) const fn demand_nonces_of_all(&mut self) {
+        self.nonces_matter = true;
     }
 
     pub(super) fn add(&mut self, loaded: Loaded) {
@@ -135,29 +151,44 @@ impl Demands {
     }
 
     /// Turns the demands into expectations of the view.
-    pub(super) fn settle(&self, view: &mut View<'_>) {
+    pub(super) fn settle(&self, view: &mut View<'_>, rule: BalanceRule) {
         for loaded in &self.loaded {
-            if let Some(expected) = self.expected(loaded) {
+            let wanted = self.wanted(loaded, rule);
+            if let Some(expected) = expected_balance(loaded, wanted) {
                 view.expect(Location::Balance(loaded.number), expected);
+            }
+            if let Some(seen) = loaded.nonce.filter(|_| self.needs_nonce(wanted)) {
+                view.expect(Location::Nonce(loaded.number), Expected::Seen(seen));
             }
         }
     }
 
-    fn expected(&self, loaded: &Loaded) -> Option<Expected> {
-        let seen = loaded.balance?;
-        let exact = Some(Expected::Seen(seen));
-        let before = loaded.before;
-        let emptiness_of = |wanted: &Wanted| wanted.emptiness || self.emptiness_matters;
-        match self.wanted.get(&loaded.address) {
-            Some(wanted) if wanted.exact => exact,
-            Some(wanted) if emptiness_of(wanted) && loaded.is_bare() => exact,
-            None if self.emptiness_matters && loaded.is_bare() => exact,
-            Some(&Wanted { paid: minimum, .. }) if !minimum.is_zero() => {
-                let enough = seen.over(before) >= minimum;
-                if enough { Some(Expected::AtLeast { before, minimum }) } else { exact }
-            }
-            Some(_) | None => None,
-        }
+    /// What is wanted of an account in all.
+    fn wanted(&self, loaded: &Loaded, rule: BalanceRule) -> Wanted {
+        let mut wanted = self.wanted.get(&loaded.address).copied().unwrap_or_default();
+        wanted.emptiness |= self.emptiness_matters;
+        wanted.emptiness &= rule == BalanceRule::Emptiness && loaded.is_bare();
+        wanted
+    }
+
+    /// A nonce that is not zero never becomes so again, unless the code's location says that the account
+    /// was replaced.
+    const fn needs_nonce(&self, wanted: Wanted) -> bool {
+        self.nonces_matter || wanted.exact || wanted.emptiness
+    }
+}
+
+fn expected_balance(loaded: &Loaded, wanted: Wanted) -> Option<Expected> {
+    let (seen, before) = (loaded.balance?, loaded.before);
+    let minimum = wanted.paid;
+    if wanted.exact || wanted.emptiness {
+        Some(Expected::Seen(seen))
+    } else if minimum.is_zero() {
+        None
+    } else if seen.over(before) >= minimum {
+        Some(Expected::AtLeast { before, minimum })
+    } else {
+        Some(Expected::Seen(seen))
     }
 }
 
@@ -178,8 +209,9 @@ mod tests {
         let (nonce, code_hash) = (u64::from(!bare), KECCAK256_EMPTY);
         let found = Some(AccountFields { nonce, balance: U256::from(105), code_hash });
         let before = U256::from(100);
-        all.add(Loaded { number: 0, address: ALICE, found, balance, before });
-        all.expected(all.loaded(0).expect("she was loaded"))
+        all.add(Loaded { number: 0, address: ALICE, found, balance, before, nonce: None });
+        let alice = all.loaded(0).expect("she was loaded");
+        expected_balance(alice, all.wanted(alice, BalanceRule::Emptiness))
     }
 
     fn pay(amount: u64) -> Demand {

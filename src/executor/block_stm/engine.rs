@@ -6,7 +6,7 @@
 use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
     scheduler::{Comparison, Found, Scheduler, Start, Task},
-    view::{ReadSet, View, is_current},
+    view::{Moment, ReadSet, View, is_current},
 };
 use crate::executor::WorkerPool;
 use parking_lot::Mutex;
@@ -80,17 +80,19 @@ struct Engine<'a, O, C> {
 }
 
 /// Executes transactions `0..transactions` on all threads of the pool, each worker with a machine of
-/// its own, and calls `commit` for each in block order. `commit` may end the run early.
+/// its own, and calls `commit` for each in block order. `commit` may end the run early. Those in `early` are
+/// started as soon as nothing holds up the others, the first one first.
 ///
 /// Returns what was executed, or `None` if a worker panicked.
 pub fn run<'m, M: Machine<'m>>(
     pool: &WorkerPool,
     transactions: usize,
+    early: &[TxIndex],
     memory: &'m Memory,
     machine: impl Fn() -> M + Sync,
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
 ) -> Option<Incarnations> {
-    let scheduler = Scheduler::new(transactions);
+    let scheduler = Scheduler::new(transactions, early);
     let records: Vec<_> = (0..transactions).map(|_| Mutex::default()).collect();
     let (commit, count, cost) = (Mutex::new(commit), AtomicU64::new(0), AtomicU64::new(0));
     let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -137,12 +139,13 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         match task {
             Task::Execute { tx, start } => self.execute(machine, tx, start),
             Task::Check { tx, incarnation, epoch } => {
-                let found = self.compare(tx);
+                let found = self.compare(tx, Moment::Early);
                 let start = self.scheduler.checked(tx, incarnation, epoch, found)?;
                 self.execute_again(machine, tx, start)
             }
             Task::Commit { tx, comparison }
-                if comparison == Comparison::Needed && self.compare(tx) == Found::Outdated =>
+                if comparison == Comparison::Needed
+                    && self.compare(tx, Moment::Final) == Found::Outdated =>
             {
                 self.scheduler.failed_at_frontier(tx);
                 self.execute_again(machine, tx, Start::AtFrontier)
@@ -151,9 +154,10 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         }
     }
 
-    fn compare(&self, tx: TxIndex) -> Found {
+    fn compare(&self, tx: TxIndex, moment: Moment) -> Found {
         let record = self.records[tx].lock();
-        if is_current(self.memory, tx, &record.reads) { Found::Current } else { Found::Outdated }
+        let is_current = is_current(self.memory, tx, &record.reads, moment);
+        if is_current { Found::Current } else { Found::Outdated }
     }
 
     fn execute_again<'m>(

@@ -7,7 +7,7 @@
 
 use super::{
     accounts::NewCodes,
-    batches::Batch,
+    batches::{Batch, Plan},
     demands::Demand,
     engine::{Executed, Machine},
     fees::{DeferFee, FeePayment, WorkerEvm},
@@ -35,17 +35,17 @@ use revm::{
 /// What all workers of one block share.
 pub(super) struct Shared<'a> {
     pub(super) job: &'a ReplayJob,
-    pub(super) batches: Vec<Batch>,
+    pub(super) plan: Plan,
     pub(super) new_codes: NewCodes,
     fee_payment: FeePayment,
 }
 
 impl<'a> Shared<'a> {
-    pub(super) fn new(job: &'a ReplayJob, batches: Vec<Batch>) -> Self {
+    pub(super) fn new(job: &'a ReplayJob, plan: Plan) -> Self {
         let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary()).ok();
         let info = beneficiary.and_then(|account| account.info.as_ref());
         let fee_payment = FeePayment::for_beneficiary(info, job.env.cfg_env.spec);
-        Self { job, batches, new_codes: NewCodes::default(), fee_payment }
+        Self { job, plan, new_codes: NewCodes::default(), fee_payment }
     }
 }
 
@@ -157,7 +157,7 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
     }
 
     fn execute(&mut self) -> Executed<BatchOutput> {
-        let batch = self.shared.batches[self.view().tx()].clone();
+        let batch = self.shared.plan.batches[self.view().tx()].clone();
         let mut results = Vec::with_capacity(batch.len());
         let last = self.run_batch(batch, &mut results);
         let steps = results.len() as u64;

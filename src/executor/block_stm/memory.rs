@@ -104,6 +104,19 @@ impl Observed {
     }
 }
 
+/// What a block has written to an account's fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// In wei.
+    pub balance: Observed,
+    /// Transactions sent, or contracts created by a contract.
+    pub nonce: Observed,
+    /// The code hash; zero where the account does not exist.
+    pub code: Observed,
+    /// Whether its storage was emptied.
+    pub emptied: bool,
+}
+
 /// The read met an estimate: this transaction's next incarnation will probably write here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocked {
@@ -351,9 +364,21 @@ impl Memory {
         guarded.write(|versions| change(field, versions));
     }
 
-    /// Whether anything was ever written to a field of the account.
-    pub fn has_written_account(&self, account: AccountNumber) -> bool {
-        self.accounts[account as usize].is_written()
+    /// What the block has written to the fields of an account, all at once; `None` if nothing ever. To be
+    /// asked when all is committed, so that there are no estimates.
+    pub fn settled(&self, account: AccountNumber) -> Option<Settled> {
+        self.accounts[account as usize].read(|versions| {
+            let read = |field| {
+                let seen = versions.read(field, Writer::tx(AFTER_ALL), Estimates::Believe);
+                seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
+            };
+            Some(Settled {
+                balance: read(Field::Balance),
+                nonce: read(Field::Nonce),
+                code: read(Field::Code),
+                emptied: read(Field::Storage).set.is_some(),
+            })
+        })
     }
 
     /// Whether the numbered slot was ever written.

@@ -67,6 +67,7 @@ use crate::{
     state::BlockState,
 };
 use alloy_evm::Evm as _;
+use batches::Plan;
 use committer::Committer;
 use machine::{EvmMachine, Shared};
 use memory::Memory;
@@ -85,22 +86,24 @@ impl Executor for BlockStm {
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
         let base = &job.numbered_state;
         let memory = Memory::new(base.accounts().len(), base.slots().len());
-        let shared = Shared::new(job, batches::plan(job, pool.threads().get()));
+        let shared = Shared::new(job, Plan::new(job, pool.threads().get()));
         let settled = SettledState::new(&shared, &memory);
         let phases = begin(job, settled, &memory)?;
+        let steps = &shared.plan.batches;
         let mut committer = Committer::new(job);
         let run = engine::run(
             pool,
-            shared.batches.len(),
+            steps.len(),
+            &shared.plan.long,
             &memory,
             || EvmMachine::new(&shared, &memory),
-            |step, output| committer.commit(shared.batches[step].clone(), output),
+            |step, output| committer.commit(steps[step].clone(), output),
         );
         let incarnations = run.ok_or(ExecuteError::Engine { executor: self.kind() })?;
         let committed = committer.finish()?;
         let wasted_gas = incarnations.cost.saturating_sub(committed.gas_used);
         let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas };
-        let outcome = finish(phases, committed, settled, shared.batches.len())?;
+        let outcome = finish(phases, committed, settled, pool, steps.len())?;
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
     }
 }
@@ -127,6 +130,7 @@ fn finish(
     mut phases: Phases<'_>,
     committed: Committer<'_>,
     settled: SettledState<'_>,
+    pool: &WorkerPool,
     steps: usize,
 ) -> Result<BlockOutcome, ExecuteError> {
     // What the first phase changed is in memory by now.
@@ -143,6 +147,6 @@ fn finish(
         gas_used: result.gas_used,
         blob_gas_used: result.blob_gas_used,
         requests: result.requests,
-        post_state: settled.changes(),
+        post_state: settled.changes(pool),
     })
 }

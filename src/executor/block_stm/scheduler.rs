@@ -1,4 +1,5 @@
-//! Hands out work, lowest transaction first: committing, checking suspects, executing.
+//! Hands out work, lowest transaction first: committing, checking suspects, executing. Of what waits to be
+//! executed, some may be wanted early, so that what takes long does not start last.
 //!
 //! Knows transaction indices and statuses, nothing else: no EVM, no state, no threads. Callers bring
 //! the threads; each loops on [`Scheduler::next_task`] until it returns `None`, and reports what came
@@ -124,9 +125,10 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// All `transactions` are ready.
-    pub fn new(transactions: usize) -> Self {
-        let state = State::new(transactions);
+    /// All `transactions` are ready. Those in `early` are to be started before others that are not at the
+    /// frontier, the first one first.
+    pub fn new(transactions: usize, early: &[TxIndex]) -> Self {
+        let state = State::new(transactions, early);
         Self { state: Mutex::new(state), reports: AtomicU32::new(0), work: Condvar::new() }
     }
 

@@ -3,14 +3,18 @@
 use super::{
     accounts::{Before, NewCodes, info},
     machine::Shared,
-    memory::{AFTER_ALL, AccountNumber, Location, Memory, Observed, TxIndex},
+    memory::{AFTER_ALL, AccountNumber, Location, Memory, Observed, Settled, TxIndex},
     writes::{phase_writes, slot_location},
 };
-use crate::state::{
-    AccountChange, AccountFields, NumberedAccount, NumberedState, PostState, StateError,
+use crate::{
+    executor::WorkerPool,
+    state::{AccountChange, AccountFields, NumberedAccount, NumberedState, PostState, StateError},
 };
 use alloy_primitives::{Address, B256, U256, map::HashMap};
 use revm::{DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
+
+/// From so many accounts on, looking for changes takes longer than handing half of them to another thread.
+const ENOUGH_TO_SHARE: usize = 400;
 
 /// State as memory has it after everything that was published so far. While transactions run it is not
 /// final.
@@ -33,25 +37,37 @@ impl<'a> SettledState<'a> {
         self.memory.read(location, AFTER_ALL).unwrap_or_default()
     }
 
-    fn account(&self, account: &NumberedAccount) -> Option<AccountFields> {
+    fn account(&self, account: &NumberedAccount, written: &Settled) -> Option<AccountFields> {
         let before = Before::new(account.info.as_ref());
-        let nonce = self.read(Location::Nonce(account.number)).over(before.nonce);
-        let code_hash = self.read(Location::Code(account.number)).over(before.code_hash);
-        let balance = self.read(Location::Balance(account.number));
-        before.with(balance, nonce, code_hash, self.spec)
+        let (nonce, code) = (written.nonce.over(before.nonce), written.code.over(before.code_hash));
+        before.with(written.balance, nonce, code, self.spec)
     }
 
     /// All that differs from the state before the block.
-    pub(super) fn changes(&self) -> PostState {
+    pub(super) fn changes(&self, pool: &WorkerPool) -> PostState {
         let mut others = HashMap::<AccountNumber, Vec<U256>>::default();
         for (account, slot) in self.memory.written_others() {
             others.entry(account).or_default().push(slot);
         }
-        let changes = self.base.accounts().iter().filter_map(|account| {
+        let accounts = self.base.accounts();
+        if accounts.len() < ENOUGH_TO_SHARE {
+            return PostState { accounts: self.changes_of(accounts, &others) };
+        }
+        let part = accounts.len().div_ceil(pool.threads().get());
+        let parts = pool.map_all(accounts.chunks(part), |part| self.changes_of(part, &others));
+        PostState { accounts: parts.concat() }
+    }
+
+    fn changes_of(
+        &self,
+        accounts: &[NumberedAccount],
+        others: &HashMap<AccountNumber, Vec<U256>>,
+    ) -> Vec<(Address, AccountChange)> {
+        let changes = accounts.iter().filter_map(|account| {
             let change = self.change(account, others.get(&account.number))?;
             Some((account.address, change))
         });
-        PostState { accounts: changes.collect() }
+        changes.collect()
     }
 
     fn change(
@@ -59,28 +75,22 @@ impl<'a> SettledState<'a> {
         account: &NumberedAccount,
         others: Option<&Vec<U256>>,
     ) -> Option<AccountChange> {
-        let is_written = self.memory.has_written_account(account.number);
+        let written = self.memory.settled(account.number);
         let mut listed = account.slot_numbers().filter(|slot| self.memory.has_written_slot(*slot));
         let first = listed.next();
-        if !is_written && first.is_none() && others.is_none() {
+        if written.is_none() && first.is_none() && others.is_none() {
             return None;
         }
         let before = account.info.as_ref().map(AccountFields::from);
-        let after = if is_written { self.account(account) } else { before };
-        let emptied = is_written && self.read(Location::Storage(account.number)).set.is_some();
+        let after = written.as_ref().map_or(before, |written| self.account(account, written));
+        let emptied = written.is_some_and(|written| written.emptied);
         let storage_cleared = emptied && before.is_some();
-        let slots = match after {
-            Some(_) => {
-                let mut slots: Vec<_> = first
-                    .into_iter()
-                    .chain(listed)
-                    .filter_map(|slot| self.changed_slot(account, slot, emptied))
-                    .collect();
-                self.add_others(account, others, &mut slots);
-                slots
-            }
-            None => Vec::new(),
-        };
+        let mut slots = Vec::new();
+        if after.is_some() {
+            let listed = first.into_iter().chain(listed);
+            slots.extend(listed.filter_map(|slot| self.changed_slot(account, slot, emptied)));
+            self.add_others(account, others, &mut slots);
+        }
         let same = !storage_cleared && slots.is_empty() && after == before;
         (!same).then_some(AccountChange { account: after, storage_cleared, slots })
     }
@@ -129,7 +139,10 @@ impl DatabaseRef for SettledState<'_> {
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
         let account = self.base.account(address)?;
-        let found = self.account(account);
+        let Some(written) = self.memory.settled(account.number) else {
+            return Ok(account.info.clone());
+        };
+        let found = self.account(account, &written);
         Ok(found.map(|found| info(found, account.info.as_ref(), self.new_codes)))
     }
 

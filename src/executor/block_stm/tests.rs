@@ -246,6 +246,7 @@ fn in_parallel(
     let incarnations = engine::run(
         pool,
         programs.len(),
+        &[],
         &memory,
         || ToyMachine { programs, view: View::new(&memory) },
         |tx, output| {
@@ -326,6 +327,7 @@ fn a_commit_can_end_the_run() {
     let run = engine::run(
         &pool(2),
         programs.len(),
+        &[],
         &memory,
         || ToyMachine { programs: &programs, view: View::new(&memory) },
         |tx, _| {
@@ -363,6 +365,7 @@ fn a_worker_that_panics_ends_the_run_and_not_the_process() {
     let run = engine::run(
         &pool(4),
         programs.len(),
+        &[],
         &memory,
         || Broken(ToyMachine { programs: &programs, view: View::new(&memory) }, &broke),
         |_, _| ControlFlow::Continue(()),

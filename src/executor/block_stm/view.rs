@@ -29,9 +29,20 @@ pub enum Expected {
     },
 }
 
+/// When a read set is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before its turn: what is missing may still come.
+    Early,
+    /// When all before it is final.
+    Final,
+}
+
 impl Expected {
-    fn holds(&self, found: Result<Observed, Blocked>) -> bool {
+    fn holds(&self, found: Result<Observed, Blocked>, moment: Moment) -> bool {
         match (self, found) {
+            // Those who will make it so may not have written yet.
+            (Self::Value { .. }, _) if moment == Moment::Early => true,
             (Self::Seen(seen), Ok(found)) => *seen == found,
             (Self::Value { before, value }, Ok(found)) => found.over(*before) == *value,
             (Self::AtLeast { before, minimum }, Ok(found)) => found.over(*before) >= *minimum,
@@ -191,6 +202,6 @@ impl Peeked {
 }
 
 /// Whether everything that was expected holds.
-pub fn is_current(memory: &Memory, tx: TxIndex, reads: &ReadSet) -> bool {
-    reads.iter().all(|(location, expected)| expected.holds(memory.read(*location, tx)))
+pub fn is_current(memory: &Memory, tx: TxIndex, reads: &ReadSet, moment: Moment) -> bool {
+    reads.iter().all(|(location, expected)| expected.holds(memory.read(*location, tx), moment))
 }

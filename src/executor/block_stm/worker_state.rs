@@ -3,7 +3,7 @@
 use super::{
     accounts::{Before, NewCodes, info},
     demands::{BalanceRule, Demand, Demands, Loaded},
-    memory::{Blocked, Location},
+    memory::{Blocked, Location, Observed},
     scheduler::Start,
     view::{Expected, Peeked, View},
     writes::slot_location,
@@ -75,6 +75,14 @@ enum JournalSpan {
     Several,
 }
 
+/// Whether everything depends on what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Certainty {
+    Exact,
+    /// Only as far as it is demanded.
+    Demanded,
+}
+
 /// An account of the journal as it was when it was loaded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Was<'a> {
@@ -144,13 +152,14 @@ impl<'a, 'm> WorkerState<'a, 'm> {
     /// What is demanded of the accounts that were loaded becomes what the incarnation expects of them. Returns
     /// the fees that are still to be paid.
     pub(super) fn settle(&mut self) -> Option<U256> {
-        self.demands.settle(&mut self.view);
+        self.demands.settle(&mut self.view, self.rule);
         self.fees.take()
     }
 
     /// An account may be created or destroyed.
     pub(super) const fn note_replacement(&mut self) {
         self.replaces = true;
+        self.demands.demand_nonces_of_all();
     }
 
     /// Whether an account may have been created or destroyed since the journal was last empty.
@@ -204,27 +213,39 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         }
     }
 
+    /// A nonce and what the block had written to it; in a valid block that of a sender is known.
     fn nonce(
         &mut self,
-        address: Address,
-        location: Location,
+        account: &NumberedAccount,
         before: U256,
-    ) -> Result<U256, Blocked> {
-        let sender = self.senders.iter().find(|sender| sender.address == address);
-        match sender {
+        certainty: Certainty,
+    ) -> Result<(U256, Peeked), Blocked> {
+        let location = Location::Nonce(account.number);
+        match self.senders.iter().find(|sender| sender.address == account.address) {
             Some(sender) => {
                 let value = U256::from(sender.nonce);
                 self.view.expect(location, Expected::Value { before, value });
-                Ok(value)
+                Ok((value, Peeked::Noted(Observed::default())))
             }
-            None => Ok(self.view.read(location)?.over(before)),
+            None => {
+                let peeked = self.peek(location, certainty)?;
+                Ok((peeked.observed().over(before), peeked))
+            }
         }
     }
 
-    fn balance(&mut self, location: Location) -> Result<Peeked, Blocked> {
+    fn peek(&mut self, location: Location, certainty: Certainty) -> Result<Peeked, Blocked> {
+        match certainty {
+            Certainty::Exact => self.view.read(location).map(Peeked::Noted),
+            Certainty::Demanded => Ok(self.view.peek(location)),
+        }
+    }
+
+    fn certainty(&self, code_hash: U256) -> Certainty {
         match self.rule {
-            BalanceRule::Exact => self.view.read(location).map(Peeked::Noted),
-            BalanceRule::Demanded => Ok(self.view.peek(location)),
+            BalanceRule::Emptiness => Certainty::Demanded,
+            BalanceRule::Existence if !code_hash.is_zero() => Certainty::Demanded,
+            BalanceRule::Existence | BalanceRule::Exact => Certainty::Exact,
         }
     }
 
@@ -233,11 +254,18 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         let (number, base) = (account.number, account.info.as_ref());
         let before = Before::new(base);
         let code_hash = self.view.read(Location::Code(number))?.over(before.code_hash);
-        let nonce = self.nonce(address, Location::Nonce(number), before.nonce)?;
-        let balance = self.balance(Location::Balance(number))?;
-        let found = before.with(balance.observed(), nonce, code_hash, self.spec);
-        let balance = balance.open();
-        self.demands.add(Loaded { number, address, found, balance, before: before.balance });
+        let certainty = self.certainty(code_hash);
+        let (value, nonce) = self.nonce(account, before.nonce, certainty)?;
+        let balance = self.peek(Location::Balance(number), certainty)?;
+        let found = before.with(balance.observed(), value, code_hash, self.spec);
+        self.demands.add(Loaded {
+            number,
+            address,
+            found,
+            balance: balance.open(),
+            before: before.balance,
+            nonce: nonce.open(),
+        });
         Ok(found.map(|found| AccountInfo {
             account_id: AccountId::new(number as usize),
             ..info(found, base, self.new_codes)
@@ -271,7 +299,8 @@ impl Database for WorkerState<'_, '_> {
         if address == self.beneficiary { self.load_beneficiary() } else { self.load(address) }
     }
 
-    /// Every known code hangs on its account, so revm only comes here for one that was not given.
+    /// Every known code hangs on its account, so revm only comes here for one that was not given, and for
+    /// the empty one it does not come at all.
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, WorkerError> {
         Err(StateError::UnknownCode { hash }.into())
     }

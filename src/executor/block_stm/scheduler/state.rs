@@ -40,6 +40,8 @@ pub(super) struct State {
     txs: Vec<Tx>,
     /// The lowest transaction that is not committed.
     frontier: TxIndex,
+    /// To be started early, the last one first.
+    early: Vec<TxIndex>,
     /// No transaction below is ready.
     ready_from: TxIndex,
     /// No transaction below is suspect and unchecked.
@@ -55,7 +57,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(transactions: usize) -> Self {
+    pub(super) fn new(transactions: usize, early: &[TxIndex]) -> Self {
         let tx = || Tx {
             status: Status::Ready,
             incarnation: 0,
@@ -66,6 +68,7 @@ impl State {
         Self {
             txs: (0..transactions).map(|_| tx()).collect(),
             frontier: 0,
+            early: early.iter().rev().copied().collect(),
             ready_from: 0,
             suspect_from: 0,
             started: 0,
@@ -85,8 +88,13 @@ impl State {
         if let Some(task) = self.take_commit() {
             return Some(task);
         }
-        let suspect = self.next_suspect();
         let ready = self.next_ready();
+        if ready != Some(self.frontier)
+            && let Some(early) = self.next_early()
+        {
+            return Some(self.take_execution(early));
+        }
+        let suspect = self.next_suspect();
         match (suspect, ready) {
             (Some(suspect), Some(ready)) if suspect < ready => Some(self.take_check(suspect)),
             (Some(suspect), None) => Some(self.take_check(suspect)),
@@ -113,8 +121,16 @@ impl State {
         Task::Check { tx, incarnation: self.txs[tx].incarnation, epoch: self.epoch }
     }
 
+    fn next_early(&mut self) -> Option<TxIndex> {
+        while let Some(tx) = self.early.pop() {
+            if self.txs[tx].status == Status::Ready {
+                return Some(tx);
+            }
+        }
+        None
+    }
+
     fn take_execution(&mut self, tx: TxIndex) -> Task {
-        self.ready_from = tx + 1;
         self.started = self.started.max(tx + 1);
         Task::Execute { tx, start: self.start(tx) }
     }

@@ -10,7 +10,7 @@ fn at_frontier(tx: TxIndex) -> Option<Task> {
 
 /// All transactions are started, the first at the frontier.
 fn all_started(transactions: usize) -> Scheduler {
-    let scheduler = Scheduler::new(transactions);
+    let scheduler = Scheduler::new(transactions, &[]);
     assert_eq!(scheduler.next_task(), at_frontier(0));
     for tx in 1..transactions {
         assert_eq!(scheduler.next_task(), ahead(tx));
@@ -41,7 +41,7 @@ fn c1_what_ran_beside_a_publication_below_it_is_compared() {
 
 #[test]
 fn c1_what_started_at_the_frontier_needs_no_comparison() {
-    let scheduler = Scheduler::new(2);
+    let scheduler = Scheduler::new(2, &[]);
     assert_eq!(scheduler.next_task(), at_frontier(0));
     assert_eq!(scheduler.executed(0, Publication::Changed), commit(0, Comparison::Done));
     assert_eq!(scheduler.committed(0), at_frontier(1));
@@ -62,7 +62,7 @@ fn c1_a_publication_after_a_passed_check_makes_suspect_again() {
 
 #[test]
 fn c2_only_one_worker_commits() {
-    let scheduler = Scheduler::new(3);
+    let scheduler = Scheduler::new(3, &[]);
     assert_eq!(scheduler.next_task(), at_frontier(0));
     assert_eq!(scheduler.executed(0, Publication::Same), commit(0, Comparison::Done));
     assert_eq!(scheduler.next_task(), ahead(1));
@@ -104,7 +104,7 @@ fn s3_a_sleeping_worker_is_woken_by_work() {
 
 #[test]
 fn stopping_ends_every_worker() {
-    let scheduler = Scheduler::new(1);
+    let scheduler = Scheduler::new(1, &[]);
     assert_eq!(scheduler.next_task(), at_frontier(0));
     let ended = std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| scheduler.next_task());
