@@ -51,7 +51,7 @@ fn exists_by_payment(paid: Observed, spec: SpecId) -> bool {
     if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
         !paid.over(U256::ZERO).is_zero()
     } else {
-        paid.added.is_some()
+        paid.added.is_some() || !paid.over(U256::ZERO).is_zero()
     }
 }
 

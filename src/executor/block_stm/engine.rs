@@ -5,8 +5,9 @@
 
 use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
+    running::Running,
     scheduler::{Comparison, Found, Scheduler, Start, Task},
-    view::{Moment, ReadSet, View, is_current},
+    view::{ReadSet, View, compare},
 };
 use crate::executor::WorkerPool;
 use parking_lot::Mutex;
@@ -67,6 +68,7 @@ impl<O> Default for Record<O> {
 /// What all workers share.
 struct Engine<'a, O, C> {
     memory: &'a Memory,
+    running: &'a Running,
     scheduler: &'a Scheduler,
     /// Each lock guards one transaction's record. Only the worker that has the transaction in the
     /// status `Executing` replaces it; lock order: never two at a time, never while holding
@@ -89,6 +91,7 @@ pub fn run<'m, M: Machine<'m>>(
     transactions: usize,
     early: &[TxIndex],
     memory: &'m Memory,
+    running: &'m Running,
     machine: impl Fn() -> M + Sync,
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
 ) -> Option<Incarnations> {
@@ -97,9 +100,10 @@ pub fn run<'m, M: Machine<'m>>(
     let (commit, count, cost) = (Mutex::new(commit), AtomicU64::new(0), AtomicU64::new(0));
     let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         pool.run_on_all(|| {
-            let _guard = StopOnPanic(&scheduler);
+            let _guard = StopOnPanic(&scheduler, running);
             let engine = Engine {
                 memory,
+                running,
                 scheduler: &scheduler,
                 records: &records,
                 commit: &commit,
@@ -116,12 +120,13 @@ pub fn run<'m, M: Machine<'m>>(
 }
 
 /// A worker that panics holds a transaction that nobody else will finish, so the others must not wait.
-struct StopOnPanic<'a>(&'a Scheduler);
+struct StopOnPanic<'a>(&'a Scheduler, &'a Running);
 
 impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.stop();
+            self.1.stop();
         }
     }
 }
@@ -139,13 +144,12 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         match task {
             Task::Execute { tx, start } => self.execute(machine, tx, start),
             Task::Check { tx, incarnation, epoch } => {
-                let found = self.compare(tx, Moment::Early);
+                let found = self.compare(tx);
                 let start = self.scheduler.checked(tx, incarnation, epoch, found)?;
                 self.execute_again(machine, tx, start)
             }
             Task::Commit { tx, comparison }
-                if comparison == Comparison::Needed
-                    && self.compare(tx, Moment::Final) == Found::Outdated =>
+                if comparison == Comparison::Needed && self.compare(tx) != Found::Current =>
             {
                 self.scheduler.failed_at_frontier(tx);
                 self.execute_again(machine, tx, Start::AtFrontier)
@@ -154,10 +158,8 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         }
     }
 
-    fn compare(&self, tx: TxIndex, moment: Moment) -> Found {
-        let record = self.records[tx].lock();
-        let is_current = is_current(self.memory, tx, &record.reads, moment);
-        if is_current { Found::Current } else { Found::Outdated }
+    fn compare(&self, tx: TxIndex) -> Found {
+        compare(self.memory, tx, &self.records[tx].lock().reads)
     }
 
     fn execute_again<'m>(
@@ -176,23 +178,27 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         tx: TxIndex,
         start: Start,
     ) -> Option<Task> {
+        self.running.started(tx);
         machine.view().begin(tx, start);
         let mut executed = machine.execute();
         self.count.fetch_add(executed.steps, Ordering::Relaxed);
         if let Some(Blocked { on }) = machine.view().blocked() {
+            self.running.ended(tx);
             return self.scheduler.blocked(tx, on);
         }
         self.cost.fetch_add(executed.cost, Ordering::Relaxed);
         executed.writes.sort_unstable_by_key(|(location, _)| *location);
         let mut record = self.records[tx].lock();
         let publication = self.memory.publish(tx, &record.writes, &executed.writes);
+        let basis = machine.view().basis();
         *record = Record {
             reads: machine.view().take_reads(),
             writes: executed.writes,
             output: Some(executed.output),
         };
         drop(record);
-        self.scheduler.executed(tx, publication)
+        self.running.ended(tx);
+        self.scheduler.executed(tx, publication, basis)
     }
 
     fn commit(&self, tx: TxIndex) -> Option<Task> {

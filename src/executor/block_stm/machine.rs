@@ -13,6 +13,7 @@ use super::{
     fees::{DeferFee, FeePayment, WorkerEvm},
     instructions,
     memory::{Location, Memory, Write, WriteSet},
+    running::Running,
     view::View,
     worker_state::{WorkerError, WorkerState},
     writes::{is_exact, write_set},
@@ -60,9 +61,9 @@ pub(super) struct EvmMachine<'a, 'm> {
 }
 
 impl<'a, 'm> EvmMachine<'a, 'm> {
-    pub(super) fn new(shared: &'a Shared<'a>, memory: &'m Memory) -> Self {
+    pub(super) fn new(shared: &'a Shared<'a>, memory: &'m Memory, running: &'m Running) -> Self {
         let env = shared.job.env.clone();
-        let state = WorkerState::new(View::new(memory), shared.job, &shared.new_codes);
+        let state = WorkerState::new(View::new(memory, running), shared.job, &shared.new_codes);
         let context =
             Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env).with_db(state);
         let mut evm = context.build_mainnet();

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use std::{
     fmt,
     hash::BuildHasher,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 /// Position of a transaction in the block, from 0.
@@ -259,6 +259,30 @@ impl<T> Guarded<T> {
     }
 }
 
+/// A numbered slot.
+#[derive(Debug, Default)]
+struct Slot {
+    versions: Guarded<Versions>,
+    /// How often it was read since it was first written. With `last_reader` it says who will probably write;
+    /// a wrong guess costs time only, so that all accesses are relaxed.
+    reads: AtomicU32,
+    last_reader: AtomicU32,
+}
+
+impl Slot {
+    /// A lower reader that will probably write, because most readers before did.
+    fn probable_writer(&self, tx: TxIndex) -> Option<TxIndex> {
+        let writes = self.versions.read(|versions| versions.0.len());
+        if writes == 0 {
+            return None;
+        }
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed);
+        let last = self.last_reader.swap(Writer::tx(tx).0, Ordering::Relaxed);
+        let guessed = Writer(last).blocked().on;
+        (reads as usize <= writes && last != 0 && guessed < tx).then_some(guessed)
+    }
+}
+
 /// Shards of the unnumbered slots. More than threads, so that two rarely meet.
 const SHARDS: usize = 16;
 
@@ -267,7 +291,7 @@ type Shard = Guarded<HashMap<(AccountNumber, U256), Versions>>;
 /// What every transaction of the block wrote.
 pub struct Memory {
     accounts: Box<[Guarded<Versions>]>,
-    slots: Box<[Guarded<Versions>]>,
+    slots: Box<[Slot]>,
     others: Box<[Shard]>,
     hasher: DefaultHashBuilder,
 }
@@ -317,6 +341,15 @@ impl Memory {
         seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
     }
 
+    /// A transaction below `tx` that has read this location and will probably write it. Notes that `tx` reads
+    /// it, too.
+    pub fn probable_writer(&self, location: Location, tx: TxIndex) -> Option<TxIndex> {
+        match location {
+            Location::Slot(_, slot) => self.slots[slot as usize].probable_writer(tx),
+            _ => None,
+        }
+    }
+
     /// What a reader sees at one location, and who set it.
     fn observe(
         &self,
@@ -333,7 +366,7 @@ impl Memory {
             Location::Nonce(at) => account(at, Field::Nonce),
             Location::Code(at) => account(at, Field::Code),
             Location::Storage(at) => account(at, Field::Storage),
-            Location::Slot(_, slot) => read(&self.slots[slot as usize], Field::Slot),
+            Location::Slot(_, slot) => read(&self.slots[slot as usize].versions, Field::Slot),
             Location::OtherSlot(account, slot) => {
                 let key = (account, slot);
                 self.shard(&key).read(|shard| {
@@ -352,7 +385,7 @@ impl Memory {
             Location::Nonce(account) => (at(account), Field::Nonce),
             Location::Code(account) => (at(account), Field::Code),
             Location::Storage(account) => (at(account), Field::Storage),
-            Location::Slot(_, slot) => (&self.slots[slot as usize], Field::Slot),
+            Location::Slot(_, slot) => (&self.slots[slot as usize].versions, Field::Slot),
             Location::OtherSlot(account, slot) => {
                 let key = (account, slot);
                 let change = |shard: &mut HashMap<_, Versions>| {
@@ -383,7 +416,7 @@ impl Memory {
 
     /// Whether the numbered slot was ever written.
     pub fn has_written_slot(&self, slot: u32) -> bool {
-        self.slots[slot as usize].is_written()
+        self.slots[slot as usize].versions.is_written()
     }
 
     /// Every unnumbered slot that was ever written, in any order.

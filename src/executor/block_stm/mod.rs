@@ -39,6 +39,7 @@
 
 pub mod engine;
 pub mod memory;
+pub mod running;
 pub mod scheduler;
 pub mod view;
 
@@ -71,6 +72,7 @@ use batches::Plan;
 use committer::Committer;
 use machine::{EvmMachine, Shared};
 use memory::Memory;
+use running::Running;
 use settled::SettledState;
 use writes::phase_writes;
 
@@ -90,13 +92,15 @@ impl Executor for BlockStm {
         let settled = SettledState::new(&shared, &memory);
         let phases = begin(job, settled, &memory)?;
         let steps = &shared.plan.batches;
+        let running = Running::new(steps.len());
         let mut committer = Committer::new(job);
         let run = engine::run(
             pool,
             steps.len(),
             &shared.plan.long,
             &memory,
-            || EvmMachine::new(&shared, &memory),
+            &running,
+            || EvmMachine::new(&shared, &memory, &running),
             |step, output| committer.commit(steps[step].clone(), output),
         );
         let incarnations = run.ok_or(ExecuteError::Engine { executor: self.kind() })?;

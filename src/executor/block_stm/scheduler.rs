@@ -17,7 +17,7 @@
 //! The invariants, by the labels that tests and comments use:
 //!
 //! - **C1** A transaction commits only if all before it have, and its incarnation was compared with
-//!   memory, or started, after the newest publication of any of them.
+//!   memory, or started, after the newest publication of any of them. One that assumed something was compared.
 //! - **C2** At most one worker is committing.
 //! - **S1** A transaction that becomes ready is handed out again.
 //! - **S2** Whoever waits for a transaction is made ready when that transaction publishes, or at once
@@ -96,6 +96,17 @@ pub enum Found {
     Current,
     /// Something was published since.
     Outdated,
+    /// What was assumed is not there. Before the incarnation's turn it may still come.
+    Missing,
+}
+
+/// What an incarnation is built on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Only on what it read.
+    Read,
+    /// On what it was sure to find later, and has not found.
+    Assumed,
 }
 
 /// Whether a worker without a task goes on looking for one.
@@ -173,8 +184,8 @@ impl Scheduler {
 
     /// An incarnation is done and published. Like all reports, returns what the worker should do next
     /// if there is something at once, which spares taking the lock again.
-    pub fn executed(&self, tx: TxIndex, publication: Publication) -> Option<Task> {
-        self.report(|state| state.executed(tx, publication))
+    pub fn executed(&self, tx: TxIndex, publication: Publication, basis: Basis) -> Option<Task> {
+        self.report(|state| state.executed(tx, publication, basis))
     }
 
     /// An incarnation met an estimate of `on`, and gave up without publishing.

@@ -6,6 +6,7 @@
 use super::{
     engine::{self, Executed, Incarnations, Machine},
     memory::{AccountNumber, Blocked, Location, Memory, TxIndex, Write},
+    running::Running,
     view::{Expected, View},
 };
 use crate::executor::WorkerPool;
@@ -243,12 +244,14 @@ fn in_parallel(
     pool: &WorkerPool,
 ) -> (Vec<U256>, BTreeMap<Location, U256>, Incarnations) {
     let (memory, mut seen) = (memory(), Vec::new());
+    let running = Running::new(programs.len());
     let incarnations = engine::run(
         pool,
         programs.len(),
         &[],
         &memory,
-        || ToyMachine { programs, view: View::new(&memory) },
+        &running,
+        || ToyMachine { programs, view: View::new(&memory, &running) },
         |tx, output| {
             assert_eq!(tx, seen.len(), "transactions commit in order");
             seen.push(output);
@@ -324,12 +327,14 @@ fn a_long_chain_of_dependents_ends() {
 fn a_commit_can_end_the_run() {
     let (memory, mut committed) = (memory(), 0);
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
+    let running = Running::new(programs.len());
     let run = engine::run(
         &pool(2),
         programs.len(),
         &[],
         &memory,
-        || ToyMachine { programs: &programs, view: View::new(&memory) },
+        &running,
+        || ToyMachine { programs: &programs, view: View::new(&memory, &running) },
         |tx, _| {
             committed += 1;
             if tx == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -362,12 +367,14 @@ impl<'m> Machine<'m> for Broken<'_, 'm> {
 fn a_worker_that_panics_ends_the_run_and_not_the_process() {
     let (memory, broke) = (memory(), AtomicBool::new(false));
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
+    let running = Running::new(programs.len());
     let run = engine::run(
         &pool(4),
         programs.len(),
         &[],
         &memory,
-        || Broken(ToyMachine { programs: &programs, view: View::new(&memory) }, &broke),
+        &running,
+        || Broken(ToyMachine { programs: &programs, view: View::new(&memory, &running) }, &broke),
         |_, _| ControlFlow::Continue(()),
     );
     assert_eq!(run, None);

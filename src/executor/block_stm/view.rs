@@ -3,7 +3,8 @@
 use super::{
     memory::{Blocked, Location, Memory, Observed, TxIndex, Write, WriteSet},
     own::OwnWrites,
-    scheduler::Start,
+    running::{Running, Waited},
+    scheduler::{Basis, Found, Start},
 };
 use alloy_primitives::U256;
 
@@ -29,20 +30,9 @@ pub enum Expected {
     },
 }
 
-/// When a read set is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// Before its turn: what is missing may still come.
-    Early,
-    /// When all before it is final.
-    Final,
-}
-
 impl Expected {
-    fn holds(&self, found: Result<Observed, Blocked>, moment: Moment) -> bool {
+    fn holds(&self, found: Result<Observed, Blocked>) -> bool {
         match (self, found) {
-            // Those who will make it so may not have written yet.
-            (Self::Value { .. }, _) if moment == Moment::Early => true,
             (Self::Seen(seen), Ok(found)) => *seen == found,
             (Self::Value { before, value }, Ok(found)) => found.over(*before) == *value,
             (Self::AtLeast { before, minimum }, Ok(found)) => found.over(*before) >= *minimum,
@@ -53,6 +43,9 @@ impl Expected {
     }
 }
 
+/// Looks at a running transaction that take about as long as execution does between two reads: a microsecond.
+const LOOKS_PER_READ: u32 = 60;
+
 /// All that an incarnation depends on.
 pub type ReadSet = Vec<(Location, Expected)>;
 
@@ -60,18 +53,29 @@ pub type ReadSet = Vec<(Location, Expected)>;
 #[derive(Debug)]
 pub struct View<'m> {
     memory: &'m Memory,
+    running: &'m Running,
     tx: TxIndex,
     start: Start,
     reads: ReadSet,
     own: OwnWrites,
+    basis: Basis,
     blocked: Option<Blocked>,
 }
 
 impl<'m> View<'m> {
     /// A view that is nobody's yet.
-    pub fn new(memory: &'m Memory) -> Self {
+    pub fn new(memory: &'m Memory, running: &'m Running) -> Self {
         let own = OwnWrites::default();
-        Self { memory, tx: 0, start: Start::Ahead, reads: Vec::new(), own, blocked: None }
+        Self {
+            memory,
+            running,
+            tx: 0,
+            start: Start::Ahead,
+            reads: Vec::new(),
+            own,
+            basis: Basis::Read,
+            blocked: None,
+        }
     }
 
     /// The transaction that reads.
@@ -90,6 +94,7 @@ impl<'m> View<'m> {
         self.start = start;
         self.reads.clear();
         self.own.clear();
+        self.basis = Basis::Read;
         self.blocked = None;
     }
 
@@ -103,7 +108,7 @@ impl<'m> View<'m> {
         if let Some(Write::Set(value)) = own {
             return Ok(Observed { set: Some(value), added: None });
         }
-        match self.memory.read(location, self.tx) {
+        match self.read_when_written(location) {
             Ok(observed) => {
                 self.expect(location, Expected::Seen(observed));
                 Ok(observed.then(own))
@@ -112,6 +117,25 @@ impl<'m> View<'m> {
                 self.blocked = Some(blocked);
                 Err(blocked)
             }
+        }
+    }
+
+    /// Waits where a lower transaction that is being executed will probably write, for about as long as it
+    /// would take to get here again. After that it had better go on with what it finds, and if that is an
+    /// estimate, leave the worker to something else.
+    fn read_when_written(&self, location: Location) -> Result<Observed, Blocked> {
+        if self.start == Start::AtFrontier {
+            return self.memory.read(location, self.tx);
+        }
+        let patience = LOOKS_PER_READ.saturating_mul(self.reads.len() as u32);
+        if let Some(writer) = self.memory.probable_writer(location, self.tx) {
+            self.running.wait_for(writer, patience);
+        }
+        match self.memory.read(location, self.tx) {
+            Err(Blocked { on }) if self.running.wait_for(on, patience) == Waited::Ended => {
+                self.memory.read(location, self.tx)
+            }
+            result => result,
         }
     }
 
@@ -163,6 +187,20 @@ impl<'m> View<'m> {
         }
     }
 
+    /// Takes it for granted that the value at `location`, over the one before the block, will be this.
+    pub fn assume(&mut self, location: Location, before: U256, value: U256) {
+        let expected = Expected::Value { before, value };
+        if !expected.holds(self.memory.read(location, self.tx)) {
+            self.basis = Basis::Assumed;
+        }
+        self.expect(location, expected);
+    }
+
+    /// Whether something was taken for granted that was not so.
+    pub const fn basis(&self) -> Basis {
+        self.basis
+    }
+
     /// The estimate that was met since [`View::begin`], if any: then nothing the incarnation did
     /// counts.
     pub const fn blocked(&self) -> Option<Blocked> {
@@ -202,6 +240,14 @@ impl Peeked {
 }
 
 /// Whether everything that was expected holds.
-pub fn is_current(memory: &Memory, tx: TxIndex, reads: &ReadSet, moment: Moment) -> bool {
-    reads.iter().all(|(location, expected)| expected.holds(memory.read(*location, tx), moment))
+pub fn compare(memory: &Memory, tx: TxIndex, reads: &ReadSet) -> Found {
+    let mut found = Found::Current;
+    for (location, expected) in reads {
+        match expected {
+            _ if expected.holds(memory.read(*location, tx)) => {}
+            Expected::Value { .. } => found = Found::Missing,
+            Expected::Seen(_) | Expected::AtLeast { .. } => return Found::Outdated,
+        }
+    }
+    found
 }

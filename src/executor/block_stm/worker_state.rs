@@ -5,7 +5,7 @@ use super::{
     demands::{BalanceRule, Demand, Demands, Loaded},
     memory::{Blocked, Location, Observed},
     scheduler::Start,
-    view::{Expected, Peeked, View},
+    view::{Peeked, View},
     writes::slot_location,
 };
 use crate::{
@@ -224,7 +224,7 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         match self.senders.iter().find(|sender| sender.address == account.address) {
             Some(sender) => {
                 let value = U256::from(sender.nonce);
-                self.view.expect(location, Expected::Value { before, value });
+                self.view.assume(location, before, value);
                 Ok((value, Peeked::Noted(Observed::default())))
             }
             None => {

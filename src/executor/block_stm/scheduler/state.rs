@@ -3,7 +3,7 @@
 //! No locks and no threads: whoever holds the scheduler's lock calls these one at a time. The
 //! invariants are those of the module above.
 
-use super::{Comparison, Found, Incarnation, Start, Task};
+use super::{Basis, Comparison, Found, Incarnation, Start, Task};
 use crate::executor::block_stm::memory::{Publication, TxIndex};
 
 /// Counts publications that changed something; what was true at an epoch may be outdated at the next.
@@ -28,6 +28,8 @@ struct Tx {
     incarnation: Incarnation,
     /// Its reads are current as far as memory was at this epoch.
     current_at: Epoch,
+    /// What its newest incarnation is built on; an assumption counts as read once it was found true.
+    basis: Basis,
     /// When it last published a change.
     published_at: Epoch,
     /// Who waits for its next publication.
@@ -62,6 +64,7 @@ impl State {
             status: Status::Ready,
             incarnation: 0,
             current_at: 0,
+            basis: Basis::Read,
             published_at: 0,
             waiting: Vec::new(),
         };
@@ -111,7 +114,7 @@ impl State {
         }
         self.committing = true;
         // C1: everything before is committed, and its newest publication is `committed_epoch`.
-        let needed = tx.current_at < self.committed_epoch;
+        let needed = tx.current_at < self.committed_epoch || tx.basis == Basis::Assumed;
         let comparison = if needed { Comparison::Needed } else { Comparison::Done };
         Some(Task::Commit { tx: self.frontier, comparison })
     }
@@ -168,7 +171,8 @@ impl State {
         found
     }
 
-    pub(super) fn executed(&mut self, tx: TxIndex, publication: Publication) {
+    pub(super) fn executed(&mut self, tx: TxIndex, publication: Publication, basis: Basis) {
+        self.txs[tx].basis = basis;
         let missed_some = self.txs[tx].current_at < self.epoch;
         if publication == Publication::Changed {
             self.epoch += 1;
@@ -219,8 +223,10 @@ impl State {
         match found {
             Found::Current => {
                 state.current_at = state.current_at.max(epoch);
+                state.basis = Basis::Read;
                 None
             }
+            Found::Missing => None,
             Found::Outdated => Some(self.restart(tx)),
         }
     }
