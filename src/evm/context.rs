@@ -124,6 +124,14 @@ impl FailedPhase {
         Self::Transaction { index, source }
     }
 
+    /// The transaction that failed, by its position; `None` if it was a phase before or after them.
+    pub const fn transaction(&self) -> Option<usize> {
+        match self {
+            Self::Transaction { index, .. } => Some(*index),
+            Self::Outside { .. } => None,
+        }
+    }
+
     /// A failure before the first transaction or after the last.
     pub const fn outside(source: BlockExecutionError) -> Self {
         Self::Outside { source }
