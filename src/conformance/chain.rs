@@ -9,11 +9,14 @@ use super::{
 };
 use crate::{
     block::{BodyError, FoundedAccount, Ledger, OpenBlock, PrepareError},
-    evm::FailedPhase,
+    evm::{Chain, FailedPhase},
+    state::{PreAccount, PreState},
     trie::TrieError,
     verify::Verdict,
 };
-use alloy_consensus::{Block, EthereumTxEnvelope, Header, TxEip4844, TxEnvelope};
+use alloy_consensus::{
+    Block, EthereumTxEnvelope, Header, Transaction, TxEip4844, TxEnvelope, proofs,
+};
 use alloy_eips::{
     eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
 };
@@ -40,6 +43,9 @@ pub enum Refusal {
     /// EIP-7934.
     #[error("its RLP has {bytes} bytes, over the limit of {MOST_BYTES}")]
     TooLong { bytes: usize },
+    /// EIP-4844.
+    #[error("its transactions carry {count} blobs, and may carry {most}")]
+    TooManyBlobs { count: u64, most: u64 },
     /// Its header breaks a rule.
     #[error("its header is invalid")]
     Header(#[from] HeaderError),
@@ -89,12 +95,17 @@ impl Ground {
 }
 
 impl Refusal {
+    /// Whether all that is known to be wrong is the transactions root.
+    pub(super) const fn is_transactions_root(&self) -> bool {
+        matches!(self, Self::Body(BodyError::TransactionsRoot { .. }))
+    }
+
     /// What it rests on.
     pub const fn ground(&self) -> Ground {
         match self {
             Self::NotHex(_) | Self::NotABlock(_) | Self::TooLong { .. } => Ground::Encoding,
             Self::Orphan { .. } | Self::Header(_) | Self::Ommers(_) => Ground::Header,
-            Self::Body(_) => Ground::Body,
+            Self::Body(_) | Self::TooManyBlobs { .. } => Ground::Body,
             Self::Execution(_) | Self::NoSystemContract { .. } => Ground::Execution,
             Self::Outcome(_) => Ground::Outcome,
         }
@@ -121,6 +132,40 @@ pub(super) struct TestChain {
     network: Network,
     branches: Branches,
     ledger: Ledger,
+    touched: Touched,
+}
+
+/// What the block that was judged last touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// Only such accounts as mainnet has.
+    Ordinary,
+    /// An account with storage and neither nonce nor code.
+    StorageWithoutCode,
+}
+
+impl Touched {
+    fn by(state: &PreState) -> Self {
+        let has_only_storage = |account: &PreAccount| {
+            let info = account.info.as_ref();
+            let is_bare = info.is_some_and(|info| info.nonce == 0 && info.is_empty_code_hash());
+            is_bare && !account.rest_is_zero
+        };
+        if state.accounts.values().any(has_only_storage) {
+            Self::StorageWithoutCode
+        } else {
+            Self::Ordinary
+        }
+    }
+}
+
+/// What to do about a block's transactions root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TransactionsRoot {
+    /// Hold the body against it.
+    AsGiven,
+    /// Replace it by that of the body, to see what else is wrong with the block.
+    PutRight,
 }
 
 /// A block that may be added.
@@ -140,7 +185,12 @@ impl TestChain {
         let mut ledger = Ledger::default();
         let root = ledger.found(state)?;
         let branches = Branches::new(&network, genesis);
-        Ok((Self { network, branches, ledger }, root))
+        Ok((Self { network, branches, ledger, touched: Touched::Ordinary }, root))
+    }
+
+    /// What the block that was judged last touched.
+    pub(super) const fn touched(&self) -> Touched {
+        self.touched
     }
 
     /// The block that leads, and its state root.
@@ -161,9 +211,10 @@ impl TestChain {
     pub(super) fn judge(
         &mut self,
         rlp: &str,
+        root: TransactionsRoot,
         panel: &mut Panel,
     ) -> Result<Result<Judged, Refusal>, Trouble> {
-        let opened = panel.crew().install(|| self.open(rlp));
+        let opened = panel.crew().install(|| self.open(rlp, root));
         let Opened { block, parent_state_root, accepted } = match opened {
             Ok(opened) => opened,
             Err(refusal) => return Ok(Err(refusal)),
@@ -171,6 +222,7 @@ impl TestChain {
         let hashes = self.branches.hashes_up_to(accepted.header.parent_hash);
         let rehearse = || self.ledger.rehearse(block, parent_state_root, hashes);
         let rehearsal = panel.crew().install(rehearse).map_err(Trouble::Prepare)?;
+        self.touched = Touched::by(&rehearsal.job.pre_state);
         let made = match panel.examine(rehearsal)? {
             Agreed::Match(made) => made,
             Agreed::Mismatch(verdict) => return Ok(Err(Refusal::Outcome(verdict))),
@@ -203,9 +255,13 @@ impl TestChain {
     }
 
     /// All checks that need no state.
-    fn open(&self, rlp: &str) -> Result<Opened, Refusal> {
+    fn open(&self, rlp: &str, root: TransactionsRoot) -> Result<Opened, Refusal> {
         let rlp = hex::decode(rlp)?;
-        let block = decode(&rlp)?;
+        let mut block = decode(&rlp)?;
+        if root == TransactionsRoot::PutRight {
+            block.header.transactions_root =
+                proofs::calculate_transaction_root(&block.body.transactions);
+        }
         let header = &block.header;
         let parent_hash = header.parent_hash;
         let parent = self.branches.get(&parent_hash);
@@ -216,6 +272,7 @@ impl TestChain {
         }
         check_header(&chain, header, &parent.header)?;
         check_ommers(&self.network, &self.branches, header, &block.body.ommers)?;
+        check_blobs(&chain, &block)?;
         let accepted = Accepted {
             header: header.clone(),
             ommers: block.body.ommers.iter().map(Header::hash_slow).collect(),
@@ -231,6 +288,15 @@ struct Opened {
     block: OpenBlock,
     parent_state_root: B256,
     accepted: Accepted,
+}
+
+/// A block's transactions may carry so many blobs only, whatever its header counts.
+fn check_blobs(chain: &Chain, block: &Block<TxEnvelope>) -> Result<(), Refusal> {
+    let Some(params) = chain.blob_params(&block.header) else { return Ok(()) };
+    let most = params.max_blob_count;
+    let hashes = block.body.transactions.iter().filter_map(TxEnvelope::blob_versioned_hashes);
+    let count = hashes.map(|hashes| hashes.len() as u64).sum();
+    if count > most { Err(Refusal::TooManyBlobs { count, most }) } else { Ok(()) }
 }
 
 /// A block from its consensus encoding, in which blobs have no sidecars.

@@ -116,6 +116,19 @@ pub(super) enum Expected {
     Invalid(String),
 }
 
+impl Expected {
+    /// Whether a transaction is what makes the block invalid, by the names of either suite.
+    pub(super) fn is_for_a_transaction(&self) -> bool {
+        let names = ["TransactionException.", "TR_"];
+        match self {
+            Self::Valid(_) => false,
+            Self::Invalid(why) => {
+                why.split('|').all(|why| names.iter().any(|name| why.starts_with(name)))
+            }
+        }
+    }
+}
+
 impl Entry {
     pub(super) fn expected(&self) -> Expected {
         match (&self.expect_exception, &self.block_header) {

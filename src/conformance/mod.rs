@@ -31,7 +31,7 @@ mod panel;
 mod quantity;
 mod run;
 
-pub use chain::{Ground, Refusal, Trouble};
+pub use chain::{Ground, Refusal, Touched, Trouble};
 pub use files::{FilesError, TestFile, visit};
 pub use fixture::{Test, tests};
 pub use glob::Glob;
@@ -39,4 +39,4 @@ pub use header::HeaderError;
 pub use network::NetworkError;
 pub use ommers::OmmerError;
 pub use panel::{Agreed, Disagreement, Made, Member, Panel};
-pub use run::{BlockCounts, Ending, Failure, OutOfScope, Run, run};
+pub use run::{Blocks, Ending, Failure, OutOfScope, Refused, Run, run};

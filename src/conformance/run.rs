@@ -1,7 +1,7 @@
 //! Runs one test: from its genesis block to what its file says must come of it.
 
 use super::{
-    chain::{Ground, Refusal, TestChain, Trouble},
+    chain::{Ground, Refusal, TestChain, Touched, TransactionsRoot, Trouble},
     fixture::{Entry, Expected, Kind, SealEngine, Test},
     network::{Network, NetworkError},
     panel::Panel,
@@ -11,17 +11,29 @@ use alloy_consensus::{Block, Header, TxEnvelope};
 use alloy_primitives::B256;
 use alloy_rlp::Decodable;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
 
 /// What blocks came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BlockCounts {
-    /// Valid, and accepted by all executors, to the state root.
+pub struct Blocks {
+    /// How many were valid, and accepted by all executors, to the state root.
     pub accepted: u64,
-    /// Invalid, and refused, by what the refusal rests on.
-    pub refused: BTreeMap<Ground, u64>,
-    /// Invalid in a way that is not looked at.
+    /// Those that were invalid, and refused.
+    pub refused: Vec<Refused>,
+    /// How many were invalid in a way that is not looked at.
     pub out_of_scope: u64,
+}
+
+/// An invalid block that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its position in the test, from 0.
+    pub position: usize,
+    /// What the refusal rests on.
+    pub ground: Ground,
+    /// Why, as it was found here.
+    pub because: String,
+    /// Why, as the test has it.
+    pub expected: String,
 }
 
 /// How a test ended.
@@ -41,7 +53,7 @@ pub struct Run {
     /// As the file writes it; empty where it has none.
     pub network: String,
     /// Of the blocks up to the first that failed.
-    pub blocks: BlockCounts,
+    pub blocks: Blocks,
     /// How it ended.
     pub ending: Ending,
 }
@@ -52,6 +64,10 @@ pub enum OutOfScope {
     /// Its network.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// What differs is a block that touches an account with storage and neither nonce nor code, which
+    /// mainnet has none of. revm lets a contract be created there, EIP-7610 does not.
+    #[error("it needs EIP-7610, which revm does not have")]
+    CreationOverStorage,
     /// A test of transactions, of the engine API, or of something else again.
     #[error("it is no blockchain test")]
     OtherFormat,
@@ -80,10 +96,13 @@ pub enum Failure {
     Trouble { position: usize, source: Box<Trouble> },
     /// A valid block was refused.
     #[error("block {position} is valid, and was refused")]
-    Refused { position: usize, source: Box<Refusal> },
+    Refused { position: usize, touched: Touched, source: Box<Refusal> },
     /// An invalid block was accepted.
     #[error("block {position} is invalid, and was accepted; the test says why: {because}")]
     Accepted { position: usize, because: String },
+    /// A transaction was executed that must not be.
+    #[error("block {position} has a transaction that is invalid, and was executed: {because}")]
+    Executed { position: usize, because: String },
     /// A valid block has another hash.
     #[error("block {position} has hash {actual}, the test says {expected}")]
     Hash { position: usize, expected: B256, actual: B256 },
@@ -98,9 +117,19 @@ pub enum Failure {
     State(#[from] TrieError),
 }
 
+impl Failure {
+    /// Whether the difference is one that a missing rule makes.
+    const fn is_for_want_of_eip7610(&self) -> bool {
+        match self {
+            Self::Refused { touched, .. } => matches!(touched, Touched::StorageWithoutCode),
+            _ => false,
+        }
+    }
+}
+
 /// Runs a test with all executors of the panel.
 pub fn run(text: &RawValue, panel: &mut Panel) -> Run {
-    let mut blocks = BlockCounts::default();
+    let mut blocks = Blocks::default();
     let is_test =
         serde_json::from_str(text.get()).is_ok_and(|kind: Kind| kind.is_blockchain_test());
     if !is_test {
@@ -118,6 +147,9 @@ pub fn run(text: &RawValue, panel: &mut Panel) -> Run {
         Err(error) => Ending::OutOfScope(error.into()),
         Ok(network) => match run_on(network, &test, panel, &mut blocks) {
             Ok(()) => Ending::Passed,
+            Err(failure) if failure.is_for_want_of_eip7610() => {
+                Ending::OutOfScope(OutOfScope::CreationOverStorage)
+            }
             Err(failure) => Ending::Failed(failure),
         },
     };
@@ -128,7 +160,7 @@ fn run_on(
     network: Network,
     test: &Test,
     panel: &mut Panel,
-    counts: &mut BlockCounts,
+    counts: &mut Blocks,
 ) -> Result<(), Failure> {
     let mut chain = panel.crew().install(|| found(network, test))?;
     for (position, entry) in test.blocks.iter().enumerate() {
@@ -164,12 +196,23 @@ fn take(
     entry: &Entry,
     seals: SealEngine,
     panel: &mut Panel,
-    counts: &mut BlockCounts,
+    counts: &mut Blocks,
 ) -> Result<(), Failure> {
-    let judged = chain.judge(&entry.rlp, panel);
-    let judged =
-        judged.map_err(|source| Failure::Trouble { position, source: Box::new(source) })?;
-    match (judged, entry.expected()) {
+    let trouble = |source| Failure::Trouble { position, source: Box::new(source) };
+    let (expected, root) = (entry.expected(), TransactionsRoot::AsGiven);
+    let mut judged = chain.judge(&entry.rlp, root, panel).map_err(trouble)?;
+    // Those who made the tests left invalid transactions out of the header, so that their root is wrong
+    // besides. They still have to be refused for what they are.
+    let hides = judged.as_ref().is_err_and(Refusal::is_transactions_root);
+    if hides && expected.is_for_a_transaction() {
+        let root = TransactionsRoot::PutRight;
+        judged = chain.judge(&entry.rlp, root, panel).map_err(trouble)?;
+        if !judged.as_ref().is_err_and(|refusal| refusal.ground() < Ground::Outcome) {
+            let because = format!("{expected:?}");
+            return Err(Failure::Executed { position, because });
+        }
+    }
+    match (judged, expected) {
         (Ok(judged), Expected::Valid(expected)) if judged.hash == expected => {
             chain.add(judged);
             counts.accepted += 1;
@@ -177,11 +220,13 @@ fn take(
         (Ok(judged), Expected::Valid(expected)) => {
             return Err(Failure::Hash { position, expected, actual: judged.hash });
         }
-        (Err(refusal), Expected::Invalid(_)) => {
-            *counts.refused.entry(refusal.ground()).or_default() += 1;
+        (Err(refusal), Expected::Invalid(expected)) => {
+            let (ground, because) = (refusal.ground(), chain_of_causes(&refusal));
+            counts.refused.push(Refused { position, ground, because, expected });
         }
         (Err(refusal), Expected::Valid(_)) => {
-            return Err(Failure::Refused { position, source: Box::new(refusal) });
+            let touched = chain.touched();
+            return Err(Failure::Refused { position, touched, source: Box::new(refusal) });
         }
         // What is left to be wrong with it is its proof of work.
         (Ok(_), Expected::Invalid(_)) if seals == SealEngine::Ethash => counts.out_of_scope += 1,
@@ -201,4 +246,10 @@ fn check_post_state(test: &Test, actual: B256) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// An error and its causes on one line.
+fn chain_of_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

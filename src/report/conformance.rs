@@ -1,6 +1,6 @@
 //! What came of a suite of blockchain tests: a table by folder and network, what failed, and JSON.
 
-use crate::conformance::{BlockCounts, Ending, FilesError, Run};
+use crate::conformance::{Blocks, Ending, FilesError, Ground, Run};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -55,7 +55,7 @@ pub struct TestRow {
     /// Its network; empty where there is none.
     pub network: String,
     /// Its blocks.
-    pub blocks: BlockCounts,
+    pub blocks: Blocks,
     /// How it ended.
     pub result: TestResult,
 }
@@ -116,7 +116,9 @@ struct Sums {
     passed: u64,
     failed: u64,
     not_run: u64,
-    blocks: BlockCounts,
+    accepted: u64,
+    refused: BTreeMap<Ground, u64>,
+    out_of_scope: u64,
 }
 
 impl Sums {
@@ -128,17 +130,17 @@ impl Sums {
                 TestResult::Failed(_) => sums.failed += 1,
                 TestResult::OutOfScope(_) => sums.not_run += 1,
             }
-            sums.blocks.accepted += row.blocks.accepted;
-            sums.blocks.out_of_scope += row.blocks.out_of_scope;
-            for (ground, count) in &row.blocks.refused {
-                *sums.blocks.refused.entry(*ground).or_default() += count;
+            sums.accepted += row.blocks.accepted;
+            sums.out_of_scope += row.blocks.out_of_scope;
+            for refused in &row.blocks.refused {
+                *sums.refused.entry(refused.ground).or_default() += 1;
             }
         }
         sums
     }
 
-    fn refused(&self) -> u64 {
-        self.blocks.refused.values().sum()
+    fn all_refused(&self) -> u64 {
+        self.refused.values().sum()
     }
 }
 
@@ -187,8 +189,8 @@ pub fn write_text(report: &ConformanceReport, mut out: impl Write) -> io::Result
     for (why, count) in report.reasons() {
         writeln!(out, "not run: {count} tests: {why}")?;
     }
-    if all.blocks.out_of_scope > 0 {
-        let count = all.blocks.out_of_scope;
+    if all.out_of_scope > 0 {
+        let count = all.out_of_scope;
         writeln!(
             out,
             "not checked: the seals of {count} blocks that are invalid for nothing else"
@@ -207,14 +209,14 @@ pub fn write_text(report: &ConformanceReport, mut out: impl Write) -> io::Result
 
 impl fmt::Display for Sums {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { passed, failed, not_run, blocks } = self;
-        let (accepted, refused) = (blocks.accepted, self.refused());
+        let Self { passed, failed, not_run, accepted, .. } = self;
+        let refused = self.all_refused();
         write!(f, "{passed:>8} {failed:>8} {not_run:>8} {accepted:>8} {refused:>8}")
     }
 }
 
 fn last_line(report: &ConformanceReport, all: &Sums) -> String {
-    let grounds = all.blocks.refused.iter();
+    let grounds = all.refused.iter();
     let grounds = grounds.map(|(ground, count)| format!("{} {count}", ground.name()));
     let grounds = grounds.collect::<Vec<_>>().join(", ");
     let grounds = if grounds.is_empty() { grounds } else { format!(" ({grounds})") };
@@ -226,8 +228,8 @@ fn last_line(report: &ConformanceReport, all: &Sums) -> String {
         all.passed,
         all.failed,
         all.not_run,
-        all.blocks.accepted,
-        all.refused(),
+        all.accepted,
+        all.all_refused(),
     )
 }
 
@@ -246,7 +248,9 @@ pub fn write_json(report: &ConformanceReport, mut out: impl Write) -> io::Result
         "passed": all.passed,
         "failed": all.failed,
         "not_run": all.not_run,
-        "blocks": blocks(&all.blocks),
+        "accepted": all.accepted,
+        "refused": all.all_refused(),
+        "blocks_out_of_scope": all.out_of_scope,
         "unreadable": unreadable,
         "tests": report.tests.iter().map(test).collect::<Vec<_>>(),
     });
@@ -256,14 +260,16 @@ pub fn write_json(report: &ConformanceReport, mut out: impl Write) -> io::Result
     Ok(())
 }
 
-fn blocks(counts: &BlockCounts) -> Value {
-    let refused = counts.refused.iter();
-    let refused: BTreeMap<_, _> = refused.map(|(ground, count)| (ground.name(), count)).collect();
-    json!({
-        "accepted": counts.accepted,
-        "refused": refused,
-        "out_of_scope": counts.out_of_scope,
-    })
+fn refused(blocks: &Blocks) -> Vec<Value> {
+    let refused = blocks.refused.iter().map(|refused| {
+        json!({
+            "block": refused.position,
+            "ground": refused.ground.name(),
+            "because": refused.because,
+            "expected": refused.expected,
+        })
+    });
+    refused.collect()
 }
 
 fn test(row: &TestRow) -> Value {
@@ -278,6 +284,8 @@ fn test(row: &TestRow) -> Value {
         "network": row.network,
         "result": result,
         "why": why,
-        "blocks": blocks(&row.blocks),
+        "accepted": row.blocks.accepted,
+        "refused": refused(&row.blocks),
+        "blocks_out_of_scope": row.blocks.out_of_scope,
     })
 }
