@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn mainnet_blocks_have_the_difficulty_that_follows() {
         for (number, time, difficulty_of, parent_time, parent_difficulty) in [
-            (1, 1_438_269_988, 17_171_480_576_u64, 0, 17_179_869_184),
+            (1, 1_438_269_988, 17_171_480_576_u64, 0, 17_179_869_184_u64),
             (2, 1_438_270_017, 17_163_096_064, 1_438_269_988, 17_171_480_576),
         ] {
             let chain = Chain::from_id(1).expect("mainnet is known");

@@ -61,6 +61,16 @@ pub enum Disagreement {
         /// The transaction, if it was one.
         place: Option<usize>,
     },
+    /// It refused a block for something else than what fails in order.
+    #[error("{member} does not fail at transaction {expected:?}, as the block does in order")]
+    FailedElsewhere {
+        /// Who.
+        member: Member,
+        /// The transaction, if it was one.
+        expected: Option<usize>,
+        /// What it says instead.
+        source: Box<GuardError>,
+    },
     /// Its outcome is another.
     #[error("{member} differs from the baseline: {difference}")]
     Differs {
@@ -177,7 +187,8 @@ impl Panel {
                     return Err(Disagreement::Accepted { member, place });
                 }
                 Err(source) => {
-                    return Err(Disagreement::GaveUp { member, source: Box::new(source) });
+                    let (expected, source) = (expected.transaction(), Box::new(source));
+                    return Err(Disagreement::FailedElsewhere { member, expected, source });
                 }
             }
         }
