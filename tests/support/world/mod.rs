@@ -1,12 +1,11 @@
 //! Small worlds in which transactions get into each other's way: few accounts, few slots, one block.
 
 mod agree;
-mod generate;
+pub(crate) mod generate;
 mod program;
 
 pub(crate) use agree::{chain, check, outcome, panel};
 pub(crate) use alloy_hardforks::EthereumHardfork as Fork;
-pub(crate) use generate::world;
 pub(crate) use program::{Op, child_address, child_init};
 
 use alloy_consensus::{
