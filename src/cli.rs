@@ -1,9 +1,11 @@
 //! The command line, as typed. Values only: nothing here looks at the world.
 
 mod cache;
+mod conformance;
 mod node;
 
 pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
+pub use conformance::ConformanceArgs;
 pub use node::{NodeArgs, RpcCheckArgs};
 
 use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice};
@@ -52,6 +54,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Check cached blocks, or the built-in sample, with one executor and without timing
     Verify(VerifyArgs),
+    /// Run Ethereum's blockchain tests with all executors
+    Conformance(ConformanceArgs),
     /// List, check, remove and carry cached blocks
     Cache(CacheArgs),
     /// Find out what a node can serve, and by which flags blocks are fetched from it

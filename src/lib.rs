@@ -20,6 +20,8 @@
 //! once has no times. From the samples follow medians and bootstrap intervals, and [`report`] writes
 //! them as a table, CSV or JSON.
 //!
+//! [`conformance`] runs Ethereum's own blockchain tests through the same executors and checks.
+//!
 //! [`commands`] ties this together for the command line of [`cli`], with [`progress`] on the side.
 //! Modules depend on those below them only; a test reads the sources and holds that, and which module
 //! may use which crate.
@@ -32,6 +34,8 @@ pub mod progress;
 pub mod report;
 
 pub mod measure;
+
+pub mod conformance;
 
 pub mod verify;
 

@@ -41,6 +41,11 @@ impl Progress {
         self.bar.set_message(what.into());
     }
 
+    /// There are more steps than were known at first.
+    pub fn expect(&self, more: u64) {
+        self.bar.inc_length(more);
+    }
+
     /// One step is done.
     pub fn step(&self) {
         self.bar.inc(1);

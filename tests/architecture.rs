@@ -6,9 +6,21 @@ use std::{
 };
 
 /// Modules from top to bottom: each uses those below it, never above.
-const LAYERS: [&str; 13] = [
-    "commands", "cli", "progress", "report", "measure", "verify", "executor", "block", "evm",
-    "trie", "state", "fetch", "cache",
+const LAYERS: [&str; 14] = [
+    "commands",
+    "cli",
+    "progress",
+    "report",
+    "measure",
+    "conformance",
+    "verify",
+    "executor",
+    "block",
+    "evm",
+    "trie",
+    "state",
+    "fetch",
+    "cache",
 ];
 
 /// The last layer; nothing of ours is below it.

@@ -5,7 +5,7 @@ use crate::{
     evm::Chain,
 };
 use alloy_consensus::{
-    BlockBody, EMPTY_OMMER_ROOT_HASH, Header, TxEnvelope,
+    BlockBody, EMPTY_OMMER_ROOT_HASH, Header, Transaction, TxEnvelope,
     crypto::RecoveryError,
     proofs,
     transaction::{Recovered, SignerRecoverable},
@@ -30,6 +30,9 @@ pub enum BodyError {
     /// The signature is not one, or its `s` is high where Homestead forbids it (EIP-2).
     #[error("the sender of transaction {index} cannot be recovered")]
     Sender { index: usize, source: RecoveryError },
+    /// Signed for one chain (EIP-155) before Spurious Dragon, when no such signature was known.
+    #[error("transaction {index} is signed for one chain, which came with Spurious Dragon")]
+    SignedForChain { index: usize },
 }
 
 /// A body that belongs to its header, ready to execute.
@@ -51,6 +54,11 @@ pub(super) fn open_body(
     check_body(header, &body, ommers)?;
     let rule = if chain.requires_low_s(header) { SignatureRule::LowS } else { SignatureRule::AnyS };
     let BlockBody { transactions, ommers, withdrawals } = body;
+    if !chain.has_replay_protection(header)
+        && let Some(index) = transactions.iter().position(is_signed_for_chain)
+    {
+        return Err(BodyError::SignedForChain { index });
+    }
     let transactions = recover_senders(transactions, rule)?;
     Ok(Body { transactions, ommers, withdrawals: withdrawals.map(Withdrawals::into_inner) })
 }
@@ -114,6 +122,10 @@ fn check_body(
         return Err(BodyError::WithdrawalsRoot { expected, actual });
     }
     Ok(())
+}
+
+fn is_signed_for_chain(transaction: &TxEnvelope) -> bool {
+    transaction.is_legacy() && transaction.chain_id().is_some()
 }
 
 /// Whether a signature's `s` may be above half the curve's order.

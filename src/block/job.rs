@@ -9,6 +9,7 @@ use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::B256;
+use std::sync::Arc;
 
 /// A block ready to execute: all that is left is the work that executors are timed for.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub enum Proof {
     /// The tries that it is part of.
     Witness {
         /// Their nodes.
-        nodes: NodeStore,
+        nodes: Arc<NodeStore>,
         /// State root of the parent.
         parent_state_root: B256,
     },

@@ -1,21 +1,15 @@
 //! From a recorded block to a [`ReplayJob`], proving every step that can be proved.
 
 use super::{
-    BodyError, FlatError, MalformedCode, Proof, ReceiptStatus, ReplayJob, WitnessError,
-    WitnessReadError,
-    body::{Body, OmmersRule, open_body},
-    flat::pre_state,
-    flatten::{Recorder, Source},
-    proved::Proved,
-    witness::{Ancestors, check_ancestors, codes_by_hash},
+    BodyError, FlatError, MalformedCode, ReplayJob, WitnessError, WitnessReadError,
+    body::OmmersRule, open::OpenBlock,
 };
 use crate::{
-    cache::{FlatState, RecordedBlock, RecordedState, Witness},
-    evm::{BlockContext, Chain, FailedPhase, UnknownChain, run_block},
-    state::{BlockState, NumberedState, PreState, StateError},
-    trie::{NodeStore, StateTrie, TrieError},
+    cache::{RecordedBlock, RecordedState},
+    evm::{Chain, FailedPhase, UnknownChain},
+    state::StateError,
+    trie::TrieError,
 };
-use alloy_consensus::{Block, TxEnvelope, transaction::Recovered};
 
 /// Why a recorded block cannot be replayed: the link of its proof that broke.
 #[derive(Debug, thiserror::Error)]
@@ -73,118 +67,17 @@ pub fn prepare(
     mut entering: impl FnMut(Phase),
 ) -> Result<ReplayJob, PrepareError> {
     let chain = Chain::from_id(recorded.chain_id)?;
-    let RecordedBlock { block: Block { header, body }, state, .. } = recorded;
+    let RecordedBlock { block, state, .. } = recorded;
 
     entering(Phase::Senders);
-    let rule = OmmersRule::of_state(&state);
-    let Body { transactions, ommers, withdrawals } = open_body(&chain, &header, body, rule)?;
-    let env = chain.evm_env(&header);
-    let context = BlockContext {
-        chain: &chain,
-        header: &header,
-        ommers: &ommers,
-        withdrawals: withdrawals.as_deref(),
-        env: &env,
-    };
-    let walk = Walk { context, transactions: &transactions };
+    let block = OpenBlock::open_with(chain, block, OmmersRule::of_state(&state))?;
     entering(Phase::Witness);
-    let Before { pre_state, proof, receipt_status } = match state {
-        RecordedState::Witness(witness) => {
-            walk.over_witness(witness, || entering(Phase::Flatten))?
-        }
-        RecordedState::Flat(flat) => walk.over_flat(&flat, || entering(Phase::Flatten))?,
+    let flattening = || entering(Phase::Flatten);
+    let before = match state {
+        RecordedState::Witness(witness) => block.before_by_witness(witness, flattening)?,
+        RecordedState::Flat(flat) => block.before_by_flat(&flat, flattening)?,
     };
-    Ok(ReplayJob {
-        hash: header.hash_slow(),
-        transactions,
-        ommers,
-        withdrawals,
-        env,
-        numbered_state: NumberedState::new(&pre_state),
-        pre_state,
-        proof,
-        receipt_status,
-        chain,
-        header,
-    })
-}
-
-/// What is known of the state before a block, and of the roots in its receipts.
-struct Before {
-    pre_state: PreState,
-    proof: Proof,
-    receipt_status: ReceiptStatus,
-}
-
-/// Executes a block once, to see what it touches.
-struct Walk<'a> {
-    context: BlockContext<'a>,
-    transactions: &'a [Recovered<TxEnvelope>],
-}
-
-impl Walk<'_> {
-    /// Whether receipts hold a status, not a state root (EIP-658).
-    fn has_status(&self) -> bool {
-        self.context.chain.has_status_receipts(self.context.header)
-    }
-
-    /// Proves what the block touches, and computes the roots that its receipts hold.
-    fn over_witness(
-        &self,
-        witness: Witness,
-        flattening: impl FnOnce(),
-    ) -> Result<Before, PrepareError> {
-        let Ancestors { parent_state_root, hashes } =
-            check_ancestors(self.context.header, &witness)?;
-        let codes = codes_by_hash(&witness.codes);
-        let nodes = NodeStore::new(witness.nodes).map_err(PrepareError::Nodes)?;
-        flattening();
-        let trie = StateTrie::new(&nodes, parent_state_root);
-        let recorder = Recorder::new(Proved::new(trie, &codes, hashes));
-        let mut roots = Vec::new();
-        let wants_roots = !self.has_status();
-        self.run(&recorder, PrepareError::NotProved, |done, db| {
-            if wants_roots && done > 0 {
-                let post = db.post_state().map_err(PrepareError::NotProved)?;
-                let trie = db.base().source().trie();
-                roots.push(trie.root_after(&post).map_err(PrepareError::ReceiptRoot)?.root());
-            }
-            Ok(())
-        })?;
-        let receipt_status =
-            if wants_roots { ReceiptStatus::Roots(roots) } else { ReceiptStatus::Success };
-        let (pre_state, _) = recorder.into_parts();
-        Ok(Before { pre_state, proof: Proof::Witness { nodes, parent_state_root }, receipt_status })
-    }
-
-    /// Finds out whether all that the block touches is there.
-    fn over_flat(
-        &self,
-        flat: &FlatState,
-        flattening: impl FnOnce(),
-    ) -> Result<Before, PrepareError> {
-        let known = pre_state(self.context.header, flat)?;
-        flattening();
-        let recorder = Recorder::new(known);
-        self.run(&recorder, PrepareError::NotKnown, |_, _| Ok(()))?;
-        let (pre_state, _) = recorder.into_parts();
-        let receipt_status =
-            if self.has_status() { ReceiptStatus::Success } else { ReceiptStatus::UnknownRoots };
-        Ok(Before { pre_state, proof: Proof::None, receipt_status })
-    }
-
-    fn run<'r, S: Source>(
-        &self,
-        recorder: &'r Recorder<S>,
-        unanswered: impl FnOnce(S::Error) -> PrepareError,
-        between: impl FnMut(usize, &BlockState<&'r Recorder<S>>) -> Result<(), PrepareError>,
-    ) -> Result<(), PrepareError> {
-        match run_block(&self.context, self.transactions, BlockState::new(recorder), between) {
-            Ok(_) => Ok(()),
-            // The EVM wraps what the state said in its own words; ours name the account and slot.
-            Err(error) => Err(recorder.failed().map_or(error, unanswered)),
-        }
-    }
+    Ok(block.into_job(before))
 }
 
 impl From<FailedPhase> for PrepareError {

@@ -7,6 +7,7 @@
 mod cache;
 mod cached;
 mod checking;
+mod conformance;
 mod fetch;
 mod files;
 mod interrupt;
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
         Command::Fetch(args) => fetch::run(args, &context),
         Command::Replay(args) => replay::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
+        Command::Conformance(args) => conformance::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),
         Command::RpcCheck(args) => rpc_check::run(args),
     }

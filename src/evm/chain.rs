@@ -1,4 +1,4 @@
-//! Chains by id: their hardforks, blob schedules and deposit contracts.
+//! Chains by id, or made of any hardforks: activations, blob schedules and deposit contracts.
 
 use alloy_consensus::BlockHeader;
 use alloy_eips::{eip6110::MAINNET_DEPOSIT_CONTRACT_ADDRESS, eip7840::BlobParams};
@@ -20,6 +20,8 @@ pub struct Chain {
     id: u64,
     hardforks: EthereumChainHardforks,
     deposit_contract: Address,
+    /// From which fork on which parameters hold (EIP-7840, EIP-7892), ascending by fork.
+    blob_schedule: Vec<(EthereumHardfork, BlobParams)>,
 }
 
 impl Chain {
@@ -45,7 +47,28 @@ impl Chain {
             31_337 => (development_hardforks(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
             _ => return Err(UnknownChain(id)),
         };
-        Ok(Self { id, hardforks, deposit_contract })
+        Ok(Self { id, hardforks, deposit_contract, blob_schedule: mainnet_blobs() })
+    }
+
+    /// A chain of these forks, such as a test's; a fork that is not named is never active. The deposit
+    /// contract and the blob schedule are mainnet's.
+    pub fn of_forks(
+        id: u64,
+        forks: impl IntoIterator<Item = (EthereumHardfork, ForkCondition)>,
+    ) -> Self {
+        let hardforks = EthereumChainHardforks::new(forks);
+        let deposit_contract = MAINNET_DEPOSIT_CONTRACT_ADDRESS;
+        Self { id, hardforks, deposit_contract, blob_schedule: mainnet_blobs() }
+    }
+
+    /// The same chain with other blob parameters from `fork` on.
+    #[must_use]
+    pub fn with_blobs(mut self, fork: EthereumHardfork, params: BlobParams) -> Self {
+        match self.blob_schedule.binary_search_by_key(&fork, |(from, _)| *from) {
+            Ok(index) => self.blob_schedule[index].1 = params,
+            Err(index) => self.blob_schedule.insert(index, (fork, params)),
+        }
+        self
     }
 
     /// The id that transactions are signed for (EIP-155).
@@ -72,10 +95,19 @@ impl Chain {
         self.is_active(EthereumHardfork::Homestead, header)
     }
 
+    /// Whether transactions may be signed for one chain only (EIP-155, Spurious Dragon).
+    pub fn has_replay_protection(&self, header: &impl BlockHeader) -> bool {
+        self.is_active(EthereumHardfork::SpuriousDragon, header)
+    }
+
     /// Whether this block moves the DAO's ether (EIP-779).
     pub fn is_dao_fork_block(&self, header: &impl BlockHeader) -> bool {
-        let condition = self.hardforks.ethereum_fork_activation(EthereumHardfork::Dao);
-        condition.transitions_at_block(header.number())
+        self.dao_fork_block() == Some(header.number())
+    }
+
+    /// The block that moves the DAO's ether (EIP-779), if the chain has one.
+    pub fn dao_fork_block(&self) -> Option<u64> {
+        self.hardforks.ethereum_fork_activation(EthereumHardfork::Dao).block_number()
     }
 
     /// Block and configuration environment of the EVM at this header.
@@ -83,27 +115,33 @@ impl Chain {
         EvmEnv::for_eth_block(header, self, self.id, self.blob_params(header))
     }
 
-    fn is_active(&self, fork: EthereumHardfork, header: &impl BlockHeader) -> bool {
+    /// Whether the fork's rules hold at this header.
+    pub fn is_active(&self, fork: EthereumHardfork, header: &impl BlockHeader) -> bool {
         let condition = self.hardforks.ethereum_fork_activation(fork);
         condition.active_at_timestamp_or_number(header.timestamp(), header.number())
     }
 
-    /// The blob schedule (EIP-7840, EIP-7892). Every chain known here follows mainnet's parameters;
-    /// only the times differ, and those are the hardforks'.
-    fn blob_params(&self, header: &impl BlockHeader) -> Option<BlobParams> {
-        use EthereumHardfork::{Bpo1, Bpo2, Cancun, Osaka, Prague};
-        let newest_first = [
-            (Bpo2, BlobParams::bpo2()),
-            (Bpo1, BlobParams::bpo1()),
-            (Osaka, BlobParams::osaka()),
-            (Prague, BlobParams::prague()),
-            (Cancun, BlobParams::cancun()),
-        ];
+    /// The blob parameters at this header; `None` before Cancun.
+    pub fn blob_params(&self, header: &impl BlockHeader) -> Option<BlobParams> {
+        let newest_first = self.blob_schedule.iter().rev();
         newest_first
-            .into_iter()
+            .copied()
             .find(|(fork, _)| self.is_active(*fork, header))
             .map(|(_, params)| params)
     }
+}
+
+/// Mainnet's schedule, which every chain known by its id follows: only the times differ, and those are
+/// the hardforks'.
+fn mainnet_blobs() -> Vec<(EthereumHardfork, BlobParams)> {
+    use EthereumHardfork::{Bpo1, Bpo2, Cancun, Osaka, Prague};
+    vec![
+        (Cancun, BlobParams::cancun()),
+        (Prague, BlobParams::prague()),
+        (Osaka, BlobParams::osaka()),
+        (Bpo1, BlobParams::bpo1()),
+        (Bpo2, BlobParams::bpo2()),
+    ]
 }
 
 /// All forks up to BPO1, from genesis on, without the DAO's.
@@ -180,6 +218,23 @@ mod tests {
         let chain = Chain::from_id(31_337).expect("development nodes are known");
         assert_eq!(chain.blob_params(&header), Some(BlobParams::bpo1()));
         assert!(!chain.is_dao_fork_block(&header));
+    }
+
+    #[test]
+    fn a_chain_of_forks_has_those_and_its_own_blob_schedule() {
+        use EthereumHardfork::{Bpo3, Cancun, Prague};
+        let forks = [
+            (Cancun, ForkCondition::Timestamp(0)),
+            (Prague, ForkCondition::Timestamp(100)),
+            (Bpo3, ForkCondition::Timestamp(200)),
+        ];
+        let (own, third) = (BlobParams::prague(), BlobParams::bpo1());
+        let chain = Chain::of_forks(1, forks).with_blobs(Cancun, own).with_blobs(Bpo3, third);
+        let params_at = |timestamp| chain.blob_params(&Header { timestamp, ..Default::default() });
+        assert_eq!(params_at(99), Some(own));
+        assert_eq!(params_at(100), Some(BlobParams::prague()));
+        assert_eq!(params_at(200), Some(third));
+        assert_eq!(chain.dao_fork_block(), None);
     }
 
     #[test]

@@ -9,7 +9,11 @@ use alloy_evm::{
     eth::{EthBlockExecutionCtx, EthBlockExecutor, dao_fork},
     precompiles::PrecompilesMap,
 };
-use revm::{database_interface::DatabaseCommitExt, inspector::NoOpInspector};
+use alloy_primitives::{Address, U256};
+use revm::{
+    inspector::NoOpInspector,
+    state::{Account, TransactionId},
+};
 use std::borrow::Cow;
 
 /// alloy-evm's block executor over a state of type `DB`.
@@ -65,11 +69,36 @@ impl<'a> BlockContext<'a> {
     }
 }
 
-/// The irregular state change of EIP-779.
+/// The irregular state change of EIP-779. An account that is left with nothing stays, as EIP-161 was yet
+/// to come; one that never was begins to exist.
 fn move_dao_ether<DB: EvmDatabase + StateDB>(state: &mut DB) -> Result<(), DB::Error> {
-    let drained = state.drain_balances(dao_fork::DAO_HARDFORK_ACCOUNTS)?;
-    let total = drained.into_iter().sum();
-    state.increment_balances([(dao_fork::DAO_HARDFORK_BENEFICIARY, total)])
+    let mut changes = Vec::with_capacity(dao_fork::DAO_HARDFORK_ACCOUNTS.len() + 1);
+    let mut total = U256::ZERO;
+    for address in dao_fork::DAO_HARDFORK_ACCOUNTS {
+        let mut account = load(state, address)?;
+        total = total.saturating_add(std::mem::take(&mut account.info.balance));
+        if account.is_empty() {
+            account.mark_created();
+        }
+        changes.push((address, account));
+    }
+    let beneficiary = dao_fork::DAO_HARDFORK_BENEFICIARY;
+    let mut account = load(state, beneficiary)?;
+    account.info.balance = account.info.balance.saturating_add(total);
+    if account.is_empty() {
+        account.mark_created();
+    }
+    changes.push((beneficiary, account));
+    state.commit_iter(&mut changes.into_iter());
+    Ok(())
+}
+
+/// The account, touched.
+fn load<DB: EvmDatabase + StateDB>(state: &mut DB, address: Address) -> Result<Account, DB::Error> {
+    let missing = || Account::new_not_existing(TransactionId::ZERO);
+    let mut account = state.basic(address)?.map_or_else(missing, Account::from);
+    account.mark_touch();
+    Ok(account)
 }
 
 /// Runs all phases of a block in order on one thread, and hands back the state beside the result.
@@ -122,6 +151,14 @@ impl FailedPhase {
     /// A failure in the transaction at `index`.
     pub const fn at(index: usize, source: BlockExecutionError) -> Self {
         Self::Transaction { index, source }
+    }
+
+    /// The transaction that failed, by its position; `None` if it was a phase before or after them.
+    pub const fn transaction(&self) -> Option<usize> {
+        match self {
+            Self::Transaction { index, .. } => Some(*index),
+            Self::Outside { .. } => None,
+        }
     }
 
     /// A failure before the first transaction or after the last.

@@ -7,10 +7,12 @@
 //! Shared state, atomics and locks live here and nowhere else.
 
 pub mod block_stm;
+mod guard;
 mod pool;
 mod sequential;
 
 pub use block_stm::BlockStm;
+pub use guard::{Guard, GuardError};
 pub use pool::{PoolError, WorkerPool};
 pub use sequential::Sequential;
 

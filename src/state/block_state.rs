@@ -2,7 +2,7 @@
 
 use super::{AccountChange, AccountFields, PostState};
 use alloy_primitives::{
-    Address, B256, U256,
+    Address, B256, Bytes, U256,
     map::{AddressMap, U256Map},
 };
 use revm::{
@@ -58,6 +58,14 @@ impl<B: DatabaseRef> BlockState<B> {
         }
         accounts.sort_unstable_by_key(|(address, _)| *address);
         Ok(PostState { accounts })
+    }
+
+    /// The codes of the accounts that were written, as far as they were loaded; all that are new among
+    /// them.
+    pub fn codes(&self) -> impl Iterator<Item = Bytes> {
+        let infos = self.written.values().filter_map(|written| written.info.as_ref());
+        let codes = infos.filter_map(|info| info.code.as_ref()).filter(|code| !code.is_empty());
+        codes.map(Bytecode::original_bytes)
     }
 
     /// What differs between an account before the block and what was written; `None` if nothing.

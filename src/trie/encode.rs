@@ -5,7 +5,7 @@
 
 use std::array;
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_rlp::EMPTY_STRING_CODE;
 use alloy_trie::{
     TrieMask,
@@ -14,27 +14,42 @@ use alloy_trie::{
 
 use super::{
     node::{Extension, Leaf, Node},
-    raw::Reference,
+    raw::{HASHED_FROM, Reference},
+    store::NewNodes,
 };
 
 /// Encodes nodes one after the other into one buffer.
 #[derive(Debug)]
-pub(super) struct Encoder {
+pub(super) struct Encoder<'s> {
     buffer: Vec<u8>,
+    /// Where open nodes go that their parents name by hash, if anybody wants them.
+    kept: Option<&'s mut NewNodes>,
 }
 
-impl Encoder {
+impl<'s> Encoder<'s> {
     /// Bytes of a full branch, the largest node: 16 references of 33, an empty value, a header of 3.
     const CAPACITY: usize = 16 * 33 + 1 + 3;
 
     pub(super) fn new() -> Self {
-        Self { buffer: Vec::with_capacity(Self::CAPACITY) }
+        Self { buffer: Vec::with_capacity(Self::CAPACITY), kept: None }
+    }
+
+    /// Also puts every open node that has a hash into `kept`.
+    pub(super) fn keeping(kept: &'s mut NewNodes) -> Self {
+        Self { kept: Some(kept), ..Self::new() }
     }
 
     /// The root hash of the trie with this root. A root is hashed however short.
     pub(super) fn root(&mut self, top: &Node<'_>) -> B256 {
         let reference = self.reference(top);
-        reference.as_hash().unwrap_or_else(|| keccak256(&reference))
+        if let Some(hash) = reference.as_hash() {
+            return hash;
+        }
+        let hash = keccak256(&reference);
+        if let Some(kept) = self.kept.as_deref_mut().filter(|_| !matches!(top, Node::Empty)) {
+            kept.push(hash, Bytes::copy_from_slice(&reference));
+        }
+        hash
     }
 
     /// What a parent holds for this child: its hash, or its RLP if that is shorter.
@@ -45,10 +60,30 @@ impl Encoder {
             Node::Empty => RlpNode::from_rlp(&[EMPTY_STRING_CODE]),
             Node::Closed(Reference::Hash(hash)) => RlpNode::word_rlp(hash),
             Node::Closed(Reference::Embedded(rlp)) => RlpNode::from_rlp(rlp),
-            Node::Leaf(leaf) => self.leaf(leaf),
-            Node::Extension(extension) => self.extension(extension),
-            Node::Branch(children) => self.branch(children),
+            Node::Leaf(leaf) => {
+                let reference = self.leaf(leaf);
+                self.keep(reference)
+            }
+            Node::Extension(extension) => {
+                let reference = self.extension(extension);
+                self.keep(reference)
+            }
+            Node::Branch(children) => {
+                let reference = self.branch(children);
+                self.keep(reference)
+            }
         }
+    }
+
+    /// Keeps the node that was just encoded, if it has a hash.
+    fn keep(&mut self, reference: RlpNode) -> RlpNode {
+        if let Some(kept) = self.kept.as_deref_mut()
+            && self.buffer.len() >= HASHED_FROM
+            && let Some(hash) = reference.as_hash()
+        {
+            kept.push(hash, Bytes::copy_from_slice(&self.buffer));
+        }
+        reference
     }
 
     fn leaf(&mut self, leaf: &Leaf<'_>) -> RlpNode {

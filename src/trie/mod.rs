@@ -38,4 +38,4 @@ mod tests;
 pub use error::{Malformed, NodeError, TrieError};
 pub use partial::PartialTrie;
 pub use state::{Guess, StateTrie, UpdatedTrie};
-pub use store::{MAX_NODE_BYTES, NodeStore};
+pub use store::{MAX_NODE_BYTES, NewNodes, NodeStore};

@@ -17,7 +17,7 @@ use super::{
     error::NodeError,
     node::{Extension, Leaf, Node},
     remove::{Removal, remove},
-    store::NodeStore,
+    store::{NewNodes, NodeStore},
 };
 
 /// A Merkle Patricia trie over 32-byte keys of which only the touched part is in memory.
@@ -74,6 +74,11 @@ impl<'a> PartialTrie<'a> {
     /// The root hash. Hashes the nodes that were opened, and none of the others.
     pub fn root(&self) -> B256 {
         Encoder::new().root(&self.top)
+    }
+
+    /// Encodes the nodes that were opened or made into `kept`, the root node among them.
+    pub(super) fn keep_nodes(&self, kept: &mut NewNodes) {
+        Encoder::keeping(kept).root(&self.top);
     }
 }
 

@@ -11,7 +11,12 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 use rayon::prelude::*;
 
-use super::{error::TrieError, lookup::find, partial::PartialTrie, store::NodeStore};
+use super::{
+    error::TrieError,
+    lookup::find,
+    partial::PartialTrie,
+    store::{NewNodes, NodeStore},
+};
 use crate::state::{AccountChange, AccountFields, PostState};
 
 /// The state with a trusted root, as far as the nodes of a witness prove it.
@@ -35,12 +40,12 @@ pub struct Guess {
 
 /// The state root after a block, and the tries that it was computed with.
 ///
-/// They are kept so that whoever measures the computation can drop them when the clock has stopped.
+/// They are kept so that whoever measures the computation can drop them when the clock has stopped, and
+/// for whoever goes on from there.
 #[derive(Clone, Debug)]
 pub struct UpdatedTrie<'a> {
     root: B256,
     guesses: Vec<Guess>,
-    #[expect(dead_code, reason = "kept for the caller to drop")]
     tries: Vec<PartialTrie<'a>>,
 }
 
@@ -62,6 +67,15 @@ impl UpdatedTrie<'_> {
     /// The state root after the block.
     pub fn root(&self) -> B256 {
         self.root
+    }
+
+    /// The nodes that were opened or made for it: with those of the state before, all of the state after.
+    pub fn new_nodes(&self) -> NewNodes {
+        let mut kept = NewNodes::default();
+        for trie in &self.tries {
+            trie.keep_nodes(&mut kept);
+        }
+        kept
     }
 
     /// What had to be guessed for it. None of it matters if the root is the header's.

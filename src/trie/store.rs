@@ -24,7 +24,23 @@ pub struct NodeStore {
     nodes: B256Map<Bytes>,
 }
 
+/// Nodes that a working trie made, with their hashes.
+#[derive(Clone, Debug, Default)]
+pub struct NewNodes(Vec<(B256, Bytes)>);
+
+impl NewNodes {
+    /// `hash` must be that of `rlp`.
+    pub(super) fn push(&mut self, hash: B256, rlp: Bytes) {
+        self.0.push((hash, rlp));
+    }
+}
+
 impl NodeStore {
+    /// Adds what a working trie made, so that the state after a block can be read, too.
+    pub fn absorb(&mut self, made: NewNodes) {
+        self.nodes.extend(made.0);
+    }
+
     /// Hashes and files the nodes of a witness, given as RLP.
     ///
     /// # Errors

@@ -1,0 +1,100 @@
+//! Executes a block once, untimed, to see what it touches.
+
+use super::{
+    PrepareError, Proof, ReceiptStatus,
+    flat::pre_state,
+    flatten::{Recorder, Source},
+    open::{Before, OpenBlock},
+    proved::Proved,
+    witness::{Ancestors, check_ancestors, codes_by_hash},
+};
+use crate::{
+    cache::{FlatState, Witness},
+    evm::{FailedPhase, run_block},
+    state::{BlockState, PreState},
+    trie::{NodeStore, StateTrie},
+};
+use alloy_primitives::{B256, Bytes};
+use std::sync::Arc;
+
+/// What executing a block over its proved state showed.
+pub(super) struct Walked {
+    pub(super) pre_state: PreState,
+    pub(super) receipt_status: ReceiptStatus,
+    /// Codes that the block leaves behind, or why it is invalid.
+    pub(super) result: Result<Vec<Bytes>, FailedPhase>,
+}
+
+impl OpenBlock {
+    /// Proves what the block touches, and computes the roots that its receipts hold.
+    pub(super) fn before_by_witness(
+        &self,
+        witness: Witness,
+        flattening: impl FnOnce(),
+    ) -> Result<Before, PrepareError> {
+        let Ancestors { parent_state_root, hashes } = check_ancestors(self.header(), &witness)?;
+        let codes = codes_by_hash(&witness.codes);
+        let nodes = NodeStore::new(witness.nodes).map_err(PrepareError::Nodes)?;
+        flattening();
+        let trie = StateTrie::new(&nodes, parent_state_root);
+        let Walked { pre_state, receipt_status, result } =
+            self.walk(Proved::new(trie, &codes, hashes))?;
+        result?;
+        let proof = Proof::Witness { nodes: Arc::new(nodes), parent_state_root };
+        Ok(Before { pre_state, proof, receipt_status })
+    }
+
+    /// Finds out whether all that the block touches is there.
+    pub(super) fn before_by_flat(
+        &self,
+        flat: &FlatState,
+        flattening: impl FnOnce(),
+    ) -> Result<Before, PrepareError> {
+        let known = pre_state(self.header(), flat)?;
+        flattening();
+        let recorder = Recorder::new(known);
+        self.run(&recorder, PrepareError::NotKnown, |_, _| Ok(()))?;
+        let (pre_state, _) = recorder.into_parts();
+        let receipt_status =
+            if self.has_status() { ReceiptStatus::Success } else { ReceiptStatus::UnknownRoots };
+        Ok(Before { pre_state, proof: Proof::None, receipt_status })
+    }
+
+    /// Executes the block over tries. An invalid block is a result; a read without an answer is an
+    /// error.
+    pub(super) fn walk(&self, proved: Proved<'_>) -> Result<Walked, PrepareError> {
+        let recorder = Recorder::new(proved);
+        let (mut roots, wants_roots) = (Vec::<B256>::new(), !self.has_status());
+        let run = self.run(&recorder, PrepareError::NotProved, |done, db| {
+            if wants_roots && done > 0 {
+                let post = db.post_state().map_err(PrepareError::NotProved)?;
+                let trie = db.base().source().trie();
+                roots.push(trie.root_after(&post).map_err(PrepareError::ReceiptRoot)?.root());
+            }
+            Ok(())
+        });
+        let result = match run {
+            Ok(state) => Ok(state.codes().collect()),
+            Err(PrepareError::Execution(failed)) => Err(failed),
+            Err(error) => return Err(error),
+        };
+        let (pre_state, _) = recorder.into_parts();
+        let receipt_status =
+            if wants_roots { ReceiptStatus::Roots(roots) } else { ReceiptStatus::Success };
+        Ok(Walked { pre_state, receipt_status, result })
+    }
+
+    fn run<'r, S: Source>(
+        &self,
+        recorder: &'r Recorder<S>,
+        unanswered: impl FnOnce(S::Error) -> PrepareError,
+        between: impl FnMut(usize, &BlockState<&'r Recorder<S>>) -> Result<(), PrepareError>,
+    ) -> Result<BlockState<&'r Recorder<S>>, PrepareError> {
+        let state = BlockState::new(recorder);
+        match run_block(&self.context(), self.transactions(), state, between) {
+            Ok((_, state)) => Ok(state),
+            // The EVM wraps what the state said in its own words; ours name the account and slot.
+            Err(error) => Err(recorder.failed().map_or(error, unanswered)),
+        }
+    }
+}

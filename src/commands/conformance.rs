@@ -1,0 +1,56 @@
+//! `blockrace conformance`: runs Ethereum's blockchain tests.
+
+mod work;
+
+use super::{Context, Outcome, machine};
+use crate::{
+    cli::ConformanceArgs,
+    conformance::Glob,
+    measure::Stopwatch,
+    report::conformance::{self as report, ConformanceReport, ConformanceSettings},
+};
+use eyre::{WrapErr, bail};
+use std::{
+    fs::File,
+    io::{self, BufWriter},
+    time::Duration,
+};
+use work::{Orders, run_all};
+
+pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outcome> {
+    let json = match &args.json {
+        Some(path) => {
+            let file = File::create(path);
+            Some(file.wrap_err_with(|| format!("cannot create {}", path.display()))?)
+        }
+        None => None,
+    };
+    let orders = Orders {
+        executors: args.executors.0,
+        threads: args.threads,
+        filter: args.filter.map(Glob::new),
+        limit: Duration::from_secs(args.time_limit.get()),
+    };
+    let mut stopwatch = Stopwatch::start();
+    let jobs = args.jobs.unwrap_or_else(machine::cores);
+    let (tests, unreadable) = run_all(&args.paths, &orders, jobs, context)?;
+    let settings = ConformanceSettings {
+        executors: orders.executors.iter().map(ToString::to_string).collect(),
+        threads: orders.threads,
+        jobs,
+    };
+    let report = ConformanceReport { settings, tests, unreadable, elapsed: stopwatch.lap() };
+    if report.tests.is_empty() && report.unreadable.is_empty() {
+        bail!("no test is there, or none is like --filter says");
+    }
+    report::write_text(&report, io::stdout().lock())?;
+    if let Some(file) = json {
+        report::write_json(&report, BufWriter::new(file)).wrap_err("cannot write the results")?;
+    }
+    Ok(outcome(&report))
+}
+
+fn outcome(report: &ConformanceReport) -> Outcome {
+    let read = if report.unreadable.is_empty() { Outcome::Verified } else { Outcome::Failed };
+    read.and(if report.has_failures() { Outcome::Mismatch } else { Outcome::Verified })
+}

@@ -1,0 +1,189 @@
+//! Test files: one, a folder of them, or an archive as releases come.
+
+use flate2::read::GzDecoder;
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+/// The most bytes that one file may have. The largest of the suites have some tens of megabytes.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// A test file, read.
+#[derive(Debug)]
+pub struct TestFile {
+    /// Its path, inside an archive after the archive's own.
+    pub name: String,
+    /// What it holds.
+    pub content: Vec<u8>,
+}
+
+/// Why test files cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum FilesError {
+    /// The system would not give it.
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// A file or an entry of an archive is too large to be a test.
+    #[error("{name} has more than {MOST_BYTES} bytes")]
+    TooLarge { name: String },
+}
+
+type Visit<'v> = &'v mut dyn FnMut(Result<TestFile, FilesError>) -> ControlFlow<()>;
+
+/// Hands every test file at `path` to `visit`, in the order of their names, until it has enough. Hidden
+/// folders are passed over; of a folder or an archive only `.json` files count.
+pub fn visit(path: &Path, visit: Visit<'_>) -> ControlFlow<()> {
+    let name = path.to_string_lossy();
+    if path.is_dir() {
+        visit_folder(path, visit)
+    } else if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
+        visit_archive(path, |file| Box::new(GzDecoder::new(file)), visit)
+    } else if name.ends_with(".tar") {
+        visit_archive(path, |file| Box::new(file), visit)
+    } else {
+        visit(read_file(path))
+    }
+}
+
+fn read_file(path: &Path) -> Result<TestFile, FilesError> {
+    let failed = |source| FilesError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    read(path.to_string_lossy().into_owned(), file).map_err(failed)?
+}
+
+fn read(name: String, from: impl Read) -> io::Result<Result<TestFile, FilesError>> {
+    let mut content = Vec::new();
+    from.take(MOST_BYTES + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MOST_BYTES {
+        return Ok(Err(FilesError::TooLarge { name }));
+    }
+    Ok(Ok(TestFile { name, content }))
+}
+
+fn visit_folder(folder: &Path, visit: Visit<'_>) -> ControlFlow<()> {
+    let entries = match entries(folder) {
+        Ok(entries) => entries,
+        Err(source) => return visit(Err(FilesError::Read { path: folder.to_owned(), source })),
+    };
+    for (path, is_folder) in entries {
+        if is_folder {
+            visit_folder(&path, visit)?;
+        } else if is_json(&path) {
+            visit(read_file(&path))?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// What is in a folder and not hidden, by name, and whether it is a folder. Links to folders are not
+/// followed, so that there are no circles.
+fn entries(folder: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            found.push((entry.path(), entry.file_type()?.is_dir()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.components().any(|part| {
+        let part = part.as_os_str().to_string_lossy();
+        part.starts_with('.') && part != "." && part != ".."
+    })
+}
+
+fn visit_archive(
+    path: &Path,
+    open: impl FnOnce(File) -> Box<dyn Read>,
+    visit: Visit<'_>,
+) -> ControlFlow<()> {
+    let flow = File::open(path).and_then(|file| visit_entries(path, open(file), visit));
+    flow.unwrap_or_else(|source| visit(Err(FilesError::Read { path: path.to_owned(), source })))
+}
+
+fn visit_entries(
+    archive: &Path,
+    from: Box<dyn Read>,
+    visit: Visit<'_>,
+) -> io::Result<ControlFlow<()>> {
+    for entry in tar::Archive::new(from).entries()? {
+        let entry = entry?;
+        let inside = entry.path()?.into_owned();
+        if !entry.header().entry_type().is_file() || !is_json(&inside) || is_hidden(&inside) {
+            continue;
+        }
+        let name = archive.join(inside).to_string_lossy().into_owned();
+        if visit(read(name, entry)?).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+
+    fn names(path: &Path) -> Vec<String> {
+        let mut names = Vec::new();
+        let flow = visit(path, &mut |file| {
+            names.push(file.map_or_else(|error| error.to_string(), |file| file.name));
+            ControlFlow::Continue(())
+        });
+        assert!(flow.is_continue());
+        let root = path.to_string_lossy();
+        names.iter().map(|name| name.replacen(&*root, "", 1)).collect()
+    }
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in ["b/two.json", "a.json", "b/notes.txt", ".meta/index.json"] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+            fs::write(path, "{}").expect("it can be written");
+        }
+        folder
+    }
+
+    #[test]
+    fn a_folder_is_read_in_order_and_hidden_parts_are_not() {
+        assert_eq!(names(folder().path()), ["/a.json", "/b/two.json"]);
+    }
+
+    #[test]
+    fn an_archive_is_read_as_the_folder_in_it() {
+        let folder = folder();
+        let path = tempfile::tempdir().expect("a temporary folder");
+        let path = path.path().join("release.tar.gz");
+        fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+        let encoder = GzEncoder::new(File::create(&path).expect("new"), Compression::fast());
+        let mut archive = tar::Builder::new(encoder);
+        archive.append_dir_all("fixtures", folder.path()).expect("it can be packed");
+        archive.into_inner().and_then(GzEncoder::finish).expect("it can be written");
+        let mut found = names(&path);
+        found.sort();
+        assert_eq!(found, ["/fixtures/a.json", "/fixtures/b/two.json"]);
+
+        let bytes = fs::read(&path).expect("it was written");
+        fs::write(&path, &bytes[..bytes.len() / 2]).expect("it can be cut");
+        assert!(names(&path).iter().any(|name| name.starts_with("cannot read")));
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        assert_eq!(names(Path::new("/no/such.json")), ["cannot read /no/such.json"]);
+    }
+}

@@ -1,0 +1,177 @@
+//! The rules between a header and its parent (Yellow Paper, section 4.3.4, and the EIPs named below).
+//!
+//! All but the seal: proof of work is not looked at.
+
+use super::difficulty::difficulty;
+use crate::evm::Chain;
+use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
+use alloy_eips::{
+    eip1559::{BaseFeeParams, INITIAL_BASE_FEE},
+    eip4844::DATA_GAS_PER_BLOB,
+};
+use alloy_hardforks::EthereumHardfork;
+use alloy_primitives::{B64, U256};
+
+/// The rule that a header breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum HeaderError {
+    /// One more than the parent's.
+    #[error("its number is {actual}, the parent's is {parent}")]
+    Number { actual: u64, parent: u64 },
+    /// Later than the parent's.
+    #[error("its time is {actual}, the parent's is {parent}")]
+    Timestamp { actual: u64, parent: u64 },
+    /// Within 1/1024 of the parent's, at least 5000, and below 2^63.
+    #[error("its gas limit is {actual}, after {parent}")]
+    GasLimit { actual: u64, parent: u64 },
+    /// No more than the limit.
+    #[error("it uses {used} gas, its limit is {limit}")]
+    GasUsed { used: u64, limit: u64 },
+    /// At most 32 bytes.
+    #[error("its extra data has {bytes} bytes")]
+    ExtraData { bytes: usize },
+    /// EIP-779: ten blocks from the fork on carry a mark.
+    #[error("its extra data is not the mark of the DAO fork")]
+    DaoMark,
+    /// Before the merge it follows from the parent; after it, it is zero (EIP-3675).
+    #[error("its difficulty is {actual}, and must be {expected}")]
+    Difficulty { expected: U256, actual: U256 },
+    /// EIP-3675: zero after the merge.
+    #[error("its nonce is not zero, as it is after the merge")]
+    Nonce,
+    /// EIP-3675: none after the merge.
+    #[error("it has ommers, as no block has after the merge")]
+    Ommers,
+    /// A field that came with a fork is there exactly from then on.
+    #[error("its field {field} is {}", if *present { "there too early" } else { "missing" })]
+    Field { field: &'static str, present: bool },
+    /// EIP-1559.
+    #[error("its base fee is {actual}, and must be {expected}")]
+    BaseFee { expected: u64, actual: u64 },
+    /// EIP-4844: whole blobs, and not too many.
+    #[error("its blobs use {used} gas, and may use {most}")]
+    BlobGas { used: u64, most: u64 },
+    /// EIP-4844, EIP-7918.
+    #[error("its excess blob gas is {actual}, and must be {expected}")]
+    ExcessBlobGas { expected: u64, actual: u64 },
+}
+
+/// Checks a header against its parent's, which is known to be valid.
+pub(super) fn check_header(
+    chain: &Chain,
+    header: &Header,
+    parent: &Header,
+) -> Result<(), HeaderError> {
+    check_fields(chain, header)?;
+    check_order(header, parent)?;
+    check_extra_data(chain, header)?;
+    check_gas(chain, header, parent)?;
+    check_difficulty(chain, header, parent)?;
+    check_base_fee(chain, header, parent)?;
+    check_blobs(chain, header, parent)
+}
+
+/// Every fork's fields are there exactly from that fork on.
+fn check_fields(chain: &Chain, header: &Header) -> Result<(), HeaderError> {
+    use EthereumHardfork::{Amsterdam, Cancun, London, Prague, Shanghai};
+    let fields = [
+        ("baseFeePerGas", header.base_fee_per_gas.is_some(), London),
+        ("withdrawalsRoot", header.withdrawals_root.is_some(), Shanghai),
+        ("blobGasUsed", header.blob_gas_used.is_some(), Cancun),
+        ("excessBlobGas", header.excess_blob_gas.is_some(), Cancun),
+        ("parentBeaconBlockRoot", header.parent_beacon_block_root.is_some(), Cancun),
+        ("requestsHash", header.requests_hash.is_some(), Prague),
+        ("blockAccessListHash", header.block_access_list_hash.is_some(), Amsterdam),
+        ("slotNumber", header.slot_number.is_some(), Amsterdam),
+    ];
+    let wrong = |(_, present, fork): &(_, bool, _)| *present != chain.is_active(*fork, header);
+    match fields.into_iter().find(wrong) {
+        Some((field, present, _)) => Err(HeaderError::Field { field, present }),
+        None => Ok(()),
+    }
+}
+
+fn check_order(header: &Header, parent: &Header) -> Result<(), HeaderError> {
+    if parent.number.checked_add(1) != Some(header.number) {
+        return Err(HeaderError::Number { actual: header.number, parent: parent.number });
+    }
+    if header.timestamp <= parent.timestamp {
+        return Err(HeaderError::Timestamp { actual: header.timestamp, parent: parent.timestamp });
+    }
+    Ok(())
+}
+
+fn check_extra_data(chain: &Chain, header: &Header) -> Result<(), HeaderError> {
+    if header.extra_data.len() > 32 {
+        return Err(HeaderError::ExtraData { bytes: header.extra_data.len() });
+    }
+    let since_dao = chain.dao_fork_block().and_then(|fork| header.number.checked_sub(fork));
+    match since_dao {
+        Some(0..10) if header.extra_data.as_ref() != b"dao-hard-fork" => Err(HeaderError::DaoMark),
+        _ => Ok(()),
+    }
+}
+
+fn check_gas(chain: &Chain, header: &Header, parent: &Header) -> Result<(), HeaderError> {
+    if header.gas_used > header.gas_limit {
+        return Err(HeaderError::GasUsed { used: header.gas_used, limit: header.gas_limit });
+    }
+    // EIP-1559 doubles the limit once, since its target is half of it.
+    let doubles = is_first_of_london(chain, header, parent);
+    let before = parent.gas_limit.saturating_mul(if doubles { 2 } else { 1 });
+    let (actual, parent) = (header.gas_limit, before);
+    let too_far = actual.abs_diff(before) >= before / 1024;
+    if too_far || actual < 5000 || i64::try_from(actual).is_err() {
+        return Err(HeaderError::GasLimit { actual, parent });
+    }
+    Ok(())
+}
+
+fn is_first_of_london(chain: &Chain, header: &Header, parent: &Header) -> bool {
+    let london = |header| chain.is_active(EthereumHardfork::London, header);
+    london(header) && !london(parent)
+}
+
+fn check_difficulty(chain: &Chain, header: &Header, parent: &Header) -> Result<(), HeaderError> {
+    let after_merge = chain.is_active(EthereumHardfork::Paris, header);
+    let expected = if after_merge { U256::ZERO } else { difficulty(chain, header, parent) };
+    if header.difficulty != expected {
+        return Err(HeaderError::Difficulty { expected, actual: header.difficulty });
+    }
+    if after_merge && header.nonce != B64::ZERO {
+        return Err(HeaderError::Nonce);
+    }
+    if after_merge && header.ommers_hash != EMPTY_OMMER_ROOT_HASH {
+        return Err(HeaderError::Ommers);
+    }
+    Ok(())
+}
+
+fn check_base_fee(chain: &Chain, header: &Header, parent: &Header) -> Result<(), HeaderError> {
+    let Some(actual) = header.base_fee_per_gas else { return Ok(()) };
+    let expected = if is_first_of_london(chain, header, parent) {
+        INITIAL_BASE_FEE
+    } else {
+        parent.next_block_base_fee(BaseFeeParams::ethereum()).unwrap_or(INITIAL_BASE_FEE)
+    };
+    if actual == expected { Ok(()) } else { Err(HeaderError::BaseFee { expected, actual }) }
+}
+
+fn check_blobs(chain: &Chain, header: &Header, parent: &Header) -> Result<(), HeaderError> {
+    let (Some(params), Some(used), Some(actual)) =
+        (chain.blob_params(header), header.blob_gas_used, header.excess_blob_gas)
+    else {
+        return Ok(());
+    };
+    let most = params.max_blob_gas_per_block();
+    if used > most || used % DATA_GAS_PER_BLOB != 0 {
+        return Err(HeaderError::BlobGas { used, most });
+    }
+    let expected = params.next_block_excess_blob_gas_osaka(
+        parent.excess_blob_gas.unwrap_or_default(),
+        parent.blob_gas_used.unwrap_or_default(),
+        parent.base_fee_per_gas.unwrap_or_default(),
+    );
+    if actual == expected { Ok(()) } else { Err(HeaderError::ExcessBlobGas { expected, actual }) }
+}

@@ -1,0 +1,258 @@
+//! Networks of tests by name: which hardforks are active when.
+//!
+//! A name is a fork's, active from genesis on (`Cancun`), or two with a transition between them, at a
+//! block (`BerlinToLondonAt5`), a time (`ShanghaiToCancunAtTime15k`) or a total difficulty
+//! (`ArrowGlacierToParisAtDiffC0000`).
+
+use super::fixture::{Blobs, Config};
+use crate::evm::Chain;
+use alloy_eips::eip7840::BlobParams;
+use alloy_hardforks::{EthereumHardfork, ForkCondition};
+use alloy_primitives::U256;
+
+/// Why the rules of a network cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NetworkError {
+    /// Nobody knows it here.
+    #[error("network {0} is not known")]
+    Unknown(String),
+    /// Constantinople itself never ran on mainnet, and revm has no gas rule of EIP-1283.
+    #[error("network {0} needs EIP-1283, which mainnet never ran")]
+    NetGasMetering(String),
+    /// Its blocks cannot be checked in full.
+    #[error("network {0} has block access lists, which are not checked yet")]
+    BlockAccessLists(String),
+}
+
+/// A network, and the chain that it makes.
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    chain_id: u64,
+    from: EthereumHardfork,
+    to: Option<(EthereumHardfork, When)>,
+    blobs: Vec<(EthereumHardfork, BlobParams)>,
+}
+
+/// When a transition comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    Block(u64),
+    Time(u64),
+    /// With the first block whose parent has this total difficulty.
+    Difficulty(U256),
+}
+
+impl Network {
+    /// The network with this name and configuration.
+    ///
+    /// # Errors
+    /// If its rules cannot be had.
+    pub(super) fn new(name: &str, config: &Config) -> Result<Self, NetworkError> {
+        let unknown = || NetworkError::Unknown(name.to_owned());
+        let (from, to) = parse(name).ok_or_else(unknown)?;
+        let last = to.map_or(from, |(fork, _)| fork);
+        let forks = [from, last];
+        if forks.contains(&EthereumHardfork::Constantinople) {
+            return Err(NetworkError::NetGasMetering(name.to_owned()));
+        }
+        if last >= EthereumHardfork::Amsterdam {
+            return Err(NetworkError::BlockAccessLists(name.to_owned()));
+        }
+        let schedule = config.blob_schedule.iter();
+        let schedule = schedule.filter_map(|(name, blobs)| Some((fork(name)?, blobs)));
+        let blobs = schedule.map(|(fork, blobs)| (fork, blob_params(fork, blobs))).collect();
+        let chain_id = config.chainid.map_or(1, |id| id.0.saturating_to());
+        Ok(Self { chain_id, from, to, blobs })
+    }
+
+    /// The rules for a block with this number, after a parent with this total difficulty.
+    pub(super) fn chain(&self, number: u64, parent_total_difficulty: U256) -> Chain {
+        let last = self.to.map_or(self.from, |(fork, _)| fork);
+        let known = EthereumHardfork::VARIANTS.iter().filter(|fork| **fork <= last);
+        let forks = known.filter(|fork| self.has(**fork)).map(|fork| {
+            let condition = match self.to {
+                Some((_, when)) if *fork > self.from => {
+                    when.condition(*fork, number, parent_total_difficulty)
+                }
+                _ => from_genesis(*fork),
+            };
+            (*fork, condition)
+        });
+        let chain = Chain::of_forks(self.chain_id, forks);
+        self.blobs.iter().fold(chain, |chain, (fork, params)| chain.with_blobs(*fork, *params))
+    }
+
+    /// From which total difficulty on blocks are final in the order in which they come, as after the
+    /// merge; `None` if never.
+    pub(super) fn terminal_difficulty(&self) -> Option<U256> {
+        match self.to {
+            _ if self.from >= EthereumHardfork::Paris => Some(U256::ZERO),
+            Some((_, When::Difficulty(terminal))) => Some(terminal),
+            _ => None,
+        }
+    }
+
+    /// The DAO's fork is a network's own; those of later forks have not had it.
+    fn has(&self, fork: EthereumHardfork) -> bool {
+        let named = self.from == fork || self.to.is_some_and(|(to, _)| to == fork);
+        fork != EthereumHardfork::Dao || named
+    }
+}
+
+impl When {
+    fn condition(self, fork: EthereumHardfork, number: u64, parent: U256) -> ForkCondition {
+        match self {
+            Self::Block(block) => ForkCondition::Block(block),
+            Self::Time(time) if fork > EthereumHardfork::Paris => ForkCondition::Timestamp(time),
+            Self::Difficulty(terminal) if parent >= terminal => ForkCondition::Block(number),
+            Self::Time(_) | Self::Difficulty(_) => ForkCondition::Never,
+        }
+    }
+}
+
+const fn from_genesis(fork: EthereumHardfork) -> ForkCondition {
+    if (fork as u8) > (EthereumHardfork::Paris as u8) {
+        ForkCondition::ZERO_TIMESTAMP
+    } else {
+        ForkCondition::ZERO_BLOCK
+    }
+}
+
+fn parse(name: &str) -> Option<(EthereumHardfork, Option<(EthereumHardfork, When)>)> {
+    let Some((path, at)) = name.rsplit_once("At") else {
+        return Some((fork(name)?, None));
+    };
+    let (from, to) = path.split_once("To")?;
+    let (from, to) = (fork(from)?, fork(to)?);
+    (from < to).then_some((from, Some((to, when(at)?))))
+}
+
+/// What follows `At`: `5`, `Time15k` or `DiffC0000`.
+fn when(text: &str) -> Option<When> {
+    if let Some(difficulty) = text.strip_prefix("Diff") {
+        return U256::from_str_radix(difficulty.trim_start_matches("0x"), 16)
+            .ok()
+            .map(When::Difficulty);
+    }
+    if let Some(time) = text.strip_prefix("Time") {
+        let (digits, factor) = time.strip_suffix('k').map_or((time, 1), |digits| (digits, 1000));
+        return digits.parse::<u64>().ok()?.checked_mul(factor).map(When::Time);
+    }
+    text.parse().ok().map(When::Block)
+}
+
+/// A fork by any of the names that tests have for it.
+fn fork(name: &str) -> Option<EthereumHardfork> {
+    use EthereumHardfork as Fork;
+    Some(match name.to_ascii_lowercase().as_str() {
+        "frontier" => Fork::Frontier,
+        "homestead" => Fork::Homestead,
+        "dao" | "daofork" => Fork::Dao,
+        "eip150" | "tangerinewhistle" | "tangerine" => Fork::Tangerine,
+        "eip158" | "spuriousdragon" => Fork::SpuriousDragon,
+        "byzantium" => Fork::Byzantium,
+        "constantinople" => Fork::Constantinople,
+        "constantinoplefix" | "petersburg" => Fork::Petersburg,
+        "istanbul" => Fork::Istanbul,
+        "muirglacier" => Fork::MuirGlacier,
+        "berlin" => Fork::Berlin,
+        "london" => Fork::London,
+        "arrowglacier" => Fork::ArrowGlacier,
+        "grayglacier" => Fork::GrayGlacier,
+        "merge" | "paris" => Fork::Paris,
+        "shanghai" => Fork::Shanghai,
+        "cancun" => Fork::Cancun,
+        "prague" => Fork::Prague,
+        "osaka" => Fork::Osaka,
+        "bpo1" => Fork::Bpo1,
+        "bpo2" => Fork::Bpo2,
+        "bpo3" => Fork::Bpo3,
+        "bpo4" => Fork::Bpo4,
+        "bpo5" => Fork::Bpo5,
+        "amsterdam" => Fork::Amsterdam,
+        _ => return None,
+    })
+}
+
+/// A schedule gives three numbers; the rest follows from the fork.
+fn blob_params(fork: EthereumHardfork, blobs: &Blobs) -> BlobParams {
+    let base =
+        if fork < EthereumHardfork::Osaka { BlobParams::prague() } else { BlobParams::osaka() };
+    let max_blob_count = blobs.max.0.saturating_to();
+    BlobParams {
+        target_blob_count: blobs.target.0.saturating_to(),
+        max_blob_count,
+        update_fraction: blobs.base_fee_update_fraction.0.saturating_to(),
+        // Before EIP-7594 a transaction may fill a block.
+        max_blobs_per_tx: if fork < EthereumHardfork::Osaka {
+            max_blob_count
+        } else {
+            base.max_blobs_per_tx
+        },
+        ..base
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::Header;
+
+    fn fork_at(name: &str, number: u64, timestamp: u64, parent_difficulty: u64) -> String {
+        let network = Network::new(name, &Config::default()).expect("a known network");
+        let header = Header { number, timestamp, ..Default::default() };
+        network.chain(number, U256::from(parent_difficulty)).fork(&header).to_string()
+    }
+
+    #[test]
+    fn a_fork_is_active_from_genesis_on() {
+        for (name, fork) in [
+            ("Frontier", "Frontier"),
+            ("EIP150", "Tangerine"),
+            ("EIP158", "SpuriousDragon"),
+            ("ConstantinopleFix", "Petersburg"),
+            ("Merge", "Paris"),
+            ("Paris", "Paris"),
+            ("Shanghai", "Shanghai"),
+            ("Osaka", "Osaka"),
+            ("BPO2", "Bpo2"),
+        ] {
+            assert_eq!(fork_at(name, 0, 0, 0), fork, "{name}");
+        }
+    }
+
+    #[test]
+    fn transitions_come_at_a_block_a_time_or_a_difficulty() {
+        assert_eq!(fork_at("BerlinToLondonAt5", 4, 9, 9), "Berlin");
+        assert_eq!(fork_at("BerlinToLondonAt5", 5, 9, 9), "London");
+        assert_eq!(fork_at("HomesteadToDaoAt5", 5, 9, 9), "Dao");
+        assert_eq!(fork_at("ShanghaiToCancunAtTime15k", 9, 14_999, 9), "Shanghai");
+        assert_eq!(fork_at("ShanghaiToCancunAtTime15k", 9, 15_000, 9), "Cancun");
+        assert_eq!(fork_at("ArrowGlacierToParisAtDiffC0000", 9, 9, 0xbffff), "ArrowGlacier");
+        assert_eq!(fork_at("ArrowGlacierToParisAtDiffC0000", 9, 9, 0xc0000), "Paris");
+        assert_eq!(fork_at("BPO1ToBPO2AtTime15k", 9, 15_000, 9), "Bpo2");
+    }
+
+    #[test]
+    fn only_a_network_named_after_it_has_the_dao_fork() {
+        let dao_block = |name| {
+            let network = Network::new(name, &Config::default()).expect("a known network");
+            network.chain(1, U256::ZERO).dao_fork_block()
+        };
+        assert_eq!(dao_block("HomesteadToDaoAt5"), Some(5));
+        assert_eq!(dao_block("Homestead"), None);
+        assert_eq!(dao_block("HomesteadToEIP150At5"), None);
+        assert_eq!(dao_block("London"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_named() {
+        let error = |name| Network::new(name, &Config::default()).expect_err("it cannot be run");
+        assert_eq!(error("Verkle"), NetworkError::Unknown("Verkle".to_owned()));
+        assert!(matches!(error("ByzantiumToConstantinopleAt5"), NetworkError::NetGasMetering(_)));
+        assert!(matches!(error("BPO2ToAmsterdamAtTime15k"), NetworkError::BlockAccessLists(_)));
+        for nonsense in ["LondonToBerlinAt5", "BerlinToLondonAtX", "At5", "BerlinToLondonAtTimek"] {
+            assert!(matches!(error(nonsense), NetworkError::Unknown(_)), "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! What came of a suite of blockchain tests: a table by folder and network, what failed, and JSON.
+
+use crate::conformance::{Blocks, Ending, FilesError, Ground, Run};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{self, Write},
+    num::NonZeroUsize,
+    time::Duration,
+};
+
+/// A finished run of a suite.
+#[derive(Debug)]
+pub struct ConformanceReport {
+    /// With what.
+    pub settings: ConformanceSettings,
+    /// In the order of files and names.
+    pub tests: Vec<TestRow>,
+    /// Files that could not be read.
+    pub unreadable: Vec<FilesError>,
+    /// How long it all took.
+    pub elapsed: Duration,
+}
+
+/// What a suite was run with.
+#[derive(Clone, Debug)]
+pub struct ConformanceSettings {
+    /// By name.
+    pub executors: Vec<String>,
+    /// Of the parallel ones.
+    pub threads: Vec<NonZeroUsize>,
+    /// Files side by side.
+    pub jobs: NonZeroUsize,
+}
+
+/// How a test ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TestResult {
+    /// As it says itself.
+    Passed,
+    /// Otherwise; the first difference.
+    Failed(String),
+    /// It was not run; why.
+    OutOfScope(String),
+}
+
+/// One test.
+#[derive(Clone, Debug)]
+pub struct TestRow {
+    /// Path of its file.
+    pub file: String,
+    /// Its name in the file.
+    pub name: String,
+    /// Its network; empty where there is none.
+    pub network: String,
+    /// Its blocks.
+    pub blocks: Blocks,
+    /// How it ended.
+    pub result: TestResult,
+}
+
+impl TestRow {
+    /// The row of a test that was run.
+    pub fn new(file: &str, name: &str, run: &Run) -> Self {
+        let result = match &run.ending {
+            Ending::Passed => TestResult::Passed,
+            Ending::Failed(failure) => TestResult::Failed(chain(failure)),
+            Ending::OutOfScope(why) => TestResult::OutOfScope(why.to_string()),
+        };
+        let (network, blocks) = (run.network.clone(), run.blocks.clone());
+        Self { file: file.to_owned(), name: name.to_owned(), network, blocks, result }
+    }
+
+    /// The row of a test whose run panicked, outside of any executor.
+    pub fn panicked(file: &str, name: &str) -> Self {
+        let result = TestResult::Failed("running it panicked; this is a bug".to_owned());
+        Self::without_run(file, name, result)
+    }
+
+    fn without_run(file: &str, name: &str, result: TestResult) -> Self {
+        let (network, blocks) = Default::default();
+        Self { file: file.to_owned(), name: name.to_owned(), network, blocks, result }
+    }
+
+    fn folder(&self) -> &str {
+        self.file.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// The one row of a file that holds no tests at all.
+pub fn failed_file(file: &str, error: &serde_json::Error) -> TestRow {
+    TestRow::without_run(file, "", TestResult::Failed(format!("it is no file of tests: {error}")))
+}
+
+impl fmt::Display for TestRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, name, network, result, .. } = self;
+        match result {
+            TestResult::Passed => write!(f, "passed  {file}::{name} ({network})"),
+            TestResult::Failed(why) => write!(f, "FAILED  {file}::{name} ({network}): {why}"),
+            TestResult::OutOfScope(why) => write!(f, "not run {file}::{name}: {why}"),
+        }
+    }
+}
+
+/// An error and its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Sums over some tests.
+#[derive(Clone, Debug, Default)]
+struct Sums {
+    passed: u64,
+    failed: u64,
+    not_run: u64,
+    accepted: u64,
+    refused: BTreeMap<Ground, u64>,
+    out_of_scope: u64,
+}
+
+impl Sums {
+    fn of<'a>(rows: impl IntoIterator<Item = &'a TestRow>) -> Self {
+        let mut sums = Self::default();
+        for row in rows {
+            match row.result {
+                TestResult::Passed => sums.passed += 1,
+                TestResult::Failed(_) => sums.failed += 1,
+                TestResult::OutOfScope(_) => sums.not_run += 1,
+            }
+            sums.accepted += row.blocks.accepted;
+            sums.out_of_scope += row.blocks.out_of_scope;
+            for refused in &row.blocks.refused {
+                *sums.refused.entry(refused.ground).or_default() += 1;
+            }
+        }
+        sums
+    }
+
+    fn all_refused(&self) -> u64 {
+        self.refused.values().sum()
+    }
+}
+
+impl ConformanceReport {
+    /// Whether any test failed.
+    pub fn has_failures(&self) -> bool {
+        self.tests.iter().any(|row| matches!(row.result, TestResult::Failed(_)))
+    }
+
+    /// Sums by folder and network.
+    fn groups(&self) -> BTreeMap<(&str, &str), Sums> {
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for row in &self.tests {
+            groups.entry((row.folder(), &*row.network)).or_default().push(row);
+        }
+        groups.into_iter().map(|(group, rows)| (group, Sums::of(rows))).collect()
+    }
+
+    /// How many tests were not run, by reason.
+    fn reasons(&self) -> BTreeMap<&str, u64> {
+        let mut reasons = BTreeMap::new();
+        for row in &self.tests {
+            if let TestResult::OutOfScope(why) = &row.result {
+                *reasons.entry(&**why).or_default() += 1;
+            }
+        }
+        reasons
+    }
+}
+
+/// Writes the table by folder and network, then what was not run and why, then what failed.
+///
+/// # Errors
+/// If the output does not take it.
+pub fn write_text(report: &ConformanceReport, mut out: impl Write) -> io::Result<()> {
+    let groups = report.groups();
+    let width = groups.keys().map(|(folder, _)| folder.len()).max().unwrap_or(0).max(6);
+    let heading = ["passed", "failed", "not run", "accepted", "refused"];
+    let heading = heading.map(|column| format!("{column:>8}")).join(" ");
+    writeln!(out, "{:<width$}  {:<30} {heading}", "folder", "network")?;
+    for ((folder, network), sums) in &groups {
+        writeln!(out, "{folder:<width$}  {network:<30} {sums}")?;
+    }
+    let all = Sums::of(&report.tests);
+    writeln!(out, "{:<width$}  {:<30} {all}", "all", "")?;
+    for (why, count) in report.reasons() {
+        writeln!(out, "not run: {count} tests: {why}")?;
+    }
+    if all.out_of_scope > 0 {
+        let count = all.out_of_scope;
+        writeln!(
+            out,
+            "not checked: the seals of {count} blocks that are invalid for nothing else"
+        )?;
+    }
+    let failed = report.tests.iter().filter(|row| matches!(row.result, TestResult::Failed(_)));
+    for row in failed {
+        writeln!(out, "{row}")?;
+    }
+    for error in &report.unreadable {
+        writeln!(out, "NOT READ {}", chain(error))?;
+    }
+    writeln!(out, "{}", last_line(report, &all))?;
+    Ok(())
+}
+
+impl fmt::Display for Sums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed, failed, not_run, accepted, .. } = self;
+        let refused = self.all_refused();
+        write!(f, "{passed:>8} {failed:>8} {not_run:>8} {accepted:>8} {refused:>8}")
+    }
+}
+
+fn last_line(report: &ConformanceReport, all: &Sums) -> String {
+    let grounds = all.refused.iter();
+    let grounds = grounds.map(|(ground, count)| format!("{} {count}", ground.name()));
+    let grounds = grounds.collect::<Vec<_>>().join(", ");
+    let grounds = if grounds.is_empty() { grounds } else { format!(" ({grounds})") };
+    let seconds = report.elapsed.as_secs_f64();
+    let tests = report.tests.len();
+    format!(
+        "{} of {tests} tests passed, {} failed, {} were not run; {} blocks accepted to the state root, {} \
+         refused{grounds}; {seconds:.1} s",
+        all.passed,
+        all.failed,
+        all.not_run,
+        all.accepted,
+        all.all_refused(),
+    )
+}
+
+/// Writes everything as JSON, one entry for each test.
+///
+/// # Errors
+/// If the output does not take it.
+pub fn write_json(report: &ConformanceReport, mut out: impl Write) -> io::Result<()> {
+    let all = Sums::of(&report.tests);
+    let ConformanceSettings { executors, threads, jobs } = &report.settings;
+    let unreadable: Vec<_> = report.unreadable.iter().map(|error| chain(error)).collect();
+    let document = json!({
+        "schema_version": 1,
+        "settings": { "executors": executors, "threads": threads, "jobs": jobs },
+        "elapsed_s": report.elapsed.as_secs_f64(),
+        "passed": all.passed,
+        "failed": all.failed,
+        "not_run": all.not_run,
+        "accepted": all.accepted,
+        "refused": all.all_refused(),
+        "blocks_out_of_scope": all.out_of_scope,
+        "unreadable": unreadable,
+        "tests": report.tests.iter().map(test).collect::<Vec<_>>(),
+    });
+    serde_json::to_writer_pretty(&mut out, &document)?;
+    writeln!(out)?;
+    out.flush()?;
+    Ok(())
+}
+
+fn refused(blocks: &Blocks) -> Vec<Value> {
+    let refused = blocks.refused.iter().map(|refused| {
+        json!({
+            "block": refused.position,
+            "ground": refused.ground.name(),
+            "because": refused.because,
+            "expected": refused.expected,
+        })
+    });
+    refused.collect()
+}
+
+fn test(row: &TestRow) -> Value {
+    let (result, why) = match &row.result {
+        TestResult::Passed => ("passed", None),
+        TestResult::Failed(why) => ("failed", Some(why)),
+        TestResult::OutOfScope(why) => ("not_run", Some(why)),
+    };
+    json!({
+        "file": row.file,
+        "name": row.name,
+        "network": row.network,
+        "result": result,
+        "why": why,
+        "accepted": row.blocks.accepted,
+        "refused": refused(&row.blocks),
+        "blocks_out_of_scope": row.blocks.out_of_scope,
+    })
+}

@@ -1,0 +1,105 @@
+//! Random worlds, for proptest, which makes a failing one small again.
+
+use super::{CONTRACTS, Deed, FORKS, Fork, Op, Place, SENDERS, Tx, World};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+
+/// Any world, of any fork.
+pub(crate) fn world() -> impl Strategy<Value = World> {
+    let programs = vec(vec(op(), 0..6), usize::from(CONTRACTS));
+    let slots = vec((0..CONTRACTS, 0..4_u8, 0..4_u8), 0..6);
+    // A purse that may or may not do for a few transactions, or is full.
+    let purse = prop_oneof![3 => Just(u64::MAX), 1 => 2_000_000..20_000_000_u64];
+    let purses = vec(purse, usize::from(SENDERS));
+    let withdrawals = vec((place(), 0..3_u8), 0..3);
+    let world = (fork(), place(), programs, slots, purses, vec(tx(), 0..14), withdrawals);
+    world.prop_map(|(fork, beneficiary, programs, slots, purses, txs, withdrawals)| World {
+        fork,
+        beneficiary,
+        programs,
+        slots,
+        purses,
+        txs,
+        withdrawals,
+    })
+}
+
+/// The newest forks most often.
+fn fork() -> impl Strategy<Value = Fork> {
+    prop_oneof![1 => select(&FORKS[..]), 1 => select(&FORKS[11..])]
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    prop_oneof![
+        3 => (0..SENDERS).prop_map(Place::Sender),
+        5 => (0..CONTRACTS).prop_map(Place::Contract),
+        2 => (0..2_u8).prop_map(Place::Child),
+        2 => Just(Place::Beneficiary),
+        1 => (1..5_u8).prop_map(Place::Precompile),
+        1 => Just(Place::Hollow),
+        1 => Just(Place::Nobody),
+    ]
+}
+
+fn tx() -> impl Strategy<Value = Tx> {
+    let value = || prop_oneof![2 => Just(0_u16), 1 => Just(1), 1 => 2..2000_u16];
+    let deed = prop_oneof![
+        8 => (place(), value()).prop_map(|(to, value)| Deed::Call(to, value)),
+        1 => (0..3_u8, value()).prop_map(|(kind, value)| Deed::Deploy(kind, value)),
+        2 => (0..SENDERS, option::of(0..CONTRACTS)).prop_map(|(who, code)| Deed::Delegate(who, code)),
+    ];
+    (0..SENDERS, deed, 0..3_u8).prop_map(|(from, deed, tip)| Tx { from, deed, tip })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![of_storage(), of_accounts(), of_calls(), of_control(), of_the_block()]
+}
+
+fn slot() -> impl Strategy<Value = u8> {
+    0..4_u8
+}
+
+fn of_storage() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        3 => slot().prop_map(Op::Increment),
+        2 => (slot(), 0..3_u8).prop_map(|(slot, value)| Op::Set(slot, value)),
+        1 => (slot(), slot()).prop_map(|(from, to)| Op::Copy(from, to)),
+        1 => slot().prop_map(Op::Transient),
+        1 => slot().prop_map(Op::Log),
+    ]
+}
+
+fn of_accounts() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        (place(), slot()).prop_map(|(of, slot)| Op::Balance(of, slot)),
+        slot().prop_map(Op::OwnBalance),
+        (place(), slot()).prop_map(|(of, slot)| Op::CodeHash(of, slot)),
+        (place(), slot()).prop_map(|(of, slot)| Op::CodeSize(of, slot)),
+    ]
+}
+
+fn of_calls() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (place(), 0..4_u8).prop_map(|(to, value)| Op::Call(to, value)),
+        1 => place().prop_map(Op::Delegate),
+        1 => place().prop_map(Op::Static),
+        1 => (0..2_u8).prop_map(Op::Create),
+        2 => (0..2_u8).prop_map(Op::Create2),
+    ]
+}
+
+fn of_control() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        slot().prop_map(Op::RevertIfOdd),
+        slot().prop_map(Op::StopIfOdd),
+        place().prop_map(Op::Destroy),
+    ]
+}
+
+fn of_the_block() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        (0..4_u8, slot()).prop_map(|(back, slot)| Op::BlockHash(back, slot)),
+        slot().prop_map(Op::History),
+        slot().prop_map(Op::Beacon),
+        slot().prop_map(Op::Gas),
+    ]
+}
