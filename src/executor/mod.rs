@@ -6,6 +6,7 @@
 //!
 //! Shared state, atomics and locks live here and nowhere else.
 
+pub mod access;
 pub mod block_stm;
 mod pool;
 mod sequential;

@@ -39,6 +39,11 @@ impl NumberedAccount {
             None => Err(StateError::UnknownSlot { address, slot }),
         }
     }
+
+    /// All that are listed, by key, in no order.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&U256, &NumberedSlot)> {
+        self.slots.iter()
+    }
 }
 
 /// A [`PreState`] whose accounts and slots are numbered. Holds the same, and knows no more.
@@ -79,6 +84,11 @@ impl NumberedState {
     /// How many slots are numbered.
     pub const fn slot_count(&self) -> usize {
         self.slots as usize
+    }
+
+    /// All of them, in no order.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = (&Address, &NumberedAccount)> {
+        self.accounts.iter()
     }
 
     /// The account.

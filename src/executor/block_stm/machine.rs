@@ -13,9 +13,10 @@ use super::{
 use crate::{block::ReplayJob, evm::BlockExecutionError, state::StateError};
 use alloy_consensus::{Transaction as _, TxEnvelope, transaction::Recovered};
 use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
-use alloy_primitives::U256;
+use alloy_primitives::{U256, map::B256Map};
 use revm::{
     Context, MainBuilder, MainContext,
+    bytecode::Bytecode,
     context::TxEnv,
     context_interface::{
         Block, ContextSetters, JournalTr, Transaction as _, TransactionType,
@@ -34,6 +35,11 @@ pub(super) struct Shared<'a> {
 impl<'a> Shared<'a> {
     pub(super) fn new(job: &'a ReplayJob) -> Self {
         Self { job, new_codes: NewCodes::default() }
+    }
+
+    /// The codes that were deployed.
+    pub(super) fn into_new_codes(self) -> B256Map<Bytecode> {
+        self.new_codes.into_inner()
     }
 
     /// All that a transaction writes, the fee that its journal does not hold included.

@@ -47,6 +47,7 @@ mod demands;
 mod fees;
 mod instructions;
 mod machine;
+mod record;
 mod worker_state;
 mod writes;
 
@@ -65,6 +66,8 @@ use committer::Committer;
 use machine::{EvmMachine, Shared};
 use memory::Memory;
 use writes::system_writes;
+
+pub(super) use record::record;
 
 /// Optimistic execution with multi-version memory.
 #[derive(Clone, Copy, Debug)]
