@@ -1,9 +1,11 @@
 //! The command line, as typed. Values only: nothing here looks at the world.
 
 mod cache;
+mod insight;
 mod node;
 
 pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
+pub use insight::AnalyzeArgs;
 pub use node::{NodeArgs, RpcCheckArgs};
 
 use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice};
@@ -50,6 +52,8 @@ pub enum Command {
     Fetch(FetchArgs),
     /// Race executors over cached blocks, or the built-in sample where there are none
     Replay(ReplayArgs),
+    /// Say what blocks allow: bounds of the speedup, and what stands in the way
+    Analyze(AnalyzeArgs),
     /// Check cached blocks, or the built-in sample, with one executor and without timing
     Verify(VerifyArgs),
     /// List, check, remove and carry cached blocks

@@ -20,6 +20,9 @@
 //! once has no times. From the samples follow medians and bootstrap intervals, and [`report`] writes
 //! them as a table, CSV or JSON.
 //!
+//! [`insight`] says what the block itself allows: who depends on whom, the bound that follows, and what
+//! stands in the way.
+//!
 //! [`commands`] ties this together for the command line of [`cli`], with [`progress`] on the side.
 //! Modules depend on those below them only; a test reads the sources and holds that, and which module
 //! may use which crate.
@@ -32,6 +35,8 @@ pub mod progress;
 pub mod report;
 
 pub mod measure;
+
+pub mod insight;
 
 pub mod verify;
 

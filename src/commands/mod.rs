@@ -4,6 +4,7 @@
 //! output; progress, warnings and errors go to standard error. What is computed, and whether it is
 //! right, is the library's business.
 
+mod analyze;
 mod cache;
 mod cached;
 mod checking;
@@ -38,6 +39,7 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
     match cli.command {
         Command::Fetch(args) => fetch::run(args, &context),
         Command::Replay(args) => replay::run(args, &context),
+        Command::Analyze(args) => analyze::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),
         Command::RpcCheck(args) => rpc_check::run(args),

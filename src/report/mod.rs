@@ -8,6 +8,7 @@
 //! included, exist only inside [`Verdict::Match`], so no form of the report can show them for a
 //! result that was wrong. A change of executor is in [`Mode`], and every form carries it.
 
+pub mod analysis;
 pub mod csv;
 pub(crate) mod grid;
 pub mod json;
