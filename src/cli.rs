@@ -5,7 +5,7 @@ mod insight;
 mod node;
 
 pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
-pub use insight::AnalyzeArgs;
+pub use insight::{AnalyzeArgs, TraceArgs};
 pub use node::{NodeArgs, RpcCheckArgs};
 
 use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice};
@@ -54,6 +54,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Say what blocks allow: bounds of the speedup, and what stands in the way
     Analyze(AnalyzeArgs),
+    /// Write what every thread of an executor does with one block, as a timeline for Perfetto
+    Trace(TraceArgs),
     /// Check cached blocks, or the built-in sample, with one executor and without timing
     Verify(VerifyArgs),
     /// List, check, remove and carry cached blocks

@@ -1,6 +1,7 @@
 //! The commands that explain: values only.
 
 use super::CachedBlocks;
+use crate::{block::range::BlockSpec, executor::ExecutorKind};
 use clap::Args;
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -25,4 +26,24 @@ pub struct AnalyzeArgs {
     /// Also write the results to this file, as JSON, with more about conflicts
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// The block
+    #[arg(value_name = "BLOCK")]
+    pub block: BlockSpec,
+    /// The id of its chain; needed where several chains are cached and share its number
+    #[arg(long, value_name = "ID")]
+    pub chain: Option<u64>,
+    /// The executor to watch
+    #[arg(long, value_name = "NAME", default_value = "block-stm")]
+    pub executor: ExecutorKind,
+    /// Its number of threads [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Where to write the timeline, for https://ui.perfetto.dev
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
 }

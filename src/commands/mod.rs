@@ -18,6 +18,7 @@ mod prove;
 mod replay;
 mod rows;
 mod rpc_check;
+mod trace;
 mod verify;
 
 pub use outcome::Outcome;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
         Command::Fetch(args) => fetch::run(args, &context),
         Command::Replay(args) => replay::run(args, &context),
         Command::Analyze(args) => analyze::run(args, &context),
+        Command::Trace(args) => trace::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),
         Command::RpcCheck(args) => rpc_check::run(args),

@@ -10,6 +10,9 @@
 //! on a number of threads. [`Analysis`] is all of that about one block, with the conflicts by cause, the
 //! hottest contracts and slots, and what would be gained without each.
 //!
+//! A [`Trace`] is the other side: what each thread of an executor really did in one run, and when results
+//! became final ([`Latency`]).
+//!
 //! Correctness lives in the graph: a dependency too few, and an executor could beat the bound; one too
 //! many, and the bound is too low. Tests drop single transactions out of real blocks, and compare who
 //! notices with what the graph says.
@@ -20,14 +23,18 @@ mod analysis;
 mod graph;
 mod hot;
 mod known;
+mod latency;
 mod model;
 pub mod schedule;
 mod study;
 pub mod timeline;
+mod trace;
 
 pub use analysis::{Analysis, Bounds, OrderedCost};
 pub use graph::{Dependency, Graph, Path};
 pub use hot::{HotSpot, Place};
 pub use known::well_known;
+pub use latency::Latency;
 pub use model::{Model, Ordered, Spot};
 pub use study::Study;
+pub use trace::{Effect, Flow, Moment, Point, Span, Spent, Trace};

@@ -1,10 +1,17 @@
-//! How long each transaction takes: the one place of this module that reads the clock.
+//! How long each transaction takes, and when a watched executor does what: the one place of this module
+//! that reads the clock.
 //!
 //! Times come from the baseline's own run, in block order on one thread, with a look at the clock between
 //! transactions. A single run is noisy, at some microseconds per transaction more than anywhere, so the
 //! shortest of several counts: nothing makes a transaction faster than it is.
 
-use crate::{block::ReplayJob, evm::run_block, executor::ExecuteError, state::BlockState};
+use super::trace::Trace;
+use crate::{
+    block::ReplayJob,
+    evm::run_block,
+    executor::{ExecuteError, Execution, ExecutorKind, WorkerPool, observe::Record},
+    state::BlockState,
+};
 use std::{num::NonZeroU32, time::Instant};
 
 /// How long the parts of a block took, in nanoseconds.
@@ -60,6 +67,24 @@ fn time_once(job: &ReplayJob) -> Result<Times, ExecuteError> {
     let first = marks.first().copied().unwrap_or(start);
     let transactions = marks.windows(2).map(|pair| nanoseconds(pair[0], pair[1])).collect();
     Ok(Times { before: nanoseconds(start, first), transactions, after: nanoseconds(last, end) })
+}
+
+/// Executes the block once, watched. That is slower than unwatched, by some dozens of nanoseconds for
+/// each thing that a thread does.
+///
+/// # Errors
+/// The block is invalid, or the pre-state lacks what it reads.
+pub fn watch(
+    executor: ExecutorKind,
+    job: &ReplayJob,
+    pool: &WorkerPool,
+) -> Result<(Execution, Trace), ExecuteError> {
+    let start = Instant::now();
+    let clock = || start.elapsed();
+    let record = Record::new(&clock);
+    let execution = executor.executor().execute_observed(job, pool, &record)?;
+    let total = start.elapsed();
+    Ok((execution, Trace::new(&record.into_events(), total)))
 }
 
 fn nanoseconds(from: Instant, to: Instant) -> u64 {

@@ -6,9 +6,12 @@
 use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
     scheduler::{Comparison, Found, Scheduler, Start, Task},
-    view::{ReadSet, View, is_current},
+    view::{ReadSet, View, conflict, is_current},
 };
-use crate::executor::WorkerPool;
+use crate::executor::{
+    WorkerPool,
+    observe::{Activity, Event, Observer},
+};
 use parking_lot::Mutex;
 use std::{
     ops::ControlFlow,
@@ -63,8 +66,9 @@ impl<O> Default for Record<O> {
 }
 
 /// What all workers share.
-struct Engine<'a, O, C> {
+struct Engine<'a, O, C, W> {
     memory: &'a Memory,
+    observer: &'a W,
     scheduler: &'a Scheduler,
     /// Each lock guards one transaction's record. Only the worker that has the transaction in the
     /// status `Executing` replaces it; lock order: never two at a time, never while holding
@@ -85,6 +89,7 @@ pub fn run<'m, M: Machine<'m>>(
     pool: &WorkerPool,
     transactions: usize,
     memory: &'m Memory,
+    observer: &impl Observer,
     machine: impl Fn() -> M + Sync,
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
 ) -> Option<Incarnations> {
@@ -96,6 +101,7 @@ pub fn run<'m, M: Machine<'m>>(
             let _guard = StopOnPanic(&scheduler);
             let engine = Engine {
                 memory,
+                observer,
                 scheduler: &scheduler,
                 records: &records,
                 commit: &commit,
@@ -122,12 +128,18 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
+impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>, W: Observer> Engine<'_, O, C, W> {
     fn work<'m>(&self, machine: &mut impl Machine<'m, Output = O>) {
         let mut next = None;
-        while let Some(task) = next.or_else(|| self.scheduler.next_task()) {
+        while let Some(task) = next.or_else(|| self.search()) {
             next = self.perform(machine, task);
         }
+        self.observer.tell(Event::Began(Activity::Absent));
+    }
+
+    fn search(&self) -> Option<Task> {
+        self.observer.tell(Event::Began(Activity::Search));
+        self.scheduler.next_task()
     }
 
     /// Does a task, and reports it. Returns the next one, if the scheduler has one at once.
@@ -135,17 +147,19 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         match task {
             Task::Execute { tx, start } => self.execute(machine, tx, start),
             Task::Check { tx, incarnation, epoch } => {
+                self.observer.tell(Event::Began(Activity::Check { tx }));
                 let found = self.compare(tx);
                 let start = self.scheduler.checked(tx, incarnation, epoch, found)?;
                 self.execute_again(machine, tx, start)
             }
-            Task::Commit { tx, comparison }
-                if comparison == Comparison::Needed && self.compare(tx) == Found::Outdated =>
-            {
-                self.scheduler.failed_at_frontier(tx);
-                self.execute_again(machine, tx, Start::AtFrontier)
+            Task::Commit { tx, comparison } => {
+                self.observer.tell(Event::Began(Activity::Commit { tx }));
+                if comparison == Comparison::Needed && self.compare(tx) == Found::Outdated {
+                    self.scheduler.failed_at_frontier(tx);
+                    return self.execute_again(machine, tx, Start::AtFrontier);
+                }
+                self.commit(tx)
             }
-            Task::Commit { tx, .. } => self.commit(tx),
         }
     }
 
@@ -160,6 +174,10 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         tx: TxIndex,
         start: Start,
     ) -> Option<Task> {
+        if W::WATCHES {
+            let over = conflict(self.memory, tx, &self.records[tx].lock().reads);
+            self.observer.tell(Event::Aborted { tx, over });
+        }
         self.memory.mark_estimates(tx, &self.records[tx].lock().writes);
         self.execute(machine, tx, start)
     }
@@ -170,10 +188,12 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         tx: TxIndex,
         start: Start,
     ) -> Option<Task> {
+        self.observer.tell(Event::Began(Activity::Execute { tx }));
         machine.view().begin(tx, start);
         let mut executed = machine.execute();
         self.count.fetch_add(1, Ordering::Relaxed);
         if let Some(Blocked { on }) = machine.view().blocked() {
+            self.observer.tell(Event::Blocked { tx, on });
             return self.scheduler.blocked(tx, on);
         }
         self.cost.fetch_add(executed.cost, Ordering::Relaxed);
@@ -186,6 +206,7 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
             output: Some(executed.output),
         };
         drop(record);
+        self.observer.tell(Event::Published { tx });
         self.scheduler.executed(tx, publication)
     }
 
@@ -193,7 +214,10 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         let output = self.records[tx].lock().output.take();
         let flow = output.map(|output| (self.commit.lock())(tx, output));
         match flow {
-            Some(ControlFlow::Continue(())) => self.scheduler.committed(tx),
+            Some(ControlFlow::Continue(())) => {
+                self.observer.tell(Event::Committed { tx });
+                self.scheduler.committed(tx)
+            }
             Some(ControlFlow::Break(())) | None => {
                 self.scheduler.stop();
                 None

@@ -129,6 +129,14 @@ impl Versions {
         self.0.retain(|(writer, _)| *writer != Writer::Tx(tx));
     }
 
+    fn last_writer(&self, tx: TxIndex) -> Option<TxIndex> {
+        let below = self.0.partition_point(|(writer, _)| *writer < Writer::Tx(tx));
+        match self.0[..below].last() {
+            Some((Writer::Tx(writer), _)) => Some(*writer),
+            Some((Writer::BeforeAll, _)) | None => None,
+        }
+    }
+
     fn read(&self, tx: TxIndex, estimates: Estimates) -> Result<Seen, Blocked> {
         let mut observed = Observed::default();
         let below = self.0.partition_point(|(writer, _)| *writer < Writer::Tx(tx));
@@ -265,23 +273,35 @@ impl Memory {
         tx: TxIndex,
         estimates: Estimates,
     ) -> Result<Seen, Blocked> {
-        let seen = match location {
-            Location::Balance(at) => self.field(at, |fields| fields.balance.read(tx, estimates)),
-            Location::Nonce(at) => self.field(at, |fields| fields.nonce.read(tx, estimates)),
-            Location::Code(at) => self.field(at, |fields| fields.code.read(tx, estimates)),
-            Location::Storage(at) => self.field(at, |fields| fields.storage.read(tx, estimates)),
+        let seen = self.look(location, |versions| versions.read(tx, estimates));
+        seen.unwrap_or(Ok((Observed::default(), None)))
+    }
+
+    /// The closest transaction below `tx` that wrote to `location`, or emptied the storage that the slot
+    /// is in.
+    pub fn last_writer(&self, location: Location, tx: TxIndex) -> Option<TxIndex> {
+        let own = self.look(location, |versions| versions.last_writer(tx)).flatten();
+        let (Location::Slot(account, _) | Location::OtherSlot(account, _)) = location else {
+            return own;
+        };
+        own.max(self.last_writer(Location::Storage(account), tx))
+    }
+
+    /// What `read` makes of the versions at one location; `None` if nothing was ever written there.
+    fn look<R>(&self, location: Location, read: impl FnOnce(&Versions) -> R) -> Option<R> {
+        match location {
+            Location::Balance(at) => self.field(at, |fields| read(&fields.balance)),
+            Location::Nonce(at) => self.field(at, |fields| read(&fields.nonce)),
+            Location::Code(at) => self.field(at, |fields| read(&fields.code)),
+            Location::Storage(at) => self.field(at, |fields| read(&fields.storage)),
             Location::Slot(_, slot) => {
-                self.slots[slot as usize].read(|versions| Some(versions.read(tx, estimates)))
+                self.slots[slot as usize].read(|versions| Some(read(versions)))
             }
             Location::OtherSlot(account, slot) => {
                 let key = (account, slot);
-                let read = |shard: &HashMap<_, Versions>| {
-                    shard.get(&key).map(|versions| versions.read(tx, estimates))
-                };
-                self.shard(&key).read(read)
+                self.shard(&key).read(|shard: &HashMap<_, Versions>| shard.get(&key).map(read))
             }
-        };
-        seen.unwrap_or(Ok((Observed::default(), None)))
+        }
     }
 
     fn field<R>(&self, account: AccountNumber, read: impl FnOnce(&Fields) -> R) -> Option<R> {

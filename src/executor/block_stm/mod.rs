@@ -56,6 +56,7 @@ mod tests;
 
 use super::{
     ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind, WorkerPool,
+    observe::{Activity, Event, Nobody, Observer, Record},
 };
 use crate::{
     block::ReplayJob,
@@ -79,25 +80,45 @@ impl Executor for BlockStm {
     }
 
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        let state = before_transactions(job)?;
-        let memory =
-            Memory::new(job.numbered_state.account_count(), job.numbered_state.slot_count());
-        memory.publish_before_all(&system_writes(&state.post_state()?, &job.numbered_state)?);
-        let shared = Shared::new(job);
-        let mut committer = Committer::new(job, state);
-        let run = engine::run(
-            pool,
-            job.transactions.len(),
-            &memory,
-            || EvmMachine::new(&shared, &memory),
-            |tx, output| committer.commit(tx, output),
-        );
-        let incarnations = run.ok_or(ExecuteError::Engine { executor: self.kind() })?;
-        let wasted_gas = incarnations.cost.saturating_sub(committer.gas_executed());
-        let outcome = committer.finish()?;
-        let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas };
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+        execute(job, pool, &Nobody)
     }
+
+    fn execute_observed(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        record: &Record<'_>,
+    ) -> Result<Execution, ExecuteError> {
+        execute(job, pool, record)
+    }
+}
+
+fn execute(
+    job: &ReplayJob,
+    pool: &WorkerPool,
+    observer: &impl Observer,
+) -> Result<Execution, ExecuteError> {
+    observer.tell(Event::Began(Activity::Before));
+    let state = before_transactions(job)?;
+    let memory = Memory::new(job.numbered_state.account_count(), job.numbered_state.slot_count());
+    memory.publish_before_all(&system_writes(&state.post_state()?, &job.numbered_state)?);
+    let shared = Shared::new(job);
+    let mut committer = Committer::new(job, state);
+    let run = engine::run(
+        pool,
+        job.transactions.len(),
+        &memory,
+        observer,
+        || EvmMachine::new(&shared, &memory),
+        |tx, output| committer.commit(tx, output),
+    );
+    observer.tell(Event::Began(Activity::After));
+    let incarnations = run.ok_or(ExecuteError::Engine { executor: ExecutorKind::BlockStm })?;
+    let wasted_gas = incarnations.cost.saturating_sub(committer.gas_executed());
+    let outcome = committer.finish()?;
+    let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas };
+    observer.tell(Event::Began(Activity::Absent));
+    Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
 }
 
 /// The state that the first transaction sees: the pre-state and what the block's system calls wrote.

@@ -8,7 +8,7 @@ use super::{
     memory::{AccountNumber, Blocked, Location, Memory, TxIndex, Write},
     view::{Expected, View},
 };
-use crate::executor::WorkerPool;
+use crate::executor::{WorkerPool, observe::Nobody};
 use alloy_primitives::U256;
 use proptest::prelude::*;
 use std::{
@@ -247,6 +247,7 @@ fn in_parallel(
         pool,
         programs.len(),
         &memory,
+        &Nobody,
         || ToyMachine { programs, view: View::new(&memory) },
         |tx, output| {
             assert_eq!(tx, seen.len(), "transactions commit in order");
@@ -327,6 +328,7 @@ fn a_commit_can_end_the_run() {
         &pool(2),
         programs.len(),
         &memory,
+        &Nobody,
         || ToyMachine { programs: &programs, view: View::new(&memory) },
         |tx, _| {
             committed += 1;
@@ -364,6 +366,7 @@ fn a_worker_that_panics_ends_the_run_and_not_the_process() {
         &pool(4),
         programs.len(),
         &memory,
+        &Nobody,
         || Broken(ToyMachine { programs: &programs, view: View::new(&memory) }, &broke),
         |_, _| ControlFlow::Continue(()),
     );

@@ -7,7 +7,7 @@
 pub mod csv;
 pub mod json;
 mod over_blocks;
-mod place;
+pub(super) mod place;
 pub mod table;
 #[cfg(test)]
 mod tests;
