@@ -4,8 +4,8 @@ use super::{
     graph::Graph,
     hot::{HotSpot, Per, hottest},
     model::{Model, Ordered},
-    schedule::{Order, speedup},
-    study::Study,
+    schedule::{Order, Task, critical_path, speedup},
+    study::{Start, Study},
 };
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -28,7 +28,7 @@ pub struct Analysis {
     /// Of the chain of dependent transactions that uses most.
     pub critical_path_gas: u64,
     /// Transactions of the chain that has most.
-    pub longest_chain: u64,
+    pub longest_chain: usize,
     /// Transactions that depend on no other.
     pub independent: usize,
     /// Pairs of transactions of which the later depends on the earlier.
@@ -52,7 +52,9 @@ pub struct Bounds {
     pub independent: f64,
     /// Balance, nonce, code and slot, and the refinements of [`Model::Fields`].
     pub fields: f64,
-    /// The same, each thread taking the next transaction of the block and waiting with it.
+    /// The same, each transaction starting only when all that it will read is there.
+    pub when_ready: f64,
+    /// As `fields`, each thread taking the next transaction of the block and waiting with it.
     pub in_order: f64,
     /// Whole accounts.
     pub accounts: f64,
@@ -82,9 +84,9 @@ impl Analysis {
             total: Duration::from_nanos(study.times.total()),
             outside: Duration::from_nanos(study.times.before + study.times.after),
             longest_transaction: Duration::from_nanos(times.iter().copied().max().unwrap_or(0)),
-            critical_path: Duration::from_nanos(graph.critical_path(times).length),
+            critical_path: path_time(study, &graph),
             gas: gas.iter().sum(),
-            critical_path_gas: graph.critical_path(&gas).length,
+            critical_path_gas: critical_path(&study.weighed(&graph, &gas, Start::AtOnce)).length,
             longest_chain: graph.longest_chain(),
             independent: graph.independent(),
             pairs: graph.pairs(),
@@ -121,16 +123,20 @@ impl Analysis {
 }
 
 fn bounds(study: &Study, fields: &Graph, threads: &[NonZeroUsize]) -> Vec<Bounds> {
-    let independent = study.graph(Model::Independent);
-    let accounts = study.graph(Model::Accounts);
-    let accounts_deferred = study.graph(Model::AccountsDeferred);
+    let tasks = |model| study.tasks(&study.graph(model), Start::AtOnce);
+    let independent = tasks(Model::Independent);
+    let accounts = tasks(Model::Accounts);
+    let accounts_deferred = tasks(Model::AccountsDeferred);
+    let when_ready = study.tasks(fields, Start::WhenReady);
+    let fields = study.tasks(fields, Start::AtOnce);
     let at = |threads: &NonZeroUsize| {
-        let bound = |graph, order| speedup(graph, &study.times.transactions, *threads, order);
+        let bound = |tasks: &[Task], order| speedup(tasks, *threads, order);
         Some(Bounds {
             threads: *threads,
             independent: bound(&independent, Order::LongestPathFirst)?,
-            fields: bound(fields, Order::LongestPathFirst)?,
-            in_order: bound(fields, Order::BlockOrder)?,
+            fields: bound(&fields, Order::LongestPathFirst)?,
+            when_ready: bound(&when_ready, Order::LongestPathFirst)?,
+            in_order: bound(&fields, Order::BlockOrder)?,
             accounts: bound(&accounts, Order::LongestPathFirst)?,
             accounts_deferred: bound(&accounts_deferred, Order::LongestPathFirst)?,
         })
@@ -140,6 +146,9 @@ fn bounds(study: &Study, fields: &Graph, threads: &[NonZeroUsize]) -> Vec<Bounds
 
 fn ordered_cost(study: &Study, ordered: Ordered) -> OrderedCost {
     let graph = study.graph(Model::FieldsBut(ordered));
-    let path = graph.critical_path(&study.times.transactions);
-    OrderedCost { ordered, pairs: graph.pairs(), critical_path: Duration::from_nanos(path.length) }
+    OrderedCost { ordered, pairs: graph.pairs(), critical_path: path_time(study, &graph) }
+}
+
+fn path_time(study: &Study, graph: &Graph) -> Duration {
+    Duration::from_nanos(critical_path(&study.tasks(graph, Start::AtOnce)).length)
 }

@@ -1,11 +1,14 @@
-//! Who depends on whom, and the longest way through it.
+//! Who depends on whom.
 //!
 //! A transaction depends on those that wrote what it reads: the last that replaced the value, and all
 //! that added to it since. Writing alone depends on nothing, since versions can be kept apart. Payments
 //! out of a balance depend on what came in only where the balance before the block is not enough, and
 //! then on the fewest that make it so.
 
-use super::model::{Model, Spot, Touches};
+use super::{
+    model::{Model, Spot, Touches},
+    schedule::{Task, Wait},
+};
 use crate::executor::access::{AccountNumber, Location, Need, TxAccess, TxIndex, Write};
 use alloy_primitives::U256;
 use std::collections::{BTreeSet, HashMap};
@@ -24,15 +27,6 @@ pub struct Dependency {
 pub struct Graph {
     /// By transaction; ascending, each once.
     dependencies: Vec<Vec<Dependency>>,
-}
-
-/// The longest chain of dependent transactions, by some weight.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Path {
-    /// The summed weight.
-    pub length: u64,
-    /// The transactions, in block order.
-    pub transactions: Vec<TxIndex>,
 }
 
 /// What was written to a spot so far.
@@ -107,23 +101,33 @@ impl Graph {
         Self { dependencies: self.dependencies.iter().map(keep).collect() }
     }
 
-    /// The chain of dependent transactions that weighs most.
-    pub fn critical_path(&self, weights: &[u64]) -> Path {
-        let mut ends: Vec<(u64, Option<TxIndex>)> = Vec::with_capacity(self.len());
-        for (tx, weight) in (0..self.len()).zip(weights) {
-            let latest = self.before(tx).max_by_key(|on| ends[*on].0);
-            let start = latest.map_or(0, |on| ends[on].0);
-            ends.push((start + weight, latest));
+    /// How many transactions the longest chain of dependent ones has.
+    pub fn longest_chain(&self) -> usize {
+        let mut chains: Vec<usize> = Vec::with_capacity(self.len());
+        for tx in 0..self.len() {
+            let longest = self.before(tx).map(|on| chains[on]).max().unwrap_or_default();
+            chains.push(longest + 1);
         }
-        let last = (0..ends.len()).max_by_key(|tx| ends[*tx].0);
-        let mut transactions: Vec<_> = std::iter::successors(last, |tx| ends[*tx].1).collect();
-        transactions.reverse();
-        Path { length: last.map_or(0, |tx| ends[tx].0), transactions }
+        chains.into_iter().max().unwrap_or_default()
     }
 
-    /// How many transactions the longest chain has.
-    pub fn longest_chain(&self) -> u64 {
-        self.critical_path(&vec![1; self.len()]).length
+    /// The transactions to schedule, with these weights. `share` says after which share of a transaction
+    /// it needs what it depends on.
+    pub(super) fn tasks(
+        &self,
+        weights: &[u64],
+        share: impl Fn(TxIndex, &Dependency) -> f64,
+    ) -> Vec<Task> {
+        let task = |(tx, weight): (TxIndex, &u64)| {
+            let wait = |dependency: &Dependency| {
+                let at = (*weight as f64 * share(tx, dependency)) as u64;
+                Wait { at: at.min(*weight), on: dependency.on }
+            };
+            let mut waits: Vec<_> = self.dependencies[tx].iter().map(wait).collect();
+            waits.sort_unstable();
+            Task { weight: *weight, waits }
+        };
+        (0..self.len()).zip(weights).map(task).collect()
     }
 }
 

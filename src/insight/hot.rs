@@ -7,8 +7,8 @@
 use super::{
     graph::Graph,
     model::Spot,
-    schedule::{Order, speedup},
-    study::Study,
+    schedule::{Order, critical_path, speedup},
+    study::{Start, Study},
 };
 use crate::{
     executor::access::{Location, TxIndex},
@@ -103,26 +103,27 @@ pub(super) fn hottest(
     threads: NonZeroUsize,
     count: usize,
 ) -> Vec<HotSpot> {
-    let times = &study.times.transactions;
-    let mut costs: Vec<_> = path_costs(graph, times, per).into_iter().collect();
+    let mut costs: Vec<_> = path_costs(study, graph, per).into_iter().collect();
     costs.sort_by_key(|(spot, cost)| (std::cmp::Reverse(*cost), *spot));
     let hot_spot = |(spot, cost): (Spot, u64)| {
         let cooler = graph.without(|other| per.spot(other) == spot);
+        let tasks = study.tasks(&cooler, Start::AtOnce);
         Some(HotSpot {
             place: Place::of(spot, &study.names)?,
             pairs: pairs_over(graph, per, spot),
             path_time: Duration::from_nanos(cost),
-            bound_without: speedup(&cooler, times, threads, Order::LongestPathFirst),
+            bound_without: speedup(&tasks, threads, Order::LongestPathFirst),
         })
     };
     costs.into_iter().filter_map(hot_spot).take(count).collect()
 }
 
-fn path_costs(graph: &Graph, times: &[u64], per: Per) -> BTreeMap<Spot, u64> {
+fn path_costs(study: &Study, graph: &Graph, per: Per) -> BTreeMap<Spot, u64> {
     let mut costs = BTreeMap::new();
-    for pair in graph.critical_path(times).transactions.windows(2) {
-        for spot in spots_between(graph, pair[0], pair[1], per) {
-            *costs.entry(spot).or_default() += times[pair[0]];
+    for pair in critical_path(&study.tasks(graph, Start::AtOnce)).parts.windows(2) {
+        let ((on, part), (tx, _)) = (pair[0], pair[1]);
+        for spot in spots_between(graph, on, tx, per) {
+            *costs.entry(spot).or_default() += part;
         }
     }
     costs

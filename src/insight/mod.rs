@@ -6,8 +6,8 @@
 //! A [`Study`] starts from two facts about a block: what each transaction reads and writes
 //! ([`executor::access`](crate::executor::access)) and how long each takes ([`timeline`]). A [`Model`]
 //! says what counts as a conflict, and gives a [`Graph`] of dependencies: whoever reads depends on who
-//! wrote what was read. From the graph follow the critical path, and by [`schedule::simulate`] the bound
-//! on a number of threads. [`Analysis`] is all of that about one block, with the conflicts by cause, the
+//! wrote what was read, and waits where it reads it. From that follow the critical path and, by
+//! [`schedule::simulate`], the bound on a number of threads. [`Analysis`] is all of that about one block, with the conflicts by cause, the
 //! hottest contracts and slots, and what would be gained without each.
 //!
 //! A [`Trace`] is the other side: what each thread of an executor really did in one run, and when results
@@ -31,10 +31,10 @@ pub mod timeline;
 mod trace;
 
 pub use analysis::{Analysis, Bounds, OrderedCost};
-pub use graph::{Dependency, Graph, Path};
+pub use graph::{Dependency, Graph};
 pub use hot::{HotSpot, Place};
 pub use known::well_known;
 pub use latency::Latency;
 pub use model::{Model, Ordered, Spot};
-pub use study::Study;
+pub use study::{Start, Study};
 pub use trace::{Effect, Flow, Moment, Point, Span, Spent, Trace};

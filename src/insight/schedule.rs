@@ -1,11 +1,12 @@
 //! Schedules of a block on a number of threads, simulated from what each transaction takes.
 //!
-//! The best schedule is as hard to find as any in scheduling; the one that always starts the transaction
-//! with the longest way still to go is close to it, and never worse than twice (Graham, "Bounds on
-//! multiprocessing timing anomalies", 1969). A transaction starts when all that it depends on have
-//! ended. Nothing else takes time: no scheduling, no validation, nothing twice.
+//! A transaction runs until it reads what another has still to write, waits there, and goes on when that
+//! one has ended. Nothing else takes time: no scheduling, no validation, nothing twice.
+//!
+//! The best schedule is as hard to find as any in scheduling; the one that always runs what has the
+//! longest way still to go is close to it, and never worse than twice (Graham, "Bounds on multiprocessing
+//! timing anomalies", 1969).
 
-use super::graph::Graph;
 use crate::executor::access::TxIndex;
 use std::{
     cmp::Reverse,
@@ -13,104 +14,181 @@ use std::{
     num::NonZeroUsize,
 };
 
+/// A transaction to schedule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Task {
+    /// How long it runs, in any unit.
+    pub weight: u64,
+    /// What it cannot go on without, ascending.
+    pub waits: Vec<Wait>,
+}
+
+/// A point in a transaction at which another has to have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wait {
+    /// After it ran for so long; at most its weight.
+    pub at: u64,
+    /// Which; always a lower index.
+    pub on: TxIndex,
+}
+
 /// Which transaction a free thread takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Of those that could start, the one with the longest way to go, wherever in the block it is.
+    /// Of those that can run or go on, the one with the longest way to go, wherever in the block it is.
     LongestPathFirst,
-    /// The next of the block, and waits with it until it can start.
+    /// The next of the block, and stays with it until it has ended.
     BlockOrder,
 }
 
-/// When each transaction runs, in the unit of the weights, from 0.
+/// The longest chain of transactions that waited for each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Schedule {
-    /// By transaction.
-    pub ends: Vec<u64>,
+pub struct Path {
+    /// When the last one ends if no thread is ever wanting.
+    pub length: u64,
+    /// The transactions in block order, with the part of the length that each accounts for.
+    pub parts: Vec<(TxIndex, u64)>,
 }
 
-impl Schedule {
-    /// When the last one ends.
-    pub fn makespan(&self) -> u64 {
-        self.ends.iter().copied().max().unwrap_or_default()
-    }
-}
-
-/// Runs the transactions, which take as long as their weights, on so many threads.
-pub fn simulate(graph: &Graph, weights: &[u64], threads: NonZeroUsize, order: Order) -> Schedule {
+/// When each transaction ends, by transaction, on so many threads.
+pub fn simulate(tasks: &[Task], threads: NonZeroUsize, order: Order) -> Vec<u64> {
     match order {
-        Order::LongestPathFirst => LongestPathFirst::new(graph, weights).run(threads),
-        Order::BlockOrder => in_block_order(graph, weights, threads),
+        Order::LongestPathFirst => {
+            let (segments, last) = segments(tasks);
+            let ends = LongestPathFirst::new(&segments).run(threads);
+            last.into_iter().map(|last| ends[last]).collect()
+        }
+        Order::BlockOrder => in_block_order(tasks, threads),
     }
 }
 
 /// How many times faster than one after the other the schedule is; `None` if nothing takes any time.
-pub fn speedup(graph: &Graph, weights: &[u64], threads: NonZeroUsize, order: Order) -> Option<f64> {
-    let makespan = simulate(graph, weights, threads, order).makespan();
-    let total: u64 = weights.iter().sum();
-    (makespan > 0).then(|| total as f64 / makespan as f64)
+pub fn speedup(tasks: &[Task], threads: NonZeroUsize, order: Order) -> Option<f64> {
+    let makespan = simulate(tasks, threads, order).into_iter().max().filter(|last| *last > 0)?;
+    let total: u64 = tasks.iter().map(|task| task.weight).sum();
+    Some(total as f64 / makespan as f64)
 }
 
-fn in_block_order(graph: &Graph, weights: &[u64], threads: NonZeroUsize) -> Schedule {
-    let mut free_at: BinaryHeap<_> = (0..threads.get()).map(|_| Reverse(0)).collect();
-    let mut ends: Vec<u64> = Vec::with_capacity(weights.len());
-    for (tx, weight) in weights.iter().enumerate() {
-        let Reverse(free) = free_at.pop().unwrap_or_default();
-        let ready = graph.before(tx).map(|on| ends[on]).max().unwrap_or_default();
-        ends.push(free.max(ready) + weight);
-        free_at.push(Reverse(ends[tx]));
+/// The chain that decides how long the block takes on any number of threads.
+pub fn critical_path(tasks: &[Task]) -> Path {
+    let mut ends: Vec<(u64, Option<TxIndex>)> = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let end_of = |on: TxIndex| ends[on].0;
+        let end = end(task, 0, end_of);
+        ends.push(end);
     }
-    Schedule { ends }
+    let last = (0..ends.len()).max_by_key(|tx| ends[*tx].0);
+    let part = |tx: TxIndex| {
+        let (end, waited_for) = ends[tx];
+        (tx, end - waited_for.map_or(0, |on| ends[on].0))
+    };
+    let mut parts: Vec<_> = std::iter::successors(last, |tx| ends[*tx].1).map(part).collect();
+    parts.reverse();
+    Path { length: last.map_or(0, |tx| ends[tx].0), parts }
+}
+
+/// When a task ends that starts at `start` and never wants a thread, and whom it waited for last.
+fn end(task: &Task, start: u64, end_of: impl Fn(TxIndex) -> u64) -> (u64, Option<TxIndex>) {
+    // The time at which it would have started, had it never waited.
+    let (mut start, mut waited_for) = (start, None);
+    for wait in &task.waits {
+        let ready = end_of(wait.on);
+        if ready > start + wait.at {
+            (start, waited_for) = (ready - wait.at, Some(wait.on));
+        }
+    }
+    (start + task.weight, waited_for)
+}
+
+fn in_block_order(tasks: &[Task], threads: NonZeroUsize) -> Vec<u64> {
+    let mut free_at: BinaryHeap<_> = (0..threads.get()).map(|_| Reverse(0)).collect();
+    let mut ends: Vec<u64> = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let Reverse(free) = free_at.pop().unwrap_or_default();
+        let (end, _) = end(task, free, |on| ends[on]);
+        ends.push(end);
+        free_at.push(Reverse(end));
+    }
+    ends
+}
+
+/// A part of a transaction that runs without waiting.
+#[derive(Clone, Debug, Default)]
+struct Segment {
+    weight: u64,
+    /// Segments that have to have ended.
+    before: Vec<usize>,
+}
+
+/// Cuts tasks where they wait. Also returns the last segment of each.
+fn segments(tasks: &[Task]) -> (Vec<Segment>, Vec<usize>) {
+    let (mut segments, mut last): (Vec<Segment>, Vec<usize>) = (Vec::new(), Vec::new());
+    for task in tasks {
+        let (mut segment, mut from) = (Segment::default(), 0);
+        for wait in &task.waits {
+            if wait.at > from {
+                segment.weight = wait.at - from;
+                segments.push(segment);
+                segment = Segment { weight: 0, before: vec![segments.len() - 1] };
+                from = wait.at;
+            }
+            segment.before.push(last[wait.on]);
+        }
+        segment.weight = task.weight - from;
+        segments.push(segment);
+        last.push(segments.len() - 1);
+    }
+    (segments, last)
 }
 
 /// A schedule in the making.
 struct LongestPathFirst<'a> {
-    weights: &'a [u64],
-    /// By transaction: those that depend on it.
-    after: Vec<Vec<TxIndex>>,
-    /// By transaction: how many it still waits for.
+    segments: &'a [Segment],
+    /// By segment: those that wait for it.
+    after: Vec<Vec<usize>>,
+    /// By segment: how many it still waits for.
     missing: Vec<usize>,
-    /// By transaction: the weight of the longest chain that it begins.
+    /// By segment: the weight of the longest chain that it begins.
     ranks: Vec<u64>,
-    /// Those that could start: longest way first, then in block order.
-    ready: BinaryHeap<(u64, Reverse<TxIndex>)>,
+    /// Those that could run: longest way first, then in block order.
+    ready: BinaryHeap<(u64, Reverse<usize>)>,
     /// Those that run, by when they end.
-    running: BTreeSet<(u64, TxIndex)>,
+    running: BTreeSet<(u64, usize)>,
     ends: Vec<u64>,
 }
 
 impl<'a> LongestPathFirst<'a> {
-    fn new(graph: &Graph, weights: &'a [u64]) -> Self {
-        let mut after = vec![Vec::new(); graph.len()];
-        for tx in 0..graph.len() {
-            graph.before(tx).for_each(|on| after[on].push(tx));
+    fn new(segments: &'a [Segment]) -> Self {
+        let mut after = vec![Vec::new(); segments.len()];
+        for (number, segment) in segments.iter().enumerate() {
+            segment.before.iter().for_each(|before| after[*before].push(number));
         }
-        let missing: Vec<_> = (0..graph.len()).map(|tx| graph.before(tx).count()).collect();
-        let ranks = ranks(&after, weights);
-        let ready = (0..graph.len()).filter(|tx| missing[*tx] == 0);
-        let ready = ready.map(|tx| (ranks[tx], Reverse(tx))).collect();
-        let (running, ends) = (BTreeSet::new(), vec![0; graph.len()]);
-        Self { weights, after, missing, ranks, ready, running, ends }
+        let missing: Vec<_> = segments.iter().map(|segment| segment.before.len()).collect();
+        let ranks = ranks(segments, &after);
+        let ready = (0..segments.len()).filter(|number| missing[*number] == 0);
+        let ready = ready.map(|number| (ranks[number], Reverse(number))).collect();
+        let (running, ends) = (BTreeSet::new(), vec![0; segments.len()]);
+        Self { segments, after, missing, ranks, ready, running, ends }
     }
 
-    fn run(mut self, threads: NonZeroUsize) -> Schedule {
+    fn run(mut self, threads: NonZeroUsize) -> Vec<u64> {
         let mut now = 0;
         loop {
             while self.running.len() < threads.get()
-                && let Some((_, Reverse(tx))) = self.ready.pop()
+                && let Some((_, Reverse(number))) = self.ready.pop()
             {
-                self.running.insert((now + self.weights[tx], tx));
+                self.running.insert((now + self.segments[number].weight, number));
             }
-            let Some((end, tx)) = self.running.pop_first() else { break };
+            let Some((end, number)) = self.running.pop_first() else { break };
             now = end;
-            self.end(tx, now);
+            self.end(number, now);
         }
-        Schedule { ends: self.ends }
+        self.ends
     }
 
-    fn end(&mut self, tx: TxIndex, now: u64) {
-        self.ends[tx] = now;
-        for next in &self.after[tx] {
+    fn end(&mut self, number: usize, now: u64) {
+        self.ends[number] = now;
+        for next in &self.after[number] {
             self.missing[*next] -= 1;
             if self.missing[*next] == 0 {
                 self.ready.push((self.ranks[*next], Reverse(*next)));
@@ -119,12 +197,12 @@ impl<'a> LongestPathFirst<'a> {
     }
 }
 
-/// Transactions depend on lower ones only, so that from the last to the first all that follow are known.
-fn ranks(after: &[Vec<TxIndex>], weights: &[u64]) -> Vec<u64> {
-    let mut ranks = vec![0; weights.len()];
-    for tx in (0..weights.len()).rev() {
-        let longest = after[tx].iter().map(|next| ranks[*next]).max().unwrap_or_default();
-        ranks[tx] = weights[tx] + longest;
+/// Segments wait for lower ones only, so that from the last to the first all that follow are known.
+fn ranks(segments: &[Segment], after: &[Vec<usize>]) -> Vec<u64> {
+    let mut ranks = vec![0; segments.len()];
+    for (number, segment) in segments.iter().enumerate().rev() {
+        let longest = after[number].iter().map(|next| ranks[*next]).max().unwrap_or_default();
+        ranks[number] = segment.weight + longest;
     }
     ranks
 }

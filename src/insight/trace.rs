@@ -11,6 +11,9 @@ use crate::executor::{
 };
 use std::{collections::HashMap, thread::ThreadId, time::Duration};
 
+/// How far inside a span a point is that belongs to its end or beginning, and not to its neighbour.
+const WITHIN: Duration = Duration::from_nanos(1);
+
 /// One run, thread by thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
@@ -182,7 +185,6 @@ impl Trace {
     /// The end of the execution that read what was `written` meanwhile; where that was noticed, if the
     /// execution had ended before.
     fn outdated_read(&self, tx: TxIndex, written: Duration, noticed: &Moment) -> Point {
-        const WITHIN: Duration = Duration::from_nanos(1);
         let incarnation = noticed.incarnation;
         let execution = self.executions(tx).find(|(_, span)| span.incarnation == incarnation);
         match execution {
@@ -195,7 +197,7 @@ impl Trace {
 
     fn next_execution(&self, tx: TxIndex, after: Duration) -> Option<Point> {
         let next = self.executions(tx).find(|(_, span)| span.from >= after);
-        next.map(|(thread, span)| Point { thread, at: span.from })
+        next.map(|(thread, span)| Point { thread, at: span.from + WITHIN })
     }
 
     /// Where and when a transaction was executed, by time.

@@ -14,9 +14,11 @@ mod names;
 mod numbered;
 mod post_state;
 mod pre_state;
+mod watched;
 
 pub use block_state::BlockState;
 pub use names::Names;
 pub use numbered::{NumberedAccount, NumberedSlot, NumberedState};
 pub use post_state::{AccountChange, AccountFields, PostState};
 pub use pre_state::{PreAccount, PreState, StateError};
+pub use watched::{Read, Watched};

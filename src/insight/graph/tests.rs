@@ -129,15 +129,18 @@ fn plain_transfers_to_one_account_do_not_conflict_once_they_are_deferred() {
 }
 
 #[test]
-fn the_critical_path_is_the_heaviest_chain() {
+fn the_longest_chain_has_most_transactions() {
     let graph = Graph::of(&[&[], &[0], &[], &[2], &[1, 3]]);
-    let path = graph.critical_path(&[1, 10, 2, 3, 4]);
-    assert_eq!(path, Path { length: 15, transactions: vec![0, 1, 4] });
     assert_eq!(graph.longest_chain(), 3);
     assert_eq!((graph.independent(), graph.pairs()), (2, 4));
+    assert_eq!(Graph::of(&[]).longest_chain(), 0);
 }
 
 #[test]
-fn a_block_without_transactions_has_no_path() {
-    assert_eq!(Graph::of(&[]).critical_path(&[]), Path::default());
+fn a_transaction_waits_where_it_reads() {
+    let graph = Graph::of(&[&[], &[], &[0, 1]]);
+    let share = |_, dependency: &Dependency| if dependency.on == 0 { 0.75 } else { 0.25 };
+    let tasks = graph.tasks(&[5, 6, 8], share);
+    assert_eq!(tasks[2].waits, [Wait { at: 2, on: 1 }, Wait { at: 6, on: 0 }]);
+    assert_eq!((tasks[0].weight, tasks[0].waits.len()), (5, 0));
 }

@@ -1,4 +1,4 @@
-//! What every schedule must hold, whatever the graph.
+//! What every schedule must hold, whatever the block.
 
 use super::*;
 use proptest::prelude::*;
@@ -9,84 +9,111 @@ fn threads(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).expect("not zero")
 }
 
-fn makespan(graph: &Graph, weights: &[u64], on: usize, order: Order) -> u64 {
-    simulate(graph, weights, threads(on), order).makespan()
+fn task(weight: u64, waits: &[(u64, TxIndex)]) -> Task {
+    let mut waits: Vec<_> = waits.iter().map(|(at, on)| Wait { at: *at, on: *on }).collect();
+    waits.sort_unstable();
+    Task { weight, waits }
+}
+
+fn makespan(tasks: &[Task], on: usize, order: Order) -> u64 {
+    simulate(tasks, threads(on), order).into_iter().max().unwrap_or_default()
 }
 
 #[test]
 fn the_longest_way_is_started_first() {
     // Two short ones, then a chain that is as long as all the rest.
-    let graph = Graph::of(&[&[], &[], &[], &[2]]);
-    let weights = [2, 2, 2, 2];
-    assert_eq!(makespan(&graph, &weights, 2, Order::LongestPathFirst), 4);
-    assert_eq!(makespan(&graph, &weights, 2, Order::BlockOrder), 6);
+    let tasks = [task(2, &[]), task(2, &[]), task(2, &[]), task(2, &[(0, 2)])];
+    assert_eq!(makespan(&tasks, 2, Order::LongestPathFirst), 4);
+    assert_eq!(makespan(&tasks, 2, Order::BlockOrder), 6);
 }
 
 #[test]
-fn a_thread_that_took_a_transaction_in_block_order_waits_with_it() {
-    let graph = Graph::of(&[&[], &[0], &[]]);
-    assert_eq!(makespan(&graph, &[4, 1, 4], 2, Order::BlockOrder), 8);
-    assert_eq!(makespan(&graph, &[4, 1, 4], 2, Order::LongestPathFirst), 5);
+fn a_thread_that_took_a_transaction_in_block_order_stays_with_it() {
+    let tasks = [task(4, &[]), task(1, &[(0, 0)]), task(4, &[])];
+    assert_eq!(makespan(&tasks, 2, Order::BlockOrder), 8);
+    assert_eq!(makespan(&tasks, 2, Order::LongestPathFirst), 5);
+}
+
+#[test]
+fn what_comes_before_the_read_need_not_wait() {
+    for (at, end) in [(0, 20), (4, 16), (10, 10)] {
+        let tasks = [task(10, &[]), task(10, &[(at, 0)])];
+        for order in ORDERS {
+            assert_eq!(makespan(&tasks, 2, order), end, "{order:?} reads at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_thread_does_other_work_while_a_transaction_waits() {
+    let tasks = [task(10, &[]), task(4, &[(2, 0)]), task(8, &[])];
+    assert_eq!(makespan(&tasks, 2, Order::LongestPathFirst), 12);
+    assert_eq!(makespan(&tasks, 2, Order::BlockOrder), 18);
+}
+
+#[test]
+fn the_critical_path_goes_through_whom_each_waited_for_last() {
+    let tasks = [task(5, &[]), task(8, &[]), task(10, &[(1, 0), (3, 1)]), task(3, &[(3, 2)])];
+    let path = critical_path(&tasks);
+    assert_eq!(path, Path { length: 15, parts: vec![(1, 8), (2, 7), (3, 0)] });
+    assert_eq!(critical_path(&[]), Path::default());
 }
 
 #[test]
 fn nothing_to_do_has_no_speedup() {
-    assert_eq!(speedup(&Graph::of(&[]), &[], threads(2), Order::BlockOrder), None);
+    assert_eq!(speedup(&[], threads(2), Order::BlockOrder), None);
 }
 
-/// A graph of up to 30 transactions with their weights.
-fn graphs() -> impl Strategy<Value = (Graph, Vec<u64>)> {
-    let txs =
-        prop::collection::vec((prop::collection::btree_set(0usize..30, 0..4), 0u64..50), 1..30);
-    txs.prop_map(|txs| {
-        let lower = |(tx, (on, _)): (usize, &(std::collections::BTreeSet<usize>, u64))| {
-            on.iter().copied().filter(|on| *on < tx).collect::<Vec<_>>()
+/// Up to 30 transactions that wait for lower ones.
+fn blocks() -> impl Strategy<Value = Vec<Task>> {
+    let waits = prop::collection::vec((0u64..=50, 0usize..30), 0..4);
+    prop::collection::vec((0u64..50, waits), 1..30).prop_map(|txs| {
+        let of = |(tx, (weight, waits)): (usize, (u64, Vec<(u64, usize)>))| {
+            let lower = waits.into_iter().filter(|(_, on)| *on < tx);
+            let waits: Vec<_> = lower.map(|(at, on)| (at.min(weight), on)).collect();
+            task(weight, &waits)
         };
-        let on: Vec<_> = txs.iter().enumerate().map(lower).collect();
-        let on: Vec<_> = on.iter().map(Vec::as_slice).collect();
-        (Graph::of(&on), txs.iter().map(|(_, weight)| *weight).collect())
+        txs.into_iter().enumerate().map(of).collect()
     })
 }
 
 proptest! {
     #[test]
-    fn nobody_starts_before_those_it_depends_on_have_ended((graph, weights) in graphs(), on in 1usize..6) {
+    fn after_a_wait_there_is_time_for_the_rest(tasks in blocks(), on in 1usize..6) {
         for order in ORDERS {
-            let ends = simulate(&graph, &weights, threads(on), order).ends;
-            for tx in 0..graph.len() {
-                let start = ends[tx] - weights[tx];
-                prop_assert!(graph.before(tx).all(|on| ends[on] <= start));
+            let ends = simulate(&tasks, threads(on), order);
+            for (tx, task) in tasks.iter().enumerate() {
+                for wait in &task.waits {
+                    prop_assert!(ends[wait.on] + task.weight - wait.at <= ends[tx]);
+                }
             }
         }
     }
 
     #[test]
-    fn no_more_run_at_once_than_there_are_threads((graph, weights) in graphs(), on in 1usize..6) {
+    fn a_schedule_is_between_the_critical_path_and_one_after_the_other(
+        tasks in blocks(),
+        on in 1usize..6,
+    ) {
+        let total: u64 = tasks.iter().map(|task| task.weight).sum();
+        let best = critical_path(&tasks).length.max(total.div_ceil(on as u64));
         for order in ORDERS {
-            let ends = simulate(&graph, &weights, threads(on), order).ends;
-            for end in &ends {
-                let runs = |tx: &usize| ends[*tx] - weights[*tx] < *end && *end <= ends[*tx];
-                prop_assert!((0..graph.len()).filter(runs).count() <= on);
-            }
-        }
-    }
-
-    #[test]
-    fn a_schedule_is_between_the_critical_path_and_one_after_the_other((graph, weights) in graphs(), on in 1usize..6) {
-        let total: u64 = weights.iter().sum();
-        let path = graph.critical_path(&weights).length;
-        let best = path.max(total.div_ceil(on as u64));
-        for order in ORDERS {
-            let makespan = makespan(&graph, &weights, on, order);
+            let makespan = makespan(&tasks, on, order);
             prop_assert!(best <= makespan && makespan <= total);
         }
         // Graham: never worse than twice the best.
-        prop_assert!(makespan(&graph, &weights, on, Order::LongestPathFirst) <= 2 * best);
+        prop_assert!(makespan(&tasks, on, Order::LongestPathFirst) <= 2 * best);
     }
 
     #[test]
-    fn as_many_threads_as_transactions_reach_the_critical_path((graph, weights) in graphs()) {
-        let path = graph.critical_path(&weights).length;
-        prop_assert_eq!(makespan(&graph, &weights, graph.len(), Order::LongestPathFirst), path);
+    fn as_many_threads_as_transactions_reach_the_critical_path(tasks in blocks()) {
+        let path = critical_path(&tasks).length;
+        prop_assert_eq!(makespan(&tasks, tasks.len(), Order::LongestPathFirst), path);
+    }
+
+    #[test]
+    fn the_parts_of_the_critical_path_add_up(tasks in blocks()) {
+        let path = critical_path(&tasks);
+        prop_assert_eq!(path.parts.iter().map(|(_, part)| part).sum::<u64>(), path.length);
     }
 }

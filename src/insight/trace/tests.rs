@@ -105,7 +105,7 @@ fn who_waits_is_released_by_what_it_waits_for() {
     let told = told.map(|(micros, thread, event)| Told { at: at(micros), thread, event });
     let flow = Flow {
         from: Point { thread: 0, at: at(5) },
-        to: Point { thread: 1, at: at(6) },
+        to: Point { thread: 1, at: at(6) + WITHIN },
         effect: Effect::Releases,
     };
     assert_eq!(Trace::new(&told, at(9)).flows(), [flow]);

@@ -36,8 +36,9 @@ const COLUMNS: [&str; 19] = [
 /// The bounds of each number of threads.
 type Bound = (&'static str, fn(&Bounds) -> f64);
 
-const BOUNDS: [Bound; 5] = [
+const BOUNDS: [Bound; 6] = [
     ("bound_fields", |bounds| bounds.fields),
+    ("bound_when_ready", |bounds| bounds.when_ready),
     ("bound_in_order", |bounds| bounds.in_order),
     ("bound_independent", |bounds| bounds.independent),
     ("bound_accounts", |bounds| bounds.accounts),

@@ -77,7 +77,7 @@ struct BlockRecord<'a> {
     critical_path_gas: u64,
     parallelism: Option<f64>,
     parallelism_gas: Option<f64>,
-    longest_chain: u64,
+    longest_chain: usize,
     independent_share: Option<f64>,
     dependent_pairs: usize,
     bounds: Vec<BoundsRecord>,
@@ -121,6 +121,7 @@ impl<'a> BlockRecord<'a> {
 struct BoundsRecord {
     threads: usize,
     fields: f64,
+    when_ready: f64,
     in_order: f64,
     independent: f64,
     accounts: f64,
@@ -132,6 +133,7 @@ impl BoundsRecord {
         Self {
             threads: bounds.threads.get(),
             fields: bounds.fields,
+            when_ready: bounds.when_ready,
             in_order: bounds.in_order,
             independent: bounds.independent,
             accounts: bounds.accounts,

@@ -32,12 +32,12 @@ const HOT_SPOTS: usize = 5;
 
 const LEGEND: [&str; 7] = [
     "time: of all transactions on one thread, the shortest of several runs. limit: that over the time of",
-    "the critical path, the longest chain of dependent transactions, so the bound on any number of",
-    "threads. x2, x4: bounds on 2 and 4 threads, from a schedule of the measured times under the",
-    "dependencies, with nothing done twice and no overhead. chain: transactions in the longest chain.",
-    "indep.: share of transactions that depend on no other. longest: share of the time that the longest",
-    "transaction takes. Conflicts are on balance, nonce, code and slot; payments commute, and senders'",
-    "nonces are known.",
+    "the critical path, the longest chain of transactions that wait for each other, so the bound on any",
+    "number of threads. x2, x4: bounds on 2 and 4 threads, from a schedule of the measured times in which",
+    "a transaction waits where it reads what another has still to write; nothing is done twice, and",
+    "nothing else takes time. chain: transactions in the longest chain of dependent ones. indep.: share",
+    "that depend on no other. longest: share of the time that the longest takes. Conflicts are on",
+    "balance, nonce, code and slot; payments commute, and senders' nonces are known.",
 ];
 
 /// Writes `report` as text for a terminal.
@@ -156,9 +156,10 @@ fn by_fork(report: &AnalysisReport, threads: &[NonZeroUsize]) -> Vec<String> {
 /// What is lost to what: from no conflicts at all down to conflicts over whole accounts.
 fn by_model(report: &AnalysisReport) -> Vec<String> {
     type Kind = (&'static str, fn(&Bounds) -> f64);
-    const KINDS: [Kind; 5] = [
+    const KINDS: [Kind; 6] = [
         ("no conflicts: only the longest transaction is in the way", |bounds| bounds.independent),
         ("conflicts on balance, nonce, code and slot", |bounds| bounds.fields),
+        ("the same, started only when all it reads is there", |bounds| bounds.when_ready),
         ("the same, started in block order without looking ahead", |bounds| bounds.in_order),
         ("whole accounts, fees and plain transfers deferred", |bounds| bounds.accounts_deferred),
         ("whole accounts", |bounds| bounds.accounts),

@@ -20,6 +20,7 @@ fn bounds(on: usize, fields: f64) -> Bounds {
         threads,
         independent: on as f64,
         fields,
+        when_ready: fields,
         in_order: fields,
         accounts,
         accounts_deferred,
