@@ -2,10 +2,12 @@
 
 mod cache;
 mod conformance;
+mod insight;
 mod node;
 
 pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
 pub use conformance::ConformanceArgs;
+pub use insight::{AnalyzeArgs, TraceArgs};
 pub use node::{NodeArgs, RpcCheckArgs};
 
 use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice};
@@ -52,6 +54,10 @@ pub enum Command {
     Fetch(FetchArgs),
     /// Race executors over cached blocks, or the built-in sample where there are none
     Replay(ReplayArgs),
+    /// Say what blocks allow: bounds of the speedup, and what stands in the way
+    Analyze(AnalyzeArgs),
+    /// Write what every thread of an executor does with one block, as a timeline for Perfetto
+    Trace(TraceArgs),
     /// Check cached blocks, or the built-in sample, with one executor and without timing
     Verify(VerifyArgs),
     /// Run Ethereum's blockchain tests with all executors

@@ -20,6 +20,9 @@
 //! once has no times. From the samples follow medians and bootstrap intervals, and [`report`] writes
 //! them as a table, CSV or JSON.
 //!
+//! [`insight`] says what the block itself allows: who depends on whom, the bound that follows, and what
+//! stands in the way.
+//!
 //! [`conformance`] runs Ethereum's own blockchain tests through the same executors and checks.
 //!
 //! [`commands`] ties this together for the command line of [`cli`], with [`progress`] on the side.
@@ -34,6 +37,8 @@ pub mod progress;
 pub mod report;
 
 pub mod measure;
+
+pub mod insight;
 
 pub mod conformance;
 

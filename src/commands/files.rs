@@ -1,6 +1,6 @@
 //! Result files: opened before the work, so that a bad path fails early, and written after it.
 
-use crate::report::{Report, ReportError};
+use crate::report::ReportError;
 use eyre::WrapErr;
 use std::{
     fs::File,
@@ -9,15 +9,20 @@ use std::{
 };
 
 /// How a report becomes a file.
-type Format = fn(&Report, BufWriter<File>) -> Result<(), ReportError>;
+type Format<R> = fn(&R, BufWriter<File>) -> Result<(), ReportError>;
 
-/// Files that wait for a report.
-#[derive(Default)]
-pub(super) struct ResultFiles(Vec<(PathBuf, File, Format)>);
+/// Files that wait for a report of type `R`.
+pub(super) struct ResultFiles<R>(Vec<(PathBuf, File, Format<R>)>);
 
-impl ResultFiles {
+impl<R> Default for ResultFiles<R> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<R> ResultFiles<R> {
     /// Creates the file, if one is asked for.
-    pub(super) fn add(&mut self, path: Option<&Path>, format: Format) -> eyre::Result<()> {
+    pub(super) fn add(&mut self, path: Option<&Path>, format: Format<R>) -> eyre::Result<()> {
         if let Some(path) = path {
             let file =
                 File::create(path).wrap_err_with(|| format!("cannot create {}", path.display()))?;
@@ -27,7 +32,7 @@ impl ResultFiles {
     }
 
     /// Writes the report to all of them.
-    pub(super) fn write(self, report: &Report) -> eyre::Result<()> {
+    pub(super) fn write(self, report: &R) -> eyre::Result<()> {
         for (path, file, format) in self.0 {
             format(report, BufWriter::new(file))
                 .wrap_err_with(|| format!("cannot write {}", path.display()))?;

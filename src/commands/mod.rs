@@ -4,6 +4,7 @@
 //! output; progress, warnings and errors go to standard error. What is computed, and whether it is
 //! right, is the library's business.
 
+mod analyze;
 mod cache;
 mod cached;
 mod checking;
@@ -18,6 +19,7 @@ mod prove;
 mod replay;
 mod rows;
 mod rpc_check;
+mod trace;
 mod verify;
 
 pub use outcome::Outcome;
@@ -39,6 +41,8 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
     match cli.command {
         Command::Fetch(args) => fetch::run(args, &context),
         Command::Replay(args) => replay::run(args, &context),
+        Command::Analyze(args) => analyze::run(args, &context),
+        Command::Trace(args) => trace::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Conformance(args) => conformance::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),

@@ -10,12 +10,20 @@ use crate::{
     block::prepare,
     cli::ReplayArgs,
     executor::WorkerPool,
+    insight::Study,
     measure::{Plan, Runner},
     progress::Progress,
     report::{self, Failure, Report, Row, Settings, Verdict},
 };
 use eyre::WrapErr;
-use std::{io, num::NonZeroUsize};
+use std::{
+    io,
+    num::{NonZeroU32, NonZeroUsize},
+};
+
+/// How often transactions are timed for the bounds. The shortest time of each hardly changes after some
+/// runs.
+const RUNS_FOR_BOUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
 pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
     let mut files = ResultFiles::default();
@@ -112,8 +120,9 @@ impl<'a> Track<'a> {
             .crew
             .install(|| prepare(recorded, |_| ()))
             .wrap_err_with(|| format!("{place} cannot be replayed"))?;
+        let study = Study::of(&job, RUNS_FOR_BOUNDS)?;
         let race = self.runner.race(&job, || progress.step())?;
         progress.note(&format!("block {number}: {} transactions", job.transactions.len()));
-        Ok(rows::rows(&job, self.runner.plan(), &race)?)
+        Ok(rows::rows(&job, &study, self.runner.plan(), &race)?)
     }
 }

@@ -3,8 +3,9 @@
 use crate::{
     block::ReplayJob,
     executor::ExecutionMode,
+    insight::Study,
     measure::{
-        Finish, Measured, Plan,
+        Contestant, Finish, Measured, Plan,
         sample::Sample,
         stats::{Speedup, StatsError, Summary, median},
     },
@@ -17,13 +18,19 @@ use std::time::Duration;
 ///
 /// # Errors
 /// If the clock did not advance during a lap, so that there is no ratio.
-pub(super) fn rows(job: &ReplayJob, plan: &Plan, race: &[Finish]) -> Result<Vec<Row>, StatsError> {
+pub(super) fn rows(
+    job: &ReplayJob,
+    study: &Study,
+    plan: &Plan,
+    race: &[Finish],
+) -> Result<Vec<Row>, StatsError> {
     let baseline = race.first().and_then(|finish| finish.result.as_ref().ok());
-    race.iter().map(|finish| row(job, plan, finish, baseline)).collect()
+    race.iter().map(|finish| row(job, study, plan, finish, baseline)).collect()
 }
 
 fn row(
     job: &ReplayJob,
+    study: &Study,
     plan: &Plan,
     finish: &Finish,
     baseline: Option<&Measured>,
@@ -31,7 +38,10 @@ fn row(
     let (mode, verdict) = match &finish.result {
         Ok(measured) => {
             let comparison = compare(plan, finish, measured, baseline)?;
-            (mode(measured.mode), Verdict::Match(figures(plan, measured, comparison)?))
+            let mut figures = figures(plan, measured, comparison)?;
+            let Contestant { executor, threads } = finish.contestant;
+            figures.bound_speedup = study.bound(executor, threads);
+            (mode(measured.mode), Verdict::Match(figures))
         }
         Err(wrong) => (expected_mode(finish), Verdict::Mismatch(wrong.clone())),
     };

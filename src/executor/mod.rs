@@ -6,8 +6,10 @@
 //!
 //! Shared state, atomics and locks live here and nowhere else.
 
+pub mod access;
 pub mod block_stm;
 mod guard;
+pub mod observe;
 mod pool;
 mod sequential;
 
@@ -15,6 +17,8 @@ pub use block_stm::BlockStm;
 pub use guard::{Guard, GuardError};
 pub use pool::{PoolError, WorkerPool};
 pub use sequential::Sequential;
+
+use observe::{Activity, Event, Observer as _, Record};
 
 use crate::{
     block::ReplayJob,
@@ -34,6 +38,23 @@ pub trait Executor: Sync + fmt::Debug {
     /// # Errors
     /// The block is invalid, or the pre-state lacks what it reads.
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError>;
+
+    /// The same, telling what each thread does meanwhile. Never measured. Whoever tells nothing of its
+    /// inside is seen to do one thing.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`].
+    fn execute_observed(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        record: &Record<'_>,
+    ) -> Result<Execution, ExecuteError> {
+        record.tell(Event::Began(Activity::Whole));
+        let execution = self.execute(job, pool);
+        record.tell(Event::Began(Activity::Absent));
+        execution
+    }
 }
 
 /// The executors by name.

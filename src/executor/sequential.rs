@@ -3,6 +3,7 @@
 use super::{
     BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
     WorkerPool,
+    observe::{Activity, Event, Nobody, Observer, Record},
 };
 use crate::{block::ReplayJob, evm::run_block, state::BlockState};
 
@@ -16,18 +17,46 @@ impl Executor for Sequential {
     }
 
     fn execute(&self, job: &ReplayJob, _pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        let state = BlockState::new(&job.pre_state);
-        let between = |_, _: &BlockState<_>| Ok::<(), ExecuteError>(());
-        let (result, state) = run_block(&job.context(), &job.transactions, state, between)?;
-        let outcome = BlockOutcome {
-            receipts: result.receipts,
-            gas_used: result.gas_used,
-            blob_gas_used: result.blob_gas_used,
-            requests: result.requests,
-            post_state: state.post_state()?,
-        };
-        let incarnations = job.transactions.len() as u64;
-        let stats = ExecutionStats { incarnations, wasted_gas: 0 };
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Sequential })
+        execute(job, &Nobody)
     }
+
+    fn execute_observed(
+        &self,
+        job: &ReplayJob,
+        _pool: &WorkerPool,
+        record: &Record<'_>,
+    ) -> Result<Execution, ExecuteError> {
+        execute(job, record)
+    }
+}
+
+fn execute(job: &ReplayJob, observer: &impl Observer) -> Result<Execution, ExecuteError> {
+    let count = job.transactions.len();
+    observer.tell(Event::Began(Activity::Before));
+    let state = BlockState::new(&job.pre_state);
+    let between = |done: usize, _: &BlockState<_>| {
+        tell_next(observer, done, count);
+        Ok::<(), ExecuteError>(())
+    };
+    let (result, state) = run_block(&job.context(), &job.transactions, state, between)?;
+    let outcome = BlockOutcome {
+        receipts: result.receipts,
+        gas_used: result.gas_used,
+        blob_gas_used: result.blob_gas_used,
+        requests: result.requests,
+        post_state: state.post_state()?,
+    };
+    let stats = ExecutionStats { incarnations: count as u64, wasted_gas: 0 };
+    observer.tell(Event::Began(Activity::Absent));
+    Ok(Execution { outcome, stats, mode: ExecutionMode::Sequential })
+}
+
+/// So many transactions are done, which here means executed and final.
+fn tell_next(observer: &impl Observer, done: usize, count: usize) {
+    if let Some(tx) = done.checked_sub(1) {
+        observer.tell(Event::Published { tx });
+        observer.tell(Event::Committed { tx });
+    }
+    let next = if done < count { Activity::Execute { tx: done } } else { Activity::After };
+    observer.tell(Event::Began(next));
 }

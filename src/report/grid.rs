@@ -9,12 +9,15 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 pub(crate) type Column = (&'static str, CellAlignment);
 
 /// A line of titles, then one line per row.
-pub(crate) fn lines(columns: &[Column], rows: Vec<Vec<String>>) -> Vec<String> {
+pub(crate) fn lines<T: AsRef<str>>(
+    columns: &[(T, CellAlignment)],
+    rows: Vec<Vec<String>>,
+) -> Vec<String> {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(columns.iter().map(|(title, _)| *title))
+        .set_header(columns.iter().map(|(title, _)| title.as_ref()))
         .add_rows(rows);
     for (column, (_, side)) in table.column_iter_mut().zip(columns) {
         column.set_cell_alignment(*side);

@@ -8,6 +8,7 @@
 //! included, exist only inside [`Verdict::Match`], so no form of the report can show them for a
 //! result that was wrong. A change of executor is in [`Mode`], and every form carries it.
 
+pub mod analysis;
 pub mod conformance;
 pub mod csv;
 pub(crate) mod grid;
@@ -17,6 +18,7 @@ mod summary;
 pub mod table;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -220,11 +222,11 @@ pub enum ReportError {
     #[error("cannot write the results as CSV; check the file's path and free space")]
     Csv(#[source] ::csv::Error),
 
-    /// In [`json::write`].
+    /// In [`json::write`] or [`trace::write`].
     #[error("cannot write the results as JSON; check the file's path and free space")]
     Json(#[source] serde_json::Error),
 
-    /// In [`csv::write`] or [`json::write`], at the very end.
+    /// In [`csv::write`], [`json::write`] or [`trace::write`], at the very end.
     #[error("cannot finish writing the results; check the file's path and free space")]
     Finish(#[source] io::Error),
 }

@@ -155,6 +155,6 @@ fn total_speedup(figures: &Figures) -> Option<f64> {
 }
 
 /// Whole nanoseconds, at most 584 years of them.
-fn nanoseconds(duration: Duration) -> u64 {
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

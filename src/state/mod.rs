@@ -2,18 +2,23 @@
 //!
 //! [`PreState`] answers the EVM's reads from memory and knows only what was proved; [`BlockState`]
 //! lays a block's changes over it in block order; [`PostState`] is what then differs. [`NumberedState`]
-//! is the pre-state again, in the form that parallel executors index their tables by. Tries, roots and
-//! proofs are the `trie` module's business, and reads of unfinished parallel work the executors'.
+//! is the pre-state again, in the form that parallel executors index their tables by, and [`Names`] the
+//! way back. Tries, roots and proofs are the `trie` module's business, and reads of unfinished parallel
+//! work the executors'.
 //!
 //! Correctness lives in two rules: what is not known is an error and never zero, and [`BlockState`]
 //! is the only place where the EVM's result becomes state, for every executor alike.
 
 mod block_state;
+mod names;
 mod numbered;
 mod post_state;
 mod pre_state;
+mod watched;
 
 pub use block_state::BlockState;
+pub use names::Names;
 pub use numbered::{NumberedAccount, NumberedSlot, NumberedState};
 pub use post_state::{AccountChange, AccountFields, PostState};
 pub use pre_state::{PreAccount, PreState, StateError};
+pub use watched::{Read, Watched};

@@ -28,7 +28,7 @@ const LONG_SHARE: u64 = 8;
 pub(super) type Batch = Range<usize>;
 
 /// One batch for each transaction.
-pub(super) fn single(transactions: usize) -> Vec<Batch> {
+fn single(transactions: usize) -> Vec<Batch> {
     (0..transactions).map(|tx| tx..tx + 1).collect()
 }
 
@@ -42,6 +42,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Every transaction by itself, for those who want to know what each does.
+    pub(super) fn one_by_one(job: &ReplayJob) -> Self {
+        Self { batches: single(job.transactions.len()), long: Vec::new() }
+    }
+
     /// Batches of consecutive cheap transactions, and the others one by one.
     pub(super) fn new(job: &ReplayJob, threads: usize) -> Self {
         let costs: Vec<_> = job.transactions.iter().map(|tx| cost(job, tx.inner())).collect();

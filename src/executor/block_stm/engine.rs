@@ -7,9 +7,12 @@ use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
     running::Running,
     scheduler::{Comparison, Found, Scheduler, Start, Task},
-    view::{ReadSet, View, compare},
+    view::{ReadSet, View, compare, conflict},
 };
-use crate::executor::WorkerPool;
+use crate::executor::{
+    WorkerPool,
+    observe::{Activity, Event, Observer},
+};
 use parking_lot::Mutex;
 use std::{
     ops::ControlFlow,
@@ -66,9 +69,10 @@ impl<O> Default for Record<O> {
 }
 
 /// What all workers share.
-struct Engine<'a, O, C> {
+struct Engine<'a, O, C, W> {
     memory: &'a Memory,
     running: &'a Running,
+    observer: &'a W,
     scheduler: &'a Scheduler,
     /// Each lock guards one transaction's record. Only the worker that has the transaction in the
     /// status `Executing` replaces it; lock order: never two at a time, never while holding
@@ -81,22 +85,30 @@ struct Engine<'a, O, C> {
     cost: &'a AtomicU64,
 }
 
-/// Executes transactions `0..transactions` on all threads of the pool, each worker with a machine of
-/// its own, and calls `commit` for each in block order. `commit` may end the run early. Those in `early` are
-/// started as soon as nothing holds up the others, the first one first.
+/// What is to be executed.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps<'a> {
+    /// Transactions from 0 up to this one.
+    pub count: usize,
+    /// Those of them that are started as soon as nothing holds up the others, the first one first.
+    pub early: &'a [TxIndex],
+}
+
+/// Executes transactions on all threads of the pool, each worker with a machine of its own, and calls
+/// `commit` for each in block order. `commit` may end the run early.
 ///
 /// Returns what was executed, or `None` if a worker panicked.
 pub fn run<'m, M: Machine<'m>>(
     pool: &WorkerPool,
-    transactions: usize,
-    early: &[TxIndex],
+    steps: Steps<'_>,
     memory: &'m Memory,
     running: &'m Running,
+    observer: &impl Observer,
     machine: impl Fn() -> M + Sync,
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
 ) -> Option<Incarnations> {
-    let scheduler = Scheduler::new(transactions, early);
-    let records: Vec<_> = (0..transactions).map(|_| Mutex::default()).collect();
+    let scheduler = Scheduler::new(steps.count, steps.early);
+    let records: Vec<_> = (0..steps.count).map(|_| Mutex::default()).collect();
     let (commit, count, cost) = (Mutex::new(commit), AtomicU64::new(0), AtomicU64::new(0));
     let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         pool.run_on_all(|| {
@@ -104,6 +116,7 @@ pub fn run<'m, M: Machine<'m>>(
             let engine = Engine {
                 memory,
                 running,
+                observer,
                 scheduler: &scheduler,
                 records: &records,
                 commit: &commit,
@@ -131,12 +144,18 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
+impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>, W: Observer> Engine<'_, O, C, W> {
     fn work<'m>(&self, machine: &mut impl Machine<'m, Output = O>) {
         let mut next = None;
-        while let Some(task) = next.or_else(|| self.scheduler.next_task()) {
+        while let Some(task) = next.or_else(|| self.search()) {
             next = self.perform(machine, task);
         }
+        self.observer.tell(Event::Began(Activity::Absent));
+    }
+
+    fn search(&self) -> Option<Task> {
+        self.observer.tell(Event::Began(Activity::Search));
+        self.scheduler.next_task()
     }
 
     /// Does a task, and reports it. Returns the next one, if the scheduler has one at once.
@@ -144,17 +163,19 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         match task {
             Task::Execute { tx, start } => self.execute(machine, tx, start),
             Task::Check { tx, incarnation, epoch } => {
+                self.observer.tell(Event::Began(Activity::Check { tx }));
                 let found = self.compare(tx);
                 let start = self.scheduler.checked(tx, incarnation, epoch, found)?;
                 self.execute_again(machine, tx, start)
             }
-            Task::Commit { tx, comparison }
-                if comparison == Comparison::Needed && self.compare(tx) != Found::Current =>
-            {
-                self.scheduler.failed_at_frontier(tx);
-                self.execute_again(machine, tx, Start::AtFrontier)
+            Task::Commit { tx, comparison } => {
+                self.observer.tell(Event::Began(Activity::Commit { tx }));
+                if comparison == Comparison::Needed && self.compare(tx) != Found::Current {
+                    self.scheduler.failed_at_frontier(tx);
+                    return self.execute_again(machine, tx, Start::AtFrontier);
+                }
+                self.commit(tx)
             }
-            Task::Commit { tx, .. } => self.commit(tx),
         }
     }
 
@@ -168,6 +189,10 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         tx: TxIndex,
         start: Start,
     ) -> Option<Task> {
+        if W::WATCHES {
+            let over = conflict(self.memory, tx, &self.records[tx].lock().reads);
+            self.observer.tell(Event::Aborted { tx, over });
+        }
         self.memory.mark_estimates(tx, &self.records[tx].lock().writes);
         self.execute(machine, tx, start)
     }
@@ -178,12 +203,14 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         tx: TxIndex,
         start: Start,
     ) -> Option<Task> {
+        self.observer.tell(Event::Began(Activity::Execute { tx }));
         self.running.started(tx);
         machine.view().begin(tx, start);
         let mut executed = machine.execute();
         self.count.fetch_add(executed.steps, Ordering::Relaxed);
         if let Some(Blocked { on }) = machine.view().blocked() {
             self.running.ended(tx);
+            self.observer.tell(Event::Blocked { tx, on });
             return self.scheduler.blocked(tx, on);
         }
         self.cost.fetch_add(executed.cost, Ordering::Relaxed);
@@ -198,6 +225,7 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         };
         drop(record);
         self.running.ended(tx);
+        self.observer.tell(Event::Published { tx });
         self.scheduler.executed(tx, publication, basis)
     }
 
@@ -205,7 +233,10 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>> Engine<'_, O, C> {
         let output = self.records[tx].lock().output.take();
         let flow = output.map(|output| (self.commit.lock())(tx, output));
         match flow {
-            Some(ControlFlow::Continue(())) => self.scheduler.committed(tx),
+            Some(ControlFlow::Continue(())) => {
+                self.observer.tell(Event::Committed { tx });
+                self.scheduler.committed(tx)
+            }
             Some(ControlFlow::Break(())) | None => {
                 self.scheduler.stop();
                 None

@@ -21,9 +21,10 @@ use super::{
 use crate::{block::ReplayJob, executor::ExecuteError};
 use alloy_consensus::{TxEnvelope, transaction::Recovered};
 use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, U256, map::B256Map};
 use revm::{
     Context, MainBuilder, MainContext,
+    bytecode::Bytecode,
     context::TxEnv,
     context_interface::{
         Block, ContextSetters, JournalTr, Transaction as _, TransactionType,
@@ -47,6 +48,11 @@ impl<'a> Shared<'a> {
         let info = beneficiary.and_then(|account| account.info.as_ref());
         let fee_payment = FeePayment::for_beneficiary(info, job.env.cfg_env.spec);
         Self { job, plan, new_codes: NewCodes::default(), fee_payment }
+    }
+
+    /// The codes that were deployed.
+    pub(super) fn into_new_codes(self) -> B256Map<Bytecode> {
+        self.new_codes.into_inner()
     }
 }
 

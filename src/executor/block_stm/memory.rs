@@ -135,6 +135,14 @@ impl Writer {
         Self(u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1))
     }
 
+    /// Its index, if it is one.
+    const fn transaction(self) -> Option<TxIndex> {
+        match self.0.checked_sub(1) {
+            Some(index) => Some(index as TxIndex),
+            None => None,
+        }
+    }
+
     /// Only transactions leave estimates.
     const fn blocked(self) -> Blocked {
         Blocked { on: self.0.saturating_sub(1) as TxIndex }
@@ -203,6 +211,13 @@ impl Versions {
         if let Ok(found) = self.find(field, writer) {
             self.0.remove(found);
         }
+    }
+
+    /// Who wrote last before the reader.
+    fn last_writer(&self, field: Field, reader: Writer) -> Option<Writer> {
+        let below = self.find(field, reader).unwrap_or_else(|place| place);
+        let last = self.0[..below].last().filter(|version| version.field == field);
+        last.map(|version| version.writer)
     }
 
     fn read(&self, field: Field, reader: Writer, estimates: Estimates) -> Result<Seen, Blocked> {
@@ -357,25 +372,41 @@ impl Memory {
         tx: TxIndex,
         estimates: Estimates,
     ) -> Result<Seen, Blocked> {
-        let read = |guarded: &Guarded<Versions>, field| {
-            guarded.read(|versions| Some(versions.read(field, Writer::tx(tx), estimates)))
+        let reader = Writer::tx(tx);
+        let seen = self.look(location, |field, versions| versions.read(field, reader, estimates));
+        seen.unwrap_or(Ok((Observed::default(), None)))
+    }
+
+    /// The closest transaction below `tx` that wrote to `location`, or emptied the storage that the slot
+    /// is in.
+    pub fn last_writer(&self, location: Location, tx: TxIndex) -> Option<TxIndex> {
+        let reader = Writer::tx(tx);
+        let writer = |at| self.look(at, |field, versions| versions.last_writer(field, reader));
+        let emptied = match location {
+            Location::Slot(account, _) | Location::OtherSlot(account, _) => {
+                writer(Location::Storage(account)).flatten()
+            }
+            _ => None,
         };
-        let account = |at, field| read(&self.accounts[at as usize], field);
-        let seen = match location {
-            Location::Balance(at) => account(at, Field::Balance),
-            Location::Nonce(at) => account(at, Field::Nonce),
-            Location::Code(at) => account(at, Field::Code),
-            Location::Storage(at) => account(at, Field::Storage),
-            Location::Slot(_, slot) => read(&self.slots[slot as usize].versions, Field::Slot),
+        writer(location).flatten().max(emptied)?.transaction()
+    }
+
+    /// What `read` makes of the versions at one location; `None` if nothing was ever written there.
+    fn look<R>(&self, location: Location, read: impl FnOnce(Field, &Versions) -> R) -> Option<R> {
+        let at = |at: AccountNumber| &self.accounts[at as usize];
+        let (guarded, field) = match location {
+            Location::Balance(account) => (at(account), Field::Balance),
+            Location::Nonce(account) => (at(account), Field::Nonce),
+            Location::Code(account) => (at(account), Field::Code),
+            Location::Storage(account) => (at(account), Field::Storage),
+            Location::Slot(_, slot) => (&self.slots[slot as usize].versions, Field::Slot),
             Location::OtherSlot(account, slot) => {
                 let key = (account, slot);
-                self.shard(&key).read(|shard| {
-                    let versions = shard.get(&key)?;
-                    Some(versions.read(Field::Slot, Writer::tx(tx), estimates))
-                })
+                let read = |shard: &HashMap<_, Versions>| Some(read(Field::Slot, shard.get(&key)?));
+                return self.shard(&key).read(read);
             }
         };
-        seen.unwrap_or(Ok((Observed::default(), None)))
+        guarded.read(|versions| Some(read(field, versions)))
     }
 
     fn change(&self, location: Location, change: impl FnOnce(Field, &mut Versions)) {

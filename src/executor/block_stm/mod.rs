@@ -51,6 +51,7 @@ mod fees;
 mod instructions;
 mod machine;
 mod own;
+mod record;
 mod settled;
 mod worker_state;
 mod writes;
@@ -61,6 +62,7 @@ mod tests;
 use super::{
     BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
     WorkerPool,
+    observe::{Activity, Event, Nobody, Observer, Record},
 };
 use crate::{
     block::ReplayJob,
@@ -70,11 +72,14 @@ use crate::{
 use alloy_evm::Evm as _;
 use batches::Plan;
 use committer::Committer;
+use engine::Steps;
 use machine::{EvmMachine, Shared};
-use memory::Memory;
+use memory::{Memory, WriteSet};
 use running::Running;
 use settled::SettledState;
 use writes::phase_writes;
+
+pub(super) use record::record;
 
 /// Optimistic execution with multi-version memory.
 #[derive(Clone, Copy, Debug)]
@@ -86,47 +91,68 @@ impl Executor for BlockStm {
     }
 
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        let base = &job.numbered_state;
-        let memory = Memory::new(base.accounts().len(), base.slots().len());
-        let shared = Shared::new(job, Plan::new(job, pool.threads().get()));
-        let settled = SettledState::new(&shared, &memory);
-        let phases = begin(job, settled, &memory)?;
-        let steps = &shared.plan.batches;
-        let running = Running::new(steps.len());
-        let mut committer = Committer::new(job);
-        let run = engine::run(
-            pool,
-            steps.len(),
-            &shared.plan.long,
-            &memory,
-            &running,
-            || EvmMachine::new(&shared, &memory, &running),
-            |step, output| committer.commit(steps[step].clone(), output),
-        );
-        let incarnations = run.ok_or(ExecuteError::Engine { executor: self.kind() })?;
-        let committed = committer.finish()?;
-        let wasted_gas = incarnations.cost.saturating_sub(committed.gas_used);
-        let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas };
-        let outcome = finish(phases, committed, settled, pool, steps.len())?;
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+        execute(job, pool, Plan::new(job, pool.threads().get()), &Nobody)
     }
+
+    /// Executes the transactions one by one, so that what is told of a step is told of a transaction.
+    fn execute_observed(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        record: &Record<'_>,
+    ) -> Result<Execution, ExecuteError> {
+        execute(job, pool, Plan::one_by_one(job), record)
+    }
+}
+
+fn execute(
+    job: &ReplayJob,
+    pool: &WorkerPool,
+    plan: Plan,
+    observer: &impl Observer,
+) -> Result<Execution, ExecuteError> {
+    observer.tell(Event::Began(Activity::Before));
+    let base = &job.numbered_state;
+    let memory = Memory::new(base.accounts().len(), base.slots().len());
+    let shared = Shared::new(job, plan);
+    let settled = SettledState::new(&shared, &memory);
+    let (phases, before_all) = begin(job, settled)?;
+    memory.publish_before_all(&before_all);
+    let Plan { batches, long } = &shared.plan;
+    let running = Running::new(batches.len());
+    let mut committer = Committer::new(job);
+    let run = engine::run(
+        pool,
+        Steps { count: batches.len(), early: long },
+        &memory,
+        &running,
+        observer,
+        || EvmMachine::new(&shared, &memory, &running),
+        |step, output| committer.commit(batches[step].clone(), output),
+    );
+    observer.tell(Event::Began(Activity::After));
+    let incarnations = run.ok_or(ExecuteError::Engine { executor: ExecutorKind::BlockStm })?;
+    let committed = committer.finish()?;
+    let wasted_gas = incarnations.cost.saturating_sub(committed.gas_used);
+    let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas };
+    let outcome = finish(phases, committed, settled, pool, batches.len())?;
+    observer.tell(Event::Began(Activity::Absent));
+    Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
 }
 
 /// What runs before the transactions and after them, on what memory holds then.
 type Phases<'a> = BlockRun<'a, BlockState<SettledState<'a>>>;
 
-/// Runs what comes before the first transaction, and publishes what it changes.
+/// Runs what comes before the first transaction, and says what it writes.
 fn begin<'a>(
     job: &'a ReplayJob,
     settled: SettledState<'a>,
-    memory: &Memory,
-) -> Result<Phases<'a>, ExecuteError> {
+) -> Result<(Phases<'a>, WriteSet), ExecuteError> {
     let context = job.context();
     let mut phases = context.over(BlockState::new(settled), 0);
     context.begin(&mut phases).map_err(ExecuteError::outside)?;
     let changes = phases.evm().db().post_state()?;
-    memory.publish_before_all(&phase_writes(0, &changes, &job.numbered_state)?);
-    Ok(phases)
+    Ok((phases, phase_writes(0, &changes, &job.numbered_state)?))
 }
 
 /// Runs what comes after the last transaction, and puts the outcome together.

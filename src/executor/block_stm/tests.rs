@@ -4,12 +4,12 @@
 //! incarnation on outdated values goes astray, writes elsewhere, and leaves estimates in the way.
 
 use super::{
-    engine::{self, Executed, Incarnations, Machine},
+    engine::{self, Executed, Incarnations, Machine, Steps},
     memory::{AccountNumber, Blocked, Location, Memory, TxIndex, Write},
     running::Running,
     view::{Expected, View},
 };
-use crate::executor::WorkerPool;
+use crate::executor::{WorkerPool, observe::Nobody};
 use alloy_primitives::U256;
 use proptest::prelude::*;
 use std::{
@@ -247,10 +247,10 @@ fn in_parallel(
     let running = Running::new(programs.len());
     let incarnations = engine::run(
         pool,
-        programs.len(),
-        &[],
+        Steps { count: programs.len(), early: &[] },
         &memory,
         &running,
+        &Nobody,
         || ToyMachine { programs, view: View::new(&memory, &running) },
         |tx, output| {
             assert_eq!(tx, seen.len(), "transactions commit in order");
@@ -330,10 +330,10 @@ fn a_commit_can_end_the_run() {
     let running = Running::new(programs.len());
     let run = engine::run(
         &pool(2),
-        programs.len(),
-        &[],
+        Steps { count: programs.len(), early: &[] },
         &memory,
         &running,
+        &Nobody,
         || ToyMachine { programs: &programs, view: View::new(&memory, &running) },
         |tx, _| {
             committed += 1;
@@ -370,10 +370,10 @@ fn a_worker_that_panics_ends_the_run_and_not_the_process() {
     let running = Running::new(programs.len());
     let run = engine::run(
         &pool(4),
-        programs.len(),
-        &[],
+        Steps { count: programs.len(), early: &[] },
         &memory,
         &running,
+        &Nobody,
         || Broken(ToyMachine { programs: &programs, view: View::new(&memory, &running) }, &broke),
         |_, _| ControlFlow::Continue(()),
     );

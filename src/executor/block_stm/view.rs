@@ -6,6 +6,7 @@ use super::{
     running::{Running, Waited},
     scheduler::{Basis, Found, Start},
 };
+use crate::executor::observe::Conflict;
 use alloy_primitives::U256;
 
 /// Something that must hold of a location when the transaction's turn comes, for its incarnation to
@@ -237,6 +238,13 @@ impl Peeked {
             Self::Noted(_) => None,
         }
     }
+}
+
+/// The first of the expectations that do not hold, and who wrote there last; `None` if all hold.
+pub fn conflict(memory: &Memory, tx: TxIndex, reads: &ReadSet) -> Option<Conflict> {
+    let fails = |(at, expected): &&(Location, Expected)| !expected.holds(memory.read(*at, tx));
+    let (at, _) = reads.iter().find(fails)?;
+    Some(Conflict { at: *at, by: memory.last_writer(*at, tx) })
 }
 
 /// Whether everything that was expected holds.

@@ -1,0 +1,83 @@
+//! `blockrace analyze`: what blocks allow, and what stands in the way.
+
+use super::{
+    Context, Outcome,
+    cached::{Source, select},
+    files::ResultFiles,
+    machine, rows,
+};
+use crate::{
+    block::prepare,
+    cli::AnalyzeArgs,
+    executor::WorkerPool,
+    insight::{Analysis, Study},
+    progress::Progress,
+    report::{
+        Failure,
+        analysis::{self, AnalysedBlock, AnalysisReport, AnalysisSettings},
+    },
+};
+use eyre::WrapErr;
+use std::{
+    io,
+    num::{NonZeroU32, NonZeroUsize},
+};
+
+pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome> {
+    let mut files = ResultFiles::default();
+    files.add(args.csv.as_deref(), analysis::csv::write)?;
+    files.add(args.json.as_deref(), analysis::json::write)?;
+    let mut threads = args.threads;
+    threads.sort_unstable();
+    threads.dedup();
+    let selection = select(args.blocks, context)?;
+    let settings =
+        AnalysisSettings { threads, runs: args.iterations, blocks: selection.named.clone() };
+    let (blocks, failures) = analyse_all(selection.blocks, &settings, context)?;
+    let report = AnalysisReport { machine: machine::describe(), settings, blocks, failures };
+    analysis::table::write(&report, io::stdout().lock())?;
+    files.write(&report)?;
+    Ok(if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed })
+}
+
+/// One block in memory at a time. What fails for one does not stop the rest.
+fn analyse_all(
+    asked: Vec<(u64, eyre::Result<Source>)>,
+    settings: &AnalysisSettings,
+    context: &Context,
+) -> eyre::Result<(Vec<AnalysedBlock>, Vec<Failure>)> {
+    let crew = WorkerPool::new(machine::cores())?;
+    let progress = Progress::new(context.chatter, asked.len() as u64, "blocks");
+    let (mut blocks, mut failures) = (Vec::new(), Vec::new());
+    for (number, found) in asked {
+        progress.at(format!("block {number}"));
+        let analysed = found
+            .and_then(|source| analyse(source, &settings.threads, settings.runs, &crew, context));
+        match analysed {
+            Ok(block) => blocks.push(block),
+            Err(error) => {
+                progress.note(&format!("block {number}: {error:#}"));
+                failures.push(Failure { block: number, what: format!("{error:#}") });
+            }
+        }
+        progress.step();
+    }
+    progress.finish();
+    Ok((blocks, failures))
+}
+
+fn analyse(
+    source: Source,
+    threads: &[NonZeroUsize],
+    runs: NonZeroU32,
+    crew: &WorkerPool,
+    context: &Context,
+) -> eyre::Result<AnalysedBlock> {
+    let place = source.place(context);
+    let recorded = source.load(context)?;
+    let job = crew
+        .install(|| prepare(recorded, |_| ()))
+        .wrap_err_with(|| format!("{place} cannot be analysed"))?;
+    let study = Study::of(&job, runs)?;
+    Ok(AnalysedBlock { facts: rows::facts(&job), analysis: Analysis::of(&study, threads) })
+}

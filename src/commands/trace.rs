@@ -1,0 +1,68 @@
+//! `blockrace trace`: what every thread of an executor does with one block.
+
+use super::{
+    Context, Outcome,
+    cached::{Source, select},
+    machine,
+};
+use crate::{
+    block::{ReplayJob, prepare},
+    cli::{CachedBlocks, TraceArgs},
+    executor::{BlockOutcome, WorkerPool},
+    insight::timeline::watch,
+    report::trace::{self, Subject},
+    trie::UpdatedTrie,
+    verify::{self, Verdict, VerifiedTo},
+};
+use eyre::{WrapErr, bail};
+use std::{fs::File, io::BufWriter};
+
+/// Runs before the one that is shown, so that threads and memory are warm.
+const WARM_UP: usize = 3;
+
+pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
+    let file = File::create(&args.output)
+        .wrap_err_with(|| format!("cannot create {}", args.output.display()))?;
+    let source = only(CachedBlocks { blocks: Some(args.block), chain: args.chain }, context)?;
+    let threads = args.threads.unwrap_or_else(machine::cores);
+    let pool = WorkerPool::new(threads)?;
+    let place = source.place(context);
+    let recorded = source.load(context)?;
+    let job = pool
+        .install(|| prepare(recorded, |_| ()))
+        .wrap_err_with(|| format!("{place} cannot be replayed"))?;
+    for _ in 0..WARM_UP {
+        args.executor.executor().execute(&job, &pool)?;
+    }
+    let (execution, trace) = watch(args.executor, &job, &pool)?;
+    let title = format!("block {}, {} on {threads} threads", job.header.number, args.executor);
+    let verdict = check(&job, &execution.outcome, &pool)?;
+    let verified_to = VerifiedTo::of(&job).name();
+    if let Verdict::Mismatch { .. } = &verdict {
+        println!("{title}: {verdict}");
+        return Ok(Outcome::Mismatch);
+    }
+    let subject = Subject { chain_id: job.chain.id(), title, names: job.numbered_state.names() };
+    trace::write(&trace, &subject, BufWriter::new(file))
+        .wrap_err_with(|| format!("cannot write {}", args.output.display()))?;
+    println!("{}: match, verified to {verified_to}", subject.title);
+    println!("{}", trace::summary(&trace).join("\n"));
+    println!("open {} in https://ui.perfetto.dev", args.output.display());
+    Ok(Outcome::Verified)
+}
+
+fn only(blocks: CachedBlocks, context: &Context) -> eyre::Result<Source> {
+    let mut selected = select(blocks, context)?.blocks;
+    match (selected.pop(), selected.is_empty()) {
+        (Some((_, source)), true) => source,
+        (Some(_), false) => bail!("a trace is of one block; name a single one"),
+        (None, _) => bail!("no block is named; name one"),
+    }
+}
+
+fn check(job: &ReplayJob, outcome: &BlockOutcome, pool: &WorkerPool) -> eyre::Result<Verdict> {
+    let trie = pool
+        .install(|| job.trie_after(&outcome.post_state))
+        .wrap_err("the state root after the block cannot be computed from the witness")?;
+    Ok(verify::check(job, outcome, trie.as_ref().map(UpdatedTrie::root)))
+}

@@ -1,0 +1,49 @@
+//! One run in block order that notes what each transaction reads and writes.
+//!
+//! The machine runs every transaction by itself and as if it were ahead of its turn, so that it notes its
+//! reads, with all before it published, so that it reads final state.
+
+use super::{
+    batches::Plan,
+    begin,
+    engine::{Executed, Machine},
+    machine::{EvmMachine, Shared},
+    memory::{Memory, WriteSet},
+    running::Running,
+    scheduler::Start,
+    settled::SettledState,
+};
+use crate::{
+    block::ReplayJob,
+    executor::{
+        ExecuteError,
+        access::{Accesses, TxAccess, needs},
+    },
+};
+
+/// Executes the block in order, on one thread, and tells all accesses.
+///
+/// # Errors
+/// The block is invalid, or the pre-state lacks what it reads.
+pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteError> {
+    let (base, count) = (&job.numbered_state, job.transactions.len());
+    let memory = Memory::new(base.accounts().len(), base.slots().len());
+    let shared = Shared::new(job, Plan::one_by_one(job));
+    let (_, before_all) = begin(job, SettledState::new(&shared, &memory))?;
+    memory.publish_before_all(&before_all);
+    // Nobody is running, so nobody is waited for.
+    let running = Running::new(count);
+    let mut machine = EvmMachine::new(&shared, &memory, &running);
+    let mut transactions = Vec::with_capacity(count);
+    for tx in 0..count {
+        machine.view().begin(tx, Start::Ahead);
+        let Executed { mut writes, output, cost: gas, .. } = machine.execute();
+        output?;
+        writes.sort_unstable_by_key(|(location, _)| *location);
+        memory.publish(tx, &WriteSet::new(), &writes);
+        let reads = needs(&machine.view().take_reads());
+        transactions.push(TxAccess { reads, writes, gas });
+    }
+    drop(machine);
+    Ok(Accesses { before_all, transactions, new_codes: shared.into_new_codes() })
+}

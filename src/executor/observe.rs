@@ -1,0 +1,153 @@
+//! What executors tell of a run that somebody watches.
+//!
+//! An executor is generic over its [`Observer`]: with [`Nobody`], as when it is measured, telling costs
+//! nothing; a [`Record`] keeps everything with its time and thread. The clock is brought by whoever
+//! watches, since executors have none.
+//!
+//! A thread does one thing at a time: it says what it does *from now on* ([`Event::Began`]) until it says
+//! something else, so that its spans have no gaps. The other events are moments within.
+
+use super::access::{Location, TxIndex};
+use parking_lot::Mutex;
+use std::{
+    fmt,
+    thread::{self, ThreadId},
+    time::Duration,
+};
+
+/// What a thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Activity {
+    /// What comes before the first transaction: system calls, and getting ready.
+    Before,
+    /// Executes a transaction, for the first time or again.
+    Execute {
+        /// Which.
+        tx: TxIndex,
+    },
+    /// Compares what a transaction read with what is there now.
+    Check {
+        /// Which.
+        tx: TxIndex,
+    },
+    /// Makes a transaction final, comparing first where that is needed.
+    Commit {
+        /// Which.
+        tx: TxIndex,
+    },
+    /// Looks for something to do, and waits for it.
+    Search,
+    /// What comes after the last transaction.
+    After,
+    /// All of it, without telling more.
+    Whole,
+    /// Nothing: it has left.
+    Absent,
+}
+
+/// What made an incarnation wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// What it had read.
+    pub at: Location,
+    /// Who wrote there since; `None` if what was written is gone.
+    pub by: Option<TxIndex>,
+}
+
+/// Something that happens on the thread that tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The thread does this from now on.
+    Began(Activity),
+    /// An incarnation ran to its end, and what it wrote can be read.
+    Published {
+        /// Whose.
+        tx: TxIndex,
+    },
+    /// The newest incarnation read something outdated, and its writes do not count.
+    Aborted {
+        /// Whose.
+        tx: TxIndex,
+        /// Over what, where that can be told.
+        over: Option<Conflict>,
+    },
+    /// The running incarnation gave up, since it needs what another will write.
+    Blocked {
+        /// Whose.
+        tx: TxIndex,
+        /// Who has to write first.
+        on: TxIndex,
+    },
+    /// The transaction's result is final.
+    Committed {
+        /// Which.
+        tx: TxIndex,
+    },
+}
+
+/// Whom an executor tells what it does.
+pub trait Observer: Sync {
+    /// Whether anything told is kept, so that finding out more than is at hand pays.
+    const WATCHES: bool;
+
+    /// Something happens now, on the thread that calls.
+    fn tell(&self, event: Event);
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+impl Observer for Nobody {
+    const WATCHES: bool = false;
+
+    #[inline]
+    fn tell(&self, _: Event) {}
+}
+
+/// An event with its circumstances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// By the clock of the record.
+    pub at: Duration,
+    /// Who told it.
+    pub thread: ThreadId,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Keeps all events of a run.
+pub struct Record<'c> {
+    clock: &'c (dyn Fn() -> Duration + Sync),
+    /// In the order of their times on each thread, and nearly so across threads.
+    told: Mutex<Vec<Told>>,
+}
+
+impl fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("events", &self.told.lock().len()).finish_non_exhaustive()
+    }
+}
+
+impl<'c> Record<'c> {
+    /// Nothing happened yet. The clock tells how long ago the run began, and never goes back.
+    pub fn new(clock: &'c (dyn Fn() -> Duration + Sync)) -> Self {
+        Self { clock, told: Mutex::default() }
+    }
+
+    /// Everything that was told, by time.
+    pub fn into_events(self) -> Vec<Told> {
+        let mut told = self.told.into_inner();
+        told.sort_by_key(|told| told.at);
+        told
+    }
+}
+
+impl Observer for Record<'_> {
+    const WATCHES: bool = true;
+
+    fn tell(&self, event: Event) {
+        let (at, thread) = ((self.clock)(), thread::current().id());
+        self.told.lock().push(Told { at, thread, event });
+    }
+}

@@ -1,0 +1,187 @@
+//! What counts as a conflict: from recorded accesses to what a model makes of them.
+//!
+//! Engines differ in what they take for one thing. Some lock or version whole accounts; sharper ones
+//! tell balance, nonce, code and slots apart and know what commutes. Each [`Model`] turns the same
+//! recorded accesses into reads and writes of [`Spot`]s, so that one rule makes dependencies of all.
+
+use crate::executor::access::{AccountNumber, Location, Need, TxAccess, Write};
+use alloy_primitives::U256;
+use std::collections::BTreeSet;
+
+/// What two transactions can conflict over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Spot {
+    /// A balance, nonce, code, storage or slot.
+    Field(Location),
+    /// An account with all that it has.
+    Account(AccountNumber),
+}
+
+impl Spot {
+    /// The account that it is or belongs to.
+    pub const fn account(self) -> AccountNumber {
+        match self {
+            Self::Field(location) => account(location),
+            Self::Account(account) => account,
+        }
+    }
+}
+
+const fn account(location: Location) -> AccountNumber {
+    match location {
+        Location::Balance(at)
+        | Location::Nonce(at)
+        | Location::Code(at)
+        | Location::Storage(at)
+        | Location::Slot(at, _)
+        | Location::OtherSlot(at, _) => at,
+    }
+}
+
+/// What counts as a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// Nothing: every transaction knows beforehand what it will read.
+    Independent,
+    /// Reading a field that another wrote. Additions to balances commute, a balance that is paid from
+    /// need only be enough, and senders' nonces are known.
+    Fields,
+    /// The same, without one of those three refinements.
+    FieldsBut(Ordered),
+    /// Touching an account that another changed in any way, the beneficiary included.
+    Accounts,
+    /// The same, but that the fee of the beneficiary and what a plain transfer pays its recipient are
+    /// added without looking.
+    AccountsDeferred,
+}
+
+/// A refinement that a model does without: these happen in block order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordered {
+    /// Paying the beneficiary.
+    Fees,
+    /// Counting up the sender's nonce.
+    Nonces,
+    /// Loading and changing a balance, but for the beneficiary's fee.
+    Balances,
+}
+
+impl Ordered {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Fees, Self::Nonces, Self::Balances];
+}
+
+/// The gas of a transaction that runs no code and carries no data (Yellow Paper, appendix G).
+const PLAIN_TRANSFER_GAS: u64 = 21_000;
+
+/// What a transaction does, as a model sees it.
+#[derive(Debug, Default)]
+pub(super) struct Touches {
+    pub(super) reads: Vec<(Spot, Need)>,
+    pub(super) writes: Vec<(Spot, Write)>,
+}
+
+impl Touches {
+    /// Reads a spot and replaces what is there.
+    fn update(&mut self, spot: Spot) {
+        self.reads.push((spot, Need::Exact));
+        self.writes.push((spot, Write::Set(U256::ZERO)));
+    }
+}
+
+impl Model {
+    pub(super) fn touches(self, access: &TxAccess, beneficiary: Option<AccountNumber>) -> Touches {
+        match self {
+            Self::Independent => Touches::default(),
+            Self::Fields => fields(access),
+            Self::FieldsBut(Ordered::Nonces) => nonces_in_order(access),
+            Self::FieldsBut(Ordered::Fees) => fees_in_order(access, beneficiary),
+            Self::FieldsBut(Ordered::Balances) => balances_in_order(access, beneficiary),
+            Self::Accounts => accounts(access),
+            Self::AccountsDeferred => accounts_deferred(access, beneficiary),
+        }
+    }
+}
+
+fn fields(access: &TxAccess) -> Touches {
+    Touches {
+        reads: access.reads.iter().map(|(at, need)| (Spot::Field(*at), *need)).collect(),
+        writes: access.writes.iter().map(|(at, write)| (Spot::Field(*at), *write)).collect(),
+    }
+}
+
+fn nonces_in_order(access: &TxAccess) -> Touches {
+    let mut touches = fields(access);
+    for (_, need) in touches.reads.iter_mut().filter(|(_, need)| *need == Need::Known) {
+        *need = Need::Exact;
+    }
+    touches
+}
+
+fn fees_in_order(access: &TxAccess, beneficiary: Option<AccountNumber>) -> Touches {
+    let mut touches = fields(access);
+    if let Some(beneficiary) = beneficiary {
+        touches.update(Spot::Field(Location::Balance(beneficiary)));
+    }
+    touches
+}
+
+fn balances_in_order(access: &TxAccess, beneficiary: Option<AccountNumber>) -> Touches {
+    let mut touches = fields(access);
+    let loaded = loaded(access);
+    let balance = |at: AccountNumber| Spot::Field(Location::Balance(at));
+    touches.reads.extend(loaded.iter().map(|at| (balance(*at), Need::Exact)));
+    let changed: Vec<_> = balances_changed(access).collect();
+    for at in changed {
+        if loaded.contains(&at) || Some(at) != beneficiary {
+            touches.update(balance(at));
+        }
+    }
+    touches
+}
+
+/// The accounts that the transaction loaded. Loading one reads its code.
+fn loaded(access: &TxAccess) -> BTreeSet<AccountNumber> {
+    access.reads.iter().map(|(location, _)| account(*location)).collect()
+}
+
+fn balances_changed(access: &TxAccess) -> impl Iterator<Item = AccountNumber> {
+    access.writes.iter().filter_map(|(location, _)| match location {
+        Location::Balance(at) => Some(*at),
+        _ => None,
+    })
+}
+
+fn changed(access: &TxAccess) -> BTreeSet<AccountNumber> {
+    access.writes.iter().map(|(location, _)| account(*location)).collect()
+}
+
+fn accounts(access: &TxAccess) -> Touches {
+    let mut touches = Touches::default();
+    let changed = changed(access);
+    for at in loaded(access).union(&changed) {
+        touches.reads.push((Spot::Account(*at), Need::Exact));
+    }
+    touches.writes.extend(changed.iter().map(|at| (Spot::Account(*at), Write::Set(U256::ZERO))));
+    touches
+}
+
+fn accounts_deferred(access: &TxAccess, beneficiary: Option<AccountNumber>) -> Touches {
+    let loaded = loaded(access);
+    let is_fee = |at: AccountNumber| Some(at) == beneficiary && !loaded.contains(&at);
+    let is_plain = access.gas == PLAIN_TRANSFER_GAS;
+    let is_paid = |at: AccountNumber| is_plain && !sends(access, at);
+    let mut touches = accounts(access);
+    touches.reads.retain(|(spot, _)| !is_fee(spot.account()) && !is_paid(spot.account()));
+    for (spot, write) in &mut touches.writes {
+        if is_fee(spot.account()) || is_paid(spot.account()) {
+            *write = Write::Add(U256::ONE);
+        }
+    }
+    touches
+}
+
+/// The sender's nonce is the one that is known.
+fn sends(access: &TxAccess, at: AccountNumber) -> bool {
+    access.reads.contains(&(Location::Nonce(at), Need::Known))
+}

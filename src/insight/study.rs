@@ -1,0 +1,118 @@
+//! A block's accesses and times, from which everything else about it follows.
+
+use super::{
+    graph::{Dependency, Graph},
+    model::{Model, Spot},
+    schedule::{Order, Task, speedup},
+    timeline::{self, ReadShares, Times},
+};
+use crate::{
+    block::ReplayJob,
+    executor::{
+        ExecuteError, ExecutorKind,
+        access::{self, AccountNumber, Location, TxAccess, TxIndex},
+    },
+    state::{Names, Read},
+};
+use alloy_primitives::Address;
+use std::num::{NonZeroU32, NonZeroUsize};
+
+/// What a block's transactions read and write, and how long they take.
+#[derive(Clone, Debug)]
+pub struct Study {
+    /// By transaction.
+    pub accesses: Vec<TxAccess>,
+    /// Of the shortest of several runs.
+    pub times: Times,
+    /// Addresses and keys by number.
+    pub names: Names,
+    /// Whom fees are paid to; `None` where no transaction pays any.
+    pub beneficiary: Option<AccountNumber>,
+}
+
+impl Study {
+    /// Executes the block a few times: once for the accesses, and `runs` times for the times.
+    ///
+    /// # Errors
+    /// The block is invalid, or the pre-state lacks what it reads.
+    pub fn of(job: &ReplayJob, runs: NonZeroU32) -> Result<Self, ExecuteError> {
+        let beneficiary = job.numbered_state.account(job.header.beneficiary);
+        Ok(Self {
+            accesses: access::record(job)?.transactions,
+            times: timeline::times(job, runs)?,
+            names: job.numbered_state.names(),
+            beneficiary: beneficiary.ok().map(|account| account.number),
+        })
+    }
+
+    /// Who depends on whom.
+    pub fn graph(&self, model: Model) -> Graph {
+        Graph::new(&self.accesses, model, self.beneficiary)
+    }
+
+    /// By transaction, in gas.
+    pub fn gas(&self) -> Vec<u64> {
+        self.accesses.iter().map(|access| access.gas).collect()
+    }
+
+    /// The transactions to schedule, by time.
+    pub fn tasks(&self, graph: &Graph, start: Start) -> Vec<Task> {
+        self.weighed(graph, &self.times.transactions, start)
+    }
+
+    /// The transactions to schedule, by any weight.
+    pub(super) fn weighed(&self, graph: &Graph, weights: &[u64], start: Start) -> Vec<Task> {
+        graph.tasks(weights, |tx, dependency| match start {
+            Start::WhenReady => 0.0,
+            Start::AtOnce => self.read_share(tx, dependency),
+        })
+    }
+
+    /// After which share of the transaction it reads what it depends on. What it never loads, it changes
+    /// at its end: the beneficiary's balance.
+    fn read_share(&self, tx: TxIndex, dependency: &Dependency) -> f64 {
+        const AT_ITS_END: f64 = 1.0;
+        let Some(reads) = self.times.reads.get(tx) else { return AT_ITS_END };
+        let share = self.names.account(dependency.at.account()).and_then(|address| {
+            let slot = |key| reads.get(&Read::Slot(address, key)).copied();
+            match dependency.at {
+                Spot::Field(Location::Slot(_, number)) => slot(self.names.slot(number)?),
+                Spot::Field(Location::OtherSlot(_, key)) => slot(key),
+                Spot::Field(Location::Storage(_)) => latest_slot(reads, address),
+                Spot::Field(Location::Balance(_) | Location::Nonce(_) | Location::Code(_))
+                | Spot::Account(_) => reads.get(&Read::Account(address)).copied(),
+            }
+        });
+        share.unwrap_or(AT_ITS_END)
+    }
+
+    /// The bound of an executor's speedup on so many threads; `None` for a block without transactions.
+    pub fn bound(&self, executor: ExecutorKind, threads: NonZeroUsize) -> Option<f64> {
+        let tasks = self.tasks(&self.graph(Model::of(executor)), Start::AtOnce);
+        speedup(&tasks, threads, Order::LongestPathFirst)
+    }
+}
+
+/// When a transaction starts that depends on others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At once; it waits where it reads what is not there yet. Nobody can do better.
+    AtOnce,
+    /// When all that it will read is there.
+    WhenReady,
+}
+
+/// Of the slots of one account.
+fn latest_slot(reads: &ReadShares, address: Address) -> Option<f64> {
+    let own = reads.iter().filter(|(read, _)| matches!(read, Read::Slot(of, _) if *of == address));
+    own.map(|(_, share)| *share).reduce(f64::max)
+}
+
+impl Model {
+    /// What an executor at its best would take for a conflict.
+    pub const fn of(executor: ExecutorKind) -> Self {
+        match executor {
+            ExecutorKind::Sequential | ExecutorKind::BlockStm => Self::Fields,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Traces of a made-up run, and of real ones over the built-in sample.
+
+use super::*;
+use crate::{
+    block::{ReplayJob, prepare},
+    cache::sample,
+    executor::{ExecutorKind, WorkerPool, access::Location},
+    insight::timeline::watch,
+};
+use std::{num::NonZeroUsize, thread};
+
+fn at(micros: u64) -> Duration {
+    Duration::from_micros(micros)
+}
+
+/// Two other threads: their ids are all that matters.
+fn two_threads() -> [ThreadId; 2] {
+    [(), ()].map(|()| {
+        let thread = thread::spawn(|| thread::current().id());
+        thread.join().expect("it only tells who it is")
+    })
+}
+
+/// Transaction 1 reads what 0 writes later, and is executed again.
+fn conflict() -> Trace {
+    let [caller, other] = two_threads();
+    let over = Some(Conflict { at: Location::Balance(7), by: Some(0) });
+    let told = [
+        (1, caller, Event::Began(Activity::Execute { tx: 0 })),
+        (2, other, Event::Began(Activity::Execute { tx: 1 })),
+        (3, other, Event::Published { tx: 1 }),
+        (4, other, Event::Began(Activity::Search)),
+        (5, caller, Event::Published { tx: 0 }),
+        (6, caller, Event::Committed { tx: 0 }),
+        (6, other, Event::Began(Activity::Check { tx: 1 })),
+        (7, other, Event::Aborted { tx: 1, over }),
+        (7, other, Event::Began(Activity::Execute { tx: 1 })),
+        (8, caller, Event::Began(Activity::Absent)),
+        (9, other, Event::Committed { tx: 1 }),
+    ];
+    let told = told.map(|(micros, thread, event)| Told { at: at(micros), thread, event });
+    Trace::new(&told, at(10))
+}
+
+#[test]
+fn spans_follow_each_other_from_the_beginning_to_the_end() {
+    let trace = conflict();
+    let spans = |thread: usize| -> Vec<_> {
+        let spans = trace.threads[thread].iter();
+        spans.map(|span| (span.activity, span.incarnation, span.from, span.to)).collect()
+    };
+    let (absent, first, second) =
+        (Activity::Absent, Activity::Execute { tx: 0 }, Activity::Execute { tx: 1 });
+    assert_eq!(
+        spans(0),
+        [(absent, 0, at(0), at(1)), (first, 0, at(1), at(8)), (absent, 0, at(8), at(10))]
+    );
+    assert_eq!(
+        spans(1),
+        [
+            (absent, 0, at(0), at(2)),
+            (second, 0, at(2), at(4)),
+            (Activity::Search, 0, at(4), at(6)),
+            (Activity::Check { tx: 1 }, 0, at(6), at(7)),
+            (second, 1, at(7), at(10)),
+        ]
+    );
+}
+
+#[test]
+fn time_goes_into_what_counted_and_what_did_not() {
+    let spent = conflict().spent();
+    let expected = Spent {
+        useful: at(10),
+        wasted: at(2),
+        checking: at(1),
+        searching: at(2),
+        absent: at(5),
+        ..Spent::default()
+    };
+    assert_eq!(spent, expected);
+}
+
+#[test]
+fn an_abort_flows_from_the_write_to_where_it_was_noticed() {
+    let flow = Flow {
+        from: Point { thread: 0, at: at(5) },
+        to: Point { thread: 1, at: at(7) },
+        effect: Effect::Aborts,
+    };
+    assert_eq!(conflict().flows(), [flow]);
+}
+
+#[test]
+fn who_waits_is_released_by_what_it_waits_for() {
+    let [caller, other] = two_threads();
+    let told = [
+        (1, caller, Event::Began(Activity::Execute { tx: 0 })),
+        (2, other, Event::Began(Activity::Execute { tx: 1 })),
+        (3, other, Event::Blocked { tx: 1, on: 0 }),
+        (3, other, Event::Began(Activity::Search)),
+        (5, caller, Event::Published { tx: 0 }),
+        (6, other, Event::Began(Activity::Execute { tx: 1 })),
+    ];
+    let told = told.map(|(micros, thread, event)| Told { at: at(micros), thread, event });
+    let flow = Flow {
+        from: Point { thread: 0, at: at(5) },
+        to: Point { thread: 1, at: at(6) + WITHIN },
+        effect: Effect::Releases,
+    };
+    assert_eq!(Trace::new(&told, at(9)).flows(), [flow]);
+}
+
+fn jobs() -> impl Iterator<Item = ReplayJob> {
+    let blocks = sample().expect("the file that is built in is whole");
+    blocks.into_iter().take(3).map(|block| prepare(block, |_| ()).expect("it proves itself"))
+}
+
+#[test]
+fn real_spans_add_up_to_the_blocks_time_on_each_thread() {
+    for job in jobs() {
+        for (kind, threads) in [ExecutorKind::Sequential, ExecutorKind::BlockStm]
+            .into_iter()
+            .flat_map(|kind| [1, 2, 4].map(|threads| (kind, threads)))
+        {
+            let threads = NonZeroUsize::new(threads).expect("not zero");
+            let pool = WorkerPool::new(threads).expect("the system has threads");
+            let (_, trace) = watch(kind, &job, &pool).expect("the block is valid");
+            assert!((1..=threads.get()).contains(&trace.threads.len()));
+            for spans in &trace.threads {
+                assert!(spans.windows(2).all(|pair| pair[0].to == pair[1].from), "no gaps");
+                assert_eq!(spans.iter().map(Span::length).sum::<Duration>(), trace.total);
+            }
+            let finals: Vec<_> = trace
+                .moments
+                .iter()
+                .filter_map(|moment| match moment.event {
+                    Event::Committed { tx } => Some(tx),
+                    _ => None,
+                })
+                .collect();
+            assert!(finals.into_iter().eq(0..job.transactions.len()), "each once, in order");
+            assert!(trace.flows().iter().all(|flow| flow.from.at <= flow.to.at));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A whole analysis as JSON (RFC 8259), with the conflicts by cause.
+//!
+//! Durations are integers in nanoseconds; a value that does not apply is `null`.
+//!
+//! ```text
+//! { "schema_version": 1, "machine": {..}, "settings": { threads, runs, blocks },
+//!   "blocks": [{ chain_id, block_number, .., bounds: [{ threads, fields, .. }],
+//!     in_order: [{ what, pairs, critical_path_ns }], contracts: [..], fields: [..] }],
+//!   "failures": [{ block_number, what }] }
+//! ```
+
+use super::{AnalysedBlock, AnalysisReport, place::HotSpotRecord};
+use crate::{
+    insight::{Bounds, HotSpot, Ordered, OrderedCost},
+    report::{Failure, Machine, ReportError, record::nanoseconds},
+};
+use serde::Serialize;
+use std::io;
+
+/// Grows whenever a field changes its meaning or goes. A new field alone does not change it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Writes `report` as one JSON document, indented, with a line feed at its end.
+///
+/// # Errors
+/// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
+pub fn write(report: &AnalysisReport, mut out: impl io::Write) -> Result<(), ReportError> {
+    serde_json::to_writer_pretty(&mut out, &Document::new(report)).map_err(ReportError::Json)?;
+    writeln!(out).and_then(|()| out.flush()).map_err(ReportError::Finish)
+}
+
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    machine: &'a Machine,
+    settings: SettingsRecord<'a>,
+    blocks: Vec<BlockRecord<'a>>,
+    failures: &'a [Failure],
+}
+
+impl<'a> Document<'a> {
+    fn new(report: &'a AnalysisReport) -> Self {
+        let settings = &report.settings;
+        Self {
+            schema_version: SCHEMA_VERSION,
+            machine: &report.machine,
+            settings: SettingsRecord {
+                threads: settings.threads.iter().map(|threads| threads.get()).collect(),
+                runs: settings.runs.get(),
+                blocks: &settings.blocks,
+            },
+            blocks: report.blocks.iter().map(BlockRecord::new).collect(),
+            failures: &report.failures,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct SettingsRecord<'a> {
+    threads: Vec<usize>,
+    runs: u32,
+    blocks: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct BlockRecord<'a> {
+    chain_id: u64,
+    block_number: u64,
+    block_hash: String,
+    fork: &'a str,
+    transactions: usize,
+    gas_used: u64,
+    total_ns: u64,
+    outside_ns: u64,
+    longest_transaction_ns: u64,
+    critical_path_ns: u64,
+    critical_path_gas: u64,
+    parallelism: Option<f64>,
+    parallelism_gas: Option<f64>,
+    longest_chain: usize,
+    independent_share: Option<f64>,
+    dependent_pairs: usize,
+    bounds: Vec<BoundsRecord>,
+    in_order: Vec<OrderedRecord>,
+    contracts: Vec<HotSpotRecord>,
+    fields: Vec<HotSpotRecord>,
+}
+
+impl<'a> BlockRecord<'a> {
+    fn new(block: &'a AnalysedBlock) -> Self {
+        let AnalysedBlock { facts, analysis } = block;
+        let hot = |spots: &[HotSpot]| {
+            spots.iter().map(|spot| HotSpotRecord::new(spot, facts.chain_id)).collect()
+        };
+        Self {
+            chain_id: facts.chain_id,
+            block_number: facts.number,
+            block_hash: facts.hash.to_string(),
+            fork: &facts.fork,
+            transactions: facts.transactions,
+            gas_used: facts.gas_used,
+            total_ns: nanoseconds(analysis.total),
+            outside_ns: nanoseconds(analysis.outside),
+            longest_transaction_ns: nanoseconds(analysis.longest_transaction),
+            critical_path_ns: nanoseconds(analysis.critical_path),
+            critical_path_gas: analysis.critical_path_gas,
+            parallelism: analysis.parallelism(),
+            parallelism_gas: analysis.parallelism_gas(),
+            longest_chain: analysis.longest_chain,
+            independent_share: block.share(analysis.independent),
+            dependent_pairs: analysis.pairs,
+            bounds: analysis.bounds.iter().map(BoundsRecord::new).collect(),
+            in_order: analysis.ordered.iter().map(OrderedRecord::new).collect(),
+            contracts: hot(&analysis.contracts),
+            fields: hot(&analysis.fields),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct BoundsRecord {
+    threads: usize,
+    fields: f64,
+    when_ready: f64,
+    in_order: f64,
+    independent: f64,
+    accounts: f64,
+    accounts_deferred: f64,
+}
+
+impl BoundsRecord {
+    const fn new(bounds: &Bounds) -> Self {
+        Self {
+            threads: bounds.threads.get(),
+            fields: bounds.fields,
+            when_ready: bounds.when_ready,
+            in_order: bounds.in_order,
+            independent: bounds.independent,
+            accounts: bounds.accounts,
+            accounts_deferred: bounds.accounts_deferred,
+        }
+    }
+}
+
+/// What happens if one of the refinements is done without.
+#[derive(Debug, Serialize)]
+struct OrderedRecord {
+    what: &'static str,
+    dependent_pairs: usize,
+    critical_path_ns: u64,
+}
+
+impl OrderedRecord {
+    fn new(cost: &OrderedCost) -> Self {
+        let what = match cost.ordered {
+            Ordered::Fees => "beneficiary",
+            Ordered::Nonces => "nonces",
+            Ordered::Balances => "balances",
+        };
+        let critical_path_ns = nanoseconds(cost.critical_path);
+        Self { what, dependent_pairs: cost.pairs, critical_path_ns }
+    }
+}

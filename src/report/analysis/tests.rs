@@ -1,0 +1,168 @@
+//! Forms of a small analysis.
+
+use super::*;
+use crate::{
+    insight::{Bounds, HotSpot, Ordered, OrderedCost, Place},
+    report::testing,
+};
+use alloy_primitives::{U256, address};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn threads(count: usize) -> NonZeroUsize {
+    NonZeroUsize::new(count).expect("not zero")
+}
+
+fn bounds(on: usize, fields: f64) -> Bounds {
+    let (accounts, accounts_deferred) = (fields / 2.0, fields / 1.5);
+    let threads = threads(on);
+    Bounds {
+        threads,
+        independent: on as f64,
+        fields,
+        when_ready: fields,
+        in_order: fields,
+        accounts,
+        accounts_deferred,
+    }
+}
+
+fn hot_spot(place: Place, bound_without: f64) -> HotSpot {
+    let path_time = Duration::from_micros(900);
+    HotSpot { place, pairs: 3, path_time, bound_without: Some(bound_without) }
+}
+
+fn analysis() -> Analysis {
+    let weth = address!("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2");
+    let slot = Place::Slot(weth, U256::MAX);
+    Analysis {
+        total: Duration::from_millis(4),
+        outside: Duration::from_micros(200),
+        longest_transaction: Duration::from_millis(1),
+        critical_path: Duration::from_millis(2),
+        gas: 3_000,
+        critical_path_gas: 2_000,
+        longest_chain: 4,
+        independent: 6,
+        pairs: 5,
+        bounds: vec![bounds(2, 1.75), bounds(8, 2.0)],
+        ordered: Ordered::ALL
+            .map(|ordered| OrderedCost {
+                ordered,
+                pairs: 7,
+                critical_path: Duration::from_millis(3),
+            })
+            .to_vec(),
+        contracts: vec![hot_spot(Place::Account(weth), 2.5)],
+        fields: vec![hot_spot(slot, 2.5)],
+    }
+}
+
+fn report(blocks: usize) -> AnalysisReport {
+    let facts = BlockFacts { transactions: 8, ..testing::baseline().block };
+    let block = AnalysedBlock { facts, analysis: analysis() };
+    AnalysisReport {
+        machine: testing::report().machine,
+        settings: AnalysisSettings {
+            threads: vec![threads(2), threads(8)],
+            runs: NonZeroU32::MIN,
+            blocks: "19426587".to_owned(),
+        },
+        blocks: vec![block; blocks],
+        failures: testing::report().failures,
+    }
+}
+
+fn text(report: &AnalysisReport, write: fn(&AnalysisReport, &mut Vec<u8>) -> bool) -> String {
+    let mut out = Vec::new();
+    assert!(write(report, &mut out), "writing to memory does not fail");
+    String::from_utf8(out).expect("it is text")
+}
+
+fn table(report: &AnalysisReport) -> String {
+    text(report, |report, out| table::write(report, out).is_ok())
+}
+
+#[test]
+fn a_field_is_worse_than_its_contract_unless_the_contract_is_worth_more() {
+    let mut analysis = analysis();
+    assert_eq!(analysis.worst(), analysis.fields.first());
+    analysis.contracts[0].bound_without = Some(2.6);
+    assert_eq!(analysis.worst(), analysis.contracts.first());
+    analysis.bounds = vec![bounds(8, 2.6)];
+    assert_eq!(analysis.worst(), None);
+}
+
+#[test]
+fn the_csv_has_a_column_for_each_kind_of_bound_and_number_of_threads() {
+    let csv = text(&report(1), |report, out| csv::write(report, out).is_ok());
+    let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
+    let header = reader.headers().expect("it has a header").clone();
+    let line = reader.records().next().expect("it has a line").expect("it is well-formed");
+    let column = |name| {
+        let place = header.iter().position(|column| column == name);
+        line[place.unwrap_or_else(|| panic!("{name} is a column"))].to_owned()
+    };
+    assert_eq!(column("bound_fields_2"), "1.75");
+    assert_eq!(column("bound_accounts_8"), "1");
+    assert_eq!(column("parallelism"), "2");
+    assert_eq!(column("parallelism_gas"), "1.5");
+    assert_eq!(column("independent_share"), "0.75");
+    assert_eq!(column("worst_kind"), "slot");
+    assert_eq!(column("bound_without_worst"), "2.5");
+}
+
+#[test]
+fn the_json_names_hot_spots_in_full() {
+    let json = text(&report(1), |report, out| json::write(report, out).is_ok());
+    let document: Value = serde_json::from_str(&json).expect("it is JSON");
+    let block = &document["blocks"][0];
+    assert_eq!(
+        block["fields"][0],
+        json!({
+            "kind": "slot",
+            "address": "0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2",
+            "name": "WETH",
+            "slot": "0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            "pairs": 3,
+            "path_ns": 900_000,
+            "bound_without": 2.5,
+        })
+    );
+    assert_eq!(block["bounds"][1]["threads"], 8);
+    assert_eq!(block["in_order"][0]["what"], "beneficiary");
+    assert_eq!(document["failures"][0]["block_number"], 19_426_588);
+}
+
+#[test]
+fn the_table_shows_few_blocks_in_detail_and_many_together() {
+    let one = table(&report(1));
+    assert!(one.contains("Without WETH slot 0xffffff…ffff the bound would rise most"), "{one}");
+    assert!(!one.contains("medians by fork"), "{one}");
+    let many = table(&report(5));
+    assert!(many.contains("medians by fork") && many.contains("hottest contracts"), "{many}");
+    assert!(!many.contains("Without WETH"), "{many}");
+    for text in [&one, &many] {
+        assert!(text.contains("not analysed: block 19426588"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+}
+
+#[test]
+fn a_block_without_transactions_has_no_bound() {
+    let mut report = report(1);
+    let empty =
+        Analysis { total: Duration::ZERO, critical_path: Duration::ZERO, gas: 0, ..analysis() };
+    report.blocks[0].analysis = Analysis {
+        critical_path_gas: 0,
+        bounds: vec![],
+        contracts: vec![],
+        fields: vec![],
+        ..empty
+    };
+    report.blocks[0].facts.transactions = 0;
+    let line = table(&report).lines().find(|line| line.contains("19426587  ")).map(str::to_owned);
+    let line = line.expect("the block has a line");
+    let cells: Vec<_> = line.split_whitespace().rev().take(3).collect();
+    assert_eq!(cells, ["-"; 3], "limit and bounds");
+}

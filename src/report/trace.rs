@@ -1,0 +1,269 @@
+//! A trace in the Trace Event Format, as Chrome and Perfetto open it, and in a few lines of text.
+//!
+//! One track per thread, with a slice for every span, an instant for every abort, wait and commit, and
+//! flows from writes to whom they concerned. Times are microseconds with three decimals, so that nothing is
+//! lost of the nanoseconds.
+
+use super::{ReportError, analysis::place};
+use crate::{
+    executor::{
+        access::Location,
+        observe::{Activity, Conflict, Event},
+    },
+    insight::{Effect, Flow, Moment, Place, Point, Span, Spent, Spot, Trace},
+    state::Names,
+    units,
+};
+use serde_json::{Value, json};
+use std::{io, time::Duration};
+
+/// What a trace is of.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Block, executor and threads, as a title.
+    pub title: String,
+    /// Addresses and keys by number.
+    pub names: Names,
+}
+
+/// The one process of the trace.
+const PROCESS: u32 = 1;
+
+/// Writes `trace` as one JSON document.
+///
+/// # Errors
+/// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
+pub fn write(trace: &Trace, subject: &Subject, mut out: impl io::Write) -> Result<(), ReportError> {
+    let document = json!({ "displayTimeUnit": "ns", "traceEvents": events(trace, subject) });
+    serde_json::to_writer(&mut out, &document).map_err(ReportError::Json)?;
+    writeln!(out).and_then(|()| out.flush()).map_err(ReportError::Finish)
+}
+
+fn events(trace: &Trace, subject: &Subject) -> Vec<Value> {
+    let mut events = vec![json!({
+        "ph": "M", "pid": PROCESS, "name": "process_name", "args": { "name": subject.title },
+    })];
+    for (thread, spans) in trace.threads.iter().enumerate() {
+        events.push(json!({
+            "ph": "M", "pid": PROCESS, "tid": thread, "name": "thread_name",
+            "args": { "name": format!("thread {thread}") },
+        }));
+        events.extend(spans.iter().map(|span| slice(thread, span)));
+    }
+    events.extend(trace.moments.iter().filter_map(|moment| instant(moment, subject)));
+    for (id, flow) in trace.flows().iter().enumerate() {
+        events.extend(arrow(id, flow));
+    }
+    events
+}
+
+fn microseconds(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1e3
+}
+
+fn slice(thread: usize, span: &Span) -> Value {
+    let (category, name) = activity(span.activity);
+    let tx = match span.activity {
+        Activity::Execute { tx } | Activity::Check { tx } | Activity::Commit { tx } => Some(tx),
+        _ => None,
+    };
+    let args =
+        tx.map_or_else(|| json!({}), |tx| json!({ "tx": tx, "incarnation": span.incarnation }));
+    json!({
+        "ph": "X", "pid": PROCESS, "tid": thread, "cat": category, "name": name,
+        "ts": microseconds(span.from), "dur": microseconds(span.length()), "args": args,
+    })
+}
+
+/// Category and name of what a thread does.
+fn activity(activity: Activity) -> (&'static str, String) {
+    match activity {
+        Activity::Before => ("outside", "before transactions".to_owned()),
+        Activity::Execute { tx } => ("execute", format!("execute {tx}")),
+        Activity::Check { tx } => ("check", format!("check {tx}")),
+        Activity::Commit { tx } => ("commit", format!("commit {tx}")),
+        Activity::Search => ("wait", "wait for work".to_owned()),
+        Activity::After => ("outside", "after transactions".to_owned()),
+        Activity::Whole => ("outside", "whole block".to_owned()),
+        Activity::Absent => ("absent", "not there".to_owned()),
+    }
+}
+
+fn instant(moment: &Moment, subject: &Subject) -> Option<Value> {
+    let incarnation = moment.incarnation;
+    let (name, args) = match moment.event {
+        Event::Aborted { tx, over } => {
+            let at = over.and_then(|over| location(over.at, subject));
+            let by = over.and_then(|Conflict { by, .. }| by);
+            let args =
+                json!({ "tx": tx, "incarnation": incarnation, "read": at, "written by": by });
+            (format!("abort {tx}"), args)
+        }
+        Event::Blocked { tx, on } => {
+            let args = json!({ "tx": tx, "incarnation": incarnation, "waits for": on });
+            (format!("{tx} waits for {on}"), args)
+        }
+        Event::Committed { tx } => {
+            (format!("final {tx}"), json!({ "tx": tx, "incarnation": incarnation }))
+        }
+        Event::Began(_) | Event::Published { .. } => return None,
+    };
+    Some(json!({
+        "ph": "i", "s": "t", "pid": PROCESS, "tid": moment.thread, "cat": "moment", "name": name,
+        "ts": microseconds(moment.at), "args": args,
+    }))
+}
+
+fn location(location: Location, subject: &Subject) -> Option<String> {
+    let place = Place::of(Spot::Field(location), &subject.names)?;
+    Some(place::short(&place, subject.chain_id))
+}
+
+fn arrow(id: usize, flow: &Flow) -> [Value; 2] {
+    let name = match flow.effect {
+        Effect::Aborts => "aborts",
+        Effect::Releases => "releases",
+    };
+    let end = |phase: &str, point: &Point| {
+        json!({
+            "ph": phase, "id": id, "pid": PROCESS, "tid": point.thread, "cat": "flow",
+            "name": name, "ts": microseconds(point.at), "bp": "e",
+        })
+    };
+    [end("s", &flow.from), end("f", &flow.to)]
+}
+
+/// Where the threads' time went and when results became final, for a person.
+pub fn summary(trace: &Trace) -> Vec<String> {
+    let all = trace.total.saturating_mul(u32::try_from(trace.threads.len()).unwrap_or(u32::MAX));
+    let mut lines = vec![format!(
+        "{} on {}, of which:",
+        units::duration(trace.total),
+        super::counted(trace.threads.len(), "thread")
+    )];
+    lines.extend(parts(&trace.spent()).map(|(what, time)| part(what, time, all)));
+    let count = |wanted: fn(&Event) -> bool| {
+        trace.moments.iter().filter(|moment| wanted(&moment.event)).count()
+    };
+    let aborts = count(|event| matches!(event, Event::Aborted { .. }));
+    let waits = count(|event| matches!(event, Event::Blocked { .. }));
+    lines.push(format!("aborts: {aborts}; given up to wait for another: {waits}"));
+    lines.extend(trace.latency().map(|latency| {
+        let percent = |share: f64| format!("{:.1} %", share * 100.0);
+        format!(
+            "results final after, of the block's time: first {}, p50 {}, p90 {}, p99 {}",
+            percent(latency.first),
+            percent(latency.p50),
+            percent(latency.p90),
+            percent(latency.p99)
+        )
+    }));
+    lines
+}
+
+fn parts(spent: &Spent) -> impl Iterator<Item = (&'static str, Duration)> {
+    [
+        ("executing", spent.useful),
+        ("executing what was thrown away", spent.wasted),
+        ("checking ahead", spent.checking),
+        ("committing", spent.committing),
+        ("looking or waiting for work", spent.searching),
+        ("before and after transactions", spent.outside),
+        ("not there", spent.absent),
+    ]
+    .into_iter()
+}
+
+fn part(what: &str, time: Duration, all: Duration) -> String {
+    let share = if all.is_zero() { 0.0 } else { time.div_duration_f64(all) * 100.0 };
+    format!("  {share:5.1} %  {what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::observe::Activity::{Absent, Check, Execute, Search};
+
+    fn at(nanos: u64) -> Duration {
+        Duration::from_nanos(nanos)
+    }
+
+    fn span(activity: Activity, from: u64, to: u64) -> Span {
+        Span { activity, incarnation: 0, from: at(from), to: at(to) }
+    }
+
+    fn moment(thread: usize, nanos: u64, event: Event) -> Moment {
+        Moment { thread, at: at(nanos), incarnation: 0, event }
+    }
+
+    /// Transaction 1 reads what 0 writes later.
+    fn trace() -> Trace {
+        let over = Some(Conflict { at: Location::Balance(0), by: Some(0) });
+        Trace {
+            total: at(10_000),
+            threads: vec![
+                vec![span(Execute { tx: 0 }, 0, 6_000), span(Absent, 6_000, 10_000)],
+                vec![
+                    span(Execute { tx: 1 }, 0, 4_001),
+                    span(Search, 4_001, 7_000),
+                    span(Check { tx: 1 }, 7_000, 10_000),
+                ],
+            ],
+            moments: vec![
+                moment(1, 4_000, Event::Published { tx: 1 }),
+                moment(0, 5_000, Event::Published { tx: 0 }),
+                moment(0, 5_500, Event::Committed { tx: 0 }),
+                moment(1, 8_000, Event::Aborted { tx: 1, over }),
+            ],
+        }
+    }
+
+    fn written() -> Vec<Value> {
+        let subject = Subject { chain_id: 1, title: "block 1".to_owned(), names: Names::default() };
+        let mut out = Vec::new();
+        write(&trace(), &subject, &mut out).expect("writing to memory does not fail");
+        let document: Value = serde_json::from_slice(&out).expect("it is JSON");
+        document["traceEvents"].as_array().expect("it is a list").clone()
+    }
+
+    fn of_phase(phase: &str) -> Vec<Value> {
+        written().into_iter().filter(|event| event["ph"] == phase).collect()
+    }
+
+    #[test]
+    fn every_span_is_a_slice_to_the_nanosecond() {
+        let slices = of_phase("X");
+        assert_eq!(slices.len(), 5);
+        let execution = &slices[2];
+        assert_eq!((&execution["name"], &execution["tid"]), (&json!("execute 1"), &json!(1)));
+        assert_eq!((&execution["ts"], &execution["dur"]), (&json!(0.0), &json!(4.001)));
+        assert_eq!(execution["args"], json!({ "tx": 1, "incarnation": 0 }));
+    }
+
+    #[test]
+    fn an_abort_names_the_writer_and_is_pointed_at() {
+        let instants = of_phase("i");
+        let names: Vec<_> = instants.iter().map(|event| event["name"].as_str()).collect();
+        assert_eq!(names, [Some("final 0"), Some("abort 1")]);
+        assert_eq!(instants[1]["args"]["written by"], 0);
+        let (starts, ends) = (of_phase("s"), of_phase("f"));
+        assert_eq!((&starts[0]["ts"], &starts[0]["tid"]), (&json!(5.0), &json!(0)));
+        assert_eq!((&ends[0]["ts"], &ends[0]["tid"]), (&json!(8.0), &json!(1)));
+        assert_eq!(starts[0]["id"], ends[0]["id"]);
+    }
+
+    #[test]
+    fn the_summary_accounts_for_all_time() {
+        let lines = summary(&trace());
+        assert_eq!(lines[0], "10.000 µs on 2 threads, of which:");
+        assert!(lines.contains(&"   50.0 %  executing".to_owned()), "{lines:?}");
+        let percent = |line: &String| -> Option<f64> {
+            line.split_once('%').and_then(|(part, _)| part.trim().parse().ok())
+        };
+        let sum: f64 = lines.iter().filter(|line| line.starts_with("  ")).filter_map(percent).sum();
+        assert!((sum - 100.0).abs() < 0.5, "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains("first 55.0 %")), "{lines:?}");
+    }
+}

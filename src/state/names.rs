@@ -1,0 +1,61 @@
+//! The way back from the numbers of a [`NumberedState`] to addresses and keys, for people.
+//!
+//! Executors need the other direction only, so these lists are made where somebody asks for them.
+
+use super::NumberedState;
+use alloy_primitives::{Address, U256};
+
+/// Whose number is which.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    accounts: Vec<Address>,
+    slots: Vec<U256>,
+}
+
+impl Names {
+    /// The address of the account with this number; `None` if no account has it.
+    pub fn account(&self, number: u32) -> Option<Address> {
+        self.accounts.get(number as usize).copied()
+    }
+
+    /// The key of the slot with this number; `None` if no slot has it.
+    pub fn slot(&self, number: u32) -> Option<U256> {
+        self.slots.get(number as usize).copied()
+    }
+}
+
+impl NumberedState {
+    /// Addresses and keys by number.
+    pub fn names(&self) -> Names {
+        Names {
+            accounts: self.accounts().iter().map(|account| account.address).collect(),
+            slots: self.slots().iter().map(|(key, _)| *key).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{PreAccount, PreState};
+
+    #[test]
+    fn every_number_leads_back_to_what_has_it() {
+        let mut state = PreState::default();
+        for byte in 0..10 {
+            let slots = (0..u64::from(byte)).map(|slot| (U256::from(slot), U256::ONE)).collect();
+            let account = PreAccount { slots, ..Default::default() };
+            state.accounts.insert(Address::repeat_byte(byte), account);
+        }
+        let numbered = NumberedState::new(&state);
+        let names = numbered.names();
+        for account in numbered.accounts() {
+            assert_eq!(names.account(account.number), Some(account.address));
+            for slot in account.slot_numbers() {
+                let (key, _) = numbered.slots()[slot as usize];
+                assert_eq!(names.slot(slot), Some(key));
+            }
+        }
+        assert_eq!((names.account(10), names.slot(45)), (None, None));
+    }
+}
