@@ -103,7 +103,7 @@ impl Executor for BlockStm {
         let settled = SettledState::new(&shared, &memory);
         let phases = begin(job, settled, &memory)?;
         let steps = &shared.plan.batches;
-        let running = Running::new(steps.len());
+        let running = Running::new(steps.len(), pool.crowding());
         let mut committer = Committer::new(job);
         let run = engine::run(
             pool,
