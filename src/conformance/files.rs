@@ -145,7 +145,7 @@ mod tests {
         });
         assert!(flow.is_continue());
         let root = path.to_string_lossy();
-        names.iter().map(|name| name.replacen(&*root, "", 1)).collect()
+        names.iter().map(|name| name.strip_prefix(&*root).unwrap_or(name).to_owned()).collect()
     }
 
     fn folder() -> tempfile::TempDir {

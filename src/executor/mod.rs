@@ -15,7 +15,7 @@ mod sequential;
 
 pub use block_stm::BlockStm;
 pub use guard::{Guard, GuardError};
-pub use pool::{PoolError, WorkerPool};
+pub use pool::{Crowding, PoolError, WorkerPool};
 pub use sequential::Sequential;
 
 use observe::{Activity, Event, Observer as _, Record};

@@ -1,7 +1,7 @@
 //! The threads that executors run on: made once, kept warm, passed in.
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, thread};
 
 /// The system would not start the threads.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,17 @@ pub struct PoolError {
 #[derive(Debug)]
 pub struct WorkerPool {
     threads: NonZeroUsize,
+    crowding: Crowding,
     pool: ThreadPool,
+}
+
+/// Whether every thread can have a processor to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crowding {
+    /// A thread that waits a moment for another does not keep it from running.
+    Roomy,
+    /// It may well do so.
+    Crowded,
 }
 
 impl WorkerPool {
@@ -34,7 +44,14 @@ impl WorkerPool {
             .thread_name(|index| format!("worker-{index}"))
             .build()
             .map_err(|source| PoolError { threads, source })?;
-        Ok(Self { threads, pool })
+        let crowded = thread::available_parallelism().is_ok_and(|cores| threads > cores);
+        let crowding = if crowded { Crowding::Crowded } else { Crowding::Roomy };
+        Ok(Self { threads, crowding, pool })
+    }
+
+    /// Whether every thread can have a processor to itself, as the system said when they were started.
+    pub const fn crowding(&self) -> Crowding {
+        self.crowding
     }
 
     /// All threads that take part.

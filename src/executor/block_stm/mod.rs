@@ -21,21 +21,32 @@
 //! - A publication that changes something makes executed transactions above it suspect. Idle workers
 //!   check suspects early, and one that read an outdated value is *aborted* and executed again, long
 //!   before the frontier reaches it.
-//! - What an aborted incarnation had written stays in memory as *estimates*. Whoever reads one stops,
-//!   and is executed again once the writer is done, rather than on a value that will probably change.
+//! - What an aborted incarnation had written stays in memory as *estimates*. Whoever reads one waits for
+//!   the writer if it is being executed, or else stops and is executed again once the writer is done,
+//!   rather than on a value that will probably change.
+//! - Where most readers of a slot have written it, too, a reader waits for the closest lower one that is
+//!   being executed ([`running`]), for about as long as it would take to start over.
 //! - Payments are written as additions, the beneficiary's fee included. Additions of several
 //!   transactions do not conflict; only a transaction that asks for a balance depends on those before
-//!   it, and one that pays depends on there being enough (`demands`).
+//!   it, and one that pays depends on there being enough (`demands`). Nonces are depended on only where
+//!   something asks for them.
 //! - A sender's nonce is known from the block itself, so that a sender's transactions do not wait for
-//!   each other; it is compared like everything else.
+//!   each other. It is assumed, and compared like everything else.
+//! - Cheap neighbours are executed, published and committed together (`batches`). To the engine such a
+//!   batch is one transaction, and that is what its indices count.
+//! - What may use a large part of the block's gas is started early, so that the others do not have to
+//!   wait for it in the end (`batches`).
 //!
 //! Conflicts are found per balance, nonce, code and storage slot ([`memory::Location`]).
+//!
+//! When all is committed, memory holds what the block wrote, and the changes are read from there
+//! (`settled`), on all threads if there are many. In order, only receipts are put together.
 //!
 //! # Where to find it
 //!
 //! [`scheduler`] knows indices and statuses, [`memory`] locations and values, [`engine`] joins the two
 //! with threads and a [`engine::Machine`]. None of them knows the EVM: [`machine`] is the one that
-//! does, and tests drive the engine with a toy. [`committer`] puts committed transactions in order.
+//! does, and tests drive the engine with a toy. `committer` puts receipts in order.
 
 pub mod engine;
 pub mod memory;
@@ -119,7 +130,7 @@ fn execute(
     let (phases, before_all) = begin(job, settled)?;
     memory.publish_before_all(&before_all);
     let Plan { batches, long } = &shared.plan;
-    let running = Running::new(batches.len());
+    let running = Running::new(batches.len(), pool.crowding());
     let mut committer = Committer::new(job);
     let run = engine::run(
         pool,

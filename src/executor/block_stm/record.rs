@@ -16,7 +16,7 @@ use super::{
 use crate::{
     block::ReplayJob,
     executor::{
-        ExecuteError,
+        Crowding, ExecuteError,
         access::{Accesses, TxAccess, needs},
     },
 };
@@ -32,7 +32,7 @@ pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteEr
     let (_, before_all) = begin(job, SettledState::new(&shared, &memory))?;
     memory.publish_before_all(&before_all);
     // Nobody is running, so nobody is waited for.
-    let running = Running::new(count);
+    let running = Running::new(count, Crowding::Crowded);
     let mut machine = EvmMachine::new(&shared, &memory, &running);
     let mut transactions = Vec::with_capacity(count);
     for tx in 0..count {

@@ -2,9 +2,11 @@
 //!
 //! Waiting is only ever for a lower transaction that some worker is executing, and the lowest of those waits
 //! for nobody, so no two wait for each other. It is a matter of speed alone: what is read afterwards is
-//! compared like everything else.
+//! compared like everything else. Where threads are more than processors nobody waits, for the one waited for
+//! may need the processor that waiting takes.
 
 use super::memory::TxIndex;
+use crate::executor::Crowding;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often a waiting worker looks before it lets other threads run between two looks, since the one that it
@@ -28,13 +30,14 @@ pub struct Running {
     executing: Box<[AtomicBool]>,
     /// Set when a worker is lost. All accesses are relaxed: nobody acts on anything else it has done.
     stopped: AtomicBool,
+    crowding: Crowding,
 }
 
 impl Running {
     /// None of so many is being executed.
-    pub fn new(transactions: usize) -> Self {
+    pub fn new(transactions: usize, crowding: Crowding) -> Self {
         let executing = (0..transactions).map(|_| AtomicBool::new(false)).collect();
-        Self { executing, stopped: AtomicBool::new(false) }
+        Self { executing, stopped: AtomicBool::new(false), crowding }
     }
 
     /// A worker begins to execute `tx`.
@@ -61,6 +64,7 @@ impl Running {
     /// Looks so many times at most whether somebody still executes `tx`. It must be lower than what the
     /// caller executes.
     pub fn wait_for(&self, tx: TxIndex, looks: u32) -> Waited {
+        let looks = if self.crowding == Crowding::Crowded { 1 } else { looks };
         for look in 0..looks {
             if !self.is_running(tx) || self.stopped.load(Ordering::Relaxed) {
                 return Waited::Ended;
@@ -77,7 +81,7 @@ mod tests {
 
     #[test]
     fn waiting_ends_when_the_writer_does() {
-        let running = Running::new(3);
+        let running = Running::new(3, Crowding::Roomy);
         running.started(1);
         assert!(running.is_running(1) && !running.is_running(0) && !running.is_running(9));
         std::thread::scope(|scope| {
@@ -90,14 +94,21 @@ mod tests {
 
     #[test]
     fn waiting_ends_when_it_does_not_pay() {
-        let running = Running::new(1);
+        let running = Running::new(1, Crowding::Roomy);
         running.started(0);
         assert_eq!(running.wait_for(0, 1_000), Waited::InVain);
     }
 
     #[test]
+    fn nobody_waits_where_processors_are_scarce() {
+        let running = Running::new(1, Crowding::Crowded);
+        running.started(0);
+        assert_eq!(running.wait_for(0, u32::MAX), Waited::InVain);
+    }
+
+    #[test]
     fn waiting_ends_when_a_worker_is_lost() {
-        let running = Running::new(1);
+        let running = Running::new(1, Crowding::Roomy);
         running.started(0);
         running.stop();
         assert_eq!(running.wait_for(0, 10), Waited::Ended);

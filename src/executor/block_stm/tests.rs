@@ -9,7 +9,7 @@ use super::{
     running::Running,
     view::{Expected, View},
 };
-use crate::executor::{WorkerPool, observe::Nobody};
+use crate::executor::{Crowding, WorkerPool, observe::Nobody};
 use alloy_primitives::U256;
 use proptest::prelude::*;
 use std::{
@@ -244,7 +244,7 @@ fn in_parallel(
     pool: &WorkerPool,
 ) -> (Vec<U256>, BTreeMap<Location, U256>, Incarnations) {
     let (memory, mut seen) = (memory(), Vec::new());
-    let running = Running::new(programs.len());
+    let running = Running::new(programs.len(), Crowding::Roomy);
     let incarnations = engine::run(
         pool,
         Steps { count: programs.len(), early: &[] },
@@ -327,7 +327,7 @@ fn a_long_chain_of_dependents_ends() {
 fn a_commit_can_end_the_run() {
     let (memory, mut committed) = (memory(), 0);
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
-    let running = Running::new(programs.len());
+    let running = Running::new(programs.len(), Crowding::Roomy);
     let run = engine::run(
         &pool(2),
         Steps { count: programs.len(), early: &[] },
@@ -367,7 +367,7 @@ impl<'m> Machine<'m> for Broken<'_, 'm> {
 fn a_worker_that_panics_ends_the_run_and_not_the_process() {
     let (memory, broke) = (memory(), AtomicBool::new(false));
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
-    let running = Running::new(programs.len());
+    let running = Running::new(programs.len(), Crowding::Roomy);
     let run = engine::run(
         &pool(4),
         Steps { count: programs.len(), early: &[] },
