@@ -28,7 +28,8 @@ impl Progress {
             Chatter::Quiet => ProgressBar::hidden(),
             Chatter::Normal | Chatter::Verbose => ProgressBar::new(steps),
         };
-        let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left  {{msg}}");
+        let template =
+            format!("{{bar:24}} {{pos}}/{{len}} {unit}, {{per_sec}}, {{eta}} left  {{msg}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
@@ -44,6 +45,16 @@ impl Progress {
     /// One step is done.
     pub fn step(&self) {
         self.bar.inc(1);
+    }
+
+    /// How many steps are done.
+    pub fn done(&self) -> u64 {
+        self.bar.position()
+    }
+
+    /// There will be so many steps in all, it turns out.
+    pub fn expect(&self, steps: u64) {
+        self.bar.set_length(steps);
     }
 
     /// Takes the bar away, so that the result stands alone.

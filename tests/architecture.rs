@@ -15,11 +15,14 @@ const LAYERS: [&str; 13] = [
 const BOTTOM: &str = "units";
 
 /// What only some modules may name, and which.
-const CONTAINED: [(&str, &[&str]); 12] = [
+const CONTAINED: [(&str, &[&str]); 15] = [
     ("tokio::", &["fetch", "commands"]),
     ("reqwest::", &["fetch"]),
     ("clap::", &["cli", "main"]),
     ("indicatif::", &["progress"]),
+    ("perf_event::", &["measure"]),
+    ("maud::", &["report"]),
+    ("plotters::", &["report"]),
     // tokio's, by which `fetch` paces requests; it times nothing.
     ("Instant::now", &["measure", "fetch"]),
     ("SystemTime::now", &["measure"]),

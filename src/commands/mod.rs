@@ -7,6 +7,8 @@
 mod cache;
 mod cached;
 mod checking;
+mod compare;
+mod conditions;
 mod fetch;
 mod files;
 mod interrupt;
@@ -23,10 +25,12 @@ pub use outcome::Outcome;
 
 use crate::{
     cache::Cache,
-    cli::{Cli, Command, CommonArgs},
+    cli::{Cli, ColorArg, Command, CommonArgs},
     progress::Chatter,
 };
+use anstream::{AutoStream, ColorChoice};
 use eyre::OptionExt;
+use std::io::{self, StdoutLock};
 
 /// Does what the command line says.
 ///
@@ -38,6 +42,7 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
     match cli.command {
         Command::Fetch(args) => fetch::run(args, &context),
         Command::Replay(args) => replay::run(args, &context),
+        Command::Compare(args) => compare::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),
         Command::RpcCheck(args) => rpc_check::run(args),
@@ -51,9 +56,15 @@ struct Context {
     /// Where the cache is, for messages.
     cache_dir: std::path::PathBuf,
     chatter: Chatter,
+    color: ColorChoice,
 }
 
 impl Context {
+    /// Standard output, which drops colours where they are not wanted.
+    fn stdout(&self) -> AutoStream<StdoutLock<'static>> {
+        AutoStream::new(io::stdout().lock(), self.color)
+    }
+
     fn new(common: &CommonArgs) -> eyre::Result<Self> {
         let default = || dirs::cache_dir().map(|dir| dir.join("blockrace"));
         let cache_dir =
@@ -65,6 +76,11 @@ impl Context {
             (false, true) => Chatter::Verbose,
             (false, false) => Chatter::Normal,
         };
-        Ok(Self { cache: Cache::new(&cache_dir), cache_dir, chatter })
+        let color = match common.color {
+            ColorArg::Auto => ColorChoice::Auto,
+            ColorArg::Always => ColorChoice::Always,
+            ColorArg::Never => ColorChoice::Never,
+        };
+        Ok(Self { cache: Cache::new(&cache_dir), cache_dir, chatter, color })
     }
 }

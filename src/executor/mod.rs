@@ -6,10 +6,12 @@
 //!
 //! Shared state, atomics and locks live here and nowhere else.
 
+mod affinity;
 pub mod block_stm;
 mod pool;
 mod sequential;
 
+pub use affinity::{BoundCaller, Pinning};
 pub use block_stm::BlockStm;
 pub use pool::{PoolError, WorkerPool};
 pub use sequential::Sequential;

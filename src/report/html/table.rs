@@ -1,0 +1,99 @@
+//! Tables of a page: the numbers of charts, and what is a table by itself.
+
+use maud::{Markup, html};
+
+/// A cell: text, or a number, which stands to the right.
+#[derive(Clone, Debug)]
+pub(super) enum Cell {
+    Text(String),
+    Number(String),
+    /// A link inside the page.
+    Link {
+        text: String,
+        target: String,
+    },
+}
+
+impl Cell {
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    pub(super) fn number(text: impl Into<String>) -> Self {
+        Self::Number(text.into())
+    }
+
+    /// A number with two decimals, or the sign that there is none.
+    pub(super) fn decimal(value: Option<f64>) -> Self {
+        Self::Number(value.map_or_else(|| "–".into(), |value| format!("{value:.2}")))
+    }
+}
+
+/// A table that can be scrolled sideways, by keyboard too. The first cell of a line names it.
+pub(super) fn table(caption: &str, titles: &[&str], lines: &[Vec<Cell>]) -> Markup {
+    html! {
+        div class="scroll" tabindex="0" role="region" aria-label=(caption) {
+            table {
+                caption { (caption) }
+                thead { tr { @for title in titles { th scope="col" { (title) } } } }
+                tbody {
+                    @for line in lines {
+                        tr { @for (column, cell) in line.iter().enumerate() { (one(column, cell)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn one(column: usize, cell: &Cell) -> Markup {
+    let content = match cell {
+        Cell::Text(text) | Cell::Number(text) => html! { (text) },
+        Cell::Link { text, target } => html! { a href=(target) { (text) } },
+    };
+    let class = matches!(cell, Cell::Number(_)).then_some("number");
+    html! {
+        @if column == 0 { th scope="row" class=[class] { (content) } }
+        @else { td class=[class] { (content) } }
+    }
+}
+
+/// A picture with its legend, and its numbers folded away below.
+pub(super) fn figure(
+    (id, title): (&str, &str),
+    words: &str,
+    legend: &[(usize, String)],
+    picture: &Markup,
+    numbers: &Markup,
+) -> Markup {
+    html! {
+        figure id=(id) {
+            figcaption { h3 { (title) } p { (words) } }
+            @if legend.len() > 1 {
+                ul class="legend" {
+                    @for (series, name) in legend {
+                        li { (swatch(*series)) (name) }
+                    }
+                }
+            }
+            (picture)
+            details { summary { "Numbers as a table: " (title) } (numbers) }
+        }
+    }
+}
+
+/// The shape and colour of a series.
+fn swatch(series: usize) -> Markup {
+    let colour = super::palette::series(series).variable();
+    let style = format!("fill:{colour};stroke:{colour}");
+    html! {
+        svg class="swatch" viewBox="0 0 14 14" aria-hidden="true" style=(style) {
+            @match series % 4 {
+                0 => circle cx="7" cy="7" r="5" {},
+                1 => rect x="3" y="3" width="8" height="8" {},
+                2 => polygon points="7,1 13,12 1,12" {},
+                _ => path d="M3 3L11 11M3 11L11 3" stroke-width="3" {},
+            }
+        }
+    }
+}
