@@ -119,16 +119,18 @@ fn compared(folder: &Path) {
 }
 
 #[test]
-fn quietly_only_totals_are_printed_and_colours_only_if_asked() {
+fn quietly_only_totals_are_printed_and_colours_wherever_they_are_asked_for() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let short = [&FEW[..5], &["--iterations", "1", "--warmup", "0"]].concat();
-    let output = blockrace(folder.path(), &[&short[..], &["-q", "--color", "always"]].concat());
+    let output =
+        blockrace(folder.path(), &[&short[..], &["-q", "--pin", "--color", "always"]].concat());
     assert_code(&output, 0);
     let said = stdout(&output);
     assert!(!said.contains("Each cell"), "{said}");
     assert!(said.contains("geometric mean"), "{said}");
     assert!(said.contains("\u{1b}["), "{said:?}");
-    assert!(said.contains("1 round are too few") || said.contains("too few for 95 %"), "{said}");
+    assert!(said.contains("too few for 95 %"), "{said}");
+    assert!(said.contains("threads pinned"), "{said}");
 }
 
 #[test]

@@ -119,7 +119,7 @@ impl fmt::Display for Warning {
                 )
             }
             Self::TooFewIterations { rounds } => {
-                write!(f, "{} are too few for 95 % intervals", counted(*rounds as usize, "round"))
+                write!(f, "too few for 95 % intervals: {}", counted(*rounds as usize, "round"))
             }
             Self::NeverWarm { blocks, rounds } => {
                 write!(f, "{} still got faster after {rounds} rounds", counted(*blocks, "block"))

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use alloy_primitives::B256;
 
-use super::record::{bound_share, measured_speedup, speedup_ratio};
+use super::record::{bound_share, measured_speedup};
 use super::{Comparison, Contender, Report, Row, by_block, contenders};
 use crate::measure::stats::{Speedup, geometric_mean};
 use crate::measure::warnings::noise_floor;
@@ -121,12 +121,6 @@ pub fn total_mgas_per_s(rows: &[&Row], contender: Contender<'_>) -> Option<f64> 
         (gas.saturating_add(used), time.saturating_add(figures.execute.median))
     });
     crate::units::mgas_per_s(gas, time)
-}
-
-/// The speedup of each verified row of a contender, by block hash; 1 for the baseline.
-pub fn ratios(rows: &[Row], contender: Contender<'_>) -> Vec<f64> {
-    let own = rows.iter().filter(|row| row.contender() == contender);
-    own.filter_map(|row| row.verdict.figures().and_then(speedup_ratio)).collect()
 }
 
 #[cfg(test)]

@@ -59,6 +59,9 @@ impl<'a> RaceTrack<'a> {
         let count = selection.blocks.len();
         let laps = self.laps_per_block() * count as u64;
         let progress = Progress::new(self.context.chatter, laps, "laps");
+        if !self.runner.has_counters() {
+            progress.note("the system does not let us count instructions and cycles");
+        }
         let mut raced = Raced::default();
         for (position, (number, found)) in selection.blocks.into_iter().enumerate() {
             progress.at(format!("block {number}, {} of {count}", position + 1));

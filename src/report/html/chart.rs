@@ -15,6 +15,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::palette::{BOUND, FAINT, Hue, INK, series};
 use crate::report::ReportError;
+use crate::units;
 
 /// Pixels of the two forms.
 const WIDTHS: [(u32, &str); 2] = [(960, "wide"), (340, "narrow")];
@@ -28,8 +29,9 @@ const CHARACTER: u32 = 7;
 /// Pixels above the first and below the last thing that is drawn.
 const MARGIN: u32 = 12;
 
-/// Pixels for the numbers and the name of an axis.
+/// Pixels for the numbers and the name of an axis, below and beside a chart.
 const AXIS: u32 = 44;
+const SIDE_AXIS: u32 = 64;
 
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) type DrawError = DrawingAreaErrorKind<io::Error>;
@@ -84,6 +86,7 @@ impl Rows {
             .disable_y_axis()
             .x_labels(if width > 600 { 12 } else { 5 })
             .x_desc(self.axis)
+            .x_label_formatter(&|value| number(*value))
             .light_line_style(TRANSPARENT)
             .bold_line_style(FAINT.color())
             .axis_style(FAINT.color())
@@ -196,14 +199,16 @@ impl Plot {
         let mut chart = ChartBuilder::on(area)
             .margin(MARGIN)
             .x_label_area_size(AXIS)
-            .y_label_area_size(AXIS)
+            .y_label_area_size(SIDE_AXIS)
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
         chart
             .configure_mesh()
-            .x_labels(if width > 600 { 10 } else { 5 })
+            .x_labels(if width > 600 { 12 } else { 5 })
             .y_labels(8)
             .x_desc(self.x_axis)
             .y_desc(self.y_axis)
+            .x_label_formatter(&|value| number(*value))
+            .y_label_formatter(&|value| number(*value))
             .light_line_style(TRANSPARENT)
             .bold_line_style(FAINT.color())
             .axis_style(FAINT.color())
@@ -258,6 +263,16 @@ fn inside(svg: &str) -> &str {
     svg.get(begin..end).unwrap_or_default()
 }
 
+/// A number on an axis, with as many decimals as it needs, at most three.
+fn number(value: f64) -> String {
+    let text = format!("{value:.3}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    match text.parse::<u64>() {
+        Ok(whole) => units::count(whole),
+        Err(_) => text.to_owned(),
+    }
+}
+
 /// A range that holds all values, with some air at its ends; from 0 where that is near.
 pub(super) fn range(values: impl IntoIterator<Item = f64>) -> Range<f64> {
     let finite = values.into_iter().filter(|value| value.is_finite());
@@ -286,6 +301,15 @@ mod tests {
         assert!(far.start > 1.8 && far.start < 1.9, "{far:?}");
         let single = range([2.0]);
         assert!(single.start < 2.0 && single.end > 2.0, "{single:?}");
+    }
+
+    #[test]
+    fn numbers_on_an_axis_have_the_decimals_they_need() {
+        for (value, text) in
+            [(0.0, "0"), (0.85, "0.85"), (0.9 + 0.1, "1"), (1.25, "1.25"), (40_000.0, "40,000")]
+        {
+            assert_eq!(number(value), text);
+        }
     }
 
     #[test]

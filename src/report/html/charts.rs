@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::chart::{Line, Mark, Plot, Point, Rows, range};
 use super::palette::{BOUND, FAINT, series};
-use super::table::{Cell, figure, table};
+use super::table::{Cell, Swatch, figure, table};
 use crate::measure::stats::{Speedup, geometric_mean};
 use crate::report::record::{measured_speedup, mgas_per_s};
 use crate::report::{Contender, Report, ReportError, Row, by_block, contenders, totals};
@@ -88,7 +88,7 @@ fn speedups_on(
                  baseline.";
     let id = format!("speedup-{threads}");
     let numbers = speedup_table(&title, &own);
-    Ok(figure((&id, &title), words, legend, &rows.draw()?, &numbers))
+    Ok(figure((&id, &title), words, (Swatch::Shape, legend), &rows.draw()?, &numbers))
 }
 
 fn block_marks(rows: &[&Row], legend: &[(usize, String)]) -> (String, Vec<(f64, Mark)>) {
@@ -161,7 +161,7 @@ pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Mar
         title: title.into(),
         x_axis: "threads",
         y_axis: "geometric mean of speedups",
-        x: 0.5..most + 0.5,
+        x: 0.0..most + 1.0,
         y: range(ys.chain(bounds.iter().map(|bound| bound.1)).chain([1.0])),
         lines,
         points,
@@ -169,7 +169,7 @@ pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Mar
     let words = "Geometric means over the blocks, with their 95 % intervals. The grey curve, where \
                  there is one, is the mean of the bounds.";
     let numbers = threads_table(title, &overall, &bounds);
-    Ok(figure(("threads", title), words, &legend, &plot.draw()?, &numbers))
+    Ok(figure(("threads", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
 }
 
 fn curve(points: &[Point], series: usize) -> Vec<(f64, f64)> {
@@ -261,7 +261,7 @@ pub(super) fn throughput(
     let titles =
         ["executor", "threads", "least", "lower quartile", "median", "upper quartile", "most"];
     let numbers = table(title, &titles, &spreads.iter().map(line).collect::<Vec<_>>());
-    Ok(figure(("throughput", title), words, &[], &rows.draw()?, &numbers))
+    Ok(figure(("throughput", title), words, (Swatch::Square, &[]), &rows.draw()?, &numbers))
 }
 
 /// Least, quartiles and most of a contender's Mgas/s, over blocks that have gas.
@@ -278,27 +278,29 @@ pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
     let phases = phase_rows(report);
     let names = ["senders", "witness", "flatten", "execute (baseline)", "state root"];
     let row = |(label, times): &(String, [Duration; 5])| {
+        let all = times.iter().sum::<Duration>();
         let mut from = 0.0;
         let bars = times.iter().enumerate().map(|(series, time)| {
-            let to = from + time.as_secs_f64() * 1e3;
+            let share = if all.is_zero() { 0.0 } else { time.div_duration_f64(all) };
+            let to = from + share * 100.0;
             let bar = Mark::Bar { from, to, series };
             from = to;
             (0.5, bar)
         });
         (label.clone(), bars.collect())
     };
-    let sum = |times: &[Duration; 5]| times.iter().sum::<Duration>().as_secs_f64() * 1e3;
-    let title = "Phases of each block";
+    let title = "Where the time of each block goes";
     let rows = Rows {
         title: title.into(),
-        axis: "milliseconds",
+        axis: "share of all phases, %",
         rows: phases.iter().map(row).collect(),
-        range: 0.0..range(phases.iter().map(|(_, times)| sum(times))).end,
+        range: 0.0..100.0,
         reference: None,
         height: 22,
     };
-    let words = "Senders, witness and flattening were timed once, on all cores, and are in no speedup. \
-                 Execution and state root are medians of the baseline's rounds.";
+    let words = "Recovering senders, checking the witness and flattening the state (an execution over \
+                 the trie) were timed once, on all cores, and are in no speedup. Execution and state \
+                 root are medians of the baseline's rounds.";
     let legend: Legend = names.iter().map(|name| (*name).to_owned()).enumerate().collect();
     let line = |(label, times): &(String, [Duration; 5])| {
         let mut cells = vec![Cell::text(label.clone())];
@@ -307,7 +309,7 @@ pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
     };
     let titles = ["block", names[0], names[1], names[2], names[3], names[4]];
     let numbers = table(title, &titles, &phases.iter().map(line).collect::<Vec<_>>());
-    Ok(figure(("phases", title), words, &legend, &rows.draw()?, &numbers))
+    Ok(figure(("phases", title), words, (Swatch::Square, &legend), &rows.draw()?, &numbers))
 }
 
 fn phase_rows(report: &Report) -> Vec<(String, [Duration; 5])> {
@@ -375,5 +377,5 @@ pub(super) fn critical_path(
         lines: vec![Line { points: vec![(0.0, 1.0), (102.0, 1.0)], hue: FAINT }],
         points,
     };
-    Ok(figure(("critical-path", title), words, &legend, &plot.draw()?, &numbers))
+    Ok(figure(("critical-path", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
 }

@@ -58,11 +58,20 @@ fn one(column: usize, cell: &Cell) -> Markup {
     }
 }
 
+/// What stands for a series in a legend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Swatch {
+    /// The shape of its points.
+    Shape,
+    /// A piece of its bars.
+    Square,
+}
+
 /// A picture with its legend, and its numbers folded away below.
 pub(super) fn figure(
     (id, title): (&str, &str),
     words: &str,
-    legend: &[(usize, String)],
+    (swatch, legend): (Swatch, &[(usize, String)]),
     picture: &Markup,
     numbers: &Markup,
 ) -> Markup {
@@ -72,7 +81,7 @@ pub(super) fn figure(
             @if legend.len() > 1 {
                 ul class="legend" {
                     @for (series, name) in legend {
-                        li { (swatch(*series)) (name) }
+                        li { (drawn(swatch, *series)) (name) }
                     }
                 }
             }
@@ -83,15 +92,16 @@ pub(super) fn figure(
 }
 
 /// The shape and colour of a series.
-fn swatch(series: usize) -> Markup {
+fn drawn(swatch: Swatch, series: usize) -> Markup {
     let colour = super::palette::series(series).variable();
     let style = format!("fill:{colour};stroke:{colour}");
     html! {
         svg class="swatch" viewBox="0 0 14 14" aria-hidden="true" style=(style) {
-            @match series % 4 {
-                0 => circle cx="7" cy="7" r="5" {},
-                1 => rect x="3" y="3" width="8" height="8" {},
-                2 => polygon points="7,1 13,12 1,12" {},
+            @match (swatch, series % 4) {
+                (Swatch::Square, _) => rect width="14" height="14" {},
+                (_, 0) => circle cx="7" cy="7" r="5" {},
+                (_, 1) => rect x="3" y="3" width="8" height="8" {},
+                (_, 2) => polygon points="7,1 13,12 1,12" {},
                 _ => path d="M3 3L11 11M3 11L11 3" stroke-width="3" {},
             }
         }
