@@ -7,7 +7,8 @@
 //! Two processes differ by more than their rounds show: memory lies elsewhere, hash seeds differ.
 //! Such differences move each block by a little, in either direction. Over several blocks they show as
 //! scatter, so [`overall`] draws blocks again, and [`stands_out`] asks of a block that it changed by
-//! much more than blocks scatter. A single pair of runs of a single block cannot show them.
+//! much more than blocks scatter. It asks as well that even its fastest rounds became slower: threads
+//! that a system puts on one core for a while slow down most rounds of a block, but not the code.
 
 use super::bootstrap::{RESAMPLES, interval, resample};
 use super::stats::median_ratio;
@@ -70,6 +71,8 @@ pub struct BlockChange {
     error: f64,
     /// Of the run that has fewer.
     rounds: usize,
+    /// The same ratio of the smallest costs.
+    fastest: f64,
 }
 
 impl BlockChange {
@@ -81,13 +84,16 @@ impl BlockChange {
             return None;
         }
         let ratio = median_ratio(&mut new.to_vec())? / median_ratio(&mut base.to_vec())?;
+        let least = |costs: &[f64]| costs.iter().copied().fold(f64::INFINITY, f64::min);
+        let fastest = least(new) / least(base);
         let before = resample(&sorted(base), seed, median_ratio);
         let after = resample(&sorted(new), !seed, median_ratio);
         let draws: Vec<f64> =
             after.iter().zip(&before).map(|(new, base)| (new / base).ln()).collect();
         let error = deviation(&draws);
         let rounds = base.len().min(new.len());
-        Some(Self { change: change(ratio.ln(), draws.clone(), rounds)?, draws, error, rounds })
+        let change = change(ratio.ln(), draws.clone(), rounds)?;
+        Some(Self { change, draws, error, rounds, fastest })
     }
 }
 
@@ -111,8 +117,8 @@ pub fn overall(blocks: &[&BlockChange], seed: u64) -> Option<Change> {
     change(mean, (0..RESAMPLES).filter_map(draw).collect(), rounds)
 }
 
-/// Which of a contender's blocks became slower by more than `threshold`, and by more than rounds and
-/// blocks scatter. By position.
+/// Which of a contender's blocks became slower by more than `threshold`, in the median and in the
+/// fastest rounds, and by more than rounds and blocks scatter. By position.
 pub fn stands_out(blocks: &[&BlockChange], threshold: f64) -> Vec<usize> {
     let logs: Vec<f64> = blocks.iter().map(|block| block.change.ratio.ln()).collect();
     let middle = median_by(&logs);
@@ -123,7 +129,8 @@ pub fn stands_out(blocks: &[&BlockChange], threshold: f64) -> Vec<usize> {
     let out = |(_, block): &(usize, &&BlockChange)| {
         let noise = (block.error.powi(2) + scatter).sqrt();
         let judged = block.change.judge(threshold, 0.0) == Judgement::Slower;
-        judged && block.change.ratio.ln() > STANDS_OUT * noise
+        let even_fastest = block.fastest > 1.0 + threshold;
+        judged && even_fastest && block.change.ratio.ln() > STANDS_OUT * noise
     };
     blocks.iter().enumerate().filter(out).map(|(position, _)| position).collect()
 }

@@ -71,6 +71,18 @@ fn a_single_block_that_became_much_slower_stands_out() {
 }
 
 #[test]
+fn a_block_whose_threads_had_to_share_a_core_for_most_rounds_does_not_stand_out() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(9);
+    for pair in 0..20 {
+        let (base, mut new) = (run(&mut rng, |_| 1.0), run(&mut rng, |_| 1.0));
+        for cost in &mut new[4][3..] {
+            *cost *= 1.7;
+        }
+        assert_eq!(judged(&base, &new, 0.03), (Judgement::Same, vec![]), "pair {pair}");
+    }
+}
+
+#[test]
 fn the_interval_of_no_change_holds_one_about_95_times_in_100() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
     let holds = |change: &Change| change.ci_low <= 1.0 && 1.0 <= change.ci_high;

@@ -36,7 +36,8 @@ pub(super) fn of_block(number: u64, picture: &BlockPicture) -> Markup {
         @for schedule in &picture.schedules { (schedule_figure(number, schedule)) }
         @if !picture.dependencies.is_empty() { (graph(number, &picture.dependencies)) }
         @if !picture.conflicts.is_empty() {
-            (conflicts(&format!("Conflicts of block {number}"), &picture.conflicts))
+            h4 { "Block " (number) ": hottest conflicts" }
+            (conflicts(&format!("Hottest conflicts of block {number}"), &picture.conflicts))
         }
     }
 }

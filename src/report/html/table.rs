@@ -35,7 +35,14 @@ pub(super) fn table(caption: &str, titles: &[&str], lines: &[Vec<Cell>]) -> Mark
         div class="scroll" tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption { (caption) }
-                thead { tr { @for title in titles { th scope="col" { (title) } } } }
+                thead {
+                    tr {
+                        @for (column, title) in titles.iter().enumerate() {
+                            @let first = lines.first().and_then(|line| line.get(column));
+                            th scope="col" class=[first.and_then(side)] { (title) }
+                        }
+                    }
+                }
                 tbody {
                     @for line in lines {
                         tr { @for (column, cell) in line.iter().enumerate() { (one(column, cell)) } }
@@ -51,10 +58,17 @@ fn one(column: usize, cell: &Cell) -> Markup {
         Cell::Text(text) | Cell::Number(text) => html! { (text) },
         Cell::Link { text, target } => html! { a href=(target) { (text) } },
     };
-    let class = matches!(cell, Cell::Number(_)).then_some("number");
     html! {
-        @if column == 0 { th scope="row" class=[class] { (content) } }
-        @else { td class=[class] { (content) } }
+        @if column == 0 { th scope="row" class=[side(cell)] { (content) } }
+        @else { td class=[side(cell)] { (content) } }
+    }
+}
+
+/// Numbers stand to the right, and so do their titles.
+const fn side(cell: &Cell) -> Option<&'static str> {
+    match cell {
+        Cell::Number(_) => Some("number"),
+        Cell::Text(_) | Cell::Link { .. } => None,
     }
 }
 
