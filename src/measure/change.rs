@@ -7,8 +7,8 @@
 //! Two processes differ by more than their rounds show: memory lies elsewhere, hash seeds differ.
 //! Such differences move each block by a little, in either direction. Over several blocks they show as
 //! scatter, so [`overall`] draws blocks again, and [`stands_out`] asks of a block that it changed by
-//! much more than blocks scatter. It asks as well that even its fastest rounds became slower: threads
-//! that a system puts on one core for a while slow down most rounds of a block, but not the code.
+//! much more than blocks scatter. It asks as well that even its fastest round is slower than the usual
+//! one was: threads that a system puts on one core for a while slow down most rounds of a block.
 
 use super::bootstrap::{RESAMPLES, interval, resample};
 use super::stats::median_ratio;
@@ -71,7 +71,7 @@ pub struct BlockChange {
     error: f64,
     /// Of the run that has fewer.
     rounds: usize,
-    /// The same ratio of the smallest costs.
+    /// The smallest new cost / the median before.
     fastest: f64,
 }
 
@@ -84,8 +84,8 @@ impl BlockChange {
             return None;
         }
         let ratio = median_ratio(&mut new.to_vec())? / median_ratio(&mut base.to_vec())?;
-        let least = |costs: &[f64]| costs.iter().copied().fold(f64::INFINITY, f64::min);
-        let fastest = least(new) / least(base);
+        let least = new.iter().copied().fold(f64::INFINITY, f64::min);
+        let fastest = least / median_ratio(&mut base.to_vec())?;
         let before = resample(&sorted(base), seed, median_ratio);
         let after = resample(&sorted(new), !seed, median_ratio);
         let draws: Vec<f64> =
@@ -117,8 +117,8 @@ pub fn overall(blocks: &[&BlockChange], seed: u64) -> Option<Change> {
     change(mean, (0..RESAMPLES).filter_map(draw).collect(), rounds)
 }
 
-/// Which of a contender's blocks became slower by more than `threshold`, in the median and in the
-/// fastest rounds, and by more than rounds and blocks scatter. By position.
+/// Which of a contender's blocks became slower by more than `threshold`, the median as well as the
+/// fastest round, and by more than rounds and blocks scatter. By position.
 pub fn stands_out(blocks: &[&BlockChange], threshold: f64) -> Vec<usize> {
     let logs: Vec<f64> = blocks.iter().map(|block| block.change.ratio.ln()).collect();
     let middle = median_by(&logs);
