@@ -1,25 +1,26 @@
 //! The command line, as typed. Values only: nothing here looks at the world.
 
 mod cache;
+mod compare;
 mod conformance;
 mod insight;
 mod node;
+mod rounds;
 
 pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
+pub use compare::{AspectArg, ByArg, CompareArgs};
 pub use conformance::ConformanceArgs;
 pub use insight::{AnalyzeArgs, TraceArgs};
 pub use node::{NodeArgs, RpcCheckArgs};
+pub use rounds::{RoundArgs, RoundsArg};
 
 use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{
-    num::{NonZeroU32, NonZeroUsize},
-    path::PathBuf,
-};
+use std::{num::NonZeroUsize, path::PathBuf};
 
 /// What `--help` says at the end.
-const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 a block does not match its header; \
-     2 bad arguments, missing data, a node or a file that failed; 130 interrupted by Ctrl-C";
+const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 a block does not match its header, or \
+     compare found a regression; 2 bad arguments, missing data, a node or a file that failed; 130 interrupted by Ctrl-C";
 
 /// Race EVM executors over real Ethereum blocks, and check every lap.
 #[derive(Debug, Parser)]
@@ -39,12 +40,26 @@ pub struct CommonArgs {
     /// Where blocks are kept [default: blockrace in the user's cache folder]
     #[arg(long, value_name = "DIR", global = true)]
     pub cache_dir: Option<PathBuf>,
-    /// Show no progress
+    /// Show no progress and no table of blocks, only what sums them up
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Say more, such as one line for each block that is done
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Colour in what is printed; auto honours NO_COLOR
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    pub color: ColorArg,
+}
+
+/// What may follow `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    /// At a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// The commands.
@@ -58,6 +73,8 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Write what every thread of an executor does with one block, as a timeline for Perfetto
     Trace(TraceArgs),
+    /// Tell what became slower or faster between two runs of replay --json
+    Compare(CompareArgs),
     /// Check cached blocks, or the built-in sample, with one executor and without timing
     Verify(VerifyArgs),
     /// Run Ethereum's blockchain tests with all executors
@@ -135,21 +152,24 @@ pub struct ReplayArgs {
     /// [default: 1, 2, 4 ... up to the number of cores]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub threads: Vec<NonZeroUsize>,
-    /// Timed rounds of each block
-    #[arg(long, value_name = "N", default_value = "10")]
-    pub iterations: NonZeroU32,
-    /// Rounds before those, verified but not timed
-    #[arg(long, value_name = "N", default_value = "2")]
-    pub warmup: u32,
-    /// Seed of the order within rounds and of the confidence intervals
-    #[arg(long, value_name = "N", default_value = "0")]
-    pub seed: u64,
+    /// How often, and under which conditions.
+    #[command(flatten)]
+    pub rounds: RoundArgs,
     /// Also write the results to this file, as CSV
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Also write the results and every sample to this file, as JSON
+    /// Also write the results and every sample to this file, as JSON (data/replay.schema.json)
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Also write the results to this file, as Markdown for a pull request
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Also write the results to this file, as one HTML page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Also write every timed lap to this file, as CSV
+    #[arg(long, value_name = "FILE")]
+    pub samples: Option<PathBuf>,
     /// Stop at the first block that cannot be run or does not match
     #[arg(long)]
     pub fail_fast: bool,

@@ -17,8 +17,9 @@
 //! [`measure`] is the only reader of the clock. It runs the contestants in shuffled rounds on warm
 //! thread pools; what is inside the timer is one function. Each lap's outcome goes to [`verify`], which
 //! compares gas, bloom, receipts, requests and state root with the header. A contestant that is wrong
-//! once has no times. From the samples follow medians and bootstrap intervals, and [`report`] writes
-//! them as a table, CSV or JSON.
+//! once has no times. From the samples follow medians and bootstrap intervals, and warnings where
+//! something spoils them; [`report`] writes all of it as a table, a page, Markdown, CSV or JSON, and
+//! compares two runs.
 //!
 //! [`insight`] says what the block itself allows: who depends on whom, the bound that follows, and what
 //! stands in the way.

@@ -1,7 +1,7 @@
 //! Progress on standard error; nothing at all where that is no terminal.
 
-use indicatif::{ProgressBar, ProgressStyle};
-use std::time::Duration;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use std::{fmt::Write, time::Duration};
 
 /// Whether and how much the user wants to be told besides the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,12 @@ pub struct Progress {
     chatter: Chatter,
 }
 
+/// Steps per second, without the decimals that nobody reads while they change.
+fn rate(state: &ProgressState, out: &mut dyn Write) {
+    // Writing to the bar's own text does not fail.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
+}
+
 impl Progress {
     /// A bar of `steps` steps, each called a `unit`.
     pub fn new(chatter: Chatter, steps: u64, unit: &str) -> Self {
@@ -28,9 +34,10 @@ impl Progress {
             Chatter::Quiet => ProgressBar::hidden(),
             Chatter::Normal | Chatter::Verbose => ProgressBar::new(steps),
         };
-        let template = format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left  {{msg}}");
+        let template =
+            format!("{{bar:24}} {{pos}}/{{len}} {unit}, {{rate}}, {{eta}} left  {{msg}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style);
+            bar.set_style(style.with_key("rate", rate));
         }
         bar.enable_steady_tick(Duration::from_millis(250));
         Self { bar, chatter }
@@ -49,6 +56,16 @@ impl Progress {
     /// One step is done.
     pub fn step(&self) {
         self.bar.inc(1);
+    }
+
+    /// How many steps are done.
+    pub fn done(&self) -> u64 {
+        self.bar.position()
+    }
+
+    /// There will be so many steps in all, it turns out.
+    pub fn expect(&self, steps: u64) {
+        self.bar.set_length(steps);
     }
 
     /// Takes the bar away, so that the result stands alone.

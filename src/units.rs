@@ -50,6 +50,21 @@ pub fn duration(elapsed: Duration) -> String {
     format!("{}.{:03} {unit}", thousandths / 1_000, thousandths % 1_000)
 }
 
+/// A duration with three digits: `4.51 ms`, `45.1 ms`, `451 ms`. Less than a microsecond is given in
+/// whole nanoseconds, and more than 1000 s in seconds.
+pub fn short(elapsed: Duration) -> String {
+    let text = duration(elapsed);
+    let Some((number, unit)) = text.split_once(' ') else { return text };
+    let Ok(value) = number.parse::<f64>() else { return text };
+    match value {
+        _ if unit == "ns" => text,
+        // Rounded first, so that 9.996 ms are 10.0 ms.
+        value if value < 9.995 => format!("{value:.2} {unit}"),
+        value if value < 99.95 => format!("{value:.1} {unit}"),
+        value => format!("{value:.0} {unit}"),
+    }
+}
+
 /// A whole number with its thousands separated: `1,234`.
 pub fn count(number: u64) -> String {
     with_separators(&number.to_string())
@@ -98,6 +113,20 @@ mod tests {
             (1_234_567_000_000, "1234.567 s"),
         ] {
             assert_eq!(duration(Duration::from_nanos(ns)), text, "{ns} ns");
+        }
+    }
+
+    #[test]
+    fn a_short_duration_has_three_digits() {
+        for (ns, text) in [
+            (999, "999 ns"),
+            (4_512_000, "4.51 ms"),
+            (9_996_000, "10.0 ms"),
+            (45_123_000, "45.1 ms"),
+            (451_600_000, "452 ms"),
+            (1_234_567_000_000, "1235 s"),
+        ] {
+            assert_eq!(short(Duration::from_nanos(ns)), text, "{ns} ns");
         }
     }
 

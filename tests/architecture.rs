@@ -28,11 +28,14 @@ const LAYERS: [&str; 15] = [
 const BOTTOM: &str = "units";
 
 /// What only some modules may name, and which.
-const CONTAINED: [(&str, &[&str]); 12] = [
+const CONTAINED: [(&str, &[&str]); 15] = [
     ("tokio::", &["fetch", "commands"]),
     ("reqwest::", &["fetch"]),
     ("clap::", &["cli", "main"]),
     ("indicatif::", &["progress"]),
+    ("perf_event::", &["measure"]),
+    ("maud::", &["report"]),
+    ("plotters::", &["report"]),
     // `insight` in one file, see below; tokio's, by which `fetch` paces requests, times nothing.
     ("Instant::now", &["measure", "insight", "fetch"]),
     ("SystemTime::now", &["measure"]),

@@ -190,7 +190,8 @@ fn find(cached: &[BlockId], number: u64, context: &Context) -> eyre::Result<Bloc
     }
 }
 
-fn describe(spec: &crate::block::range::BlockSpec) -> String {
+/// The blocks as they were named.
+pub(super) fn describe(spec: &crate::block::range::BlockSpec) -> String {
     use crate::block::range::BlockSpec;
     match spec {
         BlockSpec::Items(list) => list.to_string(),

@@ -8,6 +8,8 @@ mod analyze;
 mod cache;
 mod cached;
 mod checking;
+mod compare;
+mod conditions;
 mod conformance;
 mod fetch;
 mod files;
@@ -26,10 +28,12 @@ pub use outcome::Outcome;
 
 use crate::{
     cache::Cache,
-    cli::{Cli, Command, CommonArgs},
+    cli::{Cli, ColorArg, Command, CommonArgs},
     progress::Chatter,
 };
+use anstream::{AutoStream, ColorChoice};
 use eyre::OptionExt;
+use std::io::{self, StdoutLock};
 
 /// Does what the command line says.
 ///
@@ -43,6 +47,7 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
         Command::Replay(args) => replay::run(args, &context),
         Command::Analyze(args) => analyze::run(args, &context),
         Command::Trace(args) => trace::run(args, &context),
+        Command::Compare(args) => compare::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Conformance(args) => conformance::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),
@@ -57,9 +62,15 @@ struct Context {
     /// Where the cache is, for messages.
     cache_dir: std::path::PathBuf,
     chatter: Chatter,
+    color: ColorChoice,
 }
 
 impl Context {
+    /// Standard output, which drops colours where they are not wanted.
+    fn stdout(&self) -> AutoStream<StdoutLock<'static>> {
+        AutoStream::new(io::stdout().lock(), self.color)
+    }
+
     fn new(common: &CommonArgs) -> eyre::Result<Self> {
         let default = || dirs::cache_dir().map(|dir| dir.join("blockrace"));
         let cache_dir =
@@ -71,6 +82,11 @@ impl Context {
             (false, true) => Chatter::Verbose,
             (false, false) => Chatter::Normal,
         };
-        Ok(Self { cache: Cache::new(&cache_dir), cache_dir, chatter })
+        let color = match common.color {
+            ColorArg::Auto => ColorChoice::Auto,
+            ColorArg::Always => ColorChoice::Always,
+            ColorArg::Never => ColorChoice::Never,
+        };
+        Ok(Self { cache: Cache::new(&cache_dir), cache_dir, chatter, color })
     }
 }

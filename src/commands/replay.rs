@@ -1,128 +1,67 @@
 //! `blockrace replay`: races executors over cached blocks, or the built-in sample.
 
-use super::{
-    Context, Outcome,
-    cached::{Selection, Source, select},
-    files::ResultFiles,
-    machine, rows,
-};
-use crate::{
-    block::prepare,
-    cli::ReplayArgs,
-    executor::WorkerPool,
-    insight::Study,
-    measure::{Plan, Runner},
-    progress::Progress,
-    report::{self, Failure, Report, Row, Settings, Verdict},
-};
-use eyre::WrapErr;
-use std::{
-    io,
-    num::{NonZeroU32, NonZeroUsize},
-};
+mod course;
+mod settings;
 
-/// How often transactions are timed for the bounds. The shortest time of each hardly changes after some
-/// runs.
-const RUNS_FOR_BOUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+use super::{Context, Outcome, cached::select, conditions, files::ResultFiles, machine};
+use crate::{
+    cli::ReplayArgs,
+    measure::load::LoadWatch,
+    progress::Chatter,
+    report::{self, Report, Verdict, table::Detail},
+};
+use course::{RaceTrack, Raced};
+use settings::{plan, settings, threads};
 
 pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
+    let files = result_files(&args)?;
+    let threads = threads(&args);
+    let plan = plan(&args, &threads);
+    let mut settings = settings(&args, &threads);
+    let fail_fast = args.fail_fast;
+    let selection = select(args.blocks, context)?;
+    settings.blocks.clone_from(&selection.named);
+
+    let mut track = RaceTrack::new(plan, context)?;
+    let clock = *track.clock();
+    let watch = LoadWatch::start(&clock);
+    let Raced { rows, failures, self_checks, preparation, course } =
+        track.race_all(selection, fail_fast);
+    let load = watch.finish();
+    let mut report = Report {
+        machine: machine::describe(),
+        settings,
+        rows,
+        failures,
+        self_checks,
+        preparation,
+        warnings: vec![],
+        pictures: vec![],
+    };
+    report.warnings = conditions::warnings(&report, course, load);
+    let detail = match context.chatter {
+        Chatter::Quiet => Detail::Totals,
+        Chatter::Normal | Chatter::Verbose => Detail::Blocks,
+    };
+    report::table::write(&report, detail, context.stdout())?;
+    files.write(&report)?;
+    let interrupted = course.interrupted.map_or(Outcome::Verified, |_| Outcome::Interrupted);
+    Ok(outcome(&report).and(interrupted))
+}
+
+/// The files that are asked for, created, so that a bad path fails before the race.
+fn result_files(args: &ReplayArgs) -> eyre::Result<ResultFiles> {
     let mut files = ResultFiles::default();
     files.add(args.csv.as_deref(), report::csv::write)?;
     files.add(args.json.as_deref(), report::json::write)?;
-    let threads = if args.threads.is_empty() { default_threads() } else { args.threads };
-    let plan = Plan::new(&args.executors.0, &threads, args.warmup, args.iterations, args.seed);
-    let selection = select(args.blocks, context)?;
-    let settings = Settings {
-        executors: args.executors.0.iter().map(ToString::to_string).collect(),
-        threads,
-        iterations: args.iterations.get(),
-        warmup: args.warmup,
-        seed: args.seed,
-        blocks: selection.named.clone(),
-    };
-    let track = Track::new(plan, context)?;
-    let (rows, failures) = track.race_all(selection, args.fail_fast);
-    let report = Report { machine: machine::describe(), settings, rows, failures };
-    report::table::write(&report, io::stdout().lock())?;
-    files.write(&report)?;
-    Ok(outcome(&report))
-}
-
-/// 1, 2, 4 and so on, up to the number of cores, which is always there.
-fn default_threads() -> Vec<NonZeroUsize> {
-    let cores = machine::cores();
-    let doubled = |threads: &NonZeroUsize| threads.checked_mul(NonZeroUsize::MIN.saturating_add(1));
-    let mut threads: Vec<_> = std::iter::successors(Some(NonZeroUsize::MIN), doubled)
-        .take_while(|threads| *threads < cores)
-        .collect();
-    threads.push(cores);
-    threads
+    files.add(args.markdown.as_deref(), report::markdown::write)?;
+    files.add(args.html.as_deref(), report::html::write)?;
+    files.add(args.samples.as_deref(), report::samples::write)?;
+    Ok(files)
 }
 
 fn outcome(report: &Report) -> Outcome {
     let mismatch = report.rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_)));
     let failed = if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed };
     failed.and(if mismatch { Outcome::Mismatch } else { Outcome::Verified })
-}
-
-/// Where blocks are raced, one after the other.
-struct Track<'a> {
-    context: &'a Context,
-    runner: Runner,
-    /// For preparing, which is not timed: all cores.
-    crew: WorkerPool,
-}
-
-impl<'a> Track<'a> {
-    fn new(plan: Plan, context: &'a Context) -> eyre::Result<Self> {
-        Ok(Self { context, runner: Runner::new(plan)?, crew: WorkerPool::new(machine::cores())? })
-    }
-
-    /// Races every block, one in memory at a time. What fails for one does not stop the rest, unless
-    /// that is asked for.
-    fn race_all(&self, selection: Selection, fail_fast: bool) -> (Vec<Row>, Vec<Failure>) {
-        let laps = self.laps_per_block() * selection.blocks.len() as u64;
-        let progress = Progress::new(self.context.chatter, laps, "laps");
-        let (mut rows, mut failures) = (Vec::new(), Vec::new());
-        for (number, found) in selection.blocks {
-            progress.at(format!("block {number}"));
-            let raced = found.and_then(|source| self.race(number, source, &progress));
-            let failed = match raced {
-                Ok(block) => {
-                    let wrong = block.iter().any(|row| row.verdict.figures().is_none());
-                    rows.extend(block);
-                    wrong
-                }
-                Err(error) => {
-                    progress.note(&format!("block {number}: {error:#}"));
-                    failures.push(Failure { block: number, what: format!("{error:#}") });
-                    true
-                }
-            };
-            if failed && fail_fast {
-                break;
-            }
-        }
-        progress.finish();
-        (rows, failures)
-    }
-
-    fn laps_per_block(&self) -> u64 {
-        let plan = self.runner.plan();
-        let rounds = u64::from(plan.warmup) + u64::from(plan.iterations.get());
-        rounds * plan.contestants().len() as u64
-    }
-
-    fn race(&self, number: u64, source: Source, progress: &Progress) -> eyre::Result<Vec<Row>> {
-        let place = source.place(self.context);
-        let recorded = source.load(self.context)?;
-        let job = self
-            .crew
-            .install(|| prepare(recorded, |_| ()))
-            .wrap_err_with(|| format!("{place} cannot be replayed"))?;
-        let study = Study::of(&job, RUNS_FOR_BOUNDS)?;
-        let race = self.runner.race(&job, || progress.step())?;
-        progress.note(&format!("block {number}: {} transactions", job.transactions.len()));
-        Ok(rows::rows(&job, &study, self.runner.plan(), &race)?)
-    }
 }

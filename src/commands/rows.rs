@@ -5,55 +5,88 @@ use crate::{
     executor::ExecutionMode,
     insight::Study,
     measure::{
-        Contestant, Finish, Measured, Plan,
-        sample::Sample,
+        Contestant, Finish, Measured, Race,
+        sample::{Counts, Sample},
+        spread,
         stats::{Speedup, StatsError, Summary, median},
     },
-    report::{BlockFacts, Comparison, Figures, Mode, Row, Verdict},
+    report::{BlockFacts, Comparison, Figures, Mode, Row, SelfCheckRow, Verdict},
     verify::VerifiedTo,
 };
 use std::time::Duration;
 
-/// One row for each contestant, the baseline first.
-///
-/// # Errors
-/// If the clock did not advance during a lap, so that there is no ratio.
-pub(super) fn rows(
-    job: &ReplayJob,
-    study: &Study,
-    plan: &Plan,
-    race: &[Finish],
-) -> Result<Vec<Row>, StatsError> {
-    let baseline = race.first().and_then(|finish| finish.result.as_ref().ok());
-    race.iter().map(|finish| row(job, study, plan, finish, baseline)).collect()
+/// A block and what decides its intervals.
+pub(super) struct Block<'a> {
+    pub(super) job: &'a ReplayJob,
+    pub(super) race: &'a Race,
+    /// What the bounds follow from.
+    pub(super) study: &'a Study,
+    /// Of the resampling.
+    pub(super) seed: u64,
 }
 
-fn row(
-    job: &ReplayJob,
-    study: &Study,
-    plan: &Plan,
-    finish: &Finish,
-    baseline: Option<&Measured>,
-) -> Result<Row, StatsError> {
-    let (mode, verdict) = match &finish.result {
-        Ok(measured) => {
-            let comparison = compare(plan, finish, measured, baseline)?;
-            let mut figures = figures(plan, measured, comparison)?;
-            let Contestant { executor, threads } = finish.contestant;
-            figures.bound_speedup = study.bound(executor, threads);
-            (mode(measured.mode), Verdict::Match(figures))
+impl Block<'_> {
+    /// One row for each contestant, the baseline first.
+    ///
+    /// # Errors
+    /// If the clock did not advance during a lap, so that there is no ratio.
+    pub(super) fn rows(&self) -> Result<Vec<Row>, StatsError> {
+        self.race.finishes.iter().map(|finish| self.row(finish)).collect()
+    }
+
+    /// The baseline against itself, if that was asked for and both were right.
+    ///
+    /// # Errors
+    /// As [`Block::rows`].
+    pub(super) fn self_check(&self) -> Result<Option<SelfCheckRow>, StatsError> {
+        let again = self.race.self_check.as_ref().and_then(|finish| finish.result.as_ref().ok());
+        let Some((baseline, again)) = self.baseline().zip(again) else { return Ok(None) };
+        let itself = Speedup::paired(&execute(baseline), &execute(again), self.seed)?;
+        let BlockFacts { chain_id, number, hash, .. } = facts(self.job);
+        Ok(Some(SelfCheckRow { chain_id, number, hash, itself }))
+    }
+
+    fn baseline(&self) -> Option<&Measured> {
+        self.race.finishes.first().and_then(|finish| finish.result.as_ref().ok())
+    }
+
+    fn row(&self, finish: &Finish) -> Result<Row, StatsError> {
+        let (mode, verdict) = match &finish.result {
+            Ok(measured) => {
+                let comparison = self.compare(finish, measured)?;
+                let mut figures = figures(measured, comparison, self.seed)?;
+                let Contestant { executor, threads } = finish.contestant;
+                figures.bound_speedup = self.study.bound(executor, threads);
+                (mode(measured.mode), Verdict::Match(figures))
+            }
+            Err(wrong) => (expected_mode(finish), Verdict::Mismatch(wrong.clone())),
+        };
+        Ok(Row {
+            block: facts(self.job),
+            executor: finish.contestant.executor.to_string(),
+            threads: finish.contestant.threads,
+            mode,
+            iterations: self.race.rounds,
+            verdict,
+            verified_to: VerifiedTo::of(self.job),
+        })
+    }
+
+    fn compare(&self, finish: &Finish, measured: &Measured) -> Result<Comparison, StatsError> {
+        if !finish.contestant.executor.is_parallel() {
+            return Ok(Comparison::Baseline);
         }
-        Err(wrong) => (expected_mode(finish), Verdict::Mismatch(wrong.clone())),
-    };
-    Ok(Row {
-        block: facts(job),
-        executor: finish.contestant.executor.to_string(),
-        threads: finish.contestant.threads,
-        mode,
-        iterations: plan.iterations.get(),
-        verdict,
-        verified_to: VerifiedTo::of(job),
-    })
+        let Some(baseline) = self.baseline() else { return Ok(Comparison::NoBaseline) };
+        let speedup = Speedup::paired(&execute(baseline), &execute(measured), self.seed)?;
+        let total = |measured: &Measured| times(measured, Sample::total);
+        // Without a root there are no totals, and so no rounds to pair.
+        let total_speedup = Speedup::paired(&total(baseline), &total(measured), self.seed).ok();
+        Ok(Comparison::Against { speedup, total_speedup: total_speedup.map(|total| total.ratio) })
+    }
+}
+
+fn execute(measured: &Measured) -> Vec<Duration> {
+    times(measured, |sample| Some(sample.execute))
 }
 
 /// What the block's own data say of it.
@@ -80,36 +113,12 @@ const fn expected_mode(finish: &Finish) -> Mode {
     if finish.contestant.executor.is_parallel() { Mode::Parallel } else { Mode::Sequential }
 }
 
-fn compare(
-    plan: &Plan,
-    finish: &Finish,
-    measured: &Measured,
-    baseline: Option<&Measured>,
-) -> Result<Comparison, StatsError> {
-    if !finish.contestant.executor.is_parallel() {
-        return Ok(Comparison::Baseline);
-    }
-    let Some(baseline) = baseline else { return Ok(Comparison::NoBaseline) };
-    let execute = |measured: &Measured| times(measured, |sample| Some(sample.execute));
-    let total = |measured: &Measured| times(measured, Sample::total);
-    let speedup = Speedup::paired(&execute(baseline), &execute(measured), plan.seed)?;
-    let total_speedup = match (median(&total(baseline)), median(&total(measured))) {
-        (Ok(baseline), Ok(contender)) => Some(baseline.div_duration_f64(contender)),
-        _ => None,
-    };
-    Ok(Comparison::Against { speedup, total_speedup })
-}
-
-fn figures(
-    plan: &Plan,
-    measured: &Measured,
-    comparison: Comparison,
-) -> Result<Figures, StatsError> {
+fn figures(measured: &Measured, comparison: Comparison, seed: u64) -> Result<Figures, StatsError> {
     let median_of = |time: fn(&Sample) -> Option<Duration>| median(&times(measured, time)).ok();
     let mut incarnations: Vec<_> = measured.stats.iter().map(|lap| lap.incarnations).collect();
     let mut wasted_gas: Vec<_> = measured.stats.iter().map(|lap| lap.wasted_gas).collect();
     Ok(Figures {
-        execute: Summary::of(&times(measured, |sample| Some(sample.execute)), plan.seed)?,
+        execute: Summary::of(&execute(measured), seed)?,
         comparison,
         root_median: median_of(|sample| sample.root),
         total_median: median_of(Sample::total),
@@ -117,12 +126,24 @@ fn figures(
         incarnations: upper_median(&mut incarnations),
         wasted_gas: upper_median(&mut wasted_gas),
         cpu_median: median_of(|sample| sample.cpu),
+        counts_median: counts(measured),
+        outliers: spread::outliers(&execute(measured)),
+        drift: spread::drift(&execute(measured)),
         samples: measured.samples.clone(),
     })
 }
 
 fn times(measured: &Measured, time: impl Fn(&Sample) -> Option<Duration>) -> Vec<Duration> {
     measured.samples.iter().filter_map(time).collect()
+}
+
+/// The median of each count, if every lap was counted.
+fn counts(measured: &Measured) -> Option<Counts> {
+    let all: Option<Vec<_>> = measured.samples.iter().map(|sample| sample.counts).collect();
+    let all = all?;
+    let middle = |of: fn(&Counts) -> u64| upper_median(&mut all.iter().map(of).collect::<Vec<_>>());
+    let instructions = middle(|counts| counts.instructions)?;
+    Some(Counts { instructions, cycles: middle(|counts| counts.cycles)? })
 }
 
 /// Of two middle counts the greater, since the mean of two counts need not be one.

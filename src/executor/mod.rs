@@ -7,12 +7,14 @@
 //! Shared state, atomics and locks live here and nowhere else.
 
 pub mod access;
+mod affinity;
 pub mod block_stm;
 mod guard;
 pub mod observe;
 mod pool;
 mod sequential;
 
+pub use affinity::{BoundCaller, Pinning};
 pub use block_stm::BlockStm;
 pub use guard::{Guard, GuardError};
 pub use pool::{Crowding, PoolError, WorkerPool};

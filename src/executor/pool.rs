@@ -1,14 +1,23 @@
 //! The threads that executors run on: made once, kept warm, passed in.
 
+use super::affinity::{BoundCaller, Cores, Pinning};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
-use std::{num::NonZeroUsize, thread};
+use std::{io, num::NonZeroUsize, thread};
 
-/// The system would not start the threads.
+/// The system would not start the threads, or not keep them where they should be.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot start {threads} worker threads")]
-pub struct PoolError {
-    threads: NonZeroUsize,
-    source: ThreadPoolBuildError,
+pub enum PoolError {
+    /// No more threads.
+    #[error("cannot start {threads} worker threads")]
+    Start {
+        /// How many were asked for.
+        threads: NonZeroUsize,
+        /// Why not.
+        source: ThreadPoolBuildError,
+    },
+    /// No affinity.
+    #[error("cannot keep threads on one core each; run without pinning them")]
+    Pin(#[source] io::Error),
 }
 
 /// A fixed number of threads, the calling one included.
@@ -22,6 +31,7 @@ pub struct WorkerPool {
     threads: NonZeroUsize,
     crowding: Crowding,
     pool: ThreadPool,
+    pinning: Pinning,
 }
 
 /// Whether every thread can have a processor to itself.
@@ -34,19 +44,41 @@ pub enum Crowding {
 }
 
 impl WorkerPool {
-    /// Starts the threads.
+    /// Starts the threads, which run where the system likes.
     ///
     /// # Errors
     /// If the system has no more threads to give.
     pub fn new(threads: NonZeroUsize) -> Result<Self, PoolError> {
+        Self::with(threads, Pinning::Free)
+    }
+
+    /// Starts the threads. The calling one is kept where it belongs by [`WorkerPool::bind_caller`].
+    ///
+    /// # Errors
+    /// If the system has no more threads to give, or would not keep them on their cores.
+    pub fn with(threads: NonZeroUsize, pinning: Pinning) -> Result<Self, PoolError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.get())
             .thread_name(|index| format!("worker-{index}"))
             .build()
-            .map_err(|source| PoolError { threads, source })?;
+            .map_err(|source| PoolError::Start { threads, source })?;
+        if pinning == Pinning::Pinned {
+            let cores = Cores::of_caller().map_err(PoolError::Pin)?;
+            let bound = pool.broadcast(|worker| cores.bind_caller(worker.index()));
+            bound.into_iter().collect::<io::Result<()>>().map_err(PoolError::Pin)?;
+        }
         let crowded = thread::available_parallelism().is_ok_and(|cores| threads > cores);
         let crowding = if crowded { Crowding::Crowded } else { Crowding::Roomy };
-        Ok(Self { threads, crowding, pool })
+        Ok(Self { threads, crowding, pool, pinning })
+    }
+
+    /// Keeps the calling thread on the first core, where [`WorkerPool::run_on_all`] of a pinned pool
+    /// expects it, until the result is dropped.
+    ///
+    /// # Errors
+    /// If the system would not.
+    pub fn bind_caller() -> Result<BoundCaller, PoolError> {
+        BoundCaller::new().map_err(PoolError::Pin)
     }
 
     /// Whether every thread can have a processor to itself, as the system said when they were started.
@@ -62,8 +94,19 @@ impl WorkerPool {
     /// Runs `work` as often as there are threads, at the same time, and returns when all are done.
     pub fn run_on_all(&self, work: impl Fn() + Sync) {
         self.pool.in_place_scope(|scope| {
-            for _ in 1..self.threads.get() {
-                scope.spawn(|_| work());
+            match self.pinning {
+                Pinning::Free => {
+                    for _ in 1..self.threads.get() {
+                        scope.spawn(|_| work());
+                    }
+                }
+                // The calling thread has the first core. The worker that shares it must stay idle,
+                // and a task for whoever comes first could be its.
+                Pinning::Pinned => scope.spawn_broadcast(|_, worker| {
+                    if worker.index() > 0 {
+                        work();
+                    }
+                }),
             }
             work();
         });
@@ -93,5 +136,32 @@ impl WorkerPool {
     /// Runs `work` on one of the threads; rayon's parallel iterators inside use all of them.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use parking_lot::Mutex;
+    use rustix::thread::sched_getaffinity;
+    use std::thread;
+
+    #[test]
+    fn pinned_threads_work_on_one_core_each_and_the_caller_is_free_again() {
+        let threads = NonZeroUsize::new(2).expect("not zero");
+        let pool = WorkerPool::with(threads, Pinning::Pinned).expect("Linux can");
+        let before = sched_getaffinity(None).expect("Linux can");
+        let seen = Mutex::new(Vec::new());
+        {
+            let _bound = WorkerPool::bind_caller().expect("Linux can");
+            pool.run_on_all(|| {
+                let allowed = sched_getaffinity(None).expect("Linux can");
+                seen.lock().push((thread::current().id(), allowed.count()));
+            });
+        }
+        let seen = seen.into_inner();
+        assert_eq!(seen.iter().map(|(_, cores)| *cores).collect::<Vec<_>>(), [1, 1]);
+        assert_ne!(seen[0].0, seen[1].0, "two threads took part");
+        assert_eq!(sched_getaffinity(None).expect("Linux can"), before);
     }
 }

@@ -1,26 +1,60 @@
 //! The one place that reads clocks.
 
 use rustix::time::{ClockId, clock_gettime};
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+/// Where times come from: the system, or the script of a test.
+pub trait Clock: fmt::Debug {
+    /// Wall-clock time since some moment that stays the same.
+    fn wall(&self) -> Duration;
+
+    /// Processor time that all threads of this process have used; `None` where nobody tells.
+    fn cpu(&self) -> Option<Duration>;
+}
+
+/// The system's own clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    origin: Instant,
+}
+
+impl SystemClock {
+    /// A clock that begins now.
+    pub fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn wall(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    fn cpu(&self) -> Option<Duration> {
+        Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).ok()
+    }
+}
 
 /// Runs `work`, and tells how long it took by the wall clock.
-pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
+pub(super) fn timed<T>(clock: &impl Clock, work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = clock.wall();
     let result = work();
-    (result, start.elapsed())
+    (result, clock.wall().saturating_sub(start))
 }
 
 /// Like [`timed`], with the processor time that all threads of this process used meanwhile; `None`
 /// where the system does not tell.
-pub(super) fn timed_with_cpu<T>(work: impl FnOnce() -> T) -> (T, Duration, Option<Duration>) {
-    let before = process_cpu_time();
-    let (result, wall) = timed(work);
-    let cpu = process_cpu_time().zip(before).and_then(|(after, before)| after.checked_sub(before));
+pub(super) fn timed_with_cpu<T>(
+    clock: &impl Clock,
+    work: impl FnOnce() -> T,
+) -> (T, Duration, Option<Duration>) {
+    let before = clock.cpu();
+    let (result, wall) = timed(clock, work);
+    let cpu = clock.cpu().zip(before).and_then(|(after, before)| after.checked_sub(before));
     (result, wall, cpu)
-}
-
-fn process_cpu_time() -> Option<Duration> {
-    Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).ok()
 }
 
 /// Divides time into laps that follow each other without a gap.

@@ -1,8 +1,11 @@
 //! Which executors race on how many threads, how often, in which order.
 
-use crate::executor::ExecutorKind;
+use crate::executor::{ExecutorKind, Pinning};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus, seq::SliceRandom};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
 
 /// An executor on a number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,28 +22,63 @@ impl Contestant {
         Self { executor: ExecutorKind::Sequential, threads: NonZeroUsize::MIN };
 }
 
+/// How often a block is run before its laps count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warmup {
+    /// This often.
+    Rounds(u32),
+    /// Until no contestant gets faster any more.
+    UntilSteady,
+}
+
+/// How many rounds are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Iterations {
+    /// This many.
+    Rounds(NonZeroU32),
+    /// Until the interval of every speedup is narrow enough, or a block has taken this long.
+    UntilPrecise {
+        /// Wall-clock time of all laps of one block.
+        limit: Duration,
+    },
+}
+
+/// Whether the baseline races against itself as well, which shows what difference is noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelfCheck {
+    /// It does not.
+    Off,
+    /// In every round it runs twice, and the second run is compared with the first.
+    On,
+}
+
+/// How the rounds of every block are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounds {
+    /// Rounds before the timed ones; their laps are verified, and their times dropped.
+    pub warmup: Warmup,
+    /// Timed rounds.
+    pub iterations: Iterations,
+    /// Whether the baseline races against itself.
+    pub self_check: SelfCheck,
+    /// Whether threads are kept on one core each.
+    pub pinning: Pinning,
+    /// Decides the order within rounds, and the resampling of intervals.
+    pub seed: u64,
+}
+
 /// What to measure on every block.
 #[derive(Clone, Debug)]
 pub struct Plan {
     contestants: Vec<Contestant>,
-    /// Rounds before the timed ones; their laps are verified, and their times dropped.
-    pub warmup: u32,
-    /// Timed rounds.
-    pub iterations: NonZeroU32,
-    /// Decides the order within rounds, and the resampling of intervals.
-    pub seed: u64,
+    /// How the rounds are run.
+    pub rounds: Rounds,
 }
 
 impl Plan {
     /// Every parallel executor on every number of threads, after the baseline, which always runs and
     /// always on one thread. Repetitions are dropped.
-    pub fn new(
-        executors: &[ExecutorKind],
-        threads: &[NonZeroUsize],
-        warmup: u32,
-        iterations: NonZeroU32,
-        seed: u64,
-    ) -> Self {
+    pub fn new(executors: &[ExecutorKind], threads: &[NonZeroUsize], rounds: Rounds) -> Self {
         let mut contestants = vec![Contestant::BASELINE];
         for executor in executors.iter().copied().filter(|kind| kind.is_parallel()) {
             for threads in threads.iter().copied() {
@@ -50,7 +88,7 @@ impl Plan {
                 }
             }
         }
-        Self { contestants, warmup, iterations, seed }
+        Self { contestants, rounds }
     }
 
     /// Who races; the baseline is the first.
@@ -58,13 +96,19 @@ impl Plan {
         &self.contestants
     }
 
-    /// The order of the contestants in each round, warm-up rounds first: shuffled anew every round, so
-    /// that none always runs after the same other, and drift falls on all alike.
-    pub fn rounds(&self) -> impl Iterator<Item = Vec<usize>> + use<> {
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.seed);
-        let mut order: Vec<usize> = (0..self.contestants.len()).collect();
-        let rounds = u64::from(self.warmup) + u64::from(self.iterations.get());
-        (0..rounds).map(move |_| {
+    /// Who runs in every round: the contestants, and after them the baseline once more, if it is to be
+    /// checked against itself.
+    pub fn starters(&self) -> Vec<Contestant> {
+        let again = (self.rounds.self_check == SelfCheck::On).then_some(Contestant::BASELINE);
+        self.contestants.iter().copied().chain(again).collect()
+    }
+
+    /// The order of the starters in each round, warm-up rounds first: shuffled anew every round, so
+    /// that none always runs after the same other, and drift falls on all alike. It never ends.
+    pub fn orders(&self) -> impl Iterator<Item = Vec<usize>> + use<> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.rounds.seed);
+        let mut order: Vec<usize> = (0..self.starters().len()).collect();
+        std::iter::repeat_with(move || {
             order.shuffle(&mut rng);
             order.clone()
         })
@@ -75,33 +119,50 @@ impl Plan {
 mod tests {
     use super::*;
 
-    fn plan(executors: &[ExecutorKind], threads: &[usize]) -> Plan {
+    fn plan(executors: &[ExecutorKind], threads: &[usize], self_check: SelfCheck) -> Plan {
         let threads: Vec<_> = threads.iter().filter_map(|n| NonZeroUsize::new(*n)).collect();
-        Plan::new(executors, &threads, 1, NonZeroU32::MIN.saturating_add(9), 7)
+        let rounds = Rounds {
+            warmup: Warmup::Rounds(1),
+            iterations: Iterations::Rounds(NonZeroU32::MIN),
+            self_check,
+            pinning: Pinning::Free,
+            seed: 7,
+        };
+        Plan::new(executors, &threads, rounds)
     }
+
+    const STM: [ExecutorKind; 2] = [ExecutorKind::Sequential, ExecutorKind::BlockStm];
 
     #[test]
     fn the_baseline_always_runs_once_and_first() {
-        for executors in [&[][..], &[ExecutorKind::Sequential], &ExecutorKind::ALL] {
-            let plan = plan(executors, &[1, 2, 2]);
+        for executors in [&[][..], &[ExecutorKind::Sequential], &STM] {
+            let plan = plan(executors, &[1, 2, 2], SelfCheck::Off);
             assert_eq!(plan.contestants()[0], Contestant::BASELINE);
             let sequential = |contestant: &&Contestant| !contestant.executor.is_parallel();
             assert_eq!(plan.contestants().iter().filter(sequential).count(), 1);
         }
-        assert_eq!(plan(&ExecutorKind::ALL, &[1, 2, 2]).contestants().len(), 3);
+        assert_eq!(plan(&STM, &[1, 2, 2], SelfCheck::Off).contestants().len(), 3);
     }
 
     #[test]
     fn every_round_runs_everybody_once_in_an_order_that_changes() {
-        let plan = plan(&ExecutorKind::ALL, &[1, 2, 4]);
-        let rounds: Vec<_> = plan.rounds().collect();
-        assert_eq!(rounds.len(), 11);
+        let plan = plan(&STM, &[1, 2, 4], SelfCheck::Off);
+        let rounds: Vec<_> = plan.orders().take(11).collect();
         for round in &rounds {
             let mut sorted = round.clone();
             sorted.sort_unstable();
             assert_eq!(sorted, [0, 1, 2, 3]);
         }
         assert!(rounds.iter().any(|round| *round != rounds[0]), "the order changes");
-        assert_eq!(rounds, plan.rounds().collect::<Vec<_>>(), "the seed decides it");
+        assert_eq!(rounds, plan.orders().take(11).collect::<Vec<_>>(), "the seed decides it");
+    }
+
+    #[test]
+    fn a_self_check_lets_the_baseline_start_twice_and_is_no_contestant() {
+        let plan = plan(&STM, &[2], SelfCheck::On);
+        assert_eq!(plan.contestants().len(), 2);
+        let starters = plan.starters();
+        assert_eq!((starters[0], starters[2]), (Contestant::BASELINE, Contestant::BASELINE));
+        assert_eq!(plan.orders().next().map(|round| round.len()), Some(3));
     }
 }

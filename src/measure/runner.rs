@@ -1,22 +1,33 @@
 //! Runs a block through a plan: the only place where executors are timed.
 //!
-//! What is inside the timer is [`lap`], one function for every executor, the baseline included: from a
-//! ready [`ReplayJob`] to a complete outcome. The state root is timed apart. Verification and dropping
-//! what was built are not timed. A contestant whose outcome is wrong once has no times at all.
+//! The rounds are here: warm-up rounds until every contestant is warm, then timed ones, everybody once
+//! in each. A round that was cut short does not count for anybody, so that what is compared was always
+//! measured side by side. A contestant whose outcome is wrong once has no times at all. What is inside
+//! the timer is in `track`.
 
 use super::{
-    clock::{timed, timed_with_cpu},
-    plan::{Contestant, Plan},
+    clock::{Clock, SystemClock},
+    counters::Counters,
+    plan::{Contestant, Iterations, Plan, SelfCheck, Warmup},
     sample::Sample,
+    stats::Speedup,
+    track::{LapKind, Meter, Track, Verified},
+    warmup::MOST_ROUNDS,
 };
 use crate::{
     block::ReplayJob,
-    executor::{BlockOutcome, Execution, ExecutionMode, ExecutionStats, PoolError, WorkerPool},
-    trie::{TrieError, UpdatedTrie},
-    verify::{self, Verdict},
+    executor::{
+        ExecutionMode, ExecutionStats, Executor, ExecutorKind, Pinning, PoolError, WorkerPool,
+    },
+    trie::TrieError,
 };
-use alloy_primitives::B256;
-use std::{collections::BTreeMap, num::NonZeroUsize};
+use std::{collections::BTreeMap, num::NonZeroUsize, ops::ControlFlow, time::Duration};
+
+/// The interval of a speedup is narrow enough at this share of the speedup to either side.
+pub const PRECISE: f64 = 0.02;
+
+/// The fewest rounds after which an interval is believed to be as narrow as it looks.
+const FEWEST_ROUNDS: u32 = 10;
 
 /// Why a block has no result at all.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +35,40 @@ pub enum RunError {
     /// Its outcome could be right, and nobody can tell.
     #[error("the state root after the block cannot be computed from the witness")]
     Root(#[from] TrieError),
+    /// The thread that races cannot be kept on its core.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// Not one round was completed.
+    #[error("interrupted before the first timed round was complete")]
+    Interrupted,
+}
+
+/// What one block's rounds gave.
+#[derive(Clone, Debug)]
+pub struct Race {
+    /// How each contestant ended; the baseline is the first.
+    pub finishes: Vec<Finish>,
+    /// How the baseline did beside itself, if that was asked for.
+    pub self_check: Option<Finish>,
+    /// Timed rounds that everybody completed.
+    pub rounds: u32,
+    /// Rounds before those.
+    pub warmup: u32,
+    /// Whether everybody was warm then; always, where the number of rounds was given.
+    pub settled: bool,
+    /// Why there were no more rounds.
+    pub end: End,
+}
+
+/// Why a race ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Everything that was asked for was done.
+    Done,
+    /// The time was up before every interval was narrow enough.
+    TimeLimit,
+    /// Somebody stopped it.
+    Interrupted,
 }
 
 /// How one contestant ended on one block.
@@ -48,22 +93,40 @@ pub struct Measured {
 
 /// Warm thread pools, and the plan that they serve.
 #[derive(Debug)]
-pub struct Runner {
+pub struct Runner<C = SystemClock> {
     plan: Plan,
     pools: BTreeMap<NonZeroUsize, WorkerPool>,
+    executors: BTreeMap<ExecutorKind, &'static dyn Executor>,
+    meter: Meter<C>,
 }
 
 impl Runner {
     /// Starts a pool for every number of threads in the plan.
     ///
     /// # Errors
-    /// If the system has no more threads to give.
+    /// If the system has no more threads to give, or would not pin them.
     pub fn new(plan: Plan) -> Result<Self, PoolError> {
+        let executors = ExecutorKind::ALL.map(ExecutorKind::executor);
+        Self::with(plan, SystemClock::start(), &executors)
+    }
+}
+
+impl<C: Clock> Runner<C> {
+    /// The same with a clock and executors of the caller's, of which a later one replaces an earlier
+    /// one of its kind.
+    pub(super) fn with(
+        plan: Plan,
+        clock: C,
+        executors: &[&'static dyn Executor],
+    ) -> Result<Self, PoolError> {
+        // Counters follow the threads that are started after them.
+        let meter = Meter { clock, counters: Counters::open() };
         let mut pools = BTreeMap::new();
         for threads in plan.contestants().iter().map(|contestant| contestant.threads) {
-            pools.insert(threads, WorkerPool::new(threads)?);
+            pools.insert(threads, WorkerPool::with(threads, plan.rounds.pinning)?);
         }
-        Ok(Self { plan, pools })
+        let executors = executors.iter().map(|executor| (executor.kind(), *executor)).collect();
+        Ok(Self { plan, pools, executors, meter })
     }
 
     /// What is being measured.
@@ -71,127 +134,139 @@ impl Runner {
         &self.plan
     }
 
-    /// Races all contestants over one block. `after_lap` is called between laps.
+    /// The clock that laps are timed by.
+    pub const fn clock(&self) -> &C {
+        &self.meter.clock
+    }
+
+    /// Whether the system lets us count instructions and cycles.
+    pub const fn has_counters(&self) -> bool {
+        self.meter.counters.is_some()
+    }
+
+    /// Races all contestants over one block. `after_lap` is called between laps, and may end the race;
+    /// the rounds that are complete then count.
     ///
     /// # Errors
-    /// If the block's state root has no proof, so that no outcome can be verified.
+    /// If the block's state root has no proof, so that no outcome can be verified; if not one timed
+    /// round was complete; if the calling thread cannot be pinned as the plan says.
     pub fn race(
-        &self,
-        job: &ReplayJob,
-        mut after_lap: impl FnMut(),
-    ) -> Result<Vec<Finish>, RunError> {
-        let mut tracks: Vec<_> =
-            self.plan.contestants().iter().map(|contestant| Track::new(*contestant)).collect();
-        let mut verified = None;
-        for (round, order) in self.plan.rounds().enumerate() {
-            let warm_up = round < self.plan.warmup as usize;
-            for index in order {
-                let track = &mut tracks[index];
-                if let Some(pool) = self.pools.get(&track.contestant.threads) {
-                    track.run(job, pool, &mut verified, warm_up)?;
-                }
-                after_lap();
-            }
-        }
-        Ok(tracks.into_iter().map(Track::finish).collect())
-    }
-}
-
-/// What one timed execution gave.
-struct Lap {
-    execution: Execution,
-    /// `None` where the pre-state has no proof.
-    root: Option<B256>,
-    sample: Sample,
-}
-
-/// Executes once, timed, and computes the state root, timed apart. `Err` inside if the executor gave
-/// up on the block.
-fn lap(
-    contestant: Contestant,
-    job: &ReplayJob,
-    pool: &WorkerPool,
-) -> Result<Result<Lap, String>, RunError> {
-    let executor = contestant.executor.executor();
-    let (execution, execute, cpu) = timed_with_cpu(|| executor.execute(job, pool));
-    let execution = match execution {
-        Ok(execution) => execution,
-        // The block was executed when it was prepared, so it is valid: the executor is wrong.
-        Err(error) => return Ok(Err(chain(&error))),
-    };
-    let post_state = &execution.outcome.post_state;
-    let (trie, root) = pool.install(|| timed(|| job.trie_after(post_state)));
-    let trie = trie?;
-    let sample = Sample { execute, root: trie.as_ref().map(|_| root), cpu };
-    Ok(Ok(Lap { root: trie.as_ref().map(UpdatedTrie::root), execution, sample }))
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// One contestant's way through the rounds.
-struct Track {
-    contestant: Contestant,
-    mode: Option<ExecutionMode>,
-    samples: Vec<Sample>,
-    stats: Vec<ExecutionStats>,
-    wrong: Option<String>,
-}
-
-impl Track {
-    const fn new(contestant: Contestant) -> Self {
-        Self { contestant, mode: None, samples: Vec::new(), stats: Vec::new(), wrong: None }
-    }
-
-    /// Runs one lap, unless an earlier one was wrong. An outcome is verified against the header once,
-    /// and others of the same block by being equal to it.
-    fn run(
         &mut self,
         job: &ReplayJob,
-        pool: &WorkerPool,
-        verified: &mut Option<(BlockOutcome, Option<B256>)>,
-        warm_up: bool,
-    ) -> Result<(), RunError> {
-        if self.wrong.is_some() {
-            return Ok(());
-        }
-        let Lap { execution, root, sample } = match lap(self.contestant, job, pool)? {
-            Ok(lap) => lap,
-            Err(gave_up) => {
-                self.wrong = Some(gave_up);
-                return Ok(());
-            }
+        after_lap: impl FnMut() -> ControlFlow<()>,
+    ) -> Result<Race, RunError> {
+        let _bound = match self.plan.rounds.pinning {
+            Pinning::Free => None,
+            Pinning::Pinned => Some(WorkerPool::bind_caller()?),
         };
-        let known = verified.as_ref().is_some_and(|(outcome, known_root)| {
-            *outcome == execution.outcome && *known_root == root
-        });
-        if !known {
-            match verify::check(job, &execution.outcome, root) {
-                Verdict::Match => *verified = Some((execution.outcome, root)),
-                mismatch @ Verdict::Mismatch { .. } => {
-                    self.wrong = Some(mismatch.to_string());
-                    return Ok(());
-                }
-            }
-        }
-        self.mode = Some(execution.mode);
-        if !warm_up {
-            self.samples.push(sample);
-            self.stats.push(execution.stats);
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Finish {
-        let Self { contestant, mode, samples, stats, wrong } = self;
-        let measured = mode.map(|mode| Measured { mode, samples, stats });
-        let result = match (wrong, measured) {
-            (None, Some(measured)) => Ok(measured),
-            (wrong, _) => Err(wrong.unwrap_or_else(|| "it never ran".to_owned())),
-        };
-        Finish { contestant, result }
+        let tracks = self.plan.starters().into_iter().map(Track::new).collect();
+        Heat { job, tracks, verified: None, runner: self, after_lap }.run()
     }
 }
+
+/// One block's race.
+struct Heat<'a, C, F> {
+    runner: &'a mut Runner<C>,
+    job: &'a ReplayJob,
+    tracks: Vec<Track>,
+    verified: Verified,
+    after_lap: F,
+}
+
+impl<C: Clock, F: FnMut() -> ControlFlow<()>> Heat<'_, C, F> {
+    fn run(mut self) -> Result<Race, RunError> {
+        let began = self.runner.meter.clock.wall();
+        let mut orders = self.runner.plan.orders();
+        let mut warmup = 0;
+        while self.needs_warm_up(warmup) {
+            if self.round(LapKind::WarmUp, orders.next())?.is_break() {
+                return Err(RunError::Interrupted);
+            }
+            warmup += 1;
+        }
+        let settled = match self.runner.plan.rounds.warmup {
+            Warmup::Rounds(_) => true,
+            Warmup::UntilSteady => self.tracks.iter().all(Track::is_warm),
+        };
+        let (mut rounds, mut next_look) = (0, FEWEST_ROUNDS);
+        let end = loop {
+            if let Some(end) = self.end(rounds, &mut next_look, began) {
+                break end;
+            }
+            if self.round(LapKind::Timed, orders.next())?.is_break() {
+                break End::Interrupted;
+            }
+            rounds += 1;
+        };
+        if rounds == 0 {
+            return Err(RunError::Interrupted);
+        }
+        let finish = |track: Track| track.finish(rounds as usize);
+        let mut finishes: Vec<_> = self.tracks.into_iter().map(finish).collect();
+        let self_check = match self.runner.plan.rounds.self_check {
+            SelfCheck::Off => None,
+            SelfCheck::On => finishes.pop(),
+        };
+        Ok(Race { finishes, self_check, rounds, warmup, settled, end })
+    }
+
+    fn needs_warm_up(&self, done: u32) -> bool {
+        match self.runner.plan.rounds.warmup {
+            Warmup::Rounds(rounds) => done < rounds,
+            Warmup::UntilSteady => done < MOST_ROUNDS && !self.tracks.iter().all(Track::is_warm),
+        }
+    }
+
+    /// Everybody once, unless it is stopped on the way.
+    fn round(
+        &mut self,
+        kind: LapKind,
+        order: Option<Vec<usize>>,
+    ) -> Result<ControlFlow<()>, RunError> {
+        let Runner { pools, executors, meter, .. } = &mut *self.runner;
+        for index in order.unwrap_or_default() {
+            let Some(track) = self.tracks.get_mut(index) else { continue };
+            let Contestant { executor, threads } = track.contestant;
+            if let (Some(pool), Some(executor)) = (pools.get(&threads), executors.get(&executor)) {
+                track.run(kind, meter, *executor, (self.job, pool), &mut self.verified)?;
+            }
+            if (self.after_lap)().is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Whether there have been rounds enough, and why.
+    fn end(&self, rounds: u32, next_look: &mut u32, began: Duration) -> Option<End> {
+        match self.runner.plan.rounds.iterations {
+            Iterations::Rounds(wanted) => (rounds >= wanted.get()).then_some(End::Done),
+            Iterations::UntilPrecise { limit } => {
+                // To look after every round would be to wait for an interval that happens to be
+                // narrow. Looking ever more seldom also keeps the resampling cheap.
+                if rounds >= *next_look {
+                    *next_look = rounds + rounds / 2;
+                    if self.is_precise() {
+                        return Some(End::Done);
+                    }
+                }
+                let elapsed = self.runner.meter.clock.wall().saturating_sub(began);
+                (rounds > 0 && elapsed >= limit).then_some(End::TimeLimit)
+            }
+        }
+    }
+
+    /// Whether the interval of every speedup is narrow enough. Who has none needs no more rounds.
+    fn is_precise(&self) -> bool {
+        let mut tracks = self.tracks.iter();
+        let Some(baseline) = tracks.next().and_then(Track::times) else { return true };
+        let seed = self.runner.plan.rounds.seed;
+        tracks.filter_map(Track::times).all(|times| {
+            let speedup = Speedup::paired(&baseline, &times, seed);
+            speedup.map_or(true, |speedup| speedup.precision() <= PRECISE)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,15 @@
 
 use std::time::Duration;
 
+/// What the processor counted during one execution, over all threads that took part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Instructions retired in user mode.
+    pub instructions: u64,
+    /// Processor cycles in user mode.
+    pub cycles: u64,
+}
+
 /// One timed round of one contender, that is, of one executor with one number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
@@ -19,6 +28,9 @@ pub struct Sample {
 
     /// Processor time of all threads during `execute`; `None` where the system does not tell.
     pub cpu: Option<Duration>,
+
+    /// Instructions and cycles during `execute`; `None` where the system does not let us count them.
+    pub counts: Option<Counts>,
 }
 
 impl Sample {
@@ -36,13 +48,18 @@ mod tests {
 
     #[test]
     fn the_total_adds_the_root_to_the_execution() {
-        let sample = Sample { execute: EXECUTE, root: Some(Duration::from_micros(8)), cpu: None };
+        let sample = Sample {
+            execute: EXECUTE,
+            root: Some(Duration::from_micros(8)),
+            cpu: None,
+            counts: None,
+        };
         assert_eq!(sample.total(), Some(Duration::from_micros(4_520)));
     }
 
     #[test]
     fn without_a_root_there_is_no_total() {
-        let sample = Sample { execute: EXECUTE, root: None, cpu: Some(EXECUTE) };
+        let sample = Sample { execute: EXECUTE, root: None, cpu: Some(EXECUTE), counts: None };
         assert_eq!(sample.total(), None);
     }
 }

@@ -1,40 +1,25 @@
 //! Medians, speedups, and how sure one may be of them.
 //!
 //! Timings are skewed and have outliers, so everything here rests on medians and on resampling, and
-//! nothing assumes a normal distribution. Intervals are 95 % percentile bootstrap intervals: draw
-//! as many rounds as there were, with replacement, compute the statistic again, repeat this
-//! [`RESAMPLES`] times, and cut the same share off both ends of the results.
+//! nothing assumes a normal distribution. Intervals are 95 % bootstrap intervals (`bootstrap`).
 //!
-//! A speedup is a ratio of medians that is *paired within rounds*: round *i* of the baseline ran
-//! next to round *i* of the contender, so both are resampled by the same rounds. What slows a whole
-//! round down, such as a lower clock or a busy neighbour, then cancels and does not widen the
-//! interval.
+//! A speedup is *paired within rounds*: it is the median over the rounds of the time of the baseline /
+//! the time of the contender next to it. What slows a whole round down, such as a lower clock or a busy
+//! neighbour, cancels in each of these ratios, and so moves neither the speedup nor its interval.
 //!
 //! Which rounds belong together, and that the timed results were right, is left to the caller. The
 //! interval covers the noise between rounds of one process; it knows nothing of what differs from
-//! one process, build or machine to the next, which needs runs of its own.
+//! one process, build or machine to the next, which needs runs of its own
+//! ([`change`](super::change)).
 //!
-//! Such an interval is a little too narrow where rounds are few: in simulation, 95 % intervals of 15
-//! log-normal timings hold the true median about 93 times in 100.
-//!
-//! Sources: B. Efron and R. J. Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13,
-//! for percentile intervals; T. Kalibera and R. Jones, *Rigorous Benchmarking in Reasonable Time*,
-//! ISMM 2013, for ratios with bootstrap intervals and for the levels at which benchmarks vary.
+//! Source: T. Kalibera and R. Jones, *Rigorous Benchmarking in Reasonable Time*, ISMM 2013, for ratios
+//! with bootstrap intervals and for the levels at which benchmarks vary.
 
-use std::cmp::Ordering;
 use std::time::Duration;
 
-use rand::SeedableRng;
-use rand::rngs::Xoshiro256PlusPlus;
-use rand::seq::IndexedRandom;
+use super::bootstrap::{interval, resample};
 
-/// How often the rounds are drawn again for one interval. At 2,000, the ends of the interval rest
-/// on 50 results at either side, and a row of a report still costs only milliseconds.
-pub const RESAMPLES: usize = 2_000;
-
-/// The interval starts and ends at this place from either end of the sorted results. It leaves
-/// 2.5 % on each side: the integer part of (`RESAMPLES` + 1) · 0.025.
-const TAIL: usize = (RESAMPLES + 1) * 25 / 1_000;
+pub use super::bootstrap::RESAMPLES;
 
 /// Why no statistic can be computed from a series of timings.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,10 +61,9 @@ impl Summary {
     pub fn of(times: &[Duration], seed: u64) -> Result<Self, StatsError> {
         let mut sorted = times.to_vec();
         sorted.sort_unstable();
-
-        let middle = |times: &mut [Duration]| median_by(times, |time| *time);
-        let estimates = bootstrap(&sorted, seed, middle);
-        let (ci_low, ci_high) = interval(estimates, Ord::cmp).ok_or(StatsError::NoSamples)?;
+        let estimates = resample(&sorted, seed, middle_time);
+        let ends = interval(estimates, times.len(), Ord::cmp);
+        let (ci_low, ci_high) = ends.ok_or(StatsError::NoSamples)?;
         Ok(Self { median: median(times)?, ci_low, ci_high })
     }
 }
@@ -87,7 +71,7 @@ impl Summary {
 /// How many times faster a contender is than the baseline, with a 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Speedup {
-    /// Median of the baseline / median of the contender: above 1 the contender is faster.
+    /// Median over the rounds of baseline / contender: above 1 the contender is faster.
     pub ratio: f64,
     /// Lower end of the 95 % interval of the ratio.
     pub ci_low: f64,
@@ -108,15 +92,41 @@ impl Speedup {
         contender: &[Duration],
         seed: u64,
     ) -> Result<Self, StatsError> {
-        let mut rounds = pair(baseline, contender)?;
-        // The generator draws by position: sorted rounds make the interval independent of the
+        let mut ratios = ratios(baseline, contender)?;
+        // The generator draws by position: sorted ratios make the interval independent of the
         // order.
-        rounds.sort_unstable();
-
-        let estimates = bootstrap(&rounds, seed, ratio_of_medians);
-        let (ci_low, ci_high) = interval(estimates, f64::total_cmp).ok_or(StatsError::NoSamples)?;
-        let ratio = ratio_of_medians(&mut rounds).ok_or(StatsError::NoSamples)?;
+        ratios.sort_unstable_by(f64::total_cmp);
+        let estimates = resample(&ratios, seed, median_ratio);
+        let ends = interval(estimates, ratios.len(), f64::total_cmp);
+        let (ci_low, ci_high) = ends.ok_or(StatsError::NoSamples)?;
+        let ratio = median_ratio(&mut ratios).ok_or(StatsError::NoSamples)?;
         Ok(Self { ratio, ci_low, ci_high })
+    }
+
+    /// The geometric mean of the speedups on several blocks, with an interval that holds the noise of
+    /// the rounds: these blocks, measured again, not other blocks. `None` as for [`geometric_mean`].
+    ///
+    /// The blocks were measured apart, so that their errors are independent: on a logarithmic scale
+    /// the distances to the ends of the intervals add up in quadrature.
+    pub fn overall(speedups: &[Self]) -> Option<Self> {
+        let mean =
+            |side: fn(&Self) -> f64| geometric_mean(&speedups.iter().map(side).collect::<Vec<_>>());
+        let ratio = mean(|speedup| speedup.ratio)?;
+        // Both are needed, so that no logarithm below is infinite.
+        mean(|speedup| speedup.ci_low).and(mean(|speedup| speedup.ci_high))?;
+        let error = |side: fn(&Self) -> f64| {
+            let squares =
+                speedups.iter().map(|speedup| (side(speedup) / speedup.ratio).ln().powi(2));
+            squares.sum::<f64>().sqrt() / speedups.len() as f64
+        };
+        let ci_low = ratio * (-error(|speedup| speedup.ci_low)).exp();
+        let ci_high = ratio * error(|speedup| speedup.ci_high).exp();
+        Some(Self { ratio, ci_low, ci_high })
+    }
+
+    /// Half the width of the interval, relative to the ratio.
+    pub fn precision(&self) -> f64 {
+        (self.ci_high - self.ci_low) / (2.0 * self.ratio)
     }
 }
 
@@ -126,7 +136,7 @@ impl Speedup {
 /// # Errors
 /// [`StatsError::NoSamples`] if there are no timings.
 pub fn median(times: &[Duration]) -> Result<Duration, StatsError> {
-    median_by(&mut times.to_vec(), |time| *time).ok_or(StatsError::NoSamples)
+    middle_time(&mut times.to_vec()).ok_or(StatsError::NoSamples)
 }
 
 /// The geometric mean of some ratios, the mean that treats "twice as fast" and "half as fast" as
@@ -139,68 +149,43 @@ pub fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     })
 }
 
-/// A round: the time of the baseline, and of the contender.
-type Round = (Duration, Duration);
-
-fn pair(baseline: &[Duration], contender: &[Duration]) -> Result<Vec<Round>, StatsError> {
+/// Baseline / contender of each round.
+fn ratios(baseline: &[Duration], contender: &[Duration]) -> Result<Vec<f64>, StatsError> {
     if baseline.len() != contender.len() {
         return Err(StatsError::Unpaired { baseline: baseline.len(), contender: contender.len() });
     }
-    let rounds: Vec<Round> = baseline.iter().copied().zip(contender.iter().copied()).collect();
-    match rounds.iter().position(|(base, other)| base.is_zero() || other.is_zero()) {
-        Some(round) => Err(StatsError::NoTime { round }),
-        None => Ok(rounds),
-    }
+    let ratio = |(round, (base, other)): (usize, (&Duration, &Duration))| {
+        let timed = !base.is_zero() && !other.is_zero();
+        timed.then(|| base.div_duration_f64(*other)).ok_or(StatsError::NoTime { round })
+    };
+    baseline.iter().zip(contender).enumerate().map(ratio).collect()
 }
 
-fn ratio_of_medians(rounds: &mut [Round]) -> Option<f64> {
-    let baseline = median_by(rounds, |(baseline, _)| *baseline)?;
-    let contender = median_by(rounds, |(_, contender)| *contender)?;
-    Some(baseline.div_duration_f64(contender))
+/// The middle of some ratios, of two middle ones the geometric mean, so that the inverse ratios have
+/// the inverse middle. Reorders them, which spares a full sort.
+pub(super) fn median_ratio(ratios: &mut [f64]) -> Option<f64> {
+    let (lower, upper) = middle_two(ratios, f64::total_cmp)?;
+    Some(if lower == upper { upper } else { (lower * upper).sqrt() })
 }
 
-/// The median of one time of each round. Reorders the rounds, which spares a full sort.
-fn median_by<R>(rounds: &mut [R], time: impl Fn(&R) -> Duration) -> Option<Duration> {
-    let count = rounds.len();
+fn middle_time(times: &mut [Duration]) -> Option<Duration> {
+    let (lower, upper) = middle_two(times, Ord::cmp)?;
+    Some(lower + (upper - lower) / 2)
+}
+
+/// The middle two of an even number of values, or twice the middle one.
+fn middle_two<T: Copy>(
+    values: &mut [T],
+    order: fn(&T, &T) -> std::cmp::Ordering,
+) -> Option<(T, T)> {
+    let count = values.len();
     if count == 0 {
         return None;
     }
-    let (below, upper, _) = rounds.select_nth_unstable_by_key(count / 2, &time);
-    let upper = time(upper);
-    match below.iter().map(time).max() {
-        Some(lower) if count.is_multiple_of(2) => Some(lower + (upper - lower) / 2),
-        _ => Some(upper),
-    }
-}
-
-/// The statistic of each of [`RESAMPLES`] draws of as many rounds as there are, with replacement.
-///
-/// The generator is named, and not the library's standard one, because that may become another with
-/// any release and a seed must keep its meaning.
-fn bootstrap<R: Copy, T>(
-    rounds: &[R],
-    seed: u64,
-    statistic: impl Fn(&mut [R]) -> Option<T>,
-) -> Vec<T> {
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let mut drawn = Vec::with_capacity(rounds.len());
-    let draw = |_| {
-        drawn.clear();
-        drawn.extend(rounds.iter().filter_map(|_| rounds.choose(&mut rng)));
-        statistic(&mut drawn)
-    };
-    (0..RESAMPLES).filter_map(draw).collect()
-}
-
-/// What is left between the tails of the bootstrapped estimates.
-fn interval<T: Copy>(
-    mut estimates: Vec<T>,
-    order: impl FnMut(&T, &T) -> Ordering,
-) -> Option<(T, T)> {
-    estimates.sort_unstable_by(order);
-    let low = estimates.get(TAIL - 1)?;
-    let high = estimates.get(estimates.len().checked_sub(TAIL)?)?;
-    Some((*low, *high))
+    let (below, upper, _) = values.select_nth_unstable_by(count / 2, order);
+    let upper = *upper;
+    let lower = below.iter().copied().max_by(order).filter(|_| count.is_multiple_of(2));
+    Some((lower.unwrap_or(upper), upper))
 }
 
 #[cfg(test)]

@@ -1,22 +1,20 @@
 //! A whole report as JSON (RFC 8259), for programs and for comparing runs.
 //!
-//! The rows have the columns of [`csv`](super::csv) as fields; a value that does not apply is
+//! `data/replay.schema.json` is its schema, with a description of every field; tests hold the two
+//! together. The rows have the columns of [`csv`](super::csv) as fields; a value that does not apply is
 //! `null`. Durations are integers in nanoseconds. Integers may exceed 2⁵³: readers that hold every
 //! number as a double must expect that of the seed.
-//!
-//! ```text
-//! { "schema_version": 1, "machine": {..}, "settings": {..}, "results": [..],
-//!   "samples": [{ block_number, executor, threads, round, execute_ns, root_ns, cpu_ns }],
-//!   "mismatches": [{ block_number, executor, threads, what }],
-//!   "failures": [{ block_number, what }] }
-//! ```
 
 use std::io;
 
 use serde::Serialize;
 
-use super::record::{Record, SampleRecord};
-use super::{Failure, Machine, Report, ReportError, Row, Settings, Verdict};
+use super::record::{DetailRecord, Record, SampleRecord, nanoseconds, sample_records};
+use super::{
+    Failure, Machine, Mode, PreparationRow, Report, ReportError, Row, SelfCheckRow, Settings,
+    Verdict,
+};
+use crate::measure::warnings::Warning;
 
 /// Grows whenever a field changes its meaning or goes. A new field alone does not change it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -35,50 +33,118 @@ struct Document<'a> {
     schema_version: u32,
     machine: &'a Machine,
     settings: &'a Settings,
+    warnings: Vec<WarningRecord>,
     results: Vec<Record<'a, f64>>,
-    samples: Vec<SampleRecord<'a>>,
-    mismatches: Vec<MismatchRecord<'a>>,
+    details: Vec<DetailRecord<'a>>,
+    self_checks: Vec<SelfCheckRecord>,
+    preparation: Vec<PreparationRecord>,
+    mismatches: Vec<ReasonRecord<'a>>,
+    fallbacks: Vec<ReasonRecord<'a>>,
     failures: &'a [Failure],
+    samples: Vec<SampleRecord<'a>>,
 }
 
 impl<'a> Document<'a> {
     fn new(report: &'a Report) -> Self {
+        let rows = &report.rows;
         Self {
             schema_version: SCHEMA_VERSION,
             machine: &report.machine,
             settings: &report.settings,
-            results: report.rows.iter().map(|row| Record::new(row, |value| value)).collect(),
-            samples: report.rows.iter().flat_map(samples).collect(),
-            mismatches: report.rows.iter().filter_map(MismatchRecord::new).collect(),
+            warnings: report.warnings.iter().map(WarningRecord::new).collect(),
+            results: rows.iter().map(|row| Record::new(row, |value| value)).collect(),
+            details: rows.iter().filter_map(DetailRecord::new).collect(),
+            self_checks: report.self_checks.iter().map(SelfCheckRecord::new).collect(),
+            preparation: report.preparation.iter().map(PreparationRecord::new).collect(),
+            mismatches: rows.iter().filter_map(ReasonRecord::mismatch).collect(),
+            fallbacks: rows.iter().filter_map(ReasonRecord::fallback).collect(),
             failures: &report.failures,
+            samples: rows.iter().flat_map(sample_records).collect(),
         }
     }
 }
 
-/// The reason of a mismatch, for which a row has no column.
+/// A condition that spoils numbers, and what to do about it.
 #[derive(Debug, Serialize)]
-struct MismatchRecord<'a> {
+struct WarningRecord {
+    kind: &'static str,
+    what: String,
+    remedy: &'static str,
+}
+
+impl WarningRecord {
+    fn new(warning: &Warning) -> Self {
+        Self { kind: warning.kind(), what: warning.to_string(), remedy: warning.remedy() }
+    }
+}
+
+/// Why a row has no figures, or came about in another way, for which it has no column.
+#[derive(Debug, Serialize)]
+struct ReasonRecord<'a> {
+    chain_id: u64,
     block_number: u64,
     executor: &'a str,
     threads: usize,
     what: &'a str,
 }
 
-impl<'a> MismatchRecord<'a> {
-    fn new(row: &'a Row) -> Option<Self> {
+impl<'a> ReasonRecord<'a> {
+    fn mismatch(row: &'a Row) -> Option<Self> {
         let Verdict::Mismatch(what) = &row.verdict else { return None };
-        Some(Self {
-            block_number: row.block.number,
-            executor: &row.executor,
-            threads: row.threads.get(),
-            what,
-        })
+        Some(Self::new(row, what))
+    }
+
+    fn fallback(row: &'a Row) -> Option<Self> {
+        let Mode::FellBack(what) = &row.mode else { return None };
+        Some(Self::new(row, what))
+    }
+
+    fn new(row: &'a Row, what: &'a str) -> Self {
+        let (chain_id, block_number) = (row.block.chain_id, row.block.number);
+        Self { chain_id, block_number, executor: &row.executor, threads: row.threads.get(), what }
     }
 }
 
-fn samples(row: &Row) -> impl Iterator<Item = SampleRecord<'_>> {
-    let rounds = row.verdict.figures().map_or(&[][..], |figures| &figures.samples);
-    rounds.iter().enumerate().map(|(round, sample)| SampleRecord::new(row, round, sample))
+/// The baseline against itself on one block.
+#[derive(Debug, Serialize)]
+struct SelfCheckRecord {
+    chain_id: u64,
+    block_number: u64,
+    ratio: f64,
+    ci_low: f64,
+    ci_high: f64,
+}
+
+impl SelfCheckRecord {
+    fn new(row: &SelfCheckRow) -> Self {
+        let SelfCheckRow { chain_id, number, itself, .. } = *row;
+        let (ratio, ci_low, ci_high) = (itself.ratio, itself.ci_low, itself.ci_high);
+        Self { chain_id, block_number: number, ratio, ci_low, ci_high }
+    }
+}
+
+/// What making a block ready took, in nanoseconds.
+#[derive(Debug, Serialize)]
+struct PreparationRecord {
+    chain_id: u64,
+    block_number: u64,
+    decode_ns: u64,
+    senders_ns: u64,
+    witness_ns: u64,
+    flatten_ns: u64,
+}
+
+impl PreparationRecord {
+    fn new(row: &PreparationRow) -> Self {
+        Self {
+            chain_id: row.chain_id,
+            block_number: row.number,
+            decode_ns: nanoseconds(row.decode),
+            senders_ns: nanoseconds(row.senders),
+            witness_ns: nanoseconds(row.witness),
+            flatten_ns: nanoseconds(row.flatten),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -94,31 +160,59 @@ mod tests {
         serde_json::from_slice(&out).unwrap()
     }
 
+    /// The schema in the repository.
+    fn validator() -> jsonschema::Validator {
+        let schema = include_str!("../../data/replay.schema.json");
+        let schema = serde_json::from_str(schema).unwrap();
+        jsonschema::validator_for(&schema).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_valid(document: &Value) {
+        let errors: Vec<_> = validator()
+            .iter_errors(document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}", errors.join("\n"));
+    }
+
+    #[test]
+    fn every_document_obeys_the_schema() {
+        let mut fallen = testing::contender();
+        fallen.mode = Mode::FellBack("it has no access list".into());
+        for report in [
+            testing::report(),
+            testing::full_report(),
+            testing::report_of(vec![]),
+            testing::report_of(vec![fallen]),
+        ] {
+            assert_valid(&written(&report));
+        }
+    }
+
+    #[test]
+    fn the_schema_knows_every_field_and_misses_none() {
+        let document = written(&testing::full_report());
+        for damage in ["results", "samples", "details", "self_checks", "preparation", "warnings"] {
+            let mut extra = document.clone();
+            extra[damage][0]["no_such_field"] = json!(1);
+            assert!(!validator().is_valid(&extra), "a field too many in {damage}");
+            let mut less = document.clone();
+            let fields = less[damage][0].as_object_mut().unwrap();
+            let first = fields.keys().next().unwrap().clone();
+            fields.remove(&first);
+            assert!(!validator().is_valid(&less), "{damage} without {first}");
+        }
+    }
+
     #[test]
     fn the_document_describes_the_run() {
         let document = written(&testing::report());
         assert_eq!(document["schema_version"], 1);
-        assert_eq!(
-            document["machine"],
-            json!({
-                "cpu_model": "AMD EPYC 7763 64-Core Processor",
-                "logical_cpus": 16,
-                "kernel": "Linux 6.8.0-45-generic",
-                "allocator": "mimalloc",
-                "blockrace_version": "0.1.0",
-            })
-        );
-        assert_eq!(
-            document["settings"],
-            json!({
-                "executors": ["sequential", "block-stm", "two-phase"],
-                "threads": [8],
-                "iterations": 10,
-                "warmup": 1,
-                "seed": 42,
-                "blocks": "19426587,46147,19426588",
-            })
-        );
+        assert_eq!(document["machine"]["caches"], json!(["L1d 32K", "L2 512K", "L3 32M"]));
+        assert_eq!(document["machine"]["libraries"], json!({ "revm": "43.0.0" }));
+        assert_eq!(document["settings"]["iterations"], 10);
+        assert_eq!(document["settings"]["warmup"], "auto");
         assert_eq!(
             document["failures"],
             json!([{ "block_number": 19426588, "what": "not cached; fetch it first" }])
@@ -169,6 +263,7 @@ mod tests {
         assert_eq!(
             document["mismatches"],
             json!([{
+                "chain_id": 1,
                 "block_number": 19426587,
                 "executor": "two-phase",
                 "threads": 8,
@@ -183,12 +278,15 @@ mod tests {
         assert_eq!(
             written(&testing::report_of(rows))["samples"],
             json!([
-                { "block_number": 19426587, "executor": "block-stm", "threads": 8, "round": 0,
-                  "execute_ns": 4_900_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000 },
-                { "block_number": 19426587, "executor": "block-stm", "threads": 8, "round": 1,
-                  "execute_ns": 5_100_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000 },
-                { "block_number": 46147, "executor": "sequential", "threads": 1, "round": 0,
-                  "execute_ns": 8_000_000, "root_ns": null, "cpu_ns": null },
+                { "chain_id": 1, "block_number": 19426587, "executor": "block-stm", "threads": 8,
+                  "round": 0, "execute_ns": 4_900_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
+                  "instructions": 40_000_000, "cycles": 50_000_000 },
+                { "chain_id": 1, "block_number": 19426587, "executor": "block-stm", "threads": 8,
+                  "round": 1, "execute_ns": 5_100_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
+                  "instructions": 40_000_000, "cycles": 50_000_000 },
+                { "chain_id": 1, "block_number": 46147, "executor": "sequential", "threads": 1,
+                  "round": 0, "execute_ns": 8_000_000, "root_ns": null, "cpu_ns": null,
+                  "instructions": null, "cycles": null },
             ])
         );
     }

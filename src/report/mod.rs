@@ -1,23 +1,35 @@
-//! What was measured, as a value, and its forms as text: [`table`], [`csv`] and [`json`].
+//! What was measured, as a value, and its forms: [`table`], [`csv`], [`samples`], [`json`],
+//! [`markdown`] and [`html`]. [`compare`] reads two runs back and tells what changed.
 //!
 //! A [`Report`] is filled by others and complete when it arrives here; this module computes only
-//! what follows from a single row, such as Mgas/s, and the totals of the table. It writes to any
-//! [`io::Write`] and opens nothing.
+//! what follows from a single row, such as Mgas/s, totals over rows ([`totals`]), and what held a row
+//! back ([`limits`]). It writes to any [`io::Write`] and opens nothing.
 //!
 //! The rule that numbers need a verdict is held by the types: [`Figures`], timings and samples
 //! included, exist only inside [`Verdict::Match`], so no form of the report can show them for a
 //! result that was wrong. A change of executor is in [`Mode`], and every form carries it.
 
 pub mod analysis;
+pub mod compare;
+pub mod compared;
 pub mod conformance;
 pub mod csv;
 pub(crate) mod grid;
+pub mod html;
 pub mod json;
+pub mod limits;
+pub mod markdown;
+mod paint;
+pub mod picture;
 mod record;
+pub mod run;
+pub mod samples;
+pub mod setting;
 mod summary;
 pub mod table;
 #[cfg(test)]
 mod testing;
+pub mod totals;
 pub mod trace;
 
 use std::collections::HashMap;
@@ -28,9 +40,12 @@ use std::{fmt, io};
 use alloy_primitives::{B256, BlockNumber};
 use serde::Serialize;
 
-use crate::measure::sample::Sample;
+use crate::measure::sample::{Counts, Sample};
 use crate::measure::stats::{Speedup, Summary};
+use crate::measure::warnings::Warning;
 use crate::verify::VerifiedTo;
+pub use picture::BlockPicture;
+pub use setting::{Machine, Settings};
 
 /// Everything a replay found out.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,38 +58,44 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// The blocks that could not be run at all.
     pub failures: Vec<Failure>,
+    /// The baseline against itself, where that was asked for.
+    pub self_checks: Vec<SelfCheckRow>,
+    /// What making the blocks ready took.
+    pub preparation: Vec<PreparationRow>,
+    /// What spoils the numbers.
+    pub warnings: Vec<Warning>,
+    /// What is known of blocks besides; empty where nobody looked into them.
+    pub pictures: Vec<BlockPicture>,
 }
 
-/// The machine and the build, as far as they move numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Machine {
-    /// The processor's name for itself.
-    pub cpu_model: String,
-    /// Processors that the system schedules threads on.
-    pub logical_cpus: NonZeroUsize,
-    /// Name and release of the operating system's kernel.
-    pub kernel: String,
-    /// The memory allocator that was built in.
-    pub allocator: String,
-    /// The version of blockrace.
-    pub blockrace_version: String,
+/// How far the baseline was from itself on one block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SelfCheckRow {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Block number.
+    pub number: BlockNumber,
+    /// Block hash.
+    pub hash: B256,
+    /// The baseline / the baseline again, in the same rounds.
+    pub itself: Speedup,
 }
 
-/// The settings that move numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Settings {
-    /// The executors, in the order given.
-    pub executors: Vec<String>,
-    /// The thread counts, in the order given.
-    pub threads: Vec<NonZeroUsize>,
-    /// Timed rounds of each block.
-    pub iterations: u32,
-    /// Rounds before those, not timed.
-    pub warmup: u32,
-    /// Seed of the order within rounds and of the intervals.
-    pub seed: u64,
-    /// The blocks, as given.
-    pub blocks: String,
+/// How long the steps of making a block ready took, once, on all cores. Wall-clock times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PreparationRow {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Block number.
+    pub number: BlockNumber,
+    /// Reading the file and decoding it.
+    pub decode: Duration,
+    /// Roots of the body, and recovering senders.
+    pub senders: Duration,
+    /// Hashing trie nodes and codes, chaining headers.
+    pub witness: Duration,
+    /// Executing once over the trie, to find out what the block touches.
+    pub flatten: Duration,
 }
 
 /// A block that could not be run, so that there are no rows for it.
@@ -147,6 +168,7 @@ impl Mode {
 
 /// Whether all rounds gave the result that the chain agreed on.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all rows match, and they are few")]
 pub enum Verdict {
     /// They did, and these are their figures.
     Match(Figures),
@@ -191,6 +213,12 @@ pub struct Figures {
     pub wasted_gas: Option<u64>,
     /// Median processor time of all threads during execution; `None` if the system does not tell.
     pub cpu_median: Option<Duration>,
+    /// Median instructions and cycles during execution; `None` if the system does not let us count.
+    pub counts_median: Option<Counts>,
+    /// Rounds whose time lies far from the others'. They count like all.
+    pub outliers: usize,
+    /// By how much the time went up or down over the rounds, as a share; `None` if it did not.
+    pub drift: Option<f64>,
     /// The rounds behind the medians, in the order in which they ran.
     pub samples: Vec<Sample>,
 }
@@ -218,7 +246,7 @@ pub enum ReportError {
     #[error("cannot write the table of results; check where standard output goes")]
     Table(#[source] io::Error),
 
-    /// In [`csv::write`].
+    /// In [`csv::write`] or [`samples::write`].
     #[error("cannot write the results as CSV; check the file's path and free space")]
     Csv(#[source] ::csv::Error),
 
@@ -226,20 +254,40 @@ pub enum ReportError {
     #[error("cannot write the results as JSON; check the file's path and free space")]
     Json(#[source] serde_json::Error),
 
-    /// In [`csv::write`], [`json::write`] or [`trace::write`], at the very end.
+    /// In [`markdown::write`].
+    #[error("cannot write the results as Markdown; check the file's path and free space")]
+    Markdown(#[source] io::Error),
+
+    /// In [`html::write`].
+    #[error("cannot write the results as HTML; check the file's path and free space")]
+    Html(#[source] io::Error),
+
+    /// In [`html::write`]: the numbers cannot be drawn.
+    #[error("cannot draw the chart {chart:?}")]
+    Chart {
+        /// Its title.
+        chart: String,
+        /// What the drawing library says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// In a file, at the very end.
     #[error("cannot finish writing the results; check the file's path and free space")]
     Finish(#[source] io::Error),
 }
 
 /// An executor on a number of threads: what competes with others on every block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Contender<'a> {
-    executor: &'a str,
-    threads: NonZeroUsize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Contender<'a> {
+    /// Name of the executor.
+    pub executor: &'a str,
+    /// All threads that took part.
+    pub threads: NonZeroUsize,
 }
 
 impl Row {
-    fn contender(&self) -> Contender<'_> {
+    /// Who this row is about.
+    pub fn contender(&self) -> Contender<'_> {
         Contender { executor: &self.executor, threads: self.threads }
     }
 }
@@ -251,7 +299,7 @@ impl fmt::Display for Contender<'_> {
 }
 
 /// The rows of each block, blocks in the order in which they first appear.
-fn by_block(rows: &[Row]) -> Vec<Vec<&Row>> {
+fn by_block<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Vec<&'a Row>> {
     let mut places = HashMap::new();
     let mut blocks: Vec<Vec<&Row>> = Vec::new();
     for row in rows {
@@ -262,6 +310,17 @@ fn by_block(rows: &[Row]) -> Vec<Vec<&Row>> {
         }
     }
     blocks
+}
+
+/// The contenders of some rows, in the order in which they first appear.
+fn contenders<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Contender<'a>> {
+    let mut contenders = Vec::new();
+    for row in rows {
+        if !contenders.contains(&row.contender()) {
+            contenders.push(row.contender());
+        }
+    }
+    contenders
 }
 
 /// A count with its noun: `1 block`, `2 blocks`.

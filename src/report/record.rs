@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Comparison, Figures, Row, Speedup};
-use crate::measure::sample::Sample;
 use crate::units;
 
 /// The columns of a row. `N` is how a decimal is written. `None` is a value that does not apply,
@@ -91,9 +90,10 @@ impl<'a, N> Record<'a, N> {
     }
 }
 
-/// One round of one row, for JSON. Rounds are counted from 0; durations are in nanoseconds.
+/// One round of one row. Rounds are counted from 0; durations are in nanoseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct SampleRecord<'a> {
+    chain_id: u64,
     block_number: u64,
     executor: &'a str,
     threads: usize,
@@ -101,19 +101,54 @@ pub(super) struct SampleRecord<'a> {
     execute_ns: u64,
     root_ns: Option<u64>,
     cpu_ns: Option<u64>,
+    instructions: Option<u64>,
+    cycles: Option<u64>,
 }
 
-impl<'a> SampleRecord<'a> {
-    pub(super) fn new(row: &'a Row, round: usize, sample: &Sample) -> Self {
-        Self {
+/// The rounds of a row, if it matched.
+pub(super) fn sample_records(row: &Row) -> impl Iterator<Item = SampleRecord<'_>> {
+    let samples = row.verdict.figures().map_or(&[][..], |figures| &figures.samples);
+    samples.iter().enumerate().map(|(round, sample)| SampleRecord {
+        chain_id: row.block.chain_id,
+        block_number: row.block.number,
+        executor: &row.executor,
+        threads: row.threads.get(),
+        round,
+        execute_ns: nanoseconds(sample.execute),
+        root_ns: sample.root.map(nanoseconds),
+        cpu_ns: sample.cpu.map(nanoseconds),
+        instructions: sample.counts.map(|counts| counts.instructions),
+        cycles: sample.counts.map(|counts| counts.cycles),
+    })
+}
+
+/// What is known of a row besides its columns, for JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct DetailRecord<'a> {
+    chain_id: u64,
+    block_number: u64,
+    executor: &'a str,
+    threads: usize,
+    outliers: usize,
+    drift: Option<f64>,
+    instructions_median: Option<u64>,
+    cycles_median: Option<u64>,
+}
+
+impl<'a> DetailRecord<'a> {
+    /// `None` for a row that did not match.
+    pub(super) fn new(row: &'a Row) -> Option<Self> {
+        let figures = row.verdict.figures()?;
+        Some(Self {
+            chain_id: row.block.chain_id,
             block_number: row.block.number,
             executor: &row.executor,
             threads: row.threads.get(),
-            round,
-            execute_ns: nanoseconds(sample.execute),
-            root_ns: sample.root.map(nanoseconds),
-            cpu_ns: sample.cpu.map(nanoseconds),
-        }
+            outliers: figures.outliers,
+            drift: figures.drift,
+            instructions_median: figures.counts_median.map(|counts| counts.instructions),
+            cycles_median: figures.counts_median.map(|counts| counts.cycles),
+        })
     }
 }
 
@@ -144,6 +179,13 @@ pub(super) fn speedup_ratio(figures: &Figures) -> Option<f64> {
         Comparison::Baseline => Some(1.0),
         _ => measured_speedup(figures).map(|speedup| speedup.ratio),
     }
+}
+
+/// How much of what the block's dependencies allow was reached: speedup / bound.
+pub(super) fn bound_share(row: &Row) -> Option<f64> {
+    let figures = row.verdict.figures()?;
+    let share = measured_speedup(figures)?.ratio / figures.bound_speedup?;
+    share.is_finite().then_some(share)
 }
 
 fn total_speedup(figures: &Figures) -> Option<f64> {

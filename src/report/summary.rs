@@ -1,60 +1,205 @@
-//! The end of the table: how each contender did over all blocks, what went wrong, and what was
-//! verified.
+//! The end of the table: totals by fork and over all blocks, what went wrong, what to think of the
+//! numbers, who won, and what was verified.
 //!
-//! Only rows that matched count towards a speedup. Correctness of the conclusion lives in
-//! [`conclusion`]: a block counts as verified only if every one of its rows matched.
+//! Numbers come from `totals` and `limits`. Correctness of the conclusion lives in [`conclusion`]: a
+//! block counts as verified only if every one of its rows matched.
 
-use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use alloy_primitives::B256;
-use comfy_table::CellAlignment::{Left, Right};
-
-use super::grid::{self, Column};
-use super::record::speedup_ratio;
-use super::table::cell;
+use super::paint::{ALARM, Cell, FAINT, STRONG, bar, columns, paint};
+use super::table::{NONE, cell, speedup, verdict};
+use super::totals::{self, Standing};
 use super::{
-    Comparison, Contender, Failure, Mode, Report, Row, Verdict, VerifiedTo, by_block, counted,
+    Contender, Failure, Mode, Report, Row, Verdict, VerifiedTo, by_block, counted, limits,
 };
-use crate::measure::stats::geometric_mean;
+use crate::measure::stats::Speedup;
 
-const COLUMNS: [Column; 5] = [
-    ("executor", Left),
-    ("threads", Right),
-    ("verified rows", Right),
-    ("geometric mean of speedups", Right),
-    ("total-time ratio", Right),
+/// As many contenders as fit beside the name of a fork.
+const CONTENDERS_PER_PANEL: usize = 4;
+
+/// Of how many blocks it is said what held them back.
+const EXPLAINED: usize = 5;
+
+/// Characters of a bar.
+const BAR: usize = 10;
+
+/// The widest line.
+const WIDTH: usize = 100;
+
+const LEGEND: [&str; 3] = [
+    "Speedups over all blocks. The geometric mean counts every block the same; its interval is the",
+    "noise of the rounds. The total-time ratio counts long blocks more: all of the baseline's time /",
+    "all of the executor's.",
 ];
 
-const LEGEND: [&str; 2] = [
-    "The mean counts every block the same. The total-time ratio counts long blocks more: the execute",
-    "times of the baseline, added up over the same blocks, / those of the executor.",
-];
+/// Everything below the blocks.
+pub(super) fn sections(report: &Report) -> Vec<Vec<String>> {
+    let mut sections = forks(report);
+    sections.extend([
+        overall(report),
+        problems(report),
+        explanations(report),
+        warnings(report),
+        verdicts(report),
+    ]);
+    sections
+}
 
-/// The median execute time of the baseline of each block that has a verified one.
-type Baselines = HashMap<B256, Duration>;
-
-/// One line per contender, with a legend.
-pub(super) fn standings(report: &Report) -> Vec<String> {
-    let baselines = baselines(&report.rows);
-    let contenders = by_contender(&report.rows);
-    if contenders.is_empty() {
+/// Both totals of each fork, where there are several.
+fn forks(report: &Report) -> Vec<Vec<String>> {
+    let forks = totals::by_fork(&report.rows);
+    let all: Vec<_> = totals::standings(&report.rows.iter().collect::<Vec<_>>())
+        .into_iter()
+        .filter(|standing| standing.speedup.is_some())
+        .map(|standing| standing.contender)
+        .collect();
+    if forks.len() < 2 {
         return vec![];
     }
-    let standing = |(contender, rows): &(Contender<'_>, Vec<&Row>)| {
-        let verified = rows.iter().filter(|row| row.verdict.figures().is_some()).count();
-        let ratios: Vec<f64> = rows.iter().filter_map(|row| ratio(row)).collect();
-        let two_decimals = |value: f64| format!("{value:.2}");
-        vec![
-            contender.executor.into(),
-            contender.threads.to_string(),
-            format!("{verified} of {}", rows.len()),
-            cell(geometric_mean(&ratios).map(two_decimals)),
-            cell(total_time_ratio(rows, &baselines).map(two_decimals)),
-        ]
+    all.chunks(CONTENDERS_PER_PANEL).map(|chosen| fork_panel(&forks, chosen)).collect()
+}
+
+fn fork_panel(forks: &[(&str, Vec<&Row>)], chosen: &[Contender<'_>]) -> Vec<String> {
+    let title = |contender: &Contender<'_>| {
+        Cell::new(format!("{} ×{}", contender.executor, contender.threads), STRONG)
     };
-    let mut lines = grid::lines(&COLUMNS, contenders.iter().map(standing).collect());
-    lines.extend(LEGEND.map(str::to_owned));
+    let mut cells = vec![vec![Cell::new("fork", STRONG), Cell::new("blocks", STRONG)]];
+    cells[0].extend(chosen.iter().map(title));
+    for (fork, rows) in forks {
+        let standings = totals::standings(rows);
+        let blocks: BTreeSet<_> = rows.iter().map(|row| row.block.hash).collect();
+        let mut line = vec![Cell::plain(*fork), Cell::plain(blocks.len().to_string())];
+        line.extend(chosen.iter().map(|contender| {
+            let standing = standings.iter().find(|standing| standing.contender == *contender);
+            standing.map_or_else(|| Cell::plain(NONE), both_totals)
+        }));
+        cells.push(line);
+    }
+    let mut lines = columns(&cells);
+    lines.push(paint("geometric mean of speedups / total-time ratio", FAINT));
+    lines
+}
+
+fn both_totals(standing: &Standing<'_>) -> Cell {
+    let mean = cell(standing.speedup.map(|speedup| format!("{:.2}", speedup.ratio)));
+    let total = cell(standing.total_time_ratio.map(|ratio| format!("{ratio:.2}")));
+    let style = standing.speedup.map_or(FAINT, verdict);
+    Cell::new(format!("{mean} / {total}"), style)
+}
+
+/// One line per contender, with a legend.
+fn overall(report: &Report) -> Vec<String> {
+    let rows: Vec<_> = report.rows.iter().collect();
+    let standings = totals::standings(&rows);
+    if standings.is_empty() {
+        return vec![];
+    }
+    let titles =
+        ["executor", "threads", "verified", "geometric mean", "total time", "Mgas/s", "of bound"];
+    let mut cells = vec![titles.map(|title| Cell::new(title, STRONG)).to_vec()];
+    cells.extend(standings.iter().map(|standing| overall_line(&rows, standing)));
+    let mut lines = columns(&cells);
+    lines.extend(LEGEND.map(|line| paint(line, FAINT)));
+    lines
+}
+
+fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
+    let Standing { contender, speedup: measured, .. } = standing;
+    let two_decimals = |value: f64| format!("{value:.2}");
+    let rate = totals::total_mgas_per_s(rows, *contender);
+    let reached = |share: f64| format!("{} {:.0} %", bar(share, BAR), share * 100.0);
+    let all = standing.verified == standing.rows;
+    vec![
+        Cell::plain(contender.executor),
+        Cell::plain(contender.threads.to_string()),
+        Cell::new(
+            format!("{} of {}", standing.verified, standing.rows),
+            if all { FAINT } else { ALARM },
+        ),
+        Cell::new(cell(measured.map(speedup)), measured.map_or(FAINT, verdict)),
+        Cell::plain(cell(standing.total_time_ratio.map(two_decimals))),
+        Cell::plain(cell(rate.map(crate::units::grouped))),
+        Cell::new(cell(standing.bound_share.map(reached)), FAINT),
+    ]
+}
+
+/// What held the slowest blocks back.
+fn explanations(report: &Report) -> Vec<String> {
+    let worst = limits::worst(report, EXPLAINED);
+    if worst.is_empty() {
+        return vec![];
+    }
+    let mut lines =
+        vec![paint("What limited the slowest blocks, even their best executor:", STRONG)];
+    lines.extend(worst.iter().flat_map(|limit| {
+        let row = limit.row;
+        let who = format!("{:>10}  {:.2}  {}: ", row.block.number, limit.speedup, row.contender());
+        wrapped(&who, &limit.reason, 16)
+    }));
+    lines
+}
+
+/// What spoils the numbers, and what to do about it.
+fn warnings(report: &Report) -> Vec<String> {
+    let warning = |warning: &crate::measure::warnings::Warning| {
+        wrapped("warning: ", &format!("{warning}; {}", warning.remedy()), 9)
+    };
+    let lines = report.warnings.iter().flat_map(warning);
+    lines.map(|line| line.replacen("warning:", &paint("warning:", ALARM), 1)).collect()
+}
+
+/// Who won, whether to believe it, and what was verified.
+fn verdicts(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some((standing, speedup)) =
+        totals::winner(report).and_then(|standing| Some((standing, standing.speedup?)))
+    {
+        lines.push(paint(&winner_line(report, &standing, speedup), STRONG));
+    }
+    lines.push(noise_line(report));
+    lines.push(conclusion(report));
+    lines
+}
+
+/// In words, since this is what most readers came for.
+pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Speedup) -> String {
+    let blocks = counted(totals::block_count(&report.rows), "block");
+    let Speedup { ratio, ci_low, ci_high } = speedup;
+    let interval = format!("[{ci_low:.2}, {ci_high:.2}]");
+    let who = standing.contender;
+    if ci_low > 1.0 {
+        format!("fastest: {who}, {ratio:.2} {interval} times as fast as the baseline over {blocks}")
+    } else if ci_high < 1.0 {
+        format!("no executor beat the baseline; the nearest, {who}: {ratio:.2} {interval}")
+    } else {
+        format!("no executor clearly beat the baseline; the nearest, {who}: {ratio:.2} {interval}")
+    }
+}
+
+/// Below which difference nothing is to be believed.
+pub(super) fn noise_line(report: &Report) -> String {
+    match totals::self_check(report) {
+        Some((itself, floor)) => format!(
+            "noise floor {:.1} %: the baseline against itself gave {}",
+            floor * 100.0,
+            speedup(itself)
+        ),
+        None => "noise floor: not measured; --self-check races the baseline against itself".into(),
+    }
+}
+
+/// Text behind an opening, broken between words where it gets too wide; what follows is indented.
+fn wrapped(opening: &str, text: &str, indent: usize) -> Vec<String> {
+    let mut lines = vec![opening.trim_end().to_owned()];
+    for word in one_line(text).split(' ') {
+        let last = lines
+            .last_mut()
+            .filter(|line| line.chars().count() + 1 + word.chars().count() <= WIDTH);
+        match last {
+            Some(line) => *line += &format!(" {word}"),
+            None => lines.push(format!("{:indent$}{word}", "")),
+        }
+    }
     lines
 }
 
@@ -119,44 +264,6 @@ fn row_line(problem: &str, row: &Row, reason: &str) -> String {
 
 fn failure_line(failure: &Failure) -> String {
     format!("not run: block {}: {}", failure.block, one_line(&failure.what))
-}
-
-fn baselines(rows: &[Row]) -> Baselines {
-    let baseline = |row: &Row| {
-        let figures = row.verdict.figures()?;
-        let is_baseline = figures.comparison == Comparison::Baseline;
-        is_baseline.then_some((row.block.hash, figures.execute.median))
-    };
-    rows.iter().filter_map(baseline).collect()
-}
-
-/// The rows of each contender, contenders in the order in which they first appear.
-fn by_contender(rows: &[Row]) -> Vec<(Contender<'_>, Vec<&Row>)> {
-    let mut groups: Vec<(Contender<'_>, Vec<&Row>)> = Vec::new();
-    for row in rows {
-        match groups.iter_mut().find(|(contender, _)| *contender == row.contender()) {
-            Some((_, group)) => group.push(row),
-            None => groups.push((row.contender(), vec![row])),
-        }
-    }
-    groups
-}
-
-fn ratio(row: &Row) -> Option<f64> {
-    row.verdict.figures().and_then(speedup_ratio)
-}
-
-/// Time of the baseline / time of the contender, over the blocks where both were verified.
-fn total_time_ratio(rows: &[&Row], baselines: &Baselines) -> Option<f64> {
-    let times = |row: &&Row| {
-        let baseline = baselines.get(&row.block.hash)?;
-        Some((*baseline, row.verdict.figures()?.execute.median))
-    };
-    let (baseline, contender) =
-        rows.iter().filter_map(times).fold((Duration::ZERO, Duration::ZERO), |sum, add| {
-            (sum.0.saturating_add(add.0), sum.1.saturating_add(add.1))
-        });
-    (!contender.is_zero()).then(|| baseline.div_duration_f64(contender))
 }
 
 /// How far a block was verified by all of its rows; `None` if one of them did not match.

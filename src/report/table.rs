@@ -1,45 +1,39 @@
 //! A report for a person at a terminal, at most 100 columns wide.
 //!
-//! First where and how it ran, then the rows under their blocks with a legend, then the totals, the
-//! problems and the conclusion of `summary`. All of it is plain text. Reasons of
-//! problems are not wrapped, so that they can be searched and copied; they alone may be wider.
+//! First where and how it ran, then a panel of the blocks for every three contenders: blocks as rows,
+//! contenders as columns. Then `summary`'s part: totals, warnings, explanations, and last, where the
+//! eye is when the command ends, who won and what was verified. Reasons of problems are not wrapped, so
+//! that they can be searched and copied; they alone may be wider.
 
 use std::io;
 
-use comfy_table::CellAlignment::{Left, Right};
+use anstyle::Style;
 
-use super::grid::{self, Column};
-use super::record::{measured_speedup, mgas_per_s, re_execution_rate};
+use super::paint::{ALARM, BAD, Cell, FAINT, GOOD, PLAIN, STRONG, bar, columns, paint};
+use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::{
-    BlockFacts, Comparison, Figures, Mode, Report, ReportError, Row, Verdict, VerifiedTo, by_block,
-    counted, summary,
+    BlockFacts, Comparison, Contender, Figures, Mode, Report, ReportError, Row, Verdict,
+    VerifiedTo, by_block, contenders, counted, summary, totals,
 };
+use crate::measure::stats::Speedup;
 use crate::units;
 
 /// In place of a value that does not apply.
-const NONE: &str = "-";
+pub(super) const NONE: &str = "-";
 
 /// The longest text from outside that still leaves room for what stands beside it.
 const LONGEST_NAME: usize = 56;
 
-/// The columns of the rows. What a row shares with its block stands on a line above instead, which
-/// is what makes it fit.
-const COLUMNS: [Column; 9] = [
-    ("executor", Left),
-    ("threads", Right),
-    ("execute", Right),
-    ("Mgas/s", Right),
-    ("speedup", Right),
-    ("bound", Right),
-    ("runs", Right),
-    ("root", Right),
-    ("verdict", Left),
-];
+/// As many contenders as fit beside a block and its baseline.
+const CONTENDERS_PER_PANEL: usize = 3;
+
+/// Characters of a bar.
+const BAR: usize = 7;
 
 const LEGEND: [&str; 3] = [
-    "The brackets hold its 95 % confidence interval. bound: what the block allows on these threads,",
-    "with nothing done twice and no overhead. Times of execute leave out the state root, which has a",
-    "column of its own. runs: how often a transaction was executed, on average.",
+    "Each cell: median time and Mgas/s; speedup with its 95 % interval; how much of the bound it is,",
+    "or of the number of threads where no bound is known. A speedup is the median over the rounds of",
+    "the baseline's time / the contender's. It is green or red where the interval leaves out 1.",
 ];
 
 const RECEIPTS_LEGEND: &str =
@@ -48,19 +42,26 @@ const RECEIPTS_LEGEND: &str =
 const FELL_BACK_LEGEND: &str =
     "! gave up and executed the block in another way, for the reason below.";
 
-/// Writes `report` as text for a terminal.
+/// How much of a report to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All of it.
+    Blocks,
+    /// Only what sums it up.
+    Totals,
+}
+
+/// Writes `report` as text for a terminal, with colours.
 ///
 /// # Errors
 /// [`ReportError::Table`] if `out` fails.
-pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError> {
-    let sections = [
-        heading(report),
-        results(report),
-        legend(report),
-        summary::standings(report),
-        summary::problems(report),
-        vec![summary::conclusion(report)],
-    ];
+pub fn write(report: &Report, detail: Detail, mut out: impl io::Write) -> Result<(), ReportError> {
+    let mut sections = vec![heading(report)];
+    if detail == Detail::Blocks && !report.rows.is_empty() {
+        sections.extend(panels(report));
+        sections.push(legend(report));
+    }
+    sections.extend(summary::sections(report));
     let filled = sections.into_iter().filter(|lines| !lines.is_empty());
     let text: Vec<String> = filled.map(|lines| lines.join("\n")).collect();
     writeln!(out, "{}", text.join("\n\n")).and_then(|()| out.flush()).map_err(ReportError::Table)
@@ -70,54 +71,147 @@ pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError
 fn heading(report: &Report) -> Vec<String> {
     let (machine, settings) = (&report.machine, &report.settings);
     let cpus = counted(machine.logical_cpus.get(), "logical CPU");
-    let timed = counted(settings.iterations as usize, "timed round");
-    let warmup = counted(settings.warmup as usize, "warm-up round");
+    let version = format!("blockrace {}", machine.blockrace_version);
+    let governor =
+        machine.governor.as_deref().map(|name| format!(", governor {}", shortened(name)));
+    let pinned = if settings.pinned { ", threads pinned" } else { "" };
     vec![
+        format!("{} on {}, {cpus}", paint(&version, STRONG), shortened(&machine.cpu_model)),
         format!(
-            "blockrace {} on {}, {cpus}",
-            machine.blockrace_version,
-            shortened(&machine.cpu_model)
+            "{}, allocator {}{}",
+            shortened(&machine.kernel),
+            machine.allocator,
+            governor.unwrap_or_default()
         ),
-        format!("{}, allocator {}", shortened(&machine.kernel), machine.allocator),
         format!("blocks {}", shortened(&settings.blocks)),
-        format!("{timed} of each block after {warmup}, seed {}", settings.seed),
+        format!(
+            "timed rounds {}, warm-up rounds {}, seed {}{pinned}",
+            settings.iterations, settings.warmup, settings.seed
+        ),
     ]
 }
 
-/// The rows under a line for each block, under the titles.
-fn results(report: &Report) -> Vec<String> {
-    let blocks = by_block(&report.rows);
-    let cells = blocks.iter().flatten().map(|row| cells(row)).collect();
-    let mut grid = grid::lines(&COLUMNS, cells).into_iter();
-
-    let mut lines: Vec<String> = grid.by_ref().take(1).collect();
-    for rows in &blocks {
-        lines.extend(rows.first().map(|row| block_line(&row.block)));
-        lines.extend(grid.by_ref().take(rows.len()));
+/// One table for every few contenders.
+fn panels(report: &Report) -> Vec<Vec<String>> {
+    let is_baseline = |contender: &Contender<'_>| {
+        let mut own = report.rows.iter().filter(|row| row.contender() == *contender);
+        own.any(is_baseline_row)
+    };
+    let others: Vec<_> =
+        contenders(&report.rows).into_iter().filter(|contender| !is_baseline(contender)).collect();
+    if others.is_empty() {
+        return vec![panel(report, &[])];
     }
-    if blocks.is_empty() { vec![] } else { lines }
+    others.chunks(CONTENDERS_PER_PANEL).map(|chunk| panel(report, chunk)).collect()
 }
 
-/// What the rows of a block share: number, fork, transactions and gas.
-fn block_line(block: &BlockFacts) -> String {
-    let BlockFacts { number, fork, transactions, gas_used, .. } = block;
-    let mgas = units::grouped(units::mgas(*gas_used));
-    format!("{number}  {fork}  {}  {mgas} Mgas", counted(*transactions, "tx"))
+/// The blocks under their forks, with the baseline and some contenders.
+fn panel(report: &Report, chosen: &[Contender<'_>]) -> Vec<String> {
+    let mut cells = vec![titles(report, chosen)];
+    let mut forks = Vec::new();
+    for (fork, rows) in totals::by_fork(&report.rows) {
+        forks.push((cells.len(), fork));
+        for rows in by_block(rows) {
+            cells.extend(block(&rows, chosen));
+        }
+    }
+    let mut lines = columns(&cells);
+    for (before, fork) in forks.into_iter().rev() {
+        lines.insert(before, paint(&format!("— {fork}"), FAINT));
+    }
+    lines
 }
 
-fn cells(row: &Row) -> Vec<String> {
-    let figures = row.verdict.figures();
-    vec![
-        row.executor.clone(),
-        row.threads.to_string(),
-        cell(figures.map(|figures| units::duration(figures.execute.median))),
-        cell(mgas_per_s(row).map(units::grouped)),
-        cell(figures.and_then(speedup)),
-        cell(figures.and_then(|figures| figures.bound_speedup).map(|bound| format!("{bound:.2}"))),
-        cell(re_execution_rate(row).map(|rate| format!("{rate:.2}"))),
-        cell(figures.and_then(|figures| figures.root_median).map(units::duration)),
-        verdict(row),
+fn titles(report: &Report, chosen: &[Contender<'_>]) -> Vec<Cell> {
+    let baseline = report.rows.iter().find(|row| is_baseline_row(row));
+    let baseline = baseline.map_or("no baseline", |row| row.contender().executor);
+    let title = |contender: &Contender<'_>| {
+        let text =
+            format!("{}, {}", contender.executor, counted(contender.threads.get(), "thread"));
+        Cell::new(text, STRONG)
+    };
+    let mut cells = vec![Cell::new("block", STRONG), Cell::new(baseline, STRONG)];
+    cells.extend(chosen.iter().map(title));
+    cells
+}
+
+/// The three lines of a block.
+fn block(rows: &[&Row], chosen: &[Contender<'_>]) -> Vec<Vec<Cell>> {
+    let Some(first) = rows.first() else { return vec![] };
+    let baseline = rows.iter().copied().find(|row| is_baseline_row(row));
+    let marks = if rows.iter().any(|row| has_receipts_only(row)) { "*" } else { "" };
+    let mut columns = vec![facts(&first.block, marks), baseline_cells(baseline)];
+    columns.extend(chosen.iter().map(|contender| {
+        let row = rows.iter().copied().find(|row| row.contender() == *contender);
+        row.map_or_else(|| [(); 3].map(|()| Cell::plain(NONE)), contender_cells)
+    }));
+    let line = |at: usize| columns.iter().filter_map(|cells| cells.get(at).cloned()).collect();
+    (0..3).map(line).collect()
+}
+
+fn facts(block: &BlockFacts, marks: &str) -> [Cell; 3] {
+    [
+        Cell::new(format!("{}{marks}", block.number), STRONG),
+        Cell::new(counted(block.transactions, "tx"), FAINT),
+        Cell::new(format!("{} Mgas", units::grouped(units::mgas(block.gas_used))), FAINT),
     ]
+}
+
+fn baseline_cells(row: Option<&Row>) -> [Cell; 3] {
+    let figures = row.and_then(|row| row.verdict.figures());
+    let root = figures.and_then(|figures| figures.root_median);
+    [
+        Cell::plain(cell(figures.map(|figures| units::short(figures.execute.median)))),
+        Cell::plain(cell(row.and_then(mgas_per_s).map(throughput))),
+        Cell::new(
+            root.map_or_else(String::new, |root| format!("root {}", units::short(root))),
+            FAINT,
+        ),
+    ]
+}
+
+fn contender_cells(row: &Row) -> [Cell; 3] {
+    let Some(figures) = row.verdict.figures() else {
+        return [Cell::new("MISMATCH", ALARM), Cell::plain(NONE), Cell::plain(NONE)];
+    };
+    let fell_back = if has_fallen_back(row) { "!" } else { "" };
+    let rate = cell(mgas_per_s(row).map(throughput));
+    let time = format!("{:<7}{fell_back} {rate}", units::short(figures.execute.median));
+    let measured = measured_speedup(figures);
+    let interval = cell(measured.map(speedup));
+    [Cell::plain(time), Cell::new(interval, measured.map_or(FAINT, verdict)), share(row, figures)]
+}
+
+/// How much was reached of what is possible.
+fn share(row: &Row, figures: &Figures) -> Cell {
+    let Some(measured) = measured_speedup(figures) else { return Cell::plain("") };
+    let threads = row.threads.get() as f64;
+    let (share, of) = match (bound_share(row), figures.bound_speedup) {
+        (Some(share), Some(bound)) => (share, format!("{bound:.2}")),
+        _ => (measured.ratio / threads, counted(row.threads.get(), "thread")),
+    };
+    Cell::new(format!("{} {:.0} % of {of}", bar(share, BAR), share * 100.0), FAINT)
+}
+
+/// A speedup with its interval.
+pub(super) fn speedup(speedup: Speedup) -> String {
+    format!("{:.2} [{:.2}, {:.2}]", speedup.ratio, speedup.ci_low, speedup.ci_high)
+}
+
+/// Good or bad news, or none.
+pub(super) fn verdict(speedup: Speedup) -> Style {
+    match speedup {
+        Speedup { ci_low, .. } if ci_low > 1.0 => GOOD,
+        Speedup { ci_high, .. } if ci_high < 1.0 => BAD,
+        _ => PLAIN,
+    }
+}
+
+fn throughput(mgas_per_s: f64) -> String {
+    if mgas_per_s < 100.0 {
+        return format!("{} Mgas/s", units::grouped(mgas_per_s));
+    }
+    format!("{} Mgas/s", units::count(mgas_per_s.round() as u64))
 }
 
 /// A value, or the sign that there is none.
@@ -125,23 +219,8 @@ pub(super) fn cell(value: Option<String>) -> String {
     value.unwrap_or_else(|| NONE.into())
 }
 
-fn speedup(figures: &Figures) -> Option<String> {
-    if figures.comparison == Comparison::Baseline {
-        return Some("1.00 (baseline)".into());
-    }
-    let measured = measured_speedup(figures)?;
-    Some(format!("{:.2} [{:.2}, {:.2}]", measured.ratio, measured.ci_low, measured.ci_high))
-}
-
-/// The verdict, with the marks that the legend explains.
-fn verdict(row: &Row) -> String {
-    let name = match row.verdict {
-        Verdict::Match(_) => "match",
-        Verdict::Mismatch(_) => "MISMATCH",
-    };
-    let receipts = if has_receipts_only(row) { "*" } else { "" };
-    let fell_back = if has_fallen_back(row) { "!" } else { "" };
-    format!("{name}{receipts}{fell_back}")
+fn is_baseline_row(row: &Row) -> bool {
+    row.verdict.figures().is_some_and(|figures| figures.comparison == Comparison::Baseline)
 }
 
 fn has_receipts_only(row: &Row) -> bool {
@@ -152,33 +231,23 @@ fn has_fallen_back(row: &Row) -> bool {
     matches!(row.mode, Mode::FellBack(_))
 }
 
-/// What the columns and the marks mean, for someone who sees them for the first time.
+/// What the cells and the marks mean, for someone who sees them for the first time.
 fn legend(report: &Report) -> Vec<String> {
     let rows = &report.rows;
-    if rows.is_empty() {
-        return vec![];
+    let mut lines: Vec<String> = LEGEND.map(str::to_owned).into();
+    if !rows.iter().any(is_baseline_row) {
+        lines.push("There are no speedups, since no baseline was verified to compare with.".into());
     }
-    let mut lines = vec![baseline_line(rows)];
-    lines.extend(LEGEND.map(str::to_owned));
     if rows.iter().any(has_receipts_only) {
         lines.push(RECEIPTS_LEGEND.into());
     }
     if rows.iter().any(has_fallen_back) {
         lines.push(FELL_BACK_LEGEND.into());
     }
-    lines
-}
-
-fn baseline_line(rows: &[Row]) -> String {
-    let is_baseline = |row: &&Row| {
-        row.verdict.figures().is_some_and(|figures| figures.comparison == Comparison::Baseline)
-    };
-    match rows.iter().find(is_baseline) {
-        Some(row) => {
-            format!("speedup: median execute time of {} / that of the row.", row.contender())
-        }
-        None => "speedup: none, since no baseline was verified to compare with.".into(),
+    if rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_))) {
+        lines.push("MISMATCH: wrong, for the reason below, and so without a time.".into());
     }
+    lines
 }
 
 /// Text from outside, cut where it would leave no room.

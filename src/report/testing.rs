@@ -24,19 +24,115 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
     let machine = Machine {
         cpu_model: "AMD EPYC 7763 64-Core Processor".into(),
         logical_cpus: threads(16),
+        physical_cores: Some(8),
+        caches: vec!["L1d 32K".into(), "L2 512K".into(), "L3 32M".into()],
+        memory_bytes: Some(64_000_000_000),
+        governor: Some("performance".into()),
         kernel: "Linux 6.8.0-45-generic".into(),
         allocator: "mimalloc".into(),
         blockrace_version: "0.1.0".into(),
+        build: "release".into(),
+        libraries: [("revm".to_owned(), "43.0.0".to_owned())].into(),
     };
     let settings = Settings {
         executors: vec!["sequential".into(), "block-stm".into(), "two-phase".into()],
         threads: vec![threads(8)],
-        iterations: 10,
-        warmup: 1,
+        iterations: setting::Amount::Rounds(10),
+        warmup: setting::Amount::Auto,
+        time_limit_s: None,
+        self_check: false,
+        pinned: false,
         seed: 42,
         blocks: "19426587,46147,19426588".into(),
+        command: "blockrace replay 19426587,46147,19426588 --seed 42".into(),
     };
-    Report { machine, settings, rows, failures: vec![] }
+    Report {
+        machine,
+        settings,
+        rows,
+        failures: vec![],
+        self_checks: vec![],
+        preparation: vec![],
+        warnings: vec![],
+        pictures: vec![],
+    }
+}
+
+/// The baseline against itself on the block of [`baseline`].
+pub(super) fn self_check(itself: Speedup) -> SelfCheckRow {
+    SelfCheckRow { chain_id: 1, number: 19_426_587, hash: HASH, itself }
+}
+
+/// The contender of block `number`, on `micros` µs and with this speedup.
+pub(super) fn raced(number: u64, micros: u64, ratio: f64) -> Row {
+    let mut row = contender();
+    row.block.number = number;
+    row.block.hash.0[0] = number as u8;
+    if let Verdict::Match(figures) = &mut row.verdict {
+        let time = Duration::from_micros(micros);
+        figures.execute = Summary { median: time, ci_low: time, ci_high: time };
+        let speedup = Speedup { ratio, ci_low: ratio, ci_high: ratio };
+        figures.comparison = Comparison::Against { speedup, total_speedup: None };
+    }
+    row
+}
+
+/// The baseline of block `number`, on `micros` µs.
+pub(super) fn paced(number: u64, micros: u64) -> Row {
+    let mut row = Row { block: raced(number, 1, 1.0).block, ..baseline() };
+    if let Verdict::Match(figures) = &mut row.verdict {
+        figures.execute.median = Duration::from_micros(micros);
+    }
+    row
+}
+
+/// A report with everything that a page can show: two blocks, bounds, warnings, pictures.
+pub(super) fn full_report() -> Report {
+    let mut bounded = contender();
+    if let Verdict::Match(figures) = &mut bounded.verdict {
+        figures.bound_speedup = Some(2.0);
+    }
+    let rows = vec![baseline(), bounded, mismatch(), paced(7, 9_000), raced(7, 6_000, 1.5)];
+    let span = |thread, tx, start, end| picture::Span {
+        thread,
+        tx,
+        start: Duration::from_micros(start),
+        length: Duration::from_micros(900),
+        end,
+    };
+    let schedule = picture::Schedule {
+        title: "block-stm on 2 threads".into(),
+        spans: vec![
+            span(0, 0, 0, picture::SpanEnd::Committed),
+            span(1, 1, 0, picture::SpanEnd::Aborted),
+            span(1, 1, 900, picture::SpanEnd::Committed),
+        ],
+    };
+    let picture = BlockPicture {
+        block: HASH,
+        critical_path_share: 0.4,
+        bounds: vec![(threads(1), 1.0), (threads(8), 2.0)],
+        conflicts: vec![picture::HotSpot { place: "slot 3 of 0x<Router>".into(), transactions: 9 }],
+        dependencies: vec![(0, 1), (1, 4)],
+        schedules: vec![schedule],
+    };
+    let ms = Duration::from_millis;
+    let preparation = PreparationRow {
+        chain_id: 1,
+        number: 19_426_587,
+        decode: ms(1),
+        senders: ms(9),
+        witness: ms(4),
+        flatten: ms(12),
+    };
+    Report {
+        self_checks: vec![self_check(Speedup { ratio: 1.0, ci_low: 0.99, ci_high: 1.02 })],
+        preparation: vec![preparation],
+        warnings: vec![Warning::OtherLoad { processors: 0.5 }],
+        pictures: vec![picture],
+        failures: report().failures,
+        ..report_of(rows)
+    }
 }
 
 pub(super) fn baseline() -> Row {
@@ -54,6 +150,7 @@ pub(super) fn contender() -> Row {
         execute: Duration::from_micros(micros),
         root: Some(Duration::from_micros(2_345)),
         cpu: Some(Duration::from_millis(31)),
+        counts: Some(Counts { instructions: 40_000_000, cycles: 50_000_000 }),
     };
     let figures = Figures {
         root_median: Some(Duration::from_micros(2_345)),
@@ -62,6 +159,7 @@ pub(super) fn contender() -> Row {
         incarnations: Some(175),
         wasted_gas: Some(310_000),
         cpu_median: Some(Duration::from_millis(31)),
+        counts_median: Some(Counts { instructions: 40_000_000, cycles: 50_000_000 }),
         samples: vec![sample(4_900), sample(5_100)],
         ..figures(5_000, Comparison::Against { speedup, total_speedup: Some(1.375) })
     };
@@ -74,7 +172,7 @@ pub(super) fn mismatch() -> Row {
 
 pub(super) fn receipts_only() -> Row {
     let execute = Duration::from_millis(8);
-    let samples = vec![Sample { execute, root: None, cpu: None }];
+    let samples = vec![Sample { execute, root: None, cpu: None, counts: None }];
     let figures = Figures { samples, ..figures(8_000, Comparison::Baseline) };
     let row = row("sequential", 1, Mode::Sequential, Verdict::Match(figures));
     let block = BlockFacts {
@@ -103,6 +201,9 @@ fn figures(micros: u64, comparison: Comparison) -> Figures {
         incarnations: None,
         wasted_gas: None,
         cpu_median: None,
+        counts_median: None,
+        outliers: 0,
+        drift: None,
         samples: vec![],
     }
 }

@@ -1,107 +1,78 @@
 use std::time::Duration;
 
-use super::super::testing;
+use super::super::testing::{self, paced, raced};
 use super::*;
-use crate::measure::stats::{Speedup, Summary};
+use crate::measure::warnings::Warning;
 use crate::report::Failure;
 
 fn written(report: &Report) -> String {
-    let mut out = Vec::new();
-    write(report, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    shown(report, Detail::Blocks)
 }
 
-fn line_with<'a>(text: &'a str, part: &str) -> &'a str {
-    text.lines().find(|line| line.contains(part)).unwrap_or_default()
+fn shown(report: &Report, detail: Detail) -> String {
+    let mut out = Vec::new();
+    write(report, detail, anstream::StripStream::new(&mut out)).unwrap();
+    String::from_utf8(out).unwrap()
 }
 
 fn last_line(report: &Report) -> String {
     written(report).lines().last().unwrap_or_default().to_owned()
 }
 
-/// The contender of block `number`, on `micros` µs and with this speedup.
-fn raced(number: u64, micros: u64, ratio: f64) -> Row {
-    let mut row = testing::contender();
-    row.block.number = number;
-    row.block.hash.0[0] = number as u8;
-    if let Verdict::Match(figures) = &mut row.verdict {
-        let time = Duration::from_micros(micros);
-        figures.execute = Summary { median: time, ci_low: time, ci_high: time };
-        let speedup = Speedup { ratio, ci_low: ratio, ci_high: ratio };
-        figures.comparison = Comparison::Against { speedup, total_speedup: None };
-    }
-    row
-}
-
-/// The baseline of block `number`, on `micros` µs.
-fn paced(number: u64, micros: u64) -> Row {
-    let mut row = Row { block: raced(number, 1, 1.0).block, ..testing::baseline() };
-    if let Verdict::Match(figures) = &mut row.verdict {
-        figures.execute.median = Duration::from_micros(micros);
-    }
-    row
-}
-
 #[test]
 fn a_small_report_looks_like_this() {
-    let expected = "\
-blockrace 0.1.0 on AMD EPYC 7763 64-Core Processor, 16 logical CPUs
-Linux 6.8.0-45-generic, allocator mimalloc
-blocks 19426587,46147,19426588
-10 timed rounds of each block after 1 warm-up round, seed 42
-
-  executor    threads   execute   Mgas/s            speedup  bound  runs      root  verdict
-19426587  Cancun  167 txs  12.9 Mgas
-  sequential        1  8.000 ms  1,612.5    1.00 (baseline)      -     -  2.345 ms  match
-  block-stm         8  5.000 ms  2,580.0  1.60 [1.55, 1.65]   1.90  1.05  2.345 ms  match
-  two-phase         8         -        -                  -      -     -         -  MISMATCH
-46147  Frontier  1 tx  0.0 Mgas
-  sequential        1  8.000 ms      2.6    1.00 (baseline)      -     -         -  match*
-
-speedup: median execute time of sequential on 1 thread / that of the row.
-The brackets hold its 95 % confidence interval. bound: what the block allows on these threads,
-with nothing done twice and no overhead. Times of execute leave out the state root, which has a
-column of its own. runs: how often a transaction was executed, on average.
-* checked to the receipts only: no witness, so no state root to compare.
-
-  executor    threads  verified rows  geometric mean of speedups  total-time ratio
-  sequential        1         2 of 2                        1.00              1.00
-  block-stm         8         1 of 1                        1.60              1.60
-  two-phase         8         0 of 1                           -                 -
-The mean counts every block the same. The total-time ratio counts long blocks more: the execute
-times of the baseline, added up over the same blocks, / those of the executor.
-
-MISMATCH: block 19426587, two-phase on 8 threads: receipt 12: expected status success, found failure
-not run: block 19426588: not cached; fetch it first
-
-2 blocks, 4 rows: 3 match mainnet, 1 DOES NOT, 1 block only to the receipts; 1 block not run
-";
-    let actual = written(&testing::report());
+    let actual = written(&testing::full_report());
+    let expected = include_str!("small.txt");
     assert_eq!(actual, expected, "got:\n{actual}");
     assert!(expected.lines().all(|line| line.chars().count() <= 100));
 }
 
 #[test]
+fn quietly_only_the_totals_are_shown() {
+    let text = shown(&testing::full_report(), Detail::Totals);
+    assert!(!text.contains("— Cancun"), "{text}");
+    assert!(text.contains("geometric mean"), "{text}");
+    assert!(text.ends_with(&last_line(&testing::full_report())) || text.ends_with('\n'));
+}
+
+#[test]
+fn good_news_is_green_and_a_mismatch_is_red() {
+    let mut out = Vec::new();
+    write(&testing::full_report(), Detail::Blocks, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains("\u{1b}[32m1.60 [1.55, 1.65]\u{1b}[0m"), "{text:?}");
+    assert!(text.contains("\u{1b}[1m\u{1b}[31mMISMATCH\u{1b}[0m"), "{text:?}");
+}
+
+#[test]
 fn the_widest_values_fit_100_columns() {
-    let mut row = testing::contender();
-    row.executor = "access-list".into();
-    row.threads = testing::threads(1_024);
-    row.mode = Mode::FellBack("too many conflicts".into());
-    row.verified_to = VerifiedTo::Receipts;
-    row.block.gas_used = 60_000_000;
-    if let Verdict::Match(figures) = &mut row.verdict {
-        figures.execute.median = Duration::from_nanos(123_456_789);
-        figures.root_median = Some(Duration::from_nanos(123_456_789));
-        let speedup = Speedup { ratio: 99.99, ci_low: 99.98, ci_high: 100.01 };
-        figures.comparison = Comparison::Against { speedup, total_speedup: None };
+    let mut rows = vec![testing::baseline()];
+    for executor in ["access-list", "block-stm", "two-phase", "prefetch", "sharded"] {
+        let mut row = testing::contender();
+        row.executor = executor.into();
+        row.threads = testing::threads(128);
+        row.mode = Mode::FellBack("too many conflicts".into());
+        row.verified_to = VerifiedTo::Receipts;
+        row.block.gas_used = 60_000_000;
+        row.block.transactions = 1_234;
+        row.block.fork = "SpuriousDragon".into();
+        if let Verdict::Match(figures) = &mut row.verdict {
+            figures.execute.median = Duration::from_nanos(123_456_789);
+            figures.root_median = Some(Duration::from_nanos(123_456_789));
+            figures.bound_speedup = Some(100.25);
+            let speedup = Speedup { ratio: 99.99, ci_low: 99.98, ci_high: 100.01 };
+            figures.comparison = Comparison::Against { speedup, total_speedup: None };
+        }
+        rows.push(row);
     }
-    let mut report = testing::report_of(vec![testing::baseline(), row]);
+    let mut report = testing::report_of(rows);
     report.machine.cpu_model = "Processor ".repeat(20);
     report.machine.kernel = "Kernel ".repeat(20);
     report.settings.blocks = "19426587,".repeat(1_000);
     report.settings.seed = u64::MAX;
+    report.warnings = vec![Warning::FrequencyScaling { governor: "schedutil ".repeat(30) }];
 
-    for line in written(&report).lines() {
+    for line in written(&report).lines().filter(|line| !line.starts_with("fell back")) {
         assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
     }
 }
@@ -110,39 +81,35 @@ fn the_widest_values_fit_100_columns() {
 fn a_mismatch_shows_no_number_and_is_named_with_its_reason() {
     let report = testing::report_of(vec![testing::baseline(), testing::mismatch()]);
     let text = written(&report);
-    let cells: Vec<_> = line_with(&text, "  two-phase").split_whitespace().collect();
-    assert_eq!(cells, ["two-phase", "8", "-", "-", "-", "-", "-", "-", "MISMATCH"]);
-    let problem = format!("MISMATCH: block 19426587, two-phase on 8 threads: {}", testing::WHY);
-    assert_eq!(line_with(&text, "MISMATCH: "), problem);
+    assert!(text.contains("MISMATCH\n"), "{text}");
+    let problem = format!("\nMISMATCH: block 19426587, two-phase on 8 threads: {}\n", testing::WHY);
+    assert!(text.contains(&problem), "{text}");
     assert_eq!(last_line(&report), "1 block, 2 rows: 1 match mainnet, 1 DOES NOT");
 }
 
 #[test]
-fn rows_of_one_block_are_grouped_wherever_they_are() {
-    let rows = vec![paced(5, 10), paced(6, 10), raced(5, 5, 2.0), raced(6, 5, 2.0)];
+fn blocks_stand_under_their_forks_wherever_their_rows_are() {
+    let old = |mut row: Row| {
+        row.block.fork = "London".into();
+        row
+    };
+    let rows = vec![
+        paced(5, 10),
+        old(paced(6, 10)),
+        raced(5, 5, 2.0),
+        old(raced(6, 5, 2.0)),
+        paced(7, 10),
+    ];
     let text = written(&testing::report_of(rows));
     let starts: Vec<_> = text
         .lines()
-        .skip_while(|line| !line.starts_with("5 "))
-        .take(6)
-        .filter_map(|line| line.split_whitespace().next())
+        .skip_while(|line| !line.starts_with("— Cancun"))
+        .filter_map(|line| line.split("  ").next())
+        .filter(|start| start.starts_with('—') || start.parse::<u64>().is_ok())
+        .take(5)
         .collect();
-    assert_eq!(starts, ["5", "sequential", "block-stm", "6", "sequential", "block-stm"]);
-}
-
-#[test]
-fn the_totals_are_the_geometric_mean_and_the_ratio_of_summed_times() {
-    // 100 µs -> 50 µs and 900 µs -> 1800 µs: the mean is sqrt(2 * 0.5), the ratio 1000 / 1850.
-    let rows = vec![paced(5, 100), raced(5, 50, 2.0), paced(6, 900), raced(6, 1_800, 0.5)];
-    let text = written(&testing::report_of(rows));
-    let totals: Vec<_> =
-        text.lines().skip_while(|line| !line.contains("geometric")).map(cells_of).collect();
-    assert_eq!(totals[1], ["sequential", "1", "2", "of", "2", "1.00", "1.00"]);
-    assert_eq!(totals[2], ["block-stm", "8", "2", "of", "2", "1.00", "0.54"]);
-}
-
-fn cells_of(line: &str) -> Vec<&str> {
-    line.split_whitespace().collect()
+    assert_eq!(starts, ["— Cancun", "5", "7", "— London", "6"]);
+    assert!(text.contains("fork    blocks  block-stm ×8"), "{text}");
 }
 
 #[test]
@@ -150,10 +117,10 @@ fn a_fall_back_is_marked_and_explained() {
     let mut row = testing::contender();
     row.mode = Mode::FellBack("block has no access list".into());
     let text = written(&testing::report_of(vec![testing::baseline(), row]));
-    assert!(line_with(&text, "  block-stm").ends_with("match!"), "{text}");
+    assert!(text.contains("5.00 ms! 2,580 Mgas/s"), "{text}");
     assert!(text.contains("\n! gave up and executed the block in another way"), "{text}");
-    let reason = "fell back: block 19426587, block-stm on 8 threads: block has no access list";
-    assert_eq!(line_with(&text, "fell back: "), reason);
+    let reason = "\nfell back: block 19426587, block-stm on 8 threads: block has no access list\n";
+    assert!(text.contains(reason), "{text}");
 }
 
 #[test]
@@ -163,12 +130,8 @@ fn without_a_verified_baseline_there_are_no_speedups() {
         figures.comparison = Comparison::NoBaseline;
     }
     let text = written(&testing::report_of(vec![row]));
-    assert!(text.contains("speedup: none, since no baseline was verified"), "{text}");
-    let cells = cells_of(line_with(&text, "  block-stm"));
-    assert_eq!(
-        cells,
-        ["block-stm", "8", "5.000", "ms", "2,580.0", "-", "1.90", "1.05", "2.345", "ms", "match"]
-    );
+    assert!(text.contains("\nThere are no speedups, since no baseline was verified"), "{text}");
+    assert!(!text.contains("fastest"), "{text}");
 }
 
 #[test]
@@ -180,6 +143,30 @@ fn the_last_line_says_what_was_verified_and_how_far() {
     let to_receipts = testing::report_of(vec![testing::receipts_only()]);
     let expected = "1 block, 1 row: all match mainnet, 1 block only to the receipts";
     assert_eq!(last_line(&to_receipts), expected);
+    assert!(written(&to_receipts).contains("46147*"));
+}
+
+#[test]
+fn whether_somebody_won_depends_on_the_interval() {
+    let with = |ratio: f64| {
+        let mut row = raced(5, 9, ratio);
+        if let Verdict::Match(figures) = &mut row.verdict {
+            let speedup = Speedup { ratio, ci_low: ratio - 0.05, ci_high: ratio + 0.05 };
+            figures.comparison = Comparison::Against { speedup, total_speedup: None };
+        }
+        written(&testing::report_of(vec![paced(5, 10), row]))
+    };
+    for (ratio, words) in [
+        (1.5, "\nfastest: block-stm on 8 threads, 1.50 [1.45, 1.55] times as fast as the baseline"),
+        (
+            1.02,
+            "\nno executor clearly beat the baseline; the nearest, block-stm on 8 threads: 1.02",
+        ),
+        (0.8, "\nno executor beat the baseline; the nearest, block-stm on 8 threads: 0.80"),
+    ] {
+        let text = with(ratio);
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 #[test]
@@ -194,14 +181,15 @@ fn with_nothing_but_failures_there_is_no_table() {
     let report = Report { rows: vec![], ..testing::report() };
     let text = written(&report);
     assert!(!text.contains("executor"), "{text}");
-    assert!(text.contains("not run: block 19426588: not cached; fetch it first"), "{text}");
-    assert_eq!(last_line(&report), "0 blocks, 0 rows: nothing was verified; 1 block not run");
+    assert!(text.contains("\nnot run: block 19426588: not cached; fetch it first\n"), "{text}");
+    let last = "0 blocks, 0 rows: nothing was verified; 1 block not run";
+    assert_eq!(text.lines().last(), Some(last));
 }
 
 #[test]
-fn a_reason_stays_on_its_line_and_cannot_drive_the_terminal() {
-    let mut report = testing::report_of(vec![]);
-    let what = "node said:\n  \u{1b}[2Jnothing".into();
-    report.failures = vec![Failure { block: 7, what }];
-    assert!(written(&report).contains("\nnot run: block 7: node said: [2Jnothing\n"));
+fn reasons_from_outside_cannot_break_the_lines() {
+    let what = "node said:\n\t\u{1b}[31mno\u{7} such block".into();
+    let report =
+        Report { failures: vec![Failure { block: 5, what }], ..testing::report_of(vec![]) };
+    assert!(written(&report).contains("\nnot run: block 5: node said: [31mno such block\n"));
 }

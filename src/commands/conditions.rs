@@ -1,0 +1,65 @@
+//! What spoiled the numbers of a report: from its rows and the machine's state to warnings.
+
+use super::machine;
+use crate::{
+    measure::{
+        load::OtherLoad,
+        stats::Speedup,
+        warmup::MOST_ROUNDS,
+        warnings::{Conditions, Finding, Warning, conditions, findings, noise_floor},
+    },
+    report::{Comparison, Report, Row},
+};
+use std::num::NonZeroUsize;
+
+/// How the races went, as far as no row tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Course {
+    /// Blocks on which somebody still got faster when warm-up was given up.
+    pub(super) never_warm: usize,
+    /// Blocks whose time was up before their intervals were narrow enough.
+    pub(super) out_of_time: usize,
+    /// Blocks that were not run since somebody interrupted; `None` if nobody did.
+    pub(super) interrupted: Option<usize>,
+}
+
+/// All that is to be said of this report's numbers.
+pub(super) fn warnings(report: &Report, course: Course, load: Option<OtherLoad>) -> Vec<Warning> {
+    let threads = report.rows.iter().map(|row| row.threads).max().unwrap_or(NonZeroUsize::MIN);
+    let circumstances = Conditions {
+        build: machine::build(),
+        cores: machine::cores(),
+        threads,
+        governor: report.machine.governor.clone(),
+        load,
+    };
+    let rows: Vec<_> = report.rows.iter().filter_map(|row| finding(report, row)).collect();
+    let never_warm = (course.never_warm > 0)
+        .then_some(Warning::NeverWarm { blocks: course.never_warm, rounds: MOST_ROUNDS });
+    let time_limit =
+        (course.out_of_time > 0).then_some(Warning::TimeLimit { blocks: course.out_of_time });
+    let interrupted = course.interrupted.map(|not_run| Warning::Interrupted { not_run });
+    let of_course = [interrupted, never_warm, time_limit].into_iter().flatten();
+    of_course.chain(conditions(&circumstances)).chain(findings(&rows)).collect()
+}
+
+/// What the samples of a row show; `None` for one that did not match.
+fn finding(report: &Report, row: &Row) -> Option<Finding> {
+    let figures = row.verdict.figures()?;
+    let itself = report.self_checks.iter().find(|check| check.hash == row.block.hash);
+    Some(Finding {
+        at: format!("block {}, {}", row.block.number, row.contender()),
+        laps: figures.samples.len(),
+        outliers: figures.outliers,
+        drift: figures.drift,
+        speedup: measured(&figures.comparison),
+        floor: itself.map(|check| noise_floor(&check.itself)),
+    })
+}
+
+const fn measured(comparison: &Comparison) -> Option<Speedup> {
+    match comparison {
+        Comparison::Against { speedup, .. } => Some(*speedup),
+        Comparison::Baseline | Comparison::NoBaseline => None,
+    }
+}

@@ -1,0 +1,220 @@
+//! Races blocks one after the other, and keeps what was measured whatever happens next.
+
+use crate::{
+    block::{Phase, ReplayJob, prepare},
+    commands::{
+        Context,
+        cached::{Selection, Source},
+        conditions::Course,
+        interrupt, machine,
+        rows::Block,
+    },
+    executor::WorkerPool,
+    insight::Study,
+    measure::{End, Iterations, Plan, Race, RunError, Runner, Stopwatch, SystemClock, Warmup},
+    progress::Progress,
+    report::{Failure, PreparationRow, Row, SelfCheckRow},
+};
+use eyre::WrapErr;
+use std::{num::NonZeroU32, ops::ControlFlow};
+use tokio::sync::oneshot::{Receiver, error::TryRecvError};
+
+/// How many rounds a block is thought to need, for the time that is left, where nobody says.
+const USUAL_WARM_UP: u64 = 4;
+const USUAL_ROUNDS: u64 = 20;
+
+/// How often transactions are timed for the bounds. The shortest time of each hardly changes after some
+/// runs.
+const RUNS_FOR_BOUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+
+/// Where blocks are raced.
+pub(super) struct RaceTrack<'a> {
+    context: &'a Context,
+    runner: Runner,
+    /// For preparing, which is not timed: all cores.
+    crew: WorkerPool,
+    interrupted: Receiver<()>,
+}
+
+/// What all races gave.
+#[derive(Default)]
+pub(super) struct Raced {
+    pub(super) rows: Vec<Row>,
+    pub(super) failures: Vec<Failure>,
+    pub(super) self_checks: Vec<SelfCheckRow>,
+    pub(super) preparation: Vec<PreparationRow>,
+    pub(super) course: Course,
+}
+
+impl<'a> RaceTrack<'a> {
+    pub(super) fn new(plan: Plan, context: &'a Context) -> eyre::Result<Self> {
+        let interrupted = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
+        let runner = Runner::new(plan)?;
+        Ok(Self { context, runner, crew: WorkerPool::new(machine::cores())?, interrupted })
+    }
+
+    /// What laps are timed by.
+    pub(super) const fn clock(&self) -> &SystemClock {
+        self.runner.clock()
+    }
+
+    /// Races every block, one in memory at a time. What fails for one does not stop the rest, unless
+    /// that is asked for. Ctrl-C ends it, and what was measured until then stays.
+    pub(super) fn race_all(&mut self, selection: Selection, fail_fast: bool) -> Raced {
+        let count = selection.blocks.len();
+        let laps = self.laps_per_block() * count as u64;
+        let progress = Progress::new(self.context.chatter, laps, "laps");
+        if !self.runner.has_counters() {
+            progress.note("the system does not let us count instructions and cycles");
+        }
+        let mut raced = Raced::default();
+        for (position, (number, found)) in selection.blocks.into_iter().enumerate() {
+            progress.at(format!("block {number}, {} of {count}", position + 1));
+            let block = found.and_then(|source| self.race(number, source, &progress));
+            let remaining = (count - position - 1) as u64;
+            progress.expect(progress.done() + remaining * self.laps_per_block());
+            if self.add(&mut raced, number, block, &progress, fail_fast).is_break() {
+                if let Some(not_run) = &mut raced.course.interrupted {
+                    *not_run += count - position - 1;
+                }
+                break;
+            }
+        }
+        progress.finish();
+        raced
+    }
+
+    /// Takes up what came of a block.
+    fn add(
+        &self,
+        raced: &mut Raced,
+        number: u64,
+        block: eyre::Result<BlockRaced>,
+        progress: &Progress,
+        fail_fast: bool,
+    ) -> ControlFlow<()> {
+        match block {
+            Ok(block) => raced.take(block, fail_fast),
+            Err(error) if matches!(error.downcast_ref(), Some(RunError::Interrupted)) => {
+                raced.course.interrupted = Some(1);
+                ControlFlow::Break(())
+            }
+            Err(error) => {
+                progress.note(&format!("block {number}: {error:#}"));
+                raced.failures.push(Failure { block: number, what: format!("{error:#}") });
+                if fail_fast { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
+        }
+    }
+
+    fn laps_per_block(&self) -> u64 {
+        let plan = self.runner.plan();
+        let warmup = match plan.rounds.warmup {
+            Warmup::Rounds(rounds) => rounds.into(),
+            Warmup::UntilSteady => USUAL_WARM_UP,
+        };
+        let timed = match plan.rounds.iterations {
+            Iterations::Rounds(rounds) => rounds.get().into(),
+            Iterations::UntilPrecise { .. } => USUAL_ROUNDS,
+        };
+        (warmup + timed) * plan.starters().len() as u64
+    }
+
+    fn race(
+        &mut self,
+        number: u64,
+        source: Source,
+        progress: &Progress,
+    ) -> eyre::Result<BlockRaced> {
+        let place = source.place(self.context);
+        let mut times = PhaseTimes::start();
+        let recorded = source.load(self.context)?;
+        let job = self
+            .crew
+            .install(|| prepare(recorded, |phase| times.enter(phase)))
+            .wrap_err_with(|| format!("{place} cannot be replayed"))?;
+        let preparation = times.finish(&job);
+        let study = Study::of(&job, RUNS_FOR_BOUNDS)?;
+        let interrupted = &mut self.interrupted;
+        let race = self.runner.race(&job, || {
+            progress.step();
+            // A closed channel means that nobody watches, which is no interrupt.
+            match interrupted.try_recv() {
+                Ok(()) => ControlFlow::Break(()),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => ControlFlow::Continue(()),
+            }
+        })?;
+        let rounds = race.rounds;
+        progress.note(&format!(
+            "block {number}: {} transactions, {rounds} rounds after {}",
+            job.transactions.len(),
+            race.warmup
+        ));
+        let seed = self.runner.plan().rounds.seed;
+        let block = Block { job: &job, race: &race, study: &study, seed };
+        let (rows, self_check) = (block.rows()?, block.self_check()?);
+        Ok(BlockRaced { rows, self_check, preparation, race })
+    }
+}
+
+/// What one block's race gave.
+struct BlockRaced {
+    rows: Vec<Row>,
+    self_check: Option<SelfCheckRow>,
+    preparation: PreparationRow,
+    race: Race,
+}
+
+impl Raced {
+    fn take(&mut self, block: BlockRaced, fail_fast: bool) -> ControlFlow<()> {
+        let BlockRaced { rows, self_check, preparation, race } = block;
+        let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
+        self.rows.extend(rows);
+        self.self_checks.extend(self_check);
+        self.preparation.push(preparation);
+        self.course.never_warm += usize::from(!race.settled);
+        match race.end {
+            End::Done => {}
+            End::TimeLimit => self.course.out_of_time += 1,
+            End::Interrupted => {
+                self.course.interrupted = Some(0);
+                return ControlFlow::Break(());
+            }
+        }
+        if wrong && fail_fast { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Times the steps of making a block ready.
+struct PhaseTimes {
+    stopwatch: Stopwatch,
+    running: Option<Phase>,
+    row: PreparationRow,
+}
+
+impl PhaseTimes {
+    fn start() -> Self {
+        Self { stopwatch: Stopwatch::start(), running: None, row: PreparationRow::default() }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.end_running();
+        self.running = Some(phase);
+    }
+
+    fn end_running(&mut self) {
+        let lap = self.stopwatch.lap();
+        let step = match self.running {
+            None => &mut self.row.decode,
+            Some(Phase::Senders) => &mut self.row.senders,
+            Some(Phase::Witness) => &mut self.row.witness,
+            Some(Phase::Flatten) => &mut self.row.flatten,
+        };
+        *step += lap;
+    }
+
+    fn finish(mut self, job: &ReplayJob) -> PreparationRow {
+        self.end_running();
+        PreparationRow { chain_id: job.chain.id(), number: job.header.number, ..self.row }
+    }
+}

@@ -1,0 +1,136 @@
+//! From arguments to a plan, and to the words for both in a report.
+
+use super::machine;
+use crate::{
+    cli::{ReplayArgs, RoundsArg},
+    commands::cached::describe,
+    executor::Pinning,
+    measure::{Iterations, Plan, Rounds, SelfCheck, Warmup},
+    report::{Settings, setting::Amount},
+};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
+
+/// The numbers of threads that are asked for, or 1, 2, 4 and so on, up to the number of cores, which is
+/// always there.
+pub(super) fn threads(args: &ReplayArgs) -> Vec<NonZeroUsize> {
+    if !args.threads.is_empty() {
+        return args.threads.clone();
+    }
+    let cores = machine::cores();
+    let doubled = |threads: &NonZeroUsize| threads.checked_mul(NonZeroUsize::MIN.saturating_add(1));
+    let mut threads: Vec<_> = std::iter::successors(Some(NonZeroUsize::MIN), doubled)
+        .take_while(|threads| *threads < cores)
+        .collect();
+    threads.push(cores);
+    threads
+}
+
+/// What to measure on every block.
+pub(super) fn plan(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Plan {
+    let asked = &args.rounds;
+    let limit = Duration::from_secs(asked.time_limit);
+    let rounds = Rounds {
+        warmup: match asked.warmup {
+            RoundsArg::Rounds(rounds) => Warmup::Rounds(rounds),
+            RoundsArg::Auto => Warmup::UntilSteady,
+        },
+        iterations: match asked.iterations {
+            RoundsArg::Rounds(rounds) => {
+                Iterations::Rounds(NonZeroU32::new(rounds).unwrap_or(NonZeroU32::MIN))
+            }
+            RoundsArg::Auto => Iterations::UntilPrecise { limit },
+        },
+        self_check: if asked.self_check { SelfCheck::On } else { SelfCheck::Off },
+        pinning: if asked.pin { Pinning::Pinned } else { Pinning::Free },
+        seed: asked.seed,
+    };
+    Plan::new(&args.executors.0, threads, rounds)
+}
+
+/// The same for a report; which blocks they came to is filled in by the caller.
+pub(super) fn settings(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Settings {
+    let asked = &args.rounds;
+    Settings {
+        executors: args.executors.0.iter().map(ToString::to_string).collect(),
+        threads: threads.to_vec(),
+        iterations: amount(asked.iterations),
+        warmup: amount(asked.warmup),
+        time_limit_s: (asked.iterations == RoundsArg::Auto).then_some(asked.time_limit),
+        self_check: asked.self_check,
+        pinned: asked.pin,
+        seed: asked.seed,
+        blocks: String::new(),
+        command: command(args, threads),
+    }
+}
+
+const fn amount(rounds: RoundsArg) -> Amount {
+    match rounds {
+        RoundsArg::Rounds(rounds) => Amount::Rounds(rounds),
+        RoundsArg::Auto => Amount::Auto,
+    }
+}
+
+/// The command with every setting that moves numbers, and none that does not: no paths.
+fn command(args: &ReplayArgs, threads: &[NonZeroUsize]) -> String {
+    let asked = &args.rounds;
+    let mut words = vec!["blockrace replay".to_owned()];
+    words.extend(args.blocks.blocks.as_ref().map(describe));
+    words.extend(args.blocks.chain.map(|chain| format!("--chain {chain}")));
+    words.push(format!("--executors {}", joined(&args.executors.0)));
+    words.push(format!("--threads {}", joined(threads)));
+    words.push(format!("--iterations {}", amount(asked.iterations)));
+    if asked.iterations == RoundsArg::Auto {
+        words.push(format!("--time-limit {}", asked.time_limit));
+    }
+    words.push(format!("--warmup {}", amount(asked.warmup)));
+    words.push(format!("--seed {}", asked.seed));
+    words.extend(asked.self_check.then(|| "--self-check".to_owned()));
+    words.extend(asked.pin.then(|| "--pin".to_owned()));
+    words.join(" ")
+}
+
+fn joined(values: &[impl ToString]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn replay(arguments: &str) -> ReplayArgs {
+        let words = ["blockrace", "replay"].into_iter().chain(arguments.split_whitespace());
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Replay(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_that_makes_a_run_again_asks_for_the_same() {
+        for arguments in [
+            "",
+            "5,7-9 --chain 1 --executors block-stm --threads 1,4 --iterations auto --time-limit 9",
+            "@list.txt --warmup 3 --seed 7 --self-check --pin",
+        ] {
+            let args = replay(arguments);
+            let first = settings(&args, &threads(&args));
+            let again = first.command.strip_prefix("blockrace replay").unwrap();
+            let args = replay(again);
+            assert_eq!(settings(&args, &threads(&args)), first, "{again}");
+        }
+    }
+
+    #[test]
+    fn without_threads_every_power_of_two_up_to_the_cores_is_raced() {
+        let threads = threads(&replay(""));
+        assert_eq!(threads[0].get(), 1);
+        assert_eq!(threads.last(), Some(&machine::cores()));
+        assert!(threads.is_sorted());
+    }
+}

@@ -1,0 +1,113 @@
+//! Known answers: runs with noise of rounds, of processes and of blocks, and none or a known change.
+
+use std::f64::consts::TAU;
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+
+const BLOCKS: usize = 30;
+const ROUNDS: usize = 12;
+
+fn normal(rng: &mut Xoshiro256PlusPlus) -> f64 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    radius * (TAU * rng.random::<f64>()).cos()
+}
+
+/// One run: the costs of one contender on each block. Every process moves each block by half a
+/// percent or so, rounds vary by 3 %, and one lap in twenty is disturbed.
+fn run(rng: &mut Xoshiro256PlusPlus, slowdown: impl Fn(usize) -> f64) -> Vec<Vec<f64>> {
+    let block = |at: usize| {
+        let level = 0.7 * slowdown(at) * (0.005 * normal(rng)).exp();
+        let round = |_| {
+            let disturbed = if rng.random_range(0..20) == 0 { 1.5 } else { 1.0 };
+            level * disturbed * (0.03 * normal(rng)).exp()
+        };
+        (0..ROUNDS).map(round).collect()
+    };
+    (0..BLOCKS).map(block).collect()
+}
+
+fn changes(base: &[Vec<f64>], new: &[Vec<f64>]) -> Vec<BlockChange> {
+    let between = |(base, new): (&Vec<f64>, &Vec<f64>)| BlockChange::between(base, new, 1).unwrap();
+    base.iter().zip(new).map(between).collect()
+}
+
+fn judged(base: &[Vec<f64>], new: &[Vec<f64>], threshold: f64) -> (Judgement, Vec<usize>) {
+    let changes = changes(base, new);
+    let changes: Vec<_> = changes.iter().collect();
+    let overall = overall(&changes, 1).unwrap();
+    (overall.judge(threshold, 0.0), stands_out(&changes, threshold))
+}
+
+#[test]
+fn a_slowdown_of_five_percent_is_caught() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+    for pair in 0..20 {
+        let (base, new) = (run(&mut rng, |_| 1.0), run(&mut rng, |_| 1.05));
+        assert_eq!(judged(&base, &new, 0.03).0, Judgement::Slower, "pair {pair}");
+        assert_eq!(judged(&new, &base, 0.03).0, Judgement::Faster, "pair {pair}");
+    }
+}
+
+#[test]
+fn two_runs_of_the_same_raise_no_alarm() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
+    for pair in 0..40 {
+        let (base, new) = (run(&mut rng, |_| 1.0), run(&mut rng, |_| 1.0));
+        assert_eq!(judged(&base, &new, 0.03), (Judgement::Same, vec![]), "pair {pair}");
+    }
+}
+
+#[test]
+fn a_single_block_that_became_much_slower_stands_out() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+    for pair in 0..20 {
+        let base = run(&mut rng, |_| 1.0);
+        let new = run(&mut rng, |at| if at == 17 { 1.3 } else { 1.0 });
+        assert_eq!(judged(&base, &new, 0.03), (Judgement::Same, vec![17]), "pair {pair}");
+    }
+}
+
+#[test]
+fn a_block_whose_threads_had_to_share_a_core_for_most_rounds_does_not_stand_out() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(9);
+    for pair in 0..20 {
+        let (base, mut new) = (run(&mut rng, |_| 1.0), run(&mut rng, |_| 1.0));
+        for cost in &mut new[4][3..] {
+            *cost *= 1.7;
+        }
+        assert_eq!(judged(&base, &new, 0.03), (Judgement::Same, vec![]), "pair {pair}");
+    }
+}
+
+#[test]
+fn the_interval_of_no_change_holds_one_about_95_times_in_100() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
+    let holds = |change: &Change| change.ci_low <= 1.0 && 1.0 <= change.ci_high;
+    let held = (0..200)
+        .filter(|_| {
+            let (base, new) = (run(&mut rng, |_| 1.0), run(&mut rng, |_| 1.0));
+            let changes = changes(&base[..10], &new[..10]);
+            holds(&overall(&changes.iter().collect::<Vec<_>>(), 1).unwrap())
+        })
+        .count();
+    assert!((180..=198).contains(&held), "{held} of 200");
+}
+
+#[test]
+fn what_is_below_the_noise_floor_of_a_run_is_no_change() {
+    let change = Change { ratio: 1.05, ci_low: 1.04, ci_high: 1.06 };
+    assert_eq!(change.judge(0.03, 0.02), Judgement::Slower);
+    assert_eq!(change.judge(0.03, 0.06), Judgement::Same);
+    assert_eq!(change.judge(0.06, 0.0), Judgement::Same);
+}
+
+#[test]
+fn costs_that_are_none_cannot_be_compared() {
+    assert!(BlockChange::between(&[], &[1.0], 0).is_none());
+    assert!(BlockChange::between(&[1.0, 0.0], &[1.0], 0).is_none());
+    assert!(BlockChange::between(&[1.0], &[f64::NAN], 0).is_none());
+    assert!(overall(&[], 0).is_none());
+}

@@ -1,0 +1,82 @@
+//! What the processor counts: instructions and cycles, where the system lets us (Linux's
+//! `perf_event_open`).
+//!
+//! A counter follows the threads that are started after it, so it is opened before the thread pools.
+//! Nothing depends on it: many virtual machines have no counters, and many systems keep them from
+//! ordinary users (`kernel.perf_event_paranoid`).
+
+use super::sample::Counts;
+
+/// Counters of this process and of all threads that it starts from now on.
+#[derive(Debug)]
+pub(super) struct Counters(platform::Counters);
+
+impl Counters {
+    /// Opens the counters; `None` where the system does not let us.
+    pub(super) fn open() -> Option<Self> {
+        platform::Counters::open().map(Self)
+    }
+
+    /// Runs `work`, and tells what was counted meanwhile.
+    pub(super) fn during<T>(&mut self, work: impl FnOnce() -> T) -> (T, Option<Counts>) {
+        let before = self.0.read();
+        let result = work();
+        let counts = self.0.read().zip(before).map(|(after, before)| Counts {
+            instructions: after.instructions.saturating_sub(before.instructions),
+            cycles: after.cycles.saturating_sub(before.cycles),
+        });
+        (result, counts)
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod platform {
+    use super::Counts;
+    use perf_event::{Builder, Counter, events::Hardware};
+    use std::io;
+
+    #[derive(Debug)]
+    pub(super) struct Counters {
+        instructions: Counter,
+        cycles: Counter,
+    }
+
+    impl Counters {
+        pub(super) fn open() -> Option<Self> {
+            let instructions = counter(Hardware::INSTRUCTIONS).ok()?;
+            let cycles = counter(Hardware::CPU_CYCLES).ok()?;
+            Some(Self { instructions, cycles })
+        }
+
+        pub(super) fn read(&mut self) -> Option<Counts> {
+            let instructions = self.instructions.read().ok()?;
+            Some(Counts { instructions, cycles: self.cycles.read().ok()? })
+        }
+    }
+
+    /// A counter of its own, not one of a group: groups are not inherited by threads.
+    fn counter(event: Hardware) -> io::Result<Counter> {
+        let mut counter = Builder::new(event).observe_self().any_cpu().inherit(true).build()?;
+        counter.enable()?;
+        Ok(counter)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod platform {
+    use super::Counts;
+
+    /// There are none.
+    #[derive(Debug)]
+    pub(super) enum Counters {}
+
+    impl Counters {
+        pub(super) fn open() -> Option<Self> {
+            None
+        }
+
+        pub(super) fn read(&mut self) -> Option<Counts> {
+            match *self {}
+        }
+    }
+}

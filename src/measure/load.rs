@@ -1,0 +1,113 @@
+//! What else the machine did while we measured: other processes, and a hypervisor that lent our
+//! processors to somebody else.
+//!
+//! Linux counts the time of its processors by what they did (`/proc/stat`, proc(5)). What this process
+//! used itself is taken off. Elsewhere nothing is known.
+
+use super::clock::Clock;
+use std::{fs, time::Duration};
+
+/// Work on this machine that was not ours, as an average over the time that was watched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OtherLoad {
+    /// Processors that other processes kept busy: 0.5 is half a processor.
+    pub busy: f64,
+    /// Processors that were wanted here and given to other machines by a hypervisor.
+    pub stolen: f64,
+}
+
+/// Watches the machine from its start on.
+#[derive(Debug)]
+pub struct LoadWatch<'a, C> {
+    clock: &'a C,
+    before: Option<Reading>,
+}
+
+/// Time since the machine or the process began.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    wall: Duration,
+    own: Duration,
+    processors: ProcessorTime,
+}
+
+impl<'a, C: Clock> LoadWatch<'a, C> {
+    /// Begins to watch.
+    pub fn start(clock: &'a C) -> Self {
+        Self { clock, before: reading(clock) }
+    }
+
+    /// What happened since; `None` if the system does not tell.
+    pub fn finish(self) -> Option<OtherLoad> {
+        Some(between(self.before?, reading(self.clock)?))
+    }
+}
+
+fn reading(clock: &impl Clock) -> Option<Reading> {
+    let processors = ProcessorTime::parse(&fs::read_to_string("/proc/stat").ok()?)?;
+    Some(Reading { wall: clock.wall(), own: clock.cpu()?, processors })
+}
+
+fn between(before: Reading, after: Reading) -> OtherLoad {
+    let elapsed = after.wall.saturating_sub(before.wall).as_secs_f64();
+    let own = after.own.saturating_sub(before.own).as_secs_f64();
+    let ticks = |of: fn(&ProcessorTime) -> u64| {
+        let ticks = of(&after.processors).saturating_sub(of(&before.processors));
+        ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+    };
+    let share = |seconds: f64| if elapsed > 0.0 { (seconds / elapsed).max(0.0) } else { 0.0 };
+    OtherLoad {
+        busy: share(ticks(|time| time.busy) - own),
+        stolen: share(ticks(|time| time.stolen)),
+    }
+}
+
+/// What all processors together did, in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ProcessorTime {
+    busy: u64,
+    stolen: u64,
+}
+
+impl ProcessorTime {
+    /// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal.
+    fn parse(stat: &str) -> Option<Self> {
+        let numbers = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+        let numbers: Vec<u64> = numbers.map_while(|number| number.parse().ok()).collect();
+        let [user, nice, system, _idle, _iowait, irq, softirq, stolen, ..] = numbers[..] else {
+            return None;
+        };
+        Some(Self { busy: user + nice + system + irq + softirq, stolen })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(wall: u64, own: u64, busy: u64, stolen: u64) -> Reading {
+        let ticks = rustix::param::clock_ticks_per_second();
+        let processors = ProcessorTime { busy: busy * ticks, stolen: stolen * ticks };
+        Reading { wall: Duration::from_secs(wall), own: Duration::from_secs(own), processors }
+    }
+
+    #[test]
+    fn what_others_did_is_what_was_done_less_our_own() {
+        let load = between(at(100, 10, 500, 7), at(110, 25, 520, 8));
+        assert_eq!(load, OtherLoad { busy: 0.5, stolen: 0.1 });
+    }
+
+    #[test]
+    fn counting_in_ticks_never_makes_a_load_negative() {
+        let load = between(at(100, 10, 500, 7), at(101, 12, 501, 7));
+        assert_eq!(load, OtherLoad { busy: 0.0, stolen: 0.0 });
+    }
+
+    #[test]
+    fn the_first_line_sums_up_all_processors() {
+        let stat = "cpu  10 2 3 400 5 1 4 8 0 0\ncpu0 5 1 1 200 2 0 2 4 0 0\n";
+        assert_eq!(ProcessorTime::parse(stat), Some(ProcessorTime { busy: 20, stolen: 8 }));
+        assert_eq!(ProcessorTime::parse("cpu  10 2 3\n"), None);
+        assert_eq!(ProcessorTime::parse(""), None);
+    }
+}

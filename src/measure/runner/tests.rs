@@ -1,0 +1,217 @@
+//! Known answers: executors with scripted times, through the whole measuring path, verification
+//! included. The clock is part of the script, so nothing here depends on how fast a machine is.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+use super::*;
+use crate::{
+    block::prepare,
+    cache,
+    executor::{ExecuteError, Execution, Sequential},
+    measure::plan::Rounds,
+};
+
+/// A clock that only scripted executors move.
+#[derive(Clone, Debug, Default)]
+struct ScriptClock(Arc<Mutex<Duration>>);
+
+impl Clock for ScriptClock {
+    fn wall(&self) -> Duration {
+        *self.0.lock()
+    }
+
+    fn cpu(&self) -> Option<Duration> {
+        Some(2 * self.wall())
+    }
+}
+
+/// The time of each lap, by its number.
+type Script = Box<dyn Fn(usize) -> Duration + Send + Sync>;
+
+/// Really executes the block, and pretends that it took as long as the script says.
+struct Scripted {
+    kind: ExecutorKind,
+    clock: ScriptClock,
+    script: Script,
+    laps: Mutex<usize>,
+    wrong_at: Option<usize>,
+}
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scripted")
+    }
+}
+
+impl Executor for Scripted {
+    fn kind(&self) -> ExecutorKind {
+        self.kind
+    }
+
+    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+        let mut execution = Sequential.execute(job, pool)?;
+        let mut laps = self.laps.lock();
+        *self.clock.0.lock() += (self.script)(*laps);
+        if self.wrong_at == Some(*laps) {
+            execution.outcome.gas_used += 1;
+        }
+        *laps += 1;
+        Ok(execution)
+    }
+}
+
+fn ms(millis: f64) -> Duration {
+    Duration::from_secs_f64(millis / 1e3)
+}
+
+fn constant(millis: f64) -> Script {
+    Box::new(move |_| ms(millis))
+}
+
+/// Around `millis`, a few percent up or down.
+fn noisy(millis: f64, seed: u64) -> Script {
+    Box::new(move |lap| {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed + 1_000 * lap as u64);
+        ms(millis * rng.random_range(0.95..1.05))
+    })
+}
+
+fn rounds(iterations: u32) -> Rounds {
+    Rounds {
+        warmup: Warmup::Rounds(1),
+        iterations: Iterations::Rounds(NonZeroU32::new(iterations).unwrap()),
+        self_check: SelfCheck::Off,
+        pinning: Pinning::Free,
+        seed: 3,
+    }
+}
+
+struct Stage {
+    runner: Runner<ScriptClock>,
+    job: ReplayJob,
+}
+
+/// The baseline and one contender on one thread, over a block that has next to nothing in it.
+fn stage(rounds: Rounds, baseline: Script, contender: Script, wrong_at: Option<usize>) -> Stage {
+    let clock = ScriptClock::default();
+    let scripted = |kind, script, wrong_at| -> &'static dyn Executor {
+        let (clock, laps) = (clock.clone(), Mutex::new(0));
+        Box::leak(Box::new(Scripted { kind, clock, script, laps, wrong_at }))
+    };
+    let executors = [
+        scripted(ExecutorKind::Sequential, baseline, None),
+        scripted(ExecutorKind::BlockStm, contender, wrong_at),
+    ];
+    let plan = Plan::new(&[ExecutorKind::BlockStm], &[NonZeroUsize::MIN], rounds);
+    let runner = Runner::with(plan, clock.clone(), &executors).unwrap();
+    let blocks = cache::sample().unwrap();
+    let smallest = blocks.into_iter().min_by_key(|block| block.block.header.gas_used).unwrap();
+    Stage { runner, job: prepare(smallest, |_| ()).unwrap() }
+}
+
+impl Stage {
+    fn race(&mut self) -> Race {
+        self.runner.race(&self.job, || ControlFlow::Continue(())).unwrap()
+    }
+}
+
+fn times(finish: &Finish) -> Vec<Duration> {
+    finish.result.as_ref().unwrap().samples.iter().map(|sample| sample.execute).collect()
+}
+
+#[test]
+fn scripted_times_come_out_as_samples_in_the_order_of_rounds_without_the_warm_up() {
+    let script: Script = Box::new(|lap| ms(100.0 + lap as f64));
+    let race = stage(rounds(3), constant(200.0), script, None).race();
+    assert_eq!(times(&race.finishes[0]), [ms(200.0); 3]);
+    assert_eq!(times(&race.finishes[1]), [ms(101.0), ms(102.0), ms(103.0)]);
+    assert_eq!((race.rounds, race.warmup, race.end), (3, 1, End::Done));
+    let sample = race.finishes[1].result.as_ref().unwrap().samples[0];
+    assert_eq!(sample.cpu, Some(ms(202.0)));
+    assert_eq!(sample.root, Some(Duration::ZERO), "no script moves the clock meanwhile");
+    let speedup = Speedup::paired(&times(&race.finishes[0]), &times(&race.finishes[1]), 0).unwrap();
+    assert!((speedup.ratio - 200.0 / 102.0).abs() < 1e-9, "{speedup:?}");
+}
+
+#[test]
+fn warm_up_goes_on_until_nobody_gets_faster() {
+    let steady = Rounds { warmup: Warmup::UntilSteady, ..rounds(2) };
+    let cold: Script = Box::new(|lap| ms([900.0, 500.0, 300.0].get(lap).copied().unwrap_or(200.0)));
+    let race = stage(steady, constant(200.0), cold, None).race();
+    assert_eq!((race.warmup, race.settled), (6, true));
+    assert_eq!(times(&race.finishes[1]), [ms(200.0); 2]);
+}
+
+#[test]
+fn a_contestant_that_never_gets_warm_is_given_up_on_and_said_to_be() {
+    let steady = Rounds { warmup: Warmup::UntilSteady, ..rounds(2) };
+    let script: Script = Box::new(|lap| ms(1_000.0 * 0.9_f64.powi(lap as i32)));
+    let race = stage(steady, constant(200.0), script, None).race();
+    assert_eq!((race.warmup, race.settled), (MOST_ROUNDS, false));
+}
+
+#[test]
+fn automatic_rounds_end_as_soon_as_the_interval_is_narrow() {
+    let limit = Duration::from_secs(3_600);
+    let auto = Rounds { iterations: Iterations::UntilPrecise { limit }, ..rounds(1) };
+    let race = stage(auto, constant(100.0), constant(50.0), None).race();
+    assert_eq!((race.rounds, race.end), (FEWEST_ROUNDS, End::Done));
+
+    let race = stage(auto, noisy(100.0, 1), noisy(50.0, 2), None).race();
+    assert!(race.rounds > FEWEST_ROUNDS, "{}", race.rounds);
+    assert_eq!(race.end, End::Done);
+    let speedup = Speedup::paired(&times(&race.finishes[0]), &times(&race.finishes[1]), 3).unwrap();
+    assert!(speedup.precision() <= PRECISE, "{speedup:?}");
+}
+
+#[test]
+fn automatic_rounds_end_when_the_time_is_up() {
+    let limit = Duration::from_secs(2);
+    let auto = Rounds { iterations: Iterations::UntilPrecise { limit }, ..rounds(1) };
+    let race = stage(auto, constant(400.0), constant(400.0), None).race();
+    // A round takes 0.8 s, that of the warm-up included.
+    assert_eq!((race.rounds, race.end), (2, End::TimeLimit));
+}
+
+#[test]
+fn a_self_check_compares_the_baseline_with_itself() {
+    let checked = Rounds { self_check: SelfCheck::On, ..rounds(30) };
+    let race = stage(checked, noisy(100.0, 7), constant(50.0), None).race();
+    assert_eq!(race.finishes.len(), 2);
+    let itself = race.self_check.unwrap();
+    assert_eq!(itself.contestant, Contestant::BASELINE);
+    let speedup = Speedup::paired(&times(&race.finishes[0]), &times(&itself), 0).unwrap();
+    assert!(speedup.ci_low < 1.0 && 1.0 < speedup.ci_high, "{speedup:?}");
+}
+
+#[test]
+fn an_interrupted_race_keeps_the_rounds_that_are_complete() {
+    let mut stage = stage(rounds(10), constant(100.0), constant(50.0), None);
+    let mut laps = 0;
+    let race = stage.runner.race(&stage.job, || {
+        laps += 1;
+        // Two laps of warm-up, then three whole rounds, and one lap of the fourth.
+        if laps == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let race = race.unwrap();
+    assert_eq!((race.rounds, race.end), (3, End::Interrupted));
+    assert!(race.finishes.iter().all(|finish| times(finish).len() == 3));
+}
+
+#[test]
+fn a_race_that_is_interrupted_while_warming_up_has_no_result() {
+    let mut stage = stage(rounds(10), constant(100.0), constant(50.0), None);
+    let race = stage.runner.race(&stage.job, || ControlFlow::Break(()));
+    assert!(matches!(race, Err(RunError::Interrupted)), "{race:?}");
+}
+
+#[test]
+fn who_is_wrong_once_has_no_times_and_does_not_hold_up_the_others() {
+    let race = stage(rounds(5), constant(100.0), constant(50.0), Some(3)).race();
+    assert_eq!(times(&race.finishes[0]).len(), 5);
+    let wrong = race.finishes[1].result.as_ref().unwrap_err();
+    assert!(wrong.starts_with("gas used"), "{wrong}");
+}

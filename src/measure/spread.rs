@@ -1,0 +1,103 @@
+//! What a series of timings looks like besides its median: outliers, and whether it drifts.
+//!
+//! Nothing is ever dropped because of what is found here; it is counted and told. The timings are in
+//! the order in which they were taken.
+
+use std::time::Duration;
+
+use super::stats::median;
+
+/// The fewest timings of which quartiles and trends say anything.
+const FEWEST: usize = 8;
+
+/// How many standard deviations a trend must be away from none: one series in a thousand that has no
+/// trend gets there.
+const TREND: f64 = 3.29;
+
+/// A change that is smaller than this, relative to the first half, is no drift worth telling.
+const SMALLEST_DRIFT: f64 = 0.02;
+
+/// How many timings lie more than one and a half interquartile ranges outside the quartiles (J. W.
+/// Tukey, *Exploratory Data Analysis*, 1977). None if there are fewer than eight.
+pub fn outliers(times: &[Duration]) -> usize {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let quartile = |part: usize| sorted.get(sorted.len() * part / 4).copied();
+    let (Some(lower), Some(upper), true) = (quartile(1), quartile(3), times.len() >= FEWEST) else {
+        return 0;
+    };
+    let reach = (upper - lower) * 3 / 2;
+    let fence = lower.saturating_sub(reach)..=upper.saturating_add(reach);
+    times.iter().filter(|time| !fence.contains(time)).count()
+}
+
+/// By how much the second half of a series differs from the first, relative to the first, if the
+/// series has a trend: if it is not stationary. `None` for a series that goes nowhere, or is too short
+/// to tell.
+///
+/// The trend is Mann and Kendall's: of all pairs of timings, how many rise and how many fall (H. B.
+/// Mann, *Nonparametric Tests Against Trend*, Econometrica 13, 1945).
+pub fn drift(times: &[Duration]) -> Option<f64> {
+    let count = times.len();
+    if count < FEWEST {
+        return None;
+    }
+    let pairs = times
+        .iter()
+        .enumerate()
+        .flat_map(|(at, early)| times.iter().skip(at + 1).map(move |late| late.cmp(early) as i64));
+    let rising = pairs.sum::<i64>() as f64;
+    let count = count as f64;
+    let deviation = (count * (count - 1.0) * (2.0 * count + 5.0) / 18.0).sqrt();
+    if rising.abs() < TREND * deviation {
+        return None;
+    }
+    let (first, second) = times.split_at(times.len() / 2);
+    let change = median(second).ok()?.div_duration_f64(median(first).ok()?) - 1.0;
+    (change.is_finite() && change.abs() > SMALLEST_DRIFT).then_some(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+    fn us(times: impl IntoIterator<Item = u64>) -> Vec<Duration> {
+        times.into_iter().map(Duration::from_micros).collect()
+    }
+
+    #[test]
+    fn outliers_on_either_side_are_counted() {
+        let mut times = us(100..120);
+        assert_eq!(outliers(&times), 0);
+        times.extend(us([200, 10]));
+        assert_eq!(outliers(&times), 2);
+    }
+
+    #[test]
+    fn a_few_timings_have_neither_outliers_nor_drift() {
+        let few = us([1, 2, 3, 4, 5, 6, 1_000]);
+        assert_eq!(outliers(&few), 0);
+        assert_eq!(drift(&few), None);
+    }
+
+    #[test]
+    fn a_series_that_warms_up_drifts_by_what_it_gains() {
+        let warming = us((0..20).map(|round| 1_000 - 20 * round));
+        let change = drift(&warming).expect("it falls all the way");
+        assert!((change + 0.22).abs() < 0.01, "{change}");
+    }
+
+    #[test]
+    fn a_tiny_trend_is_none() {
+        assert_eq!(drift(&us((0..20).map(|round| 100_000 + round))), None);
+    }
+
+    #[test]
+    fn noise_alone_seldom_drifts() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
+        let mut noise = || us((0..20).map(|_| rng.random_range(900..1_100)));
+        let drifting = (0..1_000).filter(|_| drift(&noise()).is_some()).count();
+        assert!(drifting <= 5, "{drifting} of 1000");
+    }
+}

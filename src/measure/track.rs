@@ -1,0 +1,189 @@
+//! One contestant's way through the rounds of one block.
+//!
+//! What is inside the timer is [`Meter::lap`], one function for every executor, the baseline included:
+//! from a ready [`ReplayJob`] to a complete outcome. The state root is timed apart. Verification and
+//! dropping what was built are not timed.
+
+use super::{
+    clock::{Clock, timed, timed_with_cpu},
+    counters::Counters,
+    plan::Contestant,
+    runner::{Finish, Measured, RunError},
+    sample::Sample,
+    warmup::is_warm,
+};
+use crate::{
+    block::ReplayJob,
+    executor::{BlockOutcome, Execution, ExecutionMode, ExecutionStats, Executor, WorkerPool},
+    trie::UpdatedTrie,
+    verify::{self, Verdict},
+};
+use alloy_primitives::B256;
+use std::time::Duration;
+
+/// Whether the times of a lap count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LapKind {
+    /// They show whether the contestant is warm, and are dropped.
+    WarmUp,
+    /// They do.
+    Timed,
+}
+
+/// An outcome that was compared with the header, and its root where there is one.
+pub(super) type Verified = Option<(BlockOutcome, Option<B256>)>;
+
+/// What laps are measured with.
+#[derive(Debug)]
+pub(super) struct Meter<C> {
+    pub(super) clock: C,
+    pub(super) counters: Option<Counters>,
+}
+
+/// What one timed execution gave.
+struct Lap {
+    execution: Execution,
+    /// `None` where the pre-state has no proof.
+    root: Option<B256>,
+    sample: Sample,
+}
+
+impl<C: Clock> Meter<C> {
+    /// Executes once, timed, and computes the state root, timed apart. `Err` inside if the executor
+    /// gave up on the block.
+    fn lap(
+        &mut self,
+        executor: &dyn Executor,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+    ) -> Result<Result<Lap, String>, RunError> {
+        let clock = &self.clock;
+        let run = || timed_with_cpu(clock, || executor.execute(job, pool));
+        let ((execution, execute, cpu), counts) = match &mut self.counters {
+            Some(counters) => counters.during(run),
+            None => (run(), None),
+        };
+        let execution = match execution {
+            Ok(execution) => execution,
+            // The block was executed when it was prepared, so it is valid: the executor is wrong.
+            Err(error) => return Ok(Err(chain(&error))),
+        };
+        let root_of = || pool.install(|| job.trie_after(&execution.outcome.post_state));
+        let (trie, root) = timed(clock, root_of);
+        let trie = trie?;
+        let sample = Sample { execute, root: trie.as_ref().map(|_| root), cpu, counts };
+        Ok(Ok(Lap { root: trie.as_ref().map(UpdatedTrie::root), execution, sample }))
+    }
+}
+
+/// An error and its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// One contestant's laps so far.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) contestant: Contestant,
+    mode: Option<ExecutionMode>,
+    warm_up: Vec<Duration>,
+    samples: Vec<Sample>,
+    stats: Vec<ExecutionStats>,
+    wrong: Option<String>,
+}
+
+impl Track {
+    pub(super) const fn new(contestant: Contestant) -> Self {
+        Self {
+            contestant,
+            mode: None,
+            warm_up: Vec::new(),
+            samples: Vec::new(),
+            stats: Vec::new(),
+            wrong: None,
+        }
+    }
+
+    /// Runs one lap, unless an earlier one was wrong. An outcome is verified against the header once,
+    /// and others of the same block by being equal to it.
+    pub(super) fn run<C: Clock>(
+        &mut self,
+        kind: LapKind,
+        meter: &mut Meter<C>,
+        executor: &dyn Executor,
+        (job, pool): (&ReplayJob, &WorkerPool),
+        verified: &mut Verified,
+    ) -> Result<(), RunError> {
+        if self.wrong.is_some() {
+            return Ok(());
+        }
+        let Lap { execution, root, sample } = match meter.lap(executor, job, pool)? {
+            Ok(lap) => lap,
+            Err(gave_up) => {
+                self.wrong = Some(gave_up);
+                return Ok(());
+            }
+        };
+        let Execution { outcome, stats, mode } = execution;
+        if let Some(mismatch) = mismatch(job, outcome, root, verified) {
+            self.wrong = Some(mismatch);
+            return Ok(());
+        }
+        self.mode = Some(mode);
+        match kind {
+            LapKind::WarmUp => self.warm_up.push(sample.execute),
+            LapKind::Timed => {
+                self.samples.push(sample);
+                self.stats.push(stats);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether more laps to warm up would be in vain.
+    pub(super) fn is_warm(&self) -> bool {
+        self.wrong.is_some() || is_warm(&self.warm_up)
+    }
+
+    /// Execution times of the laps that count; `None` if a lap was wrong.
+    pub(super) fn times(&self) -> Option<Vec<Duration>> {
+        let times = || self.samples.iter().map(|sample| sample.execute).collect();
+        self.wrong.is_none().then(times)
+    }
+
+    /// What came of it, keeping as many timed laps as there were whole rounds.
+    pub(super) fn finish(mut self, rounds: usize) -> Finish {
+        self.samples.truncate(rounds);
+        self.stats.truncate(rounds);
+        let Self { contestant, mode, samples, stats, wrong, .. } = self;
+        let measured = mode.map(|mode| Measured { mode, samples, stats });
+        let result = match (wrong, measured) {
+            (None, Some(measured)) => Ok(measured),
+            (wrong, _) => Err(wrong.unwrap_or_else(|| "it never ran".to_owned())),
+        };
+        Finish { contestant, result }
+    }
+}
+
+/// How an outcome differs from the header; `None` if it does not.
+fn mismatch(
+    job: &ReplayJob,
+    outcome: BlockOutcome,
+    root: Option<B256>,
+    verified: &mut Verified,
+) -> Option<String> {
+    let is_known = |(known, known_root): &(BlockOutcome, Option<B256>)| {
+        *known == outcome && *known_root == root
+    };
+    if verified.as_ref().is_some_and(is_known) {
+        return None;
+    }
+    match verify::check(job, &outcome, root) {
+        Verdict::Match => {
+            *verified = Some((outcome, root));
+            None
+        }
+        mismatch @ Verdict::Mismatch { .. } => Some(mismatch.to_string()),
+    }
+}

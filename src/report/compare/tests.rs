@@ -1,0 +1,102 @@
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+use super::super::{json, testing};
+use super::*;
+use crate::measure::sample::Sample;
+use crate::report::{Report, Verdict};
+use std::time::Duration;
+
+const ROUNDS: usize = 12;
+
+/// A run of the baseline and a contender over 30 blocks, on a machine that is `machine` times as slow
+/// as ours, with a contender `slowdown` times as slow. Laps vary by a few percent.
+fn run(seed: u64, machine: f64, slowdown: f64) -> Run {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut rows = Vec::new();
+    for number in 1..=30 {
+        let mut block = [testing::paced(number, 1), testing::raced(number, 1, 1.5)];
+        let level = [20.0 * machine, 12.0 * machine * slowdown];
+        for (row, level) in block.iter_mut().zip(level) {
+            let Verdict::Match(figures) = &mut row.verdict else { unreachable!("it matched") };
+            let time = |_| Duration::from_secs_f64(level * 1e-3 * rng.random_range(0.96..1.04));
+            let lap = |execute| Sample { execute, root: None, cpu: None, counts: None };
+            figures.samples = (0..ROUNDS).map(time).map(lap).collect();
+        }
+        rows.extend(block);
+    }
+    read(&testing::report_of(rows))
+}
+
+fn read(report: &Report) -> Run {
+    let mut file = Vec::new();
+    json::write(report, &mut file).unwrap();
+    Run::read(file.as_slice()).unwrap()
+}
+
+#[test]
+fn a_slowdown_of_five_percent_is_a_regression_on_any_machine() {
+    let caught = (0..10)
+        .filter(|pair| {
+            let (base, new) = (run(2 * pair, 1.0, 1.0), run(2 * pair + 1, 1.3, 1.05));
+            Comparison::new(&base, &new, By::Speedup, 0.03).is_regression()
+        })
+        .count();
+    assert!(caught >= 9, "{caught} of 10");
+}
+
+#[test]
+fn two_runs_of_the_same_are_no_regression_even_on_a_machine_that_slowed_down() {
+    for pair in 0..20 {
+        let (base, new) = (run(100 + 2 * pair, 1.0, 1.0), run(101 + 2 * pair, 1.1, 1.0));
+        let compared = Comparison::new(&base, &new, By::Speedup, 0.03);
+        assert!(!compared.is_regression(), "pair {pair}: {:?}", compared.contenders[0].overall);
+        assert_eq!(compared.contenders.len(), 1, "the baseline is not compared with itself");
+    }
+}
+
+#[test]
+fn compared_by_time_a_slower_machine_is_a_regression_of_everybody() {
+    let compared = Comparison::new(&run(1, 1.0, 1.0), &run(2, 1.1, 1.0), By::Time, 0.03);
+    assert_eq!(compared.contenders.len(), 2);
+    assert!(compared.contenders.iter().all(ContenderChange::is_regression));
+}
+
+#[test]
+fn only_what_is_said_to_be_the_same_has_to_be() {
+    let base = read(&testing::full_report());
+    let mut other = testing::full_report();
+    other.machine.blockrace_version = "9.9.9".into();
+    other.settings.seed += 1;
+    assert_eq!(differences(&base, &read(&other)), []);
+
+    other.machine.logical_cpus = testing::threads(4);
+    other.settings.pinned = true;
+    other.rows.truncate(3);
+    let found = differences(&base, &read(&other));
+    let texts: Vec<_> =
+        found.iter().map(|found| format!("{}: {}", found.aspect, found.what)).collect();
+    assert_eq!(
+        texts,
+        [
+            "machine: logical_cpus: 16 then, 4 now",
+            "settings: pinned: false then, true now",
+            "blocks: 1 only then, the first of them 7",
+        ]
+    );
+}
+
+#[test]
+fn a_change_within_the_noise_floor_of_the_runs_is_none() {
+    let (mut base, new) = (run(1, 1.0, 1.0), run(2, 1.0, 1.05));
+    base.noise_floor = Some(0.2);
+    let compared = Comparison::new(&base, &new, By::Speedup, 0.03);
+    assert!(!compared.is_regression());
+    assert_eq!(compared.contenders[0].judgement, Judgement::Same);
+}
+
+#[test]
+fn runs_without_common_blocks_have_no_changes() {
+    let mut base = run(1, 1.0, 1.0);
+    base.blocks.clear();
+    assert!(Comparison::new(&base, &run(2, 1.0, 1.0), By::Speedup, 0.03).contenders.is_empty());
+}

@@ -1,0 +1,139 @@
+//! Two runs compared, for a person at a terminal.
+
+use std::io;
+
+use super::ReportError;
+use super::compare::{By, Comparison, ContenderChange};
+use super::paint::{BAD, Cell, FAINT, GOOD, PLAIN, STRONG, columns, paint};
+use crate::measure::change::{Change, Judgement};
+
+/// Writes what changed as text for a terminal, with colours.
+///
+/// # Errors
+/// [`ReportError::Table`] if `out` fails.
+pub fn write(comparison: &Comparison, mut out: impl io::Write) -> Result<(), ReportError> {
+    let sections = [blocks(comparison), overall(comparison), vec![conclusion(comparison)]];
+    let filled = sections.into_iter().filter(|lines| !lines.is_empty());
+    let text: Vec<String> = filled.map(|lines| lines.join("\n")).collect();
+    writeln!(out, "{}", text.join("\n\n")).and_then(|()| out.flush()).map_err(ReportError::Table)
+}
+
+fn blocks(comparison: &Comparison) -> Vec<String> {
+    let titles = ["block", "executor", "threads", "change of time", "95 % interval", ""];
+    let mut cells = vec![titles.map(|title| Cell::new(title, STRONG)).to_vec()];
+    for contender in &comparison.contenders {
+        let rows = contender.blocks.iter().enumerate();
+        cells.extend(rows.map(|(position, ((_, number), change))| {
+            let stands_out = contender.slower_blocks.contains(&position);
+            line(number.to_string(), contender, change, if stands_out { "SLOWER" } else { "" })
+        }));
+    }
+    columns(&cells)
+}
+
+fn overall(comparison: &Comparison) -> Vec<String> {
+    let titles = ["all blocks", "executor", "threads", "change of time", "95 % interval", ""];
+    let mut cells = vec![titles.map(|title| Cell::new(title, STRONG)).to_vec()];
+    cells.extend(comparison.contenders.iter().map(|contender| {
+        let words = match contender.judgement {
+            Judgement::Slower => "SLOWER",
+            Judgement::Faster => "faster",
+            Judgement::Same => "",
+        };
+        line(contender.blocks.len().to_string(), contender, &contender.overall, words)
+    }));
+    let mut lines = columns(&cells);
+    let what = match comparison.by {
+        By::Speedup => "Time relative to the baseline's in the same rounds, new / base.",
+        By::Time => "Time as such, new / base: other load and a slower machine look like a change.",
+    };
+    lines.push(paint(what, FAINT));
+    lines
+}
+
+fn line(first: String, contender: &ContenderChange, change: &Change, words: &str) -> Vec<Cell> {
+    let Change { ratio, ci_low, ci_high } = *change;
+    let style = match words {
+        "SLOWER" => BAD,
+        "faster" => GOOD,
+        _ => PLAIN,
+    };
+    vec![
+        Cell::plain(first),
+        Cell::plain(contender.runner.executor.clone()),
+        Cell::plain(contender.runner.threads.to_string()),
+        Cell::new(percent(ratio), style),
+        Cell::plain(format!("[{}, {}]", percent(ci_low), percent(ci_high))),
+        Cell::new(words, style),
+    ]
+}
+
+/// A ratio as a change in percent.
+fn percent(ratio: f64) -> String {
+    format!("{:+.1} %", (ratio - 1.0) * 100.0)
+}
+
+fn conclusion(comparison: &Comparison) -> String {
+    let Comparison { contenders, noise, threshold, .. } = comparison;
+    let slower = contenders.iter().filter(|contender| contender.is_regression());
+    let names: Vec<_> = slower
+        .map(|contender| {
+            let runner = &contender.runner;
+            format!("{} on {} threads", runner.executor, runner.threads)
+        })
+        .collect();
+    let limits =
+        format!("threshold {:.1} %, noise floor {:.1} %", threshold * 100.0, noise * 100.0);
+    if names.is_empty() {
+        return format!("no regression ({limits})");
+    }
+    paint(&format!("REGRESSION: {} ({limits})", names.join(", ")), BAD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::Runner;
+    use super::*;
+
+    fn contender(ratio: f64, judgement: Judgement) -> ContenderChange {
+        let change = Change { ratio, ci_low: ratio - 0.01, ci_high: ratio + 0.01 };
+        ContenderChange {
+            runner: Runner { executor: "block-stm".into(), threads: 2 },
+            overall: change,
+            judgement,
+            blocks: vec![((1, 19_426_587), change)],
+            slower_blocks: vec![],
+        }
+    }
+
+    fn written(contenders: Vec<ContenderChange>) -> String {
+        let comparison = Comparison { contenders, noise: 0.012, threshold: 0.03, by: By::Speedup };
+        let mut out = Vec::new();
+        write(&comparison, anstream::StripStream::new(&mut out)).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_comparison_looks_like_this() {
+        let expected = "\
+block     executor   threads  change of time  95 % interval
+19426587  block-stm  2        +5.0 %          [+4.0 %, +6.0 %]
+
+all blocks  executor   threads  change of time  95 % interval
+1           block-stm  2        +5.0 %          [+4.0 %, +6.0 %]  SLOWER
+Time relative to the baseline's in the same rounds, new / base.
+
+REGRESSION: block-stm on 2 threads (threshold 3.0 %, noise floor 1.2 %)
+";
+        let actual = written(vec![contender(1.05, Judgement::Slower)]);
+        assert_eq!(actual, expected, "got:\n{actual}");
+        assert!(expected.lines().all(|line| line.chars().count() <= 100));
+    }
+
+    #[test]
+    fn without_a_regression_the_last_line_says_so() {
+        let text = written(vec![contender(0.9, Judgement::Faster)]);
+        assert!(text.ends_with("no regression (threshold 3.0 %, noise floor 1.2 %)\n"), "{text}");
+        assert!(text.contains("-10.0 %"), "{text}");
+    }
+}

@@ -1,0 +1,106 @@
+//! A section for each block: its figures by executor, and what is known of it besides.
+
+use maud::{Markup, html};
+
+use super::picture;
+use super::table::{Cell, table};
+use crate::report::record::{bound_share, measured_speedup, mgas_per_s, re_execution_rate};
+use crate::report::table::speedup;
+use crate::report::{BlockFacts, Mode, Report, Row, Verdict, by_block, counted};
+use crate::units;
+
+/// The sections of all blocks, folded away.
+pub(super) fn sections(report: &Report) -> Markup {
+    let blocks = by_block(&report.rows);
+    if blocks.is_empty() {
+        return html! {};
+    }
+    html! {
+        section id="blocks" {
+            h2 { "Blocks" }
+            @for rows in &blocks { (section(report, rows)) }
+        }
+    }
+}
+
+fn section(report: &Report, rows: &[&Row]) -> Markup {
+    let Some(first) = rows.first() else { return html! {} };
+    let block = &first.block;
+    let picture = report.pictures.iter().find(|picture| picture.block == block.hash);
+    html! {
+        details class="block" id={ "block-" (block.number) } {
+            summary { (summary(block, rows)) }
+            p class="hash" { "Hash " code { (block.hash) } ", chain " (block.chain_id) }
+            (figures(block, rows))
+            @for row in rows { (reason(row)) }
+            @if let Some(picture) = picture { (picture::of_block(block.number, picture)) }
+        }
+    }
+}
+
+/// What is seen while the section is folded.
+fn summary(block: &BlockFacts, rows: &[&Row]) -> String {
+    let speedups = rows.iter().filter_map(|row| {
+        row.verdict.figures().and_then(measured_speedup).map(|speedup| (row, speedup.ratio))
+    });
+    let best = speedups.max_by(|a, b| a.1.total_cmp(&b.1));
+    let best = best.map(|(row, ratio)| format!("; best {ratio:.2} by {}", row.contender()));
+    let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
+    format!(
+        "{}, {}: {}, {} Mgas{}{}",
+        block.number,
+        block.fork,
+        counted(block.transactions, "transaction"),
+        units::grouped(units::mgas(block.gas_used)),
+        best.unwrap_or_default(),
+        if wrong { "; MISMATCH" } else { "" }
+    )
+}
+
+fn figures(block: &BlockFacts, rows: &[&Row]) -> Markup {
+    let titles = [
+        "executor",
+        "threads",
+        "time",
+        "Mgas/s",
+        "speedup",
+        "share of the bound",
+        "executions per transaction",
+        "processor time",
+        "state root",
+        "outliers",
+        "verdict",
+    ];
+    let caption = format!("Block {} by executor", block.number);
+    table(&caption, &titles, &rows.iter().map(|row| line(row)).collect::<Vec<_>>())
+}
+
+fn line(row: &Row) -> Vec<Cell> {
+    let figures = row.verdict.figures();
+    let number = |text: Option<String>| Cell::number(text.unwrap_or_else(|| "–".into()));
+    let outliers =
+        figures.map(|figures| format!("{} of {}", figures.outliers, figures.samples.len()));
+    vec![
+        Cell::text(row.executor.clone()),
+        Cell::number(row.threads.to_string()),
+        number(figures.map(|figures| units::short(figures.execute.median))),
+        number(mgas_per_s(row).map(units::grouped)),
+        number(figures.and_then(measured_speedup).map(speedup)),
+        number(bound_share(row).map(|share| format!("{:.0} %", share * 100.0))),
+        Cell::decimal(re_execution_rate(row)),
+        number(figures.and_then(|figures| figures.cpu_median).map(units::short)),
+        number(figures.and_then(|figures| figures.root_median).map(units::short)),
+        number(outliers),
+        Cell::text(format!("{}, {}", row.verdict.name(), row.verified_to.name())),
+    ]
+}
+
+/// Why a row is wrong, or came about in another way.
+fn reason(row: &Row) -> Markup {
+    let text = match (&row.verdict, &row.mode) {
+        (Verdict::Mismatch(what), _) => format!("MISMATCH by {}: {what}", row.contender()),
+        (_, Mode::FellBack(why)) => format!("{} fell back: {why}", row.contender()),
+        _ => return html! {},
+    };
+    html! { p class="alarm" { (text) } }
+}

@@ -1,0 +1,333 @@
+//! Drawing: two kinds of charts, each in a wide and in a narrow form, of which the page shows the one
+//! that fits.
+//!
+//! [`Rows`] has a line for each of several things, along one axis of numbers; [`Plot`] has two axes.
+//! What is drawn is described by data, so that both forms, and the table beside them, show the same.
+
+use std::io;
+use std::ops::Range;
+
+use maud::{Markup, PreEscaped, html};
+use plotters::coord::Shift;
+use plotters::drawing::DrawingAreaErrorKind;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::palette::{BOUND, FAINT, Hue, INK, series};
+use crate::report::ReportError;
+use crate::units;
+
+/// Pixels of the two forms.
+const WIDTHS: [(u32, &str); 2] = [(960, "wide"), (340, "narrow")];
+
+/// Pixels of text; the library's fonts are 1.24 times as big as they are drawn.
+const TEXT: f64 = 12.0 * 1.24;
+
+/// Pixels of one character, at most.
+const CHARACTER: u32 = 7;
+
+/// Pixels above the first and below the last thing that is drawn.
+const MARGIN: u32 = 12;
+
+/// Pixels for the numbers and the name of an axis, below and beside a chart.
+const AXIS: u32 = 44;
+const SIDE_AXIS: u32 = 64;
+
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type DrawError = DrawingAreaErrorKind<io::Error>;
+
+/// A mark on a line of [`Rows`].
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mark {
+    /// A value with its interval.
+    Point { value: f64, low: f64, high: f64, series: usize },
+    /// What is possible at best.
+    Bound { value: f64 },
+    /// From here to there.
+    Bar { from: f64, to: f64, series: usize },
+    /// Smallest, lower quartile, median, upper quartile, greatest.
+    Spread { five: [f64; 5], series: usize },
+}
+
+/// A chart with a line for each of several things, one below the other.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    pub(super) title: String,
+    pub(super) axis: &'static str,
+    /// A label for each line, and marks with how far down the line they stand, from 0 to 1.
+    pub(super) rows: Vec<(String, Vec<(f64, Mark)>)>,
+    pub(super) range: Range<f64>,
+    /// Where something changes its sign, such as a speedup of 1.
+    pub(super) reference: Option<f64>,
+    /// Pixels of a line.
+    pub(super) height: u32,
+}
+
+impl Rows {
+    /// Both forms.
+    pub(super) fn draw(&self) -> Result<Markup, ReportError> {
+        let height = self.height * self.rows.len() as u32 + 2 * MARGIN + AXIS;
+        forms(&self.title, height, |area, width| self.draw_on(area, width))
+    }
+
+    fn draw_on(&self, area: &Area<'_>, width: u32) -> Result<(), DrawError> {
+        let longest = self.rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+        let labels = (longest as u32 * CHARACTER + 12).min(width / 2);
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(MARGIN)
+            .margin_bottom(MARGIN)
+            .margin_right(16)
+            .margin_left(labels)
+            .x_label_area_size(AXIS)
+            .build_cartesian_2d(self.range.clone(), self.rows.len() as f64..0.0)?;
+        chart
+            .configure_mesh()
+            .disable_y_mesh()
+            .disable_y_axis()
+            .x_labels(if width > 600 { 12 } else { 5 })
+            .x_desc(self.axis)
+            .x_label_formatter(&|value| number(*value))
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(FAINT.color())
+            .axis_style(FAINT.color())
+            .label_style(text())
+            .draw()?;
+        if let Some(reference) = self.reference {
+            let ends = [(reference, 0.0), (reference, self.rows.len() as f64)];
+            chart.draw_series(LineSeries::new(ends, INK.color().stroke_width(1)))?;
+        }
+        for (row, (label, marks)) in self.rows.iter().enumerate() {
+            let at = chart.backend_coord(&(self.range.start, row as f64 + 0.5));
+            let right = text().pos(Pos::new(HPos::Right, VPos::Center));
+            area.draw(&Text::new(label.clone(), (at.0 - 8, at.1), right))?;
+            for (down, mark) in marks {
+                let pixel = |value: f64| {
+                    let value = value.clamp(self.range.start, self.range.end);
+                    chart.backend_coord(&(value, row as f64 + down))
+                };
+                draw_mark(area, *mark, pixel)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn draw_mark(
+    area: &Area<'_>,
+    mark: Mark,
+    pixel: impl Fn(f64) -> (i32, i32),
+) -> Result<(), DrawError> {
+    match mark {
+        Mark::Point { value, low, high, series: index } => {
+            let color = series(index).color();
+            let ends = vec![pixel(low), pixel(high)];
+            area.draw(&PathElement::new(ends, color.stroke_width(2)))?;
+            draw_shape(area, index, pixel(value))
+        }
+        Mark::Bound { value } => {
+            let (x, y) = pixel(value);
+            let ends = vec![(x, y - 9), (x, y + 9)];
+            area.draw(&PathElement::new(ends, BOUND.color().stroke_width(3)))
+        }
+        Mark::Bar { from, to, series: index } => {
+            let ((left, y), (right, _)) = (pixel(from), pixel(to));
+            let corners = [(left, y - 8), (right, y + 8)];
+            area.draw(&Rectangle::new(corners, series(index).color().filled()))
+        }
+        Mark::Spread { five: [least, lower, median, upper, most], series: index } => {
+            let color = series(index).color();
+            let whiskers = vec![pixel(least), pixel(most)];
+            area.draw(&PathElement::new(whiskers, color.stroke_width(2)))?;
+            let ((left, y), (right, _)) = (pixel(lower), pixel(upper));
+            area.draw(&Rectangle::new([(left, y - 7), (right, y + 7)], color.filled()))?;
+            let (x, y) = pixel(median);
+            area.draw(&PathElement::new(vec![(x, y - 9), (x, y + 9)], INK.color().stroke_width(3)))
+        }
+    }
+}
+
+/// Every series has its shape, so that colour alone need not tell them apart.
+fn draw_shape(area: &Area<'_>, index: usize, at: (i32, i32)) -> Result<(), DrawError> {
+    let color = series(index).color();
+    match index % 4 {
+        0 => area.draw(&Circle::new(at, 5, color.filled())),
+        1 => {
+            let corners = [(at.0 - 4, at.1 - 4), (at.0 + 4, at.1 + 4)];
+            area.draw(&Rectangle::new(corners, color.filled()))
+        }
+        2 => area.draw(&TriangleMarker::new(at, 7, color.filled())),
+        _ => area.draw(&Cross::new(at, 5, color.stroke_width(3))),
+    }
+}
+
+/// A line in a [`Plot`].
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) points: Vec<(f64, f64)>,
+    pub(super) hue: Hue,
+}
+
+/// A point in a [`Plot`], with its interval from below to above.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) series: usize,
+}
+
+/// A chart with two axes.
+#[derive(Clone, Debug)]
+pub(super) struct Plot {
+    pub(super) title: String,
+    pub(super) x_axis: &'static str,
+    pub(super) y_axis: &'static str,
+    pub(super) x: Range<f64>,
+    pub(super) y: Range<f64>,
+    pub(super) lines: Vec<Line>,
+    pub(super) points: Vec<Point>,
+}
+
+impl Plot {
+    /// Both forms.
+    pub(super) fn draw(&self) -> Result<Markup, ReportError> {
+        forms(&self.title, 340, |area, width| self.draw_on(area, width))
+    }
+
+    fn draw_on(&self, area: &Area<'_>, width: u32) -> Result<(), DrawError> {
+        let mut chart = ChartBuilder::on(area)
+            .margin(MARGIN)
+            .x_label_area_size(AXIS)
+            .y_label_area_size(SIDE_AXIS)
+            .build_cartesian_2d(self.x.clone(), self.y.clone())?;
+        chart
+            .configure_mesh()
+            .x_labels(if width > 600 { 12 } else { 5 })
+            .y_labels(8)
+            .x_desc(self.x_axis)
+            .y_desc(self.y_axis)
+            .x_label_formatter(&|value| number(*value))
+            .y_label_formatter(&|value| number(*value))
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(FAINT.color())
+            .axis_style(FAINT.color())
+            .label_style(text())
+            .draw()?;
+        for Line { points, hue } in &self.lines {
+            let style = hue.color().stroke_width(2);
+            chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
+        }
+        for Point { x, y, low, high, series: index } in &self.points {
+            let inside = |y: f64| y.clamp(self.y.start, self.y.end);
+            let pixel = |y: f64| chart.backend_coord(&(*x, inside(y)));
+            let ends = vec![pixel(*low), pixel(*high)];
+            area.draw(&PathElement::new(ends, series(*index).color().stroke_width(2)))?;
+            draw_shape(area, *index, pixel(*y))?;
+        }
+        Ok(())
+    }
+}
+
+fn text() -> TextStyle<'static> {
+    ("sans-serif", TEXT).into_font().color(&INK.color())
+}
+
+/// The wide and the narrow form of a picture; only one of them is shown, and read aloud, at a time.
+fn forms(
+    title: &str,
+    height: u32,
+    draw: impl Fn(&Area<'_>, u32) -> Result<(), DrawError>,
+) -> Result<Markup, ReportError> {
+    let mut forms = Vec::new();
+    for (width, class) in WIDTHS {
+        let mut drawn = String::new();
+        {
+            let area = SVGBackend::with_string(&mut drawn, (width, height)).into_drawing_area();
+            draw(&area, width).and_then(|()| area.present()).map_err(|source| {
+                ReportError::Chart { chart: title.to_owned(), source: Box::new(source) }
+            })?;
+        }
+        forms.push(html! {
+            svg class=(class) role="img" aria-label={ (title) "; the numbers are in the table below" }
+                viewBox={ "0 0 " (width) " " (height) } { (PreEscaped(inside(&drawn))) }
+        });
+    }
+    Ok(html! { @for form in forms { (form) } })
+}
+
+/// What stands inside the outermost element, which the page writes itself.
+fn inside(svg: &str) -> &str {
+    let begin = svg.find('>').map_or(0, |at| at + 1);
+    let end = svg.rfind("</svg>").unwrap_or(svg.len());
+    svg.get(begin..end).unwrap_or_default()
+}
+
+/// A number on an axis, with as many decimals as it needs, at most three.
+fn number(value: f64) -> String {
+    let text = format!("{value:.3}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    match text.parse::<u64>() {
+        Ok(whole) => units::count(whole),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// A range that holds all values, with some air at its ends; from 0 where that is near.
+pub(super) fn range(values: impl IntoIterator<Item = f64>) -> Range<f64> {
+    let finite = values.into_iter().filter(|value| value.is_finite());
+    let (least, most) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
+        (least.min(value), most.max(value))
+    });
+    if least > most {
+        return 0.0..1.0;
+    }
+    let air = ((most - least) * 0.06).max(most.abs() * 0.02).max(1e-9);
+    let from = if least >= 0.0 && least < 0.6 * most { 0.0 } else { least - air };
+    from..most + air
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_air_and_begins_at_zero_where_that_is_near() {
+        assert_eq!(range([]), 0.0..1.0);
+        assert_eq!(range([f64::NAN]), 0.0..1.0);
+        let near = range([0.5, 2.0]);
+        assert!(near.start == 0.0 && near.end > 2.0, "{near:?}");
+        let far = range([1.9, 2.0]);
+        assert!(far.start > 1.8 && far.start < 1.9, "{far:?}");
+        let single = range([2.0]);
+        assert!(single.start < 2.0 && single.end > 2.0, "{single:?}");
+    }
+
+    #[test]
+    fn numbers_on_an_axis_have_the_decimals_they_need() {
+        for (value, text) in
+            [(0.0, "0"), (0.85, "0.85"), (0.9 + 0.1, "1"), (1.25, "1.25"), (40_000.0, "40,000")]
+        {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn a_chart_is_drawn_wide_and_narrow_with_a_name_and_without_a_size_of_its_own() {
+        let point = Mark::Point { value: 1.5, low: 1.4, high: 1.6, series: 0 };
+        let rows = Rows {
+            title: "a <title>".into(),
+            axis: "speedup",
+            rows: vec![("<5>".into(), vec![(0.5, point)])],
+            range: 0.0..2.0,
+            reference: Some(1.0),
+            height: 30,
+        };
+        let text = rows.draw().unwrap().into_string();
+        assert_eq!(text.matches("<svg").count(), 2);
+        assert_eq!(text.matches("</svg>").count(), 2);
+        assert!(text.contains(r#"aria-label="a &lt;title&gt;; the numbers"#), "{text}");
+        assert!(text.contains("&lt;5&gt;"), "{text}");
+        assert!(!text.contains(" width=\"960\""), "{text}");
+    }
+}

@@ -1,0 +1,381 @@
+//! The charts over all blocks.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use super::chart::{Line, Mark, Plot, Point, Rows, range};
+use super::palette::{BOUND, FAINT, series};
+use super::table::{Cell, Swatch, figure, table};
+use crate::measure::stats::{Speedup, geometric_mean};
+use crate::report::record::{measured_speedup, mgas_per_s};
+use crate::report::{Contender, Report, ReportError, Row, by_block, contenders, totals};
+use crate::units;
+
+/// The name of an executor and the number of its colour.
+pub(super) type Legend = Vec<(usize, String)>;
+
+/// Every executor has its colour on the whole page.
+pub(super) fn legend(report: &Report) -> Legend {
+    let mut names: Vec<&str> = Vec::new();
+    for contender in contenders(&report.rows) {
+        if !names.contains(&contender.executor) {
+            names.push(contender.executor);
+        }
+    }
+    names.into_iter().map(str::to_owned).enumerate().collect()
+}
+
+fn series_of(legend: &[(usize, String)], executor: &str) -> usize {
+    legend.iter().find(|(_, name)| name == executor).map_or(0, |(series, _)| *series)
+}
+
+/// The speedups of a row, if it is one of a contender that matched.
+fn speedup_of(row: &Row) -> Option<Speedup> {
+    row.verdict.figures().and_then(measured_speedup)
+}
+
+/// Who takes part in this chart besides the baseline.
+fn shown(legend: &[(usize, String)], report: &Report) -> Legend {
+    let takes_part = |name: &str| {
+        report.rows.iter().any(|row| row.executor == name && speedup_of(row).is_some())
+    };
+    legend.iter().filter(|(_, name)| takes_part(name)).cloned().collect()
+}
+
+/// One chart for each number of threads: blocks as rows, speedups with intervals, and the bound.
+pub(super) fn speedups(report: &Report, legend: &[(usize, String)]) -> Result<Markup, ReportError> {
+    let legend = shown(legend, report);
+    let mut threads: Vec<NonZeroUsize> = contenders(&report.rows)
+        .into_iter()
+        .filter(|contender| legend.iter().any(|(_, name)| name == contender.executor))
+        .map(|contender| contender.threads)
+        .collect();
+    threads.sort_unstable();
+    threads.dedup();
+    let charts: Result<Vec<_>, _> =
+        threads.into_iter().rev().map(|threads| speedups_on(report, &legend, threads)).collect();
+    let charts = charts?;
+    Ok(html! { @for chart in charts { (chart) } })
+}
+
+fn speedups_on(
+    report: &Report,
+    legend: &[(usize, String)],
+    threads: NonZeroUsize,
+) -> Result<Markup, ReportError> {
+    let own = report.rows.iter().filter(|row| row.threads == threads && speedup_of(row).is_some());
+    let own: Vec<&Row> = own.collect();
+    let blocks = by_block(own.iter().copied());
+    let ends = own.iter().filter_map(|row| speedup_of(row));
+    let ends = ends.flat_map(|speedup| [speedup.ci_low, speedup.ci_high]);
+    let bounds = own.iter().filter_map(|row| row.verdict.figures()?.bound_speedup);
+    let counted = super::super::counted(threads.get(), "thread");
+    let title = format!("Speedup on {counted}, by block");
+    let rows = Rows {
+        title: title.clone(),
+        axis: "speedup",
+        rows: blocks.iter().map(|rows| block_marks(rows, legend)).collect(),
+        range: range(ends.chain(bounds).chain([1.0])),
+        reference: Some(1.0),
+        height: 22.max(10 + 9 * legend.len() as u32),
+    };
+    let words = "Each mark is the median over the rounds of the baseline's time / the executor's; the \
+                 line through it is the 95 % interval. The upright grey mark is the bound: no \
+                 schedule could do better, given what depends on what. Left of 1 is slower than the \
+                 baseline.";
+    let id = format!("speedup-{threads}");
+    let numbers = speedup_table(&title, &own);
+    Ok(figure((&id, &title), words, (Swatch::Shape, legend), &rows.draw()?, &numbers))
+}
+
+fn block_marks(rows: &[&Row], legend: &[(usize, String)]) -> (String, Vec<(f64, Mark)>) {
+    let label = rows.first().map_or_else(String::new, |row| row.block.number.to_string());
+    let bound = rows.iter().find_map(|row| row.verdict.figures()?.bound_speedup);
+    let mut marks: Vec<_> = bound.map(|value| (0.5, Mark::Bound { value })).into_iter().collect();
+    for (place, (series, name)) in legend.iter().enumerate() {
+        let down = (place as f64 + 1.0) / (legend.len() as f64 + 1.0);
+        let row = rows.iter().find(|row| row.executor == *name);
+        if let Some(Speedup { ratio, ci_low, ci_high }) = row.and_then(|row| speedup_of(row)) {
+            let (value, low, high) = (ratio, ci_low, ci_high);
+            marks.push((down, Mark::Point { value, low, high, series: *series }));
+        }
+    }
+    (label, marks)
+}
+
+fn speedup_table(title: &str, rows: &[&Row]) -> Markup {
+    let line = |row: &&Row| {
+        let speedup = speedup_of(row);
+        let bound = row.verdict.figures().and_then(|figures| figures.bound_speedup);
+        vec![
+            block_link(row),
+            Cell::text(row.executor.clone()),
+            Cell::decimal(speedup.map(|speedup| speedup.ratio)),
+            Cell::decimal(speedup.map(|speedup| speedup.ci_low)),
+            Cell::decimal(speedup.map(|speedup| speedup.ci_high)),
+            Cell::decimal(bound),
+        ]
+    };
+    let titles = ["block", "executor", "speedup", "from", "to", "bound"];
+    table(title, &titles, &rows.iter().map(line).collect::<Vec<_>>())
+}
+
+/// A block's number, as a link to its section.
+pub(super) fn block_link(row: &Row) -> Cell {
+    let number = row.block.number;
+    Cell::Link { text: number.to_string(), target: format!("#block-{number}") }
+}
+
+/// The geometric mean over blocks against the number of threads, with the bound's.
+pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Markup, ReportError> {
+    let legend = shown(legend, report);
+    let rows: Vec<_> = report.rows.iter().collect();
+    let standings = totals::standings(&rows);
+    let overall: Vec<(Contender<'_>, Speedup)> = standings
+        .iter()
+        .filter_map(|standing| Some((standing.contender, standing.speedup?)))
+        .collect();
+    let bounds = bound_curve(report);
+    let points = overall.iter().map(|(contender, speedup)| Point {
+        x: contender.threads.get() as f64,
+        y: speedup.ratio,
+        low: speedup.ci_low,
+        high: speedup.ci_high,
+        series: series_of(&legend, contender.executor),
+    });
+    let points: Vec<_> = points.collect();
+    let mut lines: Vec<_> = legend
+        .iter()
+        .map(|(index, _)| Line { points: curve(&points, *index), hue: series(*index) })
+        .collect();
+    lines.push(Line { points: bounds.clone(), hue: BOUND });
+    let xs = points.iter().map(|point| point.x).chain(bounds.iter().map(|bound| bound.0));
+    let most = xs.fold(1.0, f64::max);
+    lines.push(Line { points: vec![(1.0, 1.0), (most, 1.0)], hue: FAINT });
+    let ys = points.iter().flat_map(|point| [point.low, point.high]);
+    let title = "Speedup against threads";
+    let plot = Plot {
+        title: title.into(),
+        x_axis: "threads",
+        y_axis: "geometric mean of speedups",
+        x: 0.0..most + 1.0,
+        y: range(ys.chain(bounds.iter().map(|bound| bound.1)).chain([1.0])),
+        lines,
+        points,
+    };
+    let words = "Geometric means over the blocks, with their 95 % intervals. The grey curve, where \
+                 there is one, is the mean of the bounds.";
+    let numbers = threads_table(title, &overall, &bounds);
+    Ok(figure(("threads", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
+}
+
+fn curve(points: &[Point], series: usize) -> Vec<(f64, f64)> {
+    let own = points.iter().filter(|point| point.series == series);
+    let mut curve: Vec<_> = own.map(|point| (point.x, point.y)).collect();
+    curve.sort_by(|a, b| a.0.total_cmp(&b.0));
+    curve
+}
+
+/// The geometric mean of the blocks' bounds by number of threads: those of pictures, or of rows.
+fn bound_curve(report: &Report) -> Vec<(f64, f64)> {
+    let mut bounds: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    for (threads, bound) in report.pictures.iter().flat_map(|picture| &picture.bounds) {
+        bounds.entry(threads.get()).or_default().push(*bound);
+    }
+    if bounds.is_empty() {
+        for rows in by_block(&report.rows) {
+            let mut of_block = BTreeMap::new();
+            for row in rows {
+                let bound = row.verdict.figures().and_then(|figures| figures.bound_speedup);
+                of_block.extend(bound.map(|bound| (row.threads.get(), bound)));
+            }
+            for (threads, bound) in of_block {
+                bounds.entry(threads).or_default().push(bound);
+            }
+        }
+    }
+    let mean = |(threads, all): (usize, Vec<f64>)| Some((threads as f64, geometric_mean(&all)?));
+    bounds.into_iter().filter_map(mean).collect()
+}
+
+fn threads_table(
+    title: &str,
+    overall: &[(Contender<'_>, Speedup)],
+    bounds: &[(f64, f64)],
+) -> Markup {
+    let mut lines: Vec<_> = overall
+        .iter()
+        .map(|(contender, speedup)| {
+            vec![
+                Cell::text(contender.executor),
+                Cell::number(contender.threads.to_string()),
+                Cell::decimal(Some(speedup.ratio)),
+                Cell::decimal(Some(speedup.ci_low)),
+                Cell::decimal(Some(speedup.ci_high)),
+            ]
+        })
+        .collect();
+    lines.extend(bounds.iter().map(|(threads, bound)| {
+        let none = || Cell::decimal(None);
+        let threads = Cell::number(format!("{threads:.0}"));
+        vec![Cell::text("bound"), threads, Cell::decimal(Some(*bound)), none(), none()]
+    }));
+    table(title, &["executor", "threads", "geometric mean", "from", "to"], &lines)
+}
+
+/// How throughput spreads over the blocks.
+pub(super) fn throughput(
+    report: &Report,
+    legend: &[(usize, String)],
+) -> Result<Markup, ReportError> {
+    let spreads: Vec<(Contender<'_>, [f64; 5])> = contenders(&report.rows)
+        .into_iter()
+        .filter_map(|contender| Some((contender, five_numbers(report, contender)?)))
+        .collect();
+    let row = |(contender, five): &(Contender<'_>, [f64; 5])| {
+        let series = series_of(legend, contender.executor);
+        let label = format!("{} ×{}", contender.executor, contender.threads);
+        (label, vec![(0.5, Mark::Spread { five: *five, series })])
+    };
+    let title = "Throughput over the blocks";
+    let rows = Rows {
+        title: title.into(),
+        axis: "Mgas/s",
+        rows: spreads.iter().map(row).collect(),
+        range: 0.0..range(spreads.iter().map(|(_, five)| five[4])).end,
+        reference: None,
+        height: 30,
+    };
+    let words = "For each executor the slowest and the fastest block (line), half of all blocks (box), \
+                 and the median (upright line). Blocks of little gas are slow by this measure, since \
+                 every block costs something.";
+    let line = |(contender, five): &(Contender<'_>, [f64; 5])| {
+        let mut cells =
+            vec![Cell::text(contender.executor), Cell::number(contender.threads.to_string())];
+        cells.extend(five.map(|value| Cell::number(units::grouped(value))));
+        cells
+    };
+    let titles =
+        ["executor", "threads", "least", "lower quartile", "median", "upper quartile", "most"];
+    let numbers = table(title, &titles, &spreads.iter().map(line).collect::<Vec<_>>());
+    Ok(figure(("throughput", title), words, (Swatch::Square, &[]), &rows.draw()?, &numbers))
+}
+
+/// Least, quartiles and most of a contender's Mgas/s, over blocks that have gas.
+fn five_numbers(report: &Report, contender: Contender<'_>) -> Option<[f64; 5]> {
+    let own = report.rows.iter().filter(|row| row.contender() == contender);
+    let mut rates: Vec<f64> = own.filter_map(mgas_per_s).filter(|rate| *rate > 0.0).collect();
+    rates.sort_unstable_by(f64::total_cmp);
+    let at = |part: usize| rates.get((rates.len().checked_sub(1)?) * part / 4).copied();
+    Some([at(0)?, at(1)?, at(2)?, at(3)?, at(4)?])
+}
+
+/// Where the time of a block goes besides execution.
+pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
+    let phases = phase_rows(report);
+    let names = ["senders", "witness", "flatten", "execute (baseline)", "state root"];
+    let row = |(label, times): &(String, [Duration; 5])| {
+        let all = times.iter().sum::<Duration>();
+        let mut from = 0.0;
+        let bars = times.iter().enumerate().map(|(series, time)| {
+            let share = if all.is_zero() { 0.0 } else { time.div_duration_f64(all) };
+            let to = from + share * 100.0;
+            let bar = Mark::Bar { from, to, series };
+            from = to;
+            (0.5, bar)
+        });
+        (label.clone(), bars.collect())
+    };
+    let title = "Where the time of each block goes";
+    let rows = Rows {
+        title: title.into(),
+        axis: "share of all phases, %",
+        rows: phases.iter().map(row).collect(),
+        range: 0.0..100.0,
+        reference: None,
+        height: 22,
+    };
+    let words = "Recovering senders, checking the witness and flattening the state (an execution over \
+                 the trie) were timed once, on all cores, and are in no speedup. Execution and state \
+                 root are medians of the baseline's rounds.";
+    let legend: Legend = names.iter().map(|name| (*name).to_owned()).enumerate().collect();
+    let line = |(label, times): &(String, [Duration; 5])| {
+        let mut cells = vec![Cell::text(label.clone())];
+        cells.extend(times.map(|time| Cell::number(units::short(time))));
+        cells
+    };
+    let titles = ["block", names[0], names[1], names[2], names[3], names[4]];
+    let numbers = table(title, &titles, &phases.iter().map(line).collect::<Vec<_>>());
+    Ok(figure(("phases", title), words, (Swatch::Square, &legend), &rows.draw()?, &numbers))
+}
+
+fn phase_rows(report: &Report) -> Vec<(String, [Duration; 5])> {
+    let baseline = |number: u64, chain: u64| {
+        report.rows.iter().find(|row| {
+            (row.block.number, row.block.chain_id) == (number, chain)
+                && row.verdict.figures().is_some_and(|figures| {
+                    figures.comparison == crate::report::Comparison::Baseline
+                })
+        })
+    };
+    let row = |phases: &crate::report::PreparationRow| {
+        let figures = baseline(phases.number, phases.chain_id)?.verdict.figures()?;
+        let root = figures.root_median.unwrap_or_default();
+        let times = [phases.senders, phases.witness, phases.flatten, figures.execute.median, root];
+        Some((phases.number.to_string(), times))
+    };
+    report.preparation.iter().filter_map(row).collect()
+}
+
+/// How the length of the longest chain of dependent transactions shows in the speedups.
+pub(super) fn critical_path(
+    report: &Report,
+    legend: &[(usize, String)],
+) -> Result<Markup, ReportError> {
+    let legend = shown(legend, report);
+    let share = |row: &Row| {
+        let picture = report.pictures.iter().find(|picture| picture.block == row.block.hash)?;
+        Some(picture.critical_path_share)
+    };
+    let most = report.rows.iter().map(|row| row.threads).max();
+    let rows = report.rows.iter().filter(|row| Some(row.threads) == most);
+    let known: Vec<_> = rows.filter_map(|row| Some((row, share(row)?, speedup_of(row)?))).collect();
+    let points: Vec<_> = known
+        .iter()
+        .map(|(row, share, speedup)| Point {
+            x: share * 100.0,
+            y: speedup.ratio,
+            low: speedup.ci_low,
+            high: speedup.ci_high,
+            series: series_of(&legend, &row.executor),
+        })
+        .collect();
+    let line = |(row, share, speedup): &(&Row, f64, Speedup)| {
+        vec![
+            block_link(row),
+            Cell::text(row.executor.clone()),
+            Cell::number(row.threads.to_string()),
+            Cell::number(format!("{:.1} %", share * 100.0)),
+            Cell::decimal(Some(speedup.ratio)),
+        ]
+    };
+    let title = "Critical path against speedup";
+    let words = "Each mark is a block, with as many threads as there were at most. The longest chain \
+                 of transactions that depend on each other, as a share of the block, is what no \
+                 number of threads can shorten.";
+    let titles = ["block", "executor", "threads", "critical path", "speedup"];
+    let numbers = table(title, &titles, &known.iter().map(line).collect::<Vec<_>>());
+    let plot = Plot {
+        title: title.into(),
+        x_axis: "critical path / block, %",
+        y_axis: "speedup",
+        x: 0.0..102.0,
+        y: range(points.iter().flat_map(|point| [point.low, point.high]).chain([1.0])),
+        lines: vec![Line { points: vec![(0.0, 1.0), (102.0, 1.0)], hue: FAINT }],
+        points,
+    };
+    Ok(figure(("critical-path", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
+}

@@ -1,0 +1,269 @@
+//! A report as one HTML page that needs nothing else: no network, no script, no other file.
+//!
+//! The page says first who won, by how much, and whether to believe it; then come the charts, each with
+//! its numbers as a table, a section for each block, and last the machine, the settings and the command
+//! that makes the run again. It follows the reader's choice of light or dark, fits a telephone, and
+//! prints. What is known of blocks besides their times ([`BlockPicture`](super::BlockPicture)) is shown
+//! where a report has it, and missed by nothing where it has not.
+//!
+//! Charts are drawn by plotters; `maud` escapes every text, since names and reasons come from nodes and
+//! files.
+
+mod blocks;
+mod chart;
+mod charts;
+mod facts;
+mod palette;
+mod picture;
+mod table;
+
+use std::io;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::summary::{conclusion, noise_line, problems, winner_line};
+use super::table::speedup;
+use super::totals::{self, Standing};
+use super::{Report, ReportError, limits};
+use crate::units;
+use table::{Cell, table};
+
+/// All but the colours.
+const STYLE: &str = include_str!("style.css");
+
+/// Of how many blocks it is said what held them back.
+const EXPLAINED: usize = 10;
+
+/// Writes `report` as a page.
+///
+/// # Errors
+/// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if something
+/// cannot be drawn.
+pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError> {
+    let page = page(report)?.into_string();
+    out.write_all(page.as_bytes()).map_err(ReportError::Html)?;
+    out.flush().map_err(ReportError::Finish)
+}
+
+fn page(report: &Report) -> Result<Markup, ReportError> {
+    let charts = charts(report)?;
+    let blocks = blocks::sections(report);
+    Ok(html! {
+        (DOCTYPE)
+        html lang="en" {
+            (head())
+            body {
+                a class="skip" href="#main" { "Skip to the results" }
+                header {
+                    h1 { "blockrace" }
+                    p { "How much faster could these blocks have been executed, and is the answer right?" }
+                }
+                (contents(report))
+                main id="main" {
+                    (result(report))
+                    (standings(report))
+                    (charts)
+                    (blocks)
+                    (facts::section(report))
+                }
+                footer { p { "Written by blockrace " (report.machine.blockrace_version) "." } }
+            }
+        }
+    })
+}
+
+fn head() -> Markup {
+    let style = format!(
+        ":root{{color-scheme:light dark;{}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{}}}}}\n{}{STYLE}",
+        palette::light(),
+        palette::dark(),
+        palette::rules(),
+    );
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            // A page from disk has no icon; without this, browsers would ask for one.
+            link rel="icon" href="data:,";
+            title { "blockrace: results" }
+            style { (PreEscaped(style)) }
+        }
+    }
+}
+
+fn contents(report: &Report) -> Markup {
+    let mut entries = vec![("result", "Result"), ("standings", "Standings")];
+    if !report.rows.is_empty() {
+        entries.extend([("charts", "Charts"), ("blocks", "Blocks")]);
+    }
+    entries.push(("facts", "Machine and settings"));
+    html! {
+        nav aria-label="Contents" {
+            ul { @for (target, name) in entries { li { a href={ "#" (target) } { (name) } } } }
+        }
+    }
+}
+
+/// Who won, and whether to believe it.
+fn result(report: &Report) -> Markup {
+    let winner = totals::winner(report)
+        .and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
+    let problems = problems(report);
+    let limits = limits::worst(report, EXPLAINED);
+    html! {
+        section id="result" {
+            h2 { "Result" }
+            @if let Some(winner) = winner { p class="winner" { (sentence(&winner)) } }
+            p class=(if problems.is_empty() { "verified" } else { "alarm" }) {
+                (sentence(&conclusion(report)))
+            }
+            p { (sentence(&noise_line(report))) }
+            (list("Problems", "alarm", &problems))
+            @if !report.warnings.is_empty() {
+                h3 { "What spoils these numbers, and what to do about it" }
+                ul class="warnings" {
+                    @for warning in &report.warnings {
+                        li { strong { (sentence(&warning.to_string())) } " " (sentence(warning.remedy())) }
+                    }
+                }
+            }
+            @if !limits.is_empty() {
+                h3 { "What limited the slowest blocks" }
+                (limits_table(&limits))
+            }
+        }
+    }
+}
+
+fn limits_table(limits: &[limits::Limit<'_>]) -> Markup {
+    let line = |limit: &limits::Limit<'_>| {
+        vec![
+            charts::block_link(limit.row),
+            Cell::decimal(Some(limit.speedup)),
+            Cell::text(limit.row.contender().to_string()),
+            Cell::text(limit.reason.clone()),
+        ]
+    };
+    let titles = ["block", "speedup", "by", "what limited it"];
+    let caption = "The blocks with the smallest speedups, each with its best executor";
+    table(caption, &titles, &limits.iter().map(line).collect::<Vec<_>>())
+}
+
+fn list(title: &str, class: &str, items: &[String]) -> Markup {
+    html! {
+        @if !items.is_empty() {
+            h3 { (title) }
+            ul class=(class) { @for item in items { li { (item) } } }
+        }
+    }
+}
+
+/// With a capital at its begin and a full stop at its end.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
+
+/// Both totals, over all blocks and by fork.
+fn standings(report: &Report) -> Markup {
+    let rows: Vec<_> = report.rows.iter().collect();
+    let all: Vec<_> = totals::standings(&rows)
+        .iter()
+        .map(|standing| {
+            let rate = totals::total_mgas_per_s(&rows, standing.contender).map(units::grouped);
+            let mut line = standing_cells(standing);
+            line.insert(2, Cell::number(format!("{} of {}", standing.verified, standing.rows)));
+            line.push(Cell::number(rate.unwrap_or_else(|| "–".into())));
+            line
+        })
+        .collect();
+    let titles = [
+        "executor",
+        "threads",
+        "verified rows",
+        "geometric mean of speedups",
+        "total-time ratio",
+        "share of the bound",
+        "Mgas/s",
+    ];
+    html! {
+        section id="standings" {
+            h2 { "Standings" }
+            p {
+                "Speedups against the sequential baseline. The geometric mean counts every block the \
+                 same; its brackets are the 95 % interval of the noise between rounds. The total-time \
+                 ratio counts long blocks more: all of the baseline's time / all of the executor's. \
+                 The bound is the best that the blocks' dependencies allow."
+            }
+            @if !all.is_empty() { (table("Over all blocks", &titles, &all)) }
+            (by_fork(report))
+        }
+    }
+}
+
+fn standing_cells(standing: &Standing<'_>) -> Vec<Cell> {
+    let mean = standing.speedup.map_or_else(|| "–".into(), speedup);
+    let share = standing.bound_share.map(|share| format!("{:.0} %", share * 100.0));
+    vec![
+        Cell::text(standing.contender.executor),
+        Cell::number(standing.contender.threads.to_string()),
+        Cell::number(mean),
+        Cell::decimal(standing.total_time_ratio),
+        Cell::number(share.unwrap_or_else(|| "–".into())),
+    ]
+}
+
+fn by_fork(report: &Report) -> Markup {
+    let forks = totals::by_fork(&report.rows);
+    if forks.len() < 2 {
+        return html! {};
+    }
+    let lines: Vec<_> = forks
+        .iter()
+        .flat_map(|(fork, rows)| {
+            let standings = totals::standings(rows);
+            let with_speedup = standings.into_iter().filter(|standing| standing.speedup.is_some());
+            with_speedup.map(|standing| {
+                let mut line = standing_cells(&standing);
+                line.insert(0, Cell::text(*fork));
+                line.insert(3, Cell::number(standing.rows.to_string()));
+                line
+            })
+        })
+        .collect();
+    let titles = [
+        "fork",
+        "executor",
+        "threads",
+        "blocks",
+        "geometric mean of speedups",
+        "total-time ratio",
+        "share of the bound",
+    ];
+    html! { details { summary { "By fork" } (table("By fork", &titles, &lines)) } }
+}
+
+/// All charts that there are numbers for.
+fn charts(report: &Report) -> Result<Markup, ReportError> {
+    if report.rows.is_empty() {
+        return Ok(html! {});
+    }
+    let legend = charts::legend(report);
+    let mut all = vec![
+        charts::threads(report, &legend)?,
+        charts::speedups(report, &legend)?,
+        charts::throughput(report, &legend)?,
+    ];
+    if !report.preparation.is_empty() {
+        all.push(charts::phases(report)?);
+    }
+    if !report.pictures.is_empty() {
+        all.push(charts::critical_path(report, &legend)?);
+        all.push(picture::hottest(report));
+    }
+    Ok(html! { section id="charts" { h2 { "Charts" } @for chart in all { (chart) } } })
+}
+
+#[cfg(test)]
+mod tests;

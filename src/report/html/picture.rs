@@ -1,0 +1,207 @@
+//! What is known of a block besides its times: its schedules, its dependencies, its conflicts.
+//!
+//! These pictures are of one block's transactions and no charts of numbers: bars on threads, and arcs
+//! from one transaction to another. They are written as a few paths each, so that a page of many blocks
+//! stays small.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use super::palette::{ABORTED, BOUND, series};
+use super::table::{Cell, table};
+use crate::report::Report;
+use crate::report::picture::{BlockPicture, HotSpot, Schedule, Span, SpanEnd};
+use crate::units;
+
+/// Units of a picture's width; it is scaled to the page.
+const WIDTH: f64 = 1_000.0;
+
+/// Units of a thread's row, of which a bar takes most.
+const ROW: f64 = 26.0;
+const BAR: f64 = 20.0;
+
+/// Where the conflicts of all blocks are shown, the hottest first.
+const HOTTEST: usize = 20;
+
+/// Everything about a block.
+pub(super) fn of_block(number: u64, picture: &BlockPicture) -> Markup {
+    html! {
+        p {
+            "The longest chain of dependent transactions takes "
+            (format!("{:.0}", picture.critical_path_share * 100.0)) " % of the block."
+        }
+        @for schedule in &picture.schedules { (schedule_figure(number, schedule)) }
+        @if !picture.dependencies.is_empty() { (graph(number, &picture.dependencies)) }
+        @if !picture.conflicts.is_empty() {
+            h4 { "Block " (number) ": hottest conflicts" }
+            (conflicts(&format!("Hottest conflicts of block {number}"), &picture.conflicts))
+        }
+    }
+}
+
+/// The hottest conflicts of all blocks together.
+pub(super) fn hottest(report: &Report) -> Markup {
+    let mut sums: BTreeMap<&str, usize> = BTreeMap::new();
+    for spot in report.pictures.iter().flat_map(|picture| &picture.conflicts) {
+        *sums.entry(&spot.place).or_default() += spot.transactions;
+    }
+    let mut spots: Vec<_> = sums
+        .into_iter()
+        .map(|(place, transactions)| HotSpot { place: place.to_owned(), transactions })
+        .collect();
+    spots.sort_by_key(|spot| std::cmp::Reverse(spot.transactions));
+    spots.truncate(HOTTEST);
+    html! {
+        figure id="conflicts" {
+            figcaption {
+                h3 { "Hottest conflicts" }
+                p { "Where transactions depend on an earlier one of their block, over all blocks." }
+            }
+            @if spots.is_empty() { p { "There are none." } }
+            @else { (conflicts("Hottest conflicts", &spots)) }
+        }
+    }
+}
+
+fn conflicts(caption: &str, spots: &[HotSpot]) -> Markup {
+    let line = |spot: &HotSpot| {
+        vec![Cell::text(spot.place.clone()), Cell::number(spot.transactions.to_string())]
+    };
+    let titles = ["place", "dependent transactions"];
+    table(caption, &titles, &spots.iter().map(line).collect::<Vec<_>>())
+}
+
+/// Threads as rows, executions as bars.
+fn schedule_figure(number: u64, schedule: &Schedule) -> Markup {
+    let end = schedule.spans.iter().map(|span| span.start + span.length).max();
+    let end = end.unwrap_or_default();
+    let threads = schedule.spans.iter().map(|span| span.thread + 1).max().unwrap_or(0);
+    let title = format!("Block {number}: {}", schedule.title);
+    let height = threads as f64 * ROW + 20.0;
+    let bars = |wanted: SpanEnd| {
+        let own = schedule.spans.iter().filter(move |span| span.end == wanted);
+        own.fold(String::new(), |path, span| add_bar(path, span, end))
+    };
+    let (committed, aborted) = (bars(SpanEnd::Committed), bars(SpanEnd::Aborted));
+    html! {
+        figure {
+            figcaption {
+                h4 { (title) }
+                p {
+                    "Each line is a thread, from the begin of the block to its end after "
+                    (units::short(end)) "; each bar is one execution of a transaction. Red bars, \
+                     which are half as high, were thrown away."
+                }
+            }
+            div class="scroll" tabindex="0" role="region" aria-label=(title) {
+                svg class="picture" role="img" aria-label={ (title) "; the sums are in the table below" }
+                    viewBox={ "0 0 " (WIDTH) " " (height) } {
+                    path d=(lines(threads)) style=(format!("stroke:{}", BOUND.variable())) {}
+                    path d=(committed) style=(format!("fill:{}", series(0).variable())) {}
+                    path d=(aborted) style=(format!("fill:{}", ABORTED.variable())) {}
+                }
+            }
+            details { summary { "Sums as a table: " (title) } (thread_sums(&title, schedule, threads, end)) }
+        }
+    }
+}
+
+fn lines(threads: usize) -> String {
+    (0..threads).fold(String::new(), |mut path, thread| {
+        // Writing to a string does not fail.
+        let _ = write!(path, "M0 {}H{WIDTH}", thread as f64 * ROW + ROW);
+        path
+    })
+}
+
+fn add_bar(mut path: String, span: &Span, end: Duration) -> String {
+    let scale = |time: Duration| time.div_duration_f64(end) * WIDTH;
+    let height = match span.end {
+        SpanEnd::Committed => BAR,
+        SpanEnd::Aborted => BAR / 2.0,
+    };
+    let (x, y) = (scale(span.start), (span.thread + 1) as f64 * ROW - height);
+    // A narrow gap shows where one bar ends and the next begins.
+    let width = (scale(span.length) - 0.4).max(0.3);
+    let _ = write!(path, "M{x:.1} {y}h{width:.1}v{height}H{x:.1}z");
+    path
+}
+
+fn thread_sums(title: &str, schedule: &Schedule, threads: usize, end: Duration) -> Markup {
+    let line = |thread: usize| {
+        let own = || schedule.spans.iter().filter(move |span| span.thread == thread);
+        let count = |end: SpanEnd| own().filter(|span| span.end == end).count().to_string();
+        let busy: Duration = own().map(|span| span.length).sum();
+        let share = if end.is_zero() { 0.0 } else { busy.div_duration_f64(end) * 100.0 };
+        vec![
+            Cell::text(format!("thread {thread}")),
+            Cell::number(count(SpanEnd::Committed)),
+            Cell::number(count(SpanEnd::Aborted)),
+            Cell::number(units::short(busy)),
+            Cell::number(format!("{share:.0} %")),
+        ]
+    };
+    let titles = ["thread", "executions that counted", "thrown away", "busy", "of the time"];
+    table(title, &titles, &(0..threads).map(line).collect::<Vec<_>>())
+}
+
+/// Transactions from left to right, an arc from each to what it depends on.
+fn graph(number: u64, dependencies: &[(usize, usize)]) -> Markup {
+    let last = dependencies.iter().map(|(from, to)| *from.max(to)).max().unwrap_or(0).max(1);
+    let step = (WIDTH - 20.0) / last as f64;
+    let x = |tx: usize| 10.0 + tx as f64 * step;
+    let farthest = dependencies.iter().map(|(from, to)| from.abs_diff(*to)).max().unwrap_or(1);
+    let height = (farthest as f64 * step / 2.0).clamp(30.0, 220.0);
+    let arcs = dependencies.iter().fold(String::new(), |mut path, (from, to)| {
+        let (left, right) = (x(*from), x(*to));
+        let rise = ((right - left).abs() / 2.0).min(height);
+        let _ = write!(path, "M{left:.1} {base}", base = height + 8.0);
+        let _ = write!(
+            path,
+            "A{:.1} {rise:.1} 0 0 1 {right:.1} {:.0}",
+            (right - left) / 2.0,
+            height + 8.0
+        );
+        path
+    });
+    let dots = (0..=last).fold(String::new(), |mut path, tx| {
+        let _ = write!(path, "M{:.1} {}v8", x(tx), height + 8.0);
+        path
+    });
+    let title = format!("Block {number}: who depends on whom");
+    html! {
+        figure {
+            figcaption {
+                h4 { (title) }
+                p { "Transactions from left to right; an arc leads from each to one that needs its result." }
+            }
+            div class="scroll" tabindex="0" role="region" aria-label=(title) {
+                svg class="picture" role="img" aria-label={ (title) "; the pairs are in the table below" }
+                    viewBox={ "0 0 " (WIDTH) " " (height + 20.0) } {
+                    path d=(dots) style=(format!("stroke:{}", BOUND.variable())) {}
+                    path d=(arcs) style=(format!("stroke:{};fill:none;opacity:.55", series(0).variable())) {}
+                }
+            }
+            details {
+                summary { "Pairs as a table: " (title) }
+                (needs_table(&title, dependencies))
+            }
+        }
+    }
+}
+
+/// One line for each transaction that needs others.
+fn needs_table(title: &str, dependencies: &[(usize, usize)]) -> Markup {
+    let mut needs: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (from, to) in dependencies {
+        needs.entry(*to).or_default().push(*from);
+    }
+    let line = |(tx, of): (&usize, &Vec<usize>)| {
+        let of: Vec<_> = of.iter().map(ToString::to_string).collect();
+        vec![Cell::text(tx.to_string()), Cell::text(of.join(", "))]
+    };
+    table(title, &["transaction", "needs"], &needs.iter().map(line).collect::<Vec<_>>())
+}

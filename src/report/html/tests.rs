@@ -1,0 +1,98 @@
+use super::super::testing;
+use super::*;
+
+fn written(report: &Report) -> String {
+    let mut out = Vec::new();
+    write(report, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_page_asks_nobody_for_anything() {
+    let page = written(&testing::full_report());
+    for reference in ["http://", "https://", "src=", "@import", "url(", "<script", "<iframe"] {
+        // The name of a namespace is no address, but not needed in HTML either.
+        assert!(!page.contains(reference), "{reference}");
+    }
+}
+
+#[test]
+fn the_winner_stands_before_the_charts_and_the_command_at_the_end() {
+    let page = written(&testing::full_report());
+    let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("{words} is not there"));
+    let order = [
+        place("Fastest: block-stm on 8 threads, 1.55 "),
+        place("Noise floor 2.0 %"),
+        place("Other programs used 0.50 processors"),
+        place("Speedup against threads"),
+        place(r#"id="block-19426587""#),
+        place("blockrace replay 19426587,46147,19426588 --seed 42"),
+    ];
+    assert!(order.is_sorted(), "{order:?}");
+}
+
+#[test]
+fn every_picture_has_a_name_and_its_numbers_in_a_table() {
+    let page = written(&testing::full_report());
+    let pictures = page.matches("<svg").count();
+    let named = page.matches(r#"role="img" aria-label="#).count();
+    let swatches = page.matches(r#"class="swatch""#).count();
+    assert_eq!(pictures, named + swatches);
+    for figure in page.split("<figure").skip(1) {
+        let figure = figure.split("</figure>").next().unwrap_or_default();
+        assert!(figure.contains("<table>"), "{figure}");
+    }
+}
+
+#[test]
+fn ids_are_unique_and_links_lead_to_them() {
+    let page = written(&testing::full_report());
+    let after = |mark: &str| -> Vec<String> {
+        let parts = page.split(mark).skip(1);
+        parts.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    };
+    let mut ids = after(" id=\"");
+    for target in after("href=\"#") {
+        assert!(ids.contains(&target), "{target}");
+    }
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+}
+
+#[test]
+fn schedule_graph_and_conflicts_are_shown_where_they_are_known() {
+    let mut report = testing::full_report();
+    let page = written(&report);
+    for words in
+        ["thrown away", "who depends on whom", "Hottest conflicts", "Critical path against"]
+    {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(page.contains("slot 3 of 0x&lt;Router&gt;"));
+    report.pictures.clear();
+    let page = written(&report);
+    for words in ["who depends on whom", "Hottest conflicts", "Critical path against"] {
+        assert!(!page.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn what_comes_from_outside_cannot_become_part_of_the_page() {
+    let mut report = testing::full_report();
+    report.failures[0].what = "<script>alert(1)</script>".into();
+    report.machine.cpu_model = "\"><img src=x>".into();
+    report.rows[0].block.fork = "</style><b>".into();
+    let page = written(&report);
+    assert!(!page.contains("<script"));
+    assert!(!page.contains("<img"));
+    assert_eq!(page.matches("</style>").count(), 1);
+}
+
+#[test]
+fn a_report_without_rows_is_a_page_too() {
+    let page = written(&Report { rows: vec![], ..testing::report() });
+    assert!(page.contains("Nothing") || page.contains("nothing was verified"), "{page}");
+    assert!(!page.contains("<svg"));
+}

@@ -1,0 +1,172 @@
+//! What held a row back, in a few words.
+//!
+//! The first reason that applies is given, the most decisive one first. Every reason is a comparison
+//! of figures that stand in the report, so that a reader can check it. Where there is no bound, the
+//! block's dependencies cannot be told from other reasons, and the words say only what was seen.
+
+use std::time::Duration;
+
+use super::record::{bound_share, re_execution_rate, speedup_ratio};
+use super::{Comparison, Report, Row, by_block};
+use crate::units;
+
+/// A row this close to its bound is held back by the block itself.
+const NEAR_BOUND: f64 = 0.9;
+
+/// A bound below this share of the threads leaves threads without work.
+const LOW_BOUND: f64 = 0.75;
+
+/// So many executions per transaction are much repetition.
+const MANY_EXECUTIONS: f64 = 1.2;
+
+/// Handing work from thread to thread weighs in blocks that are shorter than this.
+const SHORT: Duration = Duration::from_micros(500);
+
+/// So much more processor time than the baseline is a cost in itself.
+const MUCH_PROCESSOR_TIME: f64 = 1.3;
+
+/// A row, and what held it back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit<'a> {
+    /// The row.
+    pub row: &'a Row,
+    /// Its speedup.
+    pub speedup: f64,
+    /// A few words.
+    pub reason: String,
+}
+
+/// The rows with the smallest speedups among contenders that had several threads, at most `count`,
+/// one for each block, the slowest first.
+pub fn worst(report: &Report, count: usize) -> Vec<Limit<'_>> {
+    let mut limits: Vec<_> =
+        by_block(&report.rows).iter().filter_map(|rows| best_of_block(report, rows)).collect();
+    limits.sort_by(|a, b| a.speedup.total_cmp(&b.speedup));
+    limits.truncate(count);
+    limits
+}
+
+/// What held back the best row of a block: if even that one is slow, the block is to blame.
+fn best_of_block<'a>(report: &Report, rows: &[&'a Row]) -> Option<Limit<'a>> {
+    let baseline = rows.iter().copied().find(|row| is_baseline(row));
+    let speedup = |row: &Row| row.verdict.figures().and_then(speedup_ratio);
+    let contenders = rows.iter().copied().filter(|row| !is_baseline(row) && row.threads.get() > 1);
+    let rated = contenders.filter_map(|row| Some((row, speedup(row)?)));
+    let (row, speedup) = rated.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some(Limit { row, speedup, reason: reason(report, row, baseline) })
+}
+
+fn is_baseline(row: &Row) -> bool {
+    row.verdict.figures().is_some_and(|figures| figures.comparison == Comparison::Baseline)
+}
+
+/// The first reason that applies.
+fn reason(report: &Report, row: &Row, baseline: Option<&Row>) -> String {
+    few_transactions(row)
+        .or_else(|| bound(row))
+        .or_else(|| few_cores(report, row))
+        .or_else(|| short(row, baseline))
+        .or_else(|| repetition(row))
+        .or_else(|| processor_time(row, baseline))
+        .unwrap_or_else(|| "nothing stands out: threads wait for each other".into())
+}
+
+fn few_transactions(row: &Row) -> Option<String> {
+    let transactions = row.block.transactions;
+    let few = transactions < 2 * row.threads.get();
+    few.then(|| match transactions {
+        0 => "no transactions".into(),
+        1 => "a single transaction".into(),
+        several => format!("only {several} transactions for {} threads", row.threads),
+    })
+}
+
+fn bound(row: &Row) -> Option<String> {
+    let bound = row.verdict.figures()?.bound_speedup?;
+    let is_near = bound_share(row)? >= NEAR_BOUND;
+    let is_low = bound < LOW_BOUND * row.threads.get() as f64;
+    (is_near || is_low)
+        .then(|| format!("transactions depend on each other: no more than {bound:.2} is possible"))
+}
+
+fn few_cores(report: &Report, row: &Row) -> Option<String> {
+    let cores = report.machine.logical_cpus;
+    (row.threads > cores).then(|| format!("{} threads on {cores} cores", row.threads))
+}
+
+fn short(row: &Row, baseline: Option<&Row>) -> Option<String> {
+    let time = baseline?.verdict.figures()?.execute.median;
+    (time < SHORT && row.threads.get() > 1)
+        .then(|| format!("short: {} in all, so handing work over weighs", units::short(time)))
+}
+
+fn repetition(row: &Row) -> Option<String> {
+    let rate = re_execution_rate(row)?;
+    (rate > MANY_EXECUTIONS)
+        .then(|| format!("conflicts: each transaction was executed {rate:.2} times"))
+}
+
+fn processor_time(row: &Row, baseline: Option<&Row>) -> Option<String> {
+    let cpu = row.verdict.figures()?.cpu_median?;
+    let ratio = cpu.div_duration_f64(baseline?.verdict.figures()?.cpu_median?);
+    (ratio.is_finite() && ratio > MUCH_PROCESSOR_TIME)
+        .then(|| format!("overhead: {ratio:.2} times the baseline's processor time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{self, paced, raced};
+    use super::super::{Figures, Verdict};
+    use super::*;
+
+    fn with(mut row: Row, change: impl FnOnce(&mut Figures)) -> Row {
+        if let Verdict::Match(figures) = &mut row.verdict {
+            change(figures);
+        }
+        row
+    }
+
+    fn reason_of(row: Row, baseline_micros: u64) -> String {
+        let baseline = paced(row.block.number, baseline_micros);
+        let report = testing::report_of(vec![baseline, row]);
+        worst(&report, 1)[0].reason.clone()
+    }
+
+    #[test]
+    fn each_reason_is_given_where_its_figures_say_so() {
+        let row = || with(raced(5, 900, 1.1), |figures| figures.incarnations = None);
+        let few = Row { block: paced(5, 1).block, ..row() };
+        let few = {
+            let mut row = few;
+            row.block.transactions = 9;
+            row
+        };
+        let crowded = Row { threads: testing::threads(32), ..row() };
+        for (row, micros, words) in [
+            (few, 9_000, "only 9 transactions for 8 threads"),
+            (with(row(), |figures| figures.bound_speedup = Some(1.2)), 9_000, "no more than 1.20"),
+            (crowded, 9_000, "32 threads on 16 cores"),
+            (row(), 100, "short: 100 µs in all"),
+            (with(row(), |figures| figures.incarnations = Some(500)), 9_000, "executed 2.99 times"),
+            (with(row(), |figures| figures.cpu_median = None), 9_000, "nothing stands out"),
+        ] {
+            let reason = reason_of(row, micros);
+            assert!(reason.contains(words), "{reason:?} should say {words:?}");
+        }
+    }
+
+    #[test]
+    fn the_worst_blocks_come_first_each_with_its_best_row() {
+        let rows = vec![
+            paced(5, 9_000),
+            raced(5, 5_000, 1.8),
+            Row { threads: testing::threads(4), ..raced(5, 6_000, 1.5) },
+            paced(6, 9_000),
+            raced(6, 9_900, 0.9),
+        ];
+        let report = testing::report_of(rows);
+        let worst: Vec<_> =
+            worst(&report, 3).iter().map(|limit| (limit.row.block.number, limit.speedup)).collect();
+        assert_eq!(worst, [(6, 0.9), (5, 1.8)]);
+    }
+}

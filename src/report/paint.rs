@@ -1,0 +1,115 @@
+//! Colour for a terminal, and columns of coloured cells.
+//!
+//! Text is always written with its colours; whoever opens the output strips them where they are not
+//! wanted. Widths count characters, so cells must not hold any that take two columns or none.
+
+use anstyle::{AnsiColor, Style};
+
+/// What is good news.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// What is bad news.
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+/// What must not be overlooked.
+pub(super) const ALARM: Style = AnsiColor::Red.on_default().bold();
+/// What is less important.
+pub(super) const FAINT: Style = Style::new().dimmed();
+/// What matters most.
+pub(super) const STRONG: Style = Style::new().bold();
+/// What has no colour.
+pub(super) const PLAIN: Style = Style::new();
+
+/// Text with a style.
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    pub(super) fn new(text: impl Into<String>, style: Style) -> Self {
+        Self { text: text.into(), style }
+    }
+
+    pub(super) fn plain(text: impl Into<String>) -> Self {
+        Self::new(text, PLAIN)
+    }
+
+    /// The text in its colour.
+    pub(super) fn painted(&self) -> String {
+        paint(&self.text, self.style)
+    }
+
+    fn width(&self) -> usize {
+        self.text.chars().count()
+    }
+}
+
+/// Text in a colour.
+pub(super) fn paint(text: &str, style: Style) -> String {
+    if style.is_plain() { text.to_owned() } else { format!("{style}{text}{style:#}") }
+}
+
+/// Blanks between two columns.
+const GAP: usize = 2;
+
+/// Rows of cells, each column as wide as its widest cell, kept to the left.
+pub(super) fn columns(rows: &[Vec<Cell>]) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..count).map(width).collect();
+    rows.iter().map(|row| line(row, &widths)).collect()
+}
+
+fn line(row: &[Cell], widths: &[usize]) -> String {
+    let last = row.iter().rposition(|cell| !cell.text.is_empty());
+    let filled = last.map_or(&[][..], |last| row.get(..=last).unwrap_or(row));
+    let mut line = String::new();
+    let mut blanks = 0;
+    for (cell, width) in filled.iter().zip(widths) {
+        line.extend(std::iter::repeat_n(' ', blanks));
+        line += &cell.painted();
+        blanks = width - cell.width() + GAP;
+    }
+    line
+}
+
+/// A bar of `width` characters, filled by `share` of one, in eighths of a character.
+pub(super) fn bar(share: f64, width: usize) -> String {
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
+    let mut bar: String = std::iter::repeat_n('█', eighths / 8).collect();
+    bar.extend(EIGHTHS.get(eighths % 8).filter(|_| !eighths.is_multiple_of(8)));
+    let missing = width - bar.chars().count();
+    bar.extend(std::iter::repeat_n('·', missing));
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_filled_in_eighths_and_never_overflows() {
+        for (share, drawn) in
+            [(0.0, "····"), (1.0, "████"), (0.5, "██··"), (0.53125, "██▏·"), (7.0, "████")]
+        {
+            assert_eq!(bar(share, 4), drawn, "{share}");
+        }
+        assert_eq!(bar(f64::NAN, 2), "··");
+    }
+
+    #[test]
+    fn columns_line_up_whatever_their_colour() {
+        let rows = [
+            vec![Cell::plain("a"), Cell::new("bb", GOOD), Cell::plain("c")],
+            vec![Cell::new("aaaa", BAD), Cell::plain("b"), Cell::plain("")],
+        ];
+        let stripped: Vec<_> = columns(&rows)
+            .iter()
+            .map(|line| anstream::adapter::strip_str(line).to_string())
+            .collect();
+        assert_eq!(stripped, ["a     bb  c", "aaaa  b"]);
+    }
+}

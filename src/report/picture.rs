@@ -1,0 +1,70 @@
+//! What is known of a block besides its times: its dependencies, and how it was scheduled.
+//!
+//! Filled by whoever analysed the block, and shown by [`html`](super::html); a report without pictures
+//! is complete. Everything here is plain data, so that nothing above or below has to agree on how it
+//! was found out.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use alloy_primitives::B256;
+
+/// One block, looked into.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlockPicture {
+    /// Its hash.
+    pub block: B256,
+    /// The longest chain of dependent transactions / the whole block, in gas or in time: 1 is a block
+    /// in which everything waits for something.
+    pub critical_path_share: f64,
+    /// The best speedup that the dependencies allow, by number of threads.
+    pub bounds: Vec<(NonZeroUsize, f64)>,
+    /// Where most transactions meet, the hottest first.
+    pub conflicts: Vec<HotSpot>,
+    /// Pairs of positions in the block: the second transaction needs what the first one wrote.
+    pub dependencies: Vec<(usize, usize)>,
+    /// How the block was, or could be, executed on several threads.
+    pub schedules: Vec<Schedule>,
+}
+
+/// A place where transactions conflict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HotSpot {
+    /// What it is, in words: an account's balance, a slot of a contract.
+    pub place: String,
+    /// How many transactions depend on another one there.
+    pub transactions: usize,
+}
+
+/// What each thread did when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Whose schedule this is: an executor on a number of threads, or the best one possible.
+    pub title: String,
+    /// Bars, in no order.
+    pub spans: Vec<Span>,
+}
+
+/// One execution of one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// On which thread, from 0.
+    pub thread: usize,
+    /// Position of the transaction in the block.
+    pub tx: usize,
+    /// When it began, from the begin of the block.
+    pub start: Duration,
+    /// How long it took.
+    pub length: Duration,
+    /// What became of it.
+    pub end: SpanEnd,
+}
+
+/// What became of an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanEnd {
+    /// Its result counts.
+    Committed,
+    /// It was thrown away.
+    Aborted,
+}

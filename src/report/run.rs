@@ -1,0 +1,190 @@
+//! A run read back from its JSON: what is needed to compare it with another one.
+//!
+//! Only verified rows have samples, so a run that is read has times of nothing else. Fields that are
+//! not needed here are skipped, so that a newer release's additions do no harm.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::json::SCHEMA_VERSION;
+
+/// Why a file is no run.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum RunError {
+    /// Not what `replay --json` writes.
+    #[error("this is not a file that replay --json wrote")]
+    Malformed(#[from] serde_json::Error),
+
+    /// Written by another release.
+    #[error("the file has schema version {found}, and this release reads {SCHEMA_VERSION}")]
+    Version { found: u32 },
+}
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Where it ran, by field.
+    pub machine: BTreeMap<String, Value>,
+    /// With which settings, by field.
+    pub settings: BTreeMap<String, Value>,
+    /// Hashes and numbers of the blocks it has rows of, in order of their numbers.
+    pub blocks: BTreeMap<BlockKey, String>,
+    /// Wall-clock times of execution in nanoseconds, by round.
+    pub times: HashMap<(BlockKey, Runner), BTreeMap<u64, f64>>,
+    /// Who is the baseline: the row whose speedup has no interval.
+    pub baseline: Option<Runner>,
+    /// Contenders, in the order of the file.
+    pub runners: Vec<Runner>,
+    /// Rows that did not match.
+    pub mismatches: usize,
+    /// What difference is noise by the run's own self-check, as a share; none where there was none.
+    pub noise_floor: Option<f64>,
+}
+
+/// A block: chain id and number.
+pub type BlockKey = (u64, u64);
+
+/// An executor on a number of threads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Runner {
+    /// Name of the executor.
+    pub executor: String,
+    /// All threads that took part.
+    pub threads: u64,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    schema_version: u32,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    machine: BTreeMap<String, Value>,
+    settings: BTreeMap<String, Value>,
+    results: Vec<ResultRow>,
+    self_checks: Vec<SelfCheck>,
+    samples: Vec<Lap>,
+}
+
+#[derive(Deserialize)]
+struct ResultRow {
+    chain_id: u64,
+    block_number: u64,
+    block_hash: String,
+    executor: String,
+    threads: u64,
+    speedup: Option<f64>,
+    speedup_ci_low: Option<f64>,
+    verdict: String,
+}
+
+#[derive(Deserialize)]
+struct SelfCheck {
+    ratio: f64,
+    ci_low: f64,
+    ci_high: f64,
+}
+
+#[derive(Deserialize)]
+struct Lap {
+    chain_id: u64,
+    block_number: u64,
+    executor: String,
+    threads: u64,
+    round: u64,
+    execute_ns: f64,
+}
+
+impl Run {
+    /// Reads what `replay --json` wrote.
+    ///
+    /// # Errors
+    /// If it is something else, or was written by a release whose fields mean other things.
+    pub fn read(input: impl io::Read) -> Result<Self, RunError> {
+        let document: Value = serde_json::from_reader(io::BufReader::new(input))?;
+        let Version { schema_version: found } = Version::deserialize(&document)?;
+        if found != SCHEMA_VERSION {
+            return Err(RunError::Version { found });
+        }
+        Ok(Self::of(Document::deserialize(document)?))
+    }
+
+    fn of(document: Document) -> Self {
+        let Document { machine, settings, results, self_checks, samples } = document;
+        let mut run = Self {
+            machine,
+            settings,
+            blocks: BTreeMap::new(),
+            times: HashMap::new(),
+            baseline: None,
+            runners: Vec::new(),
+            mismatches: results.iter().filter(|row| row.verdict != "match").count(),
+            noise_floor: noise_floor(&self_checks),
+        };
+        for row in results {
+            run.add_row(row);
+        }
+        for lap in samples {
+            let runner = Runner { executor: lap.executor, threads: lap.threads };
+            let key = ((lap.chain_id, lap.block_number), runner);
+            run.times.entry(key).or_default().insert(lap.round, lap.execute_ns);
+        }
+        run
+    }
+
+    fn add_row(&mut self, row: ResultRow) {
+        let runner = Runner { executor: row.executor, threads: row.threads };
+        if row.speedup.is_some() && row.speedup_ci_low.is_none() {
+            self.baseline = Some(runner.clone());
+        }
+        if !self.runners.contains(&runner) {
+            self.runners.push(runner);
+        }
+        self.blocks.insert((row.chain_id, row.block_number), row.block_hash);
+    }
+}
+
+fn noise_floor(checks: &[SelfCheck]) -> Option<f64> {
+    use crate::measure::{stats::Speedup, warnings};
+    let speedup = |check: &SelfCheck| {
+        let SelfCheck { ratio, ci_low, ci_high } = *check;
+        Speedup { ratio, ci_low, ci_high }
+    };
+    let all: Vec<_> = checks.iter().map(speedup).collect();
+    Speedup::overall(&all).map(|overall| warnings::noise_floor(&overall))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{json, testing};
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let mut file = Vec::new();
+        json::write(&testing::full_report(), &mut file).unwrap();
+        let run = Run::read(file.as_slice()).unwrap();
+        let runner = |executor: &str, threads| Runner { executor: executor.into(), threads };
+        assert_eq!(run.baseline, Some(runner("sequential", 1)));
+        assert_eq!(run.runners.len(), 3);
+        assert_eq!(run.mismatches, 1);
+        let laps = &run.times[&((1, 19_426_587), runner("block-stm", 8))];
+        assert_eq!(laps, &[(0, 4_900_000.0), (1, 5_100_000.0)].into());
+        assert_eq!(run.blocks[&(1, 19_426_587)], testing::HASH.to_string());
+        assert!((run.noise_floor.unwrap() - 0.02).abs() < 1e-12);
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let read = |text: &str| Run::read(text.as_bytes());
+        assert!(matches!(read("{}"), Err(RunError::Malformed(_))));
+        assert!(matches!(read("nonsense"), Err(RunError::Malformed(_))));
+        let newer = r#"{"schema_version": 99}"#;
+        assert!(matches!(read(newer), Err(RunError::Version { found: 99 })));
+    }
+}

@@ -1,0 +1,176 @@
+//! What follows from several rows: standings over all blocks, by fork, and who won.
+//!
+//! Only rows that matched count. Two totals are given, because they answer two questions: the geometric
+//! mean of the speedups counts every block the same, and the ratio of the total times counts long
+//! blocks more.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use alloy_primitives::B256;
+
+use super::record::{bound_share, measured_speedup};
+use super::{Comparison, Contender, Report, Row, by_block, contenders};
+use crate::measure::stats::{Speedup, geometric_mean};
+use crate::measure::warnings::noise_floor;
+
+/// How one contender did over some blocks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing<'a> {
+    /// Who.
+    pub contender: Contender<'a>,
+    /// Rows of it.
+    pub rows: usize,
+    /// Those of them that matched.
+    pub verified: usize,
+    /// Geometric mean of the speedups with its interval; `None` for the baseline, which has none, and
+    /// where there is no baseline.
+    pub speedup: Option<Speedup>,
+    /// Added-up times of the baseline / those of the contender, over the blocks where both matched.
+    pub total_time_ratio: Option<f64>,
+    /// Geometric mean of speedup / bound, where there are bounds.
+    pub bound_share: Option<f64>,
+}
+
+/// The standings of all contenders over some rows, in the order in which they first appear.
+pub fn standings<'a>(rows: &[&'a Row]) -> Vec<Standing<'a>> {
+    let baselines = baselines(rows);
+    let standing = |contender: Contender<'a>| {
+        let own: Vec<_> = rows.iter().filter(|row| row.contender() == contender).copied().collect();
+        let figures = || own.iter().filter_map(|row| row.verdict.figures());
+        let speedups: Vec<_> = figures().filter_map(measured_speedup).collect();
+        let shares: Vec<_> = own.iter().filter_map(|row| bound_share(row)).collect();
+        Standing {
+            contender,
+            rows: own.len(),
+            verified: figures().count(),
+            speedup: Speedup::overall(&speedups),
+            total_time_ratio: total_time_ratio(&own, &baselines),
+            bound_share: geometric_mean(&shares),
+        }
+    };
+    contenders(rows.iter().copied()).into_iter().map(standing).collect()
+}
+
+/// The rows of each fork, forks in the order in which they first appear.
+pub fn by_fork(rows: &[Row]) -> Vec<(&str, Vec<&Row>)> {
+    let mut forks: Vec<(&str, Vec<&Row>)> = Vec::new();
+    for row in rows {
+        match forks.iter_mut().find(|(fork, _)| *fork == row.block.fork) {
+            Some((_, group)) => group.push(row),
+            None => forks.push((&row.block.fork, vec![row])),
+        }
+    }
+    forks
+}
+
+/// Who was fastest over all blocks, among those that were right on every block: who is not has not
+/// finished the race. `None` if there is no such contender.
+pub fn winner(report: &Report) -> Option<Standing<'_>> {
+    let rows: Vec<_> = report.rows.iter().collect();
+    let finished = standings(&rows)
+        .into_iter()
+        .filter(|standing| standing.verified == standing.rows && standing.speedup.is_some());
+    let ratio = |standing: &Standing<'_>| standing.speedup.map_or(0.0, |speedup| speedup.ratio);
+    finished.max_by(|a, b| ratio(a).total_cmp(&ratio(b)))
+}
+
+/// The baseline against itself over all blocks, and the difference that is noise by that; `None`
+/// where it was not measured.
+pub fn self_check(report: &Report) -> Option<(Speedup, f64)> {
+    let all: Vec<_> = report.self_checks.iter().map(|row| row.itself).collect();
+    let overall = Speedup::overall(&all)?;
+    Some((overall, noise_floor(&overall)))
+}
+
+/// How many blocks the rows are of.
+pub fn block_count(rows: &[Row]) -> usize {
+    by_block(rows).len()
+}
+
+/// The median execute time of the baseline of each block that has a verified one.
+type Baselines = HashMap<B256, Duration>;
+
+fn baselines(rows: &[&Row]) -> Baselines {
+    let baseline = |row: &&Row| {
+        let figures = row.verdict.figures()?;
+        let is_baseline = figures.comparison == Comparison::Baseline;
+        is_baseline.then_some((row.block.hash, figures.execute.median))
+    };
+    rows.iter().filter_map(baseline).collect()
+}
+
+/// Time of the baseline / time of the contender, over the blocks where both were verified.
+fn total_time_ratio(rows: &[&Row], baselines: &Baselines) -> Option<f64> {
+    let times = |row: &&Row| {
+        let baseline = baselines.get(&row.block.hash)?;
+        Some((*baseline, row.verdict.figures()?.execute.median))
+    };
+    let (baseline, contender) =
+        rows.iter().filter_map(times).fold((Duration::ZERO, Duration::ZERO), |sum, add| {
+            (sum.0.saturating_add(add.0), sum.1.saturating_add(add.1))
+        });
+    (!contender.is_zero()).then(|| baseline.div_duration_f64(contender))
+}
+
+/// Mgas/s over all blocks of a contender that matched: all gas / all time.
+pub fn total_mgas_per_s(rows: &[&Row], contender: Contender<'_>) -> Option<f64> {
+    let own = rows.iter().filter(|row| row.contender() == contender);
+    let matched = own.filter_map(|row| Some((row.block.gas_used, row.verdict.figures()?)));
+    let (gas, time) = matched.fold((0_u64, Duration::ZERO), |(gas, time), (used, figures)| {
+        (gas.saturating_add(used), time.saturating_add(figures.execute.median))
+    });
+    crate::units::mgas_per_s(gas, time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{self, paced, raced};
+    use super::*;
+
+    #[test]
+    fn the_totals_are_the_geometric_mean_and_the_ratio_of_summed_times() {
+        // 100 µs -> 50 µs and 900 µs -> 1800 µs: the mean is sqrt(2 * 0.5), the ratio 1000 / 1850.
+        let rows = [paced(5, 100), raced(5, 50, 2.0), paced(6, 900), raced(6, 1_800, 0.5)];
+        let standings = standings(&rows.iter().collect::<Vec<_>>());
+        assert_eq!(standings.len(), 2);
+        assert_eq!(standings[0].speedup, None, "the baseline is not compared with itself");
+        let speedup = standings[1].speedup.unwrap();
+        assert!((speedup.ratio - 1.0).abs() < 1e-12);
+        let ratio = standings[1].total_time_ratio.unwrap();
+        assert!((ratio - 1_000.0 / 1_850.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn forks_keep_their_own_standings() {
+        let mut old = raced(5, 50, 2.0);
+        old.block.fork = "London".into();
+        let rows = [old, raced(6, 50, 3.0)];
+        let forks = by_fork(&rows);
+        let names: Vec<_> = forks.iter().map(|(fork, _)| *fork).collect();
+        assert_eq!(names, ["London", "Cancun"]);
+        let ratio = |rows: &[&Row]| standings(rows)[0].speedup.unwrap().ratio;
+        assert!((ratio(&forks[0].1) - 2.0).abs() < 1e-12);
+        assert!((ratio(&forks[1].1) - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn who_was_wrong_on_one_block_cannot_win() {
+        let mut wrong = testing::mismatch();
+        wrong.block.number = 6;
+        let mut fast = raced(5, 10, 9.0);
+        fast.executor = wrong.executor.clone();
+        let report = testing::report_of(vec![paced(5, 90), fast, raced(5, 50, 2.0), wrong]);
+        assert_eq!(winner(&report).unwrap().contender.executor, "block-stm");
+    }
+
+    #[test]
+    fn without_a_self_check_there_is_no_noise_floor() {
+        let mut report = testing::report();
+        assert_eq!(self_check(&report), None);
+        let itself = Speedup { ratio: 1.0, ci_low: 0.99, ci_high: 1.02 };
+        report.self_checks.push(testing::self_check(itself));
+        let (_, floor) = self_check(&report).unwrap();
+        assert!((floor - 0.02).abs() < 1e-12, "{floor}");
+    }
+}

@@ -1,0 +1,162 @@
+//! What `replay` leaves behind, over the built-in sample: files in every format, `compare` over them,
+//! and what an interrupt keeps.
+
+#![cfg(unix)]
+
+mod support;
+
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::Command,
+};
+use support::{assert_code, blockrace, start, stderr, stdout};
+
+const FEW: [&str; 9] =
+    ["replay", "--executors", "block-stm", "--threads", "2", "--iterations", "2", "--warmup", "0"];
+
+/// Blocks of the built-in sample.
+const BLOCKS: usize = 24;
+
+fn file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(name)
+}
+
+fn json_of(path: &Path) -> Value {
+    let text = fs::read_to_string(path).expect("the file is there");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+#[track_caller]
+fn assert_obeys_the_schema(document: &Value) {
+    let schema = include_str!("../data/replay.schema.json");
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    let errors: Vec<_> = validator.iter_errors(document).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+}
+
+/// Runs `compare` over two files, with these further arguments.
+fn compare(folder: &Path, base: &str, new: &str, more: &[&str]) -> std::process::Output {
+    let paths = [base, new].map(|name| file(folder, name).display().to_string());
+    let arguments = [&["compare", &paths[0], &paths[1]], more].concat();
+    blockrace(folder, &arguments)
+}
+
+/// The run in a file, with the times of the contender multiplied.
+fn slowed(folder: &Path, base: &str, new: &str, factor: f64) {
+    let mut document = json_of(&file(folder, base));
+    for sample in document["samples"].as_array_mut().expect("there are samples") {
+        if sample["executor"] == "block-stm" {
+            let time = sample["execute_ns"].as_f64().expect("a time");
+            sample["execute_ns"] = json!((time * factor).round() as u64);
+        }
+    }
+    fs::write(file(folder, new), document.to_string()).expect("the folder is ours");
+}
+
+#[test]
+fn a_replay_writes_every_format_and_compare_reads_what_it_wrote() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let names = ["r.csv", "r.json", "r.md", "r.html", "s.csv"];
+    let paths = names.map(|name| file(folder.path(), name).display().to_string());
+    let options = ["--csv", "--json", "--markdown", "--html", "--samples"];
+    let files: Vec<_> =
+        options.iter().zip(&paths).flat_map(|(option, path)| [*option, path.as_str()]).collect();
+    let output = blockrace(folder.path(), &[&FEW[..], &["--self-check"], &files].concat());
+    assert_code(&output, 0);
+    let said = stdout(&output);
+    assert!(said.contains("noise floor"), "{said}");
+    assert!(said.contains("24 blocks, 48 rows: all match chain 31337"), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() <= 100), "{said}");
+    assert!(!said.contains('\u{1b}'), "no colours where no terminal is");
+
+    let document = json_of(&file(folder.path(), "r.json"));
+    assert_obeys_the_schema(&document);
+    let count = |field: &str| document[field].as_array().map(Vec::len);
+    assert_eq!(count("results"), Some(2 * BLOCKS));
+    assert_eq!(count("samples"), Some(4 * BLOCKS));
+    assert_eq!(count("self_checks"), Some(BLOCKS));
+    assert_eq!(count("preparation"), Some(BLOCKS));
+    let text = |name: &str| fs::read_to_string(file(folder.path(), name)).expect("it is there");
+    assert_eq!(text("s.csv").lines().count(), 4 * BLOCKS + 1);
+    assert_eq!(text("r.csv").lines().count(), 2 * BLOCKS + 1);
+    assert!(text("r.md").contains("| block-stm | 2 | 24 of 24 |"), "{}", text("r.md"));
+    let page = text("r.html");
+    assert_eq!(page.matches("<details class=\"block\"").count(), BLOCKS);
+    assert!(page.len() < 3_000_000, "{} bytes", page.len());
+    compared(folder.path());
+}
+
+/// Compares the run with itself, with slower ones, and with what it must not be compared with.
+fn compared(folder: &Path) {
+    let same = compare(folder, "r.json", "r.json", &[]);
+    assert_code(&same, 0);
+    assert!(stdout(&same).contains("no regression"), "{}", stdout(&same));
+
+    // The self-check of two rounds may have found a wide noise floor: far beyond it.
+    slowed(folder, "r.json", "slow.json", 20.0);
+    let slower = compare(folder, "r.json", "slow.json", &["--threshold", "5"]);
+    assert_code(&slower, 1);
+    assert!(stdout(&slower).contains("REGRESSION: block-stm on 2 threads"), "{}", stdout(&slower));
+    let faster = compare(folder, "slow.json", "r.json", &[]);
+    assert_code(&faster, 0);
+
+    let mut other = json_of(&file(folder, "r.json"));
+    other["machine"]["logical_cpus"] = json!(4_096);
+    fs::write(file(folder, "other.json"), other.to_string()).expect("the folder is ours");
+    let refused = compare(folder, "r.json", "other.json", &[]);
+    assert_code(&refused, 2);
+    assert!(stderr(&refused).contains("now"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("--ignore machine"), "{}", stderr(&refused));
+    assert_code(&compare(folder, "r.json", "other.json", &["--ignore", "machine"]), 0);
+
+    let no_run = compare(folder, "r.json", "r.csv", &[]);
+    assert_code(&no_run, 2);
+    assert!(stderr(&no_run).contains("r.csv"), "{}", stderr(&no_run));
+}
+
+#[test]
+fn quietly_only_totals_are_printed_and_colours_wherever_they_are_asked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let short = [&FEW[..5], &["--iterations", "1", "--warmup", "0"]].concat();
+    let output =
+        blockrace(folder.path(), &[&short[..], &["-q", "--pin", "--color", "always"]].concat());
+    assert_code(&output, 0);
+    let said = stdout(&output);
+    assert!(!said.contains("Each cell"), "{said}");
+    assert!(said.contains("geometric mean"), "{said}");
+    assert!(said.contains("\u{1b}["), "{said:?}");
+    assert!(said.contains("too few for 95 %"), "{said}");
+    assert!(said.contains("threads pinned"), "{said}");
+}
+
+#[test]
+fn ctrl_c_ends_a_replay_with_a_report_of_what_was_measured() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = file(folder.path(), "r.json");
+    let path = json.display().to_string();
+    let many = ["--iterations", "5", "--warmup", "0", "-v", "--json", &path];
+    let mut child = start(folder.path(), &[&FEW[..5], &many].concat());
+    // The first block is noted when it is done.
+    let mut errors = BufReader::new(child.stderr.take().expect("it is piped"));
+    let mut line = String::new();
+    while !line.starts_with("block ") {
+        line.clear();
+        assert!(errors.read_line(&mut line).expect("it is text") > 0, "it ended too early");
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "the process is there");
+    let mut rest = String::new();
+    errors.read_to_string(&mut rest).expect("it is text");
+    let output = child.wait_with_output().expect("it is ours");
+    assert_code(&output, 130);
+    assert!(stdout(&output).contains("interrupted: "), "{}", stdout(&output));
+    let document = json_of(&json);
+    assert_obeys_the_schema(&document);
+    let rows = document["results"].as_array().map_or(0, Vec::len);
+    assert!((2..2 * BLOCKS).contains(&rows), "{rows} rows");
+    assert_eq!(document["warnings"][0]["kind"], "interrupted");
+}
