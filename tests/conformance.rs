@@ -1,6 +1,5 @@
 //! `blockrace conformance`: over a sample of Ethereum's tests, and over tests that are wrong on purpose.
 
-#[allow(dead_code, reason = "every test file uses another part")]
 mod support;
 
 use serde_json::Value;

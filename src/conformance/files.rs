@@ -184,6 +184,12 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_named() {
-        assert_eq!(names(Path::new("/no/such.json")), ["cannot read /no/such.json"]);
+        let mut errors = Vec::new();
+        let flow = visit(Path::new("/no/such.json"), &mut |file| {
+            errors.extend(file.err().map(|error| error.to_string()));
+            ControlFlow::Break(())
+        });
+        assert!(flow.is_break());
+        assert_eq!(errors, ["cannot read /no/such.json"]);
     }
 }

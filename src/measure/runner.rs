@@ -16,7 +16,11 @@ use crate::{
     verify::{self, Verdict},
 };
 use alloy_primitives::B256;
-use std::{collections::BTreeMap, num::NonZeroUsize};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// Why a block has no result at all.
 #[derive(Debug, thiserror::Error)]
@@ -113,11 +117,13 @@ fn lap(
     pool: &WorkerPool,
 ) -> Result<Result<Lap, String>, RunError> {
     let executor = contestant.executor.executor();
-    let (execution, execute, cpu) = timed_with_cpu(|| executor.execute(job, pool));
+    let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(job, pool)));
+    let (execution, execute, cpu) = timed_with_cpu(execute);
     let execution = match execution {
-        Ok(execution) => execution,
+        Ok(Ok(execution)) => execution,
         // The block was executed when it was prepared, so it is valid: the executor is wrong.
-        Err(error) => return Ok(Err(chain(&error))),
+        Ok(Err(error)) => return Ok(Err(chain(&error))),
+        Err(_) => return Ok(Err("it panicked; this is a bug".to_owned())),
     };
     let post_state = &execution.outcome.post_state;
     let (trie, root) = pool.install(|| timed(|| job.trie_after(post_state)));
