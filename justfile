@@ -21,6 +21,18 @@ lint:
     cargo fmt --check
     cargo clippy --all-targets --locked -- -D warnings
 
+# Advisories, licences and sources of dependencies; needs cargo-deny, and the network for the advisories
+deny:
+    cargo deny --locked check
+
+# All executors over Ethereum's blockchain tests: just conformance ../tests/BlockchainTests
+conformance *ARGS:
+    cargo run --release --locked -- conformance {{ARGS}}
+
+# Generated worlds, many of them: just worlds 100000
+worlds COUNT="100000" SEED="2":
+    BLOCKRACE_WORLDS={{COUNT}} BLOCKRACE_SEED={{SEED}} cargo test --release --locked --test worlds
+
 # Criterion benches of the parts that decide the whole
 bench *ARGS:
     cargo bench --locked {{ARGS}}

@@ -6,7 +6,11 @@ mod world;
 
 use alloy_primitives::{Address, U256};
 use blockrace::executor::BlockOutcome;
-use world::{Deed, FORKS, Fork, Op, Place, Tx, World, chain, change, check, outcome, panel};
+use world::{
+    Deed, FORKS, Fork, Op, Place, Tx, World,
+    agree::{chain, check, outcome, panel},
+    change,
+};
 
 /// Contracts of which each does one thing that another undoes, reads or repeats.
 fn programs() -> Vec<Vec<Op>> {

@@ -14,7 +14,10 @@ use std::{
     env,
     str::FromStr,
 };
-use world::{Deed, Fork, Op, Place, Tx, World, chain, check, outcome, panel};
+use world::{
+    Deed, Fork, Op, Place, Tx, World,
+    agree::{chain, check, outcome, panel},
+};
 
 fn number<N: FromStr>(variable: &str, default: N) -> N {
     let set = env::var(variable).ok();

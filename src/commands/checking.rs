@@ -12,7 +12,12 @@ use crate::{
     verify::{Step, Verdict, VerifiedTo, verify_block},
 };
 use eyre::eyre;
-use std::{num::NonZeroUsize, thread, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+    time::Duration,
+};
 
 /// What came of one block, by its number.
 pub(super) type CheckResult = (u64, eyre::Result<Checked>);
@@ -71,7 +76,10 @@ fn check_share(
 ) -> eyre::Result<Vec<(usize, u64, eyre::Result<Checked>)>> {
     let pool = WorkerPool::new(NonZeroUsize::MIN)?;
     let check_one = |(position, number, found): Asked| {
-        let checked = found.and_then(|source| check(source, executor, &pool, context));
+        // A panic is a bug of ours, and ends this block only.
+        let check = || found.and_then(|source| check(source, executor, &pool, context));
+        let checked = catch_unwind(AssertUnwindSafe(check))
+            .unwrap_or_else(|_| Err(eyre!("checking it panicked; this is a bug")));
         progress.step();
         (position, number, checked)
     };

@@ -19,7 +19,10 @@ use crate::{
     verify::{self, Verdict},
 };
 use alloy_primitives::B256;
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 /// Whether the times of a lap count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,15 +61,17 @@ impl<C: Clock> Meter<C> {
         pool: &WorkerPool,
     ) -> Result<Result<Lap, String>, RunError> {
         let clock = &self.clock;
-        let run = || timed_with_cpu(clock, || executor.execute(job, pool));
+        let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(job, pool)));
+        let run = || timed_with_cpu(clock, execute);
         let ((execution, execute, cpu), counts) = match &mut self.counters {
             Some(counters) => counters.during(run),
             None => (run(), None),
         };
         let execution = match execution {
-            Ok(execution) => execution,
+            Ok(Ok(execution)) => execution,
             // The block was executed when it was prepared, so it is valid: the executor is wrong.
-            Err(error) => return Ok(Err(chain(&error))),
+            Ok(Err(error)) => return Ok(Err(chain(&error))),
+            Err(_) => return Ok(Err("it panicked; this is a bug".to_owned())),
         };
         let root_of = || pool.install(|| job.trie_after(&execution.outcome.post_state));
         let (trie, root) = timed(clock, root_of);

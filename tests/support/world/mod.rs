@@ -1,10 +1,9 @@
 //! Small worlds in which transactions get into each other's way: few accounts, few slots, one block.
 
-mod agree;
+pub(crate) mod agree;
 pub(crate) mod generate;
 mod program;
 
-pub(crate) use agree::{chain, check, outcome, panel};
 pub(crate) use alloy_hardforks::EthereumHardfork as Fork;
 pub(crate) use program::{Op, child_address, child_init};
 
