@@ -79,7 +79,8 @@ fn block_stm_gives_the_same_outcome_however_often_and_on_however_many_threads() 
         WorkerPool::new(threads).expect("the system has a few threads left")
     });
     let run = |kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool| {
-        kind.executor().execute(job, pool).expect("the block is valid").outcome
+        let executor = kind.prepare(job, pool.threads()).expect("the block is valid");
+        executor.execute(job, pool).expect("the block is valid").outcome
     };
     for job in busiest(cache.path()) {
         let expected = run(ExecutorKind::Sequential, &job, &pools[0]);

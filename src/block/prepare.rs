@@ -16,6 +16,7 @@ use crate::{
     trie::{NodeStore, StateTrie, TrieError},
 };
 use alloy_consensus::{Block, TxEnvelope, transaction::Recovered};
+use std::time::Duration;
 
 /// Why a recorded block cannot be replayed: the link of its proof that broke.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +103,7 @@ pub fn prepare(
         env,
         numbered_state: NumberedState::new(&pre_state),
         pre_state,
+        state_latency: Duration::ZERO,
         proof,
         receipt_status,
         chain,

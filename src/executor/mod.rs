@@ -6,13 +6,30 @@
 //!
 //! Shared state, atomics and locks live here and nowhere else.
 
+pub mod access;
+mod bal;
 pub mod block_stm;
+mod codes;
+mod committer;
+mod demands;
+mod fees;
+mod in_order;
+mod instructions;
+mod kind;
 mod pool;
 mod sequential;
+mod snapshot;
+mod tally;
+mod tasks;
+mod two_phase;
+mod worker;
 
+pub use bal::{Bal, ListError};
 pub use block_stm::BlockStm;
+pub use kind::{ExecutorKind, UnknownExecutor};
 pub use pool::{PoolError, WorkerPool};
 pub use sequential::Sequential;
+pub use two_phase::TwoPhase;
 
 use crate::{
     block::ReplayJob,
@@ -20,7 +37,7 @@ use crate::{
     state::{PostState, StateError},
 };
 use alloy_eips::eip7685::Requests;
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 /// Executes a whole block. The result is what block order gives, however it was scheduled.
 pub trait Executor: Sync + fmt::Debug {
@@ -32,61 +49,6 @@ pub trait Executor: Sync + fmt::Debug {
     /// # Errors
     /// The block is invalid, or the pre-state lacks what it reads.
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError>;
-}
-
-/// The executors by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ExecutorKind {
-    /// In block order on one thread; the baseline.
-    Sequential,
-    /// Optimistic, with multi-version memory.
-    BlockStm,
-}
-
-impl ExecutorKind {
-    /// All of them, the baseline first.
-    pub const ALL: [Self; 2] = [Self::Sequential, Self::BlockStm];
-
-    /// The name on the command line and in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sequential => "sequential",
-            Self::BlockStm => "block-stm",
-        }
-    }
-
-    /// The executor itself.
-    pub fn executor(self) -> &'static dyn Executor {
-        match self {
-            Self::Sequential => &Sequential,
-            Self::BlockStm => &BlockStm,
-        }
-    }
-
-    /// Whether more threads than one change what it does.
-    pub const fn is_parallel(self) -> bool {
-        !matches!(self, Self::Sequential)
-    }
-}
-
-impl fmt::Display for ExecutorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A name that no executor has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no executor {0:?}; there are: sequential, block-stm")]
-pub struct UnknownExecutor(String);
-
-impl FromStr for ExecutorKind {
-    type Err = UnknownExecutor;
-
-    fn from_str(name: &str) -> Result<Self, UnknownExecutor> {
-        let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        found.ok_or_else(|| UnknownExecutor(name.to_owned()))
-    }
 }
 
 /// What executing a block gives: all that the header commits to, but for roots and bloom.
@@ -139,6 +101,9 @@ pub enum ExecuteError {
     /// The block is invalid, or the pre-state could not answer.
     #[error("the block cannot be executed")]
     Block(#[from] FailedPhase),
+    /// The block access list, which the block was executed by, is not the block's.
+    #[error("the block access list is wrong, so the block is invalid")]
+    AccessList(#[from] ListError),
     /// A changed account or slot has no known value before the block.
     #[error("the block's changes cannot be compared with the state before it")]
     PostState(#[from] StateError),
@@ -159,22 +124,5 @@ impl ExecuteError {
     /// A phase before or after the transactions failed.
     pub const fn outside(source: BlockExecutionError) -> Self {
         Self::Block(FailedPhase::outside(source))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_executor_is_found_by_its_name() {
-        for kind in ExecutorKind::ALL {
-            assert_eq!(kind.name().parse(), Ok(kind));
-            assert_eq!(kind.executor().kind(), kind);
-        }
-        let error = "pevm".parse::<ExecutorKind>().expect_err("no such executor");
-        for kind in ExecutorKind::ALL {
-            assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
-        }
     }
 }

@@ -16,7 +16,8 @@ impl Executor for Sequential {
     }
 
     fn execute(&self, job: &ReplayJob, _pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        let state = BlockState::new(&job.pre_state);
+        let storage = job.storage();
+        let state = BlockState::new(&storage);
         let between = |_, _: &BlockState<_>| Ok::<(), ExecuteError>(());
         let (result, state) = run_block(&job.context(), &job.transactions, state, between)?;
         let outcome = BlockOutcome {

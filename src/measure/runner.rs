@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     block::ReplayJob,
-    executor::{BlockOutcome, Execution, ExecutionMode, ExecutionStats, PoolError, WorkerPool},
+    executor::{
+        BlockOutcome, Execution, ExecutionMode, ExecutionStats, Executor, PoolError, WorkerPool,
+    },
     trie::{TrieError, UpdatedTrie},
     verify::{self, Verdict},
 };
@@ -81,7 +83,7 @@ impl Runner {
         mut after_lap: impl FnMut(),
     ) -> Result<Vec<Finish>, RunError> {
         let mut tracks: Vec<_> =
-            self.plan.contestants().iter().map(|contestant| Track::new(*contestant)).collect();
+            self.plan.contestants().iter().map(|contestant| Track::new(*contestant, job)).collect();
         let mut verified = None;
         for (round, order) in self.plan.rounds().enumerate() {
             let warm_up = round < self.plan.warmup as usize;
@@ -108,11 +110,10 @@ struct Lap {
 /// Executes once, timed, and computes the state root, timed apart. `Err` inside if the executor gave
 /// up on the block.
 fn lap(
-    contestant: Contestant,
+    executor: &dyn Executor,
     job: &ReplayJob,
     pool: &WorkerPool,
 ) -> Result<Result<Lap, String>, RunError> {
-    let executor = contestant.executor.executor();
     let (execution, execute, cpu) = timed_with_cpu(|| executor.execute(job, pool));
     let execution = match execution {
         Ok(execution) => execution,
@@ -135,6 +136,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// One contestant's way through the rounds.
 struct Track {
     contestant: Contestant,
+    /// Made for the block; `None` if it could not be.
+    executor: Option<Box<dyn Executor>>,
     mode: Option<ExecutionMode>,
     samples: Vec<Sample>,
     stats: Vec<ExecutionStats>,
@@ -142,8 +145,14 @@ struct Track {
 }
 
 impl Track {
-    const fn new(contestant: Contestant) -> Self {
-        Self { contestant, mode: None, samples: Vec::new(), stats: Vec::new(), wrong: None }
+    /// Makes the contestant's executor for the block, untimed.
+    fn new(contestant: Contestant, job: &ReplayJob) -> Self {
+        let prepared = contestant.executor.prepare(job, contestant.threads);
+        let (executor, wrong) = match prepared {
+            Ok(executor) => (Some(executor), None),
+            Err(error) => (None, Some(chain(&error))),
+        };
+        Self { contestant, executor, mode: None, samples: Vec::new(), stats: Vec::new(), wrong }
     }
 
     /// Runs one lap, unless an earlier one was wrong. An outcome is verified against the header once,
@@ -155,10 +164,10 @@ impl Track {
         verified: &mut Option<(BlockOutcome, Option<B256>)>,
         warm_up: bool,
     ) -> Result<(), RunError> {
-        if self.wrong.is_some() {
+        let Some(executor) = self.executor.as_deref().filter(|_| self.wrong.is_none()) else {
             return Ok(());
-        }
-        let Lap { execution, root, sample } = match lap(self.contestant, job, pool)? {
+        };
+        let Lap { execution, root, sample } = match lap(executor, job, pool)? {
             Ok(lap) => lap,
             Err(gave_up) => {
                 self.wrong = Some(gave_up);
@@ -186,7 +195,7 @@ impl Track {
     }
 
     fn finish(self) -> Finish {
-        let Self { contestant, mode, samples, stats, wrong } = self;
+        let Self { contestant, mode, samples, stats, wrong, .. } = self;
         let measured = mode.map(|mode| Measured { mode, samples, stats });
         let result = match (wrong, measured) {
             (None, Some(measured)) => Ok(measured),

@@ -1,55 +1,13 @@
-//! What a transaction's outcome depends on of the balances it loaded.
-//!
-//! revm loads an account as a whole, balance included, for every call. Few transactions care what that
-//! balance is: to be paid works with any, and to pay works with any that is enough. So a balance is
-//! looked at without a note when its account is loaded, and what depends on it is collected here while
-//! the transaction runs: who looked (`BALANCE` and its like), who paid how much, and where it mattered
-//! whether an account is empty (EIP-161). When the transaction is done, that becomes what the
-//! transaction *expects* of the balance, and its own change of it is an addition.
-//!
-//! This holds from Spurious Dragon, when an account became the same as its nonce, code and balance, to
-//! Osaka; see [`BalanceRule`].
+//! What an incarnation's outcome depends on of the balances it loaded, out of what it demanded
+//! ([`Demand`]): when it is done, that becomes what it *expects* of the balance, and its own change of it is
+//! an addition.
 
 use super::{
     memory::{AccountNumber, Location, Observed},
     view::{Expected, View},
 };
-use crate::state::AccountFields;
+use crate::{executor::demands::Demand, state::AccountFields};
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::AddressMap};
-use revm::primitives::hardfork::SpecId;
-
-/// Whether balances may be looked at without depending on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BalanceRule {
-    /// Every load depends on the exact balance. Before EIP-161 an account can exist with nothing in
-    /// it, and in Amsterdam more of the protocol asks whether an account is empty (EIP-8037).
-    Exact,
-    /// A load depends on what was demanded.
-    Demanded,
-}
-
-impl BalanceRule {
-    pub(super) fn of(spec: SpecId) -> Self {
-        let since_eip161 = spec.is_enabled_in(SpecId::SPURIOUS_DRAGON);
-        if since_eip161 && !spec.is_enabled_in(SpecId::AMSTERDAM) {
-            Self::Demanded
-        } else {
-            Self::Exact
-        }
-    }
-}
-
-/// What the transaction wants of one account's balance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Demand {
-    /// The exact amount.
-    Exact,
-    /// To pay this from it.
-    Pay(U256),
-    /// To know whether the account is empty, which is a matter of its balance only if it has neither
-    /// nonce nor code.
-    Emptiness,
-}
 
 /// An account that was loaded, as it was found.
 #[derive(Clone, Copy, Debug)]

@@ -46,10 +46,9 @@ mod accounts;
 mod batches;
 mod committer;
 mod demands;
-mod fees;
-mod instructions;
 mod machine;
 mod own;
+mod record;
 mod settled;
 mod worker_state;
 mod writes;
@@ -73,6 +72,8 @@ use memory::Memory;
 use settled::SettledState;
 use writes::phase_writes;
 
+pub(super) use record::record;
+
 /// Optimistic execution with multi-version memory.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockStm;
@@ -83,9 +84,9 @@ impl Executor for BlockStm {
     }
 
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        let base = &job.numbered_state;
+        let (base, storage) = (&job.numbered_state, job.storage());
         let memory = Memory::new(base.accounts().len(), base.slots().len());
-        let shared = Shared::new(job, batches::plan(job, pool.threads().get()));
+        let shared = Shared::new(job, &storage, batches::plan(job, pool.threads().get()));
         let settled = SettledState::new(&shared, &memory);
         let phases = begin(job, settled, &memory)?;
         let mut committer = Committer::new(job);

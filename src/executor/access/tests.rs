@@ -1,0 +1,117 @@
+//! Recorded accesses against what alloy-evm's executor does with the built-in sample.
+
+use super::*;
+use crate::{
+    block::prepare,
+    cache::sample,
+    evm::run_block,
+    executor::{Executor as _, Sequential, WorkerPool},
+    state::{AccountFields, BlockState, PostState},
+};
+use std::{collections::BTreeMap, num::NonZeroUsize};
+
+fn jobs() -> impl Iterator<Item = ReplayJob> {
+    let blocks = sample().expect("the file that is built in is whole");
+    blocks.into_iter().take(6).map(|block| prepare(block, |_| ()).expect("it proves itself"))
+}
+
+/// What the block changes, up to its last transaction.
+fn changes_by_transactions(job: &ReplayJob) -> PostState {
+    let mut changes = PostState::default();
+    let between = |_, state: &BlockState<_>| -> Result<(), ExecuteError> {
+        changes = state.post_state()?;
+        Ok(())
+    };
+    let state = BlockState::new(&job.pre_state);
+    run_block(&job.context(), &job.transactions, state, between).expect("the block is valid");
+    changes
+}
+
+/// The value that all writes to a location leave there.
+fn left_by(accesses: &Accesses, job: &ReplayJob) -> BTreeMap<Location, U256> {
+    let before = |location| match location {
+        Location::Balance(number) => {
+            let account = &job.numbered_state.accounts()[number as usize];
+            account.info.as_ref().map_or(U256::ZERO, |info| info.balance)
+        }
+        _ => U256::ZERO,
+    };
+    let mut left = BTreeMap::new();
+    let transactions = accesses.transactions.iter().flat_map(|access| &access.writes);
+    for (location, write) in accesses.before_all.iter().chain(transactions) {
+        let value = left.entry(*location).or_insert_with(|| before(*location));
+        *value = match write {
+            Write::Set(value) => *value,
+            Write::Add(added) => value.wrapping_add(*added),
+        };
+    }
+    left
+}
+
+#[test]
+fn all_writes_in_order_leave_what_the_baseline_leaves() {
+    for job in jobs() {
+        let accesses = record(&job).expect("the block is valid");
+        let left = left_by(&accesses, &job);
+        for (address, change) in changes_by_transactions(&job).accounts {
+            let account = job.numbered_state.account(address).expect("it is known");
+            let after = change.account.unwrap_or(AccountFields::ABSENT);
+            let base = account.info.as_ref();
+            let expected_balance = base.map_or(U256::ZERO, |info| info.balance);
+            let balance = left.get(&Location::Balance(account.number));
+            assert_eq!(*balance.unwrap_or(&expected_balance), after.balance, "{address}");
+            let expected_nonce = base.map_or(0, |info| info.nonce);
+            let nonce = left.get(&Location::Nonce(account.number));
+            assert_eq!(nonce.map_or(expected_nonce, |nonce| nonce.to()), after.nonce, "{address}");
+            for (slot, value) in change.slots {
+                let location = match account.slot(slot).expect("it is known") {
+                    Some(listed) => Location::Slot(account.number, listed.number),
+                    None => Location::OtherSlot(account.number, slot),
+                };
+                assert_eq!(left.get(&location), Some(&value), "{address} {slot}");
+            }
+        }
+    }
+}
+
+#[test]
+fn gas_is_that_of_the_receipts() {
+    let pool = WorkerPool::new(NonZeroUsize::MIN).expect("the system has threads");
+    for job in jobs() {
+        let accesses = record(&job).expect("the block is valid");
+        let outcome = Sequential.execute(&job, &pool).expect("the block is valid").outcome;
+        let mut cumulative = 0;
+        for (access, receipt) in accesses.transactions.iter().zip(&outcome.receipts) {
+            cumulative += access.gas;
+            assert_eq!(cumulative, receipt.cumulative_gas_used);
+        }
+    }
+}
+
+#[test]
+fn a_senders_nonce_is_known_and_what_it_spends_need_only_be_there() {
+    for job in jobs() {
+        let accesses = record(&job).expect("the block is valid");
+        for (access, transaction) in accesses.transactions.iter().zip(&job.transactions) {
+            let sender = job.numbered_state.account(transaction.signer()).expect("it is known");
+            let need = |location| {
+                access.reads.iter().find(|(at, _)| *at == location).map(|(_, need)| *need)
+            };
+            assert_eq!(need(Location::Nonce(sender.number)), Some(Need::Known));
+            let balance = need(Location::Balance(sender.number)).expect("it was paid from");
+            assert!(matches!(balance, Need::AtLeast { .. } | Need::Exact));
+        }
+        let repeats = |access: &TxAccess| access.reads.windows(2).any(|two| two[0].0 >= two[1].0);
+        assert!(!accesses.transactions.iter().any(repeats), "each location is there once");
+    }
+}
+
+#[test]
+fn the_strictest_need_of_a_location_counts() {
+    let (location, other) = (Location::Balance(1), Location::Nonce(1));
+    let enough = Expected::AtLeast { before: U256::from(9), minimum: U256::from(5) };
+    let known = Expected::Value { before: U256::ZERO, value: U256::ONE };
+    let reads =
+        vec![(other, known), (location, enough), (location, Expected::Seen(Default::default()))];
+    assert_eq!(needs(&reads), [(location, Need::Exact), (other, Need::Known)]);
+}
