@@ -5,8 +5,8 @@
 
 use super::{
     BlockOutcome, ExecuteError,
-    fees::{paid, rebased},
-    tally::{Share, Tally},
+    fees::{paid, settled},
+    tally::Tally,
     worker::{TxOutcome, TxOutput},
 };
 use crate::{
@@ -46,11 +46,6 @@ impl<'a> Committer<'a> {
         Self { job, state, tally: Tally::new(job), failed: None }
     }
 
-    /// Gas of the committed transactions.
-    pub(super) const fn gas_executed(&self) -> u64 {
-        self.tally.gas_used()
-    }
-
     /// What the next transaction sees.
     pub(super) const fn state(&mut self) -> &mut State<'a> {
         &mut self.state
@@ -71,12 +66,10 @@ impl<'a> Committer<'a> {
     }
 
     fn apply(&mut self, tx: usize, outcome: TxOutcome) -> Result<(), ExecuteError> {
-        let TxOutcome { result, state: mut changes, deferred_fee } = outcome;
-        let share = Share::new(self.job.transactions[tx].tx_type(), result);
+        let TxOutcome { share, state: mut changes, deferred_fee } = outcome;
         self.tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
         for (address, account) in changes.iter_mut().filter(|(_, account)| account.is_touched()) {
-            let found = self.state.basic_ref(*address)?;
-            account.info.balance = rebased(found.as_ref(), account);
+            account.info = settled(self.state.basic_ref(*address)?, account);
         }
         self.state.commit(changes);
         if let Some(fee) = deferred_fee {

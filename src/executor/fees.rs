@@ -102,6 +102,26 @@ pub(super) fn rebased(found: Option<&AccountInfo>, account: &Account) -> U256 {
     found.wrapping_add(account.info.balance.wrapping_sub(seen))
 }
 
+/// The account after a transaction, its balance [`rebased`], with the code that was there if the
+/// transaction did not need it.
+pub(super) fn settled(found: Option<AccountInfo>, account: &Account) -> AccountInfo {
+    let balance = rebased(found.as_ref(), account);
+    let mut info = AccountInfo { balance, ..account.info.clone() };
+    if let Some(found) = found.filter(|found| found.code_hash == info.code_hash) {
+        info.code = found.code;
+    }
+    info
+}
+
+/// The account after a transaction, as [`rebased`]; `None` if it does not exist any more.
+pub(super) fn left(before: Option<&AccountInfo>, account: &Account) -> Option<AccountInfo> {
+    if account.is_selfdestructed() {
+        return None;
+    }
+    let info = AccountInfo { balance: rebased(before, account), ..account.info.clone() };
+    (account.is_created() || !info.is_empty()).then_some(info)
+}
+
 /// The beneficiary once it got a deferred fee, as revm's journal would have left it at the end of the
 /// transaction; `None` if that makes no difference.
 pub(super) fn paid(before: Option<AccountInfo>, fee: U256, spec: SpecId) -> Option<Account> {

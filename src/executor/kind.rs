@@ -1,6 +1,6 @@
 //! The executors by name, and how one is made for a block.
 
-use super::{Bal, BlockStm, ExecuteError, Executor, Sequential, TwoPhase};
+use super::{AccessList, Bal, BlockStm, ExecuteError, Executor, Sequential, TwoPhase};
 use crate::block::ReplayJob;
 use std::{fmt, num::NonZeroUsize, str::FromStr};
 
@@ -13,13 +13,16 @@ pub enum ExecutorKind {
     BlockStm,
     /// All at once, one validation pass in order.
     TwoPhase,
+    /// By declared reads and writes.
+    AccessList,
     /// By a block access list (EIP-7928).
     Bal,
 }
 
 impl ExecutorKind {
     /// All of them, the baseline first.
-    pub const ALL: [Self; 4] = [Self::Sequential, Self::BlockStm, Self::TwoPhase, Self::Bal];
+    pub const ALL: [Self; 5] =
+        [Self::Sequential, Self::BlockStm, Self::TwoPhase, Self::AccessList, Self::Bal];
 
     /// The name on the command line and in reports.
     pub const fn name(self) -> &'static str {
@@ -27,6 +30,7 @@ impl ExecutorKind {
             Self::Sequential => "sequential",
             Self::BlockStm => "block-stm",
             Self::TwoPhase => "two-phase",
+            Self::AccessList => "access-list",
             Self::Bal => "bal",
         }
     }
@@ -45,6 +49,7 @@ impl ExecutorKind {
             Self::Sequential => Box::new(Sequential),
             Self::BlockStm => Box::new(BlockStm),
             Self::TwoPhase => Box::new(TwoPhase),
+            Self::AccessList => Box::new(AccessList::prepare(job, threads)?),
             Self::Bal => Box::new(Bal::prepare(job, threads)?),
         })
     }
@@ -54,6 +59,7 @@ impl ExecutorKind {
     pub const fn known_beforehand(self) -> Option<&'static str> {
         match self {
             Self::Sequential | Self::BlockStm | Self::TwoPhase => None,
+            Self::AccessList => Some("each transaction's read and write sets"),
             Self::Bal => Some("the block access list, with every value that a transaction wrote"),
         }
     }

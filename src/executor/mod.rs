@@ -7,10 +7,12 @@
 //! Shared state, atomics and locks live here and nowhere else.
 
 pub mod access;
+mod access_list;
 mod bal;
 pub mod block_stm;
 mod codes;
 mod committer;
+mod declared;
 mod demands;
 mod fees;
 mod in_order;
@@ -24,6 +26,7 @@ mod tasks;
 mod two_phase;
 mod worker;
 
+pub use access_list::AccessList;
 pub use bal::{Bal, ListError};
 pub use block_stm::BlockStm;
 pub use kind::{ExecutorKind, UnknownExecutor};

@@ -42,6 +42,11 @@ impl Share {
         };
         Self { receipt, regular_gas, state_gas }
     }
+
+    /// After refunds, as receipts count it.
+    pub(super) const fn gas(&self) -> u64 {
+        self.receipt.cumulative_gas_used
+    }
 }
 
 /// Gas and receipts of the transactions so far.
@@ -62,11 +67,6 @@ impl<'a> Tally<'a> {
     pub(super) fn new(job: &'a ReplayJob) -> Self {
         let receipts = Vec::with_capacity(job.transactions.len());
         Self { job, receipts, gas_used: 0, regular_gas: 0, state_gas: 0, blob_gas: 0 }
-    }
-
-    /// Gas of the transactions so far.
-    pub(super) const fn gas_used(&self) -> u64 {
-        self.gas_used
     }
 
     /// Adds the next transaction.

@@ -4,6 +4,7 @@ use super::{
     demands::{Demand, Demanding, Need},
     fees::{DeferFee, FeePayment, WorkerEvm},
     instructions,
+    tally::Share,
 };
 use crate::{
     block::ReplayJob,
@@ -26,7 +27,7 @@ use revm::{
 /// What one transaction leaves, for whoever commits it.
 #[derive(Debug)]
 pub(super) struct TxOutcome {
-    pub(super) result: ExecutionResult<HaltReason>,
+    pub(super) share: Share,
     pub(super) state: EvmState,
     /// In wei, where the journal does not hold it.
     pub(super) deferred_fee: Option<U256>,
@@ -50,7 +51,7 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Gas of the attempt, which is wasted if it is thrown away.
     pub(super) fn gas(&self) -> u64 {
-        self.output.as_ref().map_or(0, |outcome| outcome.result.tx_gas_used())
+        self.output.as_ref().map_or(0, |outcome| outcome.share.gas())
     }
 }
 
@@ -133,7 +134,8 @@ impl<DB: EvmDatabase> Worker<DB> {
         let state = self.evm.ctx.journaled_state.finalize();
         let hash = *transaction.inner().hash();
         let result = result.map_err(|error| BlockExecutionError::evm(error, hash))?;
-        Ok(TxOutcome { result, state, deferred_fee })
+        let share = Share::new(transaction.tx_type(), result);
+        Ok(TxOutcome { share, state, deferred_fee })
     }
 }
 

@@ -38,10 +38,22 @@ impl<B: DatabaseRef> BlockState<B> {
         Self { base, written: AddressMap::default() }
     }
 
-    /// Commits one account of a transaction whose balance is, in block order, `balance`.
-    pub fn commit_one(&mut self, address: Address, account: &Account, balance: U256) {
+    /// Cuts what was written into parts by address.
+    pub fn split(self, parts: usize, part_of: impl Fn(&Address) -> usize) -> Vec<Self>
+    where
+        B: Copy,
+    {
+        let base = self.base;
+        let mut states: Vec<_> = std::iter::repeat_with(|| Self::new(base)).take(parts).collect();
+        for (address, written) in self.written {
+            states[part_of(&address)].written.insert(address, written);
+        }
+        states
+    }
+
+    /// Commits one account of a transaction, which leaves it with this in block order.
+    pub fn commit_one(&mut self, address: Address, account: &Account, info: AccountInfo) {
         if account.is_touched() {
-            let info = AccountInfo { balance, ..account.info.clone() };
             commit_account(self.written.entry(address).or_default(), account, info);
         }
     }

@@ -147,7 +147,7 @@ impl<'a> Shared<'a> {
             .map_err(|source| ExecuteError::transaction(tx, source))?;
         check::transaction(worker.database(), index, &outcome.state)?;
         worker.give_back(outcome.state);
-        Ok(Done::Transaction(tx, Share::new(transaction.tx_type(), outcome.result)))
+        Ok(Done::Transaction(tx, outcome.share))
     }
 
     /// The system calls before the first transaction.
