@@ -1,6 +1,9 @@
 //! The executors by name, and how one is made for a block.
 
-use super::{AccessList, Bal, BlockStm, ExecuteError, Executor, Sequential, TwoPhase};
+use super::{
+    AccessList, Bal, BlockStm, ExecuteError, Executor, Partition, Prefetch, Sequential, Sharded,
+    TwoPhase,
+};
 use crate::block::ReplayJob;
 use std::{fmt, num::NonZeroUsize, str::FromStr};
 
@@ -13,16 +16,30 @@ pub enum ExecutorKind {
     BlockStm,
     /// All at once, one validation pass in order.
     TwoPhase,
+    /// Accounts split over shards by hash.
+    Sharded,
+    /// Accounts split over shards along the block's own access graph.
+    ShardedByAccess,
     /// By declared reads and writes.
     AccessList,
     /// By a block access list (EIP-7928).
     Bal,
+    /// In order, with the state warmed up.
+    Prefetch,
 }
 
 impl ExecutorKind {
     /// All of them, the baseline first.
-    pub const ALL: [Self; 5] =
-        [Self::Sequential, Self::BlockStm, Self::TwoPhase, Self::AccessList, Self::Bal];
+    pub const ALL: [Self; 8] = [
+        Self::Sequential,
+        Self::BlockStm,
+        Self::TwoPhase,
+        Self::Sharded,
+        Self::ShardedByAccess,
+        Self::AccessList,
+        Self::Bal,
+        Self::Prefetch,
+    ];
 
     /// The name on the command line and in reports.
     pub const fn name(self) -> &'static str {
@@ -30,8 +47,11 @@ impl ExecutorKind {
             Self::Sequential => "sequential",
             Self::BlockStm => "block-stm",
             Self::TwoPhase => "two-phase",
+            Self::Sharded => "sharded",
+            Self::ShardedByAccess => "sharded-by-access",
             Self::AccessList => "access-list",
             Self::Bal => "bal",
+            Self::Prefetch => "prefetch",
         }
     }
 
@@ -49,6 +69,9 @@ impl ExecutorKind {
             Self::Sequential => Box::new(Sequential),
             Self::BlockStm => Box::new(BlockStm),
             Self::TwoPhase => Box::new(TwoPhase),
+            Self::Sharded => Box::new(Sharded::prepare(job, Partition::ByHash, threads)?),
+            Self::ShardedByAccess => Box::new(Sharded::prepare(job, Partition::ByAccess, threads)?),
+            Self::Prefetch => Box::new(Prefetch),
             Self::AccessList => Box::new(AccessList::prepare(job, threads)?),
             Self::Bal => Box::new(Bal::prepare(job, threads)?),
         })
@@ -58,7 +81,10 @@ impl ExecutorKind {
     /// tells that, so it is derived from a sequential run, which is not timed; reports have to say so.
     pub const fn known_beforehand(self) -> Option<&'static str> {
         match self {
-            Self::Sequential | Self::BlockStm | Self::TwoPhase => None,
+            Self::Sequential | Self::BlockStm | Self::TwoPhase | Self::Prefetch => None,
+            Self::Sharded | Self::ShardedByAccess => {
+                Some("which accounts each transaction accesses")
+            }
             Self::AccessList => Some("each transaction's read and write sets"),
             Self::Bal => Some("the block access list, with every value that a transaction wrote"),
         }

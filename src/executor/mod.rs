@@ -19,7 +19,9 @@ mod in_order;
 mod instructions;
 mod kind;
 mod pool;
+mod prefetch;
 mod sequential;
+mod sharded;
 mod snapshot;
 mod tally;
 mod tasks;
@@ -31,7 +33,9 @@ pub use bal::{Bal, ListError};
 pub use block_stm::BlockStm;
 pub use kind::{ExecutorKind, UnknownExecutor};
 pub use pool::{PoolError, WorkerPool};
+pub use prefetch::Prefetch;
 pub use sequential::Sequential;
+pub use sharded::{Partition, Sharded};
 pub use two_phase::TwoPhase;
 
 use crate::{
@@ -87,6 +91,8 @@ pub struct ExecutionStats {
     pub incarnations: u64,
     /// Gas of the incarnations that were thrown away.
     pub wasted_gas: u64,
+    /// Transactions that accessed several shards, where there are shards.
+    pub cross_shard: Option<u64>,
 }
 
 /// What really ran. Never silent: reports show it.

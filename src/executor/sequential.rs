@@ -28,7 +28,7 @@ impl Executor for Sequential {
             post_state: state.post_state()?,
         };
         let incarnations = job.transactions.len() as u64;
-        let stats = ExecutionStats { incarnations, wasted_gas: 0 };
+        let stats = ExecutionStats { incarnations, ..Default::default() };
         Ok(Execution { outcome, stats, mode: ExecutionMode::Sequential })
     }
 }

@@ -14,8 +14,9 @@ use alloy_consensus::Transaction as _;
 use parking_lot::{Condvar, Mutex};
 use std::{cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize};
 
-/// Most transactions that a worker takes at once.
-const MOST_AT_ONCE: usize = 8;
+/// Most gas that several transactions which a worker takes at once may have as their limits. Taking one
+/// costs about as much as a plain payment does.
+const MOST_GAS_AT_ONCE: u64 = 200_000;
 
 /// Who waits for whom.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(super) struct Graph {
     waits_for: Vec<usize>,
     /// Those that wait for it.
     freed_by: Vec<Vec<TxIndex>>,
+    /// Gas limits.
+    gas: Vec<u64>,
     /// Gas limits along the longest path that begins with it, its own included. What a transaction will use
     /// is not declared.
     path: Vec<u64>,
@@ -38,12 +41,13 @@ impl Graph {
             waits_for.push(sources.len());
             sources.into_iter().for_each(|source: TxIndex| freed_by[source].push(tx));
         }
+        let gas: Vec<_> = job.transactions.iter().map(|tx| tx.gas_limit()).collect();
         let mut path = vec![0; freed_by.len()];
         for tx in (0..freed_by.len()).rev() {
             let behind = freed_by[tx].iter().map(|next| path[*next]).max().unwrap_or_default();
-            path[tx] = behind + job.transactions[tx].gas_limit();
+            path[tx] = behind + gas[tx];
         }
-        Self { waits_for, freed_by, path }
+        Self { waits_for, freed_by, gas, path }
     }
 }
 
@@ -96,14 +100,25 @@ impl<'a> Schedule<'a> {
             }
             self.changed.wait(&mut queue);
         }
-        let share = queue.ready.len() / (4 * self.threads.get());
-        for _ in 0..share.clamp(1, MOST_AT_ONCE) {
-            batch.extend(queue.ready.pop().map(|(_, Reverse(tx))| tx));
-        }
+        self.take(&mut queue, batch);
         if !queue.ready.is_empty() {
             self.changed.notify_one();
         }
         true
+    }
+
+    /// Takes the first of the ready transactions, and more of them if they are many and cheap.
+    fn take(&self, queue: &mut Queue, batch: &mut Vec<TxIndex>) {
+        let most = 1 + queue.ready.len() / (4 * self.threads.get());
+        let mut gas = 0;
+        while let Some((_, Reverse(tx))) = queue.ready.peek().filter(|_| batch.len() < most) {
+            gas += self.graph.gas[*tx];
+            if gas > MOST_GAS_AT_ONCE && !batch.is_empty() {
+                break;
+            }
+            batch.push(*tx);
+            queue.ready.pop();
+        }
     }
 
     /// Ends the run: nobody gets anything to do any more.

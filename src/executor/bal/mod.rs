@@ -118,7 +118,7 @@ impl Executor for Bal {
         let done = run_each(pool, &tasks).ok_or(ExecuteError::Engine { executor: self.kind() })?;
         let outcome = shared.finish(done)?;
         let incarnations = job.transactions.len() as u64;
-        let stats = ExecutionStats { incarnations, wasted_gas: 0 };
+        let stats = ExecutionStats { incarnations, ..Default::default() };
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
     }
 }

@@ -100,7 +100,8 @@ impl Executor for BlockStm {
         let incarnations = run.ok_or(ExecuteError::Engine { executor: self.kind() })?;
         let committed = committer.finish()?;
         let wasted_gas = incarnations.cost.saturating_sub(committed.gas_used);
-        let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas };
+        let stats =
+            ExecutionStats { incarnations: incarnations.count, wasted_gas, cross_shard: None };
         let outcome = finish(phases, committed, settled, shared.batches.len())?;
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
     }

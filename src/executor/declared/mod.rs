@@ -25,4 +25,4 @@ mod writers;
 
 pub(super) use published::Published;
 pub(super) use run::{Ran, Run};
-pub(super) use writers::Declared;
+pub(super) use writers::{Declared, account_of};

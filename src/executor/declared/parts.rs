@@ -21,11 +21,12 @@ use crate::{
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
+use parking_lot::Mutex;
 use revm::{
     Database, DatabaseCommit, DatabaseRef,
     bytecode::Bytecode,
     context_interface::Block as _,
-    state::{Account, AccountInfo},
+    state::{Account, AccountInfo, EvmState},
 };
 
 /// An attempt that may be committed.
@@ -145,7 +146,8 @@ impl<'a> Part<'a> {
 pub(super) struct Parts<'a>(Vec<State<'a>>);
 
 impl Parts<'_> {
-    /// Sums up gas and receipts, runs the phase after the last transaction, and says what changed.
+    /// Sums up gas and receipts, runs the phase after the last transaction, and says what changed. There
+    /// are as many heaps of `journals` as parts; each is locked once, by whoever drops it.
     ///
     /// # Errors
     /// The block is invalid, or the state could not answer.
@@ -154,13 +156,18 @@ impl Parts<'_> {
         job: &ReplayJob,
         pool: &WorkerPool,
         shares: Vec<Share>,
+        journals: &[Mutex<Vec<EvmState>>],
     ) -> Result<BlockOutcome, ExecuteError> {
         let mut tally = Tally::new(job);
         for (tx, share) in shares.into_iter().enumerate() {
             tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
         }
         let (result, Parts(parts)) = tally.finish(self)?;
-        let task = |(): &mut (), part: usize| parts[part].post_state();
+        let task = |(): &mut (), part: usize| {
+            // Nobody needs them any more, and dropping them takes a while.
+            drop(std::mem::take(&mut *journals[part].lock()));
+            parts[part].post_state()
+        };
         let tasks = Tasks { count: parts.len(), worker: |_| (), task, leave: drop };
         let changes = run_each(pool, &tasks).ok_or(ENGINE_FAILED)?.results;
         let mut post_state = PostState::default();

@@ -18,7 +18,8 @@ use crate::{
     },
     state::{NumberedAccount, Storage},
 };
-use revm::state::Account;
+use parking_lot::Mutex;
+use revm::state::{Account, EvmState};
 use std::sync::{
     OnceLock,
     atomic::{AtomicBool, Ordering},
@@ -134,10 +135,10 @@ impl<'a> Run<'a> {
         let is_wrong = self.is_wrong.into_inner();
         let attempts: Vec<_> = self.attempts.into_iter().map(OnceLock::into_inner).collect();
         if !is_wrong && let Some(done) = parts::outcomes(&attempts) {
-            let stats = ExecutionStats { incarnations: done.len() as u64, wasted_gas: 0 };
+            let stats = ExecutionStats { incarnations: done.len() as u64, ..Default::default() };
             if let Some(put) = parts::put_together(self.job, pool, &self.begun, &done)? {
-                let shares = shares(attempts);
-                return Ok((put.finish(self.job, pool, shares)?, stats));
+                let (shares, journals) = taken_apart(attempts, pool.threads().get());
+                return Ok((put.finish(self.job, pool, shares, &journals)?, stats));
             }
         }
         again(self.job, self.storage, self.begun, attempts)
@@ -150,9 +151,20 @@ fn is_payment(account: &Account) -> bool {
     before.nonce == account.info.nonce && before.code_hash == account.info.code_hash
 }
 
-fn shares(attempts: Vec<Option<Attempt>>) -> Vec<Share> {
+/// What is still needed of attempts, and their journals in as many heaps as there are threads to drop
+/// them.
+fn taken_apart(
+    attempts: Vec<Option<Attempt>>,
+    heaps: usize,
+) -> (Vec<Share>, Vec<Mutex<Vec<EvmState>>>) {
+    let journals: Vec<_> = std::iter::repeat_with(Mutex::default).take(heaps).collect();
     let outcomes = attempts.into_iter().flatten().filter_map(|attempt| attempt.output.ok());
-    outcomes.map(|outcome| outcome.share).collect()
+    let shares = outcomes.enumerate().map(|(tx, TxOutcome { share, state, .. })| {
+        let heap: &Mutex<Vec<EvmState>> = &journals[tx % heaps];
+        heap.lock().push(state);
+        share
+    });
+    (shares.collect(), journals)
 }
 
 /// Nothing is believed any more: what ran is compared, and what does not hold runs again, in order.
