@@ -6,11 +6,14 @@ mod node;
 pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
 pub use node::{NodeArgs, RpcCheckArgs};
 
-use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice};
+use crate::{
+    block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice, units::parse_duration,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
+    time::Duration,
 };
 
 /// What `--help` says at the end.
@@ -134,6 +137,10 @@ pub struct ReplayArgs {
     /// Seed of the order within rounds and of the confidence intervals
     #[arg(long, value_name = "N", default_value = "0")]
     pub seed: u64,
+    /// How long the first read of an account or slot of the pre-state takes in each execution, such as
+    /// 10us or 100us; the system's timer adds some tens of microseconds
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
+    pub state_latency: Duration,
     /// Also write the results to this file, as CSV
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
@@ -186,8 +193,8 @@ mod tests {
 
     #[test]
     fn executors_are_a_list_or_all() {
-        let both = Executors(ExecutorKind::ALL.to_vec());
-        assert_eq!("all".parse(), Ok(both.clone()));
+        assert_eq!("all".parse(), Ok(Executors(ExecutorKind::ALL.to_vec())));
+        let both = Executors(vec![ExecutorKind::Sequential, ExecutorKind::BlockStm]);
         assert_eq!("sequential,block-stm".parse(), Ok(both));
         assert!("sequential,,".parse::<Executors>().is_err());
     }

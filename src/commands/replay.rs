@@ -9,13 +9,13 @@ use super::{
 use crate::{
     block::prepare,
     cli::ReplayArgs,
-    executor::WorkerPool,
+    executor::{ExecutorKind, WorkerPool},
     measure::{Plan, Runner},
     progress::Progress,
-    report::{self, Failure, Report, Row, Settings, Verdict},
+    report::{self, Failure, KnownBeforehand, Report, Row, Settings, Verdict},
 };
 use eyre::WrapErr;
-use std::{io, num::NonZeroUsize};
+use std::{io, num::NonZeroUsize, time::Duration};
 
 pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
     let mut files = ResultFiles::default();
@@ -30,9 +30,11 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
         iterations: args.iterations.get(),
         warmup: args.warmup,
         seed: args.seed,
+        state_latency: args.state_latency,
+        known_beforehand: known_beforehand(&args.executors.0),
         blocks: selection.named.clone(),
     };
-    let track = Track::new(plan, context)?;
+    let track = Track::new(plan, args.state_latency, context)?;
     let (rows, failures) = track.race_all(selection, args.fail_fast);
     let report = Report { machine: machine::describe(), settings, rows, failures };
     report::table::write(&report, io::stdout().lock())?;
@@ -51,6 +53,14 @@ fn default_threads() -> Vec<NonZeroUsize> {
     threads
 }
 
+fn known_beforehand(executors: &[ExecutorKind]) -> Vec<KnownBeforehand> {
+    let known = |kind: &ExecutorKind| {
+        let what = kind.known_beforehand()?.to_owned();
+        Some(KnownBeforehand { executor: kind.to_string(), what })
+    };
+    executors.iter().filter_map(known).collect()
+}
+
 fn outcome(report: &Report) -> Outcome {
     let mismatch = report.rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_)));
     let failed = if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed };
@@ -61,13 +71,15 @@ fn outcome(report: &Report) -> Outcome {
 struct Track<'a> {
     context: &'a Context,
     runner: Runner,
+    state_latency: Duration,
     /// For preparing, which is not timed: all cores.
     crew: WorkerPool,
 }
 
 impl<'a> Track<'a> {
-    fn new(plan: Plan, context: &'a Context) -> eyre::Result<Self> {
-        Ok(Self { context, runner: Runner::new(plan)?, crew: WorkerPool::new(machine::cores())? })
+    fn new(plan: Plan, state_latency: Duration, context: &'a Context) -> eyre::Result<Self> {
+        let (runner, crew) = (Runner::new(plan)?, WorkerPool::new(machine::cores())?);
+        Ok(Self { context, runner, state_latency, crew })
     }
 
     /// Races every block, one in memory at a time. What fails for one does not stop the rest, unless
@@ -108,10 +120,11 @@ impl<'a> Track<'a> {
     fn race(&self, number: u64, source: Source, progress: &Progress) -> eyre::Result<Vec<Row>> {
         let place = source.place(self.context);
         let recorded = source.load(self.context)?;
-        let job = self
+        let mut job = self
             .crew
             .install(|| prepare(recorded, |_| ()))
             .wrap_err_with(|| format!("{place} cannot be replayed"))?;
+        job.state_latency = self.state_latency;
         let race = self.runner.race(&job, || progress.step())?;
         progress.note(&format!("block {number}: {} transactions", job.transactions.len()));
         Ok(rows::rows(&job, self.runner.plan(), &race)?)

@@ -98,6 +98,7 @@ fn figures(
     let median_of = |time: fn(&Sample) -> Option<Duration>| median(&times(measured, time)).ok();
     let mut incarnations: Vec<_> = measured.stats.iter().map(|lap| lap.incarnations).collect();
     let mut wasted_gas: Vec<_> = measured.stats.iter().map(|lap| lap.wasted_gas).collect();
+    let mut cross_shard: Vec<_> = measured.stats.iter().filter_map(|lap| lap.cross_shard).collect();
     Ok(Figures {
         execute: Summary::of(&times(measured, |sample| Some(sample.execute)), plan.seed)?,
         comparison,
@@ -106,6 +107,7 @@ fn figures(
         bound_speedup: None,
         incarnations: upper_median(&mut incarnations),
         wasted_gas: upper_median(&mut wasted_gas),
+        cross_shard: upper_median(&mut cross_shard),
         cpu_median: median_of(|sample| sample.cpu),
         samples: measured.samples.clone(),
     })

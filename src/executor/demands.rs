@@ -148,8 +148,7 @@ mod tests {
         }
         all.demand(Address::ZERO, Demand::Exact);
         all.loaded(Loaded { address: ALICE, balance: U256::from(105), bare, look: () });
-        let need = all.needs().next().map(|(_, (), need)| need);
-        need
+        all.needs().next().map(|(_, (), need)| need)
     }
 
     fn pay(amount: u64) -> Demand {

@@ -116,6 +116,8 @@ mod tests {
                 "iterations": 10,
                 "warmup": 1,
                 "seed": 42,
+                "state_latency_ns": 0,
+                "known_beforehand": [],
                 "blocks": "19426587,46147,19426588",
             })
         );

@@ -23,7 +23,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use alloy_primitives::{B256, BlockNumber};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::measure::sample::Sample;
 use crate::measure::stats::{Speedup, Summary};
@@ -70,8 +70,27 @@ pub struct Settings {
     pub warmup: u32,
     /// Seed of the order within rounds and of the intervals.
     pub seed: u64,
+    /// How long a first read of the pre-state took, as asked for.
+    #[serde(rename = "state_latency_ns", serialize_with = "nanoseconds")]
+    pub state_latency: Duration,
+    /// What executors were told of each block, untimed.
+    pub known_beforehand: Vec<KnownBeforehand>,
     /// The blocks, as given.
     pub blocks: String,
+}
+
+/// What an executor knew of each block before it executed it: derived from a sequential run of the same
+/// block, which was not timed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KnownBeforehand {
+    /// Its name.
+    pub executor: String,
+    /// What it knew.
+    pub what: String,
+}
+
+fn nanoseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// A block that could not be run, so that there are no rows for it.
@@ -186,6 +205,8 @@ pub struct Figures {
     pub incarnations: Option<u64>,
     /// Gas of the executions that were thrown away; `None` as above.
     pub wasted_gas: Option<u64>,
+    /// Transactions that accessed several shards; `None` if the executor has no shards.
+    pub cross_shard: Option<u64>,
     /// Median processor time of all threads during execution; `None` if the system does not tell.
     pub cpu_median: Option<Duration>,
     /// The rounds behind the medians, in the order in which they ran.

@@ -11,8 +11,8 @@ use comfy_table::CellAlignment::{Left, Right};
 use super::grid::{self, Column};
 use super::record::{measured_speedup, mgas_per_s, re_execution_rate};
 use super::{
-    BlockFacts, Comparison, Figures, Mode, Report, ReportError, Row, Verdict, VerifiedTo, by_block,
-    counted, summary,
+    BlockFacts, Comparison, Contender, Figures, Mode, Report, ReportError, Row, Verdict,
+    VerifiedTo, by_block, counted, summary,
 };
 use crate::units;
 
@@ -70,7 +70,7 @@ fn heading(report: &Report) -> Vec<String> {
     let cpus = counted(machine.logical_cpus.get(), "logical CPU");
     let timed = counted(settings.iterations as usize, "timed round");
     let warmup = counted(settings.warmup as usize, "warm-up round");
-    vec![
+    let mut lines = vec![
         format!(
             "blockrace {} on {}, {cpus}",
             machine.blockrace_version,
@@ -79,7 +79,12 @@ fn heading(report: &Report) -> Vec<String> {
         format!("{}, allocator {}", shortened(&machine.kernel), machine.allocator),
         format!("blocks {}", shortened(&settings.blocks)),
         format!("{timed} of each block after {warmup}, seed {}", settings.seed),
-    ]
+    ];
+    if !settings.state_latency.is_zero() {
+        let latency = units::duration(settings.state_latency);
+        lines.push(format!("first reads of the pre-state take {latency} and what the timer adds"));
+    }
+    lines
 }
 
 /// The rows under a line for each block, under the titles.
@@ -157,6 +162,8 @@ fn legend(report: &Report) -> Vec<String> {
     }
     let mut lines = vec![baseline_line(rows)];
     lines.extend(LEGEND.map(str::to_owned));
+    lines.extend(known_beforehand(report));
+    lines.extend(crossings(rows));
     if rows.iter().any(has_receipts_only) {
         lines.push(RECEIPTS_LEGEND.into());
     }
@@ -164,6 +171,41 @@ fn legend(report: &Report) -> Vec<String> {
         lines.push(FELL_BACK_LEGEND.into());
     }
     lines
+}
+
+/// What executors were told, and that it cost them nothing.
+fn known_beforehand(report: &Report) -> Vec<String> {
+    let known = &report.settings.known_beforehand;
+    let mut lines: Vec<_> =
+        known.iter().map(|known| format!("{} knew {}.", known.executor, known.what)).collect();
+    if !lines.is_empty() {
+        lines.push(
+            "That was derived from a sequential run of the same block, which is not timed.".into(),
+        );
+    }
+    lines
+}
+
+/// How many transactions crossed shards, over all blocks, for each contender that has shards.
+fn crossings(rows: &[Row]) -> Vec<String> {
+    let mut contenders: Vec<(Contender<'_>, u64, usize)> = Vec::new();
+    for row in rows {
+        let Some(crossing) = row.verdict.figures().and_then(|figures| figures.cross_shard) else {
+            continue;
+        };
+        let known = contenders.iter().position(|(contender, ..)| *contender == row.contender());
+        let place = known.unwrap_or_else(|| {
+            contenders.push((row.contender(), 0, 0));
+            contenders.len() - 1
+        });
+        contenders[place].1 += crossing;
+        contenders[place].2 += row.block.transactions;
+    }
+    let line = |(contender, crossing, all): (Contender<'_>, u64, usize)| {
+        let percent = 100.0 * crossing as f64 / all.max(1) as f64;
+        format!("{contender}: {percent:.1} % of the transactions crossed shards.")
+    };
+    contenders.into_iter().map(line).collect()
 }
 
 fn baseline_line(rows: &[Row]) -> String {

@@ -34,6 +34,8 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         iterations: 10,
         warmup: 1,
         seed: 42,
+        state_latency: Duration::ZERO,
+        known_beforehand: vec![],
         blocks: "19426587,46147,19426588".into(),
     };
     Report { machine, settings, rows, failures: vec![] }
@@ -101,6 +103,7 @@ fn figures(micros: u64, comparison: Comparison) -> Figures {
         bound_speedup: None,
         incarnations: None,
         wasted_gas: None,
+        cross_shard: None,
         cpu_median: None,
         samples: vec![],
     }

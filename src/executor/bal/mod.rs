@@ -209,3 +209,6 @@ impl<'a> Shared<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
