@@ -8,7 +8,7 @@ mod support;
 
 use blockrace::{
     cache::container,
-    executor::{ExecutorKind, WorkerPool},
+    executor::{Executor as _, ExecutorKind, Sequential, WorkerPool},
 };
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::num::NonZeroUsize;
@@ -46,7 +46,8 @@ fn execute(criterion: &mut Criterion) {
             for pool in pools.iter().filter(|pool| kind.is_parallel() || pool.threads().get() == 1)
             {
                 let name = format!("{kind}, {} threads", pool.threads());
-                let execute = || kind.executor().execute(&job, pool);
+                let executor = kind.prepare(&job, pool.threads()).expect("the block is valid");
+                let execute = || executor.execute(&job, pool);
                 group.bench_function(BenchmarkId::new(name, job.header.number), |bencher| {
                     bencher.iter_with_large_drop(execute);
                 });
@@ -60,8 +61,7 @@ fn state_root(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("state root");
     let pools = pools();
     for job in support::heaviest(BLOCKS).into_iter().map(support::job) {
-        let executor = ExecutorKind::Sequential.executor();
-        let outcome = executor.execute(&job, &pools[0]).expect("the block is valid").outcome;
+        let outcome = Sequential.execute(&job, &pools[0]).expect("the block is valid").outcome;
         for pool in &pools {
             let name = format!("{} threads", pool.threads());
             group.bench_function(BenchmarkId::new(name, job.header.number), |bencher| {

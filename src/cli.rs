@@ -14,9 +14,11 @@ pub use insight::{AnalyzeArgs, TraceArgs};
 pub use node::{NodeArgs, RpcCheckArgs};
 pub use rounds::{RoundArgs, RoundsArg};
 
-use crate::{block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice};
+use crate::{
+    block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice, units::parse_duration,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 /// What `--help` says at the end.
 const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 a block does not match its header, or \
@@ -155,6 +157,10 @@ pub struct ReplayArgs {
     /// How often, and under which conditions.
     #[command(flatten)]
     pub rounds: RoundArgs,
+    /// How long the first read of an account or slot of the pre-state takes in each execution, such as
+    /// 10us or 100us; the system's timer adds some tens of microseconds
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
+    pub state_latency: Duration,
     /// Also write the results to this file, as CSV
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
@@ -216,8 +222,8 @@ mod tests {
 
     #[test]
     fn executors_are_a_list_or_all() {
-        let both = Executors(ExecutorKind::ALL.to_vec());
-        assert_eq!("all".parse(), Ok(both.clone()));
+        assert_eq!("all".parse(), Ok(Executors(ExecutorKind::ALL.to_vec())));
+        let both = Executors(vec![ExecutorKind::Sequential, ExecutorKind::BlockStm]);
         assert_eq!("sequential,block-stm".parse(), Ok(both));
         assert!("sequential,,".parse::<Executors>().is_err());
     }

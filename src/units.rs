@@ -15,6 +15,30 @@ const TIME_UNITS: [(&str, u128); 3] = [("µs", 1_000), ("ms", 1_000_000), ("s", 
 const SIZE_UNITS: [(&str, u128); 4] =
     [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000)];
 
+/// A text that is no duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no duration; write a whole number and its unit, such as 100us, 2ms or 1s; or 0")]
+pub struct BadDuration(String);
+
+/// A whole number of `ns`, `us`, `ms` or `s`; zero may go without a unit.
+///
+/// # Errors
+/// [`BadDuration`] for anything else.
+pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
+    let bad = || BadDuration(text.to_owned());
+    let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| bad())?;
+    match unit {
+        "" if number == 0 => Ok(Duration::ZERO),
+        "ns" => Ok(Duration::from_nanos(number)),
+        "us" | "µs" => Ok(Duration::from_micros(number)),
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        _ => Err(bad()),
+    }
+}
+
 /// Gas in millions of gas.
 pub fn mgas(gas: u64) -> f64 {
     gas as f64 / 1e6
@@ -127,6 +151,23 @@ mod tests {
             (1_234_567_000_000, "1235 s"),
         ] {
             assert_eq!(short(Duration::from_nanos(ns)), text, "{ns} ns");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_a_number_with_its_unit() {
+        for (text, duration) in [
+            ("0", Duration::ZERO),
+            ("250ns", Duration::from_nanos(250)),
+            ("100us", Duration::from_micros(100)),
+            ("100µs", Duration::from_micros(100)),
+            ("2ms", Duration::from_millis(2)),
+            ("1s", Duration::from_secs(1)),
+        ] {
+            assert_eq!(parse_duration(text), Ok(duration), "{text}");
+        }
+        for text in ["", "100", "us", "-1us", "1.5ms", "1 ms", "99999999999999999999s"] {
+            assert_eq!(parse_duration(text), Err(BadDuration(text.into())), "{text}");
         }
     }
 

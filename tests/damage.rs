@@ -23,7 +23,7 @@ enum Fate {
 
 /// Verifies a block from its content, damaged inside the compressed frame, where no checksum helps.
 fn fate(recorded: RecordedBlock, pool: &WorkerPool) -> Fate {
-    match verify_block(recorded, ExecutorKind::Sequential.executor(), pool, |_| ()) {
+    match verify_block(recorded, ExecutorKind::Sequential, pool, |_| ()) {
         Ok((_, Verdict::Match)) => Fate::Unharmed,
         Ok((_, mismatch)) => Fate::Refused(mismatch.to_string()),
         Err(error) => Fate::Refused(error.to_string()),

@@ -115,7 +115,8 @@ fn block_stm_gives_the_same_outcome_on_a_flat_state_on_however_many_threads() {
         WorkerPool::new(threads).expect("the system has a few threads left")
     });
     let run = |kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool| {
-        kind.executor().execute(job, pool).expect("the block is valid").outcome
+        let executor = kind.prepare(job, pool.threads()).expect("the block is valid");
+        executor.execute(job, pool).expect("the block is valid").outcome
     };
     let repetitions = std::env::var("BLOCKRACE_REPEAT").ok().and_then(|text| text.parse().ok());
     for recorded in all_of(cache.path()) {
@@ -190,7 +191,7 @@ fn a_wrong_value_shows_in_the_receipts_or_does_not_matter_to_them() {
         let mut wrong = get();
         let Some(fields) = &mut flat(&mut wrong).accounts[at].fields else { continue };
         fields.nonce ^= 1;
-        let executor = ExecutorKind::Sequential.executor();
+        let executor = ExecutorKind::Sequential;
         let verified = verify_block(wrong, executor, &pool, |_| ());
         refused += u32::from(!matches!(verified, Ok((_, Verdict::Match))));
     }

@@ -204,19 +204,28 @@ impl Executor for Hangs {
     }
 }
 
+/// What a guard is to watch.
+fn on(
+    executor: &'static dyn Executor,
+    job: &Arc<ReplayJob>,
+) -> impl FnOnce(&WorkerPool) -> Result<Execution, ExecuteError> + Send + 'static {
+    let job = job.clone();
+    move |pool| executor.execute(&job, pool)
+}
+
 #[test]
 fn an_executor_that_panics_or_hangs_ends_its_block_and_not_the_run() {
     let world = World { txs: vec![call(0, 0)], ..World::default() };
     let job = Arc::new(world.rehearse().job);
     let threads = NonZeroUsize::new(2).expect("not zero");
     let mut guard = Guard::new(threads, Duration::from_millis(500)).expect("threads can be had");
-    let baseline = ExecutorKind::Sequential.executor();
+    let baseline = ExecutorKind::Sequential;
 
-    let panicked = guard.execute(&Panics, &job).expect_err("it panics");
+    let panicked = guard.run(on(&Panics, &job)).expect_err("it panics");
     assert!(matches!(&panicked, GuardError::Panicked { message } if message == "on purpose"));
     guard.execute(baseline, &job).expect("the next block is executed");
 
-    let hung = guard.execute(&Hangs, &job).expect_err("it hangs");
+    let hung = guard.run(on(&Hangs, &job)).expect_err("it hangs");
     assert!(matches!(hung, GuardError::TimedOut { .. }), "{hung}");
     guard.execute(baseline, &job).expect("the next block is executed");
 }

@@ -5,8 +5,9 @@ mod support;
 use blockrace::{
     block::{ReplayJob, prepare},
     cache::Cache,
-    executor::{ExecutorKind, WorkerPool},
-    verify::first_difference,
+    executor::{BlockOutcome, ExecutorKind, WorkerPool},
+    trie::UpdatedTrie,
+    verify::{Verdict, check, first_difference},
 };
 use std::{collections::BTreeSet, fs, num::NonZeroUsize, path::Path};
 use support::{assert_code, blockrace, fetched, recordings, stdout};
@@ -53,45 +54,88 @@ fn verify_checks_every_block_with_every_executor() {
     }
 }
 
-/// The ten busiest recorded blocks, by transactions.
-fn busiest(cache: &Path) -> Vec<ReplayJob> {
+/// So many of the recorded blocks, those with the most transactions.
+fn jobs(cache: &Path, count: usize) -> Vec<ReplayJob> {
     let cache = Cache::new(cache);
     let ids = cache.list(1).expect("the cache is readable");
     let recorded = ids.iter().map(|id| cache.get(id).expect("the block is whole"));
     let mut recorded: Vec<_> = recorded.collect();
     recorded.sort_by_key(|recorded| std::cmp::Reverse(recorded.block.body.transactions.len()));
-    let ready = recorded.into_iter().take(10).map(|recorded| prepare(recorded, |_| ()));
+    let ready = recorded.into_iter().take(count).map(|recorded| prepare(recorded, |_| ()));
     ready.collect::<Result<_, _>>().expect("the blocks prove themselves")
 }
 
 /// Repetitions of each block and number of threads: 200 where `BLOCKRACE_REPEAT=200` asks for it.
 fn repetitions() -> usize {
     let asked = std::env::var("BLOCKRACE_REPEAT").ok().and_then(|text| text.parse().ok());
-    asked.unwrap_or(20)
+    asked.unwrap_or(10)
+}
+
+fn pools() -> [WorkerPool; 5] {
+    [1, 2, 4, 8, 16].map(|threads| {
+        let threads = NonZeroUsize::new(threads).expect("not zero");
+        WorkerPool::new(threads).expect("the system has a few threads left")
+    })
+}
+
+fn execute(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> BlockOutcome {
+    let executor = kind.prepare(job, pool.threads()).expect("the block is valid");
+    executor.execute(job, pool).expect("the block is valid").outcome
 }
 
 #[test]
-fn block_stm_gives_the_same_outcome_however_often_and_on_however_many_threads() {
+fn every_executor_matches_on_every_recorded_block_on_however_many_threads() {
     let Some(recordings) = recordings() else { return };
-    let (cache, _) = fetched(&recordings, "mainnet");
-    let pools = [1, 2, 4, 8].map(|threads| {
-        let threads = NonZeroUsize::new(threads).expect("not zero");
-        WorkerPool::new(threads).expect("the system has a few threads left")
-    });
-    let run = |kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool| {
-        kind.executor().execute(job, pool).expect("the block is valid").outcome
-    };
-    for job in busiest(cache.path()) {
-        let expected = run(ExecutorKind::Sequential, &job, &pools[0]);
-        for pool in &pools {
-            for repetition in 0..repetitions() {
-                let actual = run(ExecutorKind::BlockStm, &job, pool);
-                let difference = first_difference(&expected, &actual);
-                let case = (job.header.number, pool.threads(), repetition);
-                assert_eq!(difference, None, "block, threads, repetition: {case:?}");
+    let (cache, numbers) = fetched(&recordings, "mainnet");
+    let pools = pools();
+    let jobs = jobs(cache.path(), usize::MAX);
+    assert_eq!(jobs.len(), numbers.len());
+    for job in jobs {
+        let expected = execute(ExecutorKind::Sequential, &job, &pools[0]);
+        let trie = job.trie_after(&expected.post_state).expect("the witness is whole");
+        let root = trie.as_ref().map(UpdatedTrie::root);
+        assert_eq!(check(&job, &expected, root), Verdict::Match, "block {}", job.header.number);
+        for kind in ExecutorKind::ALL {
+            for pool in &pools {
+                let difference = first_difference(&expected, &execute(kind, &job, pool));
+                let case = (job.header.number, kind, pool.threads());
+                assert_eq!(difference, None, "block, executor, threads: {case:?}");
             }
         }
     }
+}
+
+#[test]
+fn outcomes_are_the_same_however_often_blocks_are_executed() {
+    let Some(recordings) = recordings() else { return };
+    let (cache, _) = fetched(&recordings, "mainnet");
+    let pools = pools();
+    for job in jobs(cache.path(), 10) {
+        let expected = execute(ExecutorKind::Sequential, &job, &pools[0]);
+        for kind in ExecutorKind::ALL {
+            for pool in &pools[..4] {
+                let executor = kind.prepare(&job, pool.threads()).expect("the block is valid");
+                for repetition in 0..repetitions() {
+                    let actual = executor.execute(&job, pool).expect("the block is valid").outcome;
+                    let difference = first_difference(&expected, &actual);
+                    let case = (job.header.number, kind, pool.threads(), repetition);
+                    assert_eq!(difference, None, "block, executor, threads, repetition: {case:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_latency_of_the_state_changes_times_and_nothing_else() {
+    let Some(recordings) = recordings() else { return };
+    let (cache, _) = fetched(&recordings, "hoodi");
+    let arguments = ["replay", "--executors", "all", "--threads", "2", "--state-latency", "20us"];
+    let output = blockrace(cache.path(), &[&arguments[..], &["--iterations", "1"]].concat());
+    assert_code(&output, 0);
+    assert!(stdout(&output).contains("first reads of the pre-state take 20.000 µs"));
+    let output = blockrace(cache.path(), &["replay", "--state-latency", "20"]);
+    assert_code(&output, 2);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use alloy_primitives::{B256, Log, TxKind, keccak256};
 use blockrace::{
     block::{ReplayJob, prepare},
     cache::{RecordedBlock, sample},
-    executor::{BlockOutcome, ExecutorKind, WorkerPool},
+    executor::{BlockOutcome, Executor as _, ExecutorKind, Sequential, WorkerPool},
     verify::{Verdict, verify_block},
 };
 use std::{collections::BTreeSet, num::NonZeroUsize};
@@ -24,7 +24,7 @@ fn pool(threads: usize) -> WorkerPool {
 
 /// Every block with what executing it gives.
 fn executed() -> Vec<(ReplayJob, BlockOutcome)> {
-    let (executor, pool) = (ExecutorKind::Sequential.executor(), pool(1));
+    let (executor, pool) = (&Sequential, pool(1));
     let run = |recorded| {
         let job = prepare(recorded, |_| ()).expect("the block proves itself");
         let outcome = executor.execute(&job, &pool).expect("the block is valid").outcome;
@@ -39,8 +39,8 @@ fn every_block_matches_to_the_state_root_with_every_executor() {
     for kind in ExecutorKind::ALL {
         for recorded in blocks() {
             let number = recorded.block.header.number;
-            let (_, verdict) = verify_block(recorded, kind.executor(), &pool, |_| ())
-                .expect("the block proves itself");
+            let (_, verdict) =
+                verify_block(recorded, kind, &pool, |_| ()).expect("the block proves itself");
             assert_eq!(verdict, Verdict::Match, "block {number} with {kind}");
         }
     }

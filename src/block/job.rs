@@ -2,14 +2,14 @@
 
 use crate::{
     evm::{BlockContext, Chain, EvmEnv},
-    state::{NumberedState, PostState, PreState},
+    state::{NumberedState, PostState, PreState, Storage},
     trie::{NodeStore, StateTrie, TrieError, UpdatedTrie},
 };
 use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::B256;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A block ready to execute: all that is left is the work that executors are timed for.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct ReplayJob {
     pub pre_state: PreState,
     /// The same, numbered.
     pub numbered_state: NumberedState,
+    /// How long a first read of the pre-state takes; zero where it is not to be slowed.
+    pub state_latency: Duration,
     /// What proves the pre-state.
     pub proof: Proof,
     /// What receipts say of how their transaction ended.
@@ -73,6 +75,16 @@ impl ReplayJob {
             withdrawals: self.withdrawals.as_deref(),
             env: &self.env,
         }
+    }
+
+    /// The pre-state for one execution: nothing of it has been read yet.
+    pub fn storage(&self) -> Storage<'_> {
+        Storage::slow(&self.pre_state, &self.numbered_state, self.state_latency)
+    }
+
+    /// The pre-state without its latency, for what is not timed.
+    pub const fn instant_storage(&self) -> Storage<'_> {
+        Storage::instant(&self.pre_state)
     }
 
     /// The newest fork that is active in this block.

@@ -10,6 +10,7 @@ use crate::{
 };
 use alloy_consensus::{Block, Header, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawal;
+use std::time::Duration;
 
 /// Header, transactions with their senders, ommers and withdrawals, and the rules that hold for them.
 #[derive(Debug)]
@@ -97,6 +98,7 @@ impl OpenBlock {
             env,
             numbered_state: NumberedState::new(&pre_state),
             pre_state,
+            state_latency: Duration::ZERO,
             proof,
             receipt_status,
             chain,

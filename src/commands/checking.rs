@@ -105,7 +105,7 @@ fn check(
     let mut stopwatch = Stopwatch::start();
     let recorded = source.load(context)?;
     let mut running = Part::Decode;
-    let (job, verdict) = verify_block(recorded, executor.executor(), pool, |step| {
+    let (job, verdict) = verify_block(recorded, executor, pool, |step| {
         times.add(running, stopwatch.lap());
         running = Part::of(step);
     })?;

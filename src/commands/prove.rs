@@ -91,7 +91,7 @@ impl Prover {
     }
 
     fn prove_as_it_is(&self, recorded: RecordedBlock) -> Proof {
-        let executor = ExecutorKind::Sequential.executor();
+        let executor = ExecutorKind::Sequential;
         let (job, mismatch) = match verify_block(recorded, executor, &self.pool, |_| ()) {
             Ok((_, Verdict::Match)) => return Proof::Holds,
             Ok((job, mismatch)) => (job, Refused::Mismatch(mismatch)),
@@ -102,7 +102,7 @@ impl Prover {
                 };
             }
         };
-        match guesses(&job, executor, &self.pool) {
+        match guesses(&job, &self.pool) {
             Ok(guesses) if guesses.is_empty() => Proof::Refused(mismatch),
             Ok(guesses) => Proof::Lacks(siblings(&guesses), mismatch),
             Err(error) => Proof::Refused(error.into()),

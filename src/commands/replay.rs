@@ -18,11 +18,11 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     let threads = threads(&args);
     let plan = plan(&args, &threads);
     let mut settings = settings(&args, &threads);
-    let fail_fast = args.fail_fast;
+    let (fail_fast, state_latency) = (args.fail_fast, args.state_latency);
     let selection = select(args.blocks, context)?;
     settings.blocks.clone_from(&selection.named);
 
-    let mut track = RaceTrack::new(plan, context)?;
+    let mut track = RaceTrack::new(plan, state_latency, context)?;
     let clock = *track.clock();
     let watch = LoadWatch::start(&clock);
     let Raced { rows, failures, self_checks, preparation, course } =

@@ -56,7 +56,10 @@ impl Block<'_> {
                 let comparison = self.compare(finish, measured)?;
                 let mut figures = figures(measured, comparison, self.seed)?;
                 let Contestant { executor, threads } = finish.contestant;
-                figures.bound_speedup = self.study.bound(executor, threads);
+                // Waiting for the state can overlap as it likes, which no bound here knows of.
+                let knows_all = self.job.state_latency.is_zero();
+                figures.bound_speedup =
+                    knows_all.then(|| self.study.bound(executor, threads)).flatten();
                 (mode(measured.mode), Verdict::Match(figures))
             }
             Err(wrong) => (expected_mode(finish), Verdict::Mismatch(wrong.clone())),
@@ -117,6 +120,7 @@ fn figures(measured: &Measured, comparison: Comparison, seed: u64) -> Result<Fig
     let median_of = |time: fn(&Sample) -> Option<Duration>| median(&times(measured, time)).ok();
     let mut incarnations: Vec<_> = measured.stats.iter().map(|lap| lap.incarnations).collect();
     let mut wasted_gas: Vec<_> = measured.stats.iter().map(|lap| lap.wasted_gas).collect();
+    let mut cross_shard: Vec<_> = measured.stats.iter().filter_map(|lap| lap.cross_shard).collect();
     Ok(Figures {
         execute: Summary::of(&execute(measured), seed)?,
         comparison,
@@ -125,6 +129,7 @@ fn figures(measured: &Measured, comparison: Comparison, seed: u64) -> Result<Fig
         bound_speedup: None,
         incarnations: upper_median(&mut incarnations),
         wasted_gas: upper_median(&mut wasted_gas),
+        cross_shard: upper_median(&mut cross_shard),
         cpu_median: median_of(|sample| sample.cpu),
         counts_median: counts(measured),
         outliers: spread::outliers(&execute(measured)),

@@ -31,8 +31,9 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let job = pool
         .install(|| prepare(recorded, |_| ()))
         .wrap_err_with(|| format!("{place} cannot be replayed"))?;
+    let executor = args.executor.prepare(&job, threads)?;
     for _ in 0..WARM_UP {
-        args.executor.executor().execute(&job, &pool)?;
+        executor.execute(&job, &pool)?;
     }
     let (execution, trace) = watch(args.executor, &job, &pool)?;
     let title = format!("block {}, {} on {threads} threads", job.header.number, args.executor);

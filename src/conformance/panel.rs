@@ -204,7 +204,7 @@ impl Panel {
             Entry::Occupied(guard) => guard.into_mut(),
             Entry::Vacant(place) => place.insert(Guard::new(member.threads, self.limit)?),
         };
-        Ok(guard.execute(member.executor.executor(), job)?.outcome)
+        Ok(guard.execute(member.executor, job)?.outcome)
     }
 }
 

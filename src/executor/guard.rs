@@ -4,7 +4,7 @@
 //! its pool and whatever it holds, and the next block gets new threads. That costs a processor until the
 //! process ends, and the caller gets an error for that block, and goes on.
 
-use super::{ExecuteError, Execution, Executor, PoolError, WorkerPool};
+use super::{ExecuteError, Execution, ExecutorKind, PoolError, WorkerPool};
 use crate::block::ReplayJob;
 use std::{
     any::Any,
@@ -73,17 +73,19 @@ impl Guard {
         self.threads
     }
 
-    /// Executes a block under watch.
+    /// Makes the executor for a block and executes it, under watch.
     ///
     /// # Errors
     /// What the executor says, or [`GuardError::Panicked`] or [`GuardError::TimedOut`].
     pub fn execute(
         &mut self,
-        executor: &'static dyn Executor,
+        executor: ExecutorKind,
         job: &Arc<ReplayJob>,
     ) -> Result<Execution, GuardError> {
         let job = job.clone();
-        Ok(self.run(move |pool| executor.execute(&job, pool))??)
+        let execute =
+            move |pool: &WorkerPool| executor.prepare(&job, pool.threads())?.execute(&job, pool);
+        Ok(self.run(execute)??)
     }
 
     /// Runs anything under watch. `work` and what it holds are dropped before this returns, unless it

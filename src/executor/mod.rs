@@ -7,18 +7,41 @@
 //! Shared state, atomics and locks live here and nowhere else.
 
 pub mod access;
+mod access_list;
 mod affinity;
+mod bal;
 pub mod block_stm;
+mod codes;
+mod committer;
+mod declared;
+mod demands;
+mod fees;
 mod guard;
+mod in_order;
+mod instructions;
+mod kind;
 pub mod observe;
 mod pool;
+mod prefetch;
 mod sequential;
+mod sharded;
+mod snapshot;
+mod tally;
+mod tasks;
+mod two_phase;
+mod worker;
 
+pub use access_list::AccessList;
 pub use affinity::{BoundCaller, Pinning};
+pub use bal::{Bal, ListError};
 pub use block_stm::BlockStm;
 pub use guard::{Guard, GuardError};
+pub use kind::{ExecutorKind, UnknownExecutor};
 pub use pool::{Crowding, PoolError, WorkerPool};
+pub use prefetch::Prefetch;
 pub use sequential::Sequential;
+pub use sharded::{Partition, Sharded};
+pub use two_phase::TwoPhase;
 
 use observe::{Activity, Event, Observer as _, Record};
 
@@ -28,7 +51,7 @@ use crate::{
     state::{PostState, StateError},
 };
 use alloy_eips::eip7685::Requests;
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 /// Executes a whole block. The result is what block order gives, however it was scheduled.
 pub trait Executor: Sync + fmt::Debug {
@@ -56,61 +79,6 @@ pub trait Executor: Sync + fmt::Debug {
         let execution = self.execute(job, pool);
         record.tell(Event::Began(Activity::Absent));
         execution
-    }
-}
-
-/// The executors by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ExecutorKind {
-    /// In block order on one thread; the baseline.
-    Sequential,
-    /// Optimistic, with multi-version memory.
-    BlockStm,
-}
-
-impl ExecutorKind {
-    /// All of them, the baseline first.
-    pub const ALL: [Self; 2] = [Self::Sequential, Self::BlockStm];
-
-    /// The name on the command line and in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sequential => "sequential",
-            Self::BlockStm => "block-stm",
-        }
-    }
-
-    /// The executor itself.
-    pub fn executor(self) -> &'static dyn Executor {
-        match self {
-            Self::Sequential => &Sequential,
-            Self::BlockStm => &BlockStm,
-        }
-    }
-
-    /// Whether more threads than one change what it does.
-    pub const fn is_parallel(self) -> bool {
-        !matches!(self, Self::Sequential)
-    }
-}
-
-impl fmt::Display for ExecutorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A name that no executor has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no executor {0:?}; there are: sequential, block-stm")]
-pub struct UnknownExecutor(String);
-
-impl FromStr for ExecutorKind {
-    type Err = UnknownExecutor;
-
-    fn from_str(name: &str) -> Result<Self, UnknownExecutor> {
-        let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        found.ok_or_else(|| UnknownExecutor(name.to_owned()))
     }
 }
 
@@ -147,6 +115,8 @@ pub struct ExecutionStats {
     pub incarnations: u64,
     /// Gas of the incarnations that were thrown away.
     pub wasted_gas: u64,
+    /// Transactions that accessed several shards, where there are shards.
+    pub cross_shard: Option<u64>,
 }
 
 /// What really ran. Never silent: reports show it.
@@ -164,6 +134,9 @@ pub enum ExecuteError {
     /// The block is invalid, or the pre-state could not answer.
     #[error("the block cannot be executed")]
     Block(#[from] FailedPhase),
+    /// The block access list, which the block was executed by, is not the block's.
+    #[error("the block access list is wrong, so the block is invalid")]
+    AccessList(#[from] ListError),
     /// A changed account or slot has no known value before the block.
     #[error("the block's changes cannot be compared with the state before it")]
     PostState(#[from] StateError),
@@ -184,22 +157,5 @@ impl ExecuteError {
     /// A phase before or after the transactions failed.
     pub const fn outside(source: BlockExecutionError) -> Self {
         Self::Block(FailedPhase::outside(source))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_executor_is_found_by_its_name() {
-        for kind in ExecutorKind::ALL {
-            assert_eq!(kind.name().parse(), Ok(kind));
-            assert_eq!(kind.executor().kind(), kind);
-        }
-        let error = "pevm".parse::<ExecutorKind>().expect_err("no such executor");
-        for kind in ExecutorKind::ALL {
-            assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
-        }
     }
 }

@@ -33,7 +33,8 @@ impl Executor for Sequential {
 fn execute(job: &ReplayJob, observer: &impl Observer) -> Result<Execution, ExecuteError> {
     let count = job.transactions.len();
     observer.tell(Event::Began(Activity::Before));
-    let state = BlockState::new(&job.pre_state);
+    let storage = job.storage();
+    let state = BlockState::new(&storage);
     let between = |done: usize, _: &BlockState<_>| {
         tell_next(observer, done, count);
         Ok::<(), ExecuteError>(())
@@ -46,7 +47,7 @@ fn execute(job: &ReplayJob, observer: &impl Observer) -> Result<Execution, Execu
         requests: result.requests,
         post_state: state.post_state()?,
     };
-    let stats = ExecutionStats { incarnations: count as u64, wasted_gas: 0 };
+    let stats = ExecutionStats { incarnations: count as u64, ..Default::default() };
     observer.tell(Event::Began(Activity::Absent));
     Ok(Execution { outcome, stats, mode: ExecutionMode::Sequential })
 }

@@ -88,7 +88,8 @@ impl Study {
 
     /// The bound of an executor's speedup on so many threads; `None` for a block without transactions.
     pub fn bound(&self, executor: ExecutorKind, threads: NonZeroUsize) -> Option<f64> {
-        let tasks = self.tasks(&self.graph(Model::of(executor)), Start::AtOnce);
+        let threads = if runs_in_order(executor) { NonZeroUsize::MIN } else { threads };
+        let tasks = self.tasks(&self.graph(Model::of(executor)), Start::of(executor));
         speedup(&tasks, threads, Order::LongestPathFirst)
     }
 }
@@ -102,6 +103,27 @@ pub enum Start {
     WhenReady,
 }
 
+impl Start {
+    /// When an executor at its best would start them.
+    const fn of(executor: ExecutorKind) -> Self {
+        match executor {
+            ExecutorKind::AccessList => Self::WhenReady,
+            ExecutorKind::Sequential
+            | ExecutorKind::BlockStm
+            | ExecutorKind::TwoPhase
+            | ExecutorKind::Sharded
+            | ExecutorKind::ShardedByAccess
+            | ExecutorKind::Bal
+            | ExecutorKind::Prefetch => Self::AtOnce,
+        }
+    }
+}
+
+/// Whether it executes one transaction after the other, however many threads it has.
+const fn runs_in_order(executor: ExecutorKind) -> bool {
+    matches!(executor, ExecutorKind::Sequential | ExecutorKind::Prefetch)
+}
+
 /// Of the slots of one account.
 fn latest_slot(reads: &ReadShares, address: Address) -> Option<f64> {
     let own = reads.iter().filter(|(read, _)| matches!(read, Read::Slot(of, _) if *of == address));
@@ -112,7 +134,15 @@ impl Model {
     /// What an executor at its best would take for a conflict.
     pub const fn of(executor: ExecutorKind) -> Self {
         match executor {
-            ExecutorKind::Sequential | ExecutorKind::BlockStm => Self::Fields,
+            ExecutorKind::Sequential
+            | ExecutorKind::BlockStm
+            | ExecutorKind::TwoPhase
+            | ExecutorKind::Sharded
+            | ExecutorKind::ShardedByAccess
+            | ExecutorKind::AccessList
+            | ExecutorKind::Prefetch => Self::Fields,
+            // It was told every value that a transaction will read.
+            ExecutorKind::Bal => Self::Independent,
         }
     }
 }

@@ -141,10 +141,11 @@ pub fn watch(
     job: &ReplayJob,
     pool: &WorkerPool,
 ) -> Result<(Execution, Trace), ExecuteError> {
+    let executor = executor.prepare(job, pool.threads())?;
     let start = Instant::now();
     let clock = || start.elapsed();
     let record = Record::new(&clock);
-    let execution = executor.executor().execute_observed(job, pool, &record)?;
+    let execution = executor.execute_observed(job, pool, &record)?;
     let total = start.elapsed();
     Ok((execution, Trace::new(&record.into_events(), total)))
 }

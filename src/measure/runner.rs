@@ -17,7 +17,7 @@ use super::{
 use crate::{
     block::ReplayJob,
     executor::{
-        ExecutionMode, ExecutionStats, Executor, ExecutorKind, Pinning, PoolError, WorkerPool,
+        ExecuteError, ExecutionMode, ExecutionStats, Executor, Pinning, PoolError, WorkerPool,
     },
     trie::TrieError,
 };
@@ -91,12 +91,15 @@ pub struct Measured {
     pub stats: Vec<ExecutionStats>,
 }
 
+/// Makes a contestant's executor for a block.
+pub(super) type Prepare = fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>;
+
 /// Warm thread pools, and the plan that they serve.
 #[derive(Debug)]
-pub struct Runner<C = SystemClock> {
+pub struct Runner<C = SystemClock, P = Prepare> {
     plan: Plan,
     pools: BTreeMap<NonZeroUsize, WorkerPool>,
-    executors: BTreeMap<ExecutorKind, &'static dyn Executor>,
+    prepare: P,
     meter: Meter<C>,
 }
 
@@ -106,27 +109,26 @@ impl Runner {
     /// # Errors
     /// If the system has no more threads to give, or would not pin them.
     pub fn new(plan: Plan) -> Result<Self, PoolError> {
-        let executors = ExecutorKind::ALL.map(ExecutorKind::executor);
-        Self::with(plan, SystemClock::start(), &executors)
+        let prepare: Prepare =
+            |Contestant { executor, threads }, job| executor.prepare(job, threads);
+        Self::with(plan, SystemClock::start(), prepare)
     }
 }
 
-impl<C: Clock> Runner<C> {
-    /// The same with a clock and executors of the caller's, of which a later one replaces an earlier
-    /// one of its kind.
-    pub(super) fn with(
-        plan: Plan,
-        clock: C,
-        executors: &[&'static dyn Executor],
-    ) -> Result<Self, PoolError> {
+impl<C, P> Runner<C, P>
+where
+    C: Clock,
+    P: Fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>,
+{
+    /// The same with a clock and executors of the caller's.
+    pub(super) fn with(plan: Plan, clock: C, prepare: P) -> Result<Self, PoolError> {
         // Counters follow the threads that are started after them.
         let meter = Meter { clock, counters: Counters::open() };
         let mut pools = BTreeMap::new();
         for threads in plan.contestants().iter().map(|contestant| contestant.threads) {
             pools.insert(threads, WorkerPool::with(threads, plan.rounds.pinning)?);
         }
-        let executors = executors.iter().map(|executor| (executor.kind(), *executor)).collect();
-        Ok(Self { plan, pools, executors, meter })
+        Ok(Self { plan, pools, prepare, meter })
     }
 
     /// What is being measured.
@@ -159,21 +161,24 @@ impl<C: Clock> Runner<C> {
             Pinning::Free => None,
             Pinning::Pinned => Some(WorkerPool::bind_caller()?),
         };
-        let tracks = self.plan.starters().into_iter().map(Track::new).collect();
+        let prepared = |contestant| (contestant, (self.prepare)(contestant, job));
+        let starters = self.plan.starters().into_iter().map(prepared);
+        let tracks =
+            starters.map(|(contestant, executor)| Track::new(contestant, executor)).collect();
         Heat { job, tracks, verified: None, runner: self, after_lap }.run()
     }
 }
 
 /// One block's race.
-struct Heat<'a, C, F> {
-    runner: &'a mut Runner<C>,
+struct Heat<'a, C, P, F> {
+    runner: &'a mut Runner<C, P>,
     job: &'a ReplayJob,
     tracks: Vec<Track>,
     verified: Verified,
     after_lap: F,
 }
 
-impl<C: Clock, F: FnMut() -> ControlFlow<()>> Heat<'_, C, F> {
+impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
     fn run(mut self) -> Result<Race, RunError> {
         let began = self.runner.meter.clock.wall();
         let mut orders = self.runner.plan.orders();
@@ -223,12 +228,11 @@ impl<C: Clock, F: FnMut() -> ControlFlow<()>> Heat<'_, C, F> {
         kind: LapKind,
         order: Option<Vec<usize>>,
     ) -> Result<ControlFlow<()>, RunError> {
-        let Runner { pools, executors, meter, .. } = &mut *self.runner;
+        let Runner { pools, meter, .. } = &mut *self.runner;
         for index in order.unwrap_or_default() {
             let Some(track) = self.tracks.get_mut(index) else { continue };
-            let Contestant { executor, threads } = track.contestant;
-            if let (Some(pool), Some(executor)) = (pools.get(&threads), executors.get(&executor)) {
-                track.run(kind, meter, *executor, (self.job, pool), &mut self.verified)?;
+            if let Some(pool) = pools.get(&track.contestant.threads) {
+                track.run(kind, meter, (self.job, pool), &mut self.verified)?;
             }
             if (self.after_lap)().is_break() {
                 return Ok(ControlFlow::Break(()));

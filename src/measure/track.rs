@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     block::ReplayJob,
-    executor::{BlockOutcome, Execution, ExecutionMode, ExecutionStats, Executor, WorkerPool},
+    executor::{
+        BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, WorkerPool,
+    },
     trie::UpdatedTrie,
     verify::{self, Verdict},
 };
@@ -91,6 +93,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[derive(Debug)]
 pub(super) struct Track {
     pub(super) contestant: Contestant,
+    /// Made for the block; `None` if it could not be.
+    executor: Option<Box<dyn Executor>>,
     mode: Option<ExecutionMode>,
     warm_up: Vec<Duration>,
     samples: Vec<Sample>,
@@ -99,14 +103,23 @@ pub(super) struct Track {
 }
 
 impl Track {
-    pub(super) const fn new(contestant: Contestant) -> Self {
+    /// With the contestant's executor for the block, or the reason why it has none.
+    pub(super) fn new(
+        contestant: Contestant,
+        prepared: Result<Box<dyn Executor>, ExecuteError>,
+    ) -> Self {
+        let (executor, wrong) = match prepared {
+            Ok(executor) => (Some(executor), None),
+            Err(error) => (None, Some(chain(&error))),
+        };
         Self {
             contestant,
+            executor,
             mode: None,
             warm_up: Vec::new(),
             samples: Vec::new(),
             stats: Vec::new(),
-            wrong: None,
+            wrong,
         }
     }
 
@@ -116,13 +129,12 @@ impl Track {
         &mut self,
         kind: LapKind,
         meter: &mut Meter<C>,
-        executor: &dyn Executor,
         (job, pool): (&ReplayJob, &WorkerPool),
         verified: &mut Verified,
     ) -> Result<(), RunError> {
-        if self.wrong.is_some() {
+        let Some(executor) = self.executor.as_deref().filter(|_| self.wrong.is_none()) else {
             return Ok(());
-        }
+        };
         let Lap { execution, root, sample } = match meter.lap(executor, job, pool)? {
             Ok(lap) => lap,
             Err(gave_up) => {

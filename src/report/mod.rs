@@ -45,7 +45,7 @@ use crate::measure::stats::{Speedup, Summary};
 use crate::measure::warnings::Warning;
 use crate::verify::VerifiedTo;
 pub use picture::BlockPicture;
-pub use setting::{Machine, Settings};
+pub use setting::{KnownBeforehand, Machine, Settings};
 
 /// Everything a replay found out.
 #[derive(Clone, Debug, PartialEq)]
@@ -211,6 +211,8 @@ pub struct Figures {
     pub incarnations: Option<u64>,
     /// Gas of the executions that were thrown away; `None` as above.
     pub wasted_gas: Option<u64>,
+    /// Transactions that accessed several shards; `None` if the executor has no shards.
+    pub cross_shard: Option<u64>,
     /// Median processor time of all threads during execution; `None` if the system does not tell.
     pub cpu_median: Option<Duration>,
     /// Median instructions and cycles during execution; `None` if the system does not let us count.

@@ -42,6 +42,7 @@ pub(super) struct Record<'a, N> {
     incarnations: Option<u64>,
     re_execution_rate: Option<N>,
     wasted_gas: Option<u64>,
+    cross_shard_share: Option<N>,
     cpu_ns_median: Option<u64>,
     verdict: &'static str,
     verified_to: &'static str,
@@ -83,6 +84,7 @@ impl<'a, N> Record<'a, N> {
             incarnations: figures.and_then(|figures| figures.incarnations),
             re_execution_rate: number(re_execution_rate(row)),
             wasted_gas: figures.and_then(|figures| figures.wasted_gas),
+            cross_shard_share: number(cross_shard_share(row)),
             cpu_ns_median: figures.and_then(|figures| figures.cpu_median).map(nanoseconds),
             verdict: row.verdict.name(),
             verified_to: row.verified_to.name(),
@@ -163,6 +165,14 @@ pub(super) fn re_execution_rate(row: &Row) -> Option<f64> {
     let incarnations = row.verdict.figures()?.incarnations?;
     let transactions = row.block.transactions;
     (transactions > 0).then(|| incarnations as f64 / transactions as f64)
+}
+
+/// Share of the transactions that accessed several shards; does not apply to a block without
+/// transactions.
+pub(super) fn cross_shard_share(row: &Row) -> Option<f64> {
+    let crossing = row.verdict.figures()?.cross_shard?;
+    let transactions = row.block.transactions;
+    (transactions > 0).then(|| crossing as f64 / transactions as f64)
 }
 
 /// The speedup that was measured, as opposed to the baseline's, which is 1 by definition.

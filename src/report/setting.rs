@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -52,10 +53,29 @@ pub struct Settings {
     pub pinned: bool,
     /// Seed of the order within rounds and of the intervals.
     pub seed: u64,
+    /// How long a first read of the pre-state took, as asked for.
+    #[serde(rename = "state_latency_ns", serialize_with = "nanoseconds")]
+    pub state_latency: Duration,
+    /// What executors were told of each block, untimed.
+    pub known_beforehand: Vec<KnownBeforehand>,
     /// The blocks, as given.
     pub blocks: String,
     /// The command that makes this run again, with every setting spelt out.
     pub command: String,
+}
+
+/// What an executor knew of each block before it executed it: derived from a sequential run of the same
+/// block, which was not timed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KnownBeforehand {
+    /// Its name.
+    pub executor: String,
+    /// What it knew.
+    pub what: String,
+}
+
+fn nanoseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(super::record::nanoseconds(*duration))
 }
 
 /// A number of rounds, or as many as are needed.

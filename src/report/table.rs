@@ -75,7 +75,7 @@ fn heading(report: &Report) -> Vec<String> {
     let governor =
         machine.governor.as_deref().map(|name| format!(", governor {}", shortened(name)));
     let pinned = if settings.pinned { ", threads pinned" } else { "" };
-    vec![
+    let mut lines = vec![
         format!("{} on {}, {cpus}", paint(&version, STRONG), shortened(&machine.cpu_model)),
         format!(
             "{}, allocator {}{}",
@@ -88,7 +88,12 @@ fn heading(report: &Report) -> Vec<String> {
             "timed rounds {}, warm-up rounds {}, seed {}{pinned}",
             settings.iterations, settings.warmup, settings.seed
         ),
-    ]
+    ];
+    if !settings.state_latency.is_zero() {
+        let latency = units::duration(settings.state_latency);
+        lines.push(format!("first reads of the pre-state take {latency} and what the timer adds"));
+    }
+    lines
 }
 
 /// One table for every few contenders.
@@ -238,6 +243,8 @@ fn legend(report: &Report) -> Vec<String> {
     if !rows.iter().any(is_baseline_row) {
         lines.push("There are no speedups, since no baseline was verified to compare with.".into());
     }
+    lines.extend(known_beforehand(report));
+    lines.extend(crossings(rows));
     if rows.iter().any(has_receipts_only) {
         lines.push(RECEIPTS_LEGEND.into());
     }
@@ -248,6 +255,41 @@ fn legend(report: &Report) -> Vec<String> {
         lines.push("MISMATCH: wrong, for the reason below, and so without a time.".into());
     }
     lines
+}
+
+/// What executors were told, and that it cost them nothing.
+fn known_beforehand(report: &Report) -> Vec<String> {
+    let known = &report.settings.known_beforehand;
+    let mut lines: Vec<_> =
+        known.iter().map(|known| format!("{} knew {}.", known.executor, known.what)).collect();
+    if !lines.is_empty() {
+        lines.push(
+            "That was derived from a sequential run of the same block, which is not timed.".into(),
+        );
+    }
+    lines
+}
+
+/// How many transactions crossed shards, over all blocks, for each contender that has shards.
+fn crossings(rows: &[Row]) -> Vec<String> {
+    let mut contenders: Vec<(Contender<'_>, u64, usize)> = Vec::new();
+    for row in rows {
+        let Some(crossing) = row.verdict.figures().and_then(|figures| figures.cross_shard) else {
+            continue;
+        };
+        let known = contenders.iter().position(|(contender, ..)| *contender == row.contender());
+        let place = known.unwrap_or_else(|| {
+            contenders.push((row.contender(), 0, 0));
+            contenders.len() - 1
+        });
+        contenders[place].1 += crossing;
+        contenders[place].2 += row.block.transactions;
+    }
+    let line = |(contender, crossing, all): (Contender<'_>, u64, usize)| {
+        let percent = 100.0 * crossing as f64 / all.max(1) as f64;
+        format!("{contender}: {percent:.1} % of the transactions crossed shards.")
+    };
+    contenders.into_iter().map(line).collect()
 }
 
 /// Text from outside, cut where it would leave no room.

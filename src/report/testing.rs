@@ -43,6 +43,8 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         self_check: false,
         pinned: false,
         seed: 42,
+        state_latency: Duration::ZERO,
+        known_beforehand: vec![],
         blocks: "19426587,46147,19426588".into(),
         command: "blockrace replay 19426587,46147,19426588 --seed 42".into(),
     };
@@ -200,6 +202,7 @@ fn figures(micros: u64, comparison: Comparison) -> Figures {
         bound_speedup: None,
         incarnations: None,
         wasted_gas: None,
+        cross_shard: None,
         cpu_median: None,
         counts_median: None,
         outliers: 0,

@@ -38,6 +38,26 @@ impl<B: DatabaseRef> BlockState<B> {
         Self { base, written: AddressMap::default() }
     }
 
+    /// Cuts what was written into parts by address.
+    pub fn split(self, parts: usize, part_of: impl Fn(&Address) -> usize) -> Vec<Self>
+    where
+        B: Copy,
+    {
+        let base = self.base;
+        let mut states: Vec<_> = std::iter::repeat_with(|| Self::new(base)).take(parts).collect();
+        for (address, written) in self.written {
+            states[part_of(&address)].written.insert(address, written);
+        }
+        states
+    }
+
+    /// Commits one account of a transaction, which leaves it with this in block order.
+    pub fn commit_one(&mut self, address: Address, account: &Account, info: AccountInfo) {
+        if account.is_touched() {
+            commit_account(self.written.entry(address).or_default(), account, info);
+        }
+    }
+
     /// The state below the changes.
     pub const fn base(&self) -> &B {
         &self.base
@@ -105,9 +125,9 @@ impl<B: DatabaseRef> BlockState<B> {
     }
 }
 
-fn write_changed(slots: &mut U256Map<U256>, storage: EvmStorage) {
-    let changed = storage.into_iter().filter(|(_, slot)| slot.is_changed());
-    slots.extend(changed.map(|(key, slot)| (key, slot.present_value)));
+fn write_changed(slots: &mut U256Map<U256>, storage: &EvmStorage) {
+    let changed = storage.iter().filter(|(_, slot)| slot.is_changed());
+    slots.extend(changed.map(|(key, slot)| (*key, slot.present_value)));
 }
 
 impl<B: DatabaseRef> DatabaseRef for BlockState<B> {
@@ -166,14 +186,16 @@ impl<B: DatabaseRef> DatabaseCommit for BlockState<B> {
     }
 
     fn commit_iter(&mut self, changes: &mut dyn Iterator<Item = (Address, Account)>) {
-        for (address, account) in changes.filter(|(_, account)| account.is_touched()) {
-            commit_account(self.written.entry(address).or_default(), account);
+        for (address, mut account) in changes.filter(|(_, account)| account.is_touched()) {
+            let info = std::mem::take(&mut account.info);
+            commit_account(self.written.entry(address).or_default(), &account, info);
         }
     }
 }
 
-fn commit_account(written: &mut Written, account: Account) {
-    if account.is_selfdestructed() || (account.is_empty() && !account.is_created()) {
+/// `info` is the account's, which a balance in block order may have changed.
+fn commit_account(written: &mut Written, account: &Account, info: AccountInfo) {
+    if account.is_selfdestructed() || (info.is_empty() && !account.is_created()) {
         *written = Written { info: None, cleared: true, slots: U256Map::default() };
         return;
     }
@@ -181,8 +203,8 @@ fn commit_account(written: &mut Written, account: Account) {
         written.cleared = true;
         written.slots.clear();
     }
-    write_changed(&mut written.slots, account.storage);
-    written.info = Some(account.info);
+    write_changed(&mut written.slots, &account.storage);
+    written.info = Some(info);
 }
 
 #[cfg(test)]

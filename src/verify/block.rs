@@ -4,7 +4,7 @@ use super::{Verdict, check};
 use crate::{
     block::{Phase, PrepareError, ReplayJob, prepare},
     cache::RecordedBlock,
-    executor::{ExecuteError, Executor, WorkerPool},
+    executor::{ExecuteError, Executor as _, ExecutorKind, Sequential, WorkerPool},
     trie::{Guess, TrieError, UpdatedTrie},
 };
 
@@ -42,11 +42,12 @@ pub enum Step {
 /// [`VerifyError`] where no verdict can be reached; an outcome that differs is a verdict.
 pub fn verify_block(
     recorded: RecordedBlock,
-    executor: &dyn Executor,
+    executor: ExecutorKind,
     pool: &WorkerPool,
     mut entering: impl FnMut(Step) + Send,
 ) -> Result<(ReplayJob, Verdict), VerifyError> {
     let job = pool.install(|| prepare(recorded, |phase| entering(Step::Prepare(phase))))?;
+    let executor = executor.prepare(&job, pool.threads())?;
     entering(Step::Execute);
     let outcome = executor.execute(&job, pool)?.outcome;
     entering(Step::Root);
@@ -59,16 +60,12 @@ pub fn verify_block(
 
 /// What had to be guessed for the state root after the block. If the root does not match, then one of
 /// these may be why: the node is needed, and the witness lacks it. None where there is no witness.
-/// Executes the block once more.
+/// Executes the block once more, in order.
 ///
 /// # Errors
 /// As [`verify_block`].
-pub fn guesses(
-    job: &ReplayJob,
-    executor: &dyn Executor,
-    pool: &WorkerPool,
-) -> Result<Vec<Guess>, VerifyError> {
-    let outcome = executor.execute(job, pool)?.outcome;
+pub fn guesses(job: &ReplayJob, pool: &WorkerPool) -> Result<Vec<Guess>, VerifyError> {
+    let outcome = Sequential.execute(job, pool)?.outcome;
     let trie = pool.install(|| job.trie_after(&outcome.post_state)).map_err(VerifyError::Root)?;
     Ok(trie.map_or_else(Vec::new, |trie| trie.guesses().to_vec()))
 }

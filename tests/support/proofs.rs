@@ -23,7 +23,7 @@ use alloy_trie::{
 use blockrace::{
     block::{Proof, ReplayJob, prepare},
     cache::RecordedBlock,
-    executor::{ExecutorKind, WorkerPool},
+    executor::{Executor as _, Sequential, WorkerPool},
     state::PostState,
 };
 use serde_json::{Value, json};
@@ -71,8 +71,7 @@ impl ProvedBlock {
         let headers = headers.map(|rlp| Header::decode(&mut rlp.as_ref()).expect("a header"));
         let headers = headers.collect();
         let job = prepare(recorded, |_| ()).expect("the recorded block proves itself");
-        let executor = ExecutorKind::Sequential.executor();
-        let post = executor.execute(&job, pool).expect("it executes").outcome.post_state;
+        let post = Sequential.execute(&job, pool).expect("it executes").outcome.post_state;
         let (before, after) = states(&nodes, &job, &post);
         Self { number, headers, codes, trace: trace(&job), before, after }
     }

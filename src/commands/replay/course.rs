@@ -16,7 +16,7 @@ use crate::{
     report::{Failure, PreparationRow, Row, SelfCheckRow},
 };
 use eyre::WrapErr;
-use std::{num::NonZeroU32, ops::ControlFlow};
+use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
 use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
 /// How many rounds a block is thought to need, for the time that is left, where nobody says.
@@ -34,6 +34,8 @@ pub(super) struct RaceTrack<'a> {
     /// For preparing, which is not timed: all cores.
     crew: WorkerPool,
     interrupted: Receiver<()>,
+    /// Of every block's pre-state.
+    state_latency: Duration,
 }
 
 /// What all races gave.
@@ -47,10 +49,15 @@ pub(super) struct Raced {
 }
 
 impl<'a> RaceTrack<'a> {
-    pub(super) fn new(plan: Plan, context: &'a Context) -> eyre::Result<Self> {
+    pub(super) fn new(
+        plan: Plan,
+        state_latency: Duration,
+        context: &'a Context,
+    ) -> eyre::Result<Self> {
         let interrupted = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
         let runner = Runner::new(plan)?;
-        Ok(Self { context, runner, crew: WorkerPool::new(machine::cores())?, interrupted })
+        let crew = WorkerPool::new(machine::cores())?;
+        Ok(Self { context, runner, crew, interrupted, state_latency })
     }
 
     /// What laps are timed by.
@@ -129,11 +136,12 @@ impl<'a> RaceTrack<'a> {
         let place = source.place(self.context);
         let mut times = PhaseTimes::start();
         let recorded = source.load(self.context)?;
-        let job = self
+        let mut job = self
             .crew
             .install(|| prepare(recorded, |phase| times.enter(phase)))
             .wrap_err_with(|| format!("{place} cannot be replayed"))?;
         let preparation = times.finish(&job);
+        job.state_latency = self.state_latency;
         let study = Study::of(&job, RUNS_FOR_BOUNDS)?;
         let interrupted = &mut self.interrupted;
         let race = self.runner.race(&job, || {

@@ -4,9 +4,9 @@ use super::machine;
 use crate::{
     cli::{ReplayArgs, RoundsArg},
     commands::cached::describe,
-    executor::Pinning,
+    executor::{ExecutorKind, Pinning},
     measure::{Iterations, Plan, Rounds, SelfCheck, Warmup},
-    report::{Settings, setting::Amount},
+    report::{KnownBeforehand, Settings, setting::Amount},
 };
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -62,9 +62,19 @@ pub(super) fn settings(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Settings 
         self_check: asked.self_check,
         pinned: asked.pin,
         seed: asked.seed,
+        state_latency: args.state_latency,
+        known_beforehand: known_beforehand(&args.executors.0),
         blocks: String::new(),
         command: command(args, threads),
     }
+}
+
+fn known_beforehand(executors: &[ExecutorKind]) -> Vec<KnownBeforehand> {
+    let known = |kind: &ExecutorKind| {
+        let what = kind.known_beforehand()?.to_owned();
+        Some(KnownBeforehand { executor: kind.to_string(), what })
+    };
+    executors.iter().filter_map(known).collect()
 }
 
 const fn amount(rounds: RoundsArg) -> Amount {
@@ -88,6 +98,8 @@ fn command(args: &ReplayArgs, threads: &[NonZeroUsize]) -> String {
     }
     words.push(format!("--warmup {}", amount(asked.warmup)));
     words.push(format!("--seed {}", asked.seed));
+    let latency = args.state_latency;
+    words.extend((!latency.is_zero()).then(|| format!("--state-latency {}ns", latency.as_nanos())));
     words.extend(asked.self_check.then(|| "--self-check".to_owned()));
     words.extend(asked.pin.then(|| "--pin".to_owned()));
     words.join(" ")
@@ -116,7 +128,7 @@ mod tests {
         for arguments in [
             "",
             "5,7-9 --chain 1 --executors block-stm --threads 1,4 --iterations auto --time-limit 9",
-            "@list.txt --warmup 3 --seed 7 --self-check --pin",
+            "@list.txt --warmup 3 --seed 7 --self-check --pin --state-latency 20us",
         ] {
             let args = replay(arguments);
             let first = settings(&args, &threads(&args));

@@ -5,7 +5,7 @@ use crate::{
     block::prepare,
     cache::sample,
     evm::run_block,
-    executor::{ExecutorKind, WorkerPool},
+    executor::{Executor as _, Sequential, WorkerPool},
     state::{AccountFields, BlockState, PostState},
 };
 use std::{collections::BTreeMap, num::NonZeroUsize};
@@ -29,11 +29,9 @@ fn changes_by_transactions(job: &ReplayJob) -> PostState {
 
 /// The value that all writes to a location leave there.
 fn left_by(accesses: &Accesses, job: &ReplayJob) -> BTreeMap<Location, U256> {
-    let names = job.numbered_state.names();
     let before = |location| match location {
         Location::Balance(number) => {
-            let address = names.account(number).expect("it has a name");
-            let account = job.numbered_state.account(address).expect("it is known");
+            let account = &job.numbered_state.accounts()[number as usize];
             account.info.as_ref().map_or(U256::ZERO, |info| info.balance)
         }
         _ => U256::ZERO,
@@ -81,8 +79,7 @@ fn gas_is_that_of_the_receipts() {
     let pool = WorkerPool::new(NonZeroUsize::MIN).expect("the system has threads");
     for job in jobs() {
         let accesses = record(&job).expect("the block is valid");
-        let sequential = ExecutorKind::Sequential.executor();
-        let outcome = sequential.execute(&job, &pool).expect("the block is valid").outcome;
+        let outcome = Sequential.execute(&job, &pool).expect("the block is valid").outcome;
         let mut cumulative = 0;
         for (access, receipt) in accesses.transactions.iter().zip(&outcome.receipts) {
             cumulative += access.gas;

@@ -5,8 +5,7 @@
 //! stays, so that an account that several of them touch is loaded once. The price is that a conflict
 //! throws away the whole batch, which is why nothing but cheap transactions is put together.
 
-use super::demands::BalanceRule;
-use crate::block::ReplayJob;
+use crate::{block::ReplayJob, executor::demands::BalanceRule};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::TxKind;
 use std::{cmp::Reverse, ops::Range};

@@ -1,60 +1,19 @@
-//! What a transaction's outcome depends on of the balances it loaded.
-//!
-//! revm loads an account as a whole, balance included, for every call. Few transactions care what that
-//! balance is: to be paid works with any, and to pay works with any that is enough. So a balance is
-//! looked at without a note when its account is loaded, and what depends on it is collected here while
-//! the transaction runs: who looked (`BALANCE` and its like), who paid how much, and where it mattered
-//! whether an account is empty (EIP-161). When the transaction is done, that becomes what the
-//! transaction *expects* of the balance, and its own change of it is an addition.
+//! What an incarnation's outcome depends on of the balances it loaded, out of what it demanded
+//! ([`Demand`]): when it is done, that becomes what it *expects* of the balance, and its own change of it is
+//! an addition.
 //!
 //! Nonces are looked at in the same way: nothing in the EVM asks for one but what creates accounts,
 //! authorises (EIP-7702), or asks whether an account is empty.
-//!
-//! What an account is has changed over the forks; see [`BalanceRule`].
 
 use super::{
     memory::{AccountNumber, Location, Observed},
     view::{Expected, View},
 };
-use crate::state::AccountFields;
+use crate::{
+    executor::demands::{BalanceRule, Demand},
+    state::AccountFields,
+};
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::AddressMap};
-use revm::primitives::hardfork::SpecId;
-
-/// When balances and nonces may be looked at without depending on them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BalanceRule {
-    /// Never. In Amsterdam more of the protocol asks whether an account is empty (EIP-8037).
-    Exact,
-    /// If the account exists; emptiness does not matter. Before EIP-161 an account can exist with nothing
-    /// in it, and existing makes a difference.
-    Existence,
-    /// Always: an account is what its nonce, code and balance are (EIP-161).
-    Emptiness,
-}
-
-impl BalanceRule {
-    pub(super) fn of(spec: SpecId) -> Self {
-        if spec.is_enabled_in(SpecId::AMSTERDAM) {
-            Self::Exact
-        } else if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
-            Self::Emptiness
-        } else {
-            Self::Existence
-        }
-    }
-}
-
-/// What the transaction wants of one account's balance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Demand {
-    /// The exact amount.
-    Exact,
-    /// To pay this from it.
-    Pay(U256),
-    /// To know whether the account is empty, which is a matter of its balance only if it has neither
-    /// nonce nor code.
-    Emptiness,
-}
 
 /// An account that was loaded, as it was found.
 #[derive(Clone, Copy, Debug)]

@@ -8,17 +8,23 @@
 use super::{
     accounts::NewCodes,
     batches::{Batch, Plan},
-    demands::Demand,
     engine::{Executed, Machine},
-    fees::{DeferFee, FeePayment, WorkerEvm},
-    instructions,
     memory::{Location, Memory, Write, WriteSet},
     running::Running,
     view::View,
     worker_state::{WorkerError, WorkerState},
     writes::{is_exact, write_set},
 };
-use crate::{block::ReplayJob, executor::ExecuteError};
+use crate::{
+    block::ReplayJob,
+    executor::{
+        ExecuteError,
+        demands::{Demand, Demanding as _},
+        fees::{DeferFee, FeePayment, WorkerEvm},
+        instructions,
+    },
+    state::Storage,
+};
 use alloy_consensus::{TxEnvelope, transaction::Recovered};
 use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
 use alloy_primitives::{Address, U256, map::B256Map};
@@ -37,17 +43,18 @@ use revm::{
 /// What all workers of one block share.
 pub(super) struct Shared<'a> {
     pub(super) job: &'a ReplayJob,
+    pub(super) storage: &'a Storage<'a>,
     pub(super) plan: Plan,
     pub(super) new_codes: NewCodes,
     fee_payment: FeePayment,
 }
 
 impl<'a> Shared<'a> {
-    pub(super) fn new(job: &'a ReplayJob, plan: Plan) -> Self {
+    pub(super) fn new(job: &'a ReplayJob, storage: &'a Storage<'a>, plan: Plan) -> Self {
         let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary()).ok();
         let info = beneficiary.and_then(|account| account.info.as_ref());
         let fee_payment = FeePayment::for_beneficiary(info, job.env.cfg_env.spec);
-        Self { job, plan, new_codes: NewCodes::default(), fee_payment }
+        Self { job, storage, plan, new_codes: NewCodes::default(), fee_payment }
     }
 
     /// The codes that were deployed.
@@ -69,7 +76,7 @@ pub(super) struct EvmMachine<'a, 'm> {
 impl<'a, 'm> EvmMachine<'a, 'm> {
     pub(super) fn new(shared: &'a Shared<'a>, memory: &'m Memory, running: &'m Running) -> Self {
         let env = shared.job.env.clone();
-        let state = WorkerState::new(View::new(memory, running), shared.job, &shared.new_codes);
+        let state = WorkerState::new(View::new(memory, running), shared);
         let context =
             Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env).with_db(state);
         let mut evm = context.build_mainnet();

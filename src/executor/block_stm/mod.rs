@@ -58,8 +58,6 @@ mod accounts;
 mod batches;
 mod committer;
 mod demands;
-mod fees;
-mod instructions;
 mod machine;
 mod own;
 mod record;
@@ -123,9 +121,9 @@ fn execute(
     observer: &impl Observer,
 ) -> Result<Execution, ExecuteError> {
     observer.tell(Event::Began(Activity::Before));
-    let base = &job.numbered_state;
+    let (base, storage) = (&job.numbered_state, job.storage());
     let memory = Memory::new(base.accounts().len(), base.slots().len());
-    let shared = Shared::new(job, plan);
+    let shared = Shared::new(job, &storage, plan);
     let settled = SettledState::new(&shared, &memory);
     let (phases, before_all) = begin(job, settled)?;
     memory.publish_before_all(&before_all);
@@ -145,7 +143,7 @@ fn execute(
     let incarnations = run.ok_or(ExecuteError::Engine { executor: ExecutorKind::BlockStm })?;
     let committed = committer.finish()?;
     let wasted_gas = incarnations.cost.saturating_sub(committed.gas_used);
-    let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas };
+    let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas, cross_shard: None };
     let outcome = finish(phases, committed, settled, pool, batches.len())?;
     observer.tell(Event::Began(Activity::Absent));
     Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })

@@ -26,9 +26,10 @@ use crate::{
 /// # Errors
 /// The block is invalid, or the pre-state lacks what it reads.
 pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteError> {
-    let (base, count) = (&job.numbered_state, job.transactions.len());
+    let (base, storage) = (&job.numbered_state, job.instant_storage());
+    let count = job.transactions.len();
     let memory = Memory::new(base.accounts().len(), base.slots().len());
-    let shared = Shared::new(job, Plan::one_by_one(job));
+    let shared = Shared::new(job, &storage, Plan::one_by_one(job));
     let (_, before_all) = begin(job, SettledState::new(&shared, &memory))?;
     memory.publish_before_all(&before_all);
     // Nobody is running, so nobody is waited for.

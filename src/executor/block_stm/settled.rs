@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     executor::WorkerPool,
-    state::{AccountChange, AccountFields, NumberedAccount, NumberedState, PostState, StateError},
+    state::{
+        AccountChange, AccountFields, NumberedAccount, NumberedState, PostState, StateError,
+        Storage,
+    },
 };
 use alloy_primitives::{Address, B256, U256, map::HashMap};
 use revm::{DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
@@ -21,6 +24,7 @@ const ENOUGH_TO_SHARE: usize = 400;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SettledState<'a> {
     base: &'a NumberedState,
+    storage: &'a Storage<'a>,
     memory: &'a Memory,
     new_codes: &'a NewCodes,
     spec: SpecId,
@@ -29,7 +33,8 @@ pub(super) struct SettledState<'a> {
 impl<'a> SettledState<'a> {
     pub(super) const fn new(shared: &'a Shared<'a>, memory: &'a Memory) -> Self {
         let (base, new_codes) = (&shared.job.numbered_state, &shared.new_codes);
-        Self { base, memory, new_codes, spec: shared.job.env.cfg_env.spec }
+        let (storage, spec) = (shared.storage, shared.job.env.cfg_env.spec);
+        Self { base, storage, memory, new_codes, spec }
     }
 
     fn read(&self, location: Location) -> Observed {
@@ -139,6 +144,7 @@ impl DatabaseRef for SettledState<'_> {
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
         let account = self.base.account(address)?;
+        self.storage.wait_for_account(account.number);
         let Some(written) = self.memory.settled(account.number) else {
             return Ok(account.info.clone());
         };
@@ -156,7 +162,10 @@ impl DatabaseRef for SettledState<'_> {
         let before = account.slot(slot);
         match self.read(slot_location(account, &before, slot)).set {
             Some(value) => Ok(value),
-            None => Ok(before?.map_or(U256::ZERO, |listed| listed.value)),
+            None => Ok(before?.map_or(U256::ZERO, |listed| {
+                self.storage.wait_for_slot(listed.number);
+                listed.value
+            })),
         }
     }
 

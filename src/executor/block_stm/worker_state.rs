@@ -2,15 +2,16 @@
 
 use super::{
     accounts::{Before, NewCodes, info},
-    demands::{BalanceRule, Demand, Demands, Loaded},
+    demands::{Demands, Loaded},
+    machine::Shared,
     memory::{Blocked, Location, Observed},
     scheduler::Start,
     view::{Peeked, View},
     writes::slot_location,
 };
 use crate::{
-    block::ReplayJob,
-    state::{AccountFields, NumberedAccount, NumberedState, StateError},
+    executor::demands::{BalanceRule, Demand, Demanding},
+    state::{AccountFields, NumberedAccount, NumberedState, StateError, Storage},
 };
 use alloy_consensus::{Transaction as _, TxEnvelope, transaction::Recovered};
 use alloy_primitives::{Address, B256, U256};
@@ -54,6 +55,7 @@ struct Sender {
 pub(super) struct WorkerState<'a, 'm> {
     pub(super) view: View<'m>,
     base: &'a NumberedState,
+    storage: &'a Storage<'a>,
     new_codes: &'a NewCodes,
     spec: SpecId,
     rule: BalanceRule,
@@ -92,11 +94,13 @@ pub(super) struct Was<'a> {
 }
 
 impl<'a, 'm> WorkerState<'a, 'm> {
-    pub(super) fn new(view: View<'m>, job: &'a ReplayJob, new_codes: &'a NewCodes) -> Self {
+    pub(super) fn new(view: View<'m>, shared: &'a Shared<'a>) -> Self {
+        let Shared { job, storage, new_codes, .. } = shared;
         let (base, spec) = (&job.numbered_state, job.env.cfg_env.spec);
         Self {
             view,
             base,
+            storage,
             new_codes,
             spec,
             rule: BalanceRule::of(spec),
@@ -134,12 +138,6 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         }
     }
 
-    pub(super) fn demand(&mut self, address: Address, demand: Demand) {
-        if self.view.start() == Start::Ahead {
-            self.demands.demand(address, demand);
-        }
-    }
-
     pub(super) const fn demand_emptiness_of_all(&mut self) {
         self.demands.demand_emptiness_of_all();
     }
@@ -154,12 +152,6 @@ impl<'a, 'm> WorkerState<'a, 'm> {
     pub(super) fn settle(&mut self) -> Option<U256> {
         self.demands.settle(&mut self.view, self.rule);
         self.fees.take()
-    }
-
-    /// An account may be created or destroyed.
-    pub(super) const fn note_replacement(&mut self) {
-        self.replaces = true;
-        self.demands.demand_nonces_of_all();
     }
 
     /// Whether an account may have been created or destroyed since the journal was last empty.
@@ -252,6 +244,7 @@ impl<'a, 'm> WorkerState<'a, 'm> {
     fn load(&mut self, address: Address) -> Result<Option<AccountInfo>, WorkerError> {
         let account = self.base.account(address)?;
         let (number, base) = (account.number, account.info.as_ref());
+        self.storage.wait_for_account(number);
         let before = Before::new(base);
         let code_hash = self.view.read(Location::Code(number))?.over(before.code_hash);
         let certainty = self.certainty(code_hash);
@@ -287,8 +280,24 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         let before = account.slot(slot);
         match self.view.read(slot_location(account, &before, slot))?.set {
             Some(value) => Ok(value),
-            None => Ok(before?.map_or(U256::ZERO, |listed| listed.value)),
+            None => Ok(before?.map_or(U256::ZERO, |listed| {
+                self.storage.wait_for_slot(listed.number);
+                listed.value
+            })),
         }
+    }
+}
+
+impl Demanding for WorkerState<'_, '_> {
+    fn demand(&mut self, address: Address, demand: Demand) {
+        if self.view.start() == Start::Ahead {
+            self.demands.demand(address, demand);
+        }
+    }
+
+    fn note_replacement(&mut self) {
+        self.replaces = true;
+        self.demands.demand_nonces_of_all();
     }
 }
 

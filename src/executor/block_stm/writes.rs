@@ -2,12 +2,12 @@
 
 use super::{
     accounts::NewCodes,
-    demands::BalanceRule,
     memory::{AccountNumber, Location, TxIndex, Write, WriteSet},
     worker_state::{Was, WorkerState},
 };
-use crate::state::{
-    AccountFields, NumberedAccount, NumberedSlot, NumberedState, PostState, StateError,
+use crate::{
+    executor::demands::BalanceRule,
+    state::{AccountFields, NumberedAccount, NumberedSlot, NumberedState, PostState, StateError},
 };
 use alloy_primitives::{KECCAK256_EMPTY, U256};
 use revm::state::{Account, AccountInfo, EvmState};

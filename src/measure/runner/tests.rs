@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     block::prepare,
     cache,
-    executor::{ExecuteError, Execution, Sequential},
+    executor::{Execution, ExecutorKind, Sequential},
     measure::plan::Rounds,
 };
 
@@ -35,8 +35,8 @@ type Script = Box<dyn Fn(usize) -> Duration + Send + Sync>;
 struct Scripted {
     kind: ExecutorKind,
     clock: ScriptClock,
-    script: Script,
-    laps: Mutex<usize>,
+    script: Arc<Script>,
+    laps: Arc<Mutex<usize>>,
     wrong_at: Option<usize>,
 }
 
@@ -89,24 +89,32 @@ fn rounds(iterations: u32) -> Rounds {
     }
 }
 
+type PrepareScripted =
+    Box<dyn Fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>>;
+
 struct Stage {
-    runner: Runner<ScriptClock>,
+    runner: Runner<ScriptClock, PrepareScripted>,
     job: ReplayJob,
 }
 
 /// The baseline and one contender on one thread, over a block that has next to nothing in it.
 fn stage(rounds: Rounds, baseline: Script, contender: Script, wrong_at: Option<usize>) -> Stage {
     let clock = ScriptClock::default();
-    let scripted = |kind, script, wrong_at| -> &'static dyn Executor {
-        let (clock, laps) = (clock.clone(), Mutex::new(0));
-        Box::leak(Box::new(Scripted { kind, clock, script, laps, wrong_at }))
+    let (baseline, contender) = (Arc::new(baseline), Arc::new(contender));
+    let (baselines, contenders) = <(Arc<Mutex<usize>>, Arc<Mutex<usize>>)>::default();
+    let scripted: PrepareScripted = {
+        let clock = clock.clone();
+        Box::new(move |Contestant { executor: kind, .. }, _| {
+            let (script, laps, wrong_at) = match kind {
+                ExecutorKind::Sequential => (baseline.clone(), baselines.clone(), None),
+                _ => (contender.clone(), contenders.clone(), wrong_at),
+            };
+            let clock = clock.clone();
+            Ok(Box::new(Scripted { kind, clock, script, laps, wrong_at }))
+        })
     };
-    let executors = [
-        scripted(ExecutorKind::Sequential, baseline, None),
-        scripted(ExecutorKind::BlockStm, contender, wrong_at),
-    ];
     let plan = Plan::new(&[ExecutorKind::BlockStm], &[NonZeroUsize::MIN], rounds);
-    let runner = Runner::with(plan, clock.clone(), &executors).unwrap();
+    let runner = Runner::with(plan, clock.clone(), scripted).unwrap();
     let blocks = cache::sample().unwrap();
     let smallest = blocks.into_iter().min_by_key(|block| block.block.header.gas_used).unwrap();
     Stage { runner, job: prepare(smallest, |_| ()).unwrap() }

@@ -3,7 +3,7 @@
 use super::World;
 use blockrace::{
     conformance::{Disagreement, Panel},
-    executor::{BlockOutcome, ExecutorKind, WorkerPool},
+    executor::{BlockOutcome, Executor as _, ExecutorKind, Sequential, WorkerPool},
 };
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -39,6 +39,5 @@ pub(crate) fn outcome(world: &World) -> BlockOutcome {
         panic!("{}: {world:?}", chain(&error));
     }
     let pool = WorkerPool::new(NonZeroUsize::MIN).expect("a thread can be had");
-    let baseline = ExecutorKind::Sequential.executor();
-    baseline.execute(&world.rehearse().job, &pool).expect("the block is valid").outcome
+    Sequential.execute(&world.rehearse().job, &pool).expect("the block is valid").outcome
 }

@@ -1,12 +1,12 @@
-//! The opcodes that ask for balances, telling the worker's state before they run.
+//! The opcodes that ask for balances, telling the worker's database before they run.
 //!
 //! Each wrapper looks at the operands on the stack, notes the demand, and calls revm's own
 //! instruction. A note too many costs a conflict at most; a stack that is too short is revm's business.
 
-use super::{demands::Demand, worker_state::WorkerState};
+use super::demands::{Demand, Demanding};
 use alloy_primitives::{Address, U256};
 use revm::{
-    Context, Journal,
+    Context, Database, Journal,
     bytecode::opcode,
     context::{BlockEnv, CfgEnv, TxEnv},
     handler::instructions::EthInstructions,
@@ -19,24 +19,23 @@ use revm::{
 };
 
 /// The EVM's context in a worker.
-pub(super) type WorkerContext<'a, 'm> =
-    Context<BlockEnv, TxEnv, CfgEnv, WorkerState<'a, 'm>, Journal<WorkerState<'a, 'm>>, ()>;
+pub(super) type WorkerContext<DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, ()>;
 
-type Frame<'f, 'a, 'm> = InstructionContext<'f, WorkerContext<'a, 'm>, EthInterpreter>;
+type Frame<'f, DB> = InstructionContext<'f, WorkerContext<DB>, EthInterpreter>;
 
 /// Puts the wrappers in place of the instructions they wrap. Gas stays as it is.
-pub(super) fn install<'a, 'm>(
-    instructions: &mut EthInstructions<EthInterpreter, WorkerContext<'a, 'm>>,
+pub(super) fn install<DB: Database + Demanding>(
+    instructions: &mut EthInstructions<EthInterpreter, WorkerContext<DB>>,
 ) {
-    let wrappers: [(u8, Instruction<EthInterpreter, WorkerContext<'a, 'm>>); 8] = [
+    let wrappers: [(u8, Instruction<EthInterpreter, WorkerContext<DB>>); 8] = [
         (opcode::BALANCE, Instruction::new(balance)),
         (opcode::SELFBALANCE, Instruction::new(self_balance)),
         (opcode::EXTCODEHASH, Instruction::new(code_hash)),
         (opcode::SELFDESTRUCT, Instruction::new(self_destruct)),
-        (opcode::CALL, Instruction::new(call::<{ opcode::CALL }>)),
-        (opcode::CALLCODE, Instruction::new(call::<{ opcode::CALLCODE }>)),
-        (opcode::CREATE, Instruction::new(create::<false>)),
-        (opcode::CREATE2, Instruction::new(create::<true>)),
+        (opcode::CALL, Instruction::new(call::<{ opcode::CALL }, DB>)),
+        (opcode::CALLCODE, Instruction::new(call::<{ opcode::CALLCODE }, DB>)),
+        (opcode::CREATE, Instruction::new(create::<false, DB>)),
+        (opcode::CREATE2, Instruction::new(create::<true, DB>)),
     ];
     for (opcode, wrapper) in wrappers {
         let gas = instructions.gas_table()[opcode as usize];
@@ -45,7 +44,7 @@ pub(super) fn install<'a, 'm>(
 }
 
 /// The operand at `depth` below the top of the stack.
-fn operand(frame: &Frame<'_, '_, '_>, depth: usize) -> Option<U256> {
+fn operand<DB: Database>(frame: &Frame<'_, DB>, depth: usize) -> Option<U256> {
     frame.interpreter.stack.data().iter().rev().nth(depth).copied()
 }
 
@@ -53,35 +52,35 @@ fn address(operand: U256) -> Address {
     Address::from_word(operand.into())
 }
 
-fn running(frame: &Frame<'_, '_, '_>) -> Address {
+fn running<DB: Database>(frame: &Frame<'_, DB>) -> Address {
     frame.interpreter.input.target_address()
 }
 
-fn demand(frame: &mut Frame<'_, '_, '_>, address: Address, demand: Demand) {
+fn demand<DB: Database + Demanding>(frame: &mut Frame<'_, DB>, address: Address, demand: Demand) {
     frame.host.journaled_state.database.demand(address, demand);
 }
 
-fn balance(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
+fn balance<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     if let Some(of) = operand(&frame, 0) {
         demand(&mut frame, address(of), Demand::Exact);
     }
     host::balance(frame)
 }
 
-fn self_balance(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
+fn self_balance<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     let of = running(&frame);
     demand(&mut frame, of, Demand::Exact);
     host::selfbalance(frame)
 }
 
-fn code_hash(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
+fn code_hash<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     if let Some(of) = operand(&frame, 0) {
         demand(&mut frame, address(of), Demand::Emptiness);
     }
     host::extcodehash(frame)
 }
 
-fn self_destruct(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
+fn self_destruct<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     frame.host.journaled_state.database.note_replacement();
     let from = running(&frame);
     demand(&mut frame, from, Demand::Exact);
@@ -92,7 +91,9 @@ fn self_destruct(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
 }
 
 /// A call that pays charges for creating an empty recipient, and needs enough to pay.
-fn call<const KIND: u8>(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
+fn call<const KIND: u8, DB: Database + Demanding>(
+    mut frame: Frame<'_, DB>,
+) -> InstructionExecResult {
     if let (Some(to), Some(value)) = (operand(&frame, 1), operand(&frame, 2))
         && !value.is_zero()
     {
@@ -103,7 +104,9 @@ fn call<const KIND: u8>(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
     contract::call::<KIND, _, _>(frame)
 }
 
-fn create<const IS_CREATE2: bool>(mut frame: Frame<'_, '_, '_>) -> InstructionExecResult {
+fn create<const IS_CREATE2: bool, DB: Database + Demanding>(
+    mut frame: Frame<'_, DB>,
+) -> InstructionExecResult {
     frame.host.journaled_state.database.note_replacement();
     if let Some(value) = operand(&frame, 0).filter(|value| !value.is_zero()) {
         let from = running(&frame);

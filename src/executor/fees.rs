@@ -4,6 +4,8 @@
 //! depend on all before it. A transaction that has not loaded that account cannot tell when it is
 //! paid; for it the fee is handed back, and added in block order. One that has loaded it is paid as
 //! revm does, in its journal: then a self-destructed beneficiary loses the fee, for instance.
+//!
+//! [`rebased`] and [`paid`] say what a balance is in block order when others were paid meanwhile.
 
 use alloy_primitives::U256;
 use revm::{
@@ -15,7 +17,7 @@ use revm::{
     },
     handler::{FrameResult, Handler, MainnetEvm, post_execution},
     primitives::hardfork::SpecId,
-    state::AccountInfo,
+    state::{Account, AccountInfo, TransactionId},
 };
 use std::{cell::Cell, marker::PhantomData};
 
@@ -87,4 +89,54 @@ fn fee<CTX: ContextTr>(context: &CTX, frame: &FrameResult) -> U256 {
     let burnt = if spec.is_enabled_in(SpecId::LONDON) { basefee } else { 0 };
     let used = frame.gas().used().saturating_sub(frame.gas().reservoir());
     U256::from(price.saturating_sub(burnt) * u128::from(used))
+}
+
+/// The account's balance after a transaction that may have run beside others which paid the same account:
+/// its own change goes on top of what they left.
+pub(super) fn rebased(found: Option<&AccountInfo>, account: &Account) -> U256 {
+    let found = found.map_or(U256::ZERO, |info| info.balance);
+    let seen = account.original_info().balance;
+    if found == seen || account.is_selfdestructed() {
+        return account.info.balance;
+    }
+    found.wrapping_add(account.info.balance.wrapping_sub(seen))
+}
+
+/// The account after a transaction, its balance [`rebased`], with the code that was there if the
+/// transaction did not need it.
+pub(super) fn settled(found: Option<AccountInfo>, account: &Account) -> AccountInfo {
+    let balance = rebased(found.as_ref(), account);
+    let mut info = AccountInfo { balance, ..account.info.clone() };
+    if let Some(found) = found.filter(|found| found.code_hash == info.code_hash) {
+        info.code = found.code;
+    }
+    info
+}
+
+/// The account after a transaction, as [`rebased`]; `None` if it does not exist any more.
+pub(super) fn left(before: Option<&AccountInfo>, account: &Account) -> Option<AccountInfo> {
+    if account.is_selfdestructed() {
+        return None;
+    }
+    let info = AccountInfo { balance: rebased(before, account), ..account.info.clone() };
+    (account.is_created() || !info.is_empty()).then_some(info)
+}
+
+/// The beneficiary once it got a deferred fee, as revm's journal would have left it at the end of the
+/// transaction; `None` if that makes no difference.
+pub(super) fn paid(before: Option<AccountInfo>, fee: U256, spec: SpecId) -> Option<Account> {
+    let exists = before.is_some();
+    let mut account = before.map_or_else(
+        || Account::new_not_existing(TransactionId::ZERO),
+        |info: AccountInfo| Account::from(info),
+    );
+    account.info.balance = account.info.balance.saturating_add(fee);
+    account.mark_touch();
+    if account.is_empty() && !spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
+        if exists {
+            return None;
+        }
+        account.mark_created();
+    }
+    Some(account)
 }

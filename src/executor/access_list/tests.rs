@@ -1,0 +1,79 @@
+//! Declarations that are right, and some that are not, on the built-in sample.
+
+use super::*;
+use crate::{
+    block::prepare,
+    cache::sample,
+    executor::{
+        Sequential,
+        access::{Accesses, Location, record},
+    },
+};
+
+fn jobs() -> impl Iterator<Item = ReplayJob> {
+    let blocks = sample().expect("the file that is built in is whole");
+    blocks.into_iter().map(|block| prepare(block, |_| ()).expect("it proves itself"))
+}
+
+fn pool(threads: usize) -> WorkerPool {
+    let threads = NonZeroUsize::new(threads).expect("not zero");
+    WorkerPool::new(threads).expect("the system has threads")
+}
+
+/// Executes by declarations that were changed, and expects what the baseline gives. Returns how often
+/// transactions were executed beyond once.
+fn executed_again(change: impl Fn(&mut Accesses)) -> u64 {
+    let pools = [1, 2, 4].map(pool);
+    let mut again = 0;
+    for job in jobs() {
+        let expected = Sequential.execute(&job, &pools[0]).expect("the block is valid").outcome;
+        let mut accesses = record(&job).expect("the block is valid");
+        change(&mut accesses);
+        for pool in &pools {
+            let executor = AccessList::by(&job, &accesses, pool.threads());
+            let execution = executor.execute(&job, pool).expect("the block is valid");
+            assert_eq!(execution.outcome, expected, "block {}", job.header.number);
+            again += execution.stats.incarnations - job.transactions.len() as u64;
+        }
+    }
+    again
+}
+
+#[test]
+fn by_exact_declarations_everything_is_executed_once() {
+    assert_eq!(executed_again(|_| ()), 0);
+}
+
+#[test]
+fn reads_that_were_not_declared_do_no_harm() {
+    executed_again(|accesses| {
+        accesses.transactions.iter_mut().for_each(|access| access.reads.clear());
+    });
+}
+
+#[test]
+fn writes_that_were_not_declared_do_no_harm() {
+    executed_again(|accesses| {
+        accesses.transactions.iter_mut().for_each(|access| access.writes.clear());
+    });
+}
+
+#[test]
+fn writes_of_some_transactions_that_were_not_declared_do_no_harm() {
+    executed_again(|accesses| {
+        for access in accesses.transactions.iter_mut().skip(1).step_by(3) {
+            access.writes.retain(|(location, _)| matches!(location, Location::Nonce(_)));
+        }
+    });
+}
+
+#[test]
+fn declared_writes_that_never_happen_do_no_harm() {
+    executed_again(|accesses| {
+        let all: Vec<_> =
+            accesses.transactions.iter().flat_map(|access| access.writes.clone()).collect();
+        for access in &mut accesses.transactions {
+            access.writes.extend(all.iter().copied());
+        }
+    });
+}

@@ -1,0 +1,214 @@
+//! Block access lists: every transaction starts from its own pre-state, as a list says it.
+//!
+//! # What it models
+//!
+//! EIP-7928 (Glamsterdam): a block carries, for every account and slot that it touches, the value that each
+//! transaction left there. So what a transaction reads is known without executing those before it, and all
+//! of them run at once; nothing conflicts. Known beforehand: every value that any transaction wrote.
+//!
+//! # The algorithm
+//!
+//! [`derive`] makes the list, [`table`] lays it over the pre-state. Then, timed:
+//!
+//! 1. System calls, transactions and the changes after the block are tasks, handed out by an index. A
+//!    transaction reads, by [`listed`], what the list says was there before it, or else the pre-state.
+//! 2. What each transaction changed is held against what the list says it did, in both directions
+//!    ([`check`]), on the worker that ran it. Its journal is dropped then: nothing is committed anywhere.
+//! 3. Changes after the block are the last values of the list, so they wait for nothing.
+//! 4. Gas and receipts are summed up in order; then the last phase (withdrawals, requests) runs and is
+//!    checked like a transaction.
+//! 5. The list may name nothing that nobody accessed.
+//!
+//! # Invariants
+//!
+//! By induction over the block: if all that the list says of transactions before one is what they did, then
+//! that one ran on the state of block order, and what it did is right. Every step of that is checked, so
+//! that an outcome is returned only if the list was right in every entry.
+//!
+//! # When its assumption fails
+//!
+//! A list that is wrong anywhere makes the block invalid, as EIP-7928 has it: the execution ends with an
+//! error that names the entry. No block that is fetched today brings its list. It is derived from one
+//! sequential run that is not timed; where the header has the list's hash, that is checked then.
+
+mod check;
+mod derive;
+mod error;
+mod listed;
+mod post_state;
+mod table;
+
+pub use error::ListError;
+
+use super::{
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
+    WorkerPool,
+    codes::Codes,
+    tally::{Share, Tally},
+    tasks::{self, Tasks, run_each},
+    worker::Worker,
+};
+use crate::{
+    block::ReplayJob,
+    state::{AccountChange, BlockState, PostState, Storage},
+};
+use alloy_consensus::Transaction as _;
+use alloy_evm::Evm as _;
+use alloy_primitives::{Address, map::B256Map};
+use listed::{Listed, Touched};
+use revm::bytecode::Bytecode;
+use std::{cmp::Reverse, num::NonZeroUsize};
+use table::{Index, Table};
+
+/// How many accounts' changes after the block make one task.
+const CHUNK: usize = 128;
+
+/// Execution by a block access list, for the block that it was made for.
+#[derive(Debug)]
+pub struct Bal {
+    table: Table,
+    codes: Codes,
+    /// Transactions, those with the highest gas limit first: one that is long should not begin last.
+    order: Vec<usize>,
+}
+
+impl Bal {
+    /// Derives the block's list from a sequential run, and checks its hash where the header has one.
+    ///
+    /// # Errors
+    /// The block is invalid, the pre-state lacks what it reads, or the hash is another.
+    pub fn prepare(job: &ReplayJob, threads: NonZeroUsize) -> Result<Self, ExecuteError> {
+        let derived = derive::derive(job)?;
+        let mut order: Vec<_> = (0..job.transactions.len()).collect();
+        order.sort_by_key(|tx| Reverse(job.transactions[*tx].gas_limit()));
+        let codes = Codes::new(&job.pre_state, threads);
+        Ok(Self { table: Table::new(job, &derived), codes, order })
+    }
+}
+
+/// What a task leaves.
+enum Done {
+    /// The system calls before the first transaction were what the list says.
+    Begun,
+    Transaction(usize, Share),
+    Changes(Vec<(Address, AccountChange)>),
+}
+
+/// What the workers of one execution share.
+struct Shared<'a> {
+    job: &'a ReplayJob,
+    bal: &'a Bal,
+    storage: &'a Storage<'a>,
+}
+
+impl Executor for Bal {
+    fn kind(&self) -> ExecutorKind {
+        ExecutorKind::Bal
+    }
+
+    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+        let storage = job.storage();
+        let shared = Shared { job, bal: self, storage: &storage };
+        let tasks = Tasks {
+            count: self.order.len() + 1 + self.table.accounts().len().div_ceil(CHUNK),
+            worker: |number| Worker::new(job, shared.before(0, self.codes.of(number))),
+            task: |worker: &mut Worker<_>, task| shared.perform(worker, task),
+            leave: |worker: Worker<Listed<'_>>| worker.into_database().into_touched(),
+        };
+        let done = run_each(pool, &tasks).ok_or(ExecuteError::Engine { executor: self.kind() })?;
+        let outcome = shared.finish(done)?;
+        let incarnations = job.transactions.len() as u64;
+        let stats = ExecutionStats { incarnations, ..Default::default() };
+        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+    }
+}
+
+impl<'a> Shared<'a> {
+    /// The state as the list says it was before what has this index.
+    fn before(&self, index: Index, codes: &'a B256Map<Bytecode>) -> Listed<'a> {
+        Listed::new(&self.bal.table, codes, self.storage, index)
+    }
+
+    fn perform(&self, worker: &mut Worker<Listed<'a>>, task: usize) -> Result<Done, ExecuteError> {
+        match self.bal.order.get(task) {
+            Some(tx) => self.execute(worker, *tx),
+            None => match task - self.bal.order.len() {
+                0 => self.begin(worker.database()),
+                chunk => Ok(Done::Changes(self.changes(chunk - 1))),
+            },
+        }
+    }
+
+    fn execute(&self, worker: &mut Worker<Listed<'a>>, tx: usize) -> Result<Done, ExecuteError> {
+        let (index, transaction) = (table::index_of(tx), &self.job.transactions[tx]);
+        worker.database().begin(index);
+        let outcome = worker
+            .run_to_the_end(transaction)
+            .map_err(|source| ExecuteError::transaction(tx, source))?;
+        check::transaction(worker.database(), index, &outcome.state)?;
+        worker.give_back(outcome.state);
+        Ok(Done::Transaction(tx, outcome.share))
+    }
+
+    /// The system calls before the first transaction.
+    fn begin(&self, worker: &Listed<'a>) -> Result<Done, ExecuteError> {
+        let context = self.job.context();
+        let mut run = context.over(BlockState::new(self.before(0, worker.codes())), 0);
+        context.begin(&mut run).map_err(ExecuteError::outside)?;
+        let state = run.evm.finish().0;
+        self.check_phase(0, &state)?;
+        worker.touch_as(state.base());
+        Ok(Done::Begun)
+    }
+
+    fn check_phase(
+        &self,
+        index: Index,
+        state: &BlockState<Listed<'_>>,
+    ) -> Result<(), ExecuteError> {
+        Ok(check::phase(&self.bal.table, index, &state.post_state()?)?)
+    }
+
+    fn changes(&self, chunk: usize) -> Vec<(Address, AccountChange)> {
+        let accounts = self.bal.table.accounts().iter().skip(chunk * CHUNK).take(CHUNK);
+        accounts.filter_map(post_state::change).collect()
+    }
+
+    /// Puts together what the tasks left, in order, and runs the phase after the last transaction.
+    fn finish(
+        &self,
+        done: tasks::Done<Result<Done, ExecuteError>, Touched>,
+    ) -> Result<BlockOutcome, ExecuteError> {
+        let mut shares: Vec<_> = self.bal.order.iter().map(|_| None).collect();
+        let mut accounts = Vec::with_capacity(self.bal.table.accounts().len());
+        for done in done.results {
+            match done? {
+                Done::Begun => {}
+                Done::Transaction(tx, share) => shares[tx] = Some(share),
+                // Tasks come in their order, accounts ascending.
+                Done::Changes(changes) => accounts.extend(changes),
+            }
+        }
+        let mut tally = Tally::new(self.job);
+        for (tx, share) in shares.into_iter().flatten().enumerate() {
+            tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
+        }
+        let last = table::index_of(self.bal.order.len());
+        let before = self.before(last, self.bal.codes.of(0));
+        let (result, state) = tally.finish(BlockState::new(before))?;
+        self.check_phase(last, &state)?;
+        let mut touched = state.base().touched();
+        done.leftovers.iter().for_each(|other| touched.add(other));
+        touched.check(&self.bal.table)?;
+        Ok(BlockOutcome {
+            receipts: result.receipts,
+            gas_used: result.gas_used,
+            blob_gas_used: result.blob_gas_used,
+            requests: result.requests,
+            post_state: PostState { accounts },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

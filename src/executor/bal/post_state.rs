@@ -1,0 +1,33 @@
+//! The state after the block, from the last values of the list.
+
+use super::table::{Index, ListedAccount};
+use crate::state::{AccountChange, AccountFields};
+use alloy_primitives::{Address, U256};
+
+/// What the block changed of an account; `None` if it left it as it was.
+pub(super) fn change(listed: &ListedAccount) -> Option<(Address, AccountChange)> {
+    if !listed.is_changed {
+        return None;
+    }
+    let (before, after) = (listed.before(), listed.after());
+    let storage_cleared = listed.is_emptied && before.is_some();
+    let slots = if after.is_some() { slots(listed) } else { Vec::new() };
+    let account = after.map(AccountFields::from);
+    let is_same =
+        !storage_cleared && slots.is_empty() && account == before.map(AccountFields::from);
+    (!is_same).then_some((listed.address, AccountChange { account, storage_cleared, slots }))
+}
+
+/// Slots that differ from what they would be without the block's writes, ascending.
+fn slots(listed: &ListedAccount) -> Vec<(U256, U256)> {
+    let mut slots = Vec::new();
+    for (key, slot) in listed.slots.iter().filter(|(_, slot)| !slot.changes.is_empty()) {
+        let before = if listed.is_emptied { U256::ZERO } else { slot.before };
+        let (after, _) = slot.value(Index::MAX);
+        if after != before {
+            slots.push((*key, after));
+        }
+    }
+    slots.sort_unstable();
+    slots
+}

@@ -1,0 +1,112 @@
+//! Lists that are wrong somewhere, on the built-in sample: each is refused.
+
+use super::{derive::Derived, *};
+use crate::{block::prepare, cache::sample, executor::Sequential};
+use alloy_primitives::U256;
+use revm::state::bal::{BalWrites, BlockAccessIndex};
+
+fn jobs() -> impl Iterator<Item = ReplayJob> {
+    let blocks = sample().expect("the file that is built in is whole");
+    let jobs = blocks.into_iter().map(|block| prepare(block, |_| ()).expect("it proves itself"));
+    jobs.filter(|job| (2..20).contains(&job.transactions.len())).take(4)
+}
+
+fn pool() -> WorkerPool {
+    WorkerPool::new(NonZeroUsize::MIN.saturating_add(1)).expect("the system has threads")
+}
+
+/// How many entries of one kind are changed, each in an execution of its own.
+const FEW: usize = 5;
+
+/// Executes by a list that was changed.
+fn execute(
+    job: &ReplayJob,
+    change: impl FnOnce(&mut Derived),
+) -> Result<BlockOutcome, ExecuteError> {
+    let mut derived = derive::derive(job).expect("the block is valid");
+    change(&mut derived);
+    let order = (0..job.transactions.len()).collect();
+    let codes = Codes::new(&job.pre_state, NonZeroUsize::MIN);
+    let bal = Bal { table: Table::new(job, &derived), codes, order };
+    bal.execute(job, &pool()).map(|execution| execution.outcome)
+}
+
+#[test]
+fn by_the_blocks_own_list_the_outcome_is_that_of_block_order() {
+    for job in jobs() {
+        let expected = Sequential.execute(&job, &pool()).expect("the block is valid").outcome;
+        assert_eq!(execute(&job, |_| ()).expect("the list is right"), expected);
+    }
+}
+
+#[test]
+fn a_list_without_one_of_its_accounts_is_refused() {
+    for job in jobs() {
+        let accounts = derive::derive(&job).expect("the block is valid").list.accounts;
+        for address in accounts.keys().take(FEW) {
+            let without = |derived: &mut Derived| {
+                derived.list.accounts.shift_remove(address);
+            };
+            assert!(execute(&job, without).is_err(), "{address}");
+        }
+    }
+}
+
+#[test]
+fn a_list_with_another_balance_is_refused() {
+    for job in jobs() {
+        let accounts = derive::derive(&job).expect("the block is valid").list.accounts;
+        for (address, account) in accounts.iter().take(FEW) {
+            for change in 0..account.account_info.balance.writes.len() {
+                let richer = |derived: &mut Derived| {
+                    let account = &mut derived.list.accounts[address];
+                    account.account_info.balance.writes[change].1 += U256::ONE;
+                };
+                assert!(execute(&job, richer).is_err(), "{address}, change {change}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_that_lacks_or_alters_the_write_of_a_slot_is_refused() {
+    for job in jobs() {
+        let accounts = derive::derive(&job).expect("the block is valid").list.accounts;
+        for (address, account) in &accounts {
+            for (slot, writes) in account.storage.storage.iter().filter(|(_, all)| !all.is_empty())
+            {
+                let writes_of = |change: fn(&mut BalWrites<U256>)| {
+                    move |derived: &mut Derived| {
+                        let account = &mut derived.list.accounts[address];
+                        account.storage.storage.entry(*slot).and_modify(change);
+                    }
+                };
+                let altered = writes_of(|writes| writes.writes[0].1 += U256::ONE);
+                assert!(execute(&job, altered).is_err(), "{address} {slot}");
+                let lacking = writes_of(|writes| writes.writes.clear());
+                assert!(execute(&job, lacking).is_err(), "{address} {slot}, {writes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_that_names_what_nobody_accessed_or_changed_is_refused() {
+    let nobody = Address::repeat_byte(0xee);
+    for job in jobs() {
+        let unused = |derived: &mut Derived| {
+            derived.list.accounts.entry(nobody).or_default();
+        };
+        let error = execute(&job, unused).expect_err("nobody accessed it");
+        assert!(matches!(error, ExecuteError::AccessList(ListError::AccountUnused { .. })));
+        let unchanged = |derived: &mut Derived| {
+            let nonce = &mut derived.list.accounts.entry(nobody).or_default().account_info.nonce;
+            nonce.writes.push((BlockAccessIndex::new(1), 7));
+        };
+        let error = execute(&job, unchanged).expect_err("it did not happen");
+        assert!(
+            matches!(error, ExecuteError::AccessList(ListError::Superfluous { .. })),
+            "{error:?}"
+        );
+    }
+}

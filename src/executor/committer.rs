@@ -1,0 +1,103 @@
+//! Puts committed transactions together, in block order, and runs the block's last phase.
+//!
+//! Transactions arrive one after the other, each with what it left over a state that may lack payments of
+//! those before it. Here its balances are put on top of theirs, and the beneficiary gets its fee.
+
+use super::{
+    BlockOutcome, ExecuteError,
+    fees::{paid, settled},
+    tally::Tally,
+    worker::{TxOutcome, TxOutput},
+};
+use crate::{
+    block::ReplayJob,
+    state::{BlockState, StateError, Storage},
+};
+use alloy_evm::Evm as _;
+use alloy_primitives::{Address, U256};
+use revm::{DatabaseCommit, DatabaseRef, context_interface::Block};
+use std::ops::ControlFlow;
+
+/// The state within a block, over the pre-state of one execution.
+pub(super) type State<'a> = BlockState<&'a Storage<'a>>;
+
+/// The state that the first transaction sees: the pre-state and what the block's system calls wrote.
+pub(super) fn before_transactions<'a>(
+    job: &'a ReplayJob,
+    storage: &'a Storage<'a>,
+) -> Result<State<'a>, ExecuteError> {
+    let context = job.context();
+    let mut run = context.over(BlockState::new(storage), 0);
+    context.begin(&mut run).map_err(ExecuteError::outside)?;
+    Ok(run.evm.finish().0)
+}
+
+/// The block so far.
+pub(super) struct Committer<'a> {
+    job: &'a ReplayJob,
+    state: State<'a>,
+    tally: Tally<'a>,
+    failed: Option<ExecuteError>,
+}
+
+impl<'a> Committer<'a> {
+    /// Nothing committed yet; `state` is what the first transaction sees.
+    pub(super) fn new(job: &'a ReplayJob, state: State<'a>) -> Self {
+        Self { job, state, tally: Tally::new(job), failed: None }
+    }
+
+    /// What the next transaction sees.
+    pub(super) const fn state(&mut self) -> &mut State<'a> {
+        &mut self.state
+    }
+
+    /// Commits the next transaction; a transaction that makes the block invalid ends it.
+    pub(super) fn commit(&mut self, tx: usize, output: TxOutput) -> ControlFlow<()> {
+        let committed = output
+            .map_err(|source| ExecuteError::transaction(tx, source))
+            .and_then(|outcome| self.apply(tx, outcome));
+        match committed {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn apply(&mut self, tx: usize, outcome: TxOutcome) -> Result<(), ExecuteError> {
+        let TxOutcome { share, state: mut changes, deferred_fee } = outcome;
+        self.tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
+        for (address, account) in changes.iter_mut().filter(|(_, account)| account.is_touched()) {
+            account.info = settled(self.state.basic_ref(*address)?, account);
+        }
+        self.state.commit(changes);
+        if let Some(fee) = deferred_fee {
+            self.pay(self.job.env.block_env.beneficiary(), fee)?;
+        }
+        Ok(())
+    }
+
+    fn pay(&mut self, beneficiary: Address, fee: U256) -> Result<(), StateError> {
+        let before = self.state.basic_ref(beneficiary)?;
+        if let Some(account) = paid(before, fee, self.job.env.cfg_env.spec) {
+            self.state.commit_iter(&mut std::iter::once((beneficiary, account)));
+        }
+        Ok(())
+    }
+
+    /// Runs the phases after the last transaction.
+    pub(super) fn finish(self) -> Result<BlockOutcome, ExecuteError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let (result, state) = self.tally.finish(self.state)?;
+        Ok(BlockOutcome {
+            receipts: result.receipts,
+            gas_used: result.gas_used,
+            blob_gas_used: result.blob_gas_used,
+            requests: result.requests,
+            post_state: state.post_state()?,
+        })
+    }
+}

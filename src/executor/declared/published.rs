@@ -1,0 +1,237 @@
+//! Where a transaction with declared reads finds its values.
+
+use super::{
+    run::Run,
+    writers::{AccountWriters, earlier},
+};
+use crate::{
+    executor::{
+        access::TxIndex,
+        codes::supply,
+        demands::{BalanceRule, Demand, Demanding, Demands, Loaded, Need},
+        fees::{left, paid},
+        snapshot::is_bare,
+        worker::{Speculative, Starting, TxOutcome},
+    },
+    state::{NumberedAccount, StateError},
+};
+use alloy_primitives::{Address, B256, U256, map::B256Map};
+use revm::{
+    Database, DatabaseRef,
+    bytecode::Bytecode,
+    context_interface::Block as _,
+    database_interface::DBErrorMarker,
+    state::{Account, AccountId, AccountInfo},
+};
+
+/// Why a read has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(in crate::executor) enum AccessError {
+    /// Whoever wrote the value is not done, so the read was not declared. The attempt is dropped, and
+    /// nobody sees this.
+    #[error("a transaction read what it had not declared")]
+    Undeclared,
+    /// The state before the block does not know.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl DBErrorMarker for AccessError {}
+
+/// One worker's window on what transactions left. It numbers accounts for revm as the pre-state does.
+#[derive(Debug)]
+pub(in crate::executor) struct Published<'a> {
+    run: &'a Run<'a>,
+    codes: &'a B256Map<Bytecode>,
+    starting: Option<Starting>,
+    demands: Demands<()>,
+}
+
+impl<'a> Published<'a> {
+    pub(in crate::executor) fn new(run: &'a Run<'a>, codes: &'a B256Map<Bytecode>) -> Self {
+        Self { run, codes, starting: None, demands: Demands::default() }
+    }
+
+    fn tx(&self) -> TxIndex {
+        self.starting.map_or(0, |starting| starting.tx)
+    }
+
+    fn outcome(&self, tx: TxIndex) -> Result<&'a TxOutcome, AccessError> {
+        self.run.outcome(tx).ok_or(AccessError::Undeclared)
+    }
+
+    /// What was there before the first transaction.
+    fn base(&self, account: &NumberedAccount) -> Result<Option<AccountInfo>, AccessError> {
+        if self.run.writers(account).by_system {
+            return Ok(self.run.begun.basic_ref(account.address)?);
+        }
+        self.run.storage.wait_for_account(account.number);
+        // The code would be one that all workers share.
+        Ok(account.info.as_ref().map(|info| AccountInfo {
+            balance: info.balance,
+            nonce: info.nonce,
+            code_hash: info.code_hash,
+            account_id: None,
+            code: None,
+        }))
+    }
+
+    fn load(&self, account: &NumberedAccount) -> Result<Option<AccountInfo>, AccessError> {
+        let tx = self.tx();
+        let writers = self.run.writers(account);
+        let before = earlier(&writers.info, tx);
+        let base = self.base(account)?;
+        if before.is_empty() {
+            return Ok(base);
+        }
+        if self.run.declared.exact[tx].contains(&account.number) {
+            return self.replay(account.address, before, base);
+        }
+        match self.run.rule {
+            BalanceRule::Exact | BalanceRule::Existence => Err(AccessError::Undeclared),
+            BalanceRule::Emptiness => self.identity(account.address, writers, base),
+        }
+    }
+
+    /// The account after these transactions, exactly.
+    fn replay(
+        &self,
+        address: Address,
+        writers: &[TxIndex],
+        base: Option<AccountInfo>,
+    ) -> Result<Option<AccountInfo>, AccessError> {
+        let env = &self.run.job.env;
+        let mut info = base;
+        for tx in writers {
+            let outcome = self.outcome(*tx)?;
+            if let Some(account) =
+                outcome.state.get(&address).filter(|account| account.is_touched())
+            {
+                info = left(info.as_ref(), account);
+            }
+            let fee = outcome.deferred_fee.filter(|_| address == env.block_env.beneficiary());
+            if let Some(fee) = fee
+                && let Some(account) = paid(info.clone(), fee, env.cfg_env.spec)
+            {
+                info = left(info.as_ref(), &account);
+            }
+        }
+        Ok(info)
+    }
+
+    /// The account with nonce and code as they are, and the balance that it had before the block.
+    fn identity(
+        &self,
+        address: Address,
+        writers: &AccountWriters,
+        base: Option<AccountInfo>,
+    ) -> Result<Option<AccountInfo>, AccessError> {
+        let Some(writer) = earlier(&writers.identity, self.tx()).last() else { return Ok(base) };
+        match self.outcome(*writer)?.state.get(&address) {
+            Some(account) if account.is_selfdestructed() => Ok(None),
+            Some(account) => {
+                let balance = base.map_or(U256::ZERO, |base| base.balance);
+                Ok(Some(AccountInfo { balance, ..account.info.clone() }))
+            }
+            None => Err(AccessError::Undeclared),
+        }
+    }
+
+    fn slot(&self, account: &NumberedAccount, key: U256) -> Result<U256, AccessError> {
+        let listed = account.slot(key);
+        let number = listed.as_ref().ok().copied().flatten().map(|listed| listed.number);
+        let writers = self.run.declared.slot(account.number, number, key);
+        let emptied = &self.run.writers(account).emptied;
+        let mut tx = self.tx();
+        while let Some(writer) =
+            earlier(writers, tx).last().max(earlier(emptied, tx).last()).copied()
+        {
+            let left = self.outcome(writer)?.state.get(&account.address);
+            if let Some(value) = left.and_then(|account| left_in(account, key)) {
+                return Ok(value);
+            }
+            tx = writer;
+        }
+        if self.run.writers(account).by_system {
+            return Ok(self.run.begun.storage_ref(account.address, key)?);
+        }
+        Ok(listed?.map_or(U256::ZERO, |listed| {
+            self.run.storage.wait_for_slot(listed.number);
+            listed.value
+        }))
+    }
+}
+
+/// What a transaction left in a slot; `None` if it left it alone.
+fn left_in(account: &Account, key: U256) -> Option<U256> {
+    if account.is_selfdestructed() || (account.is_touched() && account.is_empty()) {
+        return Some(U256::ZERO);
+    }
+    let changed = account.storage.get(&key).filter(|slot| slot.is_changed());
+    let fresh = account.is_created().then_some(U256::ZERO);
+    changed.map(|slot| slot.present_value).or(fresh)
+}
+
+impl Demanding for Published<'_> {
+    fn demand(&mut self, address: Address, demand: Demand) {
+        self.demands.demand(address, demand);
+    }
+}
+
+impl Speculative for Published<'_> {
+    fn begin(&mut self, starting: Starting) {
+        self.demands.clear(starting.delegates);
+        self.starting = Some(starting);
+    }
+
+    fn needs(&self) -> Vec<(Address, Need)> {
+        match self.run.rule {
+            BalanceRule::Exact | BalanceRule::Existence => Vec::new(),
+            BalanceRule::Emptiness => {
+                self.demands.needs().map(|(address, (), need)| (address, need)).collect()
+            }
+        }
+    }
+}
+
+impl Database for Published<'_> {
+    type Error = AccessError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, AccessError> {
+        let account = self.run.job.numbered_state.account(address)?;
+        let mut found = self.load(account)?;
+        let balance = found.as_ref().map_or(U256::ZERO, |info| info.balance);
+        if let Some(info) = &mut found {
+            supply(info, self.codes);
+            info.account_id = AccountId::new(account.number as usize);
+            if let Some(starting) = self.starting.filter(|starting| starting.sender == address) {
+                info.nonce = starting.nonce;
+            }
+        }
+        let bare = is_bare(found.as_ref());
+        self.demands.loaded(Loaded { address, balance, bare, look: () });
+        Ok(found)
+    }
+
+    /// Every known code hangs on its account, so revm only comes here for one that was not given.
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, AccessError> {
+        Err(StateError::UnknownCode { hash }.into())
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, AccessError> {
+        self.slot(self.run.job.numbered_state.account(address)?, slot)
+    }
+
+    fn storage_by_account_id(
+        &mut self,
+        _address: Address,
+        account: AccountId,
+        slot: U256,
+    ) -> Result<U256, AccessError> {
+        self.slot(&self.run.job.numbered_state.accounts()[account.get()], slot)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, AccessError> {
+        Ok(self.run.job.numbered_state.block_hash(number)?)
+    }
+}

@@ -1,0 +1,149 @@
+//! Who writes what, and what each transaction depends on.
+
+use crate::{
+    block::ReplayJob,
+    executor::access::{Accesses, AccountNumber, Location, Need, TxAccess, TxIndex},
+};
+use alloy_primitives::{U256, map::HashMap};
+use std::collections::BTreeSet;
+
+/// Transactions that write something, ascending.
+type Writers = Vec<TxIndex>;
+
+/// Who writes to one account.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AccountWriters {
+    /// Nonce, code or balance.
+    pub(super) info: Writers,
+    /// Nonce or code.
+    pub(super) identity: Writers,
+    /// All of its storage at once.
+    pub(super) emptied: Writers,
+    /// Whether the system calls before the first transaction did.
+    pub(super) by_system: bool,
+}
+
+/// All that the transactions of a block declare.
+#[derive(Debug, Default)]
+pub(in crate::executor) struct Declared {
+    /// By the account's number.
+    pub(super) accounts: Vec<AccountWriters>,
+    /// By the slot's number.
+    pub(super) slots: Vec<Writers>,
+    /// Of slots without a number.
+    pub(super) other_slots: HashMap<(AccountNumber, U256), Writers>,
+    /// The accounts whose exact balance each transaction has to know.
+    pub(super) exact: Vec<Vec<AccountNumber>>,
+}
+
+/// The last writers before `tx`, which are at the end.
+pub(super) fn earlier(writers: &[TxIndex], tx: TxIndex) -> &[TxIndex] {
+    &writers[..writers.partition_point(|writer| *writer < tx)]
+}
+
+impl Declared {
+    /// What these accesses are, declared beforehand.
+    pub(in crate::executor) fn new(job: &ReplayJob, accesses: &Accesses) -> Self {
+        let base = &job.numbered_state;
+        let mut declared = Self {
+            accounts: vec![AccountWriters::default(); base.accounts().len()],
+            slots: vec![Writers::new(); base.slots().len()],
+            ..Self::default()
+        };
+        for (location, _) in &accesses.before_all {
+            declared.accounts[account_of(*location) as usize].by_system = true;
+        }
+        for (tx, access) in accesses.transactions.iter().enumerate() {
+            access.writes.iter().for_each(|(location, _)| declared.add(*location, tx));
+            declared.exact.push(access.reads.iter().filter_map(exact_balance).collect());
+        }
+        declared
+    }
+
+    fn add(&mut self, location: Location, tx: TxIndex) {
+        let account = &mut self.accounts[account_of(location) as usize];
+        match location {
+            Location::Balance(_) => push(&mut account.info, tx),
+            Location::Nonce(_) | Location::Code(_) => {
+                push(&mut account.info, tx);
+                push(&mut account.identity, tx);
+            }
+            Location::Storage(_) => push(&mut account.emptied, tx),
+            Location::Slot(_, slot) => push(&mut self.slots[slot as usize], tx),
+            Location::OtherSlot(account, slot) => {
+                push(self.other_slots.entry((account, slot)).or_default(), tx);
+            }
+        }
+    }
+
+    /// The transactions that `tx` has to wait for, as it reads what they write.
+    pub(in crate::executor) fn sources(&self, tx: TxIndex, access: &TxAccess) -> BTreeSet<TxIndex> {
+        let mut sources = BTreeSet::new();
+        for read in &access.reads {
+            let account = &self.accounts[account_of(read.0) as usize];
+            if exact_balance(read).is_some() {
+                sources.extend(earlier(&account.info, tx));
+                continue;
+            }
+            match *read {
+                (Location::Nonce(_) | Location::Code(_), Need::Exact) => {
+                    sources.extend(earlier(&account.identity, tx).last());
+                }
+                (Location::Slot(_, slot), _) => {
+                    sources.extend(earlier(&self.slots[slot as usize], tx).last());
+                    sources.extend(earlier(&account.emptied, tx).last());
+                }
+                (Location::OtherSlot(number, slot), _) => {
+                    let writers = self.other_slots.get(&(number, slot));
+                    sources.extend(writers.and_then(|writers| earlier(writers, tx).last()));
+                    sources.extend(earlier(&account.emptied, tx).last());
+                }
+                _ => {}
+            }
+        }
+        sources
+    }
+
+    /// The slot's writers.
+    pub(super) fn slot(
+        &self,
+        account: AccountNumber,
+        number: Option<u32>,
+        key: U256,
+    ) -> &[TxIndex] {
+        match number {
+            Some(number) => &self.slots[number as usize],
+            None => self.other_slots.get(&(account, key)).map_or(&[], Vec::as_slice),
+        }
+    }
+}
+
+/// Whose location it is.
+pub(in crate::executor) const fn account_of(location: Location) -> AccountNumber {
+    match location {
+        Location::Balance(account)
+        | Location::Nonce(account)
+        | Location::Code(account)
+        | Location::Storage(account)
+        | Location::Slot(account, _)
+        | Location::OtherSlot(account, _) => account,
+    }
+}
+
+/// The account, if its balance has to be known exactly. A balance that was enough only thanks to payments
+/// within the block has to be.
+fn exact_balance((location, need): &(Location, Need)) -> Option<AccountNumber> {
+    match (location, need) {
+        (Location::Balance(account), Need::Exact) => Some(*account),
+        (Location::Balance(account), Need::AtLeast { minimum, before }) => {
+            (before < minimum).then_some(*account)
+        }
+        _ => None,
+    }
+}
+
+fn push(writers: &mut Writers, tx: TxIndex) {
+    if writers.last() != Some(&tx) {
+        writers.push(tx);
+    }
+}

@@ -1,0 +1,208 @@
+//! Accounts split over shards, a thread for each.
+//!
+//! # What it models
+//!
+//! Sharding by address, as in Elastico (Luu et al., CCS 2016), OmniLedger (Kokoris-Kogias et al., S&P 2018)
+//! and NEAR: each account lives in one shard, transactions within a shard run one after the other, and those
+//! that need accounts of several synchronise them. Known beforehand: which accounts each transaction
+//! accesses. Accounts that the block does not write belong to nobody, as every shard can have a copy.
+//!
+//! # The algorithm
+//!
+//! 1. Untimed: a [`partition`] of the written accounts over as many shards as threads, by hash of the
+//!    address or along the block's own access graph; and for each shard, in block order, the transactions
+//!    that access its accounts.
+//! 2. Every shard's thread goes through its transactions. One that is only there runs. One that is in several
+//!    is a rendezvous: whoever comes first waits, and whose shard completes it runs it.
+//! 3. All threads put the block together, as `access-list` does.
+//!
+//! Reports hold the share of transactions that crossed shards.
+//!
+//! # Invariants
+//!
+//! Each shard's transactions run in block order, and two transactions that conflict share a shard. So
+//! whatever a transaction reads is done ([`declared`](super::declared)). No thread waits for a transaction
+//! that is later in the block than the one it is at, so they cannot wait for each other in a circle.
+//!
+//! # When its assumption fails
+//!
+//! An access outside the shards of a transaction finds a writer that is not done, or makes one that nobody
+//! declared. Both are noticed, and the block is put together in order, by comparison.
+
+mod partition;
+
+use super::{
+    ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind, WorkerPool,
+    access,
+    codes::Codes,
+    declared::{Declared, Published, Ran, Run},
+    tasks::run_on_all,
+    worker::Worker,
+};
+use crate::block::ReplayJob;
+use parking_lot::{Condvar, Mutex};
+pub use partition::Partition;
+use partition::{Plan, Traffic};
+use std::{
+    num::NonZeroUsize,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// Execution by shards, for the block that it was made for.
+#[derive(Debug)]
+pub struct Sharded {
+    partition: Partition,
+    declared: Declared,
+    traffic: Traffic,
+    plan: Plan,
+    codes: Codes,
+}
+
+impl Sharded {
+    /// Derives the block's accesses from a sequential run, and splits its accounts over so many shards.
+    ///
+    /// # Errors
+    /// The block is invalid, or the pre-state lacks what it reads.
+    pub fn prepare(
+        job: &ReplayJob,
+        partition: Partition,
+        threads: NonZeroUsize,
+    ) -> Result<Self, ExecuteError> {
+        let accesses = access::record(job)?;
+        let traffic = Traffic::new(job, &accesses);
+        let plan = Plan::new(job, &traffic, partition, threads);
+        let declared = Declared::new(job, &accesses);
+        let codes = Codes::new(&job.pre_state, threads);
+        Ok(Self { partition, declared, traffic, plan, codes })
+    }
+}
+
+/// Where the shards stand.
+struct Meeting<'a> {
+    plan: &'a Plan,
+    /// Held for a moment by whoever comes to a rendezvous or has run its transaction.
+    arrivals: Mutex<Arrivals>,
+    /// Told when a transaction of several shards is done, and when all is over.
+    changed: Condvar,
+}
+
+struct Arrivals {
+    /// For each transaction, how many shards are still to come; of one that is done, none.
+    missing: Vec<usize>,
+    done: Vec<bool>,
+    stopped: bool,
+}
+
+/// What a shard does with its next transaction.
+enum Turn {
+    Run,
+    /// Another shard ran it.
+    WasRun,
+    Stop,
+}
+
+impl<'a> Meeting<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let missing: Vec<_> = plan.shards_of.iter().map(Vec::len).collect();
+        let arrivals = Arrivals { done: vec![false; missing.len()], missing, stopped: false };
+        Self { plan, arrivals: Mutex::new(arrivals), changed: Condvar::new() }
+    }
+
+    /// A shard comes to its next transaction.
+    fn arrive(&self, tx: usize) -> Turn {
+        if self.plan.shards_of[tx].len() == 1 {
+            return Turn::Run;
+        }
+        let mut arrivals = self.arrivals.lock();
+        arrivals.missing[tx] -= 1;
+        if arrivals.missing[tx] == 0 && !arrivals.stopped {
+            return Turn::Run;
+        }
+        loop {
+            match (arrivals.stopped, arrivals.done[tx]) {
+                (true, _) => return Turn::Stop,
+                (_, true) => return Turn::WasRun,
+                _ => self.changed.wait(&mut arrivals),
+            }
+        }
+    }
+
+    /// A transaction is done.
+    fn ran(&self, tx: usize, ran: Ran) {
+        if ran == Ran::Otherwise {
+            self.stop();
+        } else if self.plan.shards_of[tx].len() > 1 {
+            self.arrivals.lock().done[tx] = true;
+            self.changed.notify_all();
+        }
+    }
+
+    fn stop(&self) {
+        self.arrivals.lock().stopped = true;
+        self.changed.notify_all();
+    }
+}
+
+/// A shard that panics will not come to its other meetings, so the others must not wait.
+struct StopOnPanic<'a>(&'a Meeting<'a>);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
+impl Executor for Sharded {
+    fn kind(&self) -> ExecutorKind {
+        match self.partition {
+            Partition::ByHash => ExecutorKind::Sharded,
+            Partition::ByAccess => ExecutorKind::ShardedByAccess,
+        }
+    }
+
+    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+        if self.plan.queues.len() == pool.threads().get() {
+            return self.execute_by(&self.plan, job, pool);
+        }
+        // Shards are threads. Whoever plans for other threads than it runs on pays for it here.
+        let plan = Plan::new(job, &self.traffic, self.partition, pool.threads());
+        self.execute_by(&plan, job, pool)
+    }
+}
+
+impl Sharded {
+    fn execute_by(
+        &self,
+        plan: &Plan,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+    ) -> Result<Execution, ExecuteError> {
+        let storage = job.storage();
+        let run = Run::begin(job, &storage, &self.declared)?;
+        let meeting = Meeting::new(plan);
+        // Only hands out numbers, so relaxed is enough.
+        let shards = AtomicUsize::new(0);
+        let done = run_on_all(pool, || {
+            let _guard = StopOnPanic(&meeting);
+            let shard = shards.fetch_add(1, Ordering::Relaxed);
+            let codes = self.codes.of(shard);
+            let mut worker = Worker::speculative(job, Published::new(&run, codes));
+            for tx in &plan.queues[shard] {
+                match meeting.arrive(*tx) {
+                    Turn::Run => meeting.ran(*tx, run.execute(&mut worker, *tx)),
+                    Turn::WasRun => {}
+                    Turn::Stop => break,
+                }
+            }
+        });
+        done.ok_or(ExecuteError::Engine { executor: self.kind() })?;
+        let (outcome, stats) = run.finish(pool)?;
+        let stats = ExecutionStats { cross_shard: Some(plan.crossing()), ..stats };
+        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+    }
+}
+
+#[cfg(test)]
+mod tests;

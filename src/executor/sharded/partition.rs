@@ -1,0 +1,133 @@
+//! Which account lives in which shard, and what that makes of the block's transactions.
+
+use super::super::{
+    access::{Accesses, AccountNumber, TxAccess},
+    declared::account_of,
+};
+use crate::block::ReplayJob;
+use alloy_consensus::Transaction as _;
+use alloy_primitives::keccak256;
+use revm::context_interface::Block as _;
+use std::{cmp::Reverse, collections::BTreeSet, num::NonZeroUsize};
+
+/// How accounts are split over shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Partition {
+    /// By Keccak-256 of the address: nothing has to be known, and everything is far from everything.
+    ByHash,
+    /// Along the block's own access graph, so that accounts which are used together live together and
+    /// every shard has about the same to do. Greedy, in the manner of streaming partitioning (Stanton and
+    /// Kliot, "Streaming Graph Partitioning for Large Distributed Graphs", KDD 2012): the dearest
+    /// transactions choose first.
+    ByAccess,
+}
+
+/// The accounts that matter to each transaction.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    /// Accounts that the block writes, of those that the transaction accesses.
+    accounts: Vec<Vec<AccountNumber>>,
+    /// Whether it has to know the beneficiary's balance, to which all before it add.
+    needs_all: Vec<bool>,
+}
+
+impl Traffic {
+    pub(super) fn new(job: &ReplayJob, accesses: &Accesses) -> Self {
+        let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary());
+        let beneficiary = beneficiary.ok().map(|account| account.number);
+        let accessed = |access: &TxAccess| {
+            let reads: BTreeSet<_> = access.reads.iter().map(|(at, _)| account_of(*at)).collect();
+            let writes = access.writes.iter().map(|(at, _)| account_of(*at));
+            // The fee alone is no access: it is added when the block is put together.
+            let writes = writes.filter(|account| Some(*account) != beneficiary);
+            writes.chain(reads.iter().copied()).collect::<BTreeSet<_>>()
+        };
+        let writes = accesses.transactions.iter().flat_map(|access| &access.writes);
+        let written: BTreeSet<_> = writes.map(|(at, _)| account_of(*at)).collect();
+        let accounts = accesses.transactions.iter().map(|access| {
+            accessed(access).into_iter().filter(|account| written.contains(account)).collect()
+        });
+        let accounts: Vec<Vec<_>> = accounts.collect();
+        let is_beneficiary = |account: &AccountNumber| Some(*account) == beneficiary;
+        let needs_all = accounts.iter().map(|all| all.iter().any(is_beneficiary)).collect();
+        Self { accounts, needs_all }
+    }
+}
+
+/// A block's transactions by shard.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// For each shard its transactions, ascending.
+    pub(super) queues: Vec<Vec<usize>>,
+    /// For each transaction its shards, ascending; at least one.
+    pub(super) shards_of: Vec<Vec<usize>>,
+}
+
+impl Plan {
+    pub(super) fn new(
+        job: &ReplayJob,
+        traffic: &Traffic,
+        partition: Partition,
+        shards: NonZeroUsize,
+    ) -> Self {
+        let shards = shards.get();
+        let home = match partition {
+            Partition::ByHash => by_hash(job, shards),
+            Partition::ByAccess => by_access(job, traffic, shards),
+        };
+        let mut plan = Self { queues: vec![Vec::new(); shards], shards_of: Vec::new() };
+        for (tx, accounts) in traffic.accounts.iter().enumerate() {
+            let mut at: BTreeSet<_> =
+                accounts.iter().map(|account| home[*account as usize]).collect();
+            if traffic.needs_all[tx] {
+                at.extend(0..shards);
+            }
+            if at.is_empty() {
+                at.insert(tx % shards);
+            }
+            at.iter().for_each(|shard| plan.queues[*shard].push(tx));
+            plan.shards_of.push(at.into_iter().collect());
+        }
+        plan
+    }
+
+    /// How many transactions are in several shards.
+    pub(super) fn crossing(&self) -> u64 {
+        self.shards_of.iter().filter(|shards| shards.len() > 1).count() as u64
+    }
+}
+
+/// Each account's shard.
+fn by_hash(job: &ReplayJob, shards: usize) -> Vec<usize> {
+    let accounts = job.numbered_state.accounts().iter();
+    let hash = accounts.map(|account| keccak256(account.address));
+    hash.map(|hash| usize::from(u16::from_be_bytes([hash[0], hash[1]])) % shards).collect()
+}
+
+/// Dearest transactions first, each goes where most of its accounts are already, unless that shard has
+/// more than its share to do; accounts that are nowhere yet go with it.
+fn by_access(job: &ReplayJob, traffic: &Traffic, shards: usize) -> Vec<usize> {
+    let gas = |tx: &usize| job.transactions[*tx].gas_limit();
+    let mut order: Vec<usize> = (0..traffic.accounts.len()).collect();
+    order.sort_by_key(|tx| Reverse(gas(tx)));
+    let fair = order.iter().map(gas).sum::<u64>() / shards as u64 + 1;
+    let mut home: Vec<Option<usize>> = vec![None; job.numbered_state.accounts().len()];
+    let mut load = vec![0_u64; shards];
+    for tx in order {
+        let accounts = &traffic.accounts[tx];
+        let there = |shard| {
+            accounts.iter().filter(|account| home[**account as usize] == Some(shard)).count() as u64
+        };
+        // One account weighs as much as being empty while the others have their fair share.
+        let merit = |shard: &usize| {
+            let room = fair.saturating_sub(load[*shard]);
+            ((there(*shard) + 1).saturating_mul(room), Reverse(load[*shard]))
+        };
+        let best = (0..shards).max_by_key(merit).unwrap_or_default();
+        load[best] += gas(&tx);
+        for account in accounts {
+            home[*account as usize].get_or_insert(best);
+        }
+    }
+    home.into_iter().map(Option::unwrap_or_default).collect()
+}

@@ -1,0 +1,125 @@
+//! What a block sums up over its transactions, in block order: gas and receipts.
+//!
+//! This is what alloy-evm's block executor does between transactions: its
+//! `execute_transaction_without_commit` checks that the gas limit still fits, its `commit_transaction`
+//! sums gas and builds the receipt. The phases after the last transaction (rewards, withdrawals,
+//! requests) are left to that executor itself. State is not touched here.
+
+use super::ExecuteError;
+use crate::{
+    block::ReplayJob,
+    evm::{
+        BlockExecutionError, BlockExecutionResult, BlockExecutor as _, BlockValidationError,
+        EvmDatabase, Receipt,
+    },
+};
+use alloy_consensus::{EthereumReceipt, Transaction as _, TxType};
+use alloy_evm::{Evm as _, block::StateDB};
+use revm::context_interface::{
+    Block, Cfg,
+    result::{ExecutionResult, HaltReason},
+};
+
+/// What a transaction adds, wherever it stands in the block.
+#[derive(Debug)]
+pub(super) struct Share {
+    /// With the transaction's own gas in place of the cumulative.
+    receipt: Receipt,
+    regular_gas: u64,
+    state_gas: u64,
+}
+
+impl Share {
+    /// That of a transaction of this type.
+    pub(super) fn new(tx_type: TxType, result: ExecutionResult<HaltReason>) -> Self {
+        let gas = result.gas();
+        let (regular_gas, state_gas) = (gas.block_regular_gas_used(), gas.block_state_gas_used());
+        let receipt = EthereumReceipt {
+            tx_type,
+            success: result.is_success(),
+            cumulative_gas_used: gas.tx_gas_used(),
+            logs: result.into_logs(),
+        };
+        Self { receipt, regular_gas, state_gas }
+    }
+
+    /// After refunds, as receipts count it.
+    pub(super) const fn gas(&self) -> u64 {
+        self.receipt.cumulative_gas_used
+    }
+}
+
+/// Gas and receipts of the transactions so far.
+#[derive(Debug)]
+pub(super) struct Tally<'a> {
+    job: &'a ReplayJob,
+    receipts: Vec<Receipt>,
+    /// After refunds, as receipts count it.
+    gas_used: u64,
+    /// Before Amsterdam this is what the block's limit counts, too (EIP-8037).
+    regular_gas: u64,
+    state_gas: u64,
+    blob_gas: u64,
+}
+
+impl<'a> Tally<'a> {
+    /// No transactions yet.
+    pub(super) fn new(job: &'a ReplayJob) -> Self {
+        let receipts = Vec::with_capacity(job.transactions.len());
+        Self { job, receipts, gas_used: 0, regular_gas: 0, state_gas: 0, blob_gas: 0 }
+    }
+
+    /// Adds the next transaction.
+    ///
+    /// # Errors
+    /// If its gas limit does not fit into the block any more, so that the block is invalid.
+    pub(super) fn add(&mut self, share: Share) -> Result<(), BlockExecutionError> {
+        let Share { mut receipt, regular_gas, state_gas } = share;
+        let transaction = &self.job.transactions[self.receipts.len()];
+        self.check_gas_limit(transaction.gas_limit())?;
+        self.gas_used += receipt.cumulative_gas_used;
+        self.regular_gas += regular_gas;
+        self.state_gas += state_gas;
+        self.blob_gas += transaction.blob_gas_used().unwrap_or_default();
+        receipt.cumulative_gas_used = self.gas_used;
+        self.receipts.push(receipt);
+        Ok(())
+    }
+
+    fn check_gas_limit(&self, limit: u64) -> Result<(), BlockExecutionError> {
+        let (cfg, block) = (&self.job.env.cfg_env, &self.job.env.block_env);
+        let splits_gas = cfg.enable_amsterdam_eip8037;
+        let counted = if splits_gas { self.regular_gas } else { self.gas_used };
+        let fits = |needed: u64, counted: u64| {
+            let available = block.gas_limit().saturating_sub(counted);
+            if needed <= available { Ok(()) } else { Err(available) }
+        };
+        let regular = fits(limit.min(cfg.tx_gas_limit_cap()), counted);
+        let state = if splits_gas { fits(limit, self.state_gas) } else { Ok(()) };
+        regular.and(state).map_err(|available| {
+            BlockValidationError::TransactionGasLimitMoreThanAvailableBlockGas {
+                transaction_gas_limit: limit,
+                block_available_gas: available,
+            }
+            .into()
+        })
+    }
+
+    /// Runs the phases after the last transaction on the state that the transactions left.
+    ///
+    /// # Errors
+    /// If a system call fails, or the state could not answer.
+    pub(super) fn finish<DB: EvmDatabase + StateDB>(
+        self,
+        state: DB,
+    ) -> Result<(BlockExecutionResult<Receipt>, DB), ExecuteError> {
+        let mut run = self.job.context().over(state, 0);
+        run.receipts = self.receipts;
+        run.cumulative_tx_gas_used = self.gas_used;
+        run.block_regular_gas_used = self.regular_gas;
+        run.block_state_gas_used = self.state_gas;
+        run.blob_gas_used = self.blob_gas;
+        let (evm, result) = run.finish().map_err(ExecuteError::outside)?;
+        Ok((result, evm.finish().0))
+    }
+}

@@ -1,0 +1,111 @@
+//! Independent tasks on all threads of a pool, handed out by an index.
+
+use super::WorkerPool;
+use parking_lot::Mutex;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// Tasks that are handed out at once, where there are very many: taking one costs more than a transfer
+/// does if another processor took one just before.
+const MOST_AT_ONCE: usize = 8;
+/// As many tasks as this are handed out one by one.
+const FEW: usize = 256;
+
+/// What all tasks left, in their order, and what each worker left.
+#[derive(Debug)]
+pub(super) struct Done<R, L> {
+    pub(super) results: Vec<R>,
+    pub(super) leftovers: Vec<L>,
+}
+
+/// How workers do tasks `0..count`.
+#[derive(Debug)]
+pub(super) struct Tasks<M, T, F> {
+    pub(super) count: usize,
+    /// Makes a thread's worker, given how many were made before.
+    pub(super) worker: M,
+    /// Does one task.
+    pub(super) task: T,
+    /// Takes leave of a worker.
+    pub(super) leave: F,
+}
+
+/// Does the tasks on all threads, lowest first, each thread with a worker of its own. `None` if a worker
+/// panicked.
+pub(super) fn run_each<W, R: Send, L: Send>(
+    pool: &WorkerPool,
+    tasks: &Tasks<
+        impl Fn(usize) -> W + Sync,
+        impl Fn(&mut W, usize) -> R + Sync,
+        impl Fn(W) -> L + Sync,
+    >,
+) -> Option<Done<R, L>> {
+    // They only hand out numbers. The pool publishes what the tasks leave, so relaxed is enough.
+    let (next, workers) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let at_once = (tasks.count / FEW).clamp(1, MOST_AT_ONCE);
+    // Guards what the threads leave that are done; each takes it once.
+    let done = Mutex::new(Vec::with_capacity(pool.threads().get()));
+    run_on_all(pool, || {
+        let take = || {
+            let first = next.fetch_add(at_once, Ordering::Relaxed);
+            (first < tasks.count).then(|| first..tasks.count.min(first + at_once))
+        };
+        let Some(first) = take() else { return };
+        let mut worker = (tasks.worker)(workers.fetch_add(1, Ordering::Relaxed));
+        let indices = std::iter::once(first).chain(std::iter::from_fn(take)).flatten();
+        let results: Vec<_> =
+            indices.map(|index| (index, (tasks.task)(&mut worker, index))).collect();
+        done.lock().push((results, (tasks.leave)(worker)));
+    })?;
+    let (results, leftovers): (Vec<_>, Vec<_>) = done.into_inner().into_iter().unzip();
+    let mut ordered: Vec<_> = std::iter::repeat_with(|| None).take(tasks.count).collect();
+    for (index, result) in results.into_iter().flatten() {
+        ordered[index] = Some(result);
+    }
+    let results = ordered.into_iter().collect::<Option<_>>()?;
+    Some(Done { results, leftovers })
+}
+
+/// Runs `work` on all threads of the pool at the same time; `None` if it panicked on one of them.
+pub(super) fn run_on_all(pool: &WorkerPool, work: impl Fn() + Sync) -> Option<()> {
+    catch_unwind(AssertUnwindSafe(|| pool.run_on_all(work))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroUsize;
+
+    fn pool(threads: usize) -> WorkerPool {
+        let threads = NonZeroUsize::new(threads).expect("not zero");
+        WorkerPool::new(threads).expect("the system has threads")
+    }
+
+    /// Squares, and how many of them each worker made.
+    fn squares(threads: usize, count: usize) -> Done<usize, usize> {
+        let task = |done: &mut usize, index: usize| {
+            *done += 1;
+            index * index
+        };
+        let tasks = Tasks { count, worker: |_| 0, task, leave: |done| done };
+        run_each(&pool(threads), &tasks).expect("nobody panics")
+    }
+
+    #[test]
+    fn results_are_in_the_order_of_the_tasks() {
+        for (threads, count) in [(1, 100), (3, 100), (2, 1_000), (2, 0)] {
+            let Done { results, leftovers } = squares(threads, count);
+            assert_eq!(results, (0..count).map(|index| index * index).collect::<Vec<_>>());
+            assert_eq!(leftovers.iter().sum::<usize>(), count);
+        }
+    }
+
+    #[test]
+    fn a_panic_of_one_task_is_told() {
+        let task = |(): &mut (), index| assert_ne!(index, 5);
+        let tasks = Tasks { count: 10, worker: |_| (), task, leave: |()| () };
+        assert!(run_each(&pool(2), &tasks).is_none());
+    }
+}

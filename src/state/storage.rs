@@ -1,0 +1,177 @@
+//! The pre-state as one execution of a block reads it: at once, or as slowly as a disk would.
+//!
+//! Flat state in memory answers within nanoseconds, which no client's database does. Where a latency is
+//! asked for, the first read of every account and every slot takes that long, for every executor alike.
+//! *First* is by any thread within one execution: a second thread that asks meanwhile waits for the same
+//! answer, and whoever asks later has it from memory.
+//!
+//! The wait gives the processor up, so that it can be hidden behind other work. It lasts at least as long
+//! as asked, and how much longer is up to the system's timer: about 55 µs on Linux, whose timers have that
+//! slack by default, and up to 15 ms on Windows. So 10us costs about 65 µs there, and reports of such
+//! times are comparable with each other on one machine only.
+//!
+//! Slots of an account whose storage is known to be empty cost nothing, as the account says that there is
+//! nothing to read.
+
+use super::{NumberedState, PreState, StateError};
+use alloy_primitives::{Address, B256, U256};
+use revm::{DatabaseRef, bytecode::Bytecode, state::AccountInfo};
+use std::{sync::OnceLock, thread, time::Duration};
+
+/// The pre-state for one execution.
+#[derive(Debug)]
+pub struct Storage<'a> {
+    known: &'a PreState,
+    waits: Option<Waits<'a>>,
+}
+
+/// Who was waited for already, by number.
+#[derive(Debug)]
+struct Waits<'a> {
+    numbers: &'a NumberedState,
+    latency: Duration,
+    accounts: Vec<OnceLock<()>>,
+    slots: Vec<OnceLock<()>>,
+}
+
+impl<'a> Storage<'a> {
+    /// Answers at once.
+    pub const fn instant(known: &'a PreState) -> Self {
+        Self { known, waits: None }
+    }
+
+    /// Answers every first read after `latency`; at once if that is zero. `numbers` holds the same state.
+    pub fn slow(known: &'a PreState, numbers: &'a NumberedState, latency: Duration) -> Self {
+        let unread = |count| std::iter::repeat_with(OnceLock::new).take(count).collect();
+        let waits = (!latency.is_zero()).then(|| Waits {
+            numbers,
+            latency,
+            accounts: unread(numbers.accounts().len()),
+            slots: unread(numbers.slots().len()),
+        });
+        Self { known, waits }
+    }
+
+    /// Waits as a first read of the account with this number does, for those who read a
+    /// [`NumberedState`] themselves.
+    pub fn wait_for_account(&self, number: u32) {
+        if let Some(waits) = &self.waits {
+            waits.wait(&waits.accounts, number);
+        }
+    }
+
+    /// The same for a slot.
+    pub fn wait_for_slot(&self, number: u32) {
+        if let Some(waits) = &self.waits {
+            waits.wait(&waits.slots, number);
+        }
+    }
+
+    /// Waits as a first read of the account, or of a slot of it, for those who have the value from
+    /// elsewhere.
+    pub fn wait_for(&self, address: Address, slot: Option<U256>) {
+        match (&self.waits, slot) {
+            (Some(waits), Some(slot)) => waits.slot(address, slot),
+            (Some(waits), None) => waits.account(address),
+            (None, _) => {}
+        }
+    }
+}
+
+impl Waits<'_> {
+    /// Whoever comes while the first one sleeps is held until it wakes.
+    fn wait(&self, reads: &[OnceLock<()>], number: u32) {
+        if let Some(read) = reads.get(number as usize) {
+            read.get_or_init(|| thread::sleep(self.latency));
+        }
+    }
+
+    fn account(&self, address: Address) {
+        if let Ok(account) = self.numbers.account(address) {
+            self.wait(&self.accounts, account.number);
+        }
+    }
+
+    fn slot(&self, address: Address, slot: U256) {
+        let listed = self.numbers.account(address).and_then(|account| account.slot(slot));
+        if let Ok(Some(listed)) = listed {
+            self.wait(&self.slots, listed.number);
+        }
+    }
+}
+
+impl DatabaseRef for Storage<'_> {
+    type Error = StateError;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        self.wait_for(address, None);
+        self.known.basic_ref(address)
+    }
+
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, StateError> {
+        self.known.code_by_hash_ref(hash)
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, StateError> {
+        self.wait_for(address, Some(slot));
+        self.known.storage_ref(address, slot)
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, StateError> {
+        self.known.block_hash_ref(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::PreAccount;
+    use std::time::Instant;
+
+    const ALICE: Address = Address::repeat_byte(0xa1);
+    const LATENCY: Duration = Duration::from_millis(20);
+
+    fn known() -> PreState {
+        let slots = std::iter::once((U256::ONE, U256::from(7))).collect();
+        let account = PreAccount { info: Some(AccountInfo::default()), slots, rest_is_zero: false };
+        PreState { accounts: std::iter::once((ALICE, account)).collect(), ..Default::default() }
+    }
+
+    fn elapsed(work: impl FnOnce()) -> Duration {
+        let start = Instant::now();
+        work();
+        start.elapsed()
+    }
+
+    #[test]
+    fn only_the_first_read_of_an_account_and_of_a_slot_waits() {
+        let (known, numbers) = (known(), NumberedState::new(&known()));
+        let storage = Storage::slow(&known, &numbers, LATENCY);
+        let read = || {
+            assert!(storage.basic_ref(ALICE).expect("it is known").is_some());
+            assert_eq!(storage.storage_ref(ALICE, U256::ONE), Ok(U256::from(7)));
+        };
+        assert!(elapsed(read) >= 2 * LATENCY);
+        assert!(elapsed(read) < LATENCY);
+    }
+
+    #[test]
+    fn who_asks_while_the_first_one_waits_has_no_answer_sooner() {
+        let (known, numbers) = (known(), NumberedState::new(&known()));
+        let storage = Storage::slow(&known, &numbers, LATENCY);
+        let both = elapsed(|| {
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| assert!(elapsed(|| storage.wait_for_account(0)) > LATENCY / 2));
+                }
+            });
+        });
+        assert!(both < 2 * LATENCY, "they wait at the same time: {both:?}");
+    }
+
+    #[test]
+    fn without_latency_nothing_is_kept() {
+        let (known, numbers) = (known(), NumberedState::new(&known()));
+        assert!(Storage::slow(&known, &numbers, Duration::ZERO).waits.is_none());
+    }
+}
