@@ -64,7 +64,7 @@ impl Progress {
     }
 
     /// There will be so many steps in all, it turns out.
-    pub fn expect(&self, steps: u64) {
+    pub fn expect_in_all(&self, steps: u64) {
         self.bar.set_length(steps);
     }
 

@@ -50,7 +50,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
 }
 
 /// The files that are asked for, created, so that a bad path fails before the race.
-fn result_files(args: &ReplayArgs) -> eyre::Result<ResultFiles> {
+fn result_files(args: &ReplayArgs) -> eyre::Result<ResultFiles<Report>> {
     let mut files = ResultFiles::default();
     files.add(args.csv.as_deref(), report::csv::write)?;
     files.add(args.json.as_deref(), report::json::write)?;

@@ -79,7 +79,7 @@ impl<'a> RaceTrack<'a> {
             progress.at(format!("block {number}, {} of {count}", position + 1));
             let block = found.and_then(|source| self.race(number, source, &progress));
             let remaining = (count - position - 1) as u64;
-            progress.expect(progress.done() + remaining * self.laps_per_block());
+            progress.expect_in_all(progress.done() + remaining * self.laps_per_block());
             if self.add(&mut raced, number, block, &progress, fail_fast).is_break() {
                 if let Some(not_run) = &mut raced.course.interrupted {
                     *not_run += count - position - 1;
