@@ -184,6 +184,7 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
             Err(error) => {
                 // An invalid transaction leaves no trace but what it read.
                 self.evm.ctx.journaled_state.finalize();
+                self.state().demand_nonces();
                 self.state().settle();
                 Executed { writes: WriteSet::new(), output: Err(error), steps: steps + 1, cost }
             }

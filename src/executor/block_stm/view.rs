@@ -188,6 +188,11 @@ impl<'m> View<'m> {
         }
     }
 
+    /// Whether writes to `location` were handed over.
+    pub fn wrote(&self, location: Location) -> bool {
+        self.own.get(location).is_some()
+    }
+
     /// Takes it for granted that the value at `location`, over the one before the block, will be this.
     pub fn assume(&mut self, location: Location, before: U256, value: U256) {
         let expected = Expected::Value { before, value };

@@ -147,6 +147,11 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         self.fees = Some(self.fees.unwrap_or_default() + fee);
     }
 
+    /// A transaction is invalid on the state that it found, whatever of it made it so.
+    pub(super) const fn demand_nonces(&mut self) {
+        self.demands.demand_nonces_of_all();
+    }
+
     /// What is demanded of the accounts that were loaded becomes what the incarnation expects of them. Returns
     /// the fees that are still to be paid.
     pub(super) fn settle(&mut self) -> Option<U256> {
@@ -162,7 +167,6 @@ impl<'a, 'm> WorkerState<'a, 'm> {
     /// The journal is empty again: accounts will be loaded anew, with what the batch did to them.
     pub(super) fn start_over(&mut self) {
         self.demands.clear();
-        self.senders.clear();
         self.replaces = false;
     }
 
@@ -187,10 +191,12 @@ impl<'a, 'm> WorkerState<'a, 'm> {
     pub(super) fn has_changed(
         &self,
         base: &NumberedAccount,
+        account: &Account,
         key: U256,
         slot: &EvmStorageSlot,
     ) -> bool {
         match self.journal {
+            _ if account.is_created() => !slot.present_value.is_zero(),
             JournalSpan::One => slot.is_changed(),
             // The journal's original value is that of the slot's last transaction.
             JournalSpan::Several => {
@@ -213,7 +219,8 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         certainty: Certainty,
     ) -> Result<(U256, Peeked), Blocked> {
         let location = Location::Nonce(account.number);
-        match self.senders.iter().find(|sender| sender.address == account.address) {
+        let sender = self.senders.iter().find(|sender| sender.address == account.address);
+        match sender.filter(|_| !self.view.wrote(location)) {
             Some(sender) => {
                 let value = U256::from(sender.nonce);
                 self.view.assume(location, before, value);

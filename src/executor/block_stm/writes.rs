@@ -140,8 +140,10 @@ fn write_slots(
     worker: &WorkerState<'_, '_>,
     writes: &mut WriteSet,
 ) {
-    let changed =
-        account.storage.iter().filter(|(key, slot)| worker.has_changed(was.base, **key, slot));
+    let changed = account
+        .storage
+        .iter()
+        .filter(|(key, slot)| worker.has_changed(was.base, account, **key, slot));
     writes.extend(changed.map(|(key, slot)| {
         (slot_location(was.base, &was.base.slot(*key), *key), Write::Set(slot.present_value))
     }));
