@@ -31,7 +31,7 @@ pub(super) struct Derived {
     pub(super) list: Bal,
     /// Whether accounts with nothing in them, before or after, existed after which indices, ascending.
     pub(super) empty: AddressMap<BTreeMap<u64, bool>>,
-    /// Whose storage was emptied at which indices, ascending.
+    /// Whose storage was emptied at which indices, ascending, by creating or removing the account.
     pub(super) emptied: AddressMap<Vec<u64>>,
 }
 
@@ -74,7 +74,8 @@ impl Listing<'_> {
         if !account.is_touched() {
             return;
         }
-        if account.is_created() || account.is_selfdestructed() {
+        // What is left with nothing in it is removed (EIP-161), its storage with it.
+        if account.is_created() || account.is_selfdestructed() || account.is_empty() {
             let emptied = self.derived.emptied.entry(address).or_default();
             if emptied.last() != Some(&index) {
                 emptied.push(index);
