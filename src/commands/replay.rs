@@ -1,6 +1,7 @@
 //! `blockrace replay`: races executors over cached blocks, or the built-in sample.
 
 mod course;
+mod pictures;
 mod settings;
 
 use super::{Context, Outcome, cached::select, conditions, files::ResultFiles, machine};
@@ -11,6 +12,7 @@ use crate::{
     report::{self, Report, Verdict, table::Detail},
 };
 use course::{RaceTrack, Raced};
+use pictures::Pictures;
 use settings::{plan, settings, threads};
 
 pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
@@ -19,13 +21,14 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     let plan = plan(&args, &threads);
     let mut settings = settings(&args, &threads);
     let (fail_fast, state_latency) = (args.fail_fast, args.state_latency);
+    let pictures = args.html.as_ref().map_or(Pictures::Unwanted, |_| Pictures::Wanted);
     let selection = select(args.blocks, context)?;
     settings.blocks.clone_from(&selection.named);
 
-    let mut track = RaceTrack::new(plan, state_latency, context)?;
+    let mut track = RaceTrack::new(plan, state_latency, pictures, context)?;
     let clock = *track.clock();
     let watch = LoadWatch::start(&clock);
-    let Raced { rows, failures, self_checks, preparation, course } =
+    let Raced { rows, failures, self_checks, preparation, pictures, course } =
         track.race_all(selection, fail_fast);
     let load = watch.finish();
     let mut report = Report {
@@ -36,7 +39,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
         self_checks,
         preparation,
         warnings: vec![],
-        pictures: vec![],
+        pictures,
     };
     report.warnings = conditions::warnings(&report, course, load);
     let detail = match context.chatter {

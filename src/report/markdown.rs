@@ -5,7 +5,7 @@ use std::io;
 
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::summary::{conclusion, noise_line, one_line, problems, winner_line};
-use super::table::{NONE, cell, speedup};
+use super::table::{NONE, cell, known_beforehand, speedup};
 use super::totals::{self, Standing};
 use super::{Report, ReportError, Row, limits};
 use crate::units;
@@ -20,6 +20,7 @@ pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError
         standings(report),
         list("Problems", problems(report)),
         list("Warnings", warnings(report)),
+        list("Known beforehand", known_beforehand(report)),
         list("What limited the slowest blocks", limits(report)),
         blocks(report),
         footing(report),

@@ -258,7 +258,7 @@ fn legend(report: &Report) -> Vec<String> {
 }
 
 /// What executors were told, and that it cost them nothing.
-fn known_beforehand(report: &Report) -> Vec<String> {
+pub(super) fn known_beforehand(report: &Report) -> Vec<String> {
     let known = &report.settings.known_beforehand;
     let mut lines: Vec<_> =
         known.iter().map(|known| format!("{} knew {}.", known.executor, known.what)).collect();

@@ -1,5 +1,6 @@
 //! Races blocks one after the other, and keeps what was measured whatever happens next.
 
+use super::pictures::{Pictures, picture};
 use crate::{
     block::{Phase, ReplayJob, prepare},
     commands::{
@@ -13,7 +14,7 @@ use crate::{
     insight::Study,
     measure::{End, Iterations, Plan, Race, RunError, Runner, Stopwatch, SystemClock, Warmup},
     progress::Progress,
-    report::{Failure, PreparationRow, Row, SelfCheckRow},
+    report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow},
 };
 use eyre::WrapErr;
 use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
@@ -36,6 +37,7 @@ pub(super) struct RaceTrack<'a> {
     interrupted: Receiver<()>,
     /// Of every block's pre-state.
     state_latency: Duration,
+    pictures: Pictures,
 }
 
 /// What all races gave.
@@ -45,6 +47,7 @@ pub(super) struct Raced {
     pub(super) failures: Vec<Failure>,
     pub(super) self_checks: Vec<SelfCheckRow>,
     pub(super) preparation: Vec<PreparationRow>,
+    pub(super) pictures: Vec<BlockPicture>,
     pub(super) course: Course,
 }
 
@@ -52,12 +55,13 @@ impl<'a> RaceTrack<'a> {
     pub(super) fn new(
         plan: Plan,
         state_latency: Duration,
+        pictures: Pictures,
         context: &'a Context,
     ) -> eyre::Result<Self> {
         let interrupted = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
         let runner = Runner::new(plan)?;
         let crew = WorkerPool::new(machine::cores())?;
-        Ok(Self { context, runner, crew, interrupted, state_latency })
+        Ok(Self { context, runner, crew, interrupted, state_latency, pictures })
     }
 
     /// What laps are timed by.
@@ -161,7 +165,15 @@ impl<'a> RaceTrack<'a> {
         let seed = self.runner.plan().rounds.seed;
         let block = Block { job: &job, race: &race, study: &study, seed };
         let (rows, self_check) = (block.rows()?, block.self_check()?);
-        Ok(BlockRaced { rows, self_check, preparation, race })
+        let picture = match self.pictures {
+            Pictures::Wanted => {
+                let contestants = self.runner.plan().contestants().iter();
+                let threads = contestants.map(|contestant| contestant.threads).collect();
+                picture(&job, &study, threads)
+            }
+            Pictures::Unwanted => None,
+        };
+        Ok(BlockRaced { rows, self_check, preparation, picture, race })
     }
 }
 
@@ -170,16 +182,18 @@ struct BlockRaced {
     rows: Vec<Row>,
     self_check: Option<SelfCheckRow>,
     preparation: PreparationRow,
+    picture: Option<BlockPicture>,
     race: Race,
 }
 
 impl Raced {
     fn take(&mut self, block: BlockRaced, fail_fast: bool) -> ControlFlow<()> {
-        let BlockRaced { rows, self_check, preparation, race } = block;
+        let BlockRaced { rows, self_check, preparation, picture, race } = block;
         let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
         self.rows.extend(rows);
         self.self_checks.extend(self_check);
         self.preparation.push(preparation);
+        self.pictures.extend(picture);
         self.course.never_warm += usize::from(!race.settled);
         match race.end {
             End::Done => {}

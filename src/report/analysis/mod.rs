@@ -12,6 +12,8 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use place::short as short_place;
+
 use super::{BlockFacts, Failure, Machine};
 use crate::insight::Analysis;
 use std::num::{NonZeroU32, NonZeroUsize};

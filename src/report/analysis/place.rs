@@ -17,7 +17,7 @@ pub(super) const fn kind(place: &Place) -> &'static str {
 }
 
 /// For people: a well-known contract by its name, any other by its address in short.
-pub(in crate::report) fn short(place: &Place, chain_id: u64) -> String {
+pub(crate) fn short(place: &Place, chain_id: u64) -> String {
     let address = place.address();
     let shortened = || {
         let text = address.to_checksum(None);

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::report::Report;
+use crate::report::table::known_beforehand;
 use crate::units;
 
 /// The last section of the page.
@@ -17,6 +18,7 @@ pub(super) fn section(report: &Report) -> Markup {
             (list(&machine(report)))
             h3 { "Settings" }
             (list(&settings(report)))
+            @for line in known_beforehand(report) { p { (line) } }
             h3 { "What is timed" }
             p {
                 "From a block that is ready (transactions decoded, senders recovered, state before the \
@@ -73,6 +75,9 @@ fn settings(report: &Report) -> Vec<(&'static str, String)> {
         ("Threads pinned to cores", yes_or_no(settings.pinned)),
         ("Seed", settings.seed.to_string()),
     ];
+    if !settings.state_latency.is_zero() {
+        entries.push(("First reads of the state take", units::duration(settings.state_latency)));
+    }
     if let Some(seconds) = settings.time_limit_s {
         entries.push(("Time limit of a block", format!("{seconds} s")));
     }

@@ -1,0 +1,59 @@
+//! What a block's own dependencies look like, for the reports that draw them.
+
+use crate::{
+    block::ReplayJob,
+    insight::{Analysis, Dependency, Graph, Model, Place, Study},
+    report::{BlockPicture, analysis::short_place, picture::HotSpot},
+};
+use std::num::NonZeroUsize;
+
+/// Whether somebody draws blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pictures {
+    Wanted,
+    /// Nobody looks, so nobody has to find out.
+    Unwanted,
+}
+
+/// What is known of a block; `None` for one without transactions. No schedule is part of it: nobody
+/// watches while executors are measured.
+pub(super) fn picture(
+    job: &ReplayJob,
+    study: &Study,
+    mut threads: Vec<NonZeroUsize>,
+) -> Option<BlockPicture> {
+    threads.sort_unstable();
+    threads.dedup();
+    let analysis = Analysis::of(study, &threads);
+    let graph = study.graph(Model::Fields);
+    let conflict = |place: &Place| HotSpot {
+        place: short_place(place, job.chain.id()),
+        transactions: dependents(&graph, study, place),
+    };
+    Some(BlockPicture {
+        block: job.hash,
+        critical_path_share: analysis.parallelism()?.recip(),
+        bounds: analysis.bounds.iter().map(|bounds| (bounds.threads, bounds.fields)).collect(),
+        conflicts: analysis.fields.iter().map(|spot| conflict(&spot.place)).collect(),
+        dependencies: pairs(&graph),
+        schedules: vec![],
+    })
+}
+
+/// How many transactions depend on another one there.
+fn dependents(graph: &Graph, study: &Study, place: &Place) -> usize {
+    let is_there = |dependency: &Dependency| {
+        Place::of(dependency.at, &study.names).is_some_and(|at| at == *place)
+    };
+    graph.dependencies().iter().filter(|all| all.iter().any(is_there)).count()
+}
+
+/// Every transaction with each that it depends on, once.
+fn pairs(graph: &Graph) -> Vec<(usize, usize)> {
+    let of = |(tx, all): (usize, &Vec<Dependency>)| {
+        let mut pairs: Vec<_> = all.iter().map(|dependency| (dependency.on, tx)).collect();
+        pairs.dedup();
+        pairs
+    };
+    graph.dependencies().iter().enumerate().flat_map(of).collect()
+}
