@@ -1,7 +1,8 @@
 //! Synthetic blocks of about a gigagas, as other parallel EVMs publish them: plain transfers, ERC-20
 //! transfers and swaps, each without any conflict, and with 30 % of the transactions at hot spots.
 //!
-//! `cargo bench --bench gigagas`, with `BLOCKRACE_ROUNDS` for more or fewer rounds than 9
+//! `cargo bench --bench gigagas`, with `BLOCKRACE_ROUNDS` for more or fewer rounds than 9, and after `--`
+//! part of a row's name for only that
 //!
 //! Prints, for each block, gas per second of the baseline in Ggas/s, and the same with the speedup for
 //! `block-stm` with 1 and 2 threads: medians of interleaved rounds. All outcomes are compared with the
@@ -23,7 +24,7 @@ use blockrace::{
     block::ReplayJob,
     executor::{BlockOutcome, Execution, ExecutorKind, WorkerPool},
 };
-use std::{num::NonZeroUsize, time::Duration};
+use std::{env, num::NonZeroUsize, time::Duration};
 use support::{
     rounds::{medians, rounds},
     traffic::{Kind, Traffic},
@@ -69,26 +70,35 @@ fn print_row(name: &str, transactions: usize, gas: u64, times: [Duration; 3]) {
     );
 }
 
+/// Measures one block, and prints its row.
+fn race(name: &str, job: &ReplayJob, [one, two]: [&WorkerPool; 2], rounds: usize) {
+    let gas = agreed(job, [one, two]).gas_used;
+    let times = medians(
+        rounds,
+        [
+            &|| execute(ExecutorKind::Sequential, job, one),
+            &|| execute(ExecutorKind::BlockStm, job, one),
+            &|| execute(ExecutorKind::BlockStm, job, two),
+        ],
+    );
+    print_row(name, job.transactions.len(), gas, times);
+}
+
 fn main() {
     let (one, two) = (pool(1), pool(2));
     let rounds = rounds(9);
+    let wanted = env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| name.contains(wanted));
     println!(
         "{:24} {:>7} {:>6} {:>10} {:>15} {:>15}   ({rounds} rounds)",
         "Ggas/s", "txs", "Ggas", "sequential", "1 thread", "2 threads"
     );
     for (kind, transactions) in Kind::ALL {
         for traffic in [Traffic::Independent, Traffic::Hot] {
-            let job = kind.block(transactions, traffic);
-            let gas = agreed(&job, [&one, &two]).gas_used;
-            let times = medians(
-                rounds,
-                [
-                    &|| execute(ExecutorKind::Sequential, &job, &one),
-                    &|| execute(ExecutorKind::BlockStm, &job, &one),
-                    &|| execute(ExecutorKind::BlockStm, &job, &two),
-                ],
-            );
-            print_row(&format!("{kind:?}, {traffic:?}"), transactions, gas, times);
+            let name = format!("{kind:?}, {traffic:?}");
+            if is_wanted(&name) {
+                race(&name, &kind.block(transactions, traffic), [&one, &two], rounds);
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! A token, a pool of two tokens and a router, assembled, and how they lay out their storage.
 //!
 //! The pool does what a swap at Uniswap V3 does, in its order: lock, find the next tick in the bitmap,
-//! its price, one step of the swap with 512-bit products, fee growth, an observation, the tick of the new
+//! its price, one step of the swap with 512-bit products, fees, an observation, the tick of the new
 //! price, payment out, a call back for payment in between two looks at the balance, an event, unlock.
-//! It knows prices above one only and never crosses a tick.
+//! It knows prices above one only and never crosses a tick. With the router and a token's usual share of
+//! storage writes, a sale to a fresh pool uses about 155,000 gas.
 
 use super::assembler::{assemble, selector};
 use alloy_primitives::{Address, Bytes, U256, U512, keccak256};
@@ -15,7 +16,10 @@ const SPACING: u64 = 60;
 const TICK: u64 = 6_030;
 /// Liquidity of a pool.
 const LIQUIDITY: u128 = 1_000_000_000_000_000_000_000_000;
-/// Bits of the pool's first slot.
+/// What a pool keeps of a million that is sold, and the protocol's part of that.
+const FEE: u64 = 3_000;
+const PROTOCOL_PART: u64 = 10;
+/// The bit of a pool's first slot that says so.
 const UNLOCKED: usize = 240;
 
 /// The token's code.
@@ -42,13 +46,13 @@ impl PoolCode {
 
     /// The code of the pool that buys the first token for the second; their addresses are part of it.
     pub(crate) fn of(&self, [token0, token1]: [Address; 2]) -> Bytes {
-        let fee = 3_000;
         let below = U256::ONE << 122;
         let constants = [
             ("token0", word(token0)),
             ("token1", word(token1)),
             ("spacing", U256::from(SPACING)),
-            ("keptOfMillion", U256::from(1_000_000 - fee)),
+            ("keptOfMillion", U256::from(1_000_000 - FEE)),
+            ("protocolPart", U256::from(PROTOCOL_PART)),
             ("ticksPerDoubling", U256::from(ticks_per_doubling())),
             ("below", below),
             // Fourteen bits of a logarithm leave 0.85 of a tick open.
