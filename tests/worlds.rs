@@ -111,3 +111,25 @@ fn a_nonce_that_was_assumed_is_compared() {
         }
     }
 }
+
+/// Found by seed 21. Outdated withdrawals from one contract add up to more than it has; what seems to be in it
+/// then cannot take another payment, which made a transaction fail that depended on no balance.
+#[test]
+fn a_payment_that_overflows_depends_on_the_balance() {
+    let tx = |to, value| Tx { from: 0, deed: Deed::Call(to, value), tip: 0 };
+    let contract = Place::Contract(2);
+    let world = World {
+        fork: Fork::Cancun,
+        beneficiary: Place::Sender(0),
+        programs: vec![vec![], vec![], vec![Op::Destroy(Place::Sender(0))], vec![]],
+        txs: vec![tx(contract, 0), tx(contract, 0), tx(contract, 1000), tx(Place::Sender(0), 0)],
+        purses: vec![u64::MAX; 4],
+        ..World::default()
+    };
+    let mut panel = panel();
+    for _ in 0..500 {
+        if let Err(error) = check(world.clone(), &mut panel) {
+            panic!("{}", chain(&error));
+        }
+    }
+}

@@ -155,14 +155,22 @@ impl<'m> View<'m> {
         }
     }
 
-    /// What lower transactions and this one have written to `location`, without a note.
-    ///
-    /// # Errors
-    /// [`Blocked`] on an estimate, which is not noted either.
-    pub fn look(&self, location: Location) -> Result<Observed, Blocked> {
+    /// What this incarnation found at `location` when it read it, with what it has handed over since.
+    pub fn found(&self, location: Location) -> Option<Observed> {
         match self.own.get(location) {
-            own @ Some(Write::Set(_)) => Ok(Observed::default().then(own)),
-            own => Ok(self.memory.read(location, self.tx)?.then(own)),
+            own @ Some(Write::Set(_)) => Some(Observed::default().then(own)),
+            own => self.seen(location).map(|seen| seen.then(own)),
+        }
+    }
+
+    /// What was below when it was read. At the frontier nothing is noted, and nothing changes.
+    fn seen(&self, location: Location) -> Option<Observed> {
+        match self.start {
+            Start::AtFrontier => self.memory.read(location, self.tx).ok(),
+            Start::Ahead => self.reads.iter().find_map(|(at, expected)| match expected {
+                Expected::Seen(seen) if *at == location => Some(*seen),
+                _ => None,
+            }),
         }
     }
 

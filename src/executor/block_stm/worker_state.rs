@@ -6,7 +6,7 @@ use super::{
     machine::Shared,
     memory::{Blocked, Location, Observed},
     scheduler::Start,
-    view::{Peeked, View},
+    view::{Expected, Peeked, View},
     writes::slot_location,
 };
 use crate::{
@@ -203,10 +203,8 @@ impl<'a, 'm> WorkerState<'a, 'm> {
                 let listed = base.slot(key);
                 let before = listed.as_ref().ok().copied().flatten();
                 let before = before.map_or(U256::ZERO, |listed| listed.value);
-                match self.view.look(slot_location(base, &listed, key)) {
-                    Ok(seen) => seen.over(before) != slot.present_value,
-                    Err(Blocked { .. }) => true,
-                }
+                let found = self.view.found(slot_location(base, &listed, key));
+                found.is_none_or(|found| found.over(before) != slot.present_value)
             }
         }
     }
@@ -240,6 +238,24 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         }
     }
 
+    /// A balance that another payment could overflow is depended on: nobody has so much, but outdated
+    /// payments of several transactions can add up to less than nothing.
+    fn balance(
+        &mut self,
+        location: Location,
+        before: U256,
+        certainty: Certainty,
+    ) -> Result<Peeked, Blocked> {
+        let peeked = self.peek(location, certainty)?;
+        match peeked {
+            Peeked::Open(seen) if seen.over(before).bit(U256::BITS - 1) => {
+                self.view.expect(location, Expected::Seen(seen));
+                Ok(Peeked::Noted(seen))
+            }
+            peeked => Ok(peeked),
+        }
+    }
+
     fn certainty(&self, code_hash: U256) -> Certainty {
         match self.rule {
             BalanceRule::Emptiness => Certainty::Demanded,
@@ -256,7 +272,7 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         let code_hash = self.view.read(Location::Code(number))?.over(before.code_hash);
         let certainty = self.certainty(code_hash);
         let (value, nonce) = self.nonce(account, before.nonce, certainty)?;
-        let balance = self.peek(Location::Balance(number), certainty)?;
+        let balance = self.balance(Location::Balance(number), before.balance, certainty)?;
         let found = before.with(balance.observed(), value, code_hash, self.spec);
         self.demands.add(Loaded {
             number,

@@ -1,0 +1,95 @@
+//! The leanest loop over revm that produces a block's outcome.
+//!
+//! One EVM for the whole block, with revm's own precompiles and no inspector; per transaction, revm's
+//! `transact_one` and `finalize`, a receipt, and a commit. No check of the block's gas limit, no layer in
+//! between. What comes before and after the transactions, a few system calls, is alloy-evm's.
+
+use alloy_consensus::{EthereumReceipt, Transaction as _, TxEnvelope, transaction::Recovered};
+use alloy_evm::{
+    EthEvm, FromRecoveredTx,
+    block::BlockExecutor as _,
+    eth::{EthBlockExecutionCtx, EthBlockExecutor},
+};
+use blockrace::{
+    block::ReplayJob,
+    evm::{PlainReceipts, Receipt},
+    executor::BlockOutcome,
+    state::{BlockState, PreState},
+};
+use revm::{
+    Context, ExecuteCommitEvm as _, ExecuteEvm as _, MainBuilder as _, MainContext as _,
+    MainnetEvm,
+    context::{BlockEnv, CfgEnv, Journal, TxEnv},
+    inspector::NoOpInspector,
+};
+use std::borrow::Cow;
+
+type State<'a> = BlockState<&'a PreState>;
+type LeanEvm<'a> =
+    MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, State<'a>, Journal<State<'a>>, ()>, NoOpInspector>;
+
+/// Executes the block. Panics where it is invalid.
+pub(crate) fn execute(job: &ReplayJob) -> BlockOutcome {
+    let evm = EthEvm::new(evm(job), false);
+    let mut run = EthBlockExecutor::new(evm, context(job), &job.chain, PlainReceipts);
+    run.apply_pre_execution_changes().expect("system calls do not fail");
+
+    let EthBlockExecutor { evm, ctx, spec, receipt_builder, mut receipts, .. } = run;
+    let mut evm = evm.into_inner();
+    let (mut gas_used, mut blob_gas_used) = (0, 0);
+    for transaction in &job.transactions {
+        receipts.push(transact(&mut evm, transaction, &mut gas_used));
+        blob_gas_used += transaction.blob_gas_used().unwrap_or_default();
+    }
+
+    let mut run = EthBlockExecutor::new(EthEvm::new(evm, false), ctx, spec, receipt_builder);
+    run.receipts = receipts;
+    run.cumulative_tx_gas_used = gas_used;
+    run.blob_gas_used = blob_gas_used;
+    let (evm, result) = run.finish().expect("system calls do not fail");
+    let state = evm.into_inner().ctx.journaled_state.database;
+    BlockOutcome {
+        receipts: result.receipts,
+        gas_used: result.gas_used,
+        blob_gas_used: result.blob_gas_used,
+        requests: result.requests,
+        post_state: state.post_state().expect("what was written was read"),
+    }
+}
+
+fn evm(job: &ReplayJob) -> LeanEvm<'_> {
+    Context::mainnet()
+        .with_block(job.env.block_env.clone())
+        .with_cfg(job.env.cfg_env.clone())
+        .with_db(BlockState::new(&job.pre_state))
+        .build_mainnet_with_inspector(NoOpInspector)
+}
+
+fn context(job: &ReplayJob) -> EthBlockExecutionCtx<'_> {
+    EthBlockExecutionCtx {
+        parent_hash: job.header.parent_hash,
+        parent_beacon_block_root: job.header.parent_beacon_block_root,
+        ommers: &job.ommers,
+        withdrawals: job.withdrawals.as_deref().map(Cow::Borrowed),
+        extra_data: job.header.extra_data.clone(),
+        tx_count_hint: Some(job.transactions.len()),
+        slot_number: None,
+    }
+}
+
+fn transact(
+    evm: &mut LeanEvm<'_>,
+    transaction: &Recovered<TxEnvelope>,
+    gas_used: &mut u64,
+) -> Receipt {
+    let env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
+    let result = evm.transact_one(env).expect("the transaction is valid");
+    evm.commit_inner();
+    *gas_used += result.gas().tx_gas_used();
+    EthereumReceipt {
+        tx_type: transaction.inner().tx_type(),
+        success: result.is_success(),
+        cumulative_gas_used: *gas_used,
+        logs: result.into_logs(),
+    }
+}
