@@ -18,7 +18,7 @@ mod rounds;
 
 use blockrace::{
     block::ReplayJob,
-    executor::{BlockOutcome, ExecutorKind, WorkerPool},
+    executor::{BlockOutcome, Executor as _, Sequential, WorkerPool},
     measure::stats::geometric_mean,
 };
 use std::num::NonZeroUsize;
@@ -31,8 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const TRANSACTIONS: usize = 80;
 
 fn sequential(job: &ReplayJob, pool: &WorkerPool) -> BlockOutcome {
-    let executor = ExecutorKind::Sequential.executor();
-    executor.execute(job, pool).expect("the block is valid").outcome
+    Sequential.execute(job, pool).expect("the block is valid").outcome
 }
 
 /// How long the lean loop takes, as a share of what `sequential` does.

@@ -40,7 +40,8 @@ fn pool(threads: usize) -> WorkerPool {
 }
 
 fn execute(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> Execution {
-    kind.executor().execute(job, pool).expect("the block is valid")
+    let executor = kind.prepare(job, pool.threads()).expect("the block is valid");
+    executor.execute(job, pool).expect("the block is valid")
 }
 
 /// The baseline's outcome, which the others' must equal.

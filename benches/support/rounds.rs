@@ -1,6 +1,6 @@
 //! Interleaved rounds, and tables of what they showed.
 
-use blockrace::measure::{stats::median, timed};
+use blockrace::measure::{Stopwatch, stats::median};
 use std::{env, time::Duration};
 
 /// How many rounds are measured: `BLOCKRACE_ROUNDS`, or else `usual`.
@@ -19,7 +19,9 @@ pub(crate) fn medians<T, const N: usize>(
     for round in 0..=rounds {
         for turn in 0..N {
             let contestant = (round + turn) % N;
-            let (_result, time) = timed(contestants[contestant]);
+            let mut stopwatch = Stopwatch::start();
+            let _result = contestants[contestant]();
+            let time = stopwatch.lap();
             if round > 0 {
                 times[contestant].push(time);
             }

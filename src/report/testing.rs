@@ -157,7 +157,6 @@ pub(super) fn contender() -> Row {
     let figures = Figures {
         root_median: Some(Duration::from_micros(2_345)),
         total_median: Some(Duration::from_micros(7_345)),
-        bound_speedup: Some(1.9),
         incarnations: Some(175),
         wasted_gas: Some(310_000),
         cpu_median: Some(Duration::from_millis(31)),

@@ -74,11 +74,27 @@ impl Listing<'_> {
         if !account.is_touched() {
             return;
         }
+        if self.derived.emptied.contains_key(&address) {
+            self.list_again(index, address, account);
+        }
         // What is left with nothing in it is removed (EIP-161), its storage with it.
         if account.is_created() || account.is_selfdestructed() || account.is_empty() {
             let emptied = self.derived.emptied.entry(address).or_default();
             if emptied.last() != Some(&index) {
                 emptied.push(index);
+            }
+        }
+    }
+
+    /// Lists the slots that were written since a storage was emptied. revm leaves out a value that it
+    /// listed last for the slot, as it does not know that the slot was zero in between.
+    fn list_again(&mut self, index: u64, address: Address, account: &Account) {
+        let Some(listed) = self.derived.list.accounts.get_mut(&address) else { return };
+        for (slot, value) in &account.storage {
+            let after = if account.is_selfdestructed() { U256::ZERO } else { value.present_value };
+            if after != value.original_value {
+                let writes = listed.storage.storage.entry(*slot).or_default();
+                writes.force_update(BlockAccessIndex::new(index), after);
             }
         }
     }
