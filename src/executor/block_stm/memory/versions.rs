@@ -1,0 +1,186 @@
+//! The writes to one location, or to a few behind one lock, by who wrote them.
+//!
+//! Knows how to find what a reader sees among them, and nothing of where they are or who asks.
+
+use super::{Blocked, Observed, TxIndex, Write};
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// Who wrote: what ran before all transactions (0), or one of them (its index and one more).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Writer(pub(super) u32);
+
+impl Writer {
+    pub(super) const BEFORE_ALL: Self = Self(0);
+
+    pub(super) fn tx(index: TxIndex) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1))
+    }
+
+    /// Its index, if it is one.
+    pub(super) const fn transaction(self) -> Option<TxIndex> {
+        match self.0.checked_sub(1) {
+            Some(index) => Some(index as TxIndex),
+            None => None,
+        }
+    }
+
+    /// Only transactions leave estimates.
+    pub(super) const fn blocked(self) -> Blocked {
+        Blocked { on: self.0.saturating_sub(1) as TxIndex }
+    }
+}
+
+/// Which of the locations behind one lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Field {
+    Balance,
+    Nonce,
+    Code,
+    Storage,
+    /// The only one.
+    Slot,
+}
+
+/// Whether a write will stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Written,
+    /// What an aborted incarnation wrote, and the next one will probably write.
+    Estimate,
+}
+
+/// The newest write of one transaction to one location.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Version {
+    pub(super) field: Field,
+    pub(super) writer: Writer,
+    pub(super) state: State,
+    pub(super) write: Write,
+}
+
+impl Version {
+    pub(super) const fn place(&self) -> (Field, Writer) {
+        (self.field, self.writer)
+    }
+}
+
+/// What a reader sees, and who set it.
+pub(super) type Seen = (Observed, Option<Writer>);
+
+/// Writes to the locations behind one lock, ascending by field and writer.
+#[derive(Debug, Default)]
+pub(super) struct Versions(pub(super) Vec<Version>);
+
+impl Versions {
+    pub(super) fn find(&self, field: Field, writer: Writer) -> Result<usize, usize> {
+        // Most writes come after all others.
+        match self.0.last() {
+            Some(last) if last.place() < (field, writer) => Err(self.0.len()),
+            None => Err(0),
+            Some(_) => self.0.binary_search_by_key(&(field, writer), Version::place),
+        }
+    }
+
+    pub(super) fn write(&mut self, version: Version) {
+        match self.find(version.field, version.writer) {
+            Ok(found) => self.0[found] = version,
+            Err(place) => self.0.insert(place, version),
+        }
+    }
+
+    pub(super) fn remove(&mut self, field: Field, writer: Writer) {
+        if let Ok(found) = self.find(field, writer) {
+            self.0.remove(found);
+        }
+    }
+
+    /// Who wrote last before the reader.
+    pub(super) fn last_writer(&self, field: Field, reader: Writer) -> Option<Writer> {
+        let below = self.find(field, reader).unwrap_or_else(|place| place);
+        let last = self.0[..below].last().filter(|version| version.field == field);
+        last.map(|version| version.writer)
+    }
+
+    pub(super) fn read(
+        &self,
+        field: Field,
+        reader: Writer,
+        estimates: Estimates,
+    ) -> Result<Seen, Blocked> {
+        let mut observed = Observed::default();
+        let below = self.find(field, reader).unwrap_or_else(|place| place);
+        let lower = self.0[..below].iter().rev().take_while(|version| version.field == field);
+        for version in lower {
+            if version.state == State::Estimate && estimates == Estimates::Block {
+                return Err(version.writer.blocked());
+            }
+            match version.write {
+                Write::Add(value) => observed.add(value),
+                Write::Set(value) => {
+                    observed.set = Some(value);
+                    return Ok((observed, Some(version.writer)));
+                }
+            }
+        }
+        Ok((observed, None))
+    }
+}
+
+/// What to make of an estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Estimates {
+    Block,
+    Believe,
+}
+
+/// Locations behind one lock, and whether anything was ever written to them. Most never are, and
+/// reading those takes no lock.
+#[derive(Debug, Default)]
+pub(super) struct Guarded<T> {
+    /// Set before the first write, under the lock. Release pairs with the Acquire of readers. A
+    /// reader that misses it saw what was there before the write; the publication makes it suspect.
+    written: AtomicBool,
+    /// Guards the versions.
+    pub(super) versions: Mutex<T>,
+}
+
+impl<T> Guarded<T> {
+    pub(super) fn read<R: Default>(&self, read: impl FnOnce(&T) -> R) -> R {
+        if self.is_written() { read(&self.versions.lock()) } else { R::default() }
+    }
+
+    pub(super) fn is_written(&self) -> bool {
+        self.written.load(Ordering::Acquire)
+    }
+
+    pub(super) fn write(&self, write: impl FnOnce(&mut T)) {
+        let mut versions = self.versions.lock();
+        self.written.store(true, Ordering::Release);
+        write(&mut versions);
+    }
+}
+
+/// A numbered slot.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub(super) versions: Guarded<Versions>,
+    /// How often it was read since it was first written. With `last_reader` it says who will probably write;
+    /// a wrong guess costs time only, so that all accesses are relaxed.
+    reads: AtomicU32,
+    last_reader: AtomicU32,
+}
+
+impl Slot {
+    /// A lower reader that will probably write, because most readers before did.
+    pub(super) fn probable_writer(&self, tx: TxIndex) -> Option<TxIndex> {
+        let writes = self.versions.read(|versions| versions.0.len());
+        if writes == 0 {
+            return None;
+        }
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed);
+        let last = self.last_reader.swap(Writer::tx(tx).0, Ordering::Relaxed);
+        let guessed = Writer(last).blocked().on;
+        (reads as usize <= writes && last != 0 && guessed < tx).then_some(guessed)
+    }
+}
