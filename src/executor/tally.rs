@@ -9,8 +9,8 @@ use super::ExecuteError;
 use crate::{
     block::ReplayJob,
     evm::{
-        BlockExecutionError, BlockExecutionResult, BlockExecutor as _, BlockValidationError,
-        EvmDatabase, Receipt,
+        BlockExecutionError, BlockExecutionResult, BlockExecutor as _, BlockRun,
+        BlockValidationError, EvmDatabase, Receipt,
     },
 };
 use alloy_consensus::{EthereumReceipt, Transaction as _, TxType};
@@ -105,6 +105,20 @@ impl<'a> Tally<'a> {
         })
     }
 
+    /// After refunds, of all transactions so far.
+    pub(super) const fn gas_used(&self) -> u64 {
+        self.gas_used
+    }
+
+    /// Makes a run go on where the transactions ended.
+    pub(super) fn hand_over<DB: EvmDatabase + StateDB>(self, run: &mut BlockRun<'_, DB>) {
+        run.receipts = self.receipts;
+        run.cumulative_tx_gas_used = self.gas_used;
+        run.block_regular_gas_used = self.regular_gas;
+        run.block_state_gas_used = self.state_gas;
+        run.blob_gas_used = self.blob_gas;
+    }
+
     /// Runs the phases after the last transaction on the state that the transactions left.
     ///
     /// # Errors
@@ -114,11 +128,7 @@ impl<'a> Tally<'a> {
         state: DB,
     ) -> Result<(BlockExecutionResult<Receipt>, DB), ExecuteError> {
         let mut run = self.job.context().over(state, 0);
-        run.receipts = self.receipts;
-        run.cumulative_tx_gas_used = self.gas_used;
-        run.block_regular_gas_used = self.regular_gas;
-        run.block_state_gas_used = self.state_gas;
-        run.blob_gas_used = self.blob_gas;
+        self.hand_over(&mut run);
         let (evm, result) = run.finish().map_err(ExecuteError::outside)?;
         Ok((result, evm.finish().0))
     }

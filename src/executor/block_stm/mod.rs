@@ -72,6 +72,7 @@ use super::{
     BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
     WorkerPool,
     observe::{Activity, Event, Nobody, Observer, Record},
+    tally::Tally,
 };
 use crate::{
     block::ReplayJob,
@@ -142,7 +143,7 @@ fn execute(
     observer.tell(Event::Began(Activity::After));
     let incarnations = run.ok_or(ExecuteError::Engine { executor: ExecutorKind::BlockStm })?;
     let committed = committer.finish()?;
-    let wasted_gas = incarnations.cost.saturating_sub(committed.gas_used);
+    let wasted_gas = incarnations.cost.saturating_sub(committed.gas_used());
     let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas, cross_shard: None };
     let outcome = finish(phases, committed, settled, pool, batches.len())?;
     observer.tell(Event::Began(Activity::Absent));
@@ -167,18 +168,14 @@ fn begin<'a>(
 /// Runs what comes after the last transaction, and puts the outcome together.
 fn finish(
     mut phases: Phases<'_>,
-    committed: Committer<'_>,
+    committed: Tally<'_>,
     settled: SettledState<'_>,
     pool: &WorkerPool,
     steps: usize,
 ) -> Result<BlockOutcome, ExecuteError> {
     // What the first phase changed is in memory by now.
     *phases.evm_mut().db_mut() = BlockState::new(*phases.evm().db().base());
-    phases.receipts = committed.receipts;
-    phases.cumulative_tx_gas_used = committed.gas_used;
-    phases.block_regular_gas_used = committed.regular_gas;
-    phases.block_state_gas_used = committed.state_gas;
-    phases.blob_gas_used = committed.blob_gas;
+    committed.hand_over(&mut phases);
     let (evm, result) = phases.finish().map_err(ExecuteError::outside)?;
     settled.publish(steps, &evm.finish().0.post_state()?)?;
     Ok(BlockOutcome {
