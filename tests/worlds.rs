@@ -133,3 +133,25 @@ fn a_payment_that_overflows_depends_on_the_balance() {
         }
     }
 }
+
+/// Found by seed 1. Whoever records a block's accesses assumed nonces and compared none of them, so that executors
+/// that know accesses beforehand named a later transaction than the first invalid one.
+#[test]
+fn the_first_invalid_transaction_is_named() {
+    let tx = |from, deed| Tx { from, deed, tip: 0 };
+    let world = World {
+        fork: Fork::Prague,
+        programs: vec![vec![Op::Create(0)]],
+        txs: vec![
+            tx(2, Deed::Delegate(3, Some(0))),
+            tx(3, Deed::Call(Place::Sender(0), 1)),
+            tx(2, Deed::Call(Place::Child(0), 1)),
+        ],
+        ..World::default()
+    };
+    let failed = world.rehearse().result.expect_err("the delegation took the nonce");
+    assert_eq!(failed.transaction(), Some(1));
+    if let Err(error) = check(world, &mut panel()) {
+        panic!("{}", chain(&error));
+    }
+}

@@ -10,7 +10,7 @@ use super::{
     machine::{EvmMachine, Shared},
     memory::{Memory, WriteSet},
     running::Running,
-    scheduler::Start,
+    scheduler::{Basis, Start},
     settled::SettledState,
 };
 use crate::{
@@ -40,10 +40,15 @@ pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteEr
         machine.view().begin(tx, Start::Ahead);
         let Executed { mut writes, output, cost: gas, .. } = machine.execute();
         output?;
+        let (reads, basis) = (machine.view().take_reads(), machine.view().basis());
+        if basis == Basis::Assumed {
+            // The sender's nonce is not the transaction's. Executed on what is there, it says so.
+            machine.view().begin(tx, Start::AtFrontier);
+            machine.execute().output?;
+        }
         writes.sort_unstable_by_key(|(location, _)| *location);
         memory.publish(tx, &WriteSet::new(), &writes);
-        let reads = needs(&machine.view().take_reads());
-        transactions.push(TxAccess { reads, writes, gas });
+        transactions.push(TxAccess { reads: needs(&reads), writes, gas });
     }
     drop(machine);
     Ok(Accesses { before_all, transactions, new_codes: shared.into_new_codes() })
