@@ -127,6 +127,12 @@ const SHARDS: usize = 16;
 
 type Shard = Guarded<HashMap<(AccountNumber, U256), Versions>>;
 
+/// Where the versions of a location are.
+enum Place<'a> {
+    Numbered(&'a Guarded<Versions>, Field),
+    Other(&'a Shard, (AccountNumber, U256)),
+}
+
 /// What every transaction of the block wrote.
 pub struct Memory {
     accounts: Box<[Guarded<Versions>]>,
@@ -215,41 +221,41 @@ impl Memory {
         writer(location).flatten().max(emptied)?.transaction()
     }
 
-    /// What `read` makes of the versions at one location; `None` if nothing was ever written there.
-    fn look<R>(&self, location: Location, read: impl FnOnce(Field, &Versions) -> R) -> Option<R> {
-        let at = |at: AccountNumber| &self.accounts[at as usize];
-        let (guarded, field) = match location {
-            Location::Balance(account) => (at(account), Field::Balance),
-            Location::Nonce(account) => (at(account), Field::Nonce),
-            Location::Code(account) => (at(account), Field::Code),
-            Location::Storage(account) => (at(account), Field::Storage),
-            Location::Slot(_, slot) => (&self.slots[slot as usize].versions, Field::Slot),
+    fn place(&self, location: Location) -> Place<'_> {
+        let account =
+            |at: AccountNumber, field| Place::Numbered(&self.accounts[at as usize], field);
+        match location {
+            Location::Balance(at) => account(at, Field::Balance),
+            Location::Nonce(at) => account(at, Field::Nonce),
+            Location::Code(at) => account(at, Field::Code),
+            Location::Storage(at) => account(at, Field::Storage),
+            Location::Slot(_, slot) => {
+                Place::Numbered(&self.slots[slot as usize].versions, Field::Slot)
+            }
             Location::OtherSlot(account, slot) => {
                 let key = (account, slot);
-                let read = |shard: &HashMap<_, Versions>| Some(read(Field::Slot, shard.get(&key)?));
-                return self.shard(&key).read(read);
+                Place::Other(self.shard(&key), key)
             }
-        };
-        guarded.read(|versions| Some(read(field, versions)))
+        }
+    }
+
+    /// What `read` makes of the versions at one location; `None` if nothing was ever written there.
+    fn look<R>(&self, location: Location, read: impl FnOnce(Field, &Versions) -> R) -> Option<R> {
+        match self.place(location) {
+            Place::Numbered(guarded, field) => guarded.read(|versions| Some(read(field, versions))),
+            Place::Other(shard, key) => {
+                shard.read(|shard| Some(read(Field::Slot, shard.get(&key)?)))
+            }
+        }
     }
 
     fn change(&self, location: Location, change: impl FnOnce(Field, &mut Versions)) {
-        let at = |at: AccountNumber| &self.accounts[at as usize];
-        let (guarded, field) = match location {
-            Location::Balance(account) => (at(account), Field::Balance),
-            Location::Nonce(account) => (at(account), Field::Nonce),
-            Location::Code(account) => (at(account), Field::Code),
-            Location::Storage(account) => (at(account), Field::Storage),
-            Location::Slot(_, slot) => (&self.slots[slot as usize].versions, Field::Slot),
-            Location::OtherSlot(account, slot) => {
-                let key = (account, slot);
-                let change = |shard: &mut HashMap<_, Versions>| {
-                    change(Field::Slot, shard.entry(key).or_default());
-                };
-                return self.shard(&key).write(change);
+        match self.place(location) {
+            Place::Numbered(guarded, field) => guarded.write(|versions| change(field, versions)),
+            Place::Other(shard, key) => {
+                shard.write(|shard| change(Field::Slot, shard.entry(key).or_default()));
             }
-        };
-        guarded.write(|versions| change(field, versions));
+        }
     }
 
     /// What the block has written to the fields of an account, all at once; `None` if nothing ever. To be
