@@ -13,7 +13,7 @@ use super::{
     ExecuteError,
     block_stm::{
         self,
-        view::{Expected, ReadSet},
+        read_set::{Expected, ReadSet},
     },
 };
 use crate::block::ReplayJob;
@@ -80,7 +80,7 @@ pub fn record(job: &ReplayJob) -> Result<Accesses, ExecuteError> {
 
 /// Each location once, with the strictest of its needs.
 pub(super) fn needs(reads: &ReadSet) -> Vec<(Location, Need)> {
-    let need = |(location, expected): &(Location, Expected)| (*location, Need::of(expected));
+    let need = |(location, expected)| (location, Need::of(&expected));
     let mut needs: Vec<_> = reads.iter().map(need).collect();
     needs.sort_unstable_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)));
     needs.dedup_by_key(|(location, _)| *location);

@@ -17,6 +17,7 @@ mod declared;
 mod demands;
 mod fees;
 mod guard;
+mod handover;
 mod in_order;
 mod instructions;
 mod kind;

@@ -1,7 +1,10 @@
 //! The threads that executors run on: made once, kept warm, passed in.
 
-use super::affinity::{BoundCaller, Cores, Pinning};
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use super::{
+    affinity::{BoundCaller, Cores, Pinning},
+    handover::Handover,
+};
+use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::{io, num::NonZeroUsize, thread};
 
 /// The system would not start the threads, or not keep them where they should be.
@@ -22,7 +25,7 @@ pub enum PoolError {
 
 /// A fixed number of threads, the calling one included.
 ///
-/// [`WorkerPool::run_on_all`] works on the calling thread and all but one of the pool's, so that one
+/// [`WorkerPool::run_on_all`] and [`WorkerPool::lead`] work on the calling thread and all but one of the pool's, so that one
 /// thread alone needs no hand-over. [`WorkerPool::install`] needs rayon's own threads for its parallel
 /// iterators; the calling one waits meanwhile, without using a processor. Either way `threads` is all
 /// that takes part.
@@ -94,43 +97,50 @@ impl WorkerPool {
     /// Runs `work` as often as there are threads, at the same time, and returns when all are done.
     pub fn run_on_all(&self, work: impl Fn() + Sync) {
         self.pool.in_place_scope(|scope| {
-            match self.pinning {
-                Pinning::Free => {
-                    for _ in 1..self.threads.get() {
-                        scope.spawn(|_| work());
-                    }
-                }
-                // The calling thread has the first core. The worker that shares it must stay idle,
-                // and a task for whoever comes first could be its.
-                Pinning::Pinned => scope.spawn_broadcast(|_, worker| {
-                    if worker.index() > 0 {
-                        work();
-                    }
-                }),
-            }
+            self.wake_others(scope, &work);
             work();
         });
     }
 
-    /// Applies `work` to the parts at the same time, the first on the calling thread, and returns the results
-    /// in order. There are no more parts than threads.
-    pub fn map_all<T: Send, R: Send>(
+    /// Wakes the other threads while the calling one makes what all need. Then it leads and they follow, and
+    /// when all are done, returns what was made, and what came of leading.
+    pub fn lead<T: Send + Sync, R>(
         &self,
-        parts: impl Iterator<Item = T>,
-        work: impl Fn(T) -> R + Sync,
-    ) -> Vec<R> {
-        let mut parts: Vec<_> = parts.map(|part| (Some(part), None)).collect();
-        let apply = |(part, result): &mut (Option<T>, Option<R>)| {
-            *result = part.take().map(&work);
-        };
-        self.pool.in_place_scope(|scope| {
-            let Some((first, others)) = parts.split_first_mut() else { return };
-            for part in others {
-                scope.spawn(|_| apply(part));
+        make: impl FnOnce() -> T,
+        lead: impl FnOnce(&T) -> R,
+        follow: impl Fn(&T) + Sync,
+    ) -> (T, R) {
+        let made = Handover::new();
+        let wait_and_follow = || {
+            if let Some(made) = made.wait() {
+                follow(made);
             }
-            apply(first);
+        };
+        let result = self.pool.in_place_scope(|scope| {
+            let promise = made.promise();
+            self.wake_others(scope, &wait_and_follow);
+            lead(promise.give(make()))
         });
-        parts.into_iter().filter_map(|(_, result)| result).collect()
+        let made = made.into_inner().expect("the promise was kept");
+        (made, result)
+    }
+
+    /// Runs `work` on all threads but the calling one.
+    fn wake_others<'s>(&self, scope: &Scope<'s>, work: &'s (impl Fn() + Sync)) {
+        match self.pinning {
+            Pinning::Free => {
+                for _ in 1..self.threads.get() {
+                    scope.spawn(|_| work());
+                }
+            }
+            // The calling thread has the first core. The worker that shares it must stay idle,
+            // and a task for whoever comes first could be its.
+            Pinning::Pinned => scope.spawn_broadcast(|_, worker| {
+                if worker.index() > 0 {
+                    work();
+                }
+            }),
+        }
     }
 
     /// Runs `work` on one of the threads; rayon's parallel iterators inside use all of them.

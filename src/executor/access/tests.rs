@@ -111,7 +111,9 @@ fn the_strictest_need_of_a_location_counts() {
     let (location, other) = (Location::Balance(1), Location::Nonce(1));
     let enough = Expected::AtLeast { before: U256::from(9), minimum: U256::from(5) };
     let known = Expected::Value { before: U256::ZERO, value: U256::ONE };
-    let reads =
-        vec![(other, known), (location, enough), (location, Expected::Seen(Default::default()))];
+    let mut reads = ReadSet::default();
+    reads.push(other, known);
+    reads.push(location, enough);
+    reads.push(location, Expected::Seen(Default::default()));
     assert_eq!(needs(&reads), [(location, Need::Exact), (other, Need::Known)]);
 }

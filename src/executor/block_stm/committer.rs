@@ -5,10 +5,7 @@
 use super::{batches::Batch, machine::BatchOutput};
 use crate::{
     block::ReplayJob,
-    executor::{
-        ExecuteError,
-        tally::{Share, Tally},
-    },
+    executor::{ExecuteError, tally::Tally},
 };
 use std::ops::ControlFlow;
 
@@ -37,21 +34,20 @@ impl<'a> Committer<'a> {
     }
 
     fn add(&mut self, batch: Batch, output: BatchOutput) -> Result<(), ExecuteError> {
-        for (tx, result) in batch.zip(output?) {
-            let share = Share::new(self.job.transactions[tx].tx_type(), result);
+        for (tx, share) in batch.zip(output?) {
             self.tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
         }
         Ok(())
     }
 
-    /// What all transactions add up to.
+    /// What all transactions add up to. Nothing is left to commit then.
     ///
     /// # Errors
     /// What made the block invalid.
-    pub(super) fn finish(self) -> Result<Tally<'a>, ExecuteError> {
-        match self.failed {
+    pub(super) fn finish(&mut self) -> Result<Tally<'a>, ExecuteError> {
+        match self.failed.take() {
             Some(error) => Err(error),
-            None => Ok(self.tally),
+            None => Ok(std::mem::replace(&mut self.tally, Tally::new(self.job))),
         }
     }
 }

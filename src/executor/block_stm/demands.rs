@@ -7,7 +7,8 @@
 
 use super::{
     memory::{AccountNumber, Location, Observed},
-    view::{Expected, View},
+    read_set::Expected,
+    view::View,
 };
 use crate::{
     executor::demands::{BalanceRule, Demand},

@@ -1,20 +1,19 @@
-//! Joins scheduler, memory and machines: the loop that every worker runs.
+//! Joins scheduler, memory and machines: the loop that every [`Worker`] runs.
 //!
 //! Knows no EVM. What executes a transaction is a [`Machine`], one per worker; what becomes of a
-//! committed one is a closure, called in block order.
+//! committed one is a closure, called in block order. Whoever has threads gives each a worker.
 
 use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
+    read_set::ReadSet,
     running::Running,
     scheduler::{Comparison, Found, Scheduler, Start, Task},
-    view::{ReadSet, View, compare, conflict},
+    view::View,
 };
-use crate::executor::{
-    WorkerPool,
-    observe::{Activity, Event, Observer},
-};
+use crate::executor::observe::{Activity, Event, Observer};
 use parking_lot::Mutex;
 use std::{
+    fmt,
     ops::ControlFlow,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -45,7 +44,7 @@ pub struct Executed<O> {
     pub cost: u64,
 }
 
-/// Work done by [`run`], thrown-away work included.
+/// Work done on a board, thrown-away work included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Incarnations {
     /// How many.
@@ -64,25 +63,25 @@ struct Record<O> {
 
 impl<O> Default for Record<O> {
     fn default() -> Self {
-        Self { reads: ReadSet::new(), writes: WriteSet::new(), output: None }
+        Self { reads: ReadSet::default(), writes: WriteSet::new(), output: None }
     }
 }
 
-/// What all workers share.
-struct Engine<'a, O, C, W> {
-    memory: &'a Memory,
-    running: &'a Running,
-    observer: &'a W,
-    scheduler: &'a Scheduler,
+/// What became of a block's transactions so far. All workers share it.
+pub struct Board<O> {
+    scheduler: Scheduler,
     /// Each lock guards one transaction's record. Only the worker that has the transaction in the
-    /// status `Executing` replaces it; lock order: never two at a time, never while holding
-    /// `commit`.
-    records: &'a [Mutex<Record<O>>],
-    /// Guards whatever the closure writes to. Never contended: at most one worker commits (C2).
-    commit: &'a Mutex<C>,
+    /// status `Executing` replaces it; lock order: never two at a time, never while committing.
+    records: Box<[Mutex<Record<O>>]>,
     /// Statistics only: no other access depends on their order, so both are relaxed.
-    count: &'a AtomicU64,
-    cost: &'a AtomicU64,
+    count: AtomicU64,
+    cost: AtomicU64,
+}
+
+impl<O> fmt::Debug for Board<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Board").field("scheduler", &self.scheduler).finish_non_exhaustive()
+    }
 }
 
 /// What is to be executed.
@@ -94,42 +93,40 @@ pub struct Steps<'a> {
     pub early: &'a [TxIndex],
 }
 
-/// Executes transactions on all threads of the pool, each worker with a machine of its own, and calls
-/// `commit` for each in block order. `commit` may end the run early.
-///
-/// Returns what was executed, or `None` if a worker panicked.
-pub fn run<'m, M: Machine<'m>>(
-    pool: &WorkerPool,
-    steps: Steps<'_>,
-    memory: &'m Memory,
-    running: &'m Running,
-    observer: &impl Observer,
-    machine: impl Fn() -> M + Sync,
-    commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
-) -> Option<Incarnations> {
-    let scheduler = Scheduler::new(steps.count, steps.early);
-    let records: Vec<_> = (0..steps.count).map(|_| Mutex::default()).collect();
-    let (commit, count, cost) = (Mutex::new(commit), AtomicU64::new(0), AtomicU64::new(0));
-    let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        pool.run_on_all(|| {
-            let _guard = StopOnPanic(&scheduler, running);
-            let engine = Engine {
-                memory,
-                running,
-                observer,
-                scheduler: &scheduler,
-                records: &records,
-                commit: &commit,
-                count: &count,
-                cost: &cost,
-            };
-            engine.work(&mut machine());
-        });
-    }));
-    lost.is_ok().then(|| Incarnations {
-        count: count.load(Ordering::Relaxed),
-        cost: cost.load(Ordering::Relaxed),
-    })
+impl<O> Board<O> {
+    /// Nothing is executed yet.
+    pub fn new(steps: Steps<'_>) -> Self {
+        Self {
+            scheduler: Scheduler::new(steps.count, steps.early),
+            records: (0..steps.count).map(|_| Mutex::default()).collect(),
+            count: AtomicU64::new(0),
+            cost: AtomicU64::new(0),
+        }
+    }
+
+    /// The work done, once all workers are; `None` if they did not commit everything.
+    pub fn incarnations(&self) -> Option<Incarnations> {
+        self.scheduler.has_committed_all().then(|| Incarnations {
+            count: self.count.load(Ordering::Relaxed),
+            cost: self.cost.load(Ordering::Relaxed),
+        })
+    }
+}
+
+/// What a worker works with. All of them have the same, but for their machines.
+#[derive(Debug)]
+pub struct Worker<'a, O, C, W> {
+    /// What is to be done, and what was.
+    pub board: &'a Board<O>,
+    /// What the transactions write.
+    pub memory: &'a Memory,
+    /// Who is being executed.
+    pub running: &'a Running,
+    /// Called for each transaction in block order, never by two workers at a time (C2). It may end the run
+    /// early.
+    pub commit: C,
+    /// Who is told.
+    pub observer: &'a W,
 }
 
 /// A worker that panics holds a transaction that nobody else will finish, so the others must not wait.
@@ -144,18 +141,19 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>, W: Observer> Engine<'_, O, C, W> {
-    fn work<'m>(&self, machine: &mut impl Machine<'m, Output = O>) {
+impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C, W> {
+    /// Does tasks until all is committed, or the run was ended.
+    pub fn work<'m>(&self, machine: &mut impl Machine<'m, Output = O>) {
+        let _guard = StopOnPanic(&self.board.scheduler, self.running);
         let mut next = None;
         while let Some(task) = next.or_else(|| self.search()) {
             next = self.perform(machine, task);
         }
-        self.observer.tell(Event::Began(Activity::Absent));
     }
 
     fn search(&self) -> Option<Task> {
         self.observer.tell(Event::Began(Activity::Search));
-        self.scheduler.next_task()
+        self.board.scheduler.next_task()
     }
 
     /// Does a task, and reports it. Returns the next one, if the scheduler has one at once.
@@ -165,13 +163,13 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>, W: Observer> Engine<'_, O
             Task::Check { tx, incarnation, epoch } => {
                 self.observer.tell(Event::Began(Activity::Check { tx }));
                 let found = self.compare(tx);
-                let start = self.scheduler.checked(tx, incarnation, epoch, found)?;
+                let start = self.board.scheduler.checked(tx, incarnation, epoch, found)?;
                 self.execute_again(machine, tx, start)
             }
             Task::Commit { tx, comparison } => {
                 self.observer.tell(Event::Began(Activity::Commit { tx }));
                 if comparison == Comparison::Needed && self.compare(tx) != Found::Current {
-                    self.scheduler.failed_at_frontier(tx);
+                    self.board.scheduler.failed_at_frontier(tx);
                     return self.execute_again(machine, tx, Start::AtFrontier);
                 }
                 self.commit(tx)
@@ -180,7 +178,7 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>, W: Observer> Engine<'_, O
     }
 
     fn compare(&self, tx: TxIndex) -> Found {
-        compare(self.memory, tx, &self.records[tx].lock().reads)
+        self.board.records[tx].lock().reads.compare(self.memory, tx)
     }
 
     fn execute_again<'m>(
@@ -190,10 +188,10 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>, W: Observer> Engine<'_, O
         start: Start,
     ) -> Option<Task> {
         if W::WATCHES {
-            let over = conflict(self.memory, tx, &self.records[tx].lock().reads);
+            let over = self.board.records[tx].lock().reads.conflict(self.memory, tx);
             self.observer.tell(Event::Aborted { tx, over });
         }
-        self.memory.mark_estimates(tx, &self.records[tx].lock().writes);
+        self.memory.mark_estimates(tx, &self.board.records[tx].lock().writes);
         self.execute(machine, tx, start)
     }
 
@@ -207,15 +205,15 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>, W: Observer> Engine<'_, O
         self.running.started(tx);
         machine.view().begin(tx, start);
         let mut executed = machine.execute();
-        self.count.fetch_add(executed.steps, Ordering::Relaxed);
+        self.board.count.fetch_add(executed.steps, Ordering::Relaxed);
         if let Some(Blocked { on }) = machine.view().blocked() {
             self.running.ended(tx);
             self.observer.tell(Event::Blocked { tx, on });
-            return self.scheduler.blocked(tx, on);
+            return self.board.scheduler.blocked(tx, on);
         }
-        self.cost.fetch_add(executed.cost, Ordering::Relaxed);
+        self.board.cost.fetch_add(executed.cost, Ordering::Relaxed);
         executed.writes.sort_unstable_by_key(|(location, _)| *location);
-        let mut record = self.records[tx].lock();
+        let mut record = self.board.records[tx].lock();
         let publication = self.memory.publish(tx, &record.writes, &executed.writes);
         let basis = machine.view().basis();
         *record = Record {
@@ -226,19 +224,19 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>, W: Observer> Engine<'_, O
         drop(record);
         self.running.ended(tx);
         self.observer.tell(Event::Published { tx });
-        self.scheduler.executed(tx, publication, basis)
+        self.board.scheduler.executed(tx, publication, basis)
     }
 
     fn commit(&self, tx: TxIndex) -> Option<Task> {
-        let output = self.records[tx].lock().output.take();
-        let flow = output.map(|output| (self.commit.lock())(tx, output));
+        let output = self.board.records[tx].lock().output.take();
+        let flow = output.map(|output| (self.commit)(tx, output));
         match flow {
             Some(ControlFlow::Continue(())) => {
                 self.observer.tell(Event::Committed { tx });
-                self.scheduler.committed(tx)
+                self.board.scheduler.committed(tx)
             }
             Some(ControlFlow::Break(())) | None => {
-                self.scheduler.stop();
+                self.board.scheduler.stop();
                 None
             }
         }

@@ -22,6 +22,7 @@ use crate::{
         demands::{Demand, Demanding as _},
         fees::{DeferFee, FeePayment, WorkerEvm},
         instructions,
+        tally::Share,
     },
     state::Storage,
 };
@@ -33,8 +34,7 @@ use revm::{
     bytecode::Bytecode,
     context::TxEnv,
     context_interface::{
-        Block, ContextSetters, JournalTr, Transaction as _, TransactionType,
-        result::{EVMError, ExecutionResult, HaltReason},
+        Block, ContextSetters, JournalTr, Transaction as _, TransactionType, result::EVMError,
     },
     handler::Handler,
     state::EvmState,
@@ -63,9 +63,9 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// What a batch leaves, for whoever commits it: a result for each transaction, or the index of one that
+/// What a batch leaves, for whoever commits it: a share for each transaction, or the index of one that
 /// makes the block invalid, if block order gives it the state that this incarnation saw.
-pub(super) type BatchOutput = Result<Vec<ExecutionResult<HaltReason>>, ExecuteError>;
+pub(super) type BatchOutput = Result<Vec<Share>, ExecuteError>;
 
 /// One worker's EVM, reused for all its transactions.
 pub(super) struct EvmMachine<'a, 'm> {
@@ -93,7 +93,7 @@ impl<'a, 'm> EvmMachine<'a, 'm> {
     fn run_batch(
         &mut self,
         batch: Batch,
-        results: &mut Vec<ExecutionResult<HaltReason>>,
+        shares: &mut Vec<Share>,
     ) -> Result<WriteSet, ExecuteError> {
         let job = self.shared.job;
         self.state().begin(&job.transactions[batch.clone()]);
@@ -103,16 +103,13 @@ impl<'a, 'm> EvmMachine<'a, 'm> {
                 self.state().start_over();
                 self.state().view.write(writes);
             }
-            let result = self.run(&job.transactions[tx]);
-            results.push(result.map_err(|source| ExecuteError::transaction(tx, source))?);
+            let share = self.run(&job.transactions[tx]);
+            shares.push(share.map_err(|source| ExecuteError::transaction(tx, source))?);
         }
         self.take_writes()
     }
 
-    fn run(
-        &mut self,
-        transaction: &Recovered<TxEnvelope>,
-    ) -> Result<ExecutionResult<HaltReason>, Error> {
+    fn run(&mut self, transaction: &Recovered<TxEnvelope>) -> Result<Share, Error> {
         let handler = &mut DeferFee::new(self.shared.fee_payment);
         let env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
         self.announce(&env, transaction.signer());
@@ -124,7 +121,7 @@ impl<'a, 'm> EvmMachine<'a, 'm> {
         if let Some(fee) = handler.deferred() {
             self.state().defer_fee(fee);
         }
-        Ok(result)
+        Ok(Share::new(transaction.tx_type(), result))
     }
 
     /// Says what a transaction will do whatever it executes.
@@ -142,12 +139,15 @@ impl<'a, 'm> EvmMachine<'a, 'm> {
 
     /// Empties the journal. Returns what it held, with the fees that it did not.
     fn take_writes(&mut self) -> Result<WriteSet, ExecuteError> {
-        let state = self.evm.ctx.journaled_state.finalize();
+        let mut state = self.evm.ctx.journaled_state.finalize();
         self.demand_exact(&state);
         let fees = self.state().settle();
         let (shared, view) = (self.shared, &self.evm.ctx.journaled_state.database.view);
         let tx = view.tx();
         let mut writes = write_set(tx, &state, self.state(), &shared.new_codes)?;
+        // For its allocation.
+        state.clear();
+        self.evm.ctx.journaled_state.inner.state = state;
         if let Some(fees) = fees {
             let beneficiary = shared.job.env.block_env.beneficiary();
             let beneficiary = shared.job.numbered_state.account(beneficiary)?;
@@ -172,14 +172,14 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
 
     fn execute(&mut self) -> Executed<BatchOutput> {
         let batch = self.shared.plan.batches[self.view().tx()].clone();
-        let mut results = Vec::with_capacity(batch.len());
-        let last = self.run_batch(batch, &mut results);
-        let steps = results.len() as u64;
-        let cost = results.iter().map(ExecutionResult::tx_gas_used).sum();
+        let mut shares = Vec::with_capacity(batch.len());
+        let last = self.run_batch(batch, &mut shares);
+        let steps = shares.len() as u64;
+        let cost = shares.iter().map(Share::gas).sum();
         match last {
             Ok(last) => {
                 let writes = self.view().take_writes(last);
-                Executed { writes, output: Ok(results), steps, cost }
+                Executed { writes, output: Ok(shares), steps, cost }
             }
             Err(error) => {
                 // An invalid transaction leaves no trace but what it read.

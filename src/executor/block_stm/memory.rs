@@ -178,6 +178,19 @@ impl Memory {
         Ok(if emptied { Observed { set: Some(U256::ZERO), added: None } } else { observed })
     }
 
+    /// Whether nobody ever wrote to a location, nor emptied the storage that it is in. `false` if that takes
+    /// a search.
+    pub fn is_unwritten(&self, location: Location) -> bool {
+        let emptied = match location {
+            Location::Slot(account, _) => self.accounts[account as usize].is_written(),
+            _ => false,
+        };
+        match self.place(location) {
+            Place::Numbered(guarded, _) => !guarded.is_written() && !emptied,
+            Place::Other(..) => false,
+        }
+    }
+
     /// Like [`Memory::read`] of anything but a slot, taking estimates for what will be written.
     ///
     /// So whoever writes the same again changes nothing for those who looked meanwhile.

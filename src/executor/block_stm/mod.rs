@@ -7,7 +7,7 @@
 //! Transactions of a block have a fixed order, and the outcome must be what that order gives. Workers
 //! nevertheless execute them ahead of their turn, lowest first, each *incarnation* of a transaction
 //! reading what lower transactions have written so far ([`memory`], through a [`view`]) or else the
-//! state before the block. What it read goes into its *read set*, with the values; what it wrote is
+//! state before the block. What it read goes into its *read set*, with the values ([`read_set`]); what it wrote is
 //! published for higher transactions to read.
 //!
 //! The lowest transaction that is not committed stands at the *frontier*. Everything below it is final,
@@ -40,24 +40,28 @@
 //! Conflicts are found per balance, nonce, code and storage slot ([`memory::Location`]).
 //!
 //! When all is committed, memory holds what the block wrote, and the changes are read from there
-//! (`settled`), on all threads if there are many. In order, only receipts are put together.
+//! (`settled`), on all threads (`collection`). In order, only receipts are put together.
 //!
 //! # Where to find it
 //!
 //! [`scheduler`] knows indices and statuses, [`memory`] locations and values, [`engine`] joins the two
 //! with threads and a [`engine::Machine`]. None of them knows the EVM: [`machine`] is the one that
-//! does, and tests drive the engine with a toy. `committer` puts receipts in order.
+//! does, and tests drive the engine with a toy. `lap` has the threads, and the phases before and after the
+//! transactions; `committer` puts receipts in order.
 
 pub mod engine;
 pub mod memory;
+pub mod read_set;
 pub mod running;
 pub mod scheduler;
 pub mod view;
 
 mod accounts;
 mod batches;
+mod collection;
 mod committer;
 mod demands;
+mod lap;
 mod machine;
 mod own;
 mod record;
@@ -69,25 +73,11 @@ mod writes;
 mod tests;
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
-    WorkerPool,
-    observe::{Activity, Event, Nobody, Observer, Record},
-    tally::Tally,
+    ExecuteError, Execution, Executor, ExecutorKind, WorkerPool,
+    observe::{Nobody, Record},
 };
-use crate::{
-    block::ReplayJob,
-    evm::{BlockExecutor as _, BlockRun},
-    state::BlockState,
-};
-use alloy_evm::Evm as _;
+use crate::block::ReplayJob;
 use batches::Plan;
-use committer::Committer;
-use engine::Steps;
-use machine::{EvmMachine, Shared};
-use memory::{Memory, WriteSet};
-use running::Running;
-use settled::SettledState;
-use writes::phase_writes;
 
 pub(super) use record::record;
 
@@ -101,7 +91,7 @@ impl Executor for BlockStm {
     }
 
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        execute(job, pool, Plan::new(job, pool.threads().get()), &Nobody)
+        lap::execute(job, pool, || Plan::new(job, pool.threads().get()), &Nobody)
     }
 
     /// Executes the transactions one by one, so that what is told of a step is told of a transaction.
@@ -111,78 +101,6 @@ impl Executor for BlockStm {
         pool: &WorkerPool,
         record: &Record<'_>,
     ) -> Result<Execution, ExecuteError> {
-        execute(job, pool, Plan::one_by_one(job), record)
+        lap::execute(job, pool, || Plan::one_by_one(job), record)
     }
-}
-
-fn execute(
-    job: &ReplayJob,
-    pool: &WorkerPool,
-    plan: Plan,
-    observer: &impl Observer,
-) -> Result<Execution, ExecuteError> {
-    observer.tell(Event::Began(Activity::Before));
-    let (base, storage) = (&job.numbered_state, job.storage());
-    let memory = Memory::new(base.accounts().len(), base.slots().len());
-    let shared = Shared::new(job, &storage, plan);
-    let settled = SettledState::new(&shared, &memory);
-    let (phases, before_all) = begin(job, settled)?;
-    memory.publish_before_all(&before_all);
-    let Plan { batches, long } = &shared.plan;
-    let running = Running::new(batches.len(), pool.crowding());
-    let mut committer = Committer::new(job);
-    let run = engine::run(
-        pool,
-        Steps { count: batches.len(), early: long },
-        &memory,
-        &running,
-        observer,
-        || EvmMachine::new(&shared, &memory, &running),
-        |step, output| committer.commit(batches[step].clone(), output),
-    );
-    observer.tell(Event::Began(Activity::After));
-    let incarnations = run.ok_or(ExecuteError::Engine { executor: ExecutorKind::BlockStm })?;
-    let committed = committer.finish()?;
-    let wasted_gas = incarnations.cost.saturating_sub(committed.gas_used());
-    let stats = ExecutionStats { incarnations: incarnations.count, wasted_gas, cross_shard: None };
-    let outcome = finish(phases, committed, settled, pool, batches.len())?;
-    observer.tell(Event::Began(Activity::Absent));
-    Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
-}
-
-/// What runs before the transactions and after them, on what memory holds then.
-type Phases<'a> = BlockRun<'a, BlockState<SettledState<'a>>>;
-
-/// Runs what comes before the first transaction, and says what it writes.
-fn begin<'a>(
-    job: &'a ReplayJob,
-    settled: SettledState<'a>,
-) -> Result<(Phases<'a>, WriteSet), ExecuteError> {
-    let context = job.context();
-    let mut phases = context.over(BlockState::new(settled), 0);
-    context.begin(&mut phases).map_err(ExecuteError::outside)?;
-    let changes = phases.evm().db().post_state()?;
-    Ok((phases, phase_writes(0, &changes, &job.numbered_state)?))
-}
-
-/// Runs what comes after the last transaction, and puts the outcome together.
-fn finish(
-    mut phases: Phases<'_>,
-    committed: Tally<'_>,
-    settled: SettledState<'_>,
-    pool: &WorkerPool,
-    steps: usize,
-) -> Result<BlockOutcome, ExecuteError> {
-    // What the first phase changed is in memory by now.
-    *phases.evm_mut().db_mut() = BlockState::new(*phases.evm().db().base());
-    committed.hand_over(&mut phases);
-    let (evm, result) = phases.finish().map_err(ExecuteError::outside)?;
-    settled.publish(steps, &evm.finish().0.post_state()?)?;
-    Ok(BlockOutcome {
-        receipts: result.receipts,
-        gas_used: result.gas_used,
-        blob_gas_used: result.blob_gas_used,
-        requests: result.requests,
-        post_state: settled.changes(pool),
-    })
 }

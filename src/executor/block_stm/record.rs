@@ -5,8 +5,8 @@
 
 use super::{
     batches::Plan,
-    begin,
     engine::{Executed, Machine},
+    lap::begin,
     machine::{EvmMachine, Shared},
     memory::{Memory, WriteSet},
     running::Running,

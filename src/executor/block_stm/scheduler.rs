@@ -218,6 +218,11 @@ impl Scheduler {
         state.restart(tx);
     }
 
+    /// Whether every transaction is final.
+    pub fn has_committed_all(&self) -> bool {
+        self.state.lock().has_committed_all()
+    }
+
     /// Ends all work: the block is invalid, or a worker is lost.
     pub fn stop(&self) {
         self.report(|state| state.stopped = true);

@@ -2,22 +2,16 @@
 
 use super::{
     accounts::{Before, NewCodes, info},
+    collection::Others,
     machine::Shared,
-    memory::{AFTER_ALL, AccountNumber, Location, Memory, Observed, Settled, TxIndex},
+    memory::{AFTER_ALL, Location, Memory, Observed, Settled, TxIndex},
     writes::{phase_writes, slot_location},
 };
-use crate::{
-    executor::WorkerPool,
-    state::{
-        AccountChange, AccountFields, NumberedAccount, NumberedState, PostState, StateError,
-        Storage,
-    },
+use crate::state::{
+    AccountChange, AccountFields, NumberedAccount, NumberedState, PostState, StateError, Storage,
 };
-use alloy_primitives::{Address, B256, U256, map::HashMap};
+use alloy_primitives::{Address, B256, U256};
 use revm::{DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
-
-/// From so many accounts on, looking for changes takes longer than handing half of them to another thread.
-const ENOUGH_TO_SHARE: usize = 400;
 
 /// State as memory has it after everything that was published so far. While transactions run it is not
 /// final.
@@ -42,40 +36,36 @@ impl<'a> SettledState<'a> {
         self.memory.read(location, AFTER_ALL).unwrap_or_default()
     }
 
-    fn account(&self, account: &NumberedAccount, written: &Settled) -> Option<AccountFields> {
+    fn fields(&self, account: &NumberedAccount, written: &Settled) -> Option<AccountFields> {
         let before = Before::new(account.info.as_ref());
         let (nonce, code) = (written.nonce.over(before.nonce), written.code.over(before.code_hash));
         before.with(written.balance, nonce, code, self.spec)
     }
 
-    /// All that differs from the state before the block.
-    pub(super) fn changes(&self, pool: &WorkerPool) -> PostState {
-        let mut others = HashMap::<AccountNumber, Vec<U256>>::default();
+    /// All accounts, by their numbers.
+    pub(super) fn accounts(&self) -> &'a [NumberedAccount] {
+        self.base.accounts()
+    }
+
+    /// The account as it was before the block.
+    ///
+    /// # Errors
+    /// If it is not known.
+    pub(super) fn account(&self, address: Address) -> Result<&'a NumberedAccount, StateError> {
+        self.base.account(address)
+    }
+
+    /// Slots that were written and are not numbered.
+    pub(super) fn others(&self) -> Others {
+        let mut others = Others::default();
         for (account, slot) in self.memory.written_others() {
             others.entry(account).or_default().push(slot);
         }
-        let accounts = self.base.accounts();
-        if accounts.len() < ENOUGH_TO_SHARE {
-            return PostState { accounts: self.changes_of(accounts, &others) };
-        }
-        let part = accounts.len().div_ceil(pool.threads().get());
-        let parts = pool.map_all(accounts.chunks(part), |part| self.changes_of(part, &others));
-        PostState { accounts: parts.concat() }
+        others
     }
 
-    fn changes_of(
-        &self,
-        accounts: &[NumberedAccount],
-        others: &HashMap<AccountNumber, Vec<U256>>,
-    ) -> Vec<(Address, AccountChange)> {
-        let changes = accounts.iter().filter_map(|account| {
-            let change = self.change(account, others.get(&account.number))?;
-            Some((account.address, change))
-        });
-        changes.collect()
-    }
-
-    fn change(
+    /// What the block made of an account; `None` if it is as it was.
+    pub(super) fn change(
         &self,
         account: &NumberedAccount,
         others: Option<&Vec<U256>>,
@@ -87,7 +77,7 @@ impl<'a> SettledState<'a> {
             return None;
         }
         let before = account.info.as_ref().map(AccountFields::from);
-        let after = written.as_ref().map_or(before, |written| self.account(account, written));
+        let after = written.as_ref().map_or(before, |written| self.fields(account, written));
         let emptied = written.is_some_and(|written| written.emptied);
         let storage_cleared = emptied && before.is_some();
         let mut slots = Vec::new();
@@ -148,7 +138,7 @@ impl DatabaseRef for SettledState<'_> {
         let Some(written) = self.memory.settled(account.number) else {
             return Ok(account.info.clone());
         };
-        let found = self.account(account, &written);
+        let found = self.fields(account, &written);
         Ok(found.map(|found| info(found, account.info.as_ref(), self.new_codes)))
     }
 

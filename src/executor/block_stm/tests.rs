@@ -4,18 +4,21 @@
 //! incarnation on outdated values goes astray, writes elsewhere, and leaves estimates in the way.
 
 use super::{
-    engine::{self, Executed, Incarnations, Machine, Steps},
+    engine::{Board, Executed, Incarnations, Machine, Steps, Worker},
     memory::{AccountNumber, Blocked, Location, Memory, TxIndex, Write},
+    read_set::Expected,
     running::Running,
-    view::{Expected, View},
+    view::View,
 };
 use crate::executor::{Crowding, WorkerPool, observe::Nobody};
 use alloy_primitives::U256;
+use parking_lot::Mutex;
 use proptest::prelude::*;
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
     ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -238,6 +241,23 @@ fn pool(threads: usize) -> WorkerPool {
     WorkerPool::new(threads).expect("the system has a few threads left")
 }
 
+/// Executes on all threads of the pool. `None` if not everything was committed.
+fn run<'m, M: Machine<'m>>(
+    pool: &WorkerPool,
+    steps: Steps<'_>,
+    memory: &'m Memory,
+    running: &'m Running,
+    machine: impl Fn() -> M + Sync,
+    commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
+) -> Option<Incarnations> {
+    let (board, commit) = (&Board::new(steps), Mutex::new(commit));
+    pool.run_on_all(|| {
+        let commit = |tx, output| (commit.lock())(tx, output);
+        Worker { board, memory, running, commit, observer: &Nobody }.work(&mut machine());
+    });
+    board.incarnations()
+}
+
 /// What the engine gives, in the same form.
 fn in_parallel(
     programs: &[Program],
@@ -245,12 +265,11 @@ fn in_parallel(
 ) -> (Vec<U256>, BTreeMap<Location, U256>, Incarnations) {
     let (memory, mut seen) = (memory(), Vec::new());
     let running = Running::new(programs.len(), Crowding::Roomy);
-    let incarnations = engine::run(
+    let incarnations = run(
         pool,
         Steps { count: programs.len(), early: &[] },
         &memory,
         &running,
-        &Nobody,
         || ToyMachine { programs, view: View::new(&memory, &running) },
         |tx, output| {
             assert_eq!(tx, seen.len(), "transactions commit in order");
@@ -328,19 +347,18 @@ fn a_commit_can_end_the_run() {
     let (memory, mut committed) = (memory(), 0);
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
     let running = Running::new(programs.len(), Crowding::Roomy);
-    let run = engine::run(
+    let run = run(
         &pool(2),
         Steps { count: programs.len(), early: &[] },
         &memory,
         &running,
-        &Nobody,
         || ToyMachine { programs: &programs, view: View::new(&memory, &running) },
         |tx, _| {
             committed += 1;
             if tx == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         },
     );
-    assert!(run.is_some());
+    assert_eq!(run, None);
     assert_eq!(committed, 10);
 }
 
@@ -364,19 +382,25 @@ impl<'m> Machine<'m> for Broken<'_, 'm> {
 }
 
 #[test]
-fn a_worker_that_panics_ends_the_run_and_not_the_process() {
+fn a_worker_that_panics_ends_the_run_and_nobody_waits_for_it() {
     let (memory, broke) = (memory(), AtomicBool::new(false));
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
     let running = Running::new(programs.len(), Crowding::Roomy);
-    let run = engine::run(
-        &pool(4),
-        Steps { count: programs.len(), early: &[] },
-        &memory,
-        &running,
-        &Nobody,
-        || Broken(ToyMachine { programs: &programs, view: View::new(&memory, &running) }, &broke),
-        |_, _| ControlFlow::Continue(()),
-    );
-    assert_eq!(run, None);
+    let run = || {
+        run(
+            &pool(4),
+            Steps { count: programs.len(), early: &[] },
+            &memory,
+            &running,
+            || {
+                Broken(
+                    ToyMachine { programs: &programs, view: View::new(&memory, &running) },
+                    &broke,
+                )
+            },
+            |_, _| ControlFlow::Continue(()),
+        )
+    };
+    assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     assert!(broke.load(Ordering::Relaxed));
 }

@@ -3,52 +3,14 @@
 use super::{
     memory::{Blocked, Location, Memory, Observed, TxIndex, Write, WriteSet},
     own::OwnWrites,
+    read_set::{Expected, ReadSet},
     running::{Running, Waited},
-    scheduler::{Basis, Found, Start},
+    scheduler::{Basis, Start},
 };
-use crate::executor::observe::Conflict;
 use alloy_primitives::U256;
-
-/// Something that must hold of a location when the transaction's turn comes, for its incarnation to
-/// stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// The block has written the same as when it was read.
-    Seen(Observed),
-    /// The value, given the one before the block, is this. Expected without having been read.
-    Value {
-        /// The value before the block.
-        before: U256,
-        /// The value to find.
-        value: U256,
-    },
-    /// The value, given the one before the block, is enough. All else about it does not matter.
-    AtLeast {
-        /// The value before the block.
-        before: U256,
-        /// What is enough.
-        minimum: U256,
-    },
-}
-
-impl Expected {
-    fn holds(&self, found: Result<Observed, Blocked>) -> bool {
-        match (self, found) {
-            (Self::Seen(seen), Ok(found)) => *seen == found,
-            (Self::Value { before, value }, Ok(found)) => found.over(*before) == *value,
-            (Self::AtLeast { before, minimum }, Ok(found)) => found.over(*before) >= *minimum,
-            // An estimate does not say that it will be less. At the frontier there are none.
-            (Self::AtLeast { .. }, Err(_)) => true,
-            (Self::Seen(_) | Self::Value { .. }, Err(_)) => false,
-        }
-    }
-}
 
 /// Looks at a running transaction that take about as long as execution does between two reads: a microsecond.
 const LOOKS_PER_READ: u32 = 60;
-
-/// All that an incarnation depends on.
-pub type ReadSet = Vec<(Location, Expected)>;
 
 /// A worker's window on the memory: reads for one transaction at a time, and notes each.
 #[derive(Debug)]
@@ -72,7 +34,7 @@ impl<'m> View<'m> {
             running,
             tx: 0,
             start: Start::Ahead,
-            reads: Vec::new(),
+            reads: ReadSet::default(),
             own,
             basis: Basis::Read,
             blocked: None,
@@ -168,7 +130,7 @@ impl<'m> View<'m> {
         match self.start {
             Start::AtFrontier => self.memory.read(location, self.tx).ok(),
             Start::Ahead => self.reads.iter().find_map(|(at, expected)| match expected {
-                Expected::Seen(seen) if *at == location => Some(*seen),
+                Expected::Seen(seen) if at == location => Some(seen),
                 _ => None,
             }),
         }
@@ -192,7 +154,7 @@ impl<'m> View<'m> {
     /// its turn has come, and what it reads is what it will find.
     pub fn expect(&mut self, location: Location, expected: Expected) {
         if self.start == Start::Ahead {
-            self.reads.push((location, expected));
+            self.reads.push(location, expected);
         }
     }
 
@@ -223,7 +185,7 @@ impl<'m> View<'m> {
 
     /// What was read and expected since [`View::begin`].
     pub fn take_reads(&mut self) -> ReadSet {
-        std::mem::take(&mut self.reads)
+        self.reads.take()
     }
 }
 
@@ -251,24 +213,4 @@ impl Peeked {
             Self::Noted(_) => None,
         }
     }
-}
-
-/// The first of the expectations that do not hold, and who wrote there last; `None` if all hold.
-pub fn conflict(memory: &Memory, tx: TxIndex, reads: &ReadSet) -> Option<Conflict> {
-    let fails = |(at, expected): &&(Location, Expected)| !expected.holds(memory.read(*at, tx));
-    let (at, _) = reads.iter().find(fails)?;
-    Some(Conflict { at: *at, by: memory.last_writer(*at, tx) })
-}
-
-/// Whether everything that was expected holds.
-pub fn compare(memory: &Memory, tx: TxIndex, reads: &ReadSet) -> Found {
-    let mut found = Found::Current;
-    for (location, expected) in reads {
-        match expected {
-            _ if expected.holds(memory.read(*location, tx)) => {}
-            Expected::Value { .. } => found = Found::Missing,
-            Expected::Seen(_) | Expected::AtLeast { .. } => return Found::Outdated,
-        }
-    }
-    found
 }

@@ -5,8 +5,9 @@ use super::{
     demands::{Demands, Loaded},
     machine::Shared,
     memory::{Blocked, Location, Observed},
+    read_set::Expected,
     scheduler::Start,
-    view::{Expected, Peeked, View},
+    view::{Peeked, View},
     writes::slot_location,
 };
 use crate::{

@@ -4,6 +4,7 @@
 
 use super::{Blocked, Observed, TxIndex, Write};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Who wrote: what ran before all transactions (0), or one of them (its index and one more).
@@ -68,9 +69,10 @@ impl Version {
 /// What a reader sees, and who set it.
 pub(super) type Seen = (Observed, Option<Writer>);
 
-/// Writes to the locations behind one lock, ascending by field and writer.
+/// Writes to the locations behind one lock, ascending by field and writer. Most locations are written once if
+/// ever, which takes no allocation.
 #[derive(Debug, Default)]
-pub(super) struct Versions(pub(super) Vec<Version>);
+pub(super) struct Versions(pub(super) SmallVec<[Version; 1]>);
 
 impl Versions {
     pub(super) fn find(&self, field: Field, writer: Writer) -> Result<usize, usize> {

@@ -84,7 +84,11 @@ impl State {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.stopped || self.frontier == self.txs.len()
+        self.stopped || self.has_committed_all()
+    }
+
+    pub(super) fn has_committed_all(&self) -> bool {
+        self.frontier == self.txs.len()
     }
 
     pub(super) fn take_task(&mut self) -> Option<Task> {

@@ -1,0 +1,204 @@
+//! What an incarnation depends on, and whether it still holds.
+//!
+//! Most of what a transaction reads nobody has written, and that is all there is to say of it. So those
+//! locations are kept apart, a few bytes each: the worker that compares has to fetch them from another
+//! processor.
+
+use super::{
+    memory::{AccountNumber, Blocked, Location, Memory, Observed, TxIndex},
+    scheduler::Found,
+};
+use crate::executor::observe::Conflict;
+use alloy_primitives::U256;
+
+/// Something that must hold of a location when the transaction's turn comes, for its incarnation to
+/// stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The block has written the same as when it was read.
+    Seen(Observed),
+    /// The value, given the one before the block, is this. Expected without having been read.
+    Value {
+        /// The value before the block.
+        before: U256,
+        /// The value to find.
+        value: U256,
+    },
+    /// The value, given the one before the block, is enough. All else about it does not matter.
+    AtLeast {
+        /// The value before the block.
+        before: U256,
+        /// What is enough.
+        minimum: U256,
+    },
+}
+
+impl Expected {
+    pub(super) fn holds(&self, found: Result<Observed, Blocked>) -> bool {
+        match (self, found) {
+            (Self::Seen(seen), Ok(found)) => *seen == found,
+            (Self::Value { before, value }, Ok(found)) => found.over(*before) == *value,
+            (Self::AtLeast { before, minimum }, Ok(found)) => found.over(*before) >= *minimum,
+            // An estimate does not say that it will be less. At the frontier there are none.
+            (Self::AtLeast { .. }, Err(_)) => true,
+            (Self::Seen(_) | Self::Value { .. }, Err(_)) => false,
+        }
+    }
+}
+
+/// A location that has numbers, in few bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbered {
+    Balance(AccountNumber),
+    Nonce(AccountNumber),
+    Code(AccountNumber),
+    Slot(AccountNumber, u32),
+}
+
+impl Numbered {
+    const fn new(location: Location) -> Option<Self> {
+        match location {
+            Location::Balance(at) => Some(Self::Balance(at)),
+            Location::Nonce(at) => Some(Self::Nonce(at)),
+            Location::Code(at) => Some(Self::Code(at)),
+            Location::Slot(account, slot) => Some(Self::Slot(account, slot)),
+            Location::Storage(_) | Location::OtherSlot(..) => None,
+        }
+    }
+
+    const fn location(self) -> Location {
+        match self {
+            Self::Balance(at) => Location::Balance(at),
+            Self::Nonce(at) => Location::Nonce(at),
+            Self::Code(at) => Location::Code(at),
+            Self::Slot(account, slot) => Location::Slot(account, slot),
+        }
+    }
+}
+
+/// Nobody below has written.
+const UNWRITTEN: Expected = Expected::Seen(Observed { set: None, added: None });
+
+/// All that an incarnation depends on.
+#[derive(Clone, Debug, Default)]
+pub struct ReadSet {
+    unwritten: Vec<Numbered>,
+    others: Vec<(Location, Expected)>,
+}
+
+impl ReadSet {
+    /// Adds a dependency.
+    pub fn push(&mut self, location: Location, expected: Expected) {
+        match Numbered::new(location) {
+            Some(numbered) if expected == UNWRITTEN => self.unwritten.push(numbered),
+            _ => self.others.push((location, expected)),
+        }
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.unwritten.len() + self.others.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them, in any order.
+    pub fn iter(&self) -> impl Iterator<Item = (Location, Expected)> {
+        let unwritten = self.unwritten.iter().map(|numbered| (numbered.location(), UNWRITTEN));
+        unwritten.chain(self.others.iter().copied())
+    }
+
+    /// Forgets them.
+    pub fn clear(&mut self) {
+        self.unwritten.clear();
+        self.others.clear();
+    }
+
+    /// Takes them, and makes room for as many.
+    pub fn take(&mut self) -> Self {
+        let unwritten = Vec::with_capacity(self.unwritten.len());
+        let others = Vec::with_capacity(self.others.len());
+        std::mem::replace(self, Self { unwritten, others })
+    }
+
+    /// Whether everything that was expected holds for `tx`.
+    pub fn compare(&self, memory: &Memory, tx: TxIndex) -> Found {
+        let same = |numbered: &Numbered| {
+            let location = numbered.location();
+            memory.is_unwritten(location) || UNWRITTEN.holds(memory.read(location, tx))
+        };
+        if !self.unwritten.iter().all(same) {
+            return Found::Outdated;
+        }
+        let mut found = Found::Current;
+        for (location, expected) in &self.others {
+            match expected {
+                _ if expected.holds(memory.read(*location, tx)) => {}
+                Expected::Value { .. } => found = Found::Missing,
+                Expected::Seen(_) | Expected::AtLeast { .. } => return Found::Outdated,
+            }
+        }
+        found
+    }
+
+    /// The first of the expectations that do not hold for `tx`, and who wrote there last; `None` if all
+    /// hold.
+    pub fn conflict(&self, memory: &Memory, tx: TxIndex) -> Option<Conflict> {
+        let fails = |(at, expected): &(Location, Expected)| !expected.holds(memory.read(*at, tx));
+        let (at, _) = self.iter().find(fails)?;
+        Some(Conflict { at, by: memory.last_writer(at, tx) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::block_stm::memory::Write;
+
+    fn reads() -> ReadSet {
+        let mut reads = ReadSet::default();
+        reads.push(Location::Slot(0, 1), UNWRITTEN);
+        reads.push(Location::OtherSlot(0, U256::MAX), UNWRITTEN);
+        reads.push(
+            Location::Balance(1),
+            Expected::AtLeast { before: U256::from(5), minimum: U256::from(3) },
+        );
+        reads
+    }
+
+    #[test]
+    fn all_that_was_pushed_is_there() {
+        assert_eq!(reads().len(), 3);
+        let mut reads = reads();
+        let all: Vec<_> = reads.take().iter().map(|(location, _)| location).collect();
+        assert_eq!(
+            all,
+            [Location::Slot(0, 1), Location::OtherSlot(0, U256::MAX), Location::Balance(1)]
+        );
+        assert!(reads.is_empty());
+    }
+
+    #[test]
+    fn a_write_to_any_of_them_is_found_by_those_above() {
+        let one = Write::Set(U256::ONE);
+        for (location, _) in reads().iter() {
+            let memory = Memory::new(2, 2);
+            assert_eq!(reads().compare(&memory, 7), Found::Current);
+            memory.publish(4, &vec![], &vec![(location, one)]);
+            assert_eq!(reads().compare(&memory, 7), Found::Outdated);
+            assert_eq!(reads().compare(&memory, 4), Found::Current);
+            let conflict = Conflict { at: location, by: Some(4) };
+            assert_eq!(reads().conflict(&memory, 7), Some(conflict));
+        }
+    }
+
+    #[test]
+    fn a_storage_that_was_emptied_is_found_by_readers_of_its_slots() {
+        let memory = Memory::new(2, 2);
+        memory.publish(4, &vec![], &vec![(Location::Storage(0), Write::Set(U256::from(4)))]);
+        assert_eq!(reads().compare(&memory, 7), Found::Outdated);
+    }
+}

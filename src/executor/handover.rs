@@ -1,0 +1,86 @@
+//! A value that one thread makes while others, just woken, already wait for it.
+
+use std::{hint, sync::OnceLock, thread};
+
+/// How often a waiting thread looks before it lets others run between two looks: some microseconds, for
+/// the one that makes the value may need this very processor.
+const LOOKS_IN_HASTE: u32 = 500;
+
+/// How often it looks before it sleeps: what most values take to make.
+const LOOKS: u32 = 1_500;
+
+/// The place where the value will be.
+#[derive(Debug)]
+pub(super) struct Handover<T>(OnceLock<Option<T>>);
+
+impl<T> Handover<T> {
+    pub(super) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// The right to give the value. If it is dropped before, nobody waits any longer.
+    pub(super) const fn promise(&self) -> Promise<'_, T> {
+        Promise(self)
+    }
+
+    /// The value once it is there; `None` if it will never be.
+    pub(super) fn wait(&self) -> Option<&T> {
+        for look in 0..LOOKS {
+            if let Some(given) = self.0.get() {
+                return given.as_ref();
+            }
+            if look < LOOKS_IN_HASTE { hint::spin_loop() } else { thread::yield_now() }
+        }
+        self.0.wait().as_ref()
+    }
+
+    /// The value, if it was given.
+    pub(super) fn into_inner(self) -> Option<T> {
+        self.0.into_inner().flatten()
+    }
+}
+
+/// Somebody will give the value, or say that there is none.
+pub(super) struct Promise<'h, T>(&'h Handover<T>);
+
+impl<'h, T> Promise<'h, T> {
+    /// Gives it to all who wait. There is one promise only, so that the place is still empty.
+    pub(super) fn give(self, value: T) -> &'h T {
+        let given = self.0.0.get_or_init(|| Some(value));
+        given.as_ref().expect("a place is empty until its one promise is kept")
+    }
+}
+
+impl<T> Drop for Promise<'_, T> {
+    fn drop(&mut self) {
+        // Nothing happens to a value that was given.
+        self.0.0.get_or_init(|| None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::scope;
+
+    #[test]
+    fn whoever_waits_gets_the_value() {
+        let handover = Handover::new();
+        scope(|scope| {
+            let waiting = scope.spawn(|| handover.wait().copied());
+            assert_eq!(handover.promise().give(7), &7);
+            assert_eq!(waiting.join().ok(), Some(Some(7)));
+        });
+        assert_eq!(handover.into_inner(), Some(7));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_broken_promise() {
+        let handover = Handover::<u64>::new();
+        scope(|scope| {
+            let waiting = scope.spawn(|| handover.wait().copied());
+            drop(handover.promise());
+            assert_eq!(waiting.join().ok(), Some(None));
+        });
+    }
+}
