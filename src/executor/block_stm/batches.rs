@@ -5,10 +5,15 @@
 //! stays, so that an account that several of them touch is loaded once. The price is that a conflict
 //! throws away the whole batch, which is why nothing but cheap transactions is put together.
 
+use super::running::Kinds;
 use crate::{block::ReplayJob, executor::demands::BalanceRule};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::TxKind;
-use std::{cmp::Reverse, ops::Range};
+use std::{
+    cmp::Reverse,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    ops::Range,
+};
 
 /// What a batch may cost, in units of a plain payment.
 const BATCH_COST: u64 = 32;
@@ -38,12 +43,22 @@ pub(super) struct Plan {
     pub(super) batches: Vec<Batch>,
     /// Steps that will probably take long, longest first.
     pub(super) long: Vec<usize>,
+    /// Of each step.
+    pub(super) kinds: Vec<Kinds>,
 }
 
 impl Plan {
     /// Every transaction by itself, for those who want to know what each does.
     pub(super) fn one_by_one(job: &ReplayJob) -> Self {
-        Self { batches: single(job.transactions.len()), long: Vec::new() }
+        Self::of(job, single(job.transactions.len()), Vec::new())
+    }
+
+    fn of(job: &ReplayJob, batches: Vec<Batch>, long: Vec<usize>) -> Self {
+        let of_batch = |batch: &Batch| {
+            let kinds = job.transactions[batch.clone()].iter().map(|tx| kind(tx.inner()));
+            kinds.fold(Kinds::default(), Kinds::and)
+        };
+        Self { kinds: batches.iter().map(of_batch).collect(), batches, long }
     }
 
     /// Batches of consecutive cheap transactions, and the others one by one.
@@ -59,7 +74,19 @@ impl Plan {
             }
         };
         let long = long(&batches, &costs, job.header.gas_used / GAS_PER_PAYMENT / LONG_SHARE);
-        Self { batches, long }
+        Self::of(job, batches, long)
+    }
+}
+
+/// Transactions that call the same function of the same contract are of a kind.
+fn kind(transaction: &TxEnvelope) -> Kinds {
+    match (transaction.to(), transaction.function_selector()) {
+        (Some(to), Some(function)) => {
+            let mut hasher = DefaultHasher::default();
+            (to, function).hash(&mut hasher);
+            Kinds::of(hasher.finish())
+        }
+        _ => Kinds::default(),
     }
 }
 

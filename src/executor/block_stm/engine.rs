@@ -215,6 +215,7 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
         executed.writes.sort_unstable_by_key(|(location, _)| *location);
         let mut record = self.board.records[tx].lock();
         let publication = self.memory.publish(tx, &record.writes, &executed.writes);
+        self.memory.note_writers(&executed.writes, self.running.kinds(tx));
         let basis = machine.view().basis();
         *record = Record {
             reads: machine.view().take_reads(),

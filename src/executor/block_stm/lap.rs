@@ -85,7 +85,7 @@ impl<'a, W: Observer> Lap<'a, W> {
         let steps = plan.batches.len();
         Self {
             memory: Memory::new(base.accounts().len(), base.slots().len()),
-            running: Running::new(steps, pool.crowding()),
+            running: Running::new(steps, pool.crowding()).with_kinds(plan.kinds.clone()),
             board: Board::new(Steps { count: steps, early: &plan.long }),
             committer: Mutex::new(Committer::new(shared.job)),
             begun: Handover::new(),

@@ -17,11 +17,12 @@
 
 mod versions;
 
+use super::running::Kinds;
 use alloy_primitives::{
     U256,
     map::{DefaultHashBuilder, HashMap},
 };
-use std::{fmt, hash::BuildHasher};
+use std::{fmt, hash::BuildHasher, sync::atomic::Ordering};
 use versions::{Estimates, Field, Guarded, Seen, Slot, State, Version, Versions, Writer};
 
 /// Position of a transaction in the block, from 0.
@@ -199,12 +200,22 @@ impl Memory {
         seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
     }
 
-    /// A transaction below `tx` that has read this location and will probably write it. Notes that `tx` reads
-    /// it, too.
-    pub fn probable_writer(&self, location: Location, tx: TxIndex) -> Option<TxIndex> {
+    /// What kinds of transactions have written a location, as far as is known.
+    pub fn writers(&self, location: Location) -> Kinds {
         match location {
-            Location::Slot(_, slot) => self.slots[slot as usize].probable_writer(tx),
-            _ => None,
+            Location::Slot(_, slot) => {
+                Kinds::of_bits(self.slots[slot as usize].writers.load(Ordering::Relaxed))
+            }
+            _ => Kinds::default(),
+        }
+    }
+
+    /// Notes what kinds of transactions have written these.
+    pub fn note_writers(&self, writes: &WriteSet, kinds: Kinds) {
+        for (location, _) in writes {
+            if let Location::Slot(_, slot) = location {
+                self.slots[*slot as usize].writers.fetch_or(kinds.bits(), Ordering::Relaxed);
+            }
         }
     }
 

@@ -24,8 +24,9 @@
 //! - What an aborted incarnation had written stays in memory as *estimates*. Whoever reads one waits for
 //!   the writer if it is being executed, or else stops and is executed again once the writer is done,
 //!   rather than on a value that will probably change.
-//! - Where most readers of a slot have written it, too, a reader waits for the closest lower one that is
-//!   being executed ([`running`]), for about as long as it would take to start over.
+//! - What has written a slot will write it again: who reads it waits for the closest lower transaction of
+//!   the same kind (that calls the same function of the same contract) that is being executed
+//!   ([`running`]), for about as long as it would take to start over.
 //! - Payments are written as additions, the beneficiary's fee included. Additions of several
 //!   transactions do not conflict; only a transaction that asks for a balance depends on those before
 //!   it, and one that pays depends on there being enough (`demands`). Nonces are depended on only where

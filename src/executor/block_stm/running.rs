@@ -22,9 +22,44 @@ pub enum Waited {
     InVain,
 }
 
+/// How far below itself a transaction looks for one to wait for.
+const REACH: usize = 64;
+
+/// Kinds of transactions, such as those that call the same function of the same contract: what one of a kind
+/// has done, the next will probably do. Several may share a bit, which costs time only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kinds(u64);
+
+impl Kinds {
+    /// One kind, by any number that it alone has.
+    pub const fn of(hash: u64) -> Self {
+        Self(1 << (hash % 64))
+    }
+
+    /// As [`Kinds::bits`] gave them.
+    pub const fn of_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// One bit for each.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// Those of either.
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    const fn meets(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+}
+
 /// One mark for each transaction.
 #[derive(Debug)]
 pub struct Running {
+    kinds: Vec<Kinds>,
     /// Set while a worker executes it. Clearing one (Release) comes after the publication, so whoever sees it
     /// cleared (Acquire) reads what was published.
     executing: Box<[AtomicBool]>,
@@ -37,7 +72,26 @@ impl Running {
     /// None of so many is being executed.
     pub fn new(transactions: usize, crowding: Crowding) -> Self {
         let executing = (0..transactions).map(|_| AtomicBool::new(false)).collect();
-        Self { executing, stopped: AtomicBool::new(false), crowding }
+        Self { kinds: Vec::new(), executing, stopped: AtomicBool::new(false), crowding }
+    }
+
+    /// The same, with the kinds of each transaction.
+    pub fn with_kinds(self, kinds: Vec<Kinds>) -> Self {
+        Self { kinds, ..self }
+    }
+
+    /// The kinds of `tx`; none where they are not known.
+    pub fn kinds(&self, tx: TxIndex) -> Kinds {
+        self.kinds.get(tx).copied().unwrap_or_default()
+    }
+
+    /// The closest transaction below `tx` that is of one of these kinds, and being executed.
+    pub fn closest(&self, kinds: Kinds, tx: TxIndex) -> Option<TxIndex> {
+        if kinds == Kinds::default() {
+            return None;
+        }
+        let reach = tx.saturating_sub(REACH)..tx;
+        reach.rev().find(|lower| self.is_running(*lower) && self.kinds(*lower).meets(kinds))
     }
 
     /// A worker begins to execute `tx`.
@@ -90,6 +144,20 @@ mod tests {
             running.ended(1);
             assert_eq!(waiting.join().ok(), Some(Waited::Ended));
         });
+    }
+
+    #[test]
+    fn the_closest_of_a_kind_that_is_being_executed_is_waited_for() {
+        let kinds = [1, 2, 1, 2, 1].map(Kinds::of).to_vec();
+        let running = Running::new(5, Crowding::Roomy).with_kinds(kinds);
+        for tx in [0, 1, 2, 4] {
+            running.started(tx);
+        }
+        assert_eq!(running.closest(Kinds::of(1), 4), Some(2));
+        assert_eq!(running.closest(Kinds::of(2), 4), Some(1), "3 is not being executed");
+        assert_eq!(running.closest(Kinds::of(1).and(Kinds::of(2)), 2), Some(1));
+        assert_eq!(running.closest(Kinds::of(3), 4), None);
+        assert_eq!(running.closest(Kinds::default(), 4), None);
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl<'m> View<'m> {
         }
     }
 
-    /// Waits where a lower transaction that is being executed will probably write, for about as long as it
+    /// Waits where a lower transaction is being executed that will probably write, being of a kind that has, for about as long as it
     /// would take to get here again. After that it had better go on with what it finds, and if that is an
     /// estimate, leave the worker to something else.
     fn read_when_written(&self, location: Location) -> Result<Observed, Blocked> {
@@ -91,7 +91,8 @@ impl<'m> View<'m> {
             return self.memory.read(location, self.tx);
         }
         let patience = LOOKS_PER_READ.saturating_mul(self.reads.len() as u32);
-        if let Some(writer) = self.memory.probable_writer(location, self.tx) {
+        let writers = self.memory.writers(location);
+        if let Some(writer) = self.running.closest(writers, self.tx) {
             self.running.wait_for(writer, patience);
         }
         match self.memory.read(location, self.tx) {

@@ -3,9 +3,11 @@
 //! Knows how to find what a reader sees among them, and nothing of where they are or who asks.
 
 use super::{Blocked, Observed, TxIndex, Write};
+#[cfg(doc)]
+use crate::executor::block_stm::running::Kinds;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Who wrote: what ran before all transactions (0), or one of them (its index and one more).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,22 +169,7 @@ impl<T> Guarded<T> {
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) versions: Guarded<Versions>,
-    /// How often it was read since it was first written. With `last_reader` it says who will probably write;
-    /// a wrong guess costs time only, so that all accesses are relaxed.
-    reads: AtomicU32,
-    last_reader: AtomicU32,
-}
-
-impl Slot {
-    /// A lower reader that will probably write, because most readers before did.
-    pub(super) fn probable_writer(&self, tx: TxIndex) -> Option<TxIndex> {
-        let writes = self.versions.read(|versions| versions.0.len());
-        if writes == 0 {
-            return None;
-        }
-        let reads = self.reads.fetch_add(1, Ordering::Relaxed);
-        let last = self.last_reader.swap(Writer::tx(tx).0, Ordering::Relaxed);
-        let guessed = Writer(last).blocked().on;
-        (reads as usize <= writes && last != 0 && guessed < tx).then_some(guessed)
-    }
+    /// What kinds of transactions have written it ([`Kinds`]). A wrong guess costs time only, so that all
+    /// accesses are relaxed.
+    pub(super) writers: AtomicU64,
 }
