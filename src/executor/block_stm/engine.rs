@@ -12,12 +12,9 @@ use super::{
 use crate::executor::{
     WorkerPool,
     observe::{Activity, Event, Observer},
+    sync::{AtomicU64, Mutex, Ordering},
 };
-use parking_lot::Mutex;
-use std::{
-    ops::ControlFlow,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::ops::ControlFlow;
 
 /// Executes transactions, one at a time, for one worker.
 pub trait Machine<'m> {

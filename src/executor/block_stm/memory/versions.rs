@@ -3,8 +3,7 @@
 //! Knows how to find what a reader sees among them, and nothing of where they are or who asks.
 
 use super::{Blocked, Observed, TxIndex, Write};
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::executor::sync::{AtomicBool, AtomicU32, Mutex, Ordering};
 
 /// Who wrote: what ran before all transactions (0), or one of them (its index and one more).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
