@@ -33,6 +33,19 @@ conformance *ARGS:
 worlds COUNT="100000" SEED="2":
     BLOCKRACE_WORLDS={{COUNT}} BLOCKRACE_SEED={{SEED}} cargo test --release --locked --test worlds
 
+# The parallel engine under many schedules; `cargo test` runs a few: just model 50
+model EFFORT="20" SEED="2":
+    MODEL_EFFORT={{EFFORT}} MODEL_SEED={{SEED}} cargo test --locked -p blockrace-model -- --nocapture
+
+# The same blocks on real threads under miri, which models weak memory; needs a nightly toolchain with miri
+miri:
+    MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --target-dir target/miri -p blockrace-model --no-default-features
+
+# And under the thread sanitizer; needs a nightly toolchain with rust-src
+tsan:
+    RUSTFLAGS=-Zsanitizer=thread cargo +nightly test --target-dir target/tsan -Zbuild-std --target x86_64-unknown-linux-gnu \
+        -p blockrace-model --no-default-features
+
 # Criterion benches of the parts that decide the whole
 bench *ARGS:
     cargo bench --locked {{ARGS}}
