@@ -39,7 +39,7 @@ model EFFORT="20" SEED="2":
 
 # The same blocks on real threads under miri, which models weak memory; needs a nightly toolchain with miri
 miri:
-    MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --target-dir target/miri -p blockrace-model --no-default-features
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" cargo +nightly miri test --target-dir target/miri -p blockrace-model --no-default-features
 
 # And under the thread sanitizer; needs a nightly toolchain with rust-src
 tsan:
