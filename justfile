@@ -46,6 +46,10 @@ tsan:
     RUSTFLAGS=-Zsanitizer=thread cargo +nightly test --target-dir target/tsan -Zbuild-std --target x86_64-unknown-linux-gnu \
         -p blockrace-model --no-default-features
 
+# A fuzzer for some seconds: just fuzz trie 600; needs a nightly toolchain and cargo-fuzz. fuzz/seeds makes seeds
+fuzz TARGET SECONDS="600":
+    cargo +nightly fuzz run -s none {{TARGET}} -- -max_total_time={{SECONDS}} -timeout=20 -rss_limit_mb=4096
+
 # Criterion benches of the parts that decide the whole
 bench *ARGS:
     cargo bench --locked {{ARGS}}
