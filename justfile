@@ -18,7 +18,7 @@ test:
 
 # Formatting and lints, as in continuous integration
 lint:
-    cargo fmt --check
+    cargo fmt --all --check
     cargo clippy --all-targets --locked -- -D warnings
 
 # Advisories, licences and sources of dependencies; needs cargo-deny, and the network for the advisories
