@@ -35,7 +35,7 @@ worlds COUNT="100000" SEED="2":
 
 # The parallel engine under many schedules; `cargo test` runs a few: just model 50
 model EFFORT="20" SEED="2":
-    MODEL_EFFORT={{EFFORT}} MODEL_SEED={{SEED}} cargo test --locked -p blockrace-model -- --nocapture
+    MODEL_EFFORT={{EFFORT}} MODEL_SEED={{SEED}} cargo test --locked --test schedules -- --nocapture
 
 # The same blocks on real threads under miri, which models weak memory; needs a nightly toolchain with miri
 miri:

@@ -1,14 +1,19 @@
 //! What is run under every schedule, and the blocks it is run on.
 
 use crate::{
-    executor::block_stm::testing::{
-        Program, Step,
-        Step::{
-            Add, Count, Empty, Read, ReadFollowing, Set, SetFollowing, Spend, StopIfEven, Surprise,
+    executor::block_stm::{
+        memory::Publication,
+        scheduler::{Basis, Scheduler, Task},
+        testing::{
+            Program, Step,
+            Step::{
+                Add, Count, Empty, Read, ReadFollowing, Set, SetFollowing, Spend, StopIfEven,
+                Surprise,
+            },
+            in_order, in_parallel, step,
         },
-        in_order, in_parallel, step,
     },
-    threads::WorkerPool,
+    threads::{WorkerPool, thread},
     witness::Witness,
 };
 use proptest::{
@@ -117,4 +122,38 @@ pub fn generated(count: usize, seed: u64) -> Vec<Scene> {
             Scene { name: format!("seed {seed}, block {index}"), programs, early, threads }
         })
         .collect()
+}
+
+/// A scheduler of two transactions, of which the second waits for the first.
+fn one_waits() -> Scheduler {
+    let scheduler = Scheduler::new(2, &[]);
+    assert!(matches!(scheduler.next_task(), Some(Task::Execute { tx: 0, .. })));
+    assert!(matches!(scheduler.next_task(), Some(Task::Execute { tx: 1, .. })));
+    assert_eq!(scheduler.blocked(1, 0), None);
+    scheduler
+}
+
+/// S3: a worker that sleeps is woken by work that another reports, who has something else to do. A whole run
+/// ends without that, too, since whoever is awake does everything.
+pub fn a_sleeper_is_woken_by_work() {
+    let scheduler = one_waits();
+    let woken = thread::scope(|scope| {
+        let sleeper = scope.spawn(|| scheduler.next_task());
+        let next = scheduler.executed(0, Publication::Same, Basis::Read);
+        assert!(matches!(next, Some(Task::Commit { tx: 0, .. })), "{next:?}");
+        sleeper.join().expect("it does not panic")
+    });
+    assert!(matches!(woken, Some(Task::Execute { tx: 1, .. })), "{woken:?}");
+}
+
+/// Workers end when somebody stops them, also in their sleep.
+pub fn sleepers_are_told_to_stop() {
+    let scheduler = one_waits();
+    thread::scope(|scope| {
+        let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task()));
+        scheduler.stop();
+        for sleeper in sleepers {
+            assert_eq!(sleeper.join().expect("it does not panic"), None);
+        }
+    });
 }

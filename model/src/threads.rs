@@ -1,9 +1,9 @@
 //! Worker threads without rayon.
 
 #[cfg(feature = "schedules")]
-use shuttle::thread;
+pub(crate) use shuttle::thread;
 #[cfg(not(feature = "schedules"))]
-use std::thread;
+pub(crate) use std::thread;
 
 /// So many threads, the calling one included.
 #[derive(Clone, Copy, Debug)]

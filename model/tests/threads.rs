@@ -2,7 +2,9 @@
 
 #![cfg(not(feature = "schedules"))]
 
-use blockrace_model::checks::{Scene, by_hand, generated, tiny};
+use blockrace_model::checks::{
+    Scene, a_sleeper_is_woken_by_work, by_hand, generated, sleepers_are_told_to_stop, tiny,
+};
 
 /// Miri takes about a second for a block.
 const TRIES: usize = if cfg!(miri) { 1 } else { 200 };
@@ -16,6 +18,14 @@ fn run(scene: &Scene) {
 #[test]
 fn blocks_by_hand_end_as_in_block_order() {
     tiny().iter().chain(&by_hand()).for_each(run);
+}
+
+#[test]
+fn sleepers_are_woken_and_told_to_stop() {
+    for _ in 0..TRIES {
+        a_sleeper_is_woken_by_work();
+        sleepers_are_told_to_stop();
+    }
 }
 
 #[test]

@@ -50,8 +50,8 @@ impl Bounded {
             return all.collect();
         };
         let others = all.filter(|task| *task != current);
-        if yields && runnable.len() > 1 {
-            return others.collect();
+        if yields {
+            return others.chain([current]).collect();
         }
         let left = self.preemptions - self.preempted;
         std::iter::once(current).chain(others.take(if left > 0 { usize::MAX } else { 0 })).collect()
@@ -84,7 +84,8 @@ impl Scheduler for Bounded {
         let fork = &self.trail[self.step];
         self.step += 1;
         let next = fork.choices[fork.chosen];
-        let goes_on = current.filter(|current| fork.choices.contains(current));
+        // Whoever yields or cannot go on is not preempted.
+        let goes_on = current.filter(|current| !yields && fork.choices.contains(current));
         self.preempted += usize::from(goes_on.is_some_and(|current| current != next));
         Some(next)
     }

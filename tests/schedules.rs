@@ -1,14 +1,14 @@
-//! The engine under schedules: all of them, up to some preemptions, for small blocks, and many at random for
-//! others.
+//! The engine of `block-stm`, as `model/` compiles it, under schedules: all of them, up to some preemptions, for
+//! small blocks, and many at random for others.
 //!
 //! `MODEL_EFFORT` multiplies how many, and `MODEL_SEED` says which blocks are generated.
-
-#![cfg(feature = "schedules")]
 
 #[path = "support/bounded.rs"]
 mod bounded;
 
-use blockrace_model::checks::{Scene, by_hand, generated, tiny};
+use blockrace_model::checks::{
+    Scene, a_sleeper_is_woken_by_work, by_hand, generated, sleepers_are_told_to_stop, tiny,
+};
 use bounded::Bounded;
 use shuttle::{
     Config, Runner,
@@ -31,11 +31,15 @@ fn preemptions() -> usize {
 }
 
 /// Returns how many schedules there were.
-fn run(scene: &Scene, scheduler: impl Scheduler + 'static) -> usize {
+fn try_all(check: impl Fn() + Send + Sync + 'static, scheduler: impl Scheduler + 'static) -> usize {
     let mut config = Config::new();
     config.stack_size = 1 << 18;
+    Runner::new(scheduler, config).run(check)
+}
+
+fn run(scene: &Scene, scheduler: impl Scheduler + 'static) -> usize {
     let scene = scene.clone();
-    Runner::new(scheduler, config).run(move || scene.run())
+    try_all(move || scene.run(), scheduler)
 }
 
 /// Runs all schedules with at most so many preemptions, unless they are more than `most`.
@@ -43,6 +47,16 @@ fn run_bounded(scene: &Scene, preemptions: usize, most: usize) {
     let schedules = run(scene, Bounded::new(preemptions, most));
     let all = if schedules < most { "all" } else { "not all" };
     println!("{}: {schedules} schedules, {all} with {preemptions} preemptions", scene.name);
+}
+
+#[test]
+fn s3_a_sleeper_is_woken_by_work_whatever_the_schedule() {
+    assert!(try_all(a_sleeper_is_woken_by_work, Bounded::new(4, 100_000)) < 100_000);
+}
+
+#[test]
+fn sleepers_are_told_to_stop_whatever_the_schedule() {
+    assert!(try_all(sleepers_are_told_to_stop, Bounded::new(3, 100_000)) < 100_000);
 }
 
 #[test]
