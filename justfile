@@ -18,7 +18,7 @@ test:
 
 # Formatting and lints, as in continuous integration
 lint:
-    cargo fmt --check
+    cargo fmt --all --check
     cargo clippy --all-targets --locked -- -D warnings
 
 # Advisories, licences and sources of dependencies; needs cargo-deny, and the network for the advisories
@@ -32,6 +32,23 @@ conformance *ARGS:
 # Generated worlds, many of them: just worlds 100000
 worlds COUNT="100000" SEED="2":
     BLOCKRACE_WORLDS={{COUNT}} BLOCKRACE_SEED={{SEED}} cargo test --release --locked --test worlds
+
+# The parallel engine under many schedules; `cargo test` runs a few: just model 50
+model EFFORT="20" SEED="2":
+    MODEL_EFFORT={{EFFORT}} MODEL_SEED={{SEED}} cargo test --locked --test schedules -- --nocapture
+
+# The same blocks on real threads under miri, which models weak memory; needs a nightly toolchain with miri
+miri:
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" cargo +nightly miri test --target-dir target/miri -p blockrace-model --no-default-features
+
+# And under the thread sanitizer; needs a nightly toolchain with rust-src
+tsan:
+    RUSTFLAGS=-Zsanitizer=thread cargo +nightly test --target-dir target/tsan -Zbuild-std --target x86_64-unknown-linux-gnu \
+        -p blockrace-model --no-default-features
+
+# A fuzzer for some seconds: just fuzz trie 600; needs a nightly toolchain and cargo-fuzz. fuzz/seeds makes seeds
+fuzz TARGET SECONDS="600":
+    cargo +nightly fuzz run -s none {{TARGET}} -- -max_total_time={{SECONDS}} -timeout=20 -rss_limit_mb=4096
 
 # Criterion benches of the parts that decide the whole
 bench *ARGS:

@@ -18,7 +18,11 @@ use crate::{
     block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice, units::parse_duration,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 /// What `--help` says at the end.
 const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 a block does not match its header, or \
@@ -181,6 +185,17 @@ pub struct ReplayArgs {
     pub fail_fast: bool,
 }
 
+/// How many blocks are checked at a time, and how patiently.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SideBySide {
+    /// Blocks that are worked on side by side, each on one thread [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// How long a block may take before it is left behind
+    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    pub time_limit: NonZeroU64,
+}
+
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
@@ -190,9 +205,9 @@ pub struct VerifyArgs {
     /// The executor to check
     #[arg(long, value_name = "NAME", default_value = "sequential")]
     pub executor: ExecutorKind,
-    /// Blocks that are worked on side by side, each on one thread [default: the number of cores]
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<NonZeroUsize>,
+    /// How blocks are worked on.
+    #[command(flatten)]
+    pub side_by_side: SideBySide,
 }
 
 /// A list of executors, or all.

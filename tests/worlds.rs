@@ -155,3 +155,20 @@ fn the_first_invalid_transaction_is_named() {
         panic!("{}", chain(&error));
     }
 }
+
+/// Found by seeds 5003 and 5004. A list took a slot of an emptied storage for written that was only read, while a
+/// contract was created again and ran out of gas.
+#[test]
+fn a_storage_that_was_emptied_is_read_and_not_written() {
+    for fork in [Fork::Petersburg, Fork::Shanghai] {
+        let tx = |to, value| Tx { from: 0, deed: Deed::Call(to, value), tip: 0 };
+        let (child, creator, caller) = (Place::Child(0), Place::Contract(0), Place::Contract(2));
+        let world = World {
+            fork,
+            programs: vec![vec![Op::Create2(0)], vec![], vec![Op::Call(creator, 0)]],
+            txs: vec![tx(creator, 0), tx(child, 1), tx(caller, 0)],
+            ..World::default()
+        };
+        outcome(&world);
+    }
+}

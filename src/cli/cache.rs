@@ -1,8 +1,8 @@
 //! What can be done with the cache.
 
-use super::CachedBlocks;
+use super::{CachedBlocks, SideBySide};
 use clap::{Args, Subcommand};
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of `cache`.
 #[derive(Debug, Args)]
@@ -33,9 +33,9 @@ pub struct CheckArgs {
     /// Which blocks.
     #[command(flatten)]
     pub blocks: CachedBlocks,
-    /// Blocks that are worked on side by side, each on one thread [default: the number of cores]
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<NonZeroUsize>,
+    /// How blocks are worked on.
+    #[command(flatten)]
+    pub side_by_side: SideBySide,
 }
 
 /// Arguments of `cache remove`.

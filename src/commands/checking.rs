@@ -2,43 +2,41 @@
 //!
 //! What is printed about it is left to the commands.
 
-use super::{Context, cached::Source};
+use super::{Context, cached::Source, caught::caught, machine};
 use crate::{
     block::Phase,
-    executor::{ExecutorKind, WorkerPool},
+    cli::SideBySide,
+    executor::{ExecutorKind, Guard},
     measure::Stopwatch,
     progress::Progress,
     units,
-    verify::{Step, Verdict, VerifiedTo, verify_block},
+    verify::{Step, Verdict, VerifiedTo, VerifyError, verify_block},
 };
 use eyre::eyre;
-use std::{
-    num::NonZeroUsize,
-    panic::{AssertUnwindSafe, catch_unwind},
-    thread,
-    time::Duration,
-};
+use std::{num::NonZeroUsize, thread, time::Duration};
 
 /// What came of one block, by its number.
 pub(super) type CheckResult = (u64, eyre::Result<Checked>);
 
-/// Checks all `blocks`, as many as there are `jobs` at a time, under a progress bar. The results are
-/// in the order of the blocks.
+/// Checks all `blocks`, as many at a time as there are jobs, under a progress bar. The results are in the
+/// order of the blocks.
 ///
 /// # Errors
 /// If the threads cannot be had; what fails for a block is part of its result.
 pub(super) fn check_all(
     blocks: Vec<(u64, eyre::Result<Source>)>,
     executor: ExecutorKind,
-    jobs: NonZeroUsize,
+    side_by_side: SideBySide,
     context: &Context,
 ) -> eyre::Result<Vec<CheckResult>> {
+    let jobs = side_by_side.jobs.unwrap_or_else(machine::cores);
+    let limit = Duration::from_secs(side_by_side.time_limit.get());
     let progress = Progress::new(context.chatter, blocks.len() as u64, "blocks");
     let shares = deal(blocks, jobs.get());
     let mut checked: Vec<_> = thread::scope(|scope| {
         let work = |share| {
             let progress = progress.clone();
-            scope.spawn(move || check_share(share, executor, context, &progress))
+            scope.spawn(move || check_share(share, (executor, limit), context, &progress))
         };
         let workers: Vec<_> = shares.into_iter().map(work).collect();
         workers
@@ -67,19 +65,18 @@ fn deal(blocks: Vec<(u64, eyre::Result<Source>)>, jobs: usize) -> Vec<Vec<Asked>
     shares
 }
 
-/// One thread does all of a block, so that as many blocks as there are jobs keep all threads busy.
+/// One thread does all of a block, so that as many blocks as there are jobs keep all threads busy. What panics
+/// or takes too long ends its block only.
 fn check_share(
     share: Vec<Asked>,
-    executor: ExecutorKind,
+    (executor, limit): (ExecutorKind, Duration),
     context: &Context,
     progress: &Progress,
 ) -> eyre::Result<Vec<(usize, u64, eyre::Result<Checked>)>> {
-    let pool = WorkerPool::new(NonZeroUsize::MIN)?;
+    let mut guard = Guard::new(NonZeroUsize::MIN, limit)?;
     let check_one = |(position, number, found): Asked| {
-        // A panic is a bug of ours, and ends this block only.
-        let check = || found.and_then(|source| check(source, executor, &pool, context));
-        let checked = catch_unwind(AssertUnwindSafe(check))
-            .unwrap_or_else(|_| Err(eyre!("checking it panicked; this is a bug")));
+        let checked =
+            caught(|| found.and_then(|source| check(source, executor, &mut guard, context)));
         progress.step();
         (position, number, checked)
     };
@@ -98,21 +95,24 @@ pub(super) struct Checked {
 fn check(
     source: Source,
     executor: ExecutorKind,
-    pool: &WorkerPool,
+    guard: &mut Guard,
     context: &Context,
 ) -> eyre::Result<Checked> {
     let mut times = Times::default();
     let mut stopwatch = Stopwatch::start();
     let recorded = source.load(context)?;
     let mut running = Part::Decode;
-    let (job, verdict) = verify_block(recorded, executor, pool, |step| {
+    let checked = guard.run(move |pool| {
+        let (job, verdict) = verify_block(recorded, executor, pool, |step| {
+            times.add(running, stopwatch.lap());
+            running = Part::of(step);
+        })?;
         times.add(running, stopwatch.lap());
-        running = Part::of(step);
+        let (fork, transactions) = (job.fork().to_string(), job.transactions.len());
+        let verified_to = VerifiedTo::of(&job);
+        Ok::<_, VerifyError>(Checked { fork, transactions, verdict, verified_to, times })
     })?;
-    times.add(running, stopwatch.lap());
-    let (fork, transactions) = (job.fork().to_string(), job.transactions.len());
-    let verified_to = VerifiedTo::of(&job);
-    Ok(Checked { fork, transactions, verdict, verified_to, times })
+    Ok(checked?)
 }
 
 /// A part of the work that is timed.

@@ -7,6 +7,7 @@
 mod analyze;
 mod cache;
 mod cached;
+mod caught;
 mod checking;
 mod compare;
 mod conditions;

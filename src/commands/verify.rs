@@ -4,7 +4,6 @@ use super::{
     Context, Outcome,
     cached::select,
     checking::{CheckResult, Checked, Times, check_all},
-    machine,
 };
 use crate::{
     cli::VerifyArgs,
@@ -13,8 +12,7 @@ use crate::{
 
 pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> {
     let selection = select(args.blocks, context)?;
-    let jobs = args.jobs.unwrap_or_else(machine::cores);
-    Ok(print(check_all(selection.blocks, args.executor, jobs, context)?))
+    Ok(print(check_all(selection.blocks, args.executor, args.side_by_side, context)?))
 }
 
 /// Prints a line for each block and one for all, and what failed.

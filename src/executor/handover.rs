@@ -1,13 +1,10 @@
 //! A value that one thread makes while others, just woken, already wait for it.
 
-use std::{hint, sync::OnceLock, thread};
+use super::sync::Looks;
+use std::sync::OnceLock;
 
-/// How often a waiting thread looks before it lets others run between two looks: some microseconds, for
-/// the one that makes the value may need this very processor.
-const LOOKS_IN_HASTE: u32 = 500;
-
-/// How often it looks before it sleeps: what most values take to make.
-const LOOKS: u32 = 1_500;
+/// How often a waiting thread looks before it sleeps: what most values take to make.
+const LOOKS: Looks = Looks { most: 1_500, in_haste: 500 };
 
 /// The place where the value will be.
 #[derive(Debug)]
@@ -25,12 +22,7 @@ impl<T> Handover<T> {
 
     /// The value once it is there; `None` if it will never be.
     pub(super) fn wait(&self) -> Option<&T> {
-        for look in 0..LOOKS {
-            if let Some(given) = self.0.get() {
-                return given.as_ref();
-            }
-            if look < LOOKS_IN_HASTE { hint::spin_loop() } else { thread::yield_now() }
-        }
+        LOOKS.until(|| self.0.get().is_some());
         self.0.wait().as_ref()
     }
 

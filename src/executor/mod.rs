@@ -27,6 +27,7 @@ mod prefetch;
 mod sequential;
 mod sharded;
 mod snapshot;
+mod sync;
 mod tally;
 mod tasks;
 mod two_phase;

@@ -161,10 +161,8 @@ where
             Pinning::Free => None,
             Pinning::Pinned => Some(WorkerPool::bind_caller()?),
         };
-        let prepared = |contestant| (contestant, (self.prepare)(contestant, job));
-        let starters = self.plan.starters().into_iter().map(prepared);
-        let tracks =
-            starters.map(|(contestant, executor)| Track::new(contestant, executor)).collect();
+        let track = |contestant| Track::new(contestant, || (self.prepare)(contestant, job));
+        let tracks = self.plan.starters().into_iter().map(track).collect();
         Heat { job, tracks, verified: None, runner: self, after_lap }.run()
     }
 }

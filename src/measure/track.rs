@@ -103,14 +103,15 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// With the contestant's executor for the block, or the reason why it has none.
+    /// Makes the contestant's executor for the block, or notes why it has none.
     pub(super) fn new(
         contestant: Contestant,
-        prepared: Result<Box<dyn Executor>, ExecuteError>,
+        prepare: impl FnOnce() -> Result<Box<dyn Executor>, ExecuteError>,
     ) -> Self {
-        let (executor, wrong) = match prepared {
-            Ok(executor) => (Some(executor), None),
-            Err(error) => (None, Some(chain(&error))),
+        let (executor, wrong) = match catch_unwind(AssertUnwindSafe(prepare)) {
+            Ok(Ok(executor)) => (Some(executor), None),
+            Ok(Err(error)) => (None, Some(chain(&error))),
+            Err(_) => (None, Some("it panicked before it began; this is a bug".to_owned())),
         };
         Self {
             contestant,

@@ -3,15 +3,13 @@
 use super::{
     Context, Found, Outcome, Source, blocks,
     checking::{CheckResult, check_all},
-    machine,
 };
 use crate::{cli::CheckArgs, executor::ExecutorKind, verify::Verdict};
 
 pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = Found::new(args.blocks, context)?;
-    let jobs = args.jobs.unwrap_or_else(machine::cores);
     let asked = found.ids.iter().map(|id| (id.number, Ok(Source::Cached(*id)))).collect();
-    let checked = check_all(asked, ExecutorKind::Sequential, jobs, context)?;
+    let checked = check_all(asked, ExecutorKind::Sequential, args.side_by_side, context)?;
     Ok(print(checked).and(found.report_missing()))
 }
 

@@ -6,6 +6,7 @@ use crate::{
     commands::{
         Context,
         cached::{Selection, Source},
+        caught::caught,
         conditions::Course,
         interrupt, machine,
         rows::Block,
@@ -81,7 +82,7 @@ impl<'a> RaceTrack<'a> {
         let mut raced = Raced::default();
         for (position, (number, found)) in selection.blocks.into_iter().enumerate() {
             progress.at(format!("block {number}, {} of {count}", position + 1));
-            let block = found.and_then(|source| self.race(number, source, &progress));
+            let block = caught(|| found.and_then(|source| self.race(number, source, &progress)));
             let remaining = (count - position - 1) as u64;
             progress.expect_in_all(progress.done() + remaining * self.laps_per_block());
             if self.add(&mut raced, number, block, &progress, fail_fast).is_break() {

@@ -19,7 +19,7 @@ use revm::{
     Database, DatabaseCommit, DatabaseRef,
     bytecode::Bytecode,
     state::{
-        Account, AccountInfo,
+        Account, AccountInfo, EvmStorage,
         bal::{Bal, BlockAccessIndex},
     },
 };
@@ -70,12 +70,13 @@ struct Listing<'a> {
 impl Listing<'_> {
     fn note(&mut self, address: Address, account: &Account) {
         let index = self.index.get();
-        self.derived.list.update_account(BlockAccessIndex::new(index), address, account);
+        if self.derived.emptied.contains_key(&address) {
+            self.list_again(BlockAccessIndex::new(index), address, account);
+        } else {
+            self.derived.list.update_account(BlockAccessIndex::new(index), address, account);
+        }
         if !account.is_touched() {
             return;
-        }
-        if self.derived.emptied.contains_key(&address) {
-            self.list_again(index, address, account);
         }
         // What is left with nothing in it is removed (EIP-161), its storage with it.
         if account.is_created() || account.is_selfdestructed() || account.is_empty() {
@@ -86,15 +87,19 @@ impl Listing<'_> {
         }
     }
 
-    /// Lists the slots that were written since a storage was emptied. revm leaves out a value that it
-    /// listed last for the slot, as it does not know that the slot was zero in between.
-    fn list_again(&mut self, index: u64, address: Address, account: &Account) {
+    /// Lists an account whose storage was emptied. revm compares a slot with the value that it listed last, as
+    /// it does not know that the slot was zero in between: it would leave out that value where it is written
+    /// again, and take a zero that is read for one that is written.
+    fn list_again(&mut self, index: BlockAccessIndex, address: Address, account: &Account) {
+        let mut fields = account.clone();
+        fields.storage = EvmStorage::default();
+        self.derived.list.update_account(index, address, &fields);
         let Some(listed) = self.derived.list.accounts.get_mut(&address) else { return };
         for (slot, value) in &account.storage {
             let after = if account.is_selfdestructed() { U256::ZERO } else { value.present_value };
+            let writes = listed.storage.storage.entry(*slot).or_default();
             if after != value.original_value {
-                let writes = listed.storage.storage.entry(*slot).or_default();
-                writes.force_update(BlockAccessIndex::new(index), after);
+                writes.force_update(index, after);
             }
         }
     }

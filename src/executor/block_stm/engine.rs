@@ -10,13 +10,11 @@ use super::{
     scheduler::{Comparison, Found, Scheduler, Start, Task},
     view::View,
 };
-use crate::executor::observe::{Activity, Event, Observer};
-use parking_lot::Mutex;
-use std::{
-    fmt,
-    ops::ControlFlow,
-    sync::atomic::{AtomicU64, Ordering},
+use crate::executor::{
+    observe::{Activity, Event, Observer},
+    sync::{AtomicU64, Mutex, Ordering},
 };
+use std::{fmt, ops::ControlFlow};
 
 /// Executes transactions, one at a time, for one worker.
 pub trait Machine<'m> {

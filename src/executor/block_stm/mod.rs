@@ -71,6 +71,8 @@ mod worker_state;
 mod writes;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use super::{

@@ -34,15 +34,20 @@ pub enum Expected {
 }
 
 impl Expected {
-    pub(super) fn holds(&self, found: Result<Observed, Blocked>) -> bool {
-        match (self, found) {
-            (Self::Seen(seen), Ok(found)) => *seen == found,
-            (Self::Value { before, value }, Ok(found)) => found.over(*before) == *value,
-            (Self::AtLeast { before, minimum }, Ok(found)) => found.over(*before) >= *minimum,
-            // An estimate does not say that it will be less. At the frontier there are none.
-            (Self::AtLeast { .. }, Err(_)) => true,
-            (Self::Seen(_) | Self::Value { .. }, Err(_)) => false,
-        }
+    pub(super) fn check(&self, now: Result<Observed, Blocked>) -> Found {
+        let (holds, otherwise) = match (self, now) {
+            (Self::Seen(seen), now) => (now == Ok(*seen), Found::Outdated),
+            (Self::Value { before, value }, Ok(now)) => {
+                (now.over(*before) == *value, Found::Missing)
+            }
+            (Self::AtLeast { before, minimum }, Ok(now)) => {
+                (now.over(*before) >= *minimum, Found::Outdated)
+            }
+            // An estimate does not say that it will be less, nor that it will be enough: if what it stands for is
+            // published again unchanged, nothing makes the incarnation suspect. At the frontier there are none.
+            (Self::Value { .. } | Self::AtLeast { .. }, Err(_)) => (false, Found::Missing),
+        };
+        if holds { Found::Current } else { otherwise }
     }
 }
 
@@ -128,17 +133,18 @@ impl ReadSet {
     pub fn compare(&self, memory: &Memory, tx: TxIndex) -> Found {
         let same = |numbered: &Numbered| {
             let location = numbered.location();
-            memory.is_unwritten(location) || UNWRITTEN.holds(memory.read(location, tx))
+            memory.is_unwritten(location)
+                || UNWRITTEN.check(memory.read(location, tx)) == Found::Current
         };
         if !self.unwritten.iter().all(same) {
             return Found::Outdated;
         }
         let mut found = Found::Current;
         for (location, expected) in &self.others {
-            match expected {
-                _ if expected.holds(memory.read(*location, tx)) => {}
-                Expected::Value { .. } => found = Found::Missing,
-                Expected::Seen(_) | Expected::AtLeast { .. } => return Found::Outdated,
+            match expected.check(memory.read(*location, tx)) {
+                Found::Current => {}
+                Found::Missing => found = Found::Missing,
+                Found::Outdated => return Found::Outdated,
             }
         }
         found
@@ -147,7 +153,9 @@ impl ReadSet {
     /// The first of the expectations that do not hold for `tx`, and who wrote there last; `None` if all
     /// hold.
     pub fn conflict(&self, memory: &Memory, tx: TxIndex) -> Option<Conflict> {
-        let fails = |(at, expected): &(Location, Expected)| !expected.holds(memory.read(*at, tx));
+        let fails = |(at, expected): &(Location, Expected)| {
+            expected.check(memory.read(*at, tx)) != Found::Current
+        };
         let (at, _) = self.iter().find(fails)?;
         Some(Conflict { at, by: memory.last_writer(at, tx) })
     }
@@ -200,5 +208,22 @@ mod tests {
         let memory = Memory::new(2, 2);
         memory.publish(4, &vec![], &vec![(Location::Storage(0), Write::Set(U256::from(4)))]);
         assert_eq!(reads().compare(&memory, 7), Found::Outdated);
+    }
+
+    /// Found by the model check in `model/`: the check counted, the same was published again, and the balance was
+    /// never compared.
+    #[test]
+    fn c1_an_estimate_does_not_say_that_there_is_enough() {
+        let (memory, at) = (Memory::new(1, 0), Location::Balance(0));
+        let writes = vec![(at, Write::Add(U256::ONE))];
+        let mut reads = ReadSet::default();
+        reads.push(at, Expected::AtLeast { before: U256::from(5), minimum: U256::from(6) });
+        let found = || reads.compare(&memory, 1);
+        memory.publish(0, &vec![], &writes);
+        assert_eq!(found(), Found::Current);
+        memory.mark_estimates(0, &writes);
+        assert_eq!(found(), Found::Missing);
+        memory.publish(0, &writes, &vec![]);
+        assert_eq!(found(), Found::Outdated);
     }
 }

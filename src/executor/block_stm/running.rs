@@ -6,8 +6,10 @@
 //! may need the processor that waiting takes.
 
 use super::memory::TxIndex;
-use crate::executor::Crowding;
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::executor::{
+    Crowding,
+    sync::{AtomicBool, Looks, Ordering},
+};
 
 /// How often a waiting worker looks before it lets other threads run between two looks, since the one that it
 /// waits for may be waiting for this very processor: some microseconds.
@@ -118,14 +120,10 @@ impl Running {
     /// Looks so many times at most whether somebody still executes `tx`. It must be lower than what the
     /// caller executes.
     pub fn wait_for(&self, tx: TxIndex, looks: u32) -> Waited {
-        let looks = if self.crowding == Crowding::Crowded { 1 } else { looks };
-        for look in 0..looks {
-            if !self.is_running(tx) || self.stopped.load(Ordering::Relaxed) {
-                return Waited::Ended;
-            }
-            if look < LOOKS_IN_HASTE { std::hint::spin_loop() } else { std::thread::yield_now() }
-        }
-        Waited::InVain
+        let most = if self.crowding == Crowding::Crowded { 1 } else { looks };
+        let has_ended = || !self.is_running(tx) || self.stopped.load(Ordering::Relaxed);
+        let looks = Looks { most, in_haste: LOOKS_IN_HASTE };
+        if looks.until(has_ended) { Waited::Ended } else { Waited::InVain }
     }
 }
 

@@ -34,9 +34,8 @@ mod state;
 mod tests;
 
 use super::memory::{Publication, TxIndex};
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use crate::executor::sync::{AtomicU32, Condvar, Looks, Mutex, MutexGuard, Ordering};
 use state::State;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How many times a transaction was executed before, from 0.
 pub type Incarnation = u32;
@@ -96,7 +95,7 @@ pub enum Found {
     Current,
     /// Something was published since.
     Outdated,
-    /// What was assumed is not there. Before the incarnation's turn it may still come.
+    /// What was assumed is not there, or hidden by an estimate. Before the incarnation's turn it may still come.
     Missing,
 }
 
@@ -118,11 +117,7 @@ enum Patience {
 
 /// How often a worker without a task looks whether something was reported before it sleeps: some
 /// microseconds, about what waking a thread costs.
-const LOOKS: u32 = 200;
-
-/// After so many looks without news it lets other threads run between two looks, since the one that
-/// has the work may be waiting for this very processor.
-const LOOKS_IN_HASTE: u32 = 150;
+const LOOKS: Looks = Looks { most: 200, in_haste: 150 };
 
 /// Statuses of a block's transactions.
 #[derive(Debug)]
@@ -173,13 +168,8 @@ impl Scheduler {
 
     /// Looks out for a report, for a while.
     fn watch(&self, seen: u32) -> Patience {
-        for look in 0..LOOKS {
-            if self.reports.load(Ordering::Relaxed) != seen {
-                return Patience::Awake;
-            }
-            if look < LOOKS_IN_HASTE { std::hint::spin_loop() } else { std::thread::yield_now() }
-        }
-        Patience::Spent
+        let news = || self.reports.load(Ordering::Relaxed) != seen;
+        if LOOKS.until(news) { Patience::Awake } else { Patience::Spent }
     }
 
     /// An incarnation is done and published. Like all reports, returns what the worker should do next

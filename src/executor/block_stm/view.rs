@@ -5,7 +5,7 @@ use super::{
     own::OwnWrites,
     read_set::{Expected, ReadSet},
     running::{Running, Waited},
-    scheduler::{Basis, Start},
+    scheduler::{Basis, Found, Start},
 };
 use alloy_primitives::U256;
 
@@ -167,7 +167,7 @@ impl<'m> View<'m> {
     /// Takes it for granted that the value at `location`, over the one before the block, will be this.
     pub fn assume(&mut self, location: Location, before: U256, value: U256) {
         let expected = Expected::Value { before, value };
-        if !expected.holds(self.memory.read(location, self.tx)) {
+        if expected.check(self.memory.read(location, self.tx)) != Found::Current {
             self.basis = Basis::Assumed;
         }
         self.expect(location, expected);

@@ -145,6 +145,21 @@ fn scripted_times_come_out_as_samples_in_the_order_of_rounds_without_the_warm_up
 }
 
 #[test]
+fn a_contestant_that_panics_before_it_begins_is_out_and_the_others_race() {
+    let Stage { runner: Runner { plan, prepare, meter, .. }, job } =
+        stage(rounds(2), constant(200.0), constant(100.0), None);
+    let breaks = |contestant: Contestant, job: &ReplayJob| match contestant.executor {
+        ExecutorKind::Sequential => prepare(contestant, job),
+        _ => panic!("this contestant is meant to break"),
+    };
+    let mut runner = Runner::with(plan, meter.clock, breaks).unwrap();
+    let race = runner.race(&job, || ControlFlow::Continue(())).unwrap();
+    assert_eq!(times(&race.finishes[0]), [ms(200.0); 2]);
+    let wrong = race.finishes[1].result.as_ref().unwrap_err();
+    assert!(wrong.contains("panicked"), "{wrong}");
+}
+
+#[test]
 fn warm_up_goes_on_until_nobody_gets_faster() {
     let steady = Rounds { warmup: Warmup::UntilSteady, ..rounds(2) };
     let cold: Script = Box::new(|lap| ms([900.0, 500.0, 300.0].get(lap).copied().unwrap_or(200.0)));

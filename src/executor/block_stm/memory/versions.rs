@@ -3,11 +3,8 @@
 //! Knows how to find what a reader sees among them, and nothing of where they are or who asks.
 
 use super::{Blocked, Observed, TxIndex, Write};
-#[cfg(doc)]
-use crate::executor::block_stm::running::Kinds;
-use parking_lot::Mutex;
+use crate::executor::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Who wrote: what ran before all transactions (0), or one of them (its index and one more).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,7 +166,7 @@ impl<T> Guarded<T> {
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) versions: Guarded<Versions>,
-    /// What kinds of transactions have written it ([`Kinds`]). A wrong guess costs time only, so that all
+    /// What kinds of transactions have written it (`Kinds`). A wrong guess costs time only, so that all
     /// accesses are relaxed.
     pub(super) writers: AtomicU64,
 }

@@ -127,6 +127,20 @@ fn s1_an_outdated_suspect_is_executed_again_by_who_found_it() {
 }
 
 #[test]
+fn a_check_of_an_older_incarnation_counts_for_nothing() {
+    let scheduler = all_started(3);
+    scheduler.executed(2, Publication::Changed, Basis::Read);
+    scheduler.executed(1, Publication::Changed, Basis::Read);
+    assert_eq!(scheduler.checked(2, 0, 2, Found::Outdated), Some(Start::Ahead));
+    scheduler.executed(2, Publication::Same, Basis::Assumed);
+    assert_eq!(scheduler.checked(2, 0, 2, Found::Outdated), None);
+    assert_eq!(scheduler.checked(2, 0, 2, Found::Current), None);
+    assert_eq!(scheduler.executed(0, Publication::Same, Basis::Read), commit(0, Comparison::Done));
+    assert!(matches!(scheduler.committed(0), Some(Task::Commit { tx: 1, .. })));
+    assert_eq!(scheduler.committed(1), commit(2, Comparison::Needed), "its basis was not checked");
+}
+
+#[test]
 fn s2_who_waits_is_ready_once_the_writer_has_published() {
     let scheduler = all_started(3);
     scheduler.blocked(2, 1);

@@ -1,0 +1,27 @@
+//! Files of blockchain tests: whatever they say, nobody panics, and executors agree.
+
+#![no_main]
+
+use blockrace::{
+    conformance::{Ending, Failure, Panel, run, tests},
+    executor::ExecutorKind,
+};
+use libfuzzer_sys::fuzz_target;
+use std::{cell::RefCell, num::NonZeroUsize, time::Duration};
+
+thread_local! {
+    static PANEL: RefCell<Panel> = RefCell::new(
+        Panel::new(&[ExecutorKind::BlockStm], &[NonZeroUsize::MIN], Duration::from_secs(20))
+            .expect("threads can be had"),
+    );
+}
+
+fuzz_target!(|file: &[u8]| {
+    let Ok(tests) = tests(file) else { return };
+    for test in tests.values() {
+        let run = PANEL.with_borrow_mut(|panel| run(test, panel));
+        if let Ending::Failed(failure @ Failure::Trouble { .. }) = run.ending {
+            panic!("{failure:?}");
+        }
+    }
+});

@@ -1,0 +1,109 @@
+//! What a node may answer, over HTTP as it comes.
+//!
+//! The input is a way of asking and replies, one to a line. A reply that begins with `=` is a result, which
+//! gets the envelope and id that go with the question; any other is the whole body.
+
+#![no_main]
+
+use blockrace::{
+    block::Survey,
+    fetch::{Client, Endpoint, FetchedBlock, Limits, Node, WitnessChoice},
+};
+use libfuzzer_sys::fuzz_target;
+use std::{num::NonZeroUsize, sync::LazyLock, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+};
+
+/// One for all inputs, since making a client takes longer than asking.
+struct Scene {
+    runtime: Runtime,
+    listener: TcpListener,
+    client: Client,
+}
+
+static SCENE: LazyLock<Scene> = LazyLock::new(|| {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be had");
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port can be had");
+    let address = listener.local_addr().expect("it is bound");
+    let endpoint: Endpoint = format!("http://{address}").parse().expect("it is a URL");
+    let client = runtime.block_on(async { Client::new(&endpoint, &[], LIMITS) });
+    Scene { runtime, listener, client: client.expect("nothing is asked yet") }
+});
+
+const LIMITS: Limits = Limits {
+    concurrency: NonZeroUsize::MIN,
+    requests_per_second: None,
+    max_retries: 0,
+    timeout: Duration::from_secs(1),
+};
+
+fuzz_target!(|input: &[u8]| {
+    let Some((way, replies)) = input.split_first() else { return };
+    let replies: Vec<_> = replies.split(|byte| *byte == b'\n').collect();
+    let Scene { runtime, listener, client } = &*SCENE;
+    runtime.block_on(async {
+        tokio::select! {
+            () = serve(listener, &replies) => {}
+            () = ask(client.clone(), *way) => {}
+        }
+    });
+});
+
+async fn ask(client: Client, way: u8) {
+    let Ok(node) = Node::connect(client).await else { return };
+    let Ok(head) = node.head().await else { return };
+    let choice = match way % 5 {
+        0 => WitnessChoice::Auto,
+        1 => WitnessChoice::ExecutionWitness,
+        2 => WitnessChoice::Proofs,
+        3 => WitnessChoice::Prestate,
+        _ => {
+            let _ = node.abilities(head, head).await;
+            return;
+        }
+    };
+    if let Ok(FetchedBlock::Traced(traced)) = node.fetch(head, choice).await {
+        let _ = Survey::new(traced);
+    }
+}
+
+/// Each question gets the next reply, and after the last one the first again.
+async fn serve(listener: &TcpListener, replies: &[&[u8]]) {
+    for reply in replies.iter().cycle() {
+        let Ok((stream, _)) = listener.accept().await else { return };
+        let _ = answer(stream, reply).await;
+    }
+}
+
+async fn answer(mut stream: TcpStream, reply: &[u8]) -> std::io::Result<()> {
+    let mut question = Vec::new();
+    while !is_whole(&question) {
+        if stream.read_buf(&mut question).await? == 0 {
+            return Ok(());
+        }
+    }
+    let body = in_envelope(&question, reply);
+    let head =
+        format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), &body].concat()).await
+}
+
+/// Whether a request has its whole body.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+    length.and_then(|length| length.parse().ok()).is_none_or(|length: usize| body.len() >= length)
+}
+
+fn in_envelope(question: &[u8], reply: &[u8]) -> Vec<u8> {
+    let Some(result) = reply.strip_prefix(b"=") else { return reply.to_vec() };
+    let text = String::from_utf8_lossy(question);
+    let after = text.split("\"id\":").nth(1).unwrap_or_default();
+    let id: String = after.chars().take_while(char::is_ascii_digit).collect();
+    let head = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":");
+    [head.as_bytes(), result, b"}"].concat()
+}

@@ -1,0 +1,114 @@
+//! Tries with all, some or wrong nodes: a root is right, or there is none.
+//!
+//! The reference is alloy-trie's hash builder, which makes a root from sorted leaves and keeps no trie.
+
+#![no_main]
+
+use alloy_primitives::{B256, Bytes, map::B256Map};
+use alloy_trie::{HashBuilder, Nibbles, proof::ProofRetainer};
+use arbitrary::Arbitrary;
+use blockrace::trie::{NodeStore, PartialTrie};
+use libfuzzer_sys::fuzz_target;
+use std::collections::BTreeMap;
+
+/// Keys that part late, so that tries are deep and their nodes small: a fuzzer would not find such otherwise.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Key {
+    /// How many bytes at the end tell keys apart, besides the first.
+    late: u8,
+    first: u8,
+    last: [u8; 2],
+}
+
+impl Key {
+    fn hash(self) -> B256 {
+        let mut key = B256::repeat_byte(0x11);
+        key[0] = self.first;
+        key[1 + usize::from(self.late % 31)] ^= self.last[0];
+        key[31] ^= self.last[1];
+        key
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+enum Change {
+    Insert(Key, u8, u8),
+    Remove(Key),
+}
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    leaves: Vec<(Key, u8, u8)>,
+    /// Whose paths are in the witness, if not all are.
+    proved: Option<Vec<Key>>,
+    changes: Vec<Change>,
+    /// Bytes of nodes that are changed, and into what.
+    damage: Vec<(u8, u16, u8)>,
+}
+
+/// Never empty, and up to 64 bytes long.
+fn value(byte: u8, length: u8) -> Vec<u8> {
+    vec![byte; 1 + usize::from(length % 64)]
+}
+
+type Leaves = BTreeMap<B256, Vec<u8>>;
+
+fn build(leaves: &Leaves, proved: impl IntoIterator<Item = B256>) -> (B256, B256Map<Bytes>) {
+    let proved = proved.into_iter().map(|key| Nibbles::unpack(key)).collect();
+    let mut builder = HashBuilder::default().with_proof_retainer(ProofRetainer::new(proved));
+    for (key, value) in leaves {
+        builder.add_leaf(Nibbles::unpack(key), value);
+    }
+    let root = builder.root();
+    let nodes = builder.take_proof_nodes().into_nodes_sorted();
+    let hashed = nodes.into_iter().map(|(_, rlp)| (alloy_primitives::keccak256(&rlp), rlp));
+    (root, hashed.collect())
+}
+
+fuzz_target!(|input: Input| {
+    let mut leaves: Leaves =
+        input.leaves.iter().map(|(key, byte, len)| (key.hash(), value(*byte, *len))).collect();
+    let (root, nodes) = match &input.proved {
+        None => build(&leaves, leaves.keys().copied()),
+        Some(proved) => build(&leaves, proved.iter().map(|key| key.hash())),
+    };
+    let mut nodes: Vec<Bytes> = nodes.into_values().collect();
+    damage(&mut nodes, &input.damage);
+    let store = NodeStore::new(nodes).expect("no node is large");
+    let Ok(mut trie) = PartialTrie::open(&store, root) else { return };
+    // A branch that collapses may leave a guess, which only insertions before deletions keep honest.
+    let inserts = |change: &&Change| matches!(change, Change::Insert(..));
+    let (first, last): (Vec<_>, Vec<_>) = input.changes.iter().partition(inserts);
+    for change in first.into_iter().chain(last) {
+        let guess = match change {
+            Change::Insert(key, byte, length) => {
+                let value = value(*byte, *length);
+                leaves.insert(key.hash(), value.clone());
+                trie.insert(key.hash(), value).map(|()| None)
+            }
+            Change::Remove(key) => {
+                leaves.remove(&key.hash());
+                trie.remove(key.hash())
+            }
+        };
+        match guess {
+            Ok(None) => {}
+            // A guess is told, and whoever asks for the root compares it.
+            Ok(Some(_)) | Err(_) => return,
+        }
+    }
+    assert_eq!(trie.root(), build(&leaves, []).0);
+});
+
+fn damage(nodes: &mut [Bytes], damage: &[(u8, u16, u8)]) {
+    for (node, at, byte) in damage {
+        let count = nodes.len().max(1);
+        let Some(node) = nodes.get_mut(usize::from(*node) % count) else { return };
+        let mut changed = node.to_vec();
+        let at = usize::from(*at) % changed.len().max(1);
+        if let Some(place) = changed.get_mut(at) {
+            *place = *byte;
+        }
+        *node = changed.into();
+    }
+}

@@ -1,0 +1,159 @@
+//! What is run under every schedule, and the blocks it is run on.
+
+use crate::{
+    executor::block_stm::{
+        memory::Publication,
+        scheduler::{Basis, Scheduler, Task},
+        testing::{
+            Program, Step,
+            Step::{
+                Add, Count, Empty, Read, ReadFollowing, Set, SetFollowing, Spend, StopIfEven,
+                Surprise,
+            },
+            in_order, in_parallel, step,
+        },
+    },
+    threads::{WorkerPool, thread},
+    witness::Witness,
+};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+
+/// A block, and who executes it how.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// What it shows.
+    pub name: String,
+    programs: Vec<Program>,
+    early: Vec<usize>,
+    threads: usize,
+}
+
+impl Scene {
+    fn new(name: &str, threads: usize, programs: Vec<Program>) -> Self {
+        Self { name: name.to_owned(), programs, early: Vec::new(), threads }
+    }
+
+    /// Executes it once, and panics unless everything is as in block order.
+    pub fn run(&self) {
+        let witness = Witness::default();
+        let pool = WorkerPool(self.threads);
+        let (outcome, _) = in_parallel(&self.programs, &self.early, &pool, &witness);
+        assert_eq!(outcome, in_order(&self.programs), "{self:?}");
+        witness.judge(self.programs.len());
+    }
+}
+
+/// Blocks so small that every schedule can be tried, or nearly so.
+pub fn tiny() -> Vec<Scene> {
+    vec![
+        Scene::new("one transaction and a worker too many", 2, vec![vec![Set(0)]]),
+        Scene::new("one reads what the other writes", 2, vec![vec![Set(0)], vec![Read(0)]]),
+        Scene::new("two assume a nonce", 2, vec![vec![Count(0)], vec![Count(0)]]),
+        Scene::new("nothing to do", 2, vec![]),
+    ]
+}
+
+/// Blocks by hand, each for one thing that can go wrong.
+pub fn by_hand() -> Vec<Scene> {
+    let twice = |step: [Step; 2]| vec![step.to_vec(), step.to_vec()];
+    let chain = vec![vec![Read(0), Set(0)]; 4];
+    let astray = vec![
+        vec![Read(1), Set(0)],
+        vec![Read(0), SetFollowing(0), StopIfEven, Set(1)],
+        vec![ReadFollowing(0), Read(1), SetFollowing(3)],
+        vec![Read(0), Read(1), ReadFollowing(3), Set(2)],
+    ];
+    let emptied = vec![
+        vec![Read(0), Set(3), Set(0)],
+        vec![Read(6), Empty(0)],
+        vec![Read(3), Read(0), Set(3)],
+        vec![Read(3), Read(0)],
+    ];
+    let spent = vec![
+        vec![Spend(0), Add(1)],
+        vec![Spend(0), Spend(1)],
+        vec![Add(0), Read(9)],
+        vec![Spend(0), Read(10)],
+    ];
+    let counted = vec![
+        vec![Count(0)],
+        vec![Read(0), Read(1), Surprise(0)],
+        vec![Count(0), Read(0)],
+        vec![Count(0), Set(0)],
+    ];
+    let withdrawn = vec![
+        vec![Set(1)],
+        vec![Read(1), StopIfEven, Set(0)],
+        vec![Read(0), Set(2)],
+        vec![Read(2), Read(0)],
+    ];
+    let mut scenes = vec![
+        Scene::new("a chain on two threads", 2, chain.clone()),
+        Scene::new("a chain on three threads", 3, chain.clone()),
+        Scene::new("two and one waiting for work", 3, twice([Read(0), Set(0)])),
+        Scene::new("incarnations that go astray", 3, astray),
+        Scene::new("a storage is emptied and written again", 3, emptied),
+        Scene::new("a balance is spent and paid", 3, spent),
+        Scene::new("a nonce is not what was assumed", 3, counted),
+        Scene::new("a write that the next incarnation does not repeat", 3, withdrawn),
+    ];
+    let late = Scene::new("the last is started first", 3, chain);
+    scenes.push(Scene { early: vec![3, 1], ..late });
+    scenes
+}
+
+/// So many generated blocks, the same for the same seed.
+pub fn generated(count: usize, seed: u64) -> Vec<Scene> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let program = prop::collection::vec(step(), 0..6);
+    let early = prop::collection::vec(0..2_usize, 0..2);
+    let scene = (prop::collection::vec(program, 2..7), early, 2..4_usize);
+    (0..count)
+        .map(|index| {
+            let tree = scene.new_tree(&mut runner).expect("nothing is filtered");
+            let (programs, early, threads) = tree.current();
+            Scene { name: format!("seed {seed}, block {index}"), programs, early, threads }
+        })
+        .collect()
+}
+
+/// A scheduler of two transactions, of which the second waits for the first.
+fn one_waits() -> Scheduler {
+    let scheduler = Scheduler::new(2, &[]);
+    assert!(matches!(scheduler.next_task(), Some(Task::Execute { tx: 0, .. })));
+    assert!(matches!(scheduler.next_task(), Some(Task::Execute { tx: 1, .. })));
+    assert_eq!(scheduler.blocked(1, 0), None);
+    scheduler
+}
+
+/// S3: a worker that sleeps is woken by work that another reports, who has something else to do. A whole run
+/// ends without that, too, since whoever is awake does everything.
+pub fn a_sleeper_is_woken_by_work() {
+    let scheduler = one_waits();
+    let woken = thread::scope(|scope| {
+        let sleeper = scope.spawn(|| scheduler.next_task());
+        let next = scheduler.executed(0, Publication::Same, Basis::Read);
+        assert!(matches!(next, Some(Task::Commit { tx: 0, .. })), "{next:?}");
+        sleeper.join().expect("it does not panic")
+    });
+    assert!(matches!(woken, Some(Task::Execute { tx: 1, .. })), "{woken:?}");
+}
+
+/// Workers end when somebody stops them, also in their sleep.
+pub fn sleepers_are_told_to_stop() {
+    let scheduler = one_waits();
+    thread::scope(|scope| {
+        let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task()));
+        scheduler.stop();
+        for sleeper in sleepers {
+            assert_eq!(sleeper.join().expect("it does not panic"), None);
+        }
+    });
+}

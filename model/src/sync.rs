@@ -1,0 +1,90 @@
+//! Locks, condition variables and atomics whose every use is a step of a schedule.
+//!
+//! Names and behaviour are those of the package's own module: a lock that is never poisoned, a condition
+//! variable that takes the guard by reference.
+
+use shuttle::sync as modelled;
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+};
+
+const HELD: &str = "a guard holds its lock, but while it waits";
+const SOUND: &str = "a panic ends the schedule, so nobody finds a poisoned lock";
+
+#[derive(Default)]
+pub(crate) struct Mutex<T>(modelled::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(modelled::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard(Some(self.0.lock().expect(SOUND)))
+    }
+}
+
+/// Printing is no step.
+impl<T> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mutex").finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct MutexGuard<'a, T>(Option<modelled::MutexGuard<'a, T>>);
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect(HELD)
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect(HELD)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Condvar(modelled::Condvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        let held = guard.0.take().expect(HELD);
+        guard.0 = Some(self.0.wait(held).expect(SOUND));
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "how often it looks is for real threads")]
+pub(crate) struct Looks {
+    pub(crate) most: u32,
+    pub(crate) in_haste: u32,
+}
+
+impl Looks {
+    /// Looks once and once more after others had their turn.
+    pub(crate) fn until(self, is_there: impl Fn() -> bool) -> bool {
+        if is_there() {
+            return true;
+        }
+        shuttle::thread::yield_now();
+        is_there()
+    }
+}

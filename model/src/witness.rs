@@ -1,0 +1,43 @@
+//! Watches a run, and says afterwards whether it went by the rules.
+
+use crate::executor::observe::{Event, Observer};
+use parking_lot::Mutex;
+
+/// Keeps what is told. Telling is no step of a schedule.
+#[derive(Debug, Default)]
+pub(crate) struct Witness(Mutex<Vec<Event>>);
+
+impl Observer for Witness {
+    const WATCHES: bool = true;
+
+    fn tell(&self, event: Event) {
+        self.0.lock().push(event);
+    }
+}
+
+impl Witness {
+    /// All transactions committed once and in order, each after it was published and never executed again; an
+    /// incarnation only gave up for a lower one.
+    pub(crate) fn judge(self, transactions: usize) {
+        let (mut committed, mut published) = (0, vec![0; transactions]);
+        let events = self.0.into_inner();
+        for event in &events {
+            match *event {
+                Event::Committed { tx } => {
+                    assert_eq!(tx, committed, "transactions commit in order: {events:?}");
+                    assert!(published[tx] > 0, "{tx} had nothing to commit: {events:?}");
+                    committed += 1;
+                }
+                Event::Published { tx } => {
+                    assert!(tx >= committed, "{tx} was executed after it committed: {events:?}");
+                    published[tx] += 1;
+                }
+                Event::Blocked { tx, on } => {
+                    assert!(on < tx, "{tx} waits for {on}, which is later: {events:?}");
+                }
+                Event::Began(_) | Event::Aborted { .. } => {}
+            }
+        }
+        assert_eq!(committed, transactions, "all transactions commit: {events:?}");
+    }
+}

@@ -1,0 +1,342 @@
+//! A toy machine in place of the EVM, and what block order makes of its programs.
+//!
+//! A toy transaction reads and writes locations that depend on what it has read, so that an
+//! incarnation on outdated values goes astray, writes elsewhere, and leaves estimates in the way.
+//!
+//! Besides the tests beside this file, the package in `model/` compiles it.
+
+use super::{
+    engine::{Board, Executed, Incarnations, Machine, Steps, Worker},
+    memory::{AccountNumber, Blocked, Location, Memory, TxIndex, Write},
+    read_set::Expected,
+    running::Running,
+    scheduler::Start,
+    view::View,
+};
+use crate::executor::{Crowding, WorkerPool, observe::Observer, sync::Mutex};
+use alloy_primitives::U256;
+use proptest::prelude::*;
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+/// One step of a toy transaction. Numbers select a location, together with what was read so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    Read(u8),
+    /// Reads a location that depends on what was read before.
+    ReadFollowing(u8),
+    Set(u8),
+    SetFollowing(u8),
+    Add(u8),
+    /// Takes from a balance if there is enough, and sets it to nothing if not.
+    Spend(u8),
+    /// Empties an account's storage.
+    Empty(u8),
+    /// Does the steps that follow only if what was read is odd.
+    StopIfEven,
+    /// Takes it for granted that a nonce is what these steps make of it, and counts it up.
+    Count(u8),
+    /// Counts a nonce up by surprise, if what was read is odd.
+    Surprise(u8),
+}
+
+pub(crate) type Program = Vec<Step>;
+
+const ACCOUNTS: u8 = 3;
+const SLOTS: u8 = 3;
+
+fn location(choice: u8) -> Location {
+    let account = u32::from(choice % ACCOUNTS);
+    match choice / ACCOUNTS % (SLOTS + 1) {
+        SLOTS => Location::Balance(account),
+        0 => Location::OtherSlot(account, U256::ZERO),
+        slot => Location::Slot(account, u32::from(slot * ACCOUNTS) + account),
+    }
+}
+
+pub(crate) fn balance(choice: u8) -> Location {
+    Location::Balance(u32::from(choice % ACCOUNTS))
+}
+
+fn nonce(choice: u8) -> Location {
+    Location::Nonce(u32::from(choice % ACCOUNTS))
+}
+
+/// The account that a slot belongs to.
+fn owner(location: Location) -> Option<AccountNumber> {
+    match location {
+        Location::Slot(account, _) | Location::OtherSlot(account, _) => Some(account),
+        _ => None,
+    }
+}
+
+pub(crate) fn memory() -> Memory {
+    Memory::new(ACCOUNTS.into(), (ACCOUNTS * (SLOTS + 1)).into())
+}
+
+fn all_locations() -> Vec<Location> {
+    (0..ACCOUNTS * (SLOTS + 1)).map(location).chain((0..ACCOUNTS).map(nonce)).collect()
+}
+
+/// The value before the block.
+fn before(location: Location) -> U256 {
+    match location {
+        Location::Slot(_, slot) => U256::from(slot + 100),
+        Location::Nonce(account) => U256::from(account),
+        _ => U256::from(1_000),
+    }
+}
+
+/// Where a toy transaction reads.
+trait Below {
+    fn read(&mut self, location: Location) -> Result<U256, Blocked>;
+    /// Whether the value is at least this; only that is depended on.
+    fn has(&mut self, location: Location, amount: U256) -> bool;
+    /// The value, which is probably this.
+    fn guess(&mut self, location: Location, probably: U256) -> Result<U256, Blocked>;
+}
+
+impl Below for BTreeMap<Location, U256> {
+    fn read(&mut self, location: Location) -> Result<U256, Blocked> {
+        Ok(self[&location])
+    }
+
+    fn has(&mut self, location: Location, amount: U256) -> bool {
+        self[&location] >= amount
+    }
+
+    fn guess(&mut self, location: Location, _: U256) -> Result<U256, Blocked> {
+        Ok(self[&location])
+    }
+}
+
+impl Below for View<'_> {
+    fn read(&mut self, location: Location) -> Result<U256, Blocked> {
+        View::read(self, location).map(|observed| observed.over(before(location)))
+    }
+
+    fn has(&mut self, location: Location, minimum: U256) -> bool {
+        let (seen, before) = (self.peek(location).observed(), before(location));
+        let enough = seen.over(before) >= minimum;
+        let at_least = Expected::AtLeast { before, minimum };
+        self.expect(location, if enough { at_least } else { Expected::Seen(seen) });
+        enough
+    }
+
+    fn guess(&mut self, location: Location, probably: U256) -> Result<U256, Blocked> {
+        match self.start() {
+            Start::AtFrontier => Below::read(self, location),
+            Start::Ahead => {
+                self.assume(location, before(location), probably);
+                Ok(probably)
+            }
+        }
+    }
+}
+
+/// What a transaction did so far.
+#[derive(Default)]
+struct Toy {
+    seen: U256,
+    writes: BTreeMap<Location, Write>,
+    emptied: BTreeMap<Location, Write>,
+}
+
+impl Toy {
+    /// Runs the last of these programs.
+    fn run(&mut self, programs: &[Program], below: &mut impl Below) -> Result<(), Blocked> {
+        let Some((program, lower)) = programs.split_last() else { return Ok(()) };
+        for step in program {
+            let shift = self.seen.byte(0);
+            let following = |choice: u8| location(choice.wrapping_add(shift));
+            match *step {
+                Step::Read(choice) => self.read(location(choice), below)?,
+                Step::ReadFollowing(choice) => self.read(following(choice), below)?,
+                Step::Set(choice) => self.set(location(choice)),
+                Step::SetFollowing(choice) => self.set(following(choice)),
+                Step::Add(choice) => self.add(balance(choice), U256::from(7)),
+                Step::Spend(choice) => self.spend(balance(choice), below),
+                Step::Empty(choice) => self.empty(lower.len(), u32::from(choice % ACCOUNTS)),
+                Step::StopIfEven if !self.seen.bit(0) => return Ok(()),
+                Step::StopIfEven => {}
+                Step::Count(choice) => self.count(lower, nonce(choice), below)?,
+                Step::Surprise(choice) if self.seen.bit(0) => self.add(nonce(choice), U256::ONE),
+                Step::Surprise(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, location: Location, below: &mut impl Below) -> Result<(), Blocked> {
+        let found = if self.own_emptied(location) { U256::ZERO } else { below.read(location)? };
+        let value = match self.writes.get(&location) {
+            None => found,
+            Some(Write::Set(value)) => *value,
+            Some(Write::Add(value)) => found.wrapping_add(*value),
+        };
+        self.seen = self.seen.wrapping_mul(U256::from(31)).wrapping_add(value) >> 1;
+        Ok(())
+    }
+
+    fn own_emptied(&self, location: Location) -> bool {
+        owner(location)
+            .is_some_and(|account| self.emptied.contains_key(&Location::Storage(account)))
+    }
+
+    fn set(&mut self, location: Location) {
+        self.writes.insert(location, Write::Set(self.seen.wrapping_add(U256::ONE)));
+    }
+
+    fn add(&mut self, location: Location, more: U256) {
+        let sum = match self.writes.get(&location) {
+            None => Write::Add(more),
+            Some(Write::Set(value)) => Write::Set(value.wrapping_add(more)),
+            Some(Write::Add(value)) => Write::Add(value.wrapping_add(more)),
+        };
+        self.writes.insert(location, sum);
+    }
+
+    /// Takes most of what is there before the block, so that others' writes decide whether it can. Does
+    /// nothing if the transaction wrote there before.
+    fn spend(&mut self, location: Location, below: &mut impl Below) {
+        let amount = U256::from(600);
+        if !self.writes.contains_key(&location) && below.has(location, amount) {
+            self.add(location, U256::ZERO.wrapping_sub(amount));
+        }
+    }
+
+    /// Does nothing if the transaction wrote there before.
+    fn count(
+        &mut self,
+        lower: &[Program],
+        location: Location,
+        below: &mut impl Below,
+    ) -> Result<(), Blocked> {
+        if self.writes.contains_key(&location) {
+            return Ok(());
+        }
+        let counts = |step: &Step| matches!(step, Step::Count(at) if nonce(*at) == location);
+        let counted = lower.iter().filter(|program| program.iter().any(counts)).count();
+        let found = below.guess(location, before(location) + U256::from(counted))?;
+        self.seen = self.seen.wrapping_add(found);
+        self.writes.insert(location, Write::Set(found.wrapping_add(U256::ONE)));
+        Ok(())
+    }
+
+    fn empty(&mut self, tx: TxIndex, account: AccountNumber) {
+        self.writes.retain(|at, _| owner(*at) != Some(account));
+        self.emptied.insert(Location::Storage(account), Write::Set(U256::from(tx)));
+    }
+}
+
+pub(crate) struct ToyMachine<'a, 'm> {
+    pub(crate) programs: &'a [Program],
+    pub(crate) view: View<'m>,
+}
+
+impl<'m> Machine<'m> for ToyMachine<'_, 'm> {
+    type Output = U256;
+
+    fn view(&mut self) -> &mut View<'m> {
+        &mut self.view
+    }
+
+    fn execute(&mut self) -> Executed<U256> {
+        let (tx, mut toy) = (self.view.tx(), Toy::default());
+        // What a blocked incarnation returns is dropped, so the error is not needed.
+        let _ = toy.run(&self.programs[..=tx], &mut self.view);
+        let writes = toy.writes.into_iter().chain(toy.emptied).collect();
+        Executed { writes, output: toy.seen, steps: 1, cost: 1 }
+    }
+}
+
+/// What every transaction saw, and the state after them.
+pub(crate) type Outcome = (Vec<U256>, BTreeMap<Location, U256>);
+
+/// What block order gives.
+pub(crate) fn in_order(programs: &[Program]) -> Outcome {
+    let mut state: BTreeMap<_, _> =
+        all_locations().into_iter().map(|at| (at, before(at))).collect();
+    let mut seen = Vec::new();
+    for tx in 0..programs.len() {
+        let mut toy = Toy::default();
+        toy.run(&programs[..=tx], &mut state).expect("nothing blocks in block order");
+        for at in all_locations().into_iter().filter(|at| toy.own_emptied(*at)) {
+            state.insert(at, U256::ZERO);
+        }
+        for (at, write) in toy.writes {
+            let old = state[&at];
+            state.insert(
+                at,
+                match write {
+                    Write::Set(value) => value,
+                    Write::Add(value) => old.wrapping_add(value),
+                },
+            );
+        }
+        seen.push(toy.seen);
+    }
+    (seen, state)
+}
+
+/// Executes on all threads of the pool. `None` if not everything was committed.
+pub(crate) fn run<'m, M: Machine<'m>>(
+    pool: &WorkerPool,
+    steps: Steps<'_>,
+    memory: &'m Memory,
+    running: &'m Running,
+    observer: &impl Observer,
+    machine: impl Fn() -> M + Sync,
+    commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
+) -> Option<Incarnations> {
+    let (board, commit) = (&Board::new(steps), Mutex::new(commit));
+    pool.run_on_all(|| {
+        let commit = |tx, output| (commit.lock())(tx, output);
+        Worker { board, memory, running, commit, observer }.work(&mut machine());
+    });
+    board.incarnations()
+}
+
+/// What the engine gives, in the same form.
+pub(crate) fn in_parallel(
+    programs: &[Program],
+    early: &[TxIndex],
+    pool: &WorkerPool,
+    observer: &impl Observer,
+) -> (Outcome, Incarnations) {
+    let (memory, mut seen) = (memory(), Vec::new());
+    let running = Running::new(programs.len(), Crowding::Roomy);
+    let incarnations = run(
+        pool,
+        Steps { count: programs.len(), early },
+        &memory,
+        &running,
+        observer,
+        || ToyMachine { programs, view: View::new(&memory, &running) },
+        |tx, output| {
+            assert_eq!(tx, seen.len(), "transactions commit in order");
+            seen.push(output);
+            ControlFlow::Continue(())
+        },
+    );
+    let after = |at| memory.read(at, programs.len()).map(|observed| observed.over(before(at)));
+    let state = all_locations()
+        .into_iter()
+        .map(|at| (at, after(at).expect("no estimates are left after the block")))
+        .collect();
+    ((seen, state), incarnations.expect("no worker panics"))
+}
+
+pub(crate) fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => any::<u8>().prop_map(Step::Read),
+        2 => any::<u8>().prop_map(Step::ReadFollowing),
+        3 => any::<u8>().prop_map(Step::Set),
+        2 => any::<u8>().prop_map(Step::SetFollowing),
+        2 => any::<u8>().prop_map(Step::Add),
+        2 => any::<u8>().prop_map(Step::Spend),
+        1 => any::<u8>().prop_map(Step::Empty),
+        1 => Just(Step::StopIfEven),
+        2 => any::<u8>().prop_map(Step::Count),
+        1 => any::<u8>().prop_map(Step::Surprise),
+    ]
+}

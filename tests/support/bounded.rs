@@ -1,0 +1,96 @@
+//! Every schedule with a few preemptions.
+//!
+//! A thread is preempted where another takes over although it could have gone on. Most bugs of concurrency need
+//! one or two preemptions only (Musuvathi and Qadeer, "Iterative Context Bounding for Systematic Testing of
+//! Multithreaded Programs", PLDI 2007), and so few can be tried at every place, in every combination.
+
+use shuttle::scheduler::{DataSource, RandomDataSource, Schedule, Scheduler, Task, TaskId};
+
+/// A place where there was a choice: who could run, first whoever costs nothing, and who of them did.
+#[derive(Debug)]
+struct Fork {
+    choices: Vec<TaskId>,
+    chosen: usize,
+}
+
+/// Tries all schedules with at most so many preemptions.
+#[derive(Debug)]
+pub(crate) struct Bounded {
+    preemptions: usize,
+    /// Where the schedule that runs had a choice.
+    trail: Vec<Fork>,
+    step: usize,
+    preempted: usize,
+    tried: usize,
+    most: usize,
+}
+
+impl Bounded {
+    /// Gives up after so many schedules.
+    pub(crate) fn new(preemptions: usize, most: usize) -> Self {
+        Self { preemptions, trail: Vec::new(), step: 0, preempted: 0, tried: 0, most }
+    }
+
+    /// Turns to the next schedule: another choice at the last place where one is left.
+    fn advance(&mut self) -> Option<()> {
+        while let Some(fork) = self.trail.last_mut() {
+            fork.chosen += 1;
+            if fork.chosen < fork.choices.len() {
+                return Some(());
+            }
+            self.trail.pop();
+        }
+        None
+    }
+
+    fn choices(&self, runnable: &[&Task], current: Option<TaskId>, yields: bool) -> Vec<TaskId> {
+        let all = runnable.iter().map(|task| task.id());
+        let Some(current) = current.filter(|current| all.clone().any(|task| task == *current))
+        else {
+            return all.collect();
+        };
+        let others = all.filter(|task| *task != current);
+        if yields {
+            return others.chain([current]).collect();
+        }
+        let left = self.preemptions - self.preempted;
+        std::iter::once(current).chain(others.take(if left > 0 { usize::MAX } else { 0 })).collect()
+    }
+}
+
+impl Scheduler for Bounded {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        if self.tried > 0 {
+            self.advance()?;
+        }
+        if self.tried == self.most {
+            return None;
+        }
+        self.tried += 1;
+        (self.step, self.preempted) = (0, 0);
+        Some(Schedule::new(0))
+    }
+
+    fn next_task(
+        &mut self,
+        runnable: &[&Task],
+        current: Option<TaskId>,
+        yields: bool,
+    ) -> Option<TaskId> {
+        let choices = self.choices(runnable, current, yields);
+        if self.step == self.trail.len() {
+            self.trail.push(Fork { choices, chosen: 0 });
+        }
+        let fork = &self.trail[self.step];
+        self.step += 1;
+        let next = fork.choices[fork.chosen];
+        // Whoever yields or cannot go on is not preempted.
+        let goes_on = current.filter(|current| !yields && fork.choices.contains(current));
+        self.preempted += usize::from(goes_on.is_some_and(|current| current != next));
+        Some(next)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        RandomDataSource::initialize(0).next_u64()
+    }
+}
