@@ -35,7 +35,7 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     for _ in 0..WARM_UP {
         executor.execute(&job, &pool)?;
     }
-    let (execution, trace) = watch(args.executor, &job, &pool)?;
+    let (execution, trace) = watch(&*executor, &job, &pool)?;
     let title = format!("block {}, {} on {threads} threads", job.header.number, args.executor);
     let verdict = check(&job, &execution.outcome, &pool)?;
     let verified_to = VerifiedTo::of(&job).name();

@@ -10,7 +10,7 @@ use super::trace::Trace;
 use crate::{
     block::ReplayJob,
     evm::run_block,
-    executor::{ExecuteError, Execution, ExecutorKind, WorkerPool, observe::Record},
+    executor::{ExecuteError, Execution, Executor, WorkerPool, observe::Record},
     state::{BlockState, Read, Watched},
 };
 use std::{cell::RefCell, collections::HashMap, num::NonZeroU32, time::Instant};
@@ -137,17 +137,18 @@ impl Watch {
 /// # Errors
 /// The block is invalid, or the pre-state lacks what it reads.
 pub fn watch(
-    executor: ExecutorKind,
+    executor: &dyn Executor,
     job: &ReplayJob,
     pool: &WorkerPool,
 ) -> Result<(Execution, Trace), ExecuteError> {
-    let executor = executor.prepare(job, pool.threads())?;
+    let kind = executor.kind();
     let start = Instant::now();
     let clock = || start.elapsed();
     let record = Record::new(&clock);
     let execution = executor.execute_observed(job, pool, &record)?;
     let total = start.elapsed();
-    Ok((execution, Trace::new(&record.into_events(), total)))
+    let threads = if kind.is_parallel() { pool.threads().get() } else { 1 };
+    Ok((execution, Trace::new(&record.into_events(), total, threads)))
 }
 
 fn nanoseconds(from: Instant, to: Instant) -> u64 {

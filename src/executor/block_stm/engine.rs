@@ -71,7 +71,7 @@ impl<O> Default for Record<O> {
 /// What all workers share.
 struct Engine<'a, O, C, W> {
     memory: &'a Memory,
-    running: &'a Running,
+    running: &'a Running<'a>,
     observer: &'a W,
     scheduler: &'a Scheduler,
     /// Each lock guards one transaction's record. Only the worker that has the transaction in the
@@ -102,7 +102,7 @@ pub fn run<'m, M: Machine<'m>>(
     pool: &WorkerPool,
     steps: Steps<'_>,
     memory: &'m Memory,
-    running: &'m Running,
+    running: &'m Running<'m>,
     observer: &impl Observer,
     machine: impl Fn() -> M + Sync,
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
@@ -133,7 +133,7 @@ pub fn run<'m, M: Machine<'m>>(
 }
 
 /// A worker that panics holds a transaction that nobody else will finish, so the others must not wait.
-struct StopOnPanic<'a>(&'a Scheduler, &'a Running);
+struct StopOnPanic<'a>(&'a Scheduler, &'a Running<'a>);
 
 impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {
@@ -224,8 +224,8 @@ impl<O: Send, C: FnMut(TxIndex, O) -> ControlFlow<()>, W: Observer> Engine<'_, O
             output: Some(executed.output),
         };
         drop(record);
-        self.running.ended(tx);
         self.observer.tell(Event::Published { tx });
+        self.running.ended(tx);
         self.scheduler.executed(tx, publication, basis)
     }
 

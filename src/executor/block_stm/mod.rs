@@ -129,7 +129,7 @@ fn execute(
     let (phases, before_all) = begin(job, settled)?;
     memory.publish_before_all(&before_all);
     let Plan { batches, long } = &shared.plan;
-    let running = Running::new(batches.len(), pool.crowding());
+    let running = Running::new(batches.len(), pool.crowding()).seen_by(observer);
     let mut committer = Committer::new(job);
     let run = engine::run(
         pool,

@@ -6,7 +6,10 @@
 //! may need the processor that waiting takes.
 
 use super::memory::TxIndex;
-use crate::executor::Crowding;
+use crate::executor::{
+    Crowding,
+    observe::{Activity, Event, Listener, Observer},
+};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often a waiting worker looks before it lets other threads run between two looks, since the one that it
@@ -24,20 +27,27 @@ pub enum Waited {
 
 /// One mark for each transaction.
 #[derive(Debug)]
-pub struct Running {
+pub struct Running<'w> {
     /// Set while a worker executes it. Clearing one (Release) comes after the publication, so whoever sees it
     /// cleared (Acquire) reads what was published.
     executing: Box<[AtomicBool]>,
     /// Set when a worker is lost. All accesses are relaxed: nobody acts on anything else it has done.
     stopped: AtomicBool,
     crowding: Crowding,
+    /// Told who waits, where anybody watches.
+    watcher: Option<&'w dyn Listener>,
 }
 
-impl Running {
+impl<'w> Running<'w> {
     /// None of so many is being executed.
     pub fn new(transactions: usize, crowding: Crowding) -> Self {
         let executing = (0..transactions).map(|_| AtomicBool::new(false)).collect();
-        Self { executing, stopped: AtomicBool::new(false), crowding }
+        Self { executing, stopped: AtomicBool::new(false), crowding, watcher: None }
+    }
+
+    /// The same, seen by this observer.
+    pub fn seen_by<W: Observer>(self, observer: &'w W) -> Self {
+        Self { watcher: W::WATCHES.then_some(observer as &dyn Listener), ..self }
     }
 
     /// A worker begins to execute `tx`.
@@ -65,6 +75,18 @@ impl Running {
     /// caller executes.
     pub fn wait_for(&self, tx: TxIndex, looks: u32) -> Waited {
         let looks = if self.crowding == Crowding::Crowded { 1 } else { looks };
+        match self.watcher {
+            Some(watcher) if looks > 1 && self.is_running(tx) => {
+                watcher.tell(Event::Began(Activity::Wait { on: tx }));
+                let waited = self.look_at(tx, looks);
+                watcher.tell(Event::Resumed);
+                waited
+            }
+            _ => self.look_at(tx, looks),
+        }
+    }
+
+    fn look_at(&self, tx: TxIndex, looks: u32) -> Waited {
         for look in 0..looks {
             if !self.is_running(tx) || self.stopped.load(Ordering::Relaxed) {
                 return Waited::Ended;

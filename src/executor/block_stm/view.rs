@@ -54,7 +54,7 @@ pub type ReadSet = Vec<(Location, Expected)>;
 #[derive(Debug)]
 pub struct View<'m> {
     memory: &'m Memory,
-    running: &'m Running,
+    running: &'m Running<'m>,
     tx: TxIndex,
     start: Start,
     reads: ReadSet,
@@ -65,7 +65,7 @@ pub struct View<'m> {
 
 impl<'m> View<'m> {
     /// A view that is nobody's yet.
-    pub fn new(memory: &'m Memory, running: &'m Running) -> Self {
+    pub fn new(memory: &'m Memory, running: &'m Running<'m>) -> Self {
         let own = OwnWrites::default();
         Self {
             memory,

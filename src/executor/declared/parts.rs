@@ -13,6 +13,7 @@ use crate::{
         demands::Need,
         fees::{paid, settled},
         kind::ExecutorKind,
+        observe::{Activity, Event, Observer},
         tally::{Share, Tally},
         tasks::{Tasks, run_each},
         worker::{Attempt, TxOutcome},
@@ -50,14 +51,18 @@ pub(super) fn put_together<'a>(
     pool: &WorkerPool,
     begun: &State<'a>,
     done: &[Done<'_>],
+    observer: &impl Observer,
 ) -> Result<Option<Parts<'a>>, ExecuteError> {
     let count = pool.threads().get();
     let begun = begun.clone().split(count, |address| part_of(address, count));
     let task = |(): &mut (), number: usize| {
+        observer.tell(Event::Began(Activity::After));
         Part { job, number, count, state: begun[number].clone() }.commit_all(done)
     };
-    let tasks = Tasks { count, worker: |_| (), task, leave: drop };
+    let leave = |()| observer.tell(Event::Began(Activity::Absent));
+    let tasks = Tasks { count, worker: |_| (), task, leave };
     let parts = run_each(pool, &tasks).ok_or(ENGINE_FAILED)?.results;
+    observer.tell(Event::Began(Activity::After));
     let parts: Option<Vec<_>> = parts.into_iter().collect::<Result<_, StateError>>()?;
     Ok(parts.map(Parts))
 }
