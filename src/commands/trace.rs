@@ -4,15 +4,14 @@ use super::{
     Context, Outcome,
     cached::{Source, select},
     machine,
+    watching::watched,
 };
 use crate::{
-    block::{ReplayJob, prepare},
+    block::prepare,
     cli::{CachedBlocks, TraceArgs},
-    executor::{BlockOutcome, WorkerPool},
-    insight::timeline::watch,
+    executor::WorkerPool,
     report::trace::{self, Subject},
-    trie::UpdatedTrie,
-    verify::{self, Verdict, VerifiedTo},
+    verify::{Verdict, VerifiedTo},
 };
 use eyre::{WrapErr, bail};
 use std::{fs::File, io::BufWriter};
@@ -31,13 +30,8 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let job = pool
         .install(|| prepare(recorded, |_| ()))
         .wrap_err_with(|| format!("{place} cannot be replayed"))?;
-    let executor = args.executor.prepare(&job, threads)?;
-    for _ in 0..WARM_UP {
-        executor.execute(&job, &pool)?;
-    }
-    let (execution, trace) = watch(&*executor, &job, &pool)?;
+    let (trace, verdict) = watched(args.executor, &job, &pool, WARM_UP)?;
     let title = format!("block {}, {} on {threads} threads", job.header.number, args.executor);
-    let verdict = check(&job, &execution.outcome, &pool)?;
     let verified_to = VerifiedTo::of(&job).name();
     if let Verdict::Mismatch { .. } = &verdict {
         println!("{title}: {verdict}");
@@ -59,11 +53,4 @@ fn only(blocks: CachedBlocks, context: &Context) -> eyre::Result<Source> {
         (Some(_), false) => bail!("a trace is of one block; name a single one"),
         (None, _) => bail!("no block is named; name one"),
     }
-}
-
-fn check(job: &ReplayJob, outcome: &BlockOutcome, pool: &WorkerPool) -> eyre::Result<Verdict> {
-    let trie = pool
-        .install(|| job.trie_after(&outcome.post_state))
-        .wrap_err("the state root after the block cannot be computed from the witness")?;
-    Ok(verify::check(job, outcome, trie.as_ref().map(UpdatedTrie::root)))
 }

@@ -13,7 +13,12 @@ use crate::{
     executor::{ExecuteError, Execution, Executor, WorkerPool, observe::Record},
     state::{BlockState, Read, Watched},
 };
-use std::{cell::RefCell, collections::HashMap, num::NonZeroU32, time::Instant};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 /// By what was read: the share of the transaction's time after which it first was, from 0 to 1.
 pub type ReadShares = HashMap<Read, f64>;
@@ -32,7 +37,12 @@ pub struct Times {
 }
 
 impl Times {
-    /// Of all transactions.
+    /// Of all transactions, one after the other.
+    pub fn all_transactions(&self) -> Duration {
+        Duration::from_nanos(self.total())
+    }
+
+    /// The same, in nanoseconds.
     pub fn total(&self) -> u64 {
         self.transactions.iter().sum()
     }

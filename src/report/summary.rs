@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::paint::{ALARM, Cell, FAINT, STRONG, bar, columns, paint};
 use super::table::{NONE, cell, speedup, verdict};
 use super::totals::{self, Standing};
+use super::watched::{SHORT_NAMES, lost};
 use super::{
     Contender, Failure, Mode, Report, Row, Verdict, VerifiedTo, by_block, counted, limits,
 };
@@ -32,11 +33,20 @@ const LEGEND: [&str; 3] = [
     "all of the executor's.",
 ];
 
+const LOSSES_LEGEND: [&str; 5] = [
+    "What all threads' time goes into, in a run under watch, over all blocks, in %. executing: what the",
+    "baseline does, too, at its pace; slower: the same, but slower; again: thrown away, or only warmed",
+    "up; waiting: for another transaction; searching: for work; tail: nothing left; checking: and",
+    "committing; outside: before and after the transactions. final: when half of the results are, in %",
+    "of the block's time.",
+];
+
 /// Everything below the blocks.
 pub(super) fn sections(report: &Report) -> Vec<Vec<String>> {
     let mut sections = forks(report);
     sections.extend([
         overall(report),
+        losses(report),
         problems(report),
         explanations(report),
         warnings(report),
@@ -121,6 +131,26 @@ fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
         Cell::plain(cell(rate.map(crate::units::grouped))),
         Cell::new(cell(standing.bound_share.map(reached)), FAINT),
     ]
+}
+
+/// What each executor's threads did instead of what the baseline does.
+fn losses(report: &Report) -> Vec<String> {
+    let lost = lost(&report.watched);
+    if lost.is_empty() {
+        return vec![];
+    }
+    let titles = ["executor", "threads"].into_iter().chain(SHORT_NAMES).chain(["final"]);
+    let mut cells = vec![titles.map(|title| Cell::new(title, STRONG)).collect::<Vec<_>>()];
+    cells.extend(lost.iter().map(|lost| {
+        let percent = |share: f64| Cell::plain(format!("{:.0}", share * 100.0));
+        let half = lost.latency.map_or_else(|| Cell::plain(NONE), |latency| percent(latency.p50));
+        let who = [lost.contender.executor.to_owned(), lost.contender.threads.to_string()];
+        let shares = lost.shares.into_iter().map(percent);
+        who.map(Cell::plain).into_iter().chain(shares).chain([half]).collect()
+    }));
+    let mut lines = columns(&cells);
+    lines.extend(LOSSES_LEGEND.map(|line| paint(line, FAINT)));
+    lines
 }
 
 /// What held the slowest blocks back.

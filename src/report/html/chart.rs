@@ -66,8 +66,18 @@ pub(super) struct Rows {
 impl Rows {
     /// Both forms.
     pub(super) fn draw(&self) -> Result<Markup, ReportError> {
-        let height = self.height * self.rows.len() as u32 + 2 * MARGIN + AXIS;
-        forms(&self.title, height, |area, width| self.draw_on(area, width))
+        forms(&self.title, self.pixels(), &|area, width| self.draw_on(area, width))
+    }
+
+    /// The wide form, to stand by itself, with its width and height.
+    pub(super) fn draw_alone(&self) -> Result<(String, u32, u32), ReportError> {
+        let (width, height) = (WIDTHS[0].0, self.pixels());
+        let drawn = drawn(&self.title, (width, height), &|area, width| self.draw_on(area, width))?;
+        Ok((inside(&drawn).to_owned(), width, height))
+    }
+
+    fn pixels(&self) -> u32 {
+        self.height * self.rows.len() as u32 + 2 * MARGIN + AXIS
     }
 
     fn draw_on(&self, area: &Area<'_>, width: u32) -> Result<(), DrawError> {
@@ -192,7 +202,7 @@ pub(super) struct Plot {
 impl Plot {
     /// Both forms.
     pub(super) fn draw(&self) -> Result<Markup, ReportError> {
-        forms(&self.title, 340, |area, width| self.draw_on(area, width))
+        forms(&self.title, 340, &|area, width| self.draw_on(area, width))
     }
 
     fn draw_on(&self, area: &Area<'_>, width: u32) -> Result<(), DrawError> {
@@ -233,21 +243,27 @@ fn text() -> TextStyle<'static> {
     ("sans-serif", TEXT).into_font().color(&INK.color())
 }
 
+/// Draws on an area of this width.
+type Draw<'a> = &'a dyn Fn(&Area<'_>, u32) -> Result<(), DrawError>;
+
+/// One form, as a document of its own.
+fn drawn(title: &str, size: (u32, u32), draw: Draw<'_>) -> Result<String, ReportError> {
+    let mut drawn = String::new();
+    {
+        let area = SVGBackend::with_string(&mut drawn, size).into_drawing_area();
+        draw(&area, size.0).and_then(|()| area.present()).map_err(|source| ReportError::Chart {
+            chart: title.to_owned(),
+            source: Box::new(source),
+        })?;
+    }
+    Ok(drawn)
+}
+
 /// The wide and the narrow form of a picture; only one of them is shown, and read aloud, at a time.
-fn forms(
-    title: &str,
-    height: u32,
-    draw: impl Fn(&Area<'_>, u32) -> Result<(), DrawError>,
-) -> Result<Markup, ReportError> {
+fn forms(title: &str, height: u32, draw: Draw<'_>) -> Result<Markup, ReportError> {
     let mut forms = Vec::new();
     for (width, class) in WIDTHS {
-        let mut drawn = String::new();
-        {
-            let area = SVGBackend::with_string(&mut drawn, (width, height)).into_drawing_area();
-            draw(&area, width).and_then(|()| area.present()).map_err(|source| {
-                ReportError::Chart { chart: title.to_owned(), source: Box::new(source) }
-            })?;
-        }
+        let drawn = drawn(title, (width, height), draw)?;
         forms.push(html! {
             svg class=(class) role="img" aria-label={ (title) "; the numbers are in the table below" }
                 viewBox={ "0 0 " (width) " " (height) } { (PreEscaped(inside(&drawn))) }

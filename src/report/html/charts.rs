@@ -28,7 +28,7 @@ pub(super) fn legend(report: &Report) -> Legend {
     names.into_iter().map(str::to_owned).enumerate().collect()
 }
 
-fn series_of(legend: &[(usize, String)], executor: &str) -> usize {
+pub(super) fn series_of(legend: &[(usize, String)], executor: &str) -> usize {
     legend.iter().find(|(_, name)| name == executor).map_or(0, |(series, _)| *series)
 }
 

@@ -13,8 +13,11 @@ mod blocks;
 mod chart;
 mod charts;
 mod facts;
+mod lost;
 mod palette;
 mod picture;
+mod schedule;
+pub mod svg;
 mod table;
 
 use std::io;
@@ -255,6 +258,9 @@ fn charts(report: &Report) -> Result<Markup, ReportError> {
         charts::speedups(report, &legend)?,
         charts::throughput(report, &legend)?,
     ];
+    if !report.watched.is_empty() {
+        all.push(lost::figures(report)?);
+    }
     if !report.preparation.is_empty() {
         all.push(charts::phases(report)?);
     }
