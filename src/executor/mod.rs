@@ -43,7 +43,7 @@ pub use sequential::Sequential;
 pub use sharded::{Partition, Sharded};
 pub use two_phase::TwoPhase;
 
-use observe::Record;
+use observe::{Nobody, Observer, Record};
 
 use crate::{
     block::ReplayJob,
@@ -76,6 +76,43 @@ pub trait Executor: Sync + fmt::Debug {
         _record: &Record<'_>,
     ) -> Result<Execution, ExecuteError> {
         self.execute(job, pool)
+    }
+}
+
+/// An executor that tells what its threads do, to nobody as well as to a record. What [`Executor`] asks for
+/// follows from it.
+pub trait Observable: Sync + fmt::Debug {
+    /// Which of the executors this is.
+    fn kind(&self) -> ExecutorKind;
+
+    /// Executes the block on the pool's threads, telling `observer` about it.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`].
+    fn run(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        observer: &impl Observer,
+    ) -> Result<Execution, ExecuteError>;
+}
+
+impl<E: Observable> Executor for E {
+    fn kind(&self) -> ExecutorKind {
+        Observable::kind(self)
+    }
+
+    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+        self.run(job, pool, &Nobody)
+    }
+
+    fn execute_observed(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        record: &Record<'_>,
+    ) -> Result<Execution, ExecuteError> {
+        self.run(job, pool, record)
     }
 }
 

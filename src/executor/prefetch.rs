@@ -23,12 +23,12 @@
 //! is as slow as if nobody had warmed up.
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable,
     WorkerPool,
     committer::{State, before_transactions},
     demands::{Demand, Demanding, Need},
     in_order::InOrder,
-    observe::{Activity, Event, Nobody, Observer, Record},
+    observe::{Activity, Event, Observer},
     snapshot::Snapshot,
     tasks::run_on_all,
     worker::{Speculative, Starting, Worker},
@@ -54,26 +54,11 @@ struct Progress {
 /// What executing in order gives.
 type InOrderResult = Result<(BlockOutcome, ExecutionStats), ExecuteError>;
 
-impl Executor for Prefetch {
+impl Observable for Prefetch {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::Prefetch
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, &Nobody)
-    }
-
-    fn execute_observed(
-        &self,
-        job: &ReplayJob,
-        pool: &WorkerPool,
-        record: &Record<'_>,
-    ) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, record)
-    }
-}
-
-impl Prefetch {
     fn run(
         &self,
         job: &ReplayJob,

@@ -30,10 +30,10 @@
 //! again, on one thread.
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, Executor, ExecutorKind, WorkerPool,
+    ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
     committer::before_transactions,
     in_order::InOrder,
-    observe::{Activity, Event, Nobody, Observer, Record},
+    observe::{Activity, Event, Observer},
     snapshot::Snapshot,
     tasks::{Tasks, run_each},
     worker::Worker,
@@ -44,26 +44,11 @@ use crate::block::ReplayJob;
 #[derive(Clone, Copy, Debug)]
 pub struct TwoPhase;
 
-impl Executor for TwoPhase {
+impl Observable for TwoPhase {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::TwoPhase
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, &Nobody)
-    }
-
-    fn execute_observed(
-        &self,
-        job: &ReplayJob,
-        pool: &WorkerPool,
-        record: &Record<'_>,
-    ) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, record)
-    }
-}
-
-impl TwoPhase {
     fn run(
         &self,
         job: &ReplayJob,

@@ -28,11 +28,11 @@
 mod schedule;
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, Executor, ExecutorKind, WorkerPool,
+    ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
     access::{self, TxIndex},
     codes::Codes,
     declared::{Declared, Published, Ran, Run},
-    observe::{Activity, Event, Nobody, Observer, Record},
+    observe::{Activity, Event, Observer},
     tasks::run_on_all,
     worker::Worker,
 };
@@ -68,26 +68,11 @@ impl AccessList {
     }
 }
 
-impl Executor for AccessList {
+impl Observable for AccessList {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::AccessList
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, &Nobody)
-    }
-
-    fn execute_observed(
-        &self,
-        job: &ReplayJob,
-        pool: &WorkerPool,
-        record: &Record<'_>,
-    ) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, record)
-    }
-}
-
-impl AccessList {
     fn run(
         &self,
         job: &ReplayJob,

@@ -41,10 +41,10 @@ mod table;
 pub use error::ListError;
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable,
     WorkerPool,
     codes::Codes,
-    observe::{Activity, Event, Nobody, Observer, Record},
+    observe::{Activity, Event, Observer},
     tally::{Share, Tally},
     tasks::{self, Tasks, run_each},
     worker::Worker,
@@ -103,26 +103,11 @@ struct Shared<'a, W> {
     observer: &'a W,
 }
 
-impl Executor for Bal {
+impl Observable for Bal {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::Bal
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, &Nobody)
-    }
-
-    fn execute_observed(
-        &self,
-        job: &ReplayJob,
-        pool: &WorkerPool,
-        record: &Record<'_>,
-    ) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, record)
-    }
-}
-
-impl Bal {
     fn run(
         &self,
         job: &ReplayJob,

@@ -32,11 +32,11 @@
 mod partition;
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind, WorkerPool,
+    ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable, WorkerPool,
     access,
     codes::Codes,
     declared::{Declared, Published, Ran, Run},
-    observe::{Activity, Event, Nobody, Observer, Record},
+    observe::{Activity, Event, Observer},
     tasks::run_on_all,
     worker::Worker,
 };
@@ -159,7 +159,7 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-impl Executor for Sharded {
+impl Observable for Sharded {
     fn kind(&self) -> ExecutorKind {
         match self.partition {
             Partition::ByHash => ExecutorKind::Sharded,
@@ -167,21 +167,6 @@ impl Executor for Sharded {
         }
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, &Nobody)
-    }
-
-    fn execute_observed(
-        &self,
-        job: &ReplayJob,
-        pool: &WorkerPool,
-        record: &Record<'_>,
-    ) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, record)
-    }
-}
-
-impl Sharded {
     fn run(
         &self,
         job: &ReplayJob,
@@ -195,7 +180,9 @@ impl Sharded {
         let plan = Plan::new(job, &self.traffic, self.partition, pool.threads());
         self.execute_by(&plan, job, pool, observer)
     }
+}
 
+impl Sharded {
     fn execute_by(
         &self,
         plan: &Plan,
