@@ -1,4 +1,8 @@
 //! `blockrace replay`: races executors over cached blocks, or the built-in sample.
+//!
+//! Result files are created before the first lap, so that a bad path costs no race, and written after the last, with
+//! what there is if somebody interrupts. Blocks are raced one after the other ([`course`]); after its rounds each is
+//! run once more under watch (`watched`), which no time comes from.
 
 mod ahead;
 mod course;

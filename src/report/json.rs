@@ -23,8 +23,16 @@ pub const SCHEMA_VERSION: u32 = 1;
 ///
 /// # Errors
 /// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
-pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError> {
-    serde_json::to_writer_pretty(&mut out, &Document::new(report)).map_err(ReportError::Json)?;
+pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
+    write_document(&Document::new(report), out)
+}
+
+/// Writes any document as [`write`] does.
+pub(super) fn write_document(
+    document: &impl Serialize,
+    mut out: impl io::Write,
+) -> Result<(), ReportError> {
+    serde_json::to_writer_pretty(&mut out, document).map_err(ReportError::Json)?;
     writeln!(out).and_then(|()| out.flush()).map_err(ReportError::Finish)
 }
 

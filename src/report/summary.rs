@@ -21,6 +21,9 @@ const CONTENDERS_PER_PANEL: usize = 4;
 /// Of how many blocks it is said what held them back.
 const EXPLAINED: usize = 5;
 
+/// How many of the winner's losses are named.
+const NAMED_LOSSES: usize = 3;
+
 /// Characters of a bar.
 const BAR: usize = 10;
 
@@ -185,6 +188,9 @@ fn verdicts(report: &Report) -> Vec<String> {
         totals::winner(report).and_then(|standing| Some((standing, standing.speedup?)))
     {
         lines.push(paint(&winner_line(report, &standing, speedup), STRONG));
+        if let Some(why) = why_line(report, standing.contender) {
+            lines.extend(wrapped(WHY_NOT_MORE, &why, 2));
+        }
     }
     lines.push(noise_line(report));
     lines.push(conclusion(report));
@@ -204,6 +210,22 @@ pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Spe
     } else {
         format!("no executor clearly beat the baseline; the nearest, {who}: {ratio:.2} {interval}")
     }
+}
+
+/// Before the reasons of [`why_line`].
+pub(super) const WHY_NOT_MORE: &str = "why not more:";
+
+/// Why a contender was not faster, by what its threads did instead; `None` if nobody watched it.
+pub(super) fn why_line(report: &Report, contender: Contender<'_>) -> Option<String> {
+    let lost = lost(&report.watched).into_iter().find(|lost| lost.contender == contender)?;
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    let losses = lost.losses().into_iter().take(NAMED_LOSSES).filter(|(share, _)| *share >= 0.005);
+    let losses: Vec<_> = losses.map(|(share, what)| format!("{} {what}", percent(share))).collect();
+    Some(format!(
+        "of its threads' time, {} does what the baseline does, at its pace; {}",
+        percent(lost.shares[0]),
+        losses.join(", ")
+    ))
 }
 
 /// Below which difference nothing is to be believed.

@@ -66,7 +66,7 @@ pub(super) fn self_check(itself: Speedup) -> SelfCheckRow {
     SelfCheckRow { chain_id: 1, number: 19_426_587, hash: HASH, itself }
 }
 
-/// A run of block `number` on two threads, so many times 5 ms long, half of which was executing.
+/// A run of block `number` on eight threads, so many times 1.25 ms long, half of which was executing.
 pub(super) fn watched(number: u64, times: u32) -> Watched {
     let ms = Duration::from_millis;
     let latency = crate::insight::Latency { first: 0.1, p50: 0.5, p90: 0.9, p99: 0.99 };
@@ -83,8 +83,8 @@ pub(super) fn watched(number: u64, times: u32) -> Watched {
         number,
         hash: HASH,
         executor: "block-stm".into(),
-        threads: threads(2),
-        total: ms(5) * times,
+        threads: threads(8),
+        total: Duration::from_micros(1_250) * times,
         alone: Some(ms(1)),
         spent,
         latency: Some(latency),

@@ -70,9 +70,9 @@ pub const LONG_NAMES: [&str; PARTS] = [
     "executing what was thrown away, or only warmed up",
     "waiting for another transaction",
     "looking for work",
-    "nothing left to do (tail)",
+    "idling with nothing left to do",
     "checking and committing",
-    "before and after the transactions, idle threads included",
+    "what comes before and after the transactions",
 ];
 
 /// What one contender's threads did over all blocks.
@@ -86,6 +86,15 @@ pub struct Lost<'a> {
     pub shares: [f64; PARTS],
     /// When results became final: the medians over the blocks, each figure by itself.
     pub latency: Option<Latency>,
+}
+
+impl Lost<'_> {
+    /// The parts of the time that are not executing at the baseline's pace, by name, the largest first.
+    pub fn losses(&self) -> Vec<(f64, &'static str)> {
+        let mut losses: Vec<_> = self.shares.into_iter().zip(LONG_NAMES).skip(1).collect();
+        losses.sort_by(|a, b| b.0.total_cmp(&a.0));
+        losses
+    }
 }
 
 /// The sums of each contender that was watched, in the order in which they first appear.
@@ -137,7 +146,7 @@ mod tests {
         assert_eq!(lost.len(), 1);
         assert_eq!(lost[0].runs, 2);
         assert!((lost[0].shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{lost:?}");
-        // Alone they take 1 ms of 5 useful ones; 2 threads have 10 and 90 ms.
+        // All threads together have 10 and 90 ms. Alone, each run takes 1 of its 5 and 45 useful ones.
         assert!((lost[0].shares[0] - 0.02).abs() < 1e-9, "{lost:?}");
         assert!((lost[0].shares[1] - 0.48).abs() < 1e-9, "{lost:?}");
     }

@@ -187,12 +187,30 @@ pub(super) struct Point {
     pub(super) series: usize,
 }
 
+/// Which numbers are written along an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ticks {
+    /// All that the axis has.
+    All,
+    /// Whole ones from 1 on: there is no half of a thread.
+    Counts,
+}
+
+impl Ticks {
+    fn label(self, value: f64) -> String {
+        let is_count = value >= 1.0 && value.fract() == 0.0;
+        if self == Self::All || is_count { number(value) } else { String::new() }
+    }
+}
+
 /// A chart with two axes.
 #[derive(Clone, Debug)]
 pub(super) struct Plot {
     pub(super) title: String,
     pub(super) x_axis: &'static str,
     pub(super) y_axis: &'static str,
+    /// Which numbers stand along the first axis.
+    pub(super) ticks: Ticks,
     pub(super) x: Range<f64>,
     pub(super) y: Range<f64>,
     pub(super) lines: Vec<Line>,
@@ -217,7 +235,7 @@ impl Plot {
             .y_labels(8)
             .x_desc(self.x_axis)
             .y_desc(self.y_axis)
-            .x_label_formatter(&|value| number(*value))
+            .x_label_formatter(&|value| self.ticks.label(*value))
             .y_label_formatter(&|value| number(*value))
             .light_line_style(TRANSPARENT)
             .bold_line_style(FAINT.color())

@@ -4,6 +4,7 @@
 //! it, so that a page of many blocks with several executors each stays small.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::time::Duration;
 
 use maud::{Markup, html};
@@ -25,8 +26,11 @@ const KINDS: [(SpanKind, Hue, f64, &str); 4] = [
     (SpanKind::Other, series(4), 8.0, "checks, commits, before and after"),
 ];
 
-/// The least width of a bar, in tenths of a unit.
+/// The least width of a bar, in tenths of a unit, and the gap between two.
 const LEAST: i64 = 2;
+
+/// Bars narrower than this that follow each other are drawn as one: nobody could tell them apart.
+const NARROW: i64 = 6;
 
 /// The schedules of one block.
 pub(super) fn figures(number: u64, schedules: &[Schedule]) -> Markup {
@@ -97,15 +101,12 @@ fn bars(schedule: &Schedule, kind: SpanKind, height: f64) -> String {
     let mut path = String::new();
     for thread in 0..schedule.threads.get() {
         let own = |span: &&Span| span.kind == kind && span.thread == thread;
+        let ranges = schedule.spans.iter().filter(own);
+        let ranges = ranges.map(|span| tenths(span.start)..tenths(span.start + span.length));
         let mut at = None;
-        for span in schedule.spans.iter().filter(own) {
-            let (from, to) = (tenths(span.start), tenths(span.start + span.length));
-            // A narrow gap shows where one bar ends and the next begins. What is narrower than that is
-            // drawn where it is an execution, of which there are not too many.
+        for Range { start: from, end: to } in merged(ranges) {
+            // A narrow gap shows where one bar ends and the next begins.
             let length = (to - from - LEAST).max(LEAST);
-            if to - from < LEAST && !matches!(kind, SpanKind::Counted | SpanKind::ThrownAway) {
-                continue;
-            }
             let begin = match at {
                 None => format!("M{} {}", decimal(from), (thread + 1) as f64 * ROW - height / 2.0),
                 Some(at) => format!("m{} 0", decimal(from - at)),
@@ -115,6 +116,19 @@ fn bars(schedule: &Schedule, kind: SpanKind, height: f64) -> String {
         }
     }
     path
+}
+
+/// Ascending ranges, the narrow ones that follow each other as one.
+fn merged(ranges: impl Iterator<Item = Range<i64>>) -> Vec<Range<i64>> {
+    let mut merged: Vec<Range<i64>> = Vec::new();
+    for range in ranges {
+        let is_narrow = range.end - range.start < NARROW;
+        match merged.last_mut().filter(|last| is_narrow && range.start - last.end <= LEAST) {
+            Some(last) => last.end = last.end.max(range.end),
+            None => merged.push(range),
+        }
+    }
+    merged
 }
 
 /// Tenths as a number with no digit more than it needs.
@@ -170,5 +184,11 @@ mod tests {
         assert_eq!(bars(&schedule, SpanKind::Counted, 20.0), "M0 16h99.8m50.2 0h99.8M500 42h499.8");
         assert_eq!(bars(&schedule, SpanKind::ThrownAway, 12.0), "M100 20h49.8");
         assert_eq!(bars(&schedule, SpanKind::Waiting, 4.0), "");
+    }
+
+    #[test]
+    fn only_narrow_bars_that_follow_each_other_are_drawn_as_one() {
+        let all = [0..20, 20..23, 23..26, 40..42, 42..80];
+        assert_eq!(merged(all.into_iter()), [0..26, 40..42, 42..80]);
     }
 }
