@@ -126,6 +126,8 @@ impl<'a> RaceTrack<'a> {
         }
     }
 
+    /// Laps of a block as they are thought to be, as long as none was raced: warm-up and, with `auto`, the rounds
+    /// themselves are as many as they need to be.
     fn laps_per_block(&self) -> u64 {
         let plan = self.runner.plan();
         let warmup = match plan.rounds.warmup {
@@ -139,6 +141,11 @@ impl<'a> RaceTrack<'a> {
         (warmup + timed) * plan.starters().len() as u64
     }
 
+    /// Makes a block ready, studies it for the bounds, races it, and runs it under watch; all of it is gone from
+    /// memory when this returns.
+    ///
+    /// # Errors
+    /// If the block cannot be read, proved or executed, or was interrupted before its first whole round.
     fn race(
         &mut self,
         number: u64,
@@ -196,7 +203,7 @@ impl<'a> RaceTrack<'a> {
     }
 }
 
-/// What one block's race gave.
+/// What one block's race gave, with what was found out besides.
 struct BlockRaced {
     rows: Vec<Row>,
     self_check: Option<SelfCheckRow>,
@@ -207,6 +214,7 @@ struct BlockRaced {
 }
 
 impl Raced {
+    /// Adds a block. Ends the whole race where somebody interrupted, or a result was wrong and that is to end it.
     fn take(&mut self, block: BlockRaced, fail_fast: bool) -> ControlFlow<()> {
         let BlockRaced { rows, self_check, preparation, watched, picture, race } = block;
         let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
@@ -228,7 +236,7 @@ impl Raced {
     }
 }
 
-/// Times the steps of making a block ready.
+/// Times the steps of making a block ready, in wall-clock time. They overlap with nothing and are in no speedup.
 struct PhaseTimes {
     stopwatch: Stopwatch,
     running: Option<Phase>,
