@@ -13,7 +13,10 @@ use crate::{
     block::prepare,
     cli::{CachedBlocks, TraceArgs},
     executor::WorkerPool,
-    report::trace::{self, Subject},
+    report::{
+        counted,
+        trace::{self, Subject},
+    },
     verify::{Verdict, VerifiedTo},
 };
 use eyre::{WrapErr, bail};
@@ -34,7 +37,12 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
         .install(|| prepare(recorded, |_| ()))
         .wrap_err_with(|| format!("{place} cannot be replayed"))?;
     let (trace, verdict) = watched(args.executor, &job, &pool, WARM_UP)?;
-    let title = format!("block {}, {} on {threads} threads", job.header.number, args.executor);
+    let title = format!(
+        "block {}, {} on {}",
+        job.header.number,
+        args.executor,
+        counted(trace.threads.len(), "thread")
+    );
     let verified_to = VerifiedTo::of(&job).name();
     if let Verdict::Mismatch { .. } = &verdict {
         println!("{title}: {verdict}");

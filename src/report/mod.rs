@@ -335,6 +335,6 @@ fn contenders_of<'a>(all: impl IntoIterator<Item = Contender<'a>>) -> Vec<Conten
 }
 
 /// A count with its noun: `1 block`, `2 blocks`.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

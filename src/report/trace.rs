@@ -59,8 +59,12 @@ fn events(trace: &Trace, subject: &Subject) -> Vec<Value> {
     events
 }
 
+/// In microseconds. Some readers multiply by 1000 and cut off rather than round: they must not find a
+/// nanosecond less, by which slices would overlap.
 fn microseconds(time: Duration) -> f64 {
-    time.as_nanos() as f64 / 1e3
+    let nanoseconds = time.as_nanos() as f64;
+    let micros = nanoseconds / 1e3;
+    if micros * 1e3 < nanoseconds { micros.next_up() } else { micros }
 }
 
 fn slice(thread: usize, span: &Span) -> Value {
@@ -234,6 +238,14 @@ mod tests {
         assert_eq!((&execution["name"], &execution["tid"]), (&json!("execute 1"), &json!(1)));
         assert_eq!((&execution["ts"], &execution["dur"]), (&json!(0.0), &json!(4.001)));
         assert_eq!(execution["args"], json!({ "tx": 1, "incarnation": 0 }));
+    }
+
+    #[test]
+    fn whoever_cuts_off_finds_the_same_nanoseconds_as_whoever_rounds() {
+        for nanos in (0..100_000).chain(123_456_789..123_556_789) {
+            let scaled = microseconds(at(nanos)) * 1e3;
+            assert_eq!((scaled as u64, scaled.round() as u64), (nanos, nanos));
+        }
     }
 
     #[test]

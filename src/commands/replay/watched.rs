@@ -10,7 +10,7 @@ use crate::{
     insight::{Counted, Study, Trace},
     measure::{Contestant, Race, Runner},
     report::{
-        Watched,
+        Watched, counted,
         picture::{Schedule, Span, SpanKind},
     },
     verify::Verdict,
@@ -98,7 +98,7 @@ fn schedule(executor: ExecutorKind, trace: &Trace, pool: &WorkerPool) -> Schedul
     });
     let mut spans: Vec<_> = executions.chain(others).collect();
     spans.sort_by_key(|span| (span.thread, span.start));
-    let title = format!("{executor} on {} threads", pool.threads());
+    let title = format!("{executor} on {}", counted(pool.threads().get(), "thread"));
     Schedule { title, threads: pool.threads(), total: trace.total, spans }
 }
 

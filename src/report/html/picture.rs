@@ -18,18 +18,21 @@ use crate::report::picture::{BlockPicture, HotSpot};
 /// Units of a picture's width; it is scaled to the page.
 pub(super) const WIDTH: f64 = 1_000.0;
 
+/// Ticks that are closer than so many units to each other would be one band.
+const LEAST_STEP: f64 = 3.0;
+
 /// Where the conflicts of all blocks are shown, the hottest first.
 const HOTTEST: usize = 20;
 
 /// Everything about a block.
-pub(super) fn of_block(number: u64, picture: &BlockPicture) -> Markup {
+pub(super) fn of_block(number: u64, transactions: usize, picture: &BlockPicture) -> Markup {
     html! {
         p {
             "The longest chain of dependent transactions takes "
             (format!("{:.0}", picture.critical_path_share * 100.0)) " % of the block."
         }
         (schedule::figures(number, &picture.schedules))
-        @if !picture.dependencies.is_empty() { (graph(number, &picture.dependencies)) }
+        @if !picture.dependencies.is_empty() { (graph(number, transactions, &picture.dependencies)) }
         @if !picture.conflicts.is_empty() {
             h4 { "Block " (number) ": hottest conflicts" }
             (conflicts(&format!("Hottest conflicts of block {number}"), &picture.conflicts))
@@ -70,8 +73,8 @@ fn conflicts(caption: &str, spots: &[HotSpot]) -> Markup {
 }
 
 /// Transactions from left to right, an arc from each to what it depends on.
-fn graph(number: u64, dependencies: &[(usize, usize)]) -> Markup {
-    let last = dependencies.iter().map(|(from, to)| *from.max(to)).max().unwrap_or(0).max(1);
+fn graph(number: u64, transactions: usize, dependencies: &[(usize, usize)]) -> Markup {
+    let last = transactions.saturating_sub(1).max(1);
     let step = (WIDTH - 20.0) / last as f64;
     let x = |tx: usize| 10.0 + tx as f64 * step;
     let farthest = dependencies.iter().map(|(from, to)| from.abs_diff(*to)).max().unwrap_or(1);
@@ -88,10 +91,7 @@ fn graph(number: u64, dependencies: &[(usize, usize)]) -> Markup {
         );
         path
     });
-    let dots = (0..=last).fold(String::new(), |mut path, tx| {
-        let _ = write!(path, "M{:.1} {}v8", x(tx), height + 8.0);
-        path
-    });
+    let ticks = ticks(last, step, height + 8.0);
     let title = format!("Block {number}: who depends on whom");
     html! {
         figure {
@@ -102,7 +102,7 @@ fn graph(number: u64, dependencies: &[(usize, usize)]) -> Markup {
             div class="scroll" tabindex="0" role="region" aria-label=(title) {
                 svg class="picture" role="img" aria-label={ (title) "; the pairs are in the table below" }
                     viewBox={ "0 0 " (WIDTH) " " (height + 20.0) } {
-                    path d=(dots) style=(format!("stroke:{}", BOUND.variable())) {}
+                    path d=(ticks) style=(format!("stroke:{}", BOUND.variable())) {}
                     path d=(arcs) style=(format!("stroke:{};fill:none;opacity:.55", series(0).variable())) {}
                 }
             }
@@ -112,6 +112,18 @@ fn graph(number: u64, dependencies: &[(usize, usize)]) -> Markup {
             }
         }
     }
+}
+
+/// A line below the arcs, with a tick for each transaction where they are far enough from each other.
+fn ticks(last: usize, step: f64, base: f64) -> String {
+    let mut path = format!("M10 {base:.0}H{:.0}", WIDTH - 10.0);
+    if step >= LEAST_STEP {
+        for tx in 0..=last {
+            // Writing to a string does not fail.
+            let _ = write!(path, "M{:.1} {base:.0}v8", 10.0 + tx as f64 * step);
+        }
+    }
+    path
 }
 
 /// One line for each transaction that needs others.
