@@ -1,12 +1,21 @@
-//! Multi-version memory alone: publishing and reading, by one thread.
+//! Multi-version memory alone: publishing, reading, and validating what was read, by one thread.
 //!
 //! `cargo bench --bench memory`
 
 #![allow(missing_docs, reason = "criterion's macros document nothing")]
 
 use alloy_primitives::U256;
-use blockrace::executor::block_stm::memory::{Location, Memory, Write, WriteSet};
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use blockrace::executor::{
+    Crowding,
+    block_stm::{
+        memory::{Location, Memory, Write, WriteSet},
+        read_set::ReadSet,
+        running::Running,
+        scheduler::Start,
+        view::View,
+    },
+};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
 /// As many transactions as a busy block has, each writing as many locations as is usual.
@@ -53,5 +62,37 @@ fn memory(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, memory);
+/// What each transaction finds where it writes, and where the five before it do.
+fn read_sets(memory: &Memory) -> Vec<ReadSet> {
+    let running = Running::new(TRANSACTIONS, Crowding::Crowded);
+    let mut view = View::new(memory, &running);
+    let mut read_set = |tx: usize| {
+        view.begin(tx, Start::Ahead);
+        for other in tx.saturating_sub(5)..=tx {
+            for write in 0..WRITES {
+                let _ = view.read(location(other, write));
+            }
+        }
+        view.take_reads()
+    };
+    (0..TRANSACTIONS).map(&mut read_set).collect()
+}
+
+fn validation(criterion: &mut Criterion) {
+    let memory = filled(&write_sets());
+    let read_sets = read_sets(&memory);
+    let reads: usize = read_sets.iter().map(ReadSet::len).sum();
+    let mut group = criterion.benchmark_group("validate");
+    group.throughput(Throughput::Elements(reads as u64));
+    group.bench_function("200 transactions", |bencher| {
+        bencher.iter(|| {
+            for (tx, reads) in read_sets.iter().enumerate() {
+                black_box(reads.compare(&memory, tx));
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, memory, validation);
 criterion_main!(benches);

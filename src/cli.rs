@@ -177,6 +177,9 @@ pub struct ReplayArgs {
     /// Also write the results to this file, as one HTML page that needs nothing else
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Also draw the speedup of each executor in this file, as SVG, for a README
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
     /// Also write every timed lap to this file, as CSV
     #[arg(long, value_name = "FILE")]
     pub samples: Option<PathBuf>,

@@ -1,18 +1,20 @@
 //! Watches a run, and says afterwards whether it went by the rules.
 
-use crate::executor::observe::{Event, Observer};
+use crate::executor::observe::{Event, Listener, Observer};
 use parking_lot::Mutex;
 
 /// Keeps what is told. Telling is no step of a schedule.
 #[derive(Debug, Default)]
 pub(crate) struct Witness(Mutex<Vec<Event>>);
 
-impl Observer for Witness {
-    const WATCHES: bool = true;
-
+impl Listener for Witness {
     fn tell(&self, event: Event) {
         self.0.lock().push(event);
     }
+}
+
+impl Observer for Witness {
+    const WATCHES: bool = true;
 }
 
 impl Witness {
@@ -35,7 +37,7 @@ impl Witness {
                 Event::Blocked { tx, on } => {
                     assert!(on < tx, "{tx} waits for {on}, which is later: {events:?}");
                 }
-                Event::Began(_) | Event::Aborted { .. } => {}
+                Event::Began(_) | Event::Resumed | Event::Aborted { .. } => {}
             }
         }
         assert_eq!(committed, transactions, "all transactions commit: {events:?}");

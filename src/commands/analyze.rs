@@ -1,4 +1,8 @@
 //! `blockrace analyze`: what blocks allow, and what stands in the way.
+//!
+//! No executor is raced. Each block is executed in order a few times, for its transactions' times and accesses; all
+//! else follows from these by [`Analysis`]. Blocks are worked on one after the other, since transactions that
+//! share a processor's caches with other blocks would take longer.
 
 use super::{
     Context, Outcome,

@@ -41,6 +41,15 @@ impl Source {
         }
     }
 
+    /// About how much there is to do for it, in a unit that only other blocks of one selection share: bytes of
+    /// its file, which hold what it touches, or else gas.
+    pub(super) fn weight(&self, context: &Context) -> u64 {
+        match self {
+            Self::Cached(id) => context.cache.size(id).unwrap_or_default(),
+            Self::BuiltIn(block) => block.block.header.gas_used,
+        }
+    }
+
     /// Where it is, for messages.
     pub(super) fn place(&self, context: &Context) -> String {
         match self {

@@ -1,6 +1,7 @@
 //! Checks many blocks side by side: prove, execute, compute the root, compare with the header.
 //!
-//! What is printed about it is left to the commands.
+//! What is printed about it is left to the commands. Times are those of a machine that does several blocks at once:
+//! they tell which step is long, and are no measurement.
 
 use super::{Context, cached::Source, caught::caught, machine};
 use crate::{
@@ -83,7 +84,8 @@ fn check_share(
     Ok(share.into_iter().map(check_one).collect())
 }
 
-/// What checking one block found.
+/// What checking one block found. Whether it matched is in the verdict; an error is a block that could not be
+/// checked.
 pub(super) struct Checked {
     pub(super) fork: String,
     pub(super) transactions: usize,
@@ -92,6 +94,7 @@ pub(super) struct Checked {
     pub(super) times: Times,
 }
 
+/// Reads one block, proves it, executes it, and compares it with its header, all on the calling thread.
 fn check(
     source: Source,
     executor: ExecutorKind,
@@ -150,7 +153,7 @@ impl Part {
     }
 }
 
-/// Time by part.
+/// Time by part, added up over what was checked.
 #[derive(Default)]
 pub(super) struct Times([Duration; Part::ALL.len()]);
 

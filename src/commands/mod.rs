@@ -24,6 +24,7 @@ mod rows;
 mod rpc_check;
 mod trace;
 mod verify;
+mod watching;
 
 pub use outcome::Outcome;
 

@@ -1,8 +1,14 @@
 //! `blockrace replay`: races executors over cached blocks, or the built-in sample.
+//!
+//! Result files are created before the first lap, so that a bad path costs no race, and written after the last, with
+//! what there is if somebody interrupts. Blocks are raced one after the other ([`course`]); after its rounds each is
+//! run once more under watch (`watched`), which no time comes from.
 
+mod ahead;
 mod course;
 mod pictures;
 mod settings;
+mod watched;
 
 use super::{Context, Outcome, cached::select, conditions, files::ResultFiles, machine};
 use crate::{
@@ -28,7 +34,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     let mut track = RaceTrack::new(plan, state_latency, pictures, context)?;
     let clock = *track.clock();
     let watch = LoadWatch::start(&clock);
-    let Raced { rows, failures, self_checks, preparation, pictures, course } =
+    let Raced { rows, failures, self_checks, preparation, watched, pictures, course } =
         track.race_all(selection, fail_fast);
     let load = watch.finish();
     let mut report = Report {
@@ -38,6 +44,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
         failures,
         self_checks,
         preparation,
+        watched,
         warnings: vec![],
         pictures,
     };
@@ -59,6 +66,7 @@ fn result_files(args: &ReplayArgs) -> eyre::Result<ResultFiles<Report>> {
     files.add(args.json.as_deref(), report::json::write)?;
     files.add(args.markdown.as_deref(), report::markdown::write)?;
     files.add(args.html.as_deref(), report::html::write)?;
+    files.add(args.svg.as_deref(), report::html::svg::write)?;
     files.add(args.samples.as_deref(), report::samples::write)?;
     Ok(files)
 }

@@ -1,4 +1,7 @@
 //! `blockrace verify`: checks blocks without timing executors against each other.
+//!
+//! Blocks are worked on side by side, each on one thread, by one executor once. The times on a line are of that one
+//! run with others beside it: they show which phase is long, and are no measurement.
 
 use super::{
     Context, Outcome,

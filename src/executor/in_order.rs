@@ -8,10 +8,13 @@
 //!
 //! An attempt that failed is run again without comparison: it may be why block order looked invalid to it.
 
+mod last_writers;
+
 use super::{
     BlockOutcome, ExecuteError, ExecutionStats,
     committer::{Committer, State},
     demands::{BalanceRule, Need},
+    observe::{Activity, Conflict, Event, Observer},
     worker::{Attempt, TxOutcome, TxOutput, Worker},
 };
 use crate::{
@@ -19,31 +22,39 @@ use crate::{
     state::{BlockState, StateError, Storage},
 };
 use alloy_primitives::{Address, U256};
-use revm::{
-    DatabaseRef,
-    state::{Account, AccountInfo},
-};
+use last_writers::{Field, LastWriters};
+use revm::{DatabaseRef, context_interface::Block as _, state::Account};
 use std::ops::ControlFlow;
 
 /// The block so far, and an EVM for what has to run again.
-pub(super) struct InOrder<'a> {
+pub(super) struct InOrder<'a, W> {
     job: &'a ReplayJob,
     rule: BalanceRule,
     committer: Committer<'a>,
     /// Its database is empty but while it runs, when it has the committer's state.
     worker: Worker<State<'a>>,
     stats: ExecutionStats,
+    observer: &'a W,
+    /// Kept where somebody watches.
+    writers: LastWriters<'a>,
 }
 
-impl<'a> InOrder<'a> {
+impl<'a, W: Observer> InOrder<'a, W> {
     /// Nothing committed yet; `state` is what the first transaction sees.
-    pub(super) fn new(job: &'a ReplayJob, storage: &'a Storage<'a>, state: State<'a>) -> Self {
+    pub(super) fn new(
+        job: &'a ReplayJob,
+        storage: &'a Storage<'a>,
+        state: State<'a>,
+        observer: &'a W,
+    ) -> Self {
         Self {
             job,
             rule: BalanceRule::of(job.env.cfg_env.spec),
             committer: Committer::new(job, state),
             worker: Worker::new(job, BlockState::new(storage)),
             stats: ExecutionStats::default(),
+            observer,
+            writers: LastWriters::new(&job.numbered_state),
         }
     }
 
@@ -56,25 +67,55 @@ impl<'a> InOrder<'a> {
         tx: usize,
         attempt: Attempt,
     ) -> Result<ControlFlow<()>, StateError> {
+        self.observer.tell(Event::Began(Activity::Check { tx }));
         self.stats.incarnations += 1;
         let gas = attempt.gas();
-        let output = match attempt.output {
-            Ok(outcome) if self.holds(&outcome, &attempt.needs)? => Ok(outcome),
-            _ => {
+        let (output, differs) = match attempt.output {
+            Ok(outcome) => {
+                let differs = self.difference(&outcome, &attempt.needs)?;
+                (Some(outcome), differs)
+            }
+            Err(_) => (None, None),
+        };
+        let output = match (output, differs) {
+            (Some(outcome), None) => Ok(outcome),
+            (_, at) => {
                 self.stats.wasted_gas += gas;
+                let over = at.and_then(|(address, field)| self.conflict(address, field));
+                self.observer.tell(Event::Aborted { tx, over });
                 self.execute(tx)
             }
         };
-        Ok(self.committer.commit(tx, output))
+        Ok(self.commit_output(tx, output))
+    }
+
+    /// Where the attempt read something else than is there now, and who wrote that.
+    fn conflict(&self, address: Address, field: Field) -> Option<Conflict> {
+        let at = self.writers.location(address, field).filter(|_| W::WATCHES)?;
+        Some(Conflict { at, by: self.writers.of(at) })
+    }
+
+    fn commit_output(&mut self, tx: usize, output: TxOutput) -> ControlFlow<()> {
+        self.observer.tell(Event::Began(Activity::Commit { tx }));
+        if W::WATCHES
+            && let Ok(outcome) = &output
+        {
+            self.writers.note(tx, outcome, self.job.env.block_env.beneficiary());
+        }
+        let flow = self.committer.commit(tx, output);
+        self.observer.tell(Event::Published { tx });
+        self.observer.tell(Event::Committed { tx });
+        flow
     }
 
     /// Executes the next transaction, of which there is no attempt, and commits it.
     pub(super) fn execute_and_commit(&mut self, tx: usize) -> ControlFlow<()> {
         let output = self.execute(tx);
-        self.committer.commit(tx, output)
+        self.commit_output(tx, output)
     }
 
     fn execute(&mut self, tx: usize) -> TxOutput {
+        self.observer.tell(Event::Began(Activity::Execute { tx }));
         self.stats.incarnations += 1;
         std::mem::swap(self.committer.state(), self.worker.database());
         let output = self.worker.run(&self.job.transactions[tx]);
@@ -82,14 +123,15 @@ impl<'a> InOrder<'a> {
         output
     }
 
-    fn holds(
+    /// The first thing found that the attempt read otherwise; `None` if it holds.
+    fn difference(
         &mut self,
         outcome: &TxOutcome,
         needs: &[(Address, Need)],
-    ) -> Result<bool, StateError> {
+    ) -> Result<Option<(Address, Field)>, StateError> {
         for (address, account) in &outcome.state {
-            if !holds_account(self.committer.state(), self.rule, *address, account)? {
-                return Ok(false);
+            if let Some(field) = differs(self.committer.state(), self.rule, *address, account)? {
+                return Ok(Some((*address, field)));
             }
         }
         for (address, need) in needs {
@@ -101,10 +143,10 @@ impl<'a> InOrder<'a> {
                 Need::AtLeast(minimum) => balance >= *minimum,
             };
             if !holds {
-                return Ok(false);
+                return Ok(Some((*address, Field::Balance)));
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
     /// Runs the phases after the last transaction.
@@ -112,36 +154,42 @@ impl<'a> InOrder<'a> {
     /// # Errors
     /// If a transaction was invalid, so that the block is, or one of those phases failed.
     pub(super) fn finish(self) -> Result<(BlockOutcome, ExecutionStats), ExecuteError> {
-        Ok((self.committer.finish()?, self.stats))
+        self.observer.tell(Event::Began(Activity::After));
+        let outcome = self.committer.finish()?;
+        self.observer.tell(Event::Began(Activity::Absent));
+        Ok((outcome, self.stats))
     }
 }
 
-/// Whether an account is what the transaction saw, but for a balance that nobody asked for.
-fn holds_account(
+/// What of an account is not as the transaction saw it, but for a balance that nobody asked for.
+fn differs(
     state: &State<'_>,
     rule: BalanceRule,
     address: Address,
     account: &Account,
-) -> Result<bool, StateError> {
+) -> Result<Option<Field>, StateError> {
     let found = state.basic_ref(address)?;
     let exists = found.is_some();
     let (found, seen) = (found.unwrap_or_default(), account.original_info());
-    let is_same = |found: &AccountInfo, seen: &AccountInfo| {
-        found.nonce == seen.nonce && found.code_hash == seen.code_hash
-    };
+    if found.nonce != seen.nonce {
+        return Ok(Some(Field::Nonce));
+    }
+    if found.code_hash != seen.code_hash {
+        return Ok(Some(Field::Code));
+    }
     let holds_balance = rule == BalanceRule::Emptiness
         || (found.balance == seen.balance && exists != account.is_loaded_as_not_existing());
-    if !is_same(&found, &seen) || !holds_balance {
-        return Ok(false);
+    if !holds_balance {
+        return Ok(Some(Field::Balance));
     }
     // The storage of an account that is created begins empty, whatever is stored there.
     if account.is_created() {
-        return Ok(true);
+        return Ok(None);
     }
     for (slot, value) in &account.storage {
         if state.storage_ref(address, *slot)? != value.original_value {
-            return Ok(false);
+            return Ok(Some(Field::Slot(*slot)));
         }
     }
-    Ok(true)
+    Ok(None)
 }

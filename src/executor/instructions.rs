@@ -2,6 +2,11 @@
 //!
 //! Each wrapper looks at the operands on the stack, notes the demand, and calls revm's own
 //! instruction. A note too many costs a conflict at most; a stack that is too short is revm's business.
+//!
+//! Which opcodes these are follows from the Yellow Paper's definitions (appendix H): `BALANCE` and `SELFBALANCE`
+//! (EIP-1884) put a balance on the stack; `EXTCODEHASH` (EIP-1052) tells an empty account from one without code;
+//! `CALL`, `CALLCODE`, `CREATE` and `CREATE2` pay out of the running account, and fail where there is not
+//! enough; `SELFDESTRUCT` hands over all there is. No other opcode's result depends on a balance.
 
 use super::demands::{Demand, Demanding};
 use alloy_primitives::{Address, U256};
@@ -43,23 +48,27 @@ pub(super) fn install<DB: Database + Demanding>(
     }
 }
 
-/// The operand at `depth` below the top of the stack.
+/// The operand at `depth` below the top of the stack, 0 being the top; `None` where the stack ends before.
 fn operand<DB: Database>(frame: &Frame<'_, DB>, depth: usize) -> Option<U256> {
     frame.interpreter.stack.data().iter().rev().nth(depth).copied()
 }
 
+/// The account that an operand names: its low 20 bytes, whatever stands above them.
 fn address(operand: U256) -> Address {
     Address::from_word(operand.into())
 }
 
+/// The account whose code runs, as far as balances go: under `DELEGATECALL` it is the caller's.
 fn running<DB: Database>(frame: &Frame<'_, DB>) -> Address {
     frame.interpreter.input.target_address()
 }
 
+/// Notes the demand with the database.
 fn demand<DB: Database + Demanding>(frame: &mut Frame<'_, DB>, address: Address, demand: Demand) {
     frame.host.journaled_state.database.demand(address, demand);
 }
 
+/// Operand 0 is the account.
 fn balance<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     if let Some(of) = operand(&frame, 0) {
         demand(&mut frame, address(of), Demand::Exact);
@@ -67,12 +76,15 @@ fn balance<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExe
     host::balance(frame)
 }
 
+/// No operand: it is the running account's.
 fn self_balance<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     let of = running(&frame);
     demand(&mut frame, of, Demand::Exact);
     host::selfbalance(frame)
 }
 
+/// Operand 0 is the account; the result is 0 where it is empty (EIP-161), which a balance decides if it has
+/// neither nonce nor code.
 fn code_hash<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     if let Some(of) = operand(&frame, 0) {
         demand(&mut frame, address(of), Demand::Emptiness);

@@ -45,7 +45,7 @@ pub use sequential::Sequential;
 pub use sharded::{Partition, Sharded};
 pub use two_phase::TwoPhase;
 
-use observe::{Activity, Event, Observer as _, Record};
+use observe::{Nobody, Observer, Record};
 
 use crate::{
     block::ReplayJob,
@@ -66,8 +66,8 @@ pub trait Executor: Sync + fmt::Debug {
     /// The block is invalid, or the pre-state lacks what it reads.
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError>;
 
-    /// The same, telling what each thread does meanwhile. Never measured. Whoever tells nothing of its
-    /// inside is seen to do one thing.
+    /// The same, telling what each thread does meanwhile. Never measured. Whoever has nothing to tell
+    /// leaves an empty record.
     ///
     /// # Errors
     /// As [`Executor::execute`].
@@ -75,12 +75,46 @@ pub trait Executor: Sync + fmt::Debug {
         &self,
         job: &ReplayJob,
         pool: &WorkerPool,
+        _record: &Record<'_>,
+    ) -> Result<Execution, ExecuteError> {
+        self.execute(job, pool)
+    }
+}
+
+/// An executor that tells what its threads do, to nobody as well as to a record. What [`Executor`] asks for
+/// follows from it.
+pub trait Observable: Sync + fmt::Debug {
+    /// Which of the executors this is.
+    fn kind(&self) -> ExecutorKind;
+
+    /// Executes the block on the pool's threads, telling `observer` about it.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`].
+    fn run(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        observer: &impl Observer,
+    ) -> Result<Execution, ExecuteError>;
+}
+
+impl<E: Observable> Executor for E {
+    fn kind(&self) -> ExecutorKind {
+        Observable::kind(self)
+    }
+
+    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+        self.run(job, pool, &Nobody)
+    }
+
+    fn execute_observed(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
         record: &Record<'_>,
     ) -> Result<Execution, ExecuteError> {
-        record.tell(Event::Began(Activity::Whole));
-        let execution = self.execute(job, pool);
-        record.tell(Event::Began(Activity::Absent));
-        execution
+        self.run(job, pool, record)
     }
 }
 

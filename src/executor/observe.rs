@@ -5,7 +5,8 @@
 //! watches, since executors have none.
 //!
 //! A thread does one thing at a time: it says what it does *from now on* ([`Event::Began`]) until it says
-//! something else, so that its spans have no gaps. The other events are moments within.
+//! something else, so that its spans have no gaps. Who waits within something ([`Activity::Wait`]) goes back
+//! to it ([`Event::Resumed`]). The other events are moments within.
 
 use super::access::{Location, TxIndex};
 use parking_lot::Mutex;
@@ -35,12 +36,20 @@ pub enum Activity {
         /// Which.
         tx: TxIndex,
     },
+    /// Waits for what this transaction will leave, in the middle of something else.
+    Wait {
+        /// Which.
+        on: TxIndex,
+    },
+    /// Executes a transaction only to load what it reads, and keeps nothing of it.
+    WarmUp {
+        /// Which.
+        tx: TxIndex,
+    },
     /// Looks for something to do, and waits for it.
     Search,
-    /// What comes after the last transaction.
+    /// What comes after the last transaction, and putting the block together.
     After,
-    /// All of it, without telling more.
-    Whole,
     /// Nothing: it has left.
     Absent,
 }
@@ -59,6 +68,8 @@ pub struct Conflict {
 pub enum Event {
     /// The thread does this from now on.
     Began(Activity),
+    /// It goes on with what it did before it began to wait.
+    Resumed,
     /// An incarnation ran to its end, and what it wrote can be read.
     Published {
         /// Whose.
@@ -85,24 +96,29 @@ pub enum Event {
     },
 }
 
-/// Whom an executor tells what it does.
-pub trait Observer: Sync {
-    /// Whether anything told is kept, so that finding out more than is at hand pays.
-    const WATCHES: bool;
-
+/// Whoever can be told.
+pub trait Listener: Sync + fmt::Debug {
     /// Something happens now, on the thread that calls.
     fn tell(&self, event: Event);
+}
+
+/// Whom an executor tells what it does.
+pub trait Observer: Listener {
+    /// Whether anything told is kept, so that finding out more than is at hand pays.
+    const WATCHES: bool;
 }
 
 /// Nobody watches.
 #[derive(Clone, Copy, Debug)]
 pub struct Nobody;
 
-impl Observer for Nobody {
-    const WATCHES: bool = false;
-
+impl Listener for Nobody {
     #[inline]
     fn tell(&self, _: Event) {}
+}
+
+impl Observer for Nobody {
+    const WATCHES: bool = false;
 }
 
 /// An event with its circumstances.
@@ -145,7 +161,9 @@ impl<'c> Record<'c> {
 
 impl Observer for Record<'_> {
     const WATCHES: bool = true;
+}
 
+impl Listener for Record<'_> {
     fn tell(&self, event: Event) {
         let (at, thread) = ((self.clock)(), thread::current().id());
         self.told.lock().push(Told { at, thread, event });

@@ -23,19 +23,17 @@
 //! is as slow as if nobody had warmed up.
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable,
     WorkerPool,
     committer::{State, before_transactions},
     demands::{Demand, Demanding, Need},
     in_order::InOrder,
+    observe::{Activity, Event, Observer},
     snapshot::Snapshot,
     tasks::run_on_all,
     worker::{Speculative, Starting, Worker},
 };
-use crate::{
-    block::ReplayJob,
-    state::{StateError, Storage},
-};
+use crate::{block::ReplayJob, state::StateError};
 use alloy_primitives::{Address, B256, U256};
 use parking_lot::Mutex;
 use revm::{Database, bytecode::Bytecode, database_interface::DBErrorMarker, state::AccountInfo};
@@ -56,12 +54,18 @@ struct Progress {
 /// What executing in order gives.
 type InOrderResult = Result<(BlockOutcome, ExecutionStats), ExecuteError>;
 
-impl Executor for Prefetch {
+impl Observable for Prefetch {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::Prefetch
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+    fn run(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        observer: &impl Observer,
+    ) -> Result<Execution, ExecuteError> {
+        observer.tell(Event::Began(Activity::Before));
         let storage = job.storage();
         let begun = before_transactions(job, &storage)?;
         let progress = Progress { turn: AtomicUsize::new(0), ahead: AtomicUsize::new(1) };
@@ -72,13 +76,16 @@ impl Executor for Prefetch {
         let done = run_on_all(pool, || {
             if roles.fetch_add(1, Ordering::Relaxed) == 0 {
                 let _guard = EndOfBlock(&progress);
-                *result.lock() = Some(in_order(job, &storage, begun.clone(), &progress));
+                let in_order = InOrder::new(job, &storage, begun.clone(), observer);
+                *result.lock() = Some(run_in_order(job, in_order, &progress));
             } else {
-                warm_up(job, &begun, &progress);
+                warm_up(job, &begun, &progress, observer);
+                observer.tell(Event::Began(Activity::Absent));
             }
         });
         let result = done.and_then(|()| result.into_inner());
-        let (outcome, stats) = result.ok_or(ExecuteError::Engine { executor: self.kind() })??;
+        let (outcome, stats) =
+            result.ok_or(ExecuteError::Engine { executor: ExecutorKind::Prefetch })??;
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
     }
 }
@@ -92,13 +99,11 @@ impl Drop for EndOfBlock<'_> {
     }
 }
 
-fn in_order<'a>(
-    job: &'a ReplayJob,
-    storage: &'a Storage<'a>,
-    begun: State<'a>,
+fn run_in_order(
+    job: &ReplayJob,
+    mut in_order: InOrder<'_, impl Observer>,
     progress: &Progress,
 ) -> InOrderResult {
-    let mut in_order = InOrder::new(job, storage, begun);
     for tx in 0..job.transactions.len() {
         progress.turn.store(tx, Ordering::Relaxed);
         if in_order.execute_and_commit(tx).is_break() {
@@ -108,7 +113,7 @@ fn in_order<'a>(
     in_order.finish()
 }
 
-fn warm_up(job: &ReplayJob, begun: &State<'_>, progress: &Progress) {
+fn warm_up(job: &ReplayJob, begun: &State<'_>, progress: &Progress, observer: &impl Observer) {
     let snapshot = Snapshot::new(begun, job.env.cfg_env.spec);
     let mut worker = Worker::speculative(job, WarmUp { snapshot, progress, tx: 0 });
     loop {
@@ -118,6 +123,7 @@ fn warm_up(job: &ReplayJob, begun: &State<'_>, progress: &Progress) {
             return;
         }
         if tx > turn {
+            observer.tell(Event::Began(Activity::WarmUp { tx }));
             drop(worker.attempt(job, tx));
         }
     }

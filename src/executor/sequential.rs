@@ -1,9 +1,14 @@
 //! The baseline: alloy-evm's own block executor, in block order on one thread.
+//!
+//! Nothing is spared and nothing is added: what clients run is `EthBlockExecutor` over a database, and so does
+//! this. The database is the same flat pre-state as everybody's, under a layer of the block's own changes
+//! ([`BlockState`]), so that the only difference to the other executors is the order in which transactions run, and on how
+//! many threads.
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable,
     WorkerPool,
-    observe::{Activity, Event, Nobody, Observer, Record},
+    observe::{Activity, Event, Observer},
 };
 use crate::{block::ReplayJob, evm::run_block, state::BlockState};
 
@@ -11,45 +16,37 @@ use crate::{block::ReplayJob, evm::run_block, state::BlockState};
 #[derive(Clone, Copy, Debug)]
 pub struct Sequential;
 
-impl Executor for Sequential {
+impl Observable for Sequential {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::Sequential
     }
 
-    fn execute(&self, job: &ReplayJob, _pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        execute(job, &Nobody)
-    }
-
-    fn execute_observed(
+    fn run(
         &self,
         job: &ReplayJob,
         _pool: &WorkerPool,
-        record: &Record<'_>,
+        observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        execute(job, record)
+        let count = job.transactions.len();
+        observer.tell(Event::Began(Activity::Before));
+        let storage = job.storage();
+        let state = BlockState::new(&storage);
+        let between = |done: usize, _: &BlockState<_>| {
+            tell_next(observer, done, count);
+            Ok::<(), ExecuteError>(())
+        };
+        let (result, state) = run_block(&job.context(), &job.transactions, state, between)?;
+        let outcome = BlockOutcome {
+            receipts: result.receipts,
+            gas_used: result.gas_used,
+            blob_gas_used: result.blob_gas_used,
+            requests: result.requests,
+            post_state: state.post_state()?,
+        };
+        let stats = ExecutionStats { incarnations: count as u64, ..Default::default() };
+        observer.tell(Event::Began(Activity::Absent));
+        Ok(Execution { outcome, stats, mode: ExecutionMode::Sequential })
     }
-}
-
-fn execute(job: &ReplayJob, observer: &impl Observer) -> Result<Execution, ExecuteError> {
-    let count = job.transactions.len();
-    observer.tell(Event::Began(Activity::Before));
-    let storage = job.storage();
-    let state = BlockState::new(&storage);
-    let between = |done: usize, _: &BlockState<_>| {
-        tell_next(observer, done, count);
-        Ok::<(), ExecuteError>(())
-    };
-    let (result, state) = run_block(&job.context(), &job.transactions, state, between)?;
-    let outcome = BlockOutcome {
-        receipts: result.receipts,
-        gas_used: result.gas_used,
-        blob_gas_used: result.blob_gas_used,
-        requests: result.requests,
-        post_state: state.post_state()?,
-    };
-    let stats = ExecutionStats { incarnations: count as u64, ..Default::default() };
-    observer.tell(Event::Began(Activity::Absent));
-    Ok(Execution { outcome, stats, mode: ExecutionMode::Sequential })
 }
 
 /// So many transactions are done, which here means executed and final.

@@ -1,4 +1,10 @@
 //! The state before a block's transactions, for executing any of them ahead of its turn.
+//!
+//! What is read here is what the block's system calls left, and no transaction's writes, so every attempt is on the
+//! same state whenever it runs. Only the sender's nonce is taken from the transaction itself: in block order it
+//! will be that, or else the transaction is invalid. Whether the rest still holds when the transaction's turn
+//! comes is for whoever commits to find out; the demands on balances that are collected here say how much of
+//! a balance has to hold.
 
 use super::{
     committer::State,
@@ -22,6 +28,7 @@ pub(super) struct Snapshot<'a> {
 }
 
 impl<'a> Snapshot<'a> {
+    /// Over `state`, by the rules of the fork.
     pub(super) fn new(state: &'a State<'a>, spec: SpecId) -> Self {
         let (rule, demands) = (BalanceRule::of(spec), Demands::default());
         Self { state, rule, demands, starting: None }

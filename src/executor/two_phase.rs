@@ -30,9 +30,10 @@
 //! again, on one thread.
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, Executor, ExecutorKind, WorkerPool,
+    ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
     committer::before_transactions,
     in_order::InOrder,
+    observe::{Activity, Event, Observer},
     snapshot::Snapshot,
     tasks::{Tasks, run_each},
     worker::Worker,
@@ -43,23 +44,33 @@ use crate::block::ReplayJob;
 #[derive(Clone, Copy, Debug)]
 pub struct TwoPhase;
 
-impl Executor for TwoPhase {
+impl Observable for TwoPhase {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::TwoPhase
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+    fn run(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        observer: &impl Observer,
+    ) -> Result<Execution, ExecuteError> {
+        observer.tell(Event::Began(Activity::Before));
         let storage = job.storage();
         let snapshot = before_transactions(job, &storage)?;
         let tasks = Tasks {
             count: job.transactions.len(),
             worker: |_| Worker::speculative(job, Snapshot::new(&snapshot, job.env.cfg_env.spec)),
-            task: |worker: &mut Worker<_>, tx| worker.attempt(job, tx),
-            leave: drop,
+            task: |worker: &mut Worker<_>, tx| {
+                observer.tell(Event::Began(Activity::Execute { tx }));
+                worker.attempt(job, tx)
+            },
+            leave: |_| observer.tell(Event::Began(Activity::Absent)),
         };
         let attempts = run_each(pool, &tasks);
-        let attempts = attempts.ok_or(ExecuteError::Engine { executor: self.kind() })?.results;
-        let mut in_order = InOrder::new(job, &storage, snapshot);
+        let attempts =
+            attempts.ok_or(ExecuteError::Engine { executor: ExecutorKind::TwoPhase })?.results;
+        let mut in_order = InOrder::new(job, &storage, snapshot, observer);
         for (tx, attempt) in attempts.into_iter().enumerate() {
             if in_order.commit(tx, attempt)?.is_break() {
                 break;

@@ -81,7 +81,7 @@ impl Analysis {
         let most = threads.last().copied().unwrap_or(NonZeroUsize::MIN);
         let hottest = |per| hottest(study, &graph, per, most, HOT_SPOTS);
         Self {
-            total: Duration::from_nanos(study.times.total()),
+            total: study.times.all_transactions(),
             outside: Duration::from_nanos(study.times.before + study.times.after),
             longest_transaction: Duration::from_nanos(times.iter().copied().max().unwrap_or(0)),
             critical_path: path_time(study, &graph),

@@ -11,7 +11,7 @@
 //! hottest contracts and slots, and what would be gained without each.
 //!
 //! A [`Trace`] is the other side: what each thread of an executor really did in one run, and when results
-//! became final ([`Latency`]).
+//! became final ([`Latency`]), and where the threads' time went ([`Spent`]).
 //!
 //! Correctness lives in the graph: a dependency too few, and an executor could beat the bound; one too
 //! many, and the bound is too low. Tests drop single transactions out of real blocks, and compare who
@@ -26,6 +26,7 @@ mod known;
 mod latency;
 mod model;
 pub mod schedule;
+mod spent;
 mod study;
 pub mod timeline;
 mod trace;
@@ -36,5 +37,6 @@ pub use hot::{HotSpot, Place};
 pub use known::well_known;
 pub use latency::Latency;
 pub use model::{Model, Ordered, Spot};
+pub use spent::Spent;
 pub use study::{Start, Study};
-pub use trace::{Effect, Flow, Moment, Point, Span, Spent, Trace};
+pub use trace::{Counted, Effect, Flow, Moment, Point, Span, Trace};

@@ -100,6 +100,8 @@ fn end(task: &Task, start: u64, end_of: impl Fn(TxIndex) -> u64) -> (u64, Option
     (start + task.weight, waited_for)
 }
 
+/// Each task goes to the thread that is free first, and keeps it while it waits. Lower tasks were given threads
+/// before, so whatever is waited for ends.
 fn in_block_order(tasks: &[Task], threads: NonZeroUsize) -> Vec<u64> {
     let mut free_at: BinaryHeap<_> = (0..threads.get()).map(|_| Reverse(0)).collect();
     let mut ends: Vec<u64> = Vec::with_capacity(tasks.len());
@@ -112,7 +114,8 @@ fn in_block_order(tasks: &[Task], threads: NonZeroUsize) -> Vec<u64> {
     ends
 }
 
-/// A part of a transaction that runs without waiting.
+/// A part of a transaction that runs without waiting. A transaction that waits k times is k + 1 of them at most,
+/// each of which comes after the one before it and after what is waited for there.
 #[derive(Clone, Debug, Default)]
 struct Segment {
     weight: u64,
@@ -158,6 +161,7 @@ struct LongestPathFirst<'a> {
 }
 
 impl<'a> LongestPathFirst<'a> {
+    /// Nothing runs yet.
     fn new(segments: &'a [Segment]) -> Self {
         let mut after = vec![Vec::new(); segments.len()];
         for (number, segment) in segments.iter().enumerate() {
@@ -171,6 +175,9 @@ impl<'a> LongestPathFirst<'a> {
         Self { segments, after, missing, ranks, ready, running, ends }
     }
 
+    /// Goes from one end of a segment to the next, and fills the threads that are free then. A segment that
+    /// waits gives its thread away, so that no thread is idle while something could run. Returns the ends by
+    /// segment.
     fn run(mut self, threads: NonZeroUsize) -> Vec<u64> {
         let mut now = 0;
         loop {
@@ -186,6 +193,7 @@ impl<'a> LongestPathFirst<'a> {
         self.ends
     }
 
+    /// A segment ends; those that waited for nothing else become ready.
     fn end(&mut self, number: usize, now: u64) {
         self.ends[number] = now;
         for next in &self.after[number] {
@@ -197,7 +205,8 @@ impl<'a> LongestPathFirst<'a> {
     }
 }
 
-/// Segments wait for lower ones only, so that from the last to the first all that follow are known.
+/// By segment, the weight of the longest chain that it begins, its own included (its *upward rank*: Topcuoglu et
+/// al., "Performance-Effective and Low-Complexity Task Scheduling", 2002). Segments wait for lower ones only, so that from the last to the first all that follow are known.
 fn ranks(segments: &[Segment], after: &[Vec<usize>]) -> Vec<u64> {
     let mut ranks = vec![0; segments.len()];
     for (number, segment) in segments.iter().enumerate().rev() {

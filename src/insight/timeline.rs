@@ -10,10 +10,15 @@ use super::trace::Trace;
 use crate::{
     block::ReplayJob,
     evm::run_block,
-    executor::{ExecuteError, Execution, ExecutorKind, WorkerPool, observe::Record},
+    executor::{ExecuteError, Execution, Executor, WorkerPool, observe::Record},
     state::{BlockState, Read, Watched},
 };
-use std::{cell::RefCell, collections::HashMap, num::NonZeroU32, time::Instant};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    num::NonZeroU32,
+    time::{Duration, Instant},
+};
 
 /// By what was read: the share of the transaction's time after which it first was, from 0 to 1.
 pub type ReadShares = HashMap<Read, f64>;
@@ -32,7 +37,12 @@ pub struct Times {
 }
 
 impl Times {
-    /// Of all transactions.
+    /// Of all transactions, one after the other.
+    pub fn all_transactions(&self) -> Duration {
+        Duration::from_nanos(self.total())
+    }
+
+    /// The same, in nanoseconds.
     pub fn total(&self) -> u64 {
         self.transactions.iter().sum()
     }
@@ -137,17 +147,18 @@ impl Watch {
 /// # Errors
 /// The block is invalid, or the pre-state lacks what it reads.
 pub fn watch(
-    executor: ExecutorKind,
+    executor: &dyn Executor,
     job: &ReplayJob,
     pool: &WorkerPool,
 ) -> Result<(Execution, Trace), ExecuteError> {
-    let executor = executor.prepare(job, pool.threads())?;
+    let kind = executor.kind();
     let start = Instant::now();
     let clock = || start.elapsed();
     let record = Record::new(&clock);
     let execution = executor.execute_observed(job, pool, &record)?;
     let total = start.elapsed();
-    Ok((execution, Trace::new(&record.into_events(), total)))
+    let threads = if kind.is_parallel() { pool.threads().get() } else { 1 };
+    Ok((execution, Trace::new(&record.into_events(), total, threads)))
 }
 
 fn nanoseconds(from: Instant, to: Instant) -> u64 {

@@ -2,9 +2,9 @@
 //!
 //! Every thread's spans follow each other without a gap from the beginning of the run to its end, so that
 //! they add up to the block's time. A thread that is not there yet, or has left, is
-//! [`Activity::Absent`].
+//! [`Activity::Absent`]. Where all that time went is [`Spent`]'s to say.
 
-use super::latency::Latency;
+use super::{latency::Latency, spent::Spent};
 use crate::executor::{
     access::TxIndex,
     observe::{Activity, Conflict, Event, Told},
@@ -14,12 +14,16 @@ use std::{collections::HashMap, thread::ThreadId, time::Duration};
 /// How far inside a span a point is that belongs to its end or beginning, and not to its neighbour.
 const WITHIN: Duration = Duration::from_nanos(1);
 
+/// A thread before it told anything.
+const ABSENT: Span =
+    Span { activity: Activity::Absent, incarnation: 0, from: Duration::ZERO, to: Duration::ZERO };
+
 /// One run, thread by thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// How long it took.
     pub total: Duration,
-    /// Of every thread that told anything, the calling one first: what it did, without gaps.
+    /// Of every thread: what it did, without gaps. The one that told something first comes first.
     pub threads: Vec<Vec<Span>>,
     /// What happened within, by time.
     pub moments: Vec<Moment>,
@@ -54,7 +58,7 @@ pub struct Moment {
     pub at: Duration,
     /// How many times the transaction had been executed before.
     pub incarnation: u32,
-    /// What; never [`Event::Began`].
+    /// What; neither [`Event::Began`] nor [`Event::Resumed`].
     pub event: Event,
 }
 
@@ -87,37 +91,19 @@ pub enum Effect {
     Releases,
 }
 
-/// Time of all threads by what it went into, adding up to threads times the block's time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// Executing what counted in the end.
-    pub useful: Duration,
-    /// Executing what was thrown away.
-    pub wasted: Duration,
-    /// Comparing what was read ahead of the turn.
-    pub checking: Duration,
-    /// Making results final.
-    pub committing: Duration,
-    /// Looking for work, and waiting for it.
-    pub searching: Duration,
-    /// Before the first and after the last transaction, and whatever was not told in detail.
-    pub outside: Duration,
-    /// While a thread was not there.
-    pub absent: Duration,
-}
-
 impl Trace {
-    /// Puts together what was told of a run that took `total`.
-    pub(super) fn new(told: &[Told], total: Duration) -> Self {
+    /// Puts together what was told of a run that took `total` on so many threads. Those that told nothing
+    /// had nothing to do.
+    pub(super) fn new(told: &[Told], total: Duration, threads: usize) -> Self {
         let mut making = Making::default();
         for told in told {
             making.add(told);
         }
-        making.finish(total)
+        making.finish(total, threads)
     }
 
-    /// How many times each transaction was executed, by transaction.
-    fn incarnations(&self) -> HashMap<TxIndex, u32> {
+    /// The newest incarnation of each transaction, which is the one that counted.
+    pub(super) fn newest(&self) -> HashMap<TxIndex, u32> {
         let mut counts = HashMap::new();
         for (tx, span) in self.threads.iter().flatten().filter_map(execution) {
             let count = counts.entry(tx).or_default();
@@ -128,22 +114,19 @@ impl Trace {
 
     /// Where the threads' time went.
     pub fn spent(&self) -> Spent {
-        let (newest, mut spent) = (self.incarnations(), Spent::default());
-        for span in self.threads.iter().flatten() {
-            let into = match span.activity {
-                Activity::Execute { tx } if newest.get(&tx) == Some(&span.incarnation) => {
-                    &mut spent.useful
-                }
-                Activity::Execute { .. } => &mut spent.wasted,
-                Activity::Check { .. } => &mut spent.checking,
-                Activity::Commit { .. } => &mut spent.committing,
-                Activity::Search => &mut spent.searching,
-                Activity::Before | Activity::After | Activity::Whole => &mut spent.outside,
-                Activity::Absent => &mut spent.absent,
-            };
-            *into += span.length();
-        }
-        spent
+        Spent::of(self)
+    }
+
+    /// Every execution of a transaction, or part of one between waits, with whether it counted in the end.
+    pub fn executions(&self) -> impl Iterator<Item = (usize, TxIndex, &Span, Counted)> {
+        let newest = self.newest();
+        let spans = self.threads.iter().enumerate();
+        let spans = spans.flat_map(|(thread, spans)| spans.iter().map(move |span| (thread, span)));
+        spans.filter_map(move |(thread, span)| {
+            let (tx, span) = execution(span)?;
+            let counted = newest.get(&tx) == Some(&span.incarnation);
+            Some((thread, tx, span, if counted { Counted::Yes } else { Counted::No }))
+        })
     }
 
     /// When results became final, as shares of the block's time; `None` if nobody told.
@@ -157,7 +140,24 @@ impl Trace {
 
     /// From every write that outdated a read, or that somebody waited for, to whom it concerned.
     pub fn flows(&self) -> Vec<Flow> {
-        self.moments.iter().filter_map(|moment| self.flow(moment)).collect()
+        let told = self.moments.iter().filter_map(|moment| self.flow(moment));
+        told.chain(self.ends_of_waits()).collect()
+    }
+
+    /// From what was waited for in the middle of something to where that went on.
+    fn ends_of_waits(&self) -> impl Iterator<Item = Flow> {
+        let threads = self.threads.iter().enumerate();
+        let spans =
+            threads.flat_map(|(thread, spans)| spans.iter().map(move |span| (thread, span)));
+        spans.filter_map(|(thread, span)| {
+            let Activity::Wait { on } = span.activity else { return None };
+            let meanwhile =
+                |other: &&Moment| (span.from..=span.to).contains(&other.at) && span.to < self.total;
+            let mut moments = self.moments.iter().filter(meanwhile);
+            let from = moments.find(|other| other.event == Event::Published { tx: on })?;
+            let to = Point { thread, at: span.to + WITHIN };
+            Some(Flow { from: from.point(), to, effect: Effect::Releases })
+        })
     }
 
     fn flow(&self, moment: &Moment) -> Option<Flow> {
@@ -186,8 +186,8 @@ impl Trace {
     /// execution had ended before.
     fn outdated_read(&self, tx: TxIndex, written: Duration, noticed: &Moment) -> Point {
         let incarnation = noticed.incarnation;
-        let execution = self.executions(tx).find(|(_, span)| span.incarnation == incarnation);
-        match execution {
+        let mut parts = self.executions_of(tx).filter(|(_, span)| span.incarnation == incarnation);
+        match parts.next_back() {
             Some((thread, span)) if span.to > written + WITHIN => {
                 Point { thread, at: span.to - WITHIN }
             }
@@ -196,12 +196,12 @@ impl Trace {
     }
 
     fn next_execution(&self, tx: TxIndex, after: Duration) -> Option<Point> {
-        let next = self.executions(tx).find(|(_, span)| span.from >= after);
+        let next = self.executions_of(tx).find(|(_, span)| span.from >= after);
         next.map(|(thread, span)| Point { thread, at: span.from + WITHIN })
     }
 
     /// Where and when a transaction was executed, by time.
-    fn executions(&self, tx: TxIndex) -> impl Iterator<Item = (usize, &Span)> {
+    fn executions_of(&self, tx: TxIndex) -> impl DoubleEndedIterator<Item = (usize, &Span)> {
         let spans = self
             .threads
             .iter()
@@ -227,41 +227,80 @@ fn execution(span: &Span) -> Option<(TxIndex, &Span)> {
     }
 }
 
+/// Whether an execution is the one whose result the block has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// It is.
+    Yes,
+    /// It was thrown away.
+    No,
+}
+
 /// A trace in the making.
 #[derive(Default)]
 struct Making {
     trace: Trace,
-    threads: HashMap<ThreadId, usize>,
+    /// Who has which row, where anybody has it now.
+    holders: Vec<Option<ThreadId>>,
     /// How many times each transaction was begun.
     begun: HashMap<TxIndex, u32>,
 }
 
 impl Making {
     fn add(&mut self, told: &Told) {
-        let thread = self.thread(told.thread);
-        if let Event::Began(activity) = told.event {
-            if let Activity::Execute { tx } = activity {
-                *self.begun.entry(tx).or_default() += 1;
+        let (thread, at) = (self.row(told.thread), told.at);
+        match told.event {
+            Event::Began(activity) => {
+                if let Activity::Execute { tx } = activity {
+                    *self.begun.entry(tx).or_default() += 1;
+                }
+                let incarnation = self.incarnation(about(activity));
+                self.begin(thread, Span { activity, incarnation, from: at, to: at });
+                if activity == Activity::Absent {
+                    self.leave(thread);
+                }
             }
-            let incarnation = self.incarnation(about(activity));
-            self.begin(thread, Span { activity, incarnation, from: told.at, to: told.at });
-        } else {
-            let incarnation = self.incarnation(concerned(told.event));
-            let moment = Moment { thread, at: told.at, incarnation, event: told.event };
-            self.trace.moments.push(moment);
+            Event::Resumed => {
+                let interrupted = self.interrupted(thread);
+                self.begin(thread, Span { from: at, to: at, ..interrupted });
+            }
+            event => {
+                let incarnation = self.incarnation(concerned(event));
+                self.trace.moments.push(Moment { thread, at, incarnation, event });
+            }
         }
     }
 
-    /// The threads by their first event; until then they were absent.
-    fn thread(&mut self, id: ThreadId) -> usize {
-        let next = self.trace.threads.len();
-        let thread = *self.threads.entry(id).or_insert(next);
-        if thread == next {
-            let (from, to) = (Duration::ZERO, Duration::ZERO);
-            let absent = Span { activity: Activity::Absent, incarnation: 0, from, to };
-            self.trace.threads.push(vec![absent]);
+    /// What the thread did before it began to wait.
+    fn interrupted(&self, thread: usize) -> Span {
+        let waits = |span: &&Span| matches!(span.activity, Activity::Wait { .. });
+        let before = self.trace.threads[thread].iter().rev().find(|span| !waits(span));
+        before.copied().unwrap_or(ABSENT)
+    }
+
+    /// The row of a thread. The first to tell anything is the caller, whose row is its own. Workers come and
+    /// go, and another may come in the place of one that has left, so that there are no more rows than threads
+    /// at a time.
+    fn row(&mut self, thread: ThreadId) -> usize {
+        let is_own = |holder: &Option<ThreadId>| *holder == Some(thread);
+        if let Some(row) = self.holders.iter().position(is_own) {
+            return row;
         }
-        thread
+        let row = self.holders.iter().position(Option::is_none).unwrap_or(self.holders.len());
+        if row == self.holders.len() {
+            self.holders.push(None);
+            self.trace.threads.push(vec![ABSENT]);
+        }
+        self.holders[row] = Some(thread);
+        row
+    }
+
+    /// The thread has left, for now.
+    fn leave(&mut self, row: usize) {
+        const CALLER: usize = 0;
+        if row != CALLER {
+            self.holders[row] = None;
+        }
     }
 
     fn incarnation(&self, tx: Option<TxIndex>) -> u32 {
@@ -277,7 +316,9 @@ impl Making {
         spans.push(span);
     }
 
-    fn finish(mut self, total: Duration) -> Trace {
+    fn finish(mut self, total: Duration, threads: usize) -> Trace {
+        let told = self.trace.threads.len();
+        self.trace.threads.resize_with(told.max(threads), || vec![ABSENT]);
         for spans in &mut self.trace.threads {
             if let Some(last) = spans.last_mut() {
                 last.to = total;
@@ -293,9 +334,10 @@ const fn about(activity: Activity) -> Option<TxIndex> {
     match activity {
         Activity::Execute { tx } | Activity::Check { tx } | Activity::Commit { tx } => Some(tx),
         Activity::Before
+        | Activity::Wait { .. }
+        | Activity::WarmUp { .. }
         | Activity::Search
         | Activity::After
-        | Activity::Whole
         | Activity::Absent => None,
     }
 }
@@ -304,6 +346,7 @@ const fn about(activity: Activity) -> Option<TxIndex> {
 const fn concerned(event: Event) -> Option<TxIndex> {
     match event {
         Event::Began(activity) => about(activity),
+        Event::Resumed => None,
         Event::Published { tx }
         | Event::Aborted { tx, .. }
         | Event::Blocked { tx, .. }

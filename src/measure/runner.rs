@@ -136,6 +136,11 @@ where
         &self.plan
     }
 
+    /// The warm threads of everybody in the plan who has as many.
+    pub fn pool(&self, threads: NonZeroUsize) -> Option<&WorkerPool> {
+        self.pools.get(&threads)
+    }
+
     /// The clock that laps are timed by.
     pub const fn clock(&self) -> &C {
         &self.meter.clock

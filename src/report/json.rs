@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::record::{DetailRecord, Record, SampleRecord, nanoseconds, sample_records};
 use super::{
     Failure, Machine, Mode, PreparationRow, Report, ReportError, Row, SelfCheckRow, Settings,
-    Verdict,
+    Verdict, Watched,
 };
 use crate::measure::warnings::Warning;
 
@@ -23,8 +23,16 @@ pub const SCHEMA_VERSION: u32 = 1;
 ///
 /// # Errors
 /// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
-pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError> {
-    serde_json::to_writer_pretty(&mut out, &Document::new(report)).map_err(ReportError::Json)?;
+pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
+    write_document(&Document::new(report), out)
+}
+
+/// Writes any document as [`write`] does.
+pub(super) fn write_document(
+    document: &impl Serialize,
+    mut out: impl io::Write,
+) -> Result<(), ReportError> {
+    serde_json::to_writer_pretty(&mut out, document).map_err(ReportError::Json)?;
     writeln!(out).and_then(|()| out.flush()).map_err(ReportError::Finish)
 }
 
@@ -38,6 +46,7 @@ struct Document<'a> {
     details: Vec<DetailRecord<'a>>,
     self_checks: Vec<SelfCheckRecord>,
     preparation: Vec<PreparationRecord>,
+    watched: Vec<WatchedRecord<'a>>,
     mismatches: Vec<ReasonRecord<'a>>,
     fallbacks: Vec<ReasonRecord<'a>>,
     failures: &'a [Failure],
@@ -56,6 +65,7 @@ impl<'a> Document<'a> {
             details: rows.iter().filter_map(DetailRecord::new).collect(),
             self_checks: report.self_checks.iter().map(SelfCheckRecord::new).collect(),
             preparation: report.preparation.iter().map(PreparationRecord::new).collect(),
+            watched: report.watched.iter().map(WatchedRecord::new).collect(),
             mismatches: rows.iter().filter_map(ReasonRecord::mismatch).collect(),
             fallbacks: rows.iter().filter_map(ReasonRecord::fallback).collect(),
             failures: &report.failures,
@@ -147,6 +157,60 @@ impl PreparationRecord {
     }
 }
 
+/// What the threads of one executor did in a run under watch, in nanoseconds of all threads together; the
+/// parts of [`Spent`](crate::insight::Spent) add up to threads times the run's time.
+#[derive(Debug, Serialize)]
+struct WatchedRecord<'a> {
+    chain_id: u64,
+    block_number: u64,
+    executor: &'a str,
+    threads: usize,
+    total_ns: u64,
+    alone_ns: Option<u64>,
+    useful_ns: u64,
+    wasted_ns: u64,
+    warming_ns: u64,
+    checking_ns: u64,
+    committing_ns: u64,
+    waiting_ns: u64,
+    searching_ns: u64,
+    tail_ns: u64,
+    outside_ns: u64,
+    idle_outside_ns: u64,
+    final_first: Option<f64>,
+    final_p50: Option<f64>,
+    final_p90: Option<f64>,
+    final_p99: Option<f64>,
+}
+
+impl<'a> WatchedRecord<'a> {
+    fn new(watched: &'a Watched) -> Self {
+        let (spent, latency) = (&watched.spent, watched.latency.as_ref());
+        Self {
+            chain_id: watched.chain_id,
+            block_number: watched.number,
+            executor: &watched.executor,
+            threads: watched.threads.get(),
+            total_ns: nanoseconds(watched.total),
+            alone_ns: watched.alone.map(nanoseconds),
+            useful_ns: nanoseconds(spent.useful),
+            wasted_ns: nanoseconds(spent.wasted),
+            warming_ns: nanoseconds(spent.warming),
+            checking_ns: nanoseconds(spent.checking),
+            committing_ns: nanoseconds(spent.committing),
+            waiting_ns: nanoseconds(spent.waiting),
+            searching_ns: nanoseconds(spent.searching),
+            tail_ns: nanoseconds(spent.tail),
+            outside_ns: nanoseconds(spent.outside),
+            idle_outside_ns: nanoseconds(spent.idle_outside),
+            final_first: latency.map(|latency| latency.first),
+            final_p50: latency.map(|latency| latency.p50),
+            final_p90: latency.map(|latency| latency.p90),
+            final_p99: latency.map(|latency| latency.p99),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -193,7 +257,9 @@ mod tests {
     #[test]
     fn the_schema_knows_every_field_and_misses_none() {
         let document = written(&testing::full_report());
-        for damage in ["results", "samples", "details", "self_checks", "preparation", "warnings"] {
+        for damage in
+            ["results", "samples", "details", "self_checks", "preparation", "watched", "warnings"]
+        {
             let mut extra = document.clone();
             extra[damage][0]["no_such_field"] = json!(1);
             assert!(!validator().is_valid(&extra), "a field too many in {damage}");

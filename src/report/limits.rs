@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::record::{bound_share, re_execution_rate, speedup_ratio};
+use super::watched::{Watched, lost};
 use super::{Comparison, Report, Row, by_block};
 use crate::units;
 
@@ -24,6 +25,9 @@ const SHORT: Duration = Duration::from_micros(500);
 
 /// So much more processor time than the baseline is a cost in itself.
 const MUCH_PROCESSOR_TIME: f64 = 1.3;
+
+/// A smaller part of the threads' time explains nothing.
+const WORTH_SAYING: f64 = 0.03;
 
 /// A row, and what held it back.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +57,8 @@ fn best_of_block<'a>(report: &Report, rows: &[&'a Row]) -> Option<Limit<'a>> {
     let contenders = rows.iter().copied().filter(|row| !is_baseline(row) && row.threads.get() > 1);
     let rated = contenders.filter_map(|row| Some((row, speedup(row)?)));
     let (row, speedup) = rated.max_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(Limit { row, speedup, reason: reason(report, row, baseline) })
+    let reason = in_order(row, rows).unwrap_or_else(|| reason(report, row, baseline));
+    Some(Limit { row, speedup, reason })
 }
 
 fn is_baseline(row: &Row) -> bool {
@@ -68,6 +73,7 @@ fn reason(report: &Report, row: &Row, baseline: Option<&Row>) -> String {
         .or_else(|| short(row, baseline))
         .or_else(|| repetition(row))
         .or_else(|| processor_time(row, baseline))
+        .or_else(|| largest_loss(report, row))
         .unwrap_or_else(|| "nothing stands out: threads wait for each other".into())
 }
 
@@ -78,6 +84,20 @@ fn few_transactions(row: &Row) -> Option<String> {
         0 => "no transactions".into(),
         1 => "a single transaction".into(),
         several => format!("only {several} transactions for {} threads", row.threads),
+    })
+}
+
+/// A bound of 1 on several threads is the executor's own, if others have a greater one on the same block.
+fn in_order(row: &Row, rows: &[&Row]) -> Option<String> {
+    let bound_of = |row: &Row| row.verdict.figures()?.bound_speedup;
+    let own = bound_of(row).filter(|own| *own <= 1.0)?;
+    let rivals = rows.iter().filter(|other| other.threads == row.threads);
+    let most = rivals.filter_map(|other| bound_of(other)).fold(own, f64::max);
+    (most > own).then(|| {
+        format!(
+            "{} runs one transaction after the other; others might reach {most:.2}",
+            row.executor
+        )
     })
 }
 
@@ -111,6 +131,16 @@ fn processor_time(row: &Row, baseline: Option<&Row>) -> Option<String> {
     let ratio = cpu.div_duration_f64(baseline?.verdict.figures()?.cpu_median?);
     (ratio.is_finite() && ratio > MUCH_PROCESSOR_TIME)
         .then(|| format!("overhead: {ratio:.2} times the baseline's processor time"))
+}
+
+/// Where most of the threads' time went that was not executing at the baseline's pace, if anybody watched.
+fn largest_loss(report: &Report, row: &Row) -> Option<String> {
+    let is_own = |run: &&Watched| run.hash == row.block.hash && run.contender() == row.contender();
+    let run = report.watched.iter().find(is_own)?;
+    let lost = lost(std::slice::from_ref(run)).into_iter().next()?;
+    let (share, what) = lost.losses().into_iter().next()?;
+    (share >= WORTH_SAYING)
+        .then(|| format!("{:.0} % of its threads' time goes into {what}", share * 100.0))
 }
 
 #[cfg(test)]
@@ -153,6 +183,31 @@ mod tests {
             let reason = reason_of(row, micros);
             assert!(reason.contains(words), "{reason:?} should say {words:?}");
         }
+    }
+
+    #[test]
+    fn what_a_watched_run_lost_most_time_to_is_said_where_nothing_else_is() {
+        let row = with(raced(5, 900, 1.1), |figures| {
+            (figures.incarnations, figures.cpu_median) = (None, None);
+        });
+        let run = Watched { hash: row.block.hash, threads: row.threads, ..testing::watched(5, 1) };
+        let rows = vec![paced(5, 9_000), row];
+        let report = Report { watched: vec![run], ..testing::report_of(rows) };
+        let reason = &worst(&report, 1)[0].reason;
+        assert_eq!(reason, "40 % of its threads' time goes into executing slower than alone");
+    }
+
+    #[test]
+    fn who_runs_in_order_is_not_held_back_by_dependencies() {
+        let bounded = |row: Row, bound| with(row, |figures| figures.bound_speedup = Some(bound));
+        let prefetch = Row { executor: "prefetch".into(), ..bounded(raced(5, 900, 1.0), 1.0) };
+        let rows = vec![paced(5, 900), prefetch, bounded(raced(5, 1_000, 0.9), 1.9)];
+        let report = testing::report_of(rows);
+        let reason = &worst(&report, 1)[0].reason;
+        assert_eq!(
+            reason,
+            "prefetch runs one transaction after the other; others might reach 1.90"
+        );
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use std::io;
 
 use super::record::{bound_share, measured_speedup, mgas_per_s};
-use super::summary::{conclusion, noise_line, one_line, problems, winner_line};
+use super::summary::{
+    WHY_NOT_MORE, conclusion, noise_line, one_line, problems, why_line, winner_line,
+};
 use super::table::{NONE, cell, known_beforehand, speedup};
 use super::totals::{self, Standing};
 use super::{Report, ReportError, Row, limits};
@@ -35,6 +37,8 @@ fn opening(report: &Report) -> Vec<String> {
         .and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
     let mut lines: Vec<_> =
         winner.map(|line| format!("**{}**  ", escaped(&line))).into_iter().collect();
+    let why = totals::winner(report).and_then(|standing| why_line(report, standing.contender));
+    lines.extend(why.map(|why| format!("{WHY_NOT_MORE} {}  ", escaped(&why))));
     lines.push(format!("{}  ", escaped(&noise_line(report))));
     lines.push(escaped(&conclusion(report)));
     lines

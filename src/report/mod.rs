@@ -31,6 +31,7 @@ pub mod table;
 mod testing;
 pub mod totals;
 pub mod trace;
+pub mod watched;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -46,6 +47,7 @@ use crate::measure::warnings::Warning;
 use crate::verify::VerifiedTo;
 pub use picture::BlockPicture;
 pub use setting::{KnownBeforehand, Machine, Settings};
+pub use watched::Watched;
 
 /// Everything a replay found out.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +64,8 @@ pub struct Report {
     pub self_checks: Vec<SelfCheckRow>,
     /// What making the blocks ready took.
     pub preparation: Vec<PreparationRow>,
+    /// What the threads of each executor did in a run that was watched.
+    pub watched: Vec<Watched>,
     /// What spoils the numbers.
     pub warnings: Vec<Warning>,
     /// What is known of blocks besides; empty where nobody looked into them.
@@ -316,16 +320,21 @@ fn by_block<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Vec<&'a Row>> {
 
 /// The contenders of some rows, in the order in which they first appear.
 fn contenders<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Contender<'a>> {
+    contenders_of(rows.into_iter().map(Row::contender))
+}
+
+/// Each once, in the order in which they first appear.
+fn contenders_of<'a>(all: impl IntoIterator<Item = Contender<'a>>) -> Vec<Contender<'a>> {
     let mut contenders = Vec::new();
-    for row in rows {
-        if !contenders.contains(&row.contender()) {
-            contenders.push(row.contender());
+    for contender in all {
+        if !contenders.contains(&contender) {
+            contenders.push(contender);
         }
     }
     contenders
 }
 
 /// A count with its noun: `1 block`, `2 blocks`.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -39,32 +39,38 @@ pub struct HotSpot {
 /// What each thread did when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Whose schedule this is: an executor on a number of threads, or the best one possible.
+    /// Whose schedule this is: an executor on a number of threads.
     pub title: String,
-    /// Bars, in no order.
+    /// All that could have taken part.
+    pub threads: NonZeroUsize,
+    /// From the begin of the block to its end.
+    pub total: Duration,
+    /// Bars, by thread and time.
     pub spans: Vec<Span>,
 }
 
-/// One execution of one transaction.
+/// Something that a thread did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// On which thread, from 0.
     pub thread: usize,
-    /// Position of the transaction in the block.
-    pub tx: usize,
     /// When it began, from the begin of the block.
     pub start: Duration,
     /// How long it took.
     pub length: Duration,
-    /// What became of it.
-    pub end: SpanEnd,
+    /// What it was.
+    pub kind: SpanKind,
 }
 
-/// What became of an execution.
+/// What a bar of a schedule stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpanEnd {
-    /// Its result counts.
-    Committed,
-    /// It was thrown away.
-    Aborted,
+pub enum SpanKind {
+    /// An execution of a transaction, or part of one, whose result counts.
+    Counted,
+    /// One that was thrown away, or that only warmed up the state.
+    ThrownAway,
+    /// Waiting for another transaction.
+    Waiting,
+    /// Checks, commits, and what comes before and after the transactions.
+    Other,
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::paint::{ALARM, Cell, FAINT, STRONG, bar, columns, paint};
 use super::table::{NONE, cell, speedup, verdict};
 use super::totals::{self, Standing};
+use super::watched::{SHORT_NAMES, lost};
 use super::{
     Contender, Failure, Mode, Report, Row, Verdict, VerifiedTo, by_block, counted, limits,
 };
@@ -19,6 +20,9 @@ const CONTENDERS_PER_PANEL: usize = 4;
 
 /// Of how many blocks it is said what held them back.
 const EXPLAINED: usize = 5;
+
+/// How many of the winner's losses are named.
+const NAMED_LOSSES: usize = 3;
 
 /// Characters of a bar.
 const BAR: usize = 10;
@@ -32,11 +36,20 @@ const LEGEND: [&str; 3] = [
     "all of the executor's.",
 ];
 
+const LOSSES_LEGEND: [&str; 5] = [
+    "What all threads' time goes into, in a run under watch, over all blocks, in %. executing: what the",
+    "baseline does, too, at its pace; slower: the same, but slower; again: thrown away, or only warmed",
+    "up; waiting: for another transaction; searching: for work; tail: nothing left; checking: and",
+    "committing; outside: before and after the transactions. final: when half of the results are, in %",
+    "of the block's time.",
+];
+
 /// Everything below the blocks.
 pub(super) fn sections(report: &Report) -> Vec<Vec<String>> {
     let mut sections = forks(report);
     sections.extend([
         overall(report),
+        losses(report),
         problems(report),
         explanations(report),
         warnings(report),
@@ -123,6 +136,26 @@ fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
     ]
 }
 
+/// What each executor's threads did instead of what the baseline does.
+fn losses(report: &Report) -> Vec<String> {
+    let lost = lost(&report.watched);
+    if lost.is_empty() {
+        return vec![];
+    }
+    let titles = ["executor", "threads"].into_iter().chain(SHORT_NAMES).chain(["final"]);
+    let mut cells = vec![titles.map(|title| Cell::new(title, STRONG)).collect::<Vec<_>>()];
+    cells.extend(lost.iter().map(|lost| {
+        let percent = |share: f64| Cell::plain(format!("{:.0}", share * 100.0));
+        let half = lost.latency.map_or_else(|| Cell::plain(NONE), |latency| percent(latency.p50));
+        let who = [lost.contender.executor.to_owned(), lost.contender.threads.to_string()];
+        let shares = lost.shares.into_iter().map(percent);
+        who.map(Cell::plain).into_iter().chain(shares).chain([half]).collect()
+    }));
+    let mut lines = columns(&cells);
+    lines.extend(LOSSES_LEGEND.map(|line| paint(line, FAINT)));
+    lines
+}
+
 /// What held the slowest blocks back.
 fn explanations(report: &Report) -> Vec<String> {
     let worst = limits::worst(report, EXPLAINED);
@@ -155,6 +188,9 @@ fn verdicts(report: &Report) -> Vec<String> {
         totals::winner(report).and_then(|standing| Some((standing, standing.speedup?)))
     {
         lines.push(paint(&winner_line(report, &standing, speedup), STRONG));
+        if let Some(why) = why_line(report, standing.contender) {
+            lines.extend(wrapped(WHY_NOT_MORE, &why, 2));
+        }
     }
     lines.push(noise_line(report));
     lines.push(conclusion(report));
@@ -174,6 +210,22 @@ pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Spe
     } else {
         format!("no executor clearly beat the baseline; the nearest, {who}: {ratio:.2} {interval}")
     }
+}
+
+/// Before the reasons of [`why_line`].
+pub(super) const WHY_NOT_MORE: &str = "why not more:";
+
+/// Why a contender was not faster, by what its threads did instead; `None` if nobody watched it.
+pub(super) fn why_line(report: &Report, contender: Contender<'_>) -> Option<String> {
+    let lost = lost(&report.watched).into_iter().find(|lost| lost.contender == contender)?;
+    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+    let losses = lost.losses().into_iter().take(NAMED_LOSSES).filter(|(share, _)| *share >= 0.005);
+    let losses: Vec<_> = losses.map(|(share, what)| format!("{} {what}", percent(share))).collect();
+    Some(format!(
+        "of its threads' time, {} does what the baseline does, at its pace; {}",
+        percent(lost.shares[0]),
+        losses.join(", ")
+    ))
 }
 
 /// Below which difference nothing is to be believed.

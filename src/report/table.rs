@@ -127,6 +127,7 @@ fn panel(report: &Report, chosen: &[Contender<'_>]) -> Vec<String> {
     lines
 }
 
+/// Above the columns: the block, the baseline and the chosen contenders.
 fn titles(report: &Report, chosen: &[Contender<'_>]) -> Vec<Cell> {
     let baseline = report.rows.iter().find(|row| is_baseline_row(row));
     let baseline = baseline.map_or("no baseline", |row| row.contender().executor);
@@ -154,6 +155,7 @@ fn block(rows: &[&Row], chosen: &[Contender<'_>]) -> Vec<Vec<Cell>> {
     (0..3).map(line).collect()
 }
 
+/// What block it is, with the marks that the legend explains; transactions; gas.
 fn facts(block: &BlockFacts, marks: &str) -> [Cell; 3] {
     [
         Cell::new(format!("{}{marks}", block.number), STRONG),
@@ -162,6 +164,7 @@ fn facts(block: &BlockFacts, marks: &str) -> [Cell; 3] {
     ]
 }
 
+/// The baseline's time, throughput, and the time of the state root, where there is one.
 fn baseline_cells(row: Option<&Row>) -> [Cell; 3] {
     let figures = row.and_then(|row| row.verdict.figures());
     let root = figures.and_then(|figures| figures.root_median);
@@ -175,6 +178,7 @@ fn baseline_cells(row: Option<&Row>) -> [Cell; 3] {
     ]
 }
 
+/// Time and throughput; speedup; share of what is possible. A wrong result has none of them.
 fn contender_cells(row: &Row) -> [Cell; 3] {
     let Some(figures) = row.verdict.figures() else {
         return [Cell::new("MISMATCH", ALARM), Cell::plain(NONE), Cell::plain(NONE)];
@@ -198,12 +202,12 @@ fn share(row: &Row, figures: &Figures) -> Cell {
     Cell::new(format!("{} {:.0} % of {of}", bar(share, BAR), share * 100.0), FAINT)
 }
 
-/// A speedup with its interval.
+/// A speedup with its 95 % interval: `1.60 [1.55, 1.65]`.
 pub(super) fn speedup(speedup: Speedup) -> String {
     format!("{:.2} [{:.2}, {:.2}]", speedup.ratio, speedup.ci_low, speedup.ci_high)
 }
 
-/// Good or bad news, or none.
+/// Good or bad news, or none: a difference counts if the interval leaves out 1.
 pub(super) fn verdict(speedup: Speedup) -> Style {
     match speedup {
         Speedup { ci_low, .. } if ci_low > 1.0 => GOOD,
@@ -212,6 +216,7 @@ pub(super) fn verdict(speedup: Speedup) -> Style {
     }
 }
 
+/// With decimals only where they tell something.
 fn throughput(mgas_per_s: f64) -> String {
     if mgas_per_s < 100.0 {
         return format!("{} Mgas/s", units::grouped(mgas_per_s));

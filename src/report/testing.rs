@@ -55,6 +55,7 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         failures: vec![],
         self_checks: vec![],
         preparation: vec![],
+        watched: vec![],
         warnings: vec![],
         pictures: vec![],
     }
@@ -63,6 +64,31 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
 /// The baseline against itself on the block of [`baseline`].
 pub(super) fn self_check(itself: Speedup) -> SelfCheckRow {
     SelfCheckRow { chain_id: 1, number: 19_426_587, hash: HASH, itself }
+}
+
+/// A run of block `number` on eight threads, so many times 1.25 ms long, half of which was executing.
+pub(super) fn watched(number: u64, times: u32) -> Watched {
+    let ms = Duration::from_millis;
+    let latency = crate::insight::Latency { first: 0.1, p50: 0.5, p90: 0.9, p99: 0.99 };
+    let spent = crate::insight::Spent {
+        useful: ms(5) * times,
+        wasted: ms(1) * times,
+        searching: ms(2) * times,
+        tail: ms(1) * times,
+        outside: ms(1) * times,
+        ..Default::default()
+    };
+    Watched {
+        chain_id: 1,
+        number,
+        hash: HASH,
+        executor: "block-stm".into(),
+        threads: threads(8),
+        total: Duration::from_micros(1_250) * times,
+        alone: Some(ms(1)),
+        spent,
+        latency: Some(latency),
+    }
 }
 
 /// The contender of block `number`, on `micros` µs and with this speedup.
@@ -95,19 +121,21 @@ pub(super) fn full_report() -> Report {
         figures.bound_speedup = Some(2.0);
     }
     let rows = vec![baseline(), bounded, mismatch(), paced(7, 9_000), raced(7, 6_000, 1.5)];
-    let span = |thread, tx, start, end| picture::Span {
+    let span = |thread, start, kind| picture::Span {
         thread,
-        tx,
         start: Duration::from_micros(start),
         length: Duration::from_micros(900),
-        end,
+        kind,
     };
     let schedule = picture::Schedule {
         title: "block-stm on 2 threads".into(),
+        threads: threads(2),
+        total: Duration::from_micros(2_000),
         spans: vec![
-            span(0, 0, 0, picture::SpanEnd::Committed),
-            span(1, 1, 0, picture::SpanEnd::Aborted),
-            span(1, 1, 900, picture::SpanEnd::Committed),
+            span(0, 0, picture::SpanKind::Counted),
+            span(1, 0, picture::SpanKind::ThrownAway),
+            span(1, 900, picture::SpanKind::Counted),
+            span(0, 900, picture::SpanKind::Waiting),
         ],
     };
     let picture = BlockPicture {
@@ -130,6 +158,7 @@ pub(super) fn full_report() -> Report {
     Report {
         self_checks: vec![self_check(Speedup { ratio: 1.0, ci_low: 0.99, ci_high: 1.02 })],
         preparation: vec![preparation],
+        watched: vec![watched(19_426_587, 1)],
         warnings: vec![Warning::OtherLoad { processors: 0.5 }],
         pictures: vec![picture],
         failures: report().failures,

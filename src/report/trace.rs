@@ -10,7 +10,7 @@ use crate::{
         access::Location,
         observe::{Activity, Conflict, Event},
     },
-    insight::{Effect, Flow, Moment, Place, Point, Span, Spent, Spot, Trace},
+    insight::{Effect, Flow, Moment, Place, Point, Span, Spot, Trace},
     state::Names,
     units,
 };
@@ -59,18 +59,24 @@ fn events(trace: &Trace, subject: &Subject) -> Vec<Value> {
     events
 }
 
+/// In microseconds. Some readers multiply by 1000 and cut off rather than round: they must not find a
+/// nanosecond less, by which slices would overlap.
 fn microseconds(time: Duration) -> f64 {
-    time.as_nanos() as f64 / 1e3
+    let nanoseconds = time.as_nanos() as f64;
+    let micros = nanoseconds / 1e3;
+    if micros * 1e3 < nanoseconds { micros.next_up() } else { micros }
 }
 
 fn slice(thread: usize, span: &Span) -> Value {
     let (category, name) = activity(span.activity);
-    let tx = match span.activity {
-        Activity::Execute { tx } | Activity::Check { tx } | Activity::Commit { tx } => Some(tx),
-        _ => None,
+    let args = match span.activity {
+        Activity::Execute { tx } | Activity::Check { tx } | Activity::Commit { tx } => {
+            json!({ "tx": tx, "incarnation": span.incarnation })
+        }
+        Activity::WarmUp { tx } => json!({ "tx": tx }),
+        Activity::Wait { on } => json!({ "waits for": on }),
+        Activity::Before | Activity::Search | Activity::After | Activity::Absent => json!({}),
     };
-    let args =
-        tx.map_or_else(|| json!({}), |tx| json!({ "tx": tx, "incarnation": span.incarnation }));
     json!({
         "ph": "X", "pid": PROCESS, "tid": thread, "cat": category, "name": name,
         "ts": microseconds(span.from), "dur": microseconds(span.length()), "args": args,
@@ -84,9 +90,10 @@ fn activity(activity: Activity) -> (&'static str, String) {
         Activity::Execute { tx } => ("execute", format!("execute {tx}")),
         Activity::Check { tx } => ("check", format!("check {tx}")),
         Activity::Commit { tx } => ("commit", format!("commit {tx}")),
+        Activity::Wait { on } => ("wait", format!("wait for {on}")),
+        Activity::WarmUp { tx } => ("warm-up", format!("warm up for {tx}")),
         Activity::Search => ("wait", "wait for work".to_owned()),
         Activity::After => ("outside", "after transactions".to_owned()),
-        Activity::Whole => ("outside", "whole block".to_owned()),
         Activity::Absent => ("absent", "not there".to_owned()),
     }
 }
@@ -108,7 +115,7 @@ fn instant(moment: &Moment, subject: &Subject) -> Option<Value> {
         Event::Committed { tx } => {
             (format!("final {tx}"), json!({ "tx": tx, "incarnation": incarnation }))
         }
-        Event::Began(_) | Event::Published { .. } => return None,
+        Event::Began(_) | Event::Resumed | Event::Published { .. } => return None,
     };
     Some(json!({
         "ph": "i", "s": "t", "pid": PROCESS, "tid": moment.thread, "cat": "moment", "name": name,
@@ -143,7 +150,8 @@ pub fn summary(trace: &Trace) -> Vec<String> {
         units::duration(trace.total),
         super::counted(trace.threads.len(), "thread")
     )];
-    lines.extend(parts(&trace.spent()).map(|(what, time)| part(what, time, all)));
+    let parts = trace.spent().parts().into_iter().filter(|(_, time)| !time.is_zero());
+    lines.extend(parts.map(|(what, time)| part(what, time, all)));
     let count = |wanted: fn(&Event) -> bool| {
         trace.moments.iter().filter(|moment| wanted(&moment.event)).count()
     };
@@ -163,23 +171,13 @@ pub fn summary(trace: &Trace) -> Vec<String> {
     lines
 }
 
-fn parts(spent: &Spent) -> impl Iterator<Item = (&'static str, Duration)> {
-    [
-        ("executing", spent.useful),
-        ("executing what was thrown away", spent.wasted),
-        ("checking ahead", spent.checking),
-        ("committing", spent.committing),
-        ("looking or waiting for work", spent.searching),
-        ("before and after transactions", spent.outside),
-        ("not there", spent.absent),
-    ]
-    .into_iter()
-}
-
 fn part(what: &str, time: Duration, all: Duration) -> String {
     let share = if all.is_zero() { 0.0 } else { time.div_duration_f64(all) * 100.0 };
     format!("  {share:5.1} %  {what}")
 }
+
+#[cfg(test)]
+mod format;
 
 #[cfg(test)]
 mod tests {
@@ -243,6 +241,14 @@ mod tests {
     }
 
     #[test]
+    fn whoever_cuts_off_finds_the_same_nanoseconds_as_whoever_rounds() {
+        for nanos in (0..100_000).chain(123_456_789..123_556_789) {
+            let scaled = microseconds(at(nanos)) * 1e3;
+            assert_eq!((scaled as u64, scaled.round() as u64), (nanos, nanos));
+        }
+    }
+
+    #[test]
     fn an_abort_names_the_writer_and_is_pointed_at() {
         let instants = of_phase("i");
         let names: Vec<_> = instants.iter().map(|event| event["name"].as_str()).collect();
@@ -258,7 +264,7 @@ mod tests {
     fn the_summary_accounts_for_all_time() {
         let lines = summary(&trace());
         assert_eq!(lines[0], "10.000 µs on 2 threads, of which:");
-        assert!(lines.contains(&"   50.0 %  executing".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"   50.0 %  executing what counted".to_owned()), "{lines:?}");
         let percent = |line: &String| -> Option<f64> {
             line.split_once('%').and_then(|(part, _)| part.trim().parse().ok())
         };

@@ -1,6 +1,10 @@
 //! Races blocks one after the other, and keeps what was measured whatever happens next.
 
-use super::pictures::{Pictures, picture};
+use super::{
+    ahead::Ahead,
+    pictures::{Pictures, picture},
+    watched::{Seen, watch_all},
+};
 use crate::{
     block::{Phase, ReplayJob, prepare},
     commands::{
@@ -15,7 +19,7 @@ use crate::{
     insight::Study,
     measure::{End, Iterations, Plan, Race, RunError, Runner, Stopwatch, SystemClock, Warmup},
     progress::Progress,
-    report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow},
+    report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow, Watched},
 };
 use eyre::WrapErr;
 use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
@@ -48,6 +52,7 @@ pub(super) struct Raced {
     pub(super) failures: Vec<Failure>,
     pub(super) self_checks: Vec<SelfCheckRow>,
     pub(super) preparation: Vec<PreparationRow>,
+    pub(super) watched: Vec<Watched>,
     pub(super) pictures: Vec<BlockPicture>,
     pub(super) course: Course,
 }
@@ -74,17 +79,21 @@ impl<'a> RaceTrack<'a> {
     /// that is asked for. Ctrl-C ends it, and what was measured until then stays.
     pub(super) fn race_all(&mut self, selection: Selection, fail_fast: bool) -> Raced {
         let count = selection.blocks.len();
-        let laps = self.laps_per_block() * count as u64;
-        let progress = Progress::new(self.context.chatter, laps, "laps");
+        let weight = |found: &eyre::Result<Source>| {
+            found.as_ref().map_or(0, |source| source.weight(self.context))
+        };
+        let weights = selection.blocks.iter().map(|(_, found)| weight(found)).collect();
+        let mut ahead = Ahead::new(weights, self.laps_per_block());
+        let progress = Progress::projected(self.context.chatter, "laps");
         if !self.runner.has_counters() {
             progress.note("the system does not let us count instructions and cycles");
         }
         let mut raced = Raced::default();
         for (position, (number, found)) in selection.blocks.into_iter().enumerate() {
             progress.at(format!("block {number}, {} of {count}", position + 1));
-            let block = caught(|| found.and_then(|source| self.race(number, source, &progress)));
-            let remaining = (count - position - 1) as u64;
-            progress.expect_in_all(progress.done() + remaining * self.laps_per_block());
+            ahead.begin_block();
+            let race = |source| self.race(number, source, &progress, &mut ahead);
+            let block = caught(|| found.and_then(race));
             if self.add(&mut raced, number, block, &progress, fail_fast).is_break() {
                 if let Some(not_run) = &mut raced.course.interrupted {
                     *not_run += count - position - 1;
@@ -119,6 +128,8 @@ impl<'a> RaceTrack<'a> {
         }
     }
 
+    /// Laps of a block as they are thought to be, as long as none was raced: warm-up and, with `auto`, the rounds
+    /// themselves are as many as they need to be.
     fn laps_per_block(&self) -> u64 {
         let plan = self.runner.plan();
         let warmup = match plan.rounds.warmup {
@@ -132,11 +143,17 @@ impl<'a> RaceTrack<'a> {
         (warmup + timed) * plan.starters().len() as u64
     }
 
+    /// Makes a block ready, studies it for the bounds, races it, and runs it under watch; all of it is gone from
+    /// memory when this returns.
+    ///
+    /// # Errors
+    /// If the block cannot be read, proved or executed, or was interrupted before its first whole round.
     fn race(
         &mut self,
         number: u64,
         source: Source,
         progress: &Progress,
+        ahead: &mut Ahead,
     ) -> eyre::Result<BlockRaced> {
         let place = source.place(self.context);
         let mut times = PhaseTimes::start();
@@ -150,7 +167,8 @@ impl<'a> RaceTrack<'a> {
         let study = Study::of(&job, RUNS_FOR_BOUNDS)?;
         let interrupted = &mut self.interrupted;
         let race = self.runner.race(&job, || {
-            progress.step();
+            ahead.lap();
+            progress.step_to(ahead.share());
             // A closed channel means that nobody watches, which is no interrupt.
             match interrupted.try_recv() {
                 Ok(()) => ControlFlow::Break(()),
@@ -166,34 +184,46 @@ impl<'a> RaceTrack<'a> {
         let seed = self.runner.plan().rounds.seed;
         let block = Block { job: &job, race: &race, study: &study, seed };
         let (rows, self_check) = (block.rows()?, block.self_check()?);
+        let Seen { watched, schedules } = self.watch(&job, &study, &race)?;
         let picture = match self.pictures {
             Pictures::Wanted => {
                 let contestants = self.runner.plan().contestants().iter();
                 let threads = contestants.map(|contestant| contestant.threads).collect();
-                picture(&job, &study, threads)
+                picture(&job, &study, threads, schedules)
             }
             Pictures::Unwanted => None,
         };
-        Ok(BlockRaced { rows, self_check, preparation, picture, race })
+        Ok(BlockRaced { rows, self_check, preparation, watched, picture, race })
+    }
+
+    /// Who is interrupted wants to see what there is, not to wait for more.
+    fn watch(&self, job: &ReplayJob, study: &Study, race: &Race) -> eyre::Result<Seen> {
+        match race.end {
+            End::Interrupted => Ok(Seen::default()),
+            End::Done | End::TimeLimit => watch_all(job, study, race, &self.runner, self.pictures),
+        }
     }
 }
 
-/// What one block's race gave.
+/// What one block's race gave, with what was found out besides.
 struct BlockRaced {
     rows: Vec<Row>,
     self_check: Option<SelfCheckRow>,
     preparation: PreparationRow,
+    watched: Vec<Watched>,
     picture: Option<BlockPicture>,
     race: Race,
 }
 
 impl Raced {
+    /// Adds a block. Ends the whole race where somebody interrupted, or a result was wrong and that is to end it.
     fn take(&mut self, block: BlockRaced, fail_fast: bool) -> ControlFlow<()> {
-        let BlockRaced { rows, self_check, preparation, picture, race } = block;
+        let BlockRaced { rows, self_check, preparation, watched, picture, race } = block;
         let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
         self.rows.extend(rows);
         self.self_checks.extend(self_check);
         self.preparation.push(preparation);
+        self.watched.extend(watched);
         self.pictures.extend(picture);
         self.course.never_warm += usize::from(!race.settled);
         match race.end {
@@ -208,7 +238,7 @@ impl Raced {
     }
 }
 
-/// Times the steps of making a block ready.
+/// Times the steps of making a block ready, in wall-clock time. They overlap with nothing and are in no speedup.
 struct PhaseTimes {
     stopwatch: Stopwatch,
     running: Option<Phase>,

@@ -3,7 +3,11 @@
 use crate::{
     block::ReplayJob,
     insight::{Analysis, Dependency, Graph, Model, Place, Study},
-    report::{BlockPicture, analysis::short_place, picture::HotSpot},
+    report::{
+        BlockPicture,
+        analysis::short_place,
+        picture::{HotSpot, Schedule},
+    },
 };
 use std::num::NonZeroUsize;
 
@@ -15,12 +19,12 @@ pub(super) enum Pictures {
     Unwanted,
 }
 
-/// What is known of a block; `None` for one without transactions. No schedule is part of it: nobody
-/// watches while executors are measured.
+/// What is known of a block, with schedules that were seen; `None` for one without transactions.
 pub(super) fn picture(
     job: &ReplayJob,
     study: &Study,
     mut threads: Vec<NonZeroUsize>,
+    schedules: Vec<Schedule>,
 ) -> Option<BlockPicture> {
     threads.sort_unstable();
     threads.dedup();
@@ -36,7 +40,7 @@ pub(super) fn picture(
         bounds: analysis.bounds.iter().map(|bounds| (bounds.threads, bounds.fields)).collect(),
         conflicts: analysis.fields.iter().map(|spot| conflict(&spot.place)).collect(),
         dependencies: pairs(&graph),
-        schedules: vec![],
+        schedules,
     })
 }
 

@@ -28,9 +28,11 @@
 mod schedule;
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, Executor, ExecutorKind, WorkerPool, access,
+    ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
+    access::{self, TxIndex},
     codes::Codes,
     declared::{Declared, Published, Ran, Run},
+    observe::{Activity, Event, Observer},
     tasks::run_on_all,
     worker::Worker,
 };
@@ -66,12 +68,18 @@ impl AccessList {
     }
 }
 
-impl Executor for AccessList {
+impl Observable for AccessList {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::AccessList
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+    fn run(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        observer: &impl Observer,
+    ) -> Result<Execution, ExecuteError> {
+        observer.tell(Event::Began(Activity::Before));
         let storage = job.storage();
         let run = Run::begin(job, &storage, &self.declared)?;
         let schedule = Schedule::new(&self.graph, pool.threads());
@@ -79,17 +87,21 @@ impl Executor for AccessList {
         let workers = AtomicUsize::new(0);
         let done = run_on_all(pool, || {
             let _guard = schedule.stop_on_panic();
+            observer.tell(Event::Began(Activity::Search));
             let codes = self.codes.of(workers.fetch_add(1, Ordering::Relaxed));
             let mut worker = Worker::speculative(job, Published::new(&run, codes));
             let mut batch = Vec::new();
             while schedule.next(&mut batch) {
-                if batch.iter().any(|tx| run.execute(&mut worker, *tx) == Ran::Otherwise) {
+                let execute = |tx: &TxIndex| run.execute(&mut worker, *tx, observer);
+                if batch.iter().map(execute).any(|ran| ran == Ran::Otherwise) {
                     schedule.stop();
                 }
+                observer.tell(Event::Began(Activity::Search));
             }
+            observer.tell(Event::Began(Activity::Absent));
         });
-        done.ok_or(ExecuteError::Engine { executor: self.kind() })?;
-        let (outcome, stats) = run.finish(pool)?;
+        done.ok_or(ExecuteError::Engine { executor: ExecutorKind::AccessList })?;
+        let (outcome, stats) = run.finish(pool, observer)?;
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     block::prepare,
     cache::sample,
     executor::{
-        Sequential,
+        Executor as _, Sequential,
         access::{Accesses, Location, record},
     },
 };

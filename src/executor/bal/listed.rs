@@ -1,4 +1,11 @@
 //! What workers read: the state before one index, as the list says it.
+//!
+//! Indices are EIP-7928's: 0 are the system calls before the transactions, transaction `n` is `n + 1`, and what
+//! comes after the last is the number of transactions plus 1. A value before an index is the last one that
+//! the list has for a lower index, or else the pre-state's. A read of something that the list does not name is an
+//! error: by EIP-7928 a list names all that is accessed, so such a list is not the block's.
+//!
+//! What was accessed is noted, too, since a list may not name more than that either.
 
 use super::{
     error::ListError,
@@ -18,6 +25,7 @@ use std::cell::RefCell;
 pub(super) struct Touched(Vec<bool>);
 
 impl Touched {
+    /// Numbers that the list does not have are nobody's.
     fn touch(&mut self, number: usize) {
         if let Some(touched) = self.0.get_mut(number) {
             *touched = true;
@@ -34,6 +42,9 @@ impl Touched {
     }
 
     /// Whether all that the list names was accessed.
+    ///
+    /// # Errors
+    /// The first account or slot that nobody accessed.
     pub(super) fn check(&self, table: &Table) -> Result<(), ListError> {
         if self.0.iter().all(|touched| *touched) {
             return Ok(());

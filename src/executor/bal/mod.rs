@@ -41,9 +41,10 @@ mod table;
 pub use error::ListError;
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable,
     WorkerPool,
     codes::Codes,
+    observe::{Activity, Event, Observer},
     tally::{Share, Tally},
     tasks::{self, Tasks, run_each},
     worker::Worker,
@@ -95,35 +96,48 @@ enum Done {
 }
 
 /// What the workers of one execution share.
-struct Shared<'a> {
+struct Shared<'a, W> {
     job: &'a ReplayJob,
     bal: &'a Bal,
     storage: &'a Storage<'a>,
+    observer: &'a W,
 }
 
-impl Executor for Bal {
+impl Observable for Bal {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::Bal
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+    fn run(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        observer: &impl Observer,
+    ) -> Result<Execution, ExecuteError> {
+        observer.tell(Event::Began(Activity::Search));
         let storage = job.storage();
-        let shared = Shared { job, bal: self, storage: &storage };
+        let shared = Shared { job, bal: self, storage: &storage, observer };
         let tasks = Tasks {
             count: self.order.len() + 1 + self.table.accounts().len().div_ceil(CHUNK),
             worker: |number| Worker::new(job, shared.before(0, self.codes.of(number))),
             task: |worker: &mut Worker<_>, task| shared.perform(worker, task),
-            leave: |worker: Worker<Listed<'_>>| worker.into_database().into_touched(),
+            leave: |worker: Worker<Listed<'_>>| {
+                observer.tell(Event::Began(Activity::Absent));
+                worker.into_database().into_touched()
+            },
         };
-        let done = run_each(pool, &tasks).ok_or(ExecuteError::Engine { executor: self.kind() })?;
+        let done =
+            run_each(pool, &tasks).ok_or(ExecuteError::Engine { executor: ExecutorKind::Bal })?;
+        observer.tell(Event::Began(Activity::After));
         let outcome = shared.finish(done)?;
+        observer.tell(Event::Began(Activity::Absent));
         let incarnations = job.transactions.len() as u64;
         let stats = ExecutionStats { incarnations, ..Default::default() };
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
     }
 }
 
-impl<'a> Shared<'a> {
+impl<'a, W: Observer> Shared<'a, W> {
     /// The state as the list says it was before what has this index.
     fn before(&self, index: Index, codes: &'a B256Map<Bytecode>) -> Listed<'a> {
         Listed::new(&self.bal.table, codes, self.storage, index)
@@ -140,11 +154,13 @@ impl<'a> Shared<'a> {
     }
 
     fn execute(&self, worker: &mut Worker<Listed<'a>>, tx: usize) -> Result<Done, ExecuteError> {
+        self.observer.tell(Event::Began(Activity::Execute { tx }));
         let (index, transaction) = (table::index_of(tx), &self.job.transactions[tx]);
         worker.database().begin(index);
         let outcome = worker
             .run_to_the_end(transaction)
             .map_err(|source| ExecuteError::transaction(tx, source))?;
+        self.observer.tell(Event::Began(Activity::Check { tx }));
         check::transaction(worker.database(), index, &outcome.state)?;
         worker.give_back(outcome.state);
         Ok(Done::Transaction(tx, outcome.share))
@@ -152,6 +168,7 @@ impl<'a> Shared<'a> {
 
     /// The system calls before the first transaction.
     fn begin(&self, worker: &Listed<'a>) -> Result<Done, ExecuteError> {
+        self.observer.tell(Event::Began(Activity::Before));
         let context = self.job.context();
         let mut run = context.over(BlockState::new(self.before(0, worker.codes())), 0);
         context.begin(&mut run).map_err(ExecuteError::outside)?;
@@ -170,6 +187,7 @@ impl<'a> Shared<'a> {
     }
 
     fn changes(&self, chunk: usize) -> Vec<(Address, AccountChange)> {
+        self.observer.tell(Event::Began(Activity::After));
         let accounts = self.bal.table.accounts().iter().skip(chunk * CHUNK).take(CHUNK);
         accounts.filter_map(post_state::change).collect()
     }
@@ -192,6 +210,7 @@ impl<'a> Shared<'a> {
         let mut tally = Tally::new(self.job);
         for (tx, share) in shares.into_iter().flatten().enumerate() {
             tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
+            self.observer.tell(Event::Committed { tx });
         }
         let last = table::index_of(self.bal.order.len());
         let before = self.before(last, self.bal.codes.of(0));

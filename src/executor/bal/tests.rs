@@ -1,7 +1,11 @@
 //! Lists that are wrong somewhere, on the built-in sample: each is refused.
 
 use super::{derive::Derived, *};
-use crate::{block::prepare, cache::sample, executor::Sequential};
+use crate::{
+    block::prepare,
+    cache::sample,
+    executor::{Executor as _, Sequential},
+};
 use alloy_primitives::U256;
 use revm::state::bal::{BalWrites, BlockAccessIndex};
 

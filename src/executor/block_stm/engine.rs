@@ -119,7 +119,7 @@ pub struct Worker<'a, O, C, W> {
     /// What the transactions write.
     pub memory: &'a Memory,
     /// Who is being executed.
-    pub running: &'a Running,
+    pub running: &'a Running<'a>,
     /// Called for each transaction in block order, never by two workers at a time (C2). It may end the run
     /// early.
     pub commit: C,
@@ -128,7 +128,7 @@ pub struct Worker<'a, O, C, W> {
 }
 
 /// A worker that panics holds a transaction that nobody else will finish, so the others must not wait.
-struct StopOnPanic<'a>(&'a Scheduler, &'a Running);
+struct StopOnPanic<'a>(&'a Scheduler, &'a Running<'a>);
 
 impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {
@@ -221,8 +221,8 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
             output: Some(executed.output),
         };
         drop(record);
-        self.running.ended(tx);
         self.observer.tell(Event::Published { tx });
+        self.running.ended(tx);
         self.board.scheduler.executed(tx, publication, basis)
     }
 

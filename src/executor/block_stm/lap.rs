@@ -33,7 +33,7 @@ use parking_lot::Mutex;
 struct Lap<'a, W> {
     shared: Shared<'a>,
     memory: Memory,
-    running: Running,
+    running: Running<'a>,
     board: Board<BatchOutput>,
     /// Guards what is committed. Never contended: at most one worker commits (C2), and the leader takes it
     /// when all have.
@@ -85,7 +85,9 @@ impl<'a, W: Observer> Lap<'a, W> {
         let steps = plan.batches.len();
         Self {
             memory: Memory::new(base.accounts().len(), base.slots().len()),
-            running: Running::new(steps, pool.crowding()).with_kinds(plan.kinds.clone()),
+            running: Running::new(steps, pool.crowding())
+                .with_kinds(plan.kinds.clone())
+                .seen_by(observer),
             board: Board::new(Steps { count: steps, early: &plan.long }),
             committer: Mutex::new(Committer::new(shared.job)),
             begun: Handover::new(),

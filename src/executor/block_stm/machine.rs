@@ -74,7 +74,11 @@ pub(super) struct EvmMachine<'a, 'm> {
 }
 
 impl<'a, 'm> EvmMachine<'a, 'm> {
-    pub(super) fn new(shared: &'a Shared<'a>, memory: &'m Memory, running: &'m Running) -> Self {
+    pub(super) fn new(
+        shared: &'a Shared<'a>,
+        memory: &'m Memory,
+        running: &'m Running<'m>,
+    ) -> Self {
         let env = shared.job.env.clone();
         let state = WorkerState::new(View::new(memory, running), shared);
         let context =

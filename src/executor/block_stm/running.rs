@@ -8,6 +8,7 @@
 use super::memory::TxIndex;
 use crate::executor::{
     Crowding,
+    observe::{Activity, Event, Listener, Observer},
     sync::{AtomicBool, Looks, Ordering},
 };
 
@@ -60,7 +61,7 @@ impl Kinds {
 
 /// One mark for each transaction.
 #[derive(Debug)]
-pub struct Running {
+pub struct Running<'w> {
     kinds: Vec<Kinds>,
     /// Set while a worker executes it. Clearing one (Release) comes after the publication, so whoever sees it
     /// cleared (Acquire) reads what was published.
@@ -68,18 +69,26 @@ pub struct Running {
     /// Set when a worker is lost. All accesses are relaxed: nobody acts on anything else it has done.
     stopped: AtomicBool,
     crowding: Crowding,
+    /// Told who waits, where anybody watches.
+    watcher: Option<&'w dyn Listener>,
 }
 
-impl Running {
+impl<'w> Running<'w> {
     /// None of so many is being executed.
     pub fn new(transactions: usize, crowding: Crowding) -> Self {
         let executing = (0..transactions).map(|_| AtomicBool::new(false)).collect();
-        Self { kinds: Vec::new(), executing, stopped: AtomicBool::new(false), crowding }
+        let kinds = Vec::new();
+        Self { kinds, executing, stopped: AtomicBool::new(false), crowding, watcher: None }
     }
 
     /// The same, with the kinds of each transaction.
     pub fn with_kinds(self, kinds: Vec<Kinds>) -> Self {
         Self { kinds, ..self }
+    }
+
+    /// The same, seen by this observer.
+    pub fn seen_by<W: Observer>(self, observer: &'w W) -> Self {
+        Self { watcher: W::WATCHES.then_some(observer as &dyn Listener), ..self }
     }
 
     /// The kinds of `tx`; none where they are not known.
@@ -120,9 +129,21 @@ impl Running {
     /// Looks so many times at most whether somebody still executes `tx`. It must be lower than what the
     /// caller executes.
     pub fn wait_for(&self, tx: TxIndex, looks: u32) -> Waited {
-        let most = if self.crowding == Crowding::Crowded { 1 } else { looks };
+        let looks = if self.crowding == Crowding::Crowded { 1 } else { looks };
+        match self.watcher {
+            Some(watcher) if looks > 1 && self.is_running(tx) => {
+                watcher.tell(Event::Began(Activity::Wait { on: tx }));
+                let waited = self.look_at(tx, looks);
+                watcher.tell(Event::Resumed);
+                waited
+            }
+            _ => self.look_at(tx, looks),
+        }
+    }
+
+    fn look_at(&self, tx: TxIndex, looks: u32) -> Waited {
         let has_ended = || !self.is_running(tx) || self.stopped.load(Ordering::Relaxed);
-        let looks = Looks { most, in_haste: LOOKS_IN_HASTE };
+        let looks = Looks { most: looks, in_haste: LOOKS_IN_HASTE };
         if looks.until(has_ended) { Waited::Ended } else { Waited::InVain }
     }
 }

@@ -283,7 +283,7 @@ pub(crate) fn run<'m, M: Machine<'m>>(
     pool: &WorkerPool,
     steps: Steps<'_>,
     memory: &'m Memory,
-    running: &'m Running,
+    running: &'m Running<'m>,
     observer: &impl Observer,
     machine: impl Fn() -> M + Sync,
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,

@@ -16,7 +16,7 @@ const LOOKS_PER_READ: u32 = 60;
 #[derive(Debug)]
 pub struct View<'m> {
     memory: &'m Memory,
-    running: &'m Running,
+    running: &'m Running<'m>,
     tx: TxIndex,
     start: Start,
     reads: ReadSet,
@@ -27,7 +27,7 @@ pub struct View<'m> {
 
 impl<'m> View<'m> {
     /// A view that is nobody's yet.
-    pub fn new(memory: &'m Memory, running: &'m Running) -> Self {
+    pub fn new(memory: &'m Memory, running: &'m Running<'m>) -> Self {
         let own = OwnWrites::default();
         Self {
             memory,

@@ -13,6 +13,7 @@ use crate::{
         demands::Need,
         fees::{paid, settled},
         kind::ExecutorKind,
+        observe::{Activity, Event, Observer},
         tally::{Share, Tally},
         tasks::{Tasks, run_each},
         worker::{Attempt, TxOutcome},
@@ -50,14 +51,18 @@ pub(super) fn put_together<'a>(
     pool: &WorkerPool,
     begun: &State<'a>,
     done: &[Done<'_>],
+    observer: &impl Observer,
 ) -> Result<Option<Parts<'a>>, ExecuteError> {
     let count = pool.threads().get();
     let begun = begun.clone().split(count, |address| part_of(address, count));
     let task = |(): &mut (), number: usize| {
+        observer.tell(Event::Began(Activity::After));
         Part { job, number, count, state: begun[number].clone() }.commit_all(done)
     };
-    let tasks = Tasks { count, worker: |_| (), task, leave: drop };
+    let leave = |()| observer.tell(Event::Began(Activity::Absent));
+    let tasks = Tasks { count, worker: |_| (), task, leave };
     let parts = run_each(pool, &tasks).ok_or(ENGINE_FAILED)?.results;
+    observer.tell(Event::Began(Activity::After));
     let parts: Option<Vec<_>> = parts.into_iter().collect::<Result<_, StateError>>()?;
     Ok(parts.map(Parts))
 }
@@ -78,6 +83,8 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// Commits this part's share of every transaction, in block order; `None` at the first that took something
+    /// for granted that is not so.
     fn commit_all(mut self, done: &[Done<'_>]) -> Result<Option<State<'a>>, StateError> {
         for (tx, (outcome, needs)) in done.iter().enumerate() {
             if !self.holds(tx, outcome, needs)? {
@@ -88,6 +95,7 @@ impl<'a> Part<'a> {
         Ok(Some(self.state))
     }
 
+    /// Whether the account is in this part.
     fn is_mine(&self, address: &Address) -> bool {
         part_of(address, self.count) == self.number
     }
@@ -122,6 +130,8 @@ impl<'a> Part<'a> {
         Ok(true)
     }
 
+    /// Puts this part's accounts of a transaction into the state: what it changed on top of what was paid to them
+    /// meanwhile, and the fee, if the beneficiary is among them.
     fn commit(&mut self, outcome: &TxOutcome) -> Result<(), StateError> {
         for (address, account) in &outcome.state {
             if account.is_touched() && self.is_mine(address) {
@@ -141,7 +151,8 @@ impl<'a> Part<'a> {
     }
 }
 
-/// A block state in parts.
+/// A block state in parts. To the block's last phase it is one database: every account is asked of, and committed
+/// to, the part that it is in; codes and block hashes are the same in all of them.
 #[derive(Debug)]
 pub(super) struct Parts<'a>(Vec<State<'a>>);
 
@@ -183,6 +194,7 @@ impl Parts<'_> {
         })
     }
 
+    /// The part that an account is in.
     fn part(&self, address: &Address) -> &State<'_> {
         &self.0[part_of(address, self.0.len())]
     }

@@ -1,4 +1,17 @@
 //! Where a transaction with declared reads finds its values.
+//!
+//! For each kind of value there is one way to the transaction that has it:
+//!
+//! - A **slot** is in the journal of its last declared writer below the reader. If that one did not write it after
+//!   all, the writer before counts, and so on down to the state before the block. Emptying the storage as a
+//!   whole (creation, EIP-6780's removal) counts as a write of zero.
+//! - **Nonce and code** are in the journal of the last transaction that was declared to change either.
+//! - A **balance** is summed up from the state before the block over all its writers only if the transaction was
+//!   declared to need it exactly. Else the balance before the block stands in for it: the worker notes
+//!   what the transaction demands of it, and whether that was met is found out when the block is put together.
+//!
+//! Whoever is asked for and has not run is an error ([`AccessError::Undeclared`]), as the schedule runs
+//! everything after what it was declared to read.
 
 use super::{
     run::Run,
@@ -56,6 +69,10 @@ impl<'a> Published<'a> {
         self.starting.map_or(0, |starting| starting.tx)
     }
 
+    /// What a transaction left.
+    ///
+    /// # Errors
+    /// [`AccessError::Undeclared`] if it has not run, or is invalid.
     fn outcome(&self, tx: TxIndex) -> Result<&'a TxOutcome, AccessError> {
         self.run.outcome(tx).ok_or(AccessError::Undeclared)
     }
@@ -76,6 +93,7 @@ impl<'a> Published<'a> {
         }))
     }
 
+    /// The account as the transaction may see it, without code.
     fn load(&self, account: &NumberedAccount) -> Result<Option<AccountInfo>, AccessError> {
         let tx = self.tx();
         let writers = self.run.writers(account);
@@ -93,7 +111,8 @@ impl<'a> Published<'a> {
         }
     }
 
-    /// The account after these transactions, exactly.
+    /// The account after these transactions, exactly: their changes one after the other, with the fees that
+    /// their journals do not hold.
     fn replay(
         &self,
         address: Address,
@@ -137,6 +156,7 @@ impl<'a> Published<'a> {
         }
     }
 
+    /// The slot's value from its closest writer below, or from before the block.
     fn slot(&self, account: &NumberedAccount, key: U256) -> Result<U256, AccessError> {
         let listed = account.slot(key);
         let number = listed.as_ref().ok().copied().flatten().map(|listed| listed.number);

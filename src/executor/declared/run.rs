@@ -13,6 +13,7 @@ use crate::{
         committer::{State, before_transactions},
         demands::BalanceRule,
         in_order::InOrder,
+        observe::{Activity, Event, Observer},
         tally::Share,
         worker::{Attempt, TxOutcome, Worker},
     },
@@ -72,10 +73,13 @@ impl<'a> Run<'a> {
         &self,
         worker: &mut Worker<Published<'_>>,
         tx: TxIndex,
+        observer: &impl Observer,
     ) -> Ran {
+        observer.tell(Event::Began(Activity::Execute { tx }));
         let attempt = worker.attempt(self.job, tx);
         let kept = attempt.output.as_ref().is_ok_and(|outcome| self.keeps_to_writes(tx, outcome));
         if self.attempts[tx].set(attempt).is_ok() && kept {
+            observer.tell(Event::Published { tx });
             return Ran::AsDeclared;
         }
         self.is_wrong.store(true, Ordering::Relaxed);
@@ -124,24 +128,30 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Puts the block together on all threads.
+    /// Puts the block together on all threads. Only then is it certain that everything was as declared, so
+    /// that no result is final before.
     ///
     /// # Errors
     /// The block is invalid, or the state could not answer.
     pub(in crate::executor) fn finish(
         self,
         pool: &WorkerPool,
+        observer: &impl Observer,
     ) -> Result<(BlockOutcome, ExecutionStats), ExecuteError> {
+        observer.tell(Event::Began(Activity::After));
         let is_wrong = self.is_wrong.into_inner();
         let attempts: Vec<_> = self.attempts.into_iter().map(OnceLock::into_inner).collect();
         if !is_wrong && let Some(done) = parts::outcomes(&attempts) {
             let stats = ExecutionStats { incarnations: done.len() as u64, ..Default::default() };
-            if let Some(put) = parts::put_together(self.job, pool, &self.begun, &done)? {
+            if let Some(put) = parts::put_together(self.job, pool, &self.begun, &done, observer)? {
+                (0..done.len()).for_each(|tx| observer.tell(Event::Committed { tx }));
                 let (shares, journals) = taken_apart(attempts, pool.threads().get());
-                return Ok((put.finish(self.job, pool, shares, &journals)?, stats));
+                let outcome = put.finish(self.job, pool, shares, &journals)?;
+                observer.tell(Event::Began(Activity::Absent));
+                return Ok((outcome, stats));
             }
         }
-        again(self.job, self.storage, self.begun, attempts)
+        again(InOrder::new(self.job, self.storage, self.begun, observer), attempts)
     }
 }
 
@@ -168,13 +178,10 @@ fn taken_apart(
 }
 
 /// Nothing is believed any more: what ran is compared, and what does not hold runs again, in order.
-fn again<'a>(
-    job: &'a ReplayJob,
-    storage: &'a Storage<'a>,
-    begun: State<'a>,
+fn again(
+    mut in_order: InOrder<'_, impl Observer>,
     attempts: Vec<Option<Attempt>>,
 ) -> Result<(BlockOutcome, ExecutionStats), ExecuteError> {
-    let mut in_order = InOrder::new(job, storage, begun);
     for (tx, attempt) in attempts.into_iter().enumerate() {
         let flow = match attempt {
             Some(attempt) => in_order.commit(tx, attempt)?,

@@ -1,4 +1,9 @@
 //! Who writes what, and what each transaction depends on.
+//!
+//! All lists are of transactions, ascending, so that "the last writer before this one" is a binary search
+//! ([`earlier`]). Only a read after a write makes one transaction wait for another ([`Declared::sources`]): two writers
+//! of one place need not, as each one's value stays in its own journal. Two reads make nobody wait either: the sender's
+//! nonce, which the block tells, and a balance that was enough before the block already.
 
 use crate::{
     block::ReplayJob,
@@ -36,7 +41,7 @@ pub(in crate::executor) struct Declared {
     pub(super) exact: Vec<Vec<AccountNumber>>,
 }
 
-/// The last writers before `tx`, which are at the end.
+/// Those of the writers that are before `tx`, the last one at the end.
 pub(super) fn earlier(writers: &[TxIndex], tx: TxIndex) -> &[TxIndex] {
     &writers[..writers.partition_point(|writer| *writer < tx)]
 }
@@ -60,6 +65,7 @@ impl Declared {
         declared
     }
 
+    /// Notes a writer of a location. Writes come in the order of transactions.
     fn add(&mut self, location: Location, tx: TxIndex) {
         let account = &mut self.accounts[account_of(location) as usize];
         match location {
@@ -104,7 +110,7 @@ impl Declared {
         sources
     }
 
-    /// The slot's writers.
+    /// The slot's writers: by its number where it has one, else by its key.
     pub(super) fn slot(
         &self,
         account: AccountNumber,
@@ -142,6 +148,7 @@ fn exact_balance((location, need): &(Location, Need)) -> Option<AccountNumber> {
     }
 }
 
+/// Each once, though it may write several fields of an account.
 fn push(writers: &mut Writers, tx: TxIndex) {
     if writers.last() != Some(&tx) {
         writers.push(tx);

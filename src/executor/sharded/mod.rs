@@ -32,10 +32,11 @@
 mod partition;
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, ExecutorKind, WorkerPool,
+    ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable, WorkerPool,
     access,
     codes::Codes,
     declared::{Declared, Published, Ran, Run},
+    observe::{Activity, Event, Observer},
     tasks::run_on_all,
     worker::Worker,
 };
@@ -108,8 +109,8 @@ impl<'a> Meeting<'a> {
         Self { plan, arrivals: Mutex::new(arrivals), changed: Condvar::new() }
     }
 
-    /// A shard comes to its next transaction.
-    fn arrive(&self, tx: usize) -> Turn {
+    /// A shard comes to its next transaction, and waits for the others where they run it.
+    fn arrive(&self, tx: usize, observer: &impl Observer) -> Turn {
         if self.plan.shards_of[tx].len() == 1 {
             return Turn::Run;
         }
@@ -118,13 +119,17 @@ impl<'a> Meeting<'a> {
         if arrivals.missing[tx] == 0 && !arrivals.stopped {
             return Turn::Run;
         }
-        loop {
+        observer.tell(Event::Began(Activity::Wait { on: tx }));
+        let turn = loop {
             match (arrivals.stopped, arrivals.done[tx]) {
-                (true, _) => return Turn::Stop,
-                (_, true) => return Turn::WasRun,
+                (true, _) => break Turn::Stop,
+                (_, true) => break Turn::WasRun,
                 _ => self.changed.wait(&mut arrivals),
             }
-        }
+        };
+        // What it had run before is done.
+        observer.tell(Event::Began(Activity::Search));
+        turn
     }
 
     /// A transaction is done.
@@ -154,7 +159,7 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-impl Executor for Sharded {
+impl Observable for Sharded {
     fn kind(&self) -> ExecutorKind {
         match self.partition {
             Partition::ByHash => ExecutorKind::Sharded,
@@ -162,13 +167,18 @@ impl Executor for Sharded {
         }
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+    fn run(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        observer: &impl Observer,
+    ) -> Result<Execution, ExecuteError> {
         if self.plan.queues.len() == pool.threads().get() {
-            return self.execute_by(&self.plan, job, pool);
+            return self.execute_by(&self.plan, job, pool, observer);
         }
         // Shards are threads. Whoever plans for other threads than it runs on pays for it here.
         let plan = Plan::new(job, &self.traffic, self.partition, pool.threads());
-        self.execute_by(&plan, job, pool)
+        self.execute_by(&plan, job, pool, observer)
     }
 }
 
@@ -178,7 +188,9 @@ impl Sharded {
         plan: &Plan,
         job: &ReplayJob,
         pool: &WorkerPool,
+        observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
+        observer.tell(Event::Began(Activity::Before));
         let storage = job.storage();
         let run = Run::begin(job, &storage, &self.declared)?;
         let meeting = Meeting::new(plan);
@@ -186,19 +198,21 @@ impl Sharded {
         let shards = AtomicUsize::new(0);
         let done = run_on_all(pool, || {
             let _guard = StopOnPanic(&meeting);
+            observer.tell(Event::Began(Activity::Search));
             let shard = shards.fetch_add(1, Ordering::Relaxed);
             let codes = self.codes.of(shard);
             let mut worker = Worker::speculative(job, Published::new(&run, codes));
             for tx in &plan.queues[shard] {
-                match meeting.arrive(*tx) {
-                    Turn::Run => meeting.ran(*tx, run.execute(&mut worker, *tx)),
+                match meeting.arrive(*tx, observer) {
+                    Turn::Run => meeting.ran(*tx, run.execute(&mut worker, *tx, observer)),
                     Turn::WasRun => {}
                     Turn::Stop => break,
                 }
             }
+            observer.tell(Event::Began(Activity::Absent));
         });
         done.ok_or(ExecuteError::Engine { executor: self.kind() })?;
-        let (outcome, stats) = run.finish(pool)?;
+        let (outcome, stats) = run.finish(pool, observer)?;
         let stats = ExecutionStats { cross_shard: Some(plan.crossing()), ..stats };
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
     }

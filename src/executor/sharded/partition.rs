@@ -32,6 +32,8 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
+    /// What the accesses touch. The beneficiary's balance counts only where a transaction looks at it: fees are
+    /// added when the block is put together, so they cross no shards.
     pub(super) fn new(job: &ReplayJob, accesses: &Accesses) -> Self {
         let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary());
         let beneficiary = beneficiary.ok().map(|account| account.number);
@@ -64,6 +66,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Puts every transaction into the queues of all shards that its accounts live in. One that accesses no
+    /// written account can run anywhere, and they are dealt out in turn; one that has to know the
+    /// beneficiary's balance comes after all before it, so it is in every shard.
     pub(super) fn new(
         job: &ReplayJob,
         traffic: &Traffic,
@@ -97,7 +102,7 @@ impl Plan {
     }
 }
 
-/// Each account's shard.
+/// Each account's shard, by account number.
 fn by_hash(job: &ReplayJob, shards: usize) -> Vec<usize> {
     let accounts = job.numbered_state.accounts().iter();
     let hash = accounts.map(|account| keccak256(account.address));

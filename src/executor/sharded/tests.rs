@@ -1,7 +1,11 @@
 //! Partitions of the built-in sample.
 
 use super::*;
-use crate::{block::prepare, cache::sample, executor::Sequential};
+use crate::{
+    block::prepare,
+    cache::sample,
+    executor::{Executor as _, Sequential},
+};
 
 fn jobs() -> impl Iterator<Item = ReplayJob> {
     let blocks = sample().expect("the file that is built in is whole");

@@ -7,7 +7,7 @@ use crate::{
     executor::{ExecutorKind, WorkerPool, access::Location},
     insight::timeline::watch,
 };
-use std::{num::NonZeroUsize, thread};
+use std::{collections::BTreeSet, num::NonZeroUsize, thread};
 
 fn at(micros: u64) -> Duration {
     Duration::from_micros(micros)
@@ -39,7 +39,7 @@ fn conflict() -> Trace {
         (9, other, Event::Committed { tx: 1 }),
     ];
     let told = told.map(|(micros, thread, event)| Told { at: at(micros), thread, event });
-    Trace::new(&told, at(10))
+    Trace::new(&told, at(10), 3)
 }
 
 #[test]
@@ -74,8 +74,11 @@ fn time_goes_into_what_counted_and_what_did_not() {
         useful: at(10),
         wasted: at(2),
         checking: at(1),
-        searching: at(2),
-        absent: at(5),
+        // Thread 1 before its first piece of work, and between two.
+        searching: at(1 + 2),
+        // Thread 0 after its last, and the third, for which there was nothing.
+        tail: at(2 + 9),
+        idle_outside: at(1 + 1 + 1),
         ..Spent::default()
     };
     assert_eq!(spent, expected);
@@ -108,7 +111,40 @@ fn who_waits_is_released_by_what_it_waits_for() {
         to: Point { thread: 1, at: at(6) + WITHIN },
         effect: Effect::Releases,
     };
-    assert_eq!(Trace::new(&told, at(9)).flows(), [flow]);
+    assert_eq!(Trace::new(&told, at(9), 2).flows(), [flow]);
+}
+
+#[test]
+fn an_execution_that_waited_goes_on_as_the_same_incarnation() {
+    let [caller, other] = two_threads();
+    let told = [
+        (0, caller, Event::Began(Activity::Execute { tx: 0 })),
+        (0, other, Event::Began(Activity::Execute { tx: 1 })),
+        (2, other, Event::Began(Activity::Wait { on: 0 })),
+        (5, caller, Event::Published { tx: 0 }),
+        (5, caller, Event::Began(Activity::Absent)),
+        (6, other, Event::Resumed),
+        (8, other, Event::Published { tx: 1 }),
+    ];
+    let told = told.map(|(micros, thread, event)| Told { at: at(micros), thread, event });
+    let trace = Trace::new(&told, at(9), 2);
+    let executed: Vec<_> = trace.executions().filter(|(_, tx, ..)| *tx == 1).collect();
+    assert!(
+        executed
+            .iter()
+            .all(|(.., span, counted)| { span.incarnation == 0 && *counted == Counted::Yes })
+    );
+    assert_eq!(
+        executed.iter().map(|(.., span, _)| span.length()).collect::<Vec<_>>(),
+        [at(2), at(3)]
+    );
+    assert_eq!(trace.spent().waiting, at(4));
+    let flow = Flow {
+        from: Point { thread: 0, at: at(5) },
+        to: Point { thread: 1, at: at(6) + WITHIN },
+        effect: Effect::Releases,
+    };
+    assert_eq!(trace.flows(), [flow]);
 }
 
 fn jobs() -> impl Iterator<Item = ReplayJob> {
@@ -116,31 +152,49 @@ fn jobs() -> impl Iterator<Item = ReplayJob> {
     blocks.into_iter().take(3).map(|block| prepare(block, |_| ()).expect("it proves itself"))
 }
 
+/// Every executor's trace of some blocks, on several threads.
+fn real_traces() -> impl Iterator<Item = (ExecutorKind, usize, Trace)> {
+    jobs().flat_map(|job| {
+        let all = ExecutorKind::ALL.into_iter().flat_map(|kind| [1, 2, 4].map(|on| (kind, on)));
+        let traces: Vec<_> = all
+            .map(|(kind, threads)| {
+                let threads = NonZeroUsize::new(threads).expect("not zero");
+                let pool = WorkerPool::new(threads).expect("the system has threads");
+                let executor = kind.prepare(&job, threads).expect("the block is valid");
+                let (_, trace) = watch(&*executor, &job, &pool).expect("the block is valid");
+                let expected = if kind.is_parallel() { threads.get() } else { 1 };
+                assert_eq!(trace.threads.len(), expected);
+                (kind, job.transactions.len(), trace)
+            })
+            .collect();
+        traces
+    })
+}
+
 #[test]
 fn real_spans_add_up_to_the_blocks_time_on_each_thread() {
-    for job in jobs() {
-        for (kind, threads) in [ExecutorKind::Sequential, ExecutorKind::BlockStm]
-            .into_iter()
-            .flat_map(|kind| [1, 2, 4].map(|threads| (kind, threads)))
-        {
-            let threads = NonZeroUsize::new(threads).expect("not zero");
-            let pool = WorkerPool::new(threads).expect("the system has threads");
-            let (_, trace) = watch(kind, &job, &pool).expect("the block is valid");
-            assert!((1..=threads.get()).contains(&trace.threads.len()));
-            for spans in &trace.threads {
-                assert!(spans.windows(2).all(|pair| pair[0].to == pair[1].from), "no gaps");
-                assert_eq!(spans.iter().map(Span::length).sum::<Duration>(), trace.total);
-            }
-            let finals: Vec<_> = trace
-                .moments
-                .iter()
-                .filter_map(|moment| match moment.event {
-                    Event::Committed { tx } => Some(tx),
-                    _ => None,
-                })
-                .collect();
-            assert!(finals.into_iter().eq(0..job.transactions.len()), "each once, in order");
-            assert!(trace.flows().iter().all(|flow| flow.from.at <= flow.to.at));
+    for (kind, _, trace) in real_traces() {
+        for spans in &trace.threads {
+            assert!(spans.windows(2).all(|pair| pair[0].to == pair[1].from), "{kind}: no gaps");
+            assert_eq!(spans.iter().map(Span::length).sum::<Duration>(), trace.total, "{kind}");
         }
+        let threads = u32::try_from(trace.threads.len()).expect("they are few");
+        assert_eq!(trace.spent().total(), trace.total * threads, "{kind}");
+    }
+}
+
+#[test]
+fn every_executor_tells_who_executes_what_and_when_it_is_final() {
+    for (kind, transactions, trace) in real_traces() {
+        let finals = trace.moments.iter().filter_map(|moment| match moment.event {
+            Event::Committed { tx } => Some(tx),
+            _ => None,
+        });
+        assert!(finals.eq(0..transactions), "{kind}: each once, in order");
+        let counted = trace.executions().filter(|(.., counted)| *counted == Counted::Yes);
+        let counted: BTreeSet<_> = counted.map(|(_, tx, ..)| tx).collect();
+        assert!(counted.into_iter().eq(0..transactions), "{kind}: all were executed");
+        assert!(trace.flows().iter().all(|flow| flow.from.at <= flow.to.at), "{kind}");
+        assert!(trace.spent().outside > Duration::ZERO, "{kind}");
     }
 }

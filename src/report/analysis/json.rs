@@ -12,7 +12,7 @@
 use super::{AnalysedBlock, AnalysisReport, place::HotSpotRecord};
 use crate::{
     insight::{Bounds, HotSpot, Ordered, OrderedCost},
-    report::{Failure, Machine, ReportError, record::nanoseconds},
+    report::{Failure, Machine, ReportError, json::write_document, record::nanoseconds},
 };
 use serde::Serialize;
 use std::io;
@@ -24,9 +24,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 ///
 /// # Errors
 /// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
-pub fn write(report: &AnalysisReport, mut out: impl io::Write) -> Result<(), ReportError> {
-    serde_json::to_writer_pretty(&mut out, &Document::new(report)).map_err(ReportError::Json)?;
-    writeln!(out).and_then(|()| out.flush()).map_err(ReportError::Finish)
+pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportError> {
+    write_document(&Document::new(report), out)
 }
 
 #[derive(Debug, Serialize)]

@@ -68,6 +68,7 @@ fn shown(threads: &[NonZeroUsize]) -> Vec<NonZeroUsize> {
     several.take(BOUNDS_SHOWN).collect()
 }
 
+/// What ran where, and how often.
 fn heading(report: &AnalysisReport) -> Vec<String> {
     let runs = counted(report.settings.runs.get() as usize, "run");
     vec![
@@ -86,14 +87,17 @@ fn with_bounds(columns: &[Column], threads: &[NonZeroUsize]) -> Vec<(String, Cel
     fixed.chain(threads.iter().map(|threads| (format!("x{threads}"), Right))).collect()
 }
 
+/// Two decimals, without a unit: speedups and what bounds them.
 fn ratio(value: Option<f64>) -> String {
     cell(value.map(|value| format!("{value:.2}")))
 }
 
+/// A share of one as whole percents.
 fn percent(share: Option<f64>) -> String {
     cell(share.map(|share| format!("{:.0} %", share * 100.0)))
 }
 
+/// A line for each block: what it is, how long its transactions take, and what it allows.
 fn blocks(report: &AnalysisReport, threads: &[NonZeroUsize]) -> Vec<String> {
     const COLUMNS: [Column; 8] = [
         ("block", Right),
@@ -128,6 +132,7 @@ fn block_cells(block: &AnalysedBlock, threads: &[NonZeroUsize]) -> Vec<String> {
     fixed.into_iter().chain(bounds).collect()
 }
 
+/// Medians over the blocks of each fork and of all, where there are more than a few blocks.
 fn by_fork(report: &AnalysisReport, threads: &[NonZeroUsize]) -> Vec<String> {
     const COLUMNS: [Column; 5] = [
         ("medians by fork", Left),

@@ -33,7 +33,7 @@ fn section(report: &Report, rows: &[&Row]) -> Markup {
             p class="hash" { "Hash " code { (block.hash) } ", chain " (block.chain_id) }
             (figures(block, rows))
             @for row in rows { (reason(row)) }
-            @if let Some(picture) = picture { (picture::of_block(block.number, picture)) }
+            @if let Some(picture) = picture { (picture::of_block(block.number, block.transactions, picture)) }
         }
     }
 }

@@ -66,8 +66,18 @@ pub(super) struct Rows {
 impl Rows {
     /// Both forms.
     pub(super) fn draw(&self) -> Result<Markup, ReportError> {
-        let height = self.height * self.rows.len() as u32 + 2 * MARGIN + AXIS;
-        forms(&self.title, height, |area, width| self.draw_on(area, width))
+        forms(&self.title, self.pixels(), &|area, width| self.draw_on(area, width))
+    }
+
+    /// The wide form, to stand by itself, with its width and height.
+    pub(super) fn draw_alone(&self) -> Result<(String, u32, u32), ReportError> {
+        let (width, height) = (WIDTHS[0].0, self.pixels());
+        let drawn = drawn(&self.title, (width, height), &|area, width| self.draw_on(area, width))?;
+        Ok((inside(&drawn).to_owned(), width, height))
+    }
+
+    fn pixels(&self) -> u32 {
+        self.height * self.rows.len() as u32 + 2 * MARGIN + AXIS
     }
 
     fn draw_on(&self, area: &Area<'_>, width: u32) -> Result<(), DrawError> {
@@ -177,12 +187,30 @@ pub(super) struct Point {
     pub(super) series: usize,
 }
 
+/// Which numbers are written along an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ticks {
+    /// All that the axis has.
+    All,
+    /// Whole ones from 1 on: there is no half of a thread.
+    Counts,
+}
+
+impl Ticks {
+    fn label(self, value: f64) -> String {
+        let is_count = value >= 1.0 && value.fract() == 0.0;
+        if self == Self::All || is_count { number(value) } else { String::new() }
+    }
+}
+
 /// A chart with two axes.
 #[derive(Clone, Debug)]
 pub(super) struct Plot {
     pub(super) title: String,
     pub(super) x_axis: &'static str,
     pub(super) y_axis: &'static str,
+    /// Which numbers stand along the first axis.
+    pub(super) ticks: Ticks,
     pub(super) x: Range<f64>,
     pub(super) y: Range<f64>,
     pub(super) lines: Vec<Line>,
@@ -192,7 +220,7 @@ pub(super) struct Plot {
 impl Plot {
     /// Both forms.
     pub(super) fn draw(&self) -> Result<Markup, ReportError> {
-        forms(&self.title, 340, |area, width| self.draw_on(area, width))
+        forms(&self.title, 340, &|area, width| self.draw_on(area, width))
     }
 
     fn draw_on(&self, area: &Area<'_>, width: u32) -> Result<(), DrawError> {
@@ -207,7 +235,7 @@ impl Plot {
             .y_labels(8)
             .x_desc(self.x_axis)
             .y_desc(self.y_axis)
-            .x_label_formatter(&|value| number(*value))
+            .x_label_formatter(&|value| self.ticks.label(*value))
             .y_label_formatter(&|value| number(*value))
             .light_line_style(TRANSPARENT)
             .bold_line_style(FAINT.color())
@@ -233,21 +261,27 @@ fn text() -> TextStyle<'static> {
     ("sans-serif", TEXT).into_font().color(&INK.color())
 }
 
+/// Draws on an area of this width.
+type Draw<'a> = &'a dyn Fn(&Area<'_>, u32) -> Result<(), DrawError>;
+
+/// One form, as a document of its own.
+fn drawn(title: &str, size: (u32, u32), draw: Draw<'_>) -> Result<String, ReportError> {
+    let mut drawn = String::new();
+    {
+        let area = SVGBackend::with_string(&mut drawn, size).into_drawing_area();
+        draw(&area, size.0).and_then(|()| area.present()).map_err(|source| ReportError::Chart {
+            chart: title.to_owned(),
+            source: Box::new(source),
+        })?;
+    }
+    Ok(drawn)
+}
+
 /// The wide and the narrow form of a picture; only one of them is shown, and read aloud, at a time.
-fn forms(
-    title: &str,
-    height: u32,
-    draw: impl Fn(&Area<'_>, u32) -> Result<(), DrawError>,
-) -> Result<Markup, ReportError> {
+fn forms(title: &str, height: u32, draw: Draw<'_>) -> Result<Markup, ReportError> {
     let mut forms = Vec::new();
     for (width, class) in WIDTHS {
-        let mut drawn = String::new();
-        {
-            let area = SVGBackend::with_string(&mut drawn, (width, height)).into_drawing_area();
-            draw(&area, width).and_then(|()| area.present()).map_err(|source| {
-                ReportError::Chart { chart: title.to_owned(), source: Box::new(source) }
-            })?;
-        }
+        let drawn = drawn(title, (width, height), draw)?;
         forms.push(html! {
             svg class=(class) role="img" aria-label={ (title) "; the numbers are in the table below" }
                 viewBox={ "0 0 " (width) " " (height) } { (PreEscaped(inside(&drawn))) }

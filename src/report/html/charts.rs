@@ -1,4 +1,9 @@
 //! The charts over all blocks.
+//!
+//! Each function makes one figure: what is drawn (a [`Plot`] or [`Rows`]), the words above it and the same numbers as a
+//! table. An executor has one colour and one shape on the whole page ([`legend`]). Only rows that matched have
+//! figures, so a wrong result is in no chart; speedups are medians of ratios within rounds, with their
+//! 95 % intervals; bounds are those of the rows, or of the pictures where there are some.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -6,7 +11,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::chart::{Line, Mark, Plot, Point, Rows, range};
+use super::chart::{Line, Mark, Plot, Point, Rows, Ticks, range};
 use super::palette::{BOUND, FAINT, series};
 use super::table::{Cell, Swatch, figure, table};
 use crate::measure::stats::{Speedup, geometric_mean};
@@ -28,7 +33,7 @@ pub(super) fn legend(report: &Report) -> Legend {
     names.into_iter().map(str::to_owned).enumerate().collect()
 }
 
-fn series_of(legend: &[(usize, String)], executor: &str) -> usize {
+pub(super) fn series_of(legend: &[(usize, String)], executor: &str) -> usize {
     legend.iter().find(|(_, name)| name == executor).map_or(0, |(series, _)| *series)
 }
 
@@ -161,6 +166,7 @@ pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Mar
         title: title.into(),
         x_axis: "threads",
         y_axis: "geometric mean of speedups",
+        ticks: Ticks::Counts,
         x: 0.0..most + 1.0,
         y: range(ys.chain(bounds.iter().map(|bound| bound.1)).chain([1.0])),
         lines,
@@ -372,6 +378,7 @@ pub(super) fn critical_path(
         title: title.into(),
         x_axis: "critical path / block, %",
         y_axis: "speedup",
+        ticks: Ticks::All,
         x: 0.0..102.0,
         y: range(points.iter().flat_map(|point| [point.low, point.high]).chain([1.0])),
         lines: vec![Line { points: vec![(0.0, 1.0), (102.0, 1.0)], hue: FAINT }],

@@ -1,4 +1,7 @@
 //! Where and how the run was made, and how it is made again.
+//!
+//! Last on the page, since it is for who doubts the numbers or wants them for a machine of their own. Nothing here
+//! is read from the machine: [`Report`] brings it, and what the system did not tell is said to be unknown.
 
 use maud::{Markup, html};
 

@@ -3,7 +3,7 @@
 //! The page says first who won, by how much, and whether to believe it; then come the charts, each with
 //! its numbers as a table, a section for each block, and last the machine, the settings and the command
 //! that makes the run again. It follows the reader's choice of light or dark, fits a telephone, and
-//! prints. What is known of blocks besides their times ([`BlockPicture`](super::BlockPicture)) is shown
+//! prints, as far as it is unfolded. What is known of blocks besides their times ([`BlockPicture`](super::BlockPicture)) is shown
 //! where a report has it, and missed by nothing where it has not.
 //!
 //! Charts are drawn by plotters; `maud` escapes every text, since names and reasons come from nodes and
@@ -13,15 +13,18 @@ mod blocks;
 mod chart;
 mod charts;
 mod facts;
+mod lost;
 mod palette;
 mod picture;
+mod schedule;
+pub mod svg;
 mod table;
 
 use std::io;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::summary::{conclusion, noise_line, problems, winner_line};
+use super::summary::{WHY_NOT_MORE, conclusion, noise_line, problems, why_line, winner_line};
 use super::table::speedup;
 use super::totals::{self, Standing};
 use super::{Report, ReportError, limits};
@@ -108,12 +111,14 @@ fn contents(report: &Report) -> Markup {
 fn result(report: &Report) -> Markup {
     let winner = totals::winner(report)
         .and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
+    let why = totals::winner(report).and_then(|standing| why_line(report, standing.contender));
     let problems = problems(report);
     let limits = limits::worst(report, EXPLAINED);
     html! {
         section id="result" {
             h2 { "Result" }
             @if let Some(winner) = winner { p class="winner" { (sentence(&winner)) } }
+            @if let Some(why) = why { p { (sentence(&format!("{WHY_NOT_MORE} {why}"))) } }
             p class=(if problems.is_empty() { "verified" } else { "alarm" }) {
                 (sentence(&conclusion(report)))
             }
@@ -255,6 +260,9 @@ fn charts(report: &Report) -> Result<Markup, ReportError> {
         charts::speedups(report, &legend)?,
         charts::throughput(report, &legend)?,
     ];
+    if !report.watched.is_empty() {
+        all.push(lost::figures(report)?);
+    }
     if !report.preparation.is_empty() {
         all.push(charts::phases(report)?);
     }

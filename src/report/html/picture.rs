@@ -1,40 +1,38 @@
 //! What is known of a block besides its times: its schedules, its dependencies, its conflicts.
 //!
-//! These pictures are of one block's transactions and no charts of numbers: bars on threads, and arcs
-//! from one transaction to another. They are written as a few paths each, so that a page of many blocks
-//! stays small.
+//! These pictures are of one block's transactions and no charts of numbers: bars on threads
+//! ([`schedule`](super::schedule)), and arcs from one transaction to another. They are written as a few paths
+//! each, so that a page of many blocks stays small.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::palette::{ABORTED, BOUND, series};
+use super::palette::{BOUND, series};
+use super::schedule;
 use super::table::{Cell, table};
 use crate::report::Report;
-use crate::report::picture::{BlockPicture, HotSpot, Schedule, Span, SpanEnd};
-use crate::units;
+use crate::report::picture::{BlockPicture, HotSpot};
 
 /// Units of a picture's width; it is scaled to the page.
-const WIDTH: f64 = 1_000.0;
+pub(super) const WIDTH: f64 = 1_000.0;
 
-/// Units of a thread's row, of which a bar takes most.
-const ROW: f64 = 26.0;
-const BAR: f64 = 20.0;
+/// Ticks that are closer than so many units to each other would be one band.
+const LEAST_STEP: f64 = 3.0;
 
 /// Where the conflicts of all blocks are shown, the hottest first.
 const HOTTEST: usize = 20;
 
 /// Everything about a block.
-pub(super) fn of_block(number: u64, picture: &BlockPicture) -> Markup {
+pub(super) fn of_block(number: u64, transactions: usize, picture: &BlockPicture) -> Markup {
     html! {
         p {
             "The longest chain of dependent transactions takes "
             (format!("{:.0}", picture.critical_path_share * 100.0)) " % of the block."
         }
-        @for schedule in &picture.schedules { (schedule_figure(number, schedule)) }
-        @if !picture.dependencies.is_empty() { (graph(number, &picture.dependencies)) }
+        (schedule::figures(number, &picture.schedules))
+        @if !picture.dependencies.is_empty() { (graph(number, transactions, &picture.dependencies)) }
         @if !picture.conflicts.is_empty() {
             h4 { "Block " (number) ": hottest conflicts" }
             (conflicts(&format!("Hottest conflicts of block {number}"), &picture.conflicts))
@@ -74,83 +72,9 @@ fn conflicts(caption: &str, spots: &[HotSpot]) -> Markup {
     table(caption, &titles, &spots.iter().map(line).collect::<Vec<_>>())
 }
 
-/// Threads as rows, executions as bars.
-fn schedule_figure(number: u64, schedule: &Schedule) -> Markup {
-    let end = schedule.spans.iter().map(|span| span.start + span.length).max();
-    let end = end.unwrap_or_default();
-    let threads = schedule.spans.iter().map(|span| span.thread + 1).max().unwrap_or(0);
-    let title = format!("Block {number}: {}", schedule.title);
-    let height = threads as f64 * ROW + 20.0;
-    let bars = |wanted: SpanEnd| {
-        let own = schedule.spans.iter().filter(move |span| span.end == wanted);
-        own.fold(String::new(), |path, span| add_bar(path, span, end))
-    };
-    let (committed, aborted) = (bars(SpanEnd::Committed), bars(SpanEnd::Aborted));
-    html! {
-        figure {
-            figcaption {
-                h4 { (title) }
-                p {
-                    "Each line is a thread, from the begin of the block to its end after "
-                    (units::short(end)) "; each bar is one execution of a transaction. Red bars, \
-                     which are half as high, were thrown away."
-                }
-            }
-            div class="scroll" tabindex="0" role="region" aria-label=(title) {
-                svg class="picture" role="img" aria-label={ (title) "; the sums are in the table below" }
-                    viewBox={ "0 0 " (WIDTH) " " (height) } {
-                    path d=(lines(threads)) style=(format!("stroke:{}", BOUND.variable())) {}
-                    path d=(committed) style=(format!("fill:{}", series(0).variable())) {}
-                    path d=(aborted) style=(format!("fill:{}", ABORTED.variable())) {}
-                }
-            }
-            details { summary { "Sums as a table: " (title) } (thread_sums(&title, schedule, threads, end)) }
-        }
-    }
-}
-
-fn lines(threads: usize) -> String {
-    (0..threads).fold(String::new(), |mut path, thread| {
-        // Writing to a string does not fail.
-        let _ = write!(path, "M0 {}H{WIDTH}", thread as f64 * ROW + ROW);
-        path
-    })
-}
-
-fn add_bar(mut path: String, span: &Span, end: Duration) -> String {
-    let scale = |time: Duration| time.div_duration_f64(end) * WIDTH;
-    let height = match span.end {
-        SpanEnd::Committed => BAR,
-        SpanEnd::Aborted => BAR / 2.0,
-    };
-    let (x, y) = (scale(span.start), (span.thread + 1) as f64 * ROW - height);
-    // A narrow gap shows where one bar ends and the next begins.
-    let width = (scale(span.length) - 0.4).max(0.3);
-    let _ = write!(path, "M{x:.1} {y}h{width:.1}v{height}H{x:.1}z");
-    path
-}
-
-fn thread_sums(title: &str, schedule: &Schedule, threads: usize, end: Duration) -> Markup {
-    let line = |thread: usize| {
-        let own = || schedule.spans.iter().filter(move |span| span.thread == thread);
-        let count = |end: SpanEnd| own().filter(|span| span.end == end).count().to_string();
-        let busy: Duration = own().map(|span| span.length).sum();
-        let share = if end.is_zero() { 0.0 } else { busy.div_duration_f64(end) * 100.0 };
-        vec![
-            Cell::text(format!("thread {thread}")),
-            Cell::number(count(SpanEnd::Committed)),
-            Cell::number(count(SpanEnd::Aborted)),
-            Cell::number(units::short(busy)),
-            Cell::number(format!("{share:.0} %")),
-        ]
-    };
-    let titles = ["thread", "executions that counted", "thrown away", "busy", "of the time"];
-    table(title, &titles, &(0..threads).map(line).collect::<Vec<_>>())
-}
-
 /// Transactions from left to right, an arc from each to what it depends on.
-fn graph(number: u64, dependencies: &[(usize, usize)]) -> Markup {
-    let last = dependencies.iter().map(|(from, to)| *from.max(to)).max().unwrap_or(0).max(1);
+fn graph(number: u64, transactions: usize, dependencies: &[(usize, usize)]) -> Markup {
+    let last = transactions.saturating_sub(1).max(1);
     let step = (WIDTH - 20.0) / last as f64;
     let x = |tx: usize| 10.0 + tx as f64 * step;
     let farthest = dependencies.iter().map(|(from, to)| from.abs_diff(*to)).max().unwrap_or(1);
@@ -167,10 +91,7 @@ fn graph(number: u64, dependencies: &[(usize, usize)]) -> Markup {
         );
         path
     });
-    let dots = (0..=last).fold(String::new(), |mut path, tx| {
-        let _ = write!(path, "M{:.1} {}v8", x(tx), height + 8.0);
-        path
-    });
+    let ticks = ticks(last, step, height + 8.0);
     let title = format!("Block {number}: who depends on whom");
     html! {
         figure {
@@ -181,7 +102,7 @@ fn graph(number: u64, dependencies: &[(usize, usize)]) -> Markup {
             div class="scroll" tabindex="0" role="region" aria-label=(title) {
                 svg class="picture" role="img" aria-label={ (title) "; the pairs are in the table below" }
                     viewBox={ "0 0 " (WIDTH) " " (height + 20.0) } {
-                    path d=(dots) style=(format!("stroke:{}", BOUND.variable())) {}
+                    path d=(ticks) style=(format!("stroke:{}", BOUND.variable())) {}
                     path d=(arcs) style=(format!("stroke:{};fill:none;opacity:.55", series(0).variable())) {}
                 }
             }
@@ -191,6 +112,18 @@ fn graph(number: u64, dependencies: &[(usize, usize)]) -> Markup {
             }
         }
     }
+}
+
+/// A line below the arcs, with a tick for each transaction where they are far enough from each other.
+fn ticks(last: usize, step: f64, base: f64) -> String {
+    let mut path = format!("M10 {base:.0}H{:.0}", WIDTH - 10.0);
+    if step >= LEAST_STEP {
+        for tx in 0..=last {
+            // Writing to a string does not fail.
+            let _ = write!(path, "M{:.1} {base:.0}v8", 10.0 + tx as f64 * step);
+        }
+    }
+    path
 }
 
 /// One line for each transaction that needs others.

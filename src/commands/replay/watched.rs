@@ -1,0 +1,115 @@
+//! Runs under watch, after a block's rounds: where the threads' time goes, and the pictures of that.
+//!
+//! Nothing of it is measured among the rounds, so watching may cost what it likes.
+
+use super::pictures::Pictures;
+use crate::{
+    block::ReplayJob,
+    commands::watching::watched,
+    executor::{ExecutorKind, WorkerPool, observe::Activity},
+    insight::{Counted, Study, Trace},
+    measure::{Contestant, Race, Runner},
+    report::{
+        Watched, counted,
+        picture::{Schedule, Span, SpanKind},
+    },
+    verify::Verdict,
+};
+use eyre::bail;
+
+/// Runs before the one that is watched: what an executor knows beforehand is made anew for it.
+const WARM_UP: usize = 1;
+
+/// What was seen of a block.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) watched: Vec<Watched>,
+    /// Where somebody draws them.
+    pub(super) schedules: Vec<Schedule>,
+}
+
+/// Watches every parallel executor that was right in all rounds, on the most threads that it had.
+///
+/// # Errors
+/// If an executor fails now.
+pub(super) fn watch_all(
+    job: &ReplayJob,
+    study: &Study,
+    race: &Race,
+    runner: &Runner,
+    pictures: Pictures,
+) -> eyre::Result<Seen> {
+    let parallel = race.finishes.iter().filter(|finish| finish.contestant.executor.is_parallel());
+    let most = parallel.clone().map(|finish| finish.contestant.threads).max();
+    let right = parallel.filter(|finish| finish.result.is_ok());
+    let mut seen = Seen::default();
+    for Contestant { executor, threads } in right.map(|finish| finish.contestant) {
+        let Some(pool) = runner.pool(threads).filter(|_| Some(threads) == most) else { continue };
+        let trace = watch_one(executor, job, pool)?;
+        seen.watched.push(row(executor, job, study, pool, &trace));
+        if pictures == Pictures::Wanted {
+            seen.schedules.push(schedule(executor, &trace, pool));
+        }
+    }
+    Ok(seen)
+}
+
+fn watch_one(executor: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> eyre::Result<Trace> {
+    match watched(executor, job, pool, WARM_UP)? {
+        (trace, Verdict::Match) => Ok(trace),
+        (_, mismatch @ Verdict::Mismatch { .. }) => bail!("{executor} under watch: {mismatch}"),
+    }
+}
+
+fn row(
+    executor: ExecutorKind,
+    job: &ReplayJob,
+    study: &Study,
+    pool: &WorkerPool,
+    trace: &Trace,
+) -> Watched {
+    Watched {
+        chain_id: job.chain.id(),
+        number: job.header.number,
+        hash: job.hash,
+        executor: executor.to_string(),
+        threads: pool.threads(),
+        total: trace.total,
+        // Transactions are timed without the latency of state.
+        alone: job.state_latency.is_zero().then(|| study.times.all_transactions()),
+        spent: trace.spent(),
+        latency: trace.latency(),
+    }
+}
+
+fn schedule(executor: ExecutorKind, trace: &Trace, pool: &WorkerPool) -> Schedule {
+    let executions = trace.executions().map(|(thread, _, span, counted)| {
+        let kind = match counted {
+            Counted::Yes => SpanKind::Counted,
+            Counted::No => SpanKind::ThrownAway,
+        };
+        Span { thread, start: span.from, length: span.length(), kind }
+    });
+    let threads = trace.threads.iter().enumerate();
+    let spans = threads.flat_map(|(thread, spans)| spans.iter().map(move |span| (thread, span)));
+    let others = spans.filter_map(|(thread, span)| {
+        let kind = kind_of(span.activity)?;
+        Some(Span { thread, start: span.from, length: span.length(), kind })
+    });
+    let mut spans: Vec<_> = executions.chain(others).collect();
+    spans.sort_by_key(|span| (span.thread, span.start));
+    let title = format!("{executor} on {}", counted(pool.threads().get(), "thread"));
+    Schedule { title, threads: pool.threads(), total: trace.total, spans }
+}
+
+/// What a thread does besides executing, if it does anything.
+const fn kind_of(activity: Activity) -> Option<SpanKind> {
+    match activity {
+        Activity::WarmUp { .. } => Some(SpanKind::ThrownAway),
+        Activity::Wait { .. } => Some(SpanKind::Waiting),
+        Activity::Before | Activity::Check { .. } | Activity::Commit { .. } | Activity::After => {
+            Some(SpanKind::Other)
+        }
+        Activity::Execute { .. } | Activity::Search | Activity::Absent => None,
+    }
+}

@@ -1,0 +1,194 @@
+//! What each thread did when, as a picture: threads as rows, executions as bars.
+//!
+//! All bars of a kind are one path of thick strokes, with every bar told by where it is from the one before
+//! it, so that a page of many blocks with several executors each stays small.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use super::palette::{ABORTED, BOUND, Hue, INK, series};
+use super::picture::WIDTH;
+use super::table::{Cell, table};
+use crate::report::picture::{Schedule, Span, SpanKind};
+use crate::units;
+
+/// Units of a thread's row.
+const ROW: f64 = 26.0;
+
+/// What there is to see, with colour, units of height, and a word.
+const KINDS: [(SpanKind, Hue, f64, &str); 4] = [
+    (SpanKind::Counted, series(0), 20.0, "execution that counted"),
+    (SpanKind::ThrownAway, ABORTED, 12.0, "thrown away, or only to warm up"),
+    (SpanKind::Waiting, INK, 4.0, "waiting for another transaction"),
+    (SpanKind::Other, series(4), 8.0, "checks, commits, before and after"),
+];
+
+/// The least width of a bar, in tenths of a unit, and the gap between two.
+const LEAST: i64 = 2;
+
+/// Bars narrower than this that follow each other are drawn as one: nobody could tell them apart.
+const NARROW: i64 = 6;
+
+/// The schedules of one block.
+pub(super) fn figures(number: u64, schedules: &[Schedule]) -> Markup {
+    html! {
+        @if !schedules.is_empty() {
+            h4 { "Block " (number) ": schedules" }
+            p {
+                "One run of each executor under watch, which is not among the measured ones. Each line is a \
+                 thread, from the begin of the block to its end; each bar is something that it did."
+            }
+            ul class="legend" {
+                @for (_, hue, height, words) in KINDS { li { (swatch(hue, height)) (words) } }
+            }
+            @for schedule in schedules { (figure(number, schedule)) }
+        }
+    }
+}
+
+fn swatch(hue: Hue, height: f64) -> Markup {
+    let height = height * 0.7;
+    html! {
+        svg class="swatch" viewBox="0 0 14 14" aria-hidden="true" {
+            rect width="14" y=(14.0 - height) height=(height) style=(format!("fill:{}", hue.variable())) {}
+        }
+    }
+}
+
+fn figure(number: u64, schedule: &Schedule) -> Markup {
+    let threads = schedule.threads.get();
+    let title = format!("Block {number}, {}", schedule.title);
+    let height = threads as f64 * ROW + 4.0;
+    html! {
+        figure class="schedule" {
+            figcaption { (schedule.title) ": " (units::short(schedule.total)) }
+            div class="scroll" tabindex="0" role="region" aria-label=(title) {
+                svg class="picture" role="img" aria-label={ (title) "; the sums are in the table below" }
+                    viewBox={ "0 0 " (WIDTH) " " (height) } {
+                    path d=(lines(threads)) style=(format!("stroke:{}", BOUND.variable())) {}
+                    @for (kind, hue, height, _) in KINDS {
+                        @let bars = bars(schedule, kind, height);
+                        @if !bars.is_empty() {
+                            path class="bars" d=(bars)
+                                style=(format!("stroke:{};stroke-width:{height}", hue.variable())) {}
+                        }
+                    }
+                }
+            }
+            details { summary { "Sums as a table: " (title) } (sums(&title, schedule)) }
+        }
+    }
+}
+
+fn lines(threads: usize) -> String {
+    (1..=threads).fold(String::new(), |mut path, thread| {
+        // Writing to a string does not fail.
+        let _ = write!(path, "M0 {}H{WIDTH}", thread as f64 * ROW);
+        path
+    })
+}
+
+/// A path with a stroke for each bar of a kind, standing on its thread's line.
+fn bars(schedule: &Schedule, kind: SpanKind, height: f64) -> String {
+    let tenths = |time: Duration| {
+        let share =
+            if schedule.total.is_zero() { 0.0 } else { time.div_duration_f64(schedule.total) };
+        (share * WIDTH * 10.0).round() as i64
+    };
+    let mut path = String::new();
+    for thread in 0..schedule.threads.get() {
+        let own = |span: &&Span| span.kind == kind && span.thread == thread;
+        let ranges = schedule.spans.iter().filter(own);
+        let ranges = ranges.map(|span| tenths(span.start)..tenths(span.start + span.length));
+        let mut at = None;
+        for Range { start: from, end: to } in merged(ranges) {
+            // A narrow gap shows where one bar ends and the next begins.
+            let length = (to - from - LEAST).max(LEAST);
+            let begin = match at {
+                None => format!("M{} {}", decimal(from), (thread + 1) as f64 * ROW - height / 2.0),
+                Some(at) => format!("m{} 0", decimal(from - at)),
+            };
+            let _ = write!(path, "{begin}h{}", decimal(length));
+            at = Some(from + length);
+        }
+    }
+    path
+}
+
+/// Ascending ranges, the narrow ones that follow each other as one.
+fn merged(ranges: impl Iterator<Item = Range<i64>>) -> Vec<Range<i64>> {
+    let mut merged: Vec<Range<i64>> = Vec::new();
+    for range in ranges {
+        let is_narrow = range.end - range.start < NARROW;
+        match merged.last_mut().filter(|last| is_narrow && range.start - last.end <= LEAST) {
+            Some(last) => last.end = last.end.max(range.end),
+            None => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Tenths as a number with no digit more than it needs.
+fn decimal(tenths: i64) -> String {
+    let number = tenths as f64 / 10.0;
+    if tenths % 10 == 0 { format!("{number:.0}") } else { format!("{number:.1}") }
+}
+
+fn sums(title: &str, schedule: &Schedule) -> Markup {
+    let line = |thread: usize| {
+        let own = |kind: SpanKind| {
+            let spans = schedule.spans.iter();
+            spans.filter(move |span| span.thread == thread && span.kind == kind)
+        };
+        let mut cells = vec![Cell::text(format!("thread {thread}"))];
+        for (kind, ..) in KINDS {
+            let time: Duration = own(kind).map(|span| span.length).sum();
+            let share =
+                if schedule.total.is_zero() { 0.0 } else { time.div_duration_f64(schedule.total) };
+            cells.push(Cell::number(format!("{:.0} %", share * 100.0)));
+        }
+        cells
+    };
+    let titles = ["thread", KINDS[0].3, KINDS[1].3, KINDS[2].3, KINDS[3].3];
+    table(title, &titles, &(0..schedule.threads.get()).map(line).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroUsize;
+
+    #[test]
+    fn bars_stand_where_they_belong_each_told_from_the_one_before() {
+        let span = |thread, start, length, kind| Span {
+            thread,
+            start: Duration::from_micros(start),
+            length: Duration::from_micros(length),
+            kind,
+        };
+        let schedule = Schedule {
+            title: "bal on 2 threads".into(),
+            threads: NonZeroUsize::MIN.saturating_add(1),
+            total: Duration::from_micros(1_000),
+            spans: vec![
+                span(0, 0, 100, SpanKind::Counted),
+                span(0, 100, 50, SpanKind::ThrownAway),
+                span(0, 150, 100, SpanKind::Counted),
+                span(1, 500, 500, SpanKind::Counted),
+            ],
+        };
+        // Two tenths are left out between bars.
+        assert_eq!(bars(&schedule, SpanKind::Counted, 20.0), "M0 16h99.8m50.2 0h99.8M500 42h499.8");
+        assert_eq!(bars(&schedule, SpanKind::ThrownAway, 12.0), "M100 20h49.8");
+        assert_eq!(bars(&schedule, SpanKind::Waiting, 4.0), "");
+    }
+
+    #[test]
+    fn only_narrow_bars_that_follow_each_other_are_drawn_as_one() {
+        let all = [0..20, 20..23, 23..26, 40..42, 42..80];
+        assert_eq!(merged(all.into_iter()), [0..26, 40..42, 42..80]);
+    }
+}

@@ -1,0 +1,109 @@
+//! The picture of a run that stands alone, for a README: every executor's speedup, with its bound.
+//!
+//! It is drawn like the charts of the page, and follows the reader's choice of light or dark by itself.
+
+use std::io;
+
+use maud::{Markup, PreEscaped, html};
+
+use super::chart::{Mark, Rows, range};
+use super::charts::{Legend, legend, series_of};
+use super::palette;
+use crate::measure::stats::geometric_mean;
+use crate::report::totals::{Standing, standings};
+use crate::report::{Report, ReportError, Row};
+
+/// Writes the picture of `report`.
+///
+/// # Errors
+/// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if it cannot be
+/// drawn.
+pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError> {
+    let (picture, width, height) = chart(report).draw_alone()?;
+    let text = document(&picture, width, height).into_string();
+    out.write_all(text.as_bytes()).map_err(ReportError::Html)?;
+    out.flush().map_err(ReportError::Finish)
+}
+
+fn document(picture: &str, width: u32, height: u32) -> Markup {
+    let style = format!(
+        ":root{{{}}}\n@media(prefers-color-scheme:dark){{:root{{{}}}}}\n{}",
+        palette::light(),
+        palette::dark(),
+        palette::rules(),
+    );
+    html! {
+        svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox={ "0 0 " (width) " " (height) }
+            width=(width) height=(height) {
+            title { (TITLE) }
+            style { (PreEscaped(style)) }
+            (PreEscaped(picture))
+        }
+    }
+}
+
+const TITLE: &str = "Speedup of each executor, with its 95 % interval; the grey mark is the bound";
+
+/// A line for each executor and number of threads, the fastest first.
+fn chart(report: &Report) -> Rows {
+    let rows: Vec<&Row> = report.rows.iter().collect();
+    let mut standings = standings(&rows);
+    standings.retain(|standing| standing.speedup.is_some());
+    standings.sort_by(|a, b| ratio(b).total_cmp(&ratio(a)));
+    let legend = legend(report);
+    let marked: Vec<_> = standings.iter().map(|standing| marks(standing, &rows, &legend)).collect();
+    let ends = marked.iter().flat_map(|(_, marks)| marks.iter().flat_map(|(_, mark)| ends(mark)));
+    Rows {
+        title: TITLE.into(),
+        axis: "times as fast as the baseline: geometric mean over the blocks; grey: the bound",
+        range: range(ends.chain([1.0])),
+        rows: marked,
+        reference: Some(1.0),
+        height: 26,
+    }
+}
+
+fn ratio(standing: &Standing<'_>) -> f64 {
+    standing.speedup.map_or(0.0, |speedup| speedup.ratio)
+}
+
+fn marks(standing: &Standing<'_>, rows: &[&Row], legend: &Legend) -> (String, Vec<(f64, Mark)>) {
+    let contender = standing.contender;
+    let own = rows.iter().filter(|row| row.contender() == contender);
+    let bounds: Vec<_> = own.filter_map(|row| row.verdict.figures()?.bound_speedup).collect();
+    let bound = geometric_mean(&bounds).map(|value| (0.5, Mark::Bound { value }));
+    let point = standing.speedup.map(|speedup| {
+        let (value, low, high) = (speedup.ratio, speedup.ci_low, speedup.ci_high);
+        (0.5, Mark::Point { value, low, high, series: series_of(legend, contender.executor) })
+    });
+    let label = format!("{} ×{}", contender.executor, contender.threads);
+    (label, bound.into_iter().chain(point).collect())
+}
+
+fn ends(mark: &Mark) -> Vec<f64> {
+    match *mark {
+        Mark::Point { low, high, .. } => vec![low, high],
+        Mark::Bound { value } => vec![value],
+        Mark::Bar { from, to, .. } => vec![from, to],
+        Mark::Spread { five, .. } => five.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing;
+
+    #[test]
+    fn the_picture_stands_alone() {
+        let mut out = Vec::new();
+        write(&testing::full_report(), &mut out).unwrap();
+        let picture = String::from_utf8(out).unwrap();
+        assert!(picture.starts_with("<svg xmlns="), "{picture}");
+        assert!(picture.contains("block-stm ×8"), "{picture}");
+        assert!(picture.contains("prefers-color-scheme:dark"), "{picture}");
+        for reference in ["href", "@import", "url(", "<script"] {
+            assert!(!picture.contains(reference), "{reference}");
+        }
+    }
+}
