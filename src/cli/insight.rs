@@ -43,7 +43,7 @@ pub struct TraceArgs {
     /// Its number of threads [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// Where to write the timeline, for https://ui.perfetto.dev
+    /// Where to write the timeline, for Perfetto (ui.perfetto.dev)
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 }

@@ -46,7 +46,7 @@
 //! # Where to find it
 //!
 //! [`scheduler`] knows indices and statuses, [`memory`] locations and values, [`engine`] joins the two
-//! with threads and a [`engine::Machine`]. None of them knows the EVM: [`machine`] is the one that
+//! with threads and a [`engine::Machine`]. None of them knows the EVM: `machine` is the one that
 //! does, and tests drive the engine with a toy. `lap` has the threads, and the phases before and after the
 //! transactions; `committer` puts receipts in order.
 
@@ -76,7 +76,7 @@ mod testing;
 mod tests;
 
 use super::{
-    ExecuteError, Execution, Executor, ExecutorKind, WorkerPool,
+    ExecuteError, Execution, Executor, ExecutorKind, Observable as _, Sequential, WorkerPool,
     observe::{Nobody, Record},
 };
 use crate::block::ReplayJob;
@@ -94,6 +94,9 @@ impl Executor for BlockStm {
     }
 
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
+        if is_alone(job) {
+            return Sequential.run(job, pool, &Nobody);
+        }
         lap::execute(job, pool, || Plan::new(job, pool.threads().get()), &Nobody)
     }
 
@@ -104,6 +107,14 @@ impl Executor for BlockStm {
         pool: &WorkerPool,
         record: &Record<'_>,
     ) -> Result<Execution, ExecuteError> {
+        if is_alone(job) {
+            return Sequential.run(job, pool, record);
+        }
         lap::execute(job, pool, || Plan::one_by_one(job), record)
     }
+}
+
+/// Whether there is at most one transaction, so that nothing could be done beside it. Reports show the mode.
+const fn is_alone(job: &ReplayJob) -> bool {
+    job.transactions.len() < 2
 }
