@@ -25,8 +25,8 @@ pub enum PoolError {
 
 /// A fixed number of threads, the calling one included.
 ///
-/// [`WorkerPool::run_on_all`] and [`WorkerPool::lead`] work on the calling thread and all but one of the pool's, so that one
-/// thread alone needs no hand-over. [`WorkerPool::install`] needs rayon's own threads for its parallel
+/// [`WorkerPool::run_on_all`] and [`WorkerPool::lead`] work on the calling thread and all but one of the
+/// pool's, so that one thread alone needs no hand-over. [`WorkerPool::install`] needs rayon's own threads for its parallel
 /// iterators; the calling one waits meanwhile, without using a processor. Either way `threads` is all
 /// that takes part.
 #[derive(Debug)]

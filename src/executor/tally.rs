@@ -110,9 +110,9 @@ impl<'a> Tally<'a> {
         self.gas_used
     }
 
-    /// Makes a run go on where the transactions ended.
-    pub(super) fn hand_over<DB: EvmDatabase + StateDB>(self, run: &mut BlockRun<'_, DB>) {
-        run.receipts = self.receipts;
+    /// Makes a run go on where the transactions ended. The receipts are the run's then.
+    pub(super) fn hand_over<DB: EvmDatabase + StateDB>(&mut self, run: &mut BlockRun<'_, DB>) {
+        run.receipts = std::mem::take(&mut self.receipts);
         run.cumulative_tx_gas_used = self.gas_used;
         run.block_regular_gas_used = self.regular_gas;
         run.block_state_gas_used = self.state_gas;
@@ -124,7 +124,7 @@ impl<'a> Tally<'a> {
     /// # Errors
     /// If a system call fails, or the state could not answer.
     pub(super) fn finish<DB: EvmDatabase + StateDB>(
-        self,
+        mut self,
         state: DB,
     ) -> Result<(BlockExecutionResult<Receipt>, DB), ExecuteError> {
         let mut run = self.job.context().over(state, 0);

@@ -11,7 +11,6 @@ use std::ops::ControlFlow;
 
 /// The block's gas and receipts so far.
 pub(super) struct Committer<'a> {
-    job: &'a ReplayJob,
     tally: Tally<'a>,
     failed: Option<ExecuteError>,
 }
@@ -19,7 +18,7 @@ pub(super) struct Committer<'a> {
 impl<'a> Committer<'a> {
     /// Nothing committed yet.
     pub(super) fn new(job: &'a ReplayJob) -> Self {
-        Self { job, tally: Tally::new(job), failed: None }
+        Self { tally: Tally::new(job), failed: None }
     }
 
     /// Commits the next batch; a transaction that makes the block invalid ends it.
@@ -40,14 +39,14 @@ impl<'a> Committer<'a> {
         Ok(())
     }
 
-    /// What all transactions add up to. Nothing is left to commit then.
+    /// What all transactions add up to.
     ///
     /// # Errors
     /// What made the block invalid.
-    pub(super) fn finish(&mut self) -> Result<Tally<'a>, ExecuteError> {
+    pub(super) fn finish(&mut self) -> Result<&mut Tally<'a>, ExecuteError> {
         match self.failed.take() {
             Some(error) => Err(error),
-            None => Ok(std::mem::replace(&mut self.tally, Tally::new(self.job))),
+            None => Ok(&mut self.tally),
         }
     }
 }

@@ -52,17 +52,19 @@ struct Led {
     stats: ExecutionStats,
 }
 
-/// Executes the block in the steps of the plan.
-pub(super) fn execute(
+/// Executes the block.
+pub(super) fn execute<W: Observer>(
     job: &ReplayJob,
     pool: &WorkerPool,
-    plan: impl FnOnce() -> Plan,
-    observer: &impl Observer,
+    observer: &W,
 ) -> Result<Execution, ExecuteError> {
     let storage = job.storage();
     let make = || {
         observer.tell(Event::Began(Activity::Before));
-        Lap::new(Shared::new(job, &storage, plan()), pool, observer)
+        // One by one where somebody watches, so that what is told of a step is told of a transaction.
+        let plan =
+            if W::WATCHES { Plan::one_by_one(job) } else { Plan::new(job, pool.threads().get()) };
+        Lap::new(Shared::new(job, &storage, plan), pool, observer)
     };
     let (lap, led) = pool.lead(make, Lap::lead, Lap::follow);
     let Led { result, changed_last, stats } = led?;
@@ -112,7 +114,8 @@ impl<'a, W: Observer> Lap<'a, W> {
         self.memory.publish_before_all(&before_all);
         begun.give(());
         self.work(self.machine());
-        let committed = self.committer.lock().finish()?;
+        let mut committer = self.committer.lock();
+        let committed = committer.finish()?;
         let executor = ExecutorKind::BlockStm;
         let done = self.board.incarnations().ok_or(ExecuteError::Engine { executor })?;
         let wasted_gas = done.cost.saturating_sub(committed.gas_used());
@@ -162,7 +165,7 @@ pub(super) fn begin<'a>(
 /// Runs what comes after the last transaction, and says what it changes.
 fn finish<'a>(
     mut phases: Phases<'a>,
-    committed: Tally<'_>,
+    committed: &mut Tally<'_>,
     settled: SettledState<'a>,
 ) -> Result<(BlockExecutionResult<Receipt>, PostState), ExecuteError> {
     // What the first phase changed is in memory by now.

@@ -7,8 +7,8 @@
 //! Transactions of a block have a fixed order, and the outcome must be what that order gives. Workers
 //! nevertheless execute them ahead of their turn, lowest first, each *incarnation* of a transaction
 //! reading what lower transactions have written so far ([`memory`], through a [`view`]) or else the
-//! state before the block. What it read goes into its *read set*, with the values ([`read_set`]); what it wrote is
-//! published for higher transactions to read.
+//! state before the block. What it read goes into its *read set*, with the values ([`read_set`]); what
+//! it wrote is published for higher transactions to read.
 //!
 //! The lowest transaction that is not committed stands at the *frontier*. Everything below it is final,
 //! so when its incarnation is done, its read set is read once more: equal values mean that the
@@ -76,11 +76,9 @@ mod testing;
 mod tests;
 
 use super::{
-    ExecuteError, Execution, Executor, ExecutorKind, Observable as _, Sequential, WorkerPool,
-    observe::{Nobody, Record},
+    ExecuteError, Execution, ExecutorKind, Observable, Sequential, WorkerPool, observe::Observer,
 };
 use crate::block::ReplayJob;
-use batches::Plan;
 
 pub(super) use record::record;
 
@@ -88,29 +86,21 @@ pub(super) use record::record;
 #[derive(Clone, Copy, Debug)]
 pub struct BlockStm;
 
-impl Executor for BlockStm {
+impl Observable for BlockStm {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::BlockStm
     }
 
-    fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        if is_alone(job) {
-            return Sequential.run(job, pool, &Nobody);
-        }
-        lap::execute(job, pool, || Plan::new(job, pool.threads().get()), &Nobody)
-    }
-
-    /// Executes the transactions one by one, so that what is told of a step is told of a transaction.
-    fn execute_observed(
+    fn run(
         &self,
         job: &ReplayJob,
         pool: &WorkerPool,
-        record: &Record<'_>,
+        observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
         if is_alone(job) {
-            return Sequential.run(job, pool, record);
+            return Sequential.run(job, pool, observer);
         }
-        lap::execute(job, pool, || Plan::one_by_one(job), record)
+        lap::execute(job, pool, observer)
     }
 }
 
