@@ -232,6 +232,7 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
         match flow {
             Some(ControlFlow::Continue(())) => {
                 self.observer.tell(Event::Committed { tx });
+                self.memory.close(tx);
                 self.board.scheduler.committed(tx)
             }
             Some(ControlFlow::Break(())) | None => {

@@ -8,6 +8,9 @@
 //! value before the block learns its number on the way. Slots that nobody has numbered, such as those of
 //! contracts that the block creates, are found by hashing.
 //!
+//! Of a location that only grows, such as the balance of a popular contract, what committed transactions
+//! added is kept as one sum ([`Memory::close`]), so that reading it takes no longer the longer the block is.
+//!
 //! Correctness lives elsewhere: a read may be outdated at once. Whoever commits reads again (C1 in
 //! `scheduler`), when all lower transactions are final.
 //!
@@ -18,11 +21,12 @@
 mod versions;
 
 use super::running::Kinds;
+use crate::executor::sync::{AtomicU32, Ordering};
 use alloy_primitives::{
     U256,
     map::{DefaultHashBuilder, HashMap},
 };
-use std::{fmt, hash::BuildHasher, sync::atomic::Ordering};
+use std::{fmt, hash::BuildHasher};
 use versions::{Estimates, Field, Guarded, Seen, Slot, State, Version, Versions, Writer};
 
 /// Position of a transaction in the block, from 0.
@@ -139,6 +143,9 @@ pub struct Memory {
     accounts: Box<[Guarded<Versions>]>,
     slots: Box<[Slot]>,
     others: Box<[Shard]>,
+    /// Below it, no transaction will write or read any more. Whoever sees it (Acquire) also sees what those
+    /// published, since it rises (Release) after that. An older one only costs time.
+    open: AtomicU32,
     hasher: DefaultHashBuilder,
 }
 
@@ -157,7 +164,8 @@ impl Memory {
     /// Nothing is written yet. Numbers go up to these counts.
     pub fn new(accounts: usize, slots: usize) -> Self {
         let (accounts, slots, others) = (many(accounts), many(slots), many(SHARDS));
-        Self { accounts, slots, others, hasher: DefaultHashBuilder::default() }
+        let (open, hasher) = (AtomicU32::new(0), DefaultHashBuilder::default());
+        Self { accounts, slots, others, open, hasher }
     }
 
     fn shard(&self, key: &(AccountNumber, U256)) -> &Shard {
@@ -339,6 +347,11 @@ impl Memory {
         publication
     }
 
+    /// `tx` and all before it are committed: none of them will write or read any more.
+    pub fn close(&self, tx: TxIndex) {
+        self.open.store(Writer::tx(tx + 1).0, Ordering::Release);
+    }
+
     /// Turns what `tx` has written into estimates: its next incarnation will probably write there.
     pub fn mark_estimates(&self, tx: TxIndex, writes: &WriteSet) {
         for (location, write) in writes {
@@ -349,6 +362,9 @@ impl Memory {
     fn write(&self, writer: Writer, location: Location, state: State, write: Write) {
         self.change(location, |field, versions| {
             versions.write(Version { field, writer, state, write });
+            if matches!(write, Write::Add(_)) {
+                versions.sum_up(field, Writer(self.open.load(Ordering::Acquire)));
+            }
         });
     }
 }

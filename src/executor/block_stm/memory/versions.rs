@@ -4,6 +4,7 @@
 
 use super::{Blocked, Observed, TxIndex, Write};
 use crate::executor::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
+use alloy_primitives::U256;
 use smallvec::SmallVec;
 
 /// Who wrote: what ran before all transactions (0), or one of them (its index and one more).
@@ -63,6 +64,13 @@ impl Version {
     pub(super) const fn place(&self) -> (Field, Writer) {
         (self.field, self.writer)
     }
+
+    const fn added(&self) -> Option<U256> {
+        match self.write {
+            Write::Add(value) => Some(value),
+            Write::Set(_) => None,
+        }
+    }
 }
 
 /// What a reader sees, and who set it.
@@ -88,6 +96,21 @@ impl Versions {
             Ok(found) => self.0[found] = version,
             Err(place) => self.0.insert(place, version),
         }
+    }
+
+    /// Makes one of the last additions by writers below `open`, none of which will change or read any more:
+    /// whoever still reads sees them all, and would sum them up each time.
+    pub(super) fn sum_up(&mut self, field: Field, open: Writer) {
+        let end = self.find(field, open).unwrap_or_else(|place| place);
+        let is_other = |version: &Version| version.field != field || version.added().is_none();
+        let from = self.0[..end].iter().rposition(is_other).map_or(0, |other| other + 1);
+        if end - from < 2 {
+            return;
+        }
+        let added = self.0[from..end].iter().filter_map(Version::added);
+        let sum = added.fold(U256::ZERO, U256::wrapping_add);
+        self.0[end - 1].write = Write::Add(sum);
+        self.0.drain(from..end - 1);
     }
 
     pub(super) fn remove(&mut self, field: Field, writer: Writer) {
@@ -169,4 +192,56 @@ pub(super) struct Slot {
     /// What kinds of transactions have written it (`Kinds`). A wrong guess costs time only, so that all
     /// accesses are relaxed.
     pub(super) writers: AtomicU64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AFTER: u32 = 20;
+
+    /// One version by each of these transactions: a `Set` by 2 and by every tenth, and additions.
+    fn versions() -> Versions {
+        let mut versions = Versions::default();
+        for writer in 0..AFTER {
+            let value = U256::from(1_u64 << writer);
+            let write = if writer % 10 == 2 { Write::Set(value) } else { Write::Add(value) };
+            let (field, writer, state) = (Field::Balance, Writer(writer), State::Written);
+            versions.write(Version { field, writer, state, write });
+            versions.write(Version { field: Field::Nonce, writer, state, write });
+        }
+        versions
+    }
+
+    fn seen(versions: &Versions, field: Field, reader: u32) -> (Seen, Option<Writer>) {
+        let seen = versions.read(field, Writer(reader), Estimates::Block);
+        (seen.expect("no estimates here"), versions.last_writer(field, Writer(reader)))
+    }
+
+    #[test]
+    fn additions_that_are_summed_up_are_the_same_to_whoever_still_reads() {
+        for open in 0..=AFTER {
+            let (mut summed, all) = (versions(), versions());
+            summed.sum_up(Field::Balance, Writer(open));
+            for reader in open..=AFTER {
+                let as_before = seen(&all, Field::Balance, reader);
+                assert_eq!(seen(&summed, Field::Balance, reader), as_before, "{open}, {reader}");
+            }
+            for reader in 0..=AFTER {
+                assert_eq!(seen(&summed, Field::Nonce, reader), seen(&all, Field::Nonce, reader));
+            }
+        }
+    }
+
+    #[test]
+    fn additions_after_the_last_set_leave_one() {
+        let gone_after = |open| {
+            let mut versions = versions();
+            let before = versions.0.len();
+            versions.sum_up(Field::Balance, Writer(open));
+            before - versions.0.len()
+        };
+        // The last `Set` below is that of 2, then that of 12.
+        assert_eq!([2, 3, 4, 5, 12, 13, 20].map(gone_after), [1, 0, 0, 1, 8, 0, 6]);
+    }
 }
