@@ -28,8 +28,6 @@ pub(super) struct AccountWriters {
     pub(super) emptied: Writers,
     /// Whether the system calls before the first transaction did.
     pub(super) by_system: bool,
-    /// Whether those emptied its storage.
-    pub(super) emptied_by_system: bool,
     /// Those of `info`, and whoever asks for its nonce or balance without changing it.
     pub(super) visitors: Writers,
     /// Written slots without a number.
@@ -70,10 +68,8 @@ impl Declared {
         for (location, _) in &accesses.before_all {
             let account = &mut declared.accounts[account_of(*location) as usize];
             account.by_system = true;
-            match location {
-                Location::OtherSlot(_, slot) => account.other_slots.push(*slot),
-                Location::Storage(_) => account.emptied_by_system = true,
-                _ => {}
+            if let Location::OtherSlot(_, slot) = location {
+                account.other_slots.push(*slot);
             }
         }
         for (tx, access) in accesses.transactions.iter().enumerate() {
