@@ -104,9 +104,8 @@ pub(super) fn facts(job: &ReplayJob) -> BlockFacts {
     }
 }
 
-fn mode(mode: ExecutionMode) -> Mode {
+const fn mode(mode: ExecutionMode) -> Mode {
     match mode {
-        ExecutionMode::FellBack(why) => Mode::FellBack(why.to_owned()),
         ExecutionMode::Sequential => Mode::Sequential,
         ExecutionMode::Parallel => Mode::Parallel,
     }
