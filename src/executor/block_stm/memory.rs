@@ -143,8 +143,9 @@ pub struct Memory {
     accounts: Box<[Guarded<Versions>]>,
     slots: Box<[Slot]>,
     others: Box<[Shard]>,
-    /// Below it, no transaction will write or read any more. Whoever sees it (Acquire) also sees what those
-    /// published, since it rises (Release) after that. An older one only costs time.
+    /// Below it, no transaction will write any more, and nothing depends on what one reads: a check that comes
+    /// too late may still look, but the scheduler drops what it found. Whoever sees it (Acquire) also sees what
+    /// those published, since it rises (Release) after that. An older one only costs time.
     open: AtomicU32,
     hasher: DefaultHashBuilder,
 }
@@ -347,7 +348,7 @@ impl Memory {
         publication
     }
 
-    /// `tx` and all before it are committed: none of them will write or read any more.
+    /// `tx` and all before it are committed: none of them will write any more, nor read anything that counts.
     pub fn close(&self, tx: TxIndex) {
         self.open.store(Writer::tx(tx + 1).0, Ordering::Release);
     }

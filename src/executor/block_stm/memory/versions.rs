@@ -98,8 +98,8 @@ impl Versions {
         }
     }
 
-    /// Makes one of the last additions by writers below `open`, none of which will change or read any more:
-    /// whoever still reads sees them all, and would sum them up each time.
+    /// Makes one of the last additions by writers below `open`, all of which are committed: whoever still reads
+    /// sees them all, and would sum them up each time.
     pub(super) fn sum_up(&mut self, field: Field, open: Writer) {
         let end = self.find(field, open).unwrap_or_else(|place| place);
         let is_other = |version: &Version| version.field != field || version.added().is_none();
