@@ -5,7 +5,7 @@ mod support;
 use blockrace::{
     block::{ReplayJob, prepare},
     cache::Cache,
-    executor::{BlockOutcome, ExecutorKind, WorkerPool},
+    executor::{Execution, ExecutionMode, ExecutorKind, WorkerPool},
     trie::UpdatedTrie,
     verify::{Verdict, check, first_difference},
 };
@@ -78,28 +78,33 @@ fn pools() -> [WorkerPool; 5] {
     })
 }
 
-fn execute(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> BlockOutcome {
+fn execute(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> Execution {
     let executor = kind.prepare(job, pool.threads()).expect("the block is valid");
-    executor.execute(job, pool).expect("the block is valid").outcome
+    executor.execute(job, pool).expect("the block is valid")
 }
 
 #[test]
-fn every_executor_matches_on_every_recorded_block_on_however_many_threads() {
+fn every_executor_matches_in_its_own_way_on_every_recorded_block_on_however_many_threads() {
     let Some(recordings) = recordings() else { return };
     let (cache, numbers) = fetched(&recordings, "mainnet");
     let pools = pools();
     let jobs = jobs(cache.path(), usize::MAX);
     assert_eq!(jobs.len(), numbers.len());
     for job in jobs {
-        let expected = execute(ExecutorKind::Sequential, &job, &pools[0]);
+        let expected = execute(ExecutorKind::Sequential, &job, &pools[0]).outcome;
         let trie = job.trie_after(&expected.post_state).expect("the witness is whole");
         let root = trie.as_ref().map(UpdatedTrie::root);
         assert_eq!(check(&job, &expected, root), Verdict::Match, "block {}", job.header.number);
         for kind in ExecutorKind::ALL {
             for pool in &pools {
-                let difference = first_difference(&expected, &execute(kind, &job, pool));
+                let execution = execute(kind, &job, pool);
                 let case = (job.header.number, kind, pool.threads());
+                let difference = first_difference(&expected, &execution.outcome);
                 assert_eq!(difference, None, "block, executor, threads: {case:?}");
+                let has_fallen_back = kind.is_parallel()
+                    && job.transactions.len() > 1
+                    && execution.mode != ExecutionMode::Parallel;
+                assert!(!has_fallen_back, "block, executor, threads: {case:?}");
             }
         }
     }
@@ -111,7 +116,7 @@ fn outcomes_are_the_same_however_often_blocks_are_executed() {
     let (cache, _) = fetched(&recordings, "mainnet");
     let pools = pools();
     for job in jobs(cache.path(), 10) {
-        let expected = execute(ExecutorKind::Sequential, &job, &pools[0]);
+        let expected = execute(ExecutorKind::Sequential, &job, &pools[0]).outcome;
         for kind in ExecutorKind::ALL {
             for pool in &pools[..4] {
                 let executor = kind.prepare(&job, pool.threads()).expect("the block is valid");

@@ -104,8 +104,9 @@ pub(super) fn facts(job: &ReplayJob) -> BlockFacts {
     }
 }
 
-const fn mode(mode: ExecutionMode) -> Mode {
+fn mode(mode: ExecutionMode) -> Mode {
     match mode {
+        ExecutionMode::FellBack(why) => Mode::FellBack(why.to_owned()),
         ExecutionMode::Sequential => Mode::Sequential,
         ExecutionMode::Parallel => Mode::Parallel,
     }

@@ -113,13 +113,32 @@ pub(super) fn settled(found: Option<AccountInfo>, account: &Account) -> AccountI
     info
 }
 
-/// The account after a transaction, as [`rebased`]; `None` if it does not exist any more.
+/// The account after a transaction, as [`rebased`], without its code; `None` if it does not exist any more.
 pub(super) fn left(before: Option<&AccountInfo>, account: &Account) -> Option<AccountInfo> {
     if account.is_selfdestructed() {
         return None;
     }
-    let info = AccountInfo { balance: rebased(before, account), ..account.info.clone() };
+    let AccountInfo { nonce, code_hash, .. } = account.info;
+    let balance = rebased(before, account);
+    let info = AccountInfo { balance, nonce, code_hash, account_id: None, code: None };
     (account.is_created() || !info.is_empty()).then_some(info)
+}
+
+/// The beneficiary without its code once it got a deferred fee, as [`paid`].
+pub(super) fn left_with(
+    before: Option<AccountInfo>,
+    fee: U256,
+    spec: SpecId,
+) -> Option<AccountInfo> {
+    match before {
+        Some(info) if !info.is_empty() => {
+            Some(AccountInfo { balance: info.balance.saturating_add(fee), ..info })
+        }
+        before => match paid(before.clone(), fee, spec) {
+            Some(account) => left(before.as_ref(), &account),
+            None => before,
+        },
+    }
 }
 
 /// The beneficiary once it got a deferred fee, as revm's journal would have left it at the end of the

@@ -20,9 +20,34 @@ impl<T> Handover<T> {
         Promise(self)
     }
 
+    /// Gives the value, unless it was given up. Returns whether.
+    pub(super) fn give(&self, value: T) -> bool {
+        self.0.set(Some(value)).is_ok()
+    }
+
+    /// Nobody waits any longer. Nothing happens to a value that was given.
+    pub(super) fn give_up(&self) {
+        self.0.get_or_init(|| None);
+    }
+
+    /// Whether the value is there, or will never be.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// The value, if it is there.
+    pub(super) fn get(&self) -> Option<&T> {
+        self.0.get()?.as_ref()
+    }
+
+    /// The same, to change it.
+    pub(super) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.get_mut()?.as_mut()
+    }
+
     /// The value once it is there; `None` if it will never be.
     pub(super) fn wait(&self) -> Option<&T> {
-        LOOKS.until(|| self.0.get().is_some());
+        LOOKS.until(|| self.is_over());
         self.0.wait().as_ref()
     }
 
@@ -45,8 +70,7 @@ impl<'h, T> Promise<'h, T> {
 
 impl<T> Drop for Promise<'_, T> {
     fn drop(&mut self) {
-        // Nothing happens to a value that was given.
-        self.0.0.get_or_init(|| None);
+        self.0.give_up();
     }
 }
 

@@ -162,6 +162,8 @@ pub enum ExecutionMode {
     Sequential,
     /// As the executor's name says.
     Parallel,
+    /// In block order after all, for this reason, once that had failed.
+    FellBack(&'static str),
 }
 
 /// Why a block could not be executed.

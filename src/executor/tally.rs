@@ -43,6 +43,12 @@ impl Share {
         Self { receipt, regular_gas, state_gas }
     }
 
+    /// Leaves an empty one in its place.
+    pub(super) fn take(&mut self) -> Self {
+        let Self { regular_gas, state_gas, .. } = *self;
+        Self { receipt: std::mem::take(&mut self.receipt), regular_gas, state_gas }
+    }
+
     /// After refunds, as receipts count it.
     pub(super) const fn gas(&self) -> u64 {
         self.receipt.cumulative_gas_used

@@ -89,7 +89,7 @@ impl Study {
     /// The bound of an executor's speedup on so many threads; `None` for a block without transactions.
     pub fn bound(&self, executor: ExecutorKind, threads: NonZeroUsize) -> Option<f64> {
         let threads = if runs_in_order(executor) { NonZeroUsize::MIN } else { threads };
-        let tasks = self.tasks(&self.graph(Model::of(executor)), Start::of(executor));
+        let tasks = self.tasks(&self.graph(Model::of(executor)), Start::AtOnce);
         speedup(&tasks, threads, Order::LongestPathFirst)
     }
 }
@@ -101,22 +101,6 @@ pub enum Start {
     AtOnce,
     /// When all that it will read is there.
     WhenReady,
-}
-
-impl Start {
-    /// When an executor at its best would start them.
-    const fn of(executor: ExecutorKind) -> Self {
-        match executor {
-            ExecutorKind::AccessList => Self::WhenReady,
-            ExecutorKind::Sequential
-            | ExecutorKind::BlockStm
-            | ExecutorKind::TwoPhase
-            | ExecutorKind::Sharded
-            | ExecutorKind::ShardedByAccess
-            | ExecutorKind::Bal
-            | ExecutorKind::Prefetch => Self::AtOnce,
-        }
-    }
 }
 
 /// Whether it executes one transaction after the other, however many threads it has.

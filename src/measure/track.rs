@@ -148,7 +148,10 @@ impl Track {
             self.wrong = Some(mismatch);
             return Ok(());
         }
-        self.mode = Some(mode);
+        // One lap that fell back is not forgotten.
+        if !matches!(self.mode, Some(ExecutionMode::FellBack(_))) {
+            self.mode = Some(mode);
+        }
         match kind {
             LapKind::WarmUp => self.warm_up.push(sample.execute),
             LapKind::Timed => {

@@ -15,8 +15,9 @@
 //!    edge: every transaction's writes stay where it left them, so that two writers of the same place need
 //!    not wait for each other.
 //! 2. Workers take whatever can run, first that with the longest path of others behind it (list scheduling
-//!    by longest remaining path; Graham, "Bounds on Multiprocessing Timing Anomalies", 1969). A transaction
-//!    that is done frees those that waited for it.
+//!    by longest remaining path; Graham, "Bounds on Multiprocessing Timing Anomalies", 1969). Where nothing can run
+//!    to its end, they start what only waits for transactions that are running, and wait where it reads
+//!    from them.
 //! 3. All threads put the block together, each its part of the accounts. There is no validation pass:
 //!    where the sets are exact, nothing can be outdated.
 //!
@@ -28,7 +29,7 @@
 mod schedule;
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
+    ExecuteError, Execution, ExecutorKind, Observable, WorkerPool,
     access::{self, TxIndex},
     codes::Codes,
     declared::{Declared, Published, Ran, Run},
@@ -37,6 +38,7 @@ use super::{
     worker::Worker,
 };
 use crate::block::ReplayJob;
+use alloy_consensus::Transaction as _;
 use schedule::{Graph, Schedule};
 use std::{
     num::NonZeroUsize,
@@ -63,7 +65,8 @@ impl AccessList {
     /// The same with these accesses, right or wrong.
     fn by(job: &ReplayJob, accesses: &access::Accesses, threads: NonZeroUsize) -> Self {
         let declared = Declared::new(job, accesses);
-        let graph = Graph::new(job, &declared, accesses);
+        let gas = job.transactions.iter().map(|transaction| transaction.gas_limit());
+        let graph = Graph::new(&declared.sources, gas.collect());
         Self { declared, graph, codes: Codes::new(&job.pre_state, threads) }
     }
 }
@@ -81,12 +84,12 @@ impl Observable for AccessList {
     ) -> Result<Execution, ExecuteError> {
         observer.tell(Event::Began(Activity::Before));
         let storage = job.storage();
-        let run = Run::begin(job, &storage, &self.declared)?;
+        let run = Run::begin(job, &storage, &self.declared)?.seen_by(observer);
         let schedule = Schedule::new(&self.graph, pool.threads());
         // Only hands out numbers, so relaxed is enough.
         let workers = AtomicUsize::new(0);
         let done = run_on_all(pool, || {
-            let _guard = schedule.stop_on_panic();
+            let _guard = GiveUpOnPanic { schedule: &schedule, run: &run };
             observer.tell(Event::Began(Activity::Search));
             let codes = self.codes.of(workers.fetch_add(1, Ordering::Relaxed));
             let mut worker = Worker::speculative(job, Published::new(&run, codes));
@@ -95,14 +98,29 @@ impl Observable for AccessList {
                 let execute = |tx: &TxIndex| run.execute(&mut worker, *tx, observer);
                 if batch.iter().map(execute).any(|ran| ran == Ran::Otherwise) {
                     schedule.stop();
+                    run.give_up();
                 }
                 observer.tell(Event::Began(Activity::Search));
             }
             observer.tell(Event::Began(Activity::Absent));
         });
         done.ok_or(ExecuteError::Engine { executor: ExecutorKind::AccessList })?;
-        let (outcome, stats) = run.finish(pool, observer)?;
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+        run.finish(pool, observer)
+    }
+}
+
+/// A worker that panics has transactions which nobody else will finish, so the others must not wait for them.
+struct GiveUpOnPanic<'a> {
+    schedule: &'a Schedule<'a>,
+    run: &'a Run<'a>,
+}
+
+impl Drop for GiveUpOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.schedule.stop();
+            self.run.give_up();
+        }
     }
 }
 

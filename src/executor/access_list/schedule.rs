@@ -1,30 +1,32 @@
-//! Which transaction can run next.
+//! Which transaction runs next.
 //!
-//! A transaction is waiting, ready, running or done. It becomes ready when the last of those it reads from
-//! is done, and of the ready ones that with the longest path behind it runs first.
+//! One whose sources (those it reads from) have all *ended* is ready, and of these that with the longest path behind
+//! it runs first. Where none is ready, one starts whose sources were all *taken* by workers: it may get far before
+//! it reads from them, and waits there.
+//!
+//! # Invariants
+//!
+//! - W1: *whatever a transaction reads from was taken before it.* Workers run what they took in the order in which they
+//!   took it. So of all that were taken and have not ended, the one that was taken first is running, and waits for
+//!   nobody: no circle of waits.
+//! - W2: *while transactions are left, one can be taken*, as the lowest of them reads from lower ones only. So
+//!   nobody waits for work.
 
-use crate::{
-    block::ReplayJob,
-    executor::{
-        access::{Accesses, TxIndex},
-        declared::Declared,
-    },
-};
-use alloy_consensus::Transaction as _;
-use parking_lot::{Condvar, Mutex};
+use crate::executor::access::TxIndex;
+use parking_lot::Mutex;
 use std::{cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize};
 
 /// Most gas that several transactions which a worker takes at once may have as their limits. Taking one
 /// costs about as much as a plain payment does.
 const MOST_GAS_AT_ONCE: u64 = 200_000;
 
-/// Who waits for whom.
+/// Who reads from whom.
 #[derive(Debug)]
 pub(super) struct Graph {
-    /// How many transactions each waits for.
-    waits_for: Vec<usize>,
-    /// Those that wait for it.
-    freed_by: Vec<Vec<TxIndex>>,
+    /// From how many transactions each reads.
+    sources: Vec<usize>,
+    /// Those that read from it.
+    read_by: Vec<Vec<TxIndex>>,
     /// Gas limits.
     gas: Vec<u64>,
     /// Gas limits along the longest path that begins with it, its own included. What a transaction will use
@@ -33,22 +35,28 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn new(job: &ReplayJob, declared: &Declared, accesses: &Accesses) -> Self {
-        let mut waits_for = Vec::with_capacity(accesses.transactions.len());
-        let mut freed_by = vec![Vec::new(); accesses.transactions.len()];
-        for (tx, access) in accesses.transactions.iter().enumerate() {
-            let sources = declared.sources(tx, access);
-            waits_for.push(sources.len());
-            sources.into_iter().for_each(|source: TxIndex| freed_by[source].push(tx));
+    /// By the sources and the gas limits of each transaction.
+    pub(super) fn new(sources: &[Vec<TxIndex>], gas: Vec<u64>) -> Self {
+        let mut read_by = vec![Vec::new(); sources.len()];
+        for (tx, sources) in sources.iter().enumerate() {
+            sources.iter().for_each(|source| read_by[*source].push(tx));
         }
-        let gas: Vec<_> = job.transactions.iter().map(|tx| tx.gas_limit()).collect();
-        let mut path = vec![0; freed_by.len()];
-        for tx in (0..freed_by.len()).rev() {
-            let behind = freed_by[tx].iter().map(|next| path[*next]).max().unwrap_or_default();
-            path[tx] = behind + gas[tx];
-        }
-        Self { waits_for, freed_by, gas, path }
+        let path = longest_paths(&read_by, &gas);
+        Self { sources: sources.iter().map(Vec::len).collect(), read_by, gas, path }
     }
+
+    fn ranked(&self, tx: TxIndex) -> (u64, Reverse<TxIndex>) {
+        (self.path[tx], Reverse(tx))
+    }
+}
+
+/// By transaction, the weight of the heaviest path that begins with it.
+fn longest_paths(read_by: &[Vec<TxIndex>], weights: &[u64]) -> Vec<u64> {
+    let mut path = weights.to_vec();
+    for (tx, readers) in read_by.iter().enumerate().rev() {
+        path[tx] += readers.iter().map(|reader| path[*reader]).max().unwrap_or_default();
+    }
+    path
 }
 
 /// Where one execution stands.
@@ -56,101 +64,118 @@ impl Graph {
 pub(super) struct Schedule<'a> {
     graph: &'a Graph,
     threads: NonZeroUsize,
-    /// Guards all that changes; held while a worker reports and takes, never while it executes.
+    /// Held while a worker reports and takes, never while it executes.
     queue: Mutex<Queue>,
-    /// Told when transactions become ready, and when there is nothing left to wait for.
-    changed: Condvar,
 }
+
+/// The longest path comes first; of equal ones, the lowest transaction.
+type Heap = BinaryHeap<(u64, Reverse<TxIndex>)>;
 
 #[derive(Debug)]
 struct Queue {
-    ready: BinaryHeap<(u64, Reverse<TxIndex>)>,
-    waits_for: Vec<usize>,
-    /// How many are not done.
-    left: usize,
+    /// Those not taken yet whose sources have all ended.
+    ready: Heap,
+    /// Those whose sources were all taken. Some have been taken themselves.
+    startable: Heap,
+    /// By transaction.
+    missing: Vec<Missing>,
+    stopped: bool,
+}
+
+/// What a transaction's sources still have to come to.
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    taken: usize,
+    ended: usize,
+    /// Whether it was itself taken.
+    is_taken: bool,
 }
 
 impl<'a> Schedule<'a> {
-    /// Nothing is done yet.
+    /// Nothing is taken yet.
     pub(super) fn new(graph: &'a Graph, threads: NonZeroUsize) -> Self {
-        let waits_for = graph.waits_for.clone();
-        let free = waits_for.iter().enumerate().filter(|(_, others)| **others == 0);
-        let ready = free.map(|(tx, _)| (graph.path[tx], Reverse(tx))).collect();
-        let queue = Mutex::new(Queue { ready, left: waits_for.len(), waits_for });
-        Self { graph, threads, queue, changed: Condvar::new() }
+        let missing = graph.sources.iter().map(|sources| Missing {
+            taken: *sources,
+            ended: *sources,
+            is_taken: false,
+        });
+        let free = graph.sources.iter().enumerate().filter(|(_, sources)| **sources == 0);
+        let ready = free.map(|(tx, _)| graph.ranked(tx)).collect();
+        let startable = Heap::new();
+        let queue = Queue { ready, startable, missing: missing.collect(), stopped: false };
+        Self { graph, threads, queue: Mutex::new(queue) }
     }
 
-    /// Reports the transactions of the batch as done, and puts the next ones in their place, in the order in
-    /// which they should run. Waits if there are none yet. `false` when there will be none.
+    /// Reports the transactions of the batch as ended, and puts the next ones in their place, in the order in
+    /// which they have to run. `false` when there are no more.
     pub(super) fn next(&self, batch: &mut Vec<TxIndex>) -> bool {
         let mut queue = self.queue.lock();
-        if queue.left > 0 {
-            let done = batch.iter().flat_map(|tx| &self.graph.freed_by[*tx]);
-            done.for_each(|waiting| queue.free(*waiting, self.graph));
-            queue.left -= batch.len();
+        batch.drain(..).for_each(|tx| queue.end(tx, self.graph));
+        if queue.stopped {
+            return false;
         }
-        batch.clear();
-        loop {
-            if queue.left == 0 {
-                self.changed.notify_all();
-                return false;
-            }
-            if !queue.ready.is_empty() {
-                break;
-            }
-            self.changed.wait(&mut queue);
+        self.take_ready(&mut queue, batch);
+        if batch.is_empty() {
+            batch.extend(queue.take_startable(self.graph));
         }
-        self.take(&mut queue, batch);
-        if !queue.ready.is_empty() {
-            self.changed.notify_one();
-        }
-        true
+        !batch.is_empty()
     }
 
     /// Takes the first of the ready transactions, and more of them if they are many and cheap.
-    fn take(&self, queue: &mut Queue, batch: &mut Vec<TxIndex>) {
+    fn take_ready(&self, queue: &mut Queue, batch: &mut Vec<TxIndex>) {
         let most = 1 + queue.ready.len() / (4 * self.threads.get());
         let mut gas = 0;
         while let Some((_, Reverse(tx))) = queue.ready.peek().filter(|_| batch.len() < most) {
-            gas += self.graph.gas[*tx];
+            let tx = *tx;
+            gas += self.graph.gas[tx];
             if gas > MOST_GAS_AT_ONCE && !batch.is_empty() {
                 break;
             }
-            batch.push(*tx);
             queue.ready.pop();
+            queue.take(tx, self.graph);
+            batch.push(tx);
         }
     }
 
     /// Ends the run: nobody gets anything to do any more.
     pub(super) fn stop(&self) {
-        let mut queue = self.queue.lock();
-        queue.left = 0;
-        self.changed.notify_all();
-    }
-
-    /// A worker that panics has transactions which nobody else will finish, so the others must not wait.
-    pub(super) const fn stop_on_panic(&self) -> StopOnPanic<'_> {
-        StopOnPanic(self)
+        self.queue.lock().stopped = true;
     }
 }
 
 impl Queue {
-    /// One of those that the transaction waits for is done.
-    fn free(&mut self, waiting: TxIndex, graph: &Graph) {
-        self.waits_for[waiting] -= 1;
-        if self.waits_for[waiting] == 0 {
-            self.ready.push((graph.path[waiting], Reverse(waiting)));
+    /// A worker will run the transaction, after what it has taken before.
+    fn take(&mut self, tx: TxIndex, graph: &Graph) {
+        self.missing[tx].is_taken = true;
+        for reader in &graph.read_by[tx] {
+            self.missing[*reader].taken -= 1;
+            if self.missing[*reader].taken == 0 {
+                self.startable.push(graph.ranked(*reader));
+            }
+        }
+    }
+
+    /// Takes the first of those whose sources were all taken, if there is any.
+    fn take_startable(&mut self, graph: &Graph) -> Option<TxIndex> {
+        while let Some((_, Reverse(tx))) = self.startable.pop() {
+            if !self.missing[tx].is_taken {
+                self.take(tx, graph);
+                return Some(tx);
+            }
+        }
+        None
+    }
+
+    fn end(&mut self, tx: TxIndex, graph: &Graph) {
+        for reader in &graph.read_by[tx] {
+            let missing = &mut self.missing[*reader];
+            missing.ended -= 1;
+            if missing.ended == 0 && !missing.is_taken {
+                self.ready.push(graph.ranked(*reader));
+            }
         }
     }
 }
 
-/// Stops the schedule when it is dropped in a panic.
-pub(super) struct StopOnPanic<'a>(&'a Schedule<'a>);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.stop();
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

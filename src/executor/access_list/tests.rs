@@ -5,10 +5,12 @@ use crate::{
     block::prepare,
     cache::sample,
     executor::{
-        Executor as _, Sequential,
+        ExecutionMode, Executor as _, Sequential,
         access::{Accesses, Location, record},
+        observe::Nobody,
     },
 };
+use std::thread;
 
 fn jobs() -> impl Iterator<Item = ReplayJob> {
     let blocks = sample().expect("the file that is built in is whole");
@@ -42,6 +44,23 @@ fn executed_again(change: impl Fn(&mut Accesses)) -> u64 {
 #[test]
 fn by_exact_declarations_everything_is_executed_once() {
     assert_eq!(executed_again(|_| ()), 0);
+    for job in jobs() {
+        let accesses = record(&job).expect("the block is valid");
+        let execution = AccessList::by(&job, &accesses, NonZeroUsize::MIN).execute(&job, &pool(2));
+        assert_eq!(execution.expect("the block is valid").mode, ExecutionMode::Parallel);
+    }
+}
+
+#[test]
+fn a_block_whose_declarations_are_wrong_is_said_to_have_fallen_back() {
+    let mode = |job: ReplayJob| {
+        let mut accesses = record(&job).expect("the block is valid");
+        accesses.transactions.iter_mut().for_each(|access| access.writes.clear());
+        let execution = AccessList::by(&job, &accesses, NonZeroUsize::MIN).execute(&job, &pool(2));
+        execution.expect("the block is valid").mode
+    };
+    let modes: Vec<_> = jobs().filter(|job| !job.transactions.is_empty()).map(mode).collect();
+    assert!(modes.iter().all(|mode| matches!(mode, ExecutionMode::FellBack(_))), "{modes:?}");
 }
 
 #[test]
@@ -76,4 +95,33 @@ fn declared_writes_that_never_happen_do_no_harm() {
             access.writes.extend(all.iter().copied());
         }
     });
+}
+
+#[test]
+fn a_lost_worker_ends_all_waits_and_the_run() {
+    let executes_a_reader = |job: &ReplayJob| {
+        let accesses = record(job).expect("the block is valid");
+        let executor = AccessList::by(job, &accesses, NonZeroUsize::MIN);
+        let reader = executor.declared.sources.iter().position(|sources| !sources.is_empty())?;
+        let storage = job.storage();
+        let run = Run::begin(job, &storage, &executor.declared).expect("the block is valid");
+        let schedule = Schedule::new(&executor.graph, NonZeroUsize::MIN);
+        thread::scope(|scope| {
+            let ran = scope.spawn(|| {
+                let codes = executor.codes.of(0);
+                let mut worker = Worker::speculative(job, Published::new(&run, codes));
+                run.execute(&mut worker, reader, &Nobody)
+            });
+            let lost = scope.spawn(|| {
+                let _guard = GiveUpOnPanic { schedule: &schedule, run: &run };
+                panic!("as a test");
+            });
+            assert!(lost.join().is_err());
+            assert!(!schedule.next(&mut Vec::new()), "there is nothing to do any more");
+            ran.join().ok()
+        })
+    };
+    let ran: Vec<_> = jobs().filter_map(|job| executes_a_reader(&job)).collect();
+    assert!(ran.len() > 1, "some blocks have dependencies");
+    assert!(ran.iter().all(|ran| *ran == Ran::Otherwise), "{ran:?}");
 }

@@ -3,26 +3,32 @@
 //! [`Declared`] is what was declared, by location; [`Published`] is where a transaction reads: for every
 //! location the declarations say which earlier transaction wrote it last, and its value is taken out of the
 //! journal which that one left. Nothing is copied and nothing is versioned. *When* a transaction may run is
-//! left to executors; this module asks only that those it reads from are done, and notices if they are not.
+//! left to executors; this module asks only that those it was declared to read from are done or will be, whatever
+//! happens to it: then it waits for them where it reads. It notices if it reads from others.
 //!
 //! # Invariants
 //!
 //! By induction over the block: if all transactions before one kept to their declared writes, and those it
 //! reads from are done, then it read what block order gives. Three things are read without waiting for
-//! anybody, and are checked when the block is put together ([`parts`]): the sender's nonce, which the block
+//! anybody, and are checked when the block is put together ([`settled`]): the sender's nonce, which the block
 //! tells; balances of which it is enough that they are enough; and balances that nobody asked for.
 //!
 //! # When a declaration is wrong
 //!
-//! A read from a transaction that is not done fails, and a write that was not declared is noticed by the
+//! A read that was not declared from a transaction that is not done fails, and a write that was not declared is noticed by the
 //! worker that did it. Either way nothing of the run is believed: all attempts are compared with, or
 //! executed again on, the state of block order ([`in_order`](super::in_order)).
 
-mod parts;
+mod ending;
+mod lookup;
 mod published;
 mod run;
+mod settled;
 mod writers;
 
 pub(super) use published::Published;
 pub(super) use run::{Ran, Run};
 pub(super) use writers::{Declared, account_of};
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,9 @@
 //!   declared to need it exactly. Else the balance before the block stands in for it: the worker notes
 //!   what the transaction demands of it, and whether that was met is found out when the block is put together.
 //!
-//! Whoever is asked for and has not run is an error ([`AccessError::Undeclared`]), as the schedule runs
-//! everything after what it was declared to read.
+//! Whoever is asked for and still runs is waited for, if it was declared to be read from. Anybody else who has not
+//! run is an error ([`AccessError::Undeclared`]), as the schedule starts everything after what it was declared
+//! to read from.
 
 use super::{
     run::Run,
@@ -22,26 +23,26 @@ use crate::{
         access::TxIndex,
         codes::supply,
         demands::{BalanceRule, Demand, Demanding, Demands, Loaded, Need},
-        fees::{left, paid},
+        fees::{left, left_with},
         snapshot::is_bare,
-        worker::{Speculative, Starting, TxOutcome},
+        worker::{Speculative, Starting},
     },
     state::{NumberedAccount, StateError},
 };
 use alloy_primitives::{Address, B256, U256, map::B256Map};
 use revm::{
-    Database, DatabaseRef,
+    Database,
     bytecode::Bytecode,
     context_interface::Block as _,
     database_interface::DBErrorMarker,
-    state::{Account, AccountId, AccountInfo},
+    state::{AccountId, AccountInfo},
 };
 
 /// Why a read has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(in crate::executor) enum AccessError {
-    /// Whoever wrote the value is not done, so the read was not declared. The attempt is dropped, and
-    /// nobody sees this.
+    /// Whoever wrote the value has not run, so the read was not declared, or the run was given up. The attempt
+    /// is dropped, and nobody sees this.
     #[error("a transaction read what it had not declared")]
     Undeclared,
     /// The state before the block does not know.
@@ -69,36 +70,12 @@ impl<'a> Published<'a> {
         self.starting.map_or(0, |starting| starting.tx)
     }
 
-    /// What a transaction left.
-    ///
-    /// # Errors
-    /// [`AccessError::Undeclared`] if it has not run, or is invalid.
-    fn outcome(&self, tx: TxIndex) -> Result<&'a TxOutcome, AccessError> {
-        self.run.outcome(tx).ok_or(AccessError::Undeclared)
-    }
-
-    /// What was there before the first transaction.
-    fn base(&self, account: &NumberedAccount) -> Result<Option<AccountInfo>, AccessError> {
-        if self.run.writers(account).by_system {
-            return Ok(self.run.begun.basic_ref(account.address)?);
-        }
-        self.run.storage.wait_for_account(account.number);
-        // The code would be one that all workers share.
-        Ok(account.info.as_ref().map(|info| AccountInfo {
-            balance: info.balance,
-            nonce: info.nonce,
-            code_hash: info.code_hash,
-            account_id: None,
-            code: None,
-        }))
-    }
-
     /// The account as the transaction may see it, without code.
     fn load(&self, account: &NumberedAccount) -> Result<Option<AccountInfo>, AccessError> {
         let tx = self.tx();
         let writers = self.run.writers(account);
         let before = earlier(&writers.info, tx);
-        let base = self.base(account)?;
+        let base = self.run.base(account)?;
         if before.is_empty() {
             return Ok(base);
         }
@@ -122,17 +99,16 @@ impl<'a> Published<'a> {
         let env = &self.run.job.env;
         let mut info = base;
         for tx in writers {
-            let outcome = self.outcome(*tx)?;
+            let outcome = self.run.outcome(*tx, self.tx())?;
             if let Some(account) =
                 outcome.state.get(&address).filter(|account| account.is_touched())
             {
-                info = left(info.as_ref(), account);
+                let code = account.info.code.clone();
+                info = left(info.as_ref(), account).map(|info| AccountInfo { code, ..info });
             }
             let fee = outcome.deferred_fee.filter(|_| address == env.block_env.beneficiary());
-            if let Some(fee) = fee
-                && let Some(account) = paid(info.clone(), fee, env.cfg_env.spec)
-            {
-                info = left(info.as_ref(), &account);
+            if let Some(fee) = fee {
+                info = left_with(info, fee, env.cfg_env.spec);
             }
         }
         Ok(info)
@@ -146,7 +122,7 @@ impl<'a> Published<'a> {
         base: Option<AccountInfo>,
     ) -> Result<Option<AccountInfo>, AccessError> {
         let Some(writer) = earlier(&writers.identity, self.tx()).last() else { return Ok(base) };
-        match self.outcome(*writer)?.state.get(&address) {
+        match self.run.outcome(*writer, self.tx())?.state.get(&address) {
             Some(account) if account.is_selfdestructed() => Ok(None),
             Some(account) => {
                 let balance = base.map_or(U256::ZERO, |base| base.balance);
@@ -155,41 +131,6 @@ impl<'a> Published<'a> {
             None => Err(AccessError::Undeclared),
         }
     }
-
-    /// The slot's value from its closest writer below, or from before the block.
-    fn slot(&self, account: &NumberedAccount, key: U256) -> Result<U256, AccessError> {
-        let listed = account.slot(key);
-        let number = listed.as_ref().ok().copied().flatten().map(|listed| listed.number);
-        let writers = self.run.declared.slot(account.number, number, key);
-        let emptied = &self.run.writers(account).emptied;
-        let mut tx = self.tx();
-        while let Some(writer) =
-            earlier(writers, tx).last().max(earlier(emptied, tx).last()).copied()
-        {
-            let left = self.outcome(writer)?.state.get(&account.address);
-            if let Some(value) = left.and_then(|account| left_in(account, key)) {
-                return Ok(value);
-            }
-            tx = writer;
-        }
-        if self.run.writers(account).by_system {
-            return Ok(self.run.begun.storage_ref(account.address, key)?);
-        }
-        Ok(listed?.map_or(U256::ZERO, |listed| {
-            self.run.storage.wait_for_slot(listed.number);
-            listed.value
-        }))
-    }
-}
-
-/// What a transaction left in a slot; `None` if it left it alone.
-fn left_in(account: &Account, key: U256) -> Option<U256> {
-    if account.is_selfdestructed() || (account.is_touched() && account.is_empty()) {
-        return Some(U256::ZERO);
-    }
-    let changed = account.storage.get(&key).filter(|slot| slot.is_changed());
-    let fresh = account.is_created().then_some(U256::ZERO);
-    changed.map(|slot| slot.present_value).or(fresh)
 }
 
 impl Demanding for Published<'_> {
@@ -239,7 +180,7 @@ impl Database for Published<'_> {
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, AccessError> {
-        self.slot(self.run.job.numbered_state.account(address)?, slot)
+        self.run.slot(self.run.job.numbered_state.account(address)?, slot, self.tx())
     }
 
     fn storage_by_account_id(
@@ -248,7 +189,7 @@ impl Database for Published<'_> {
         account: AccountId,
         slot: U256,
     ) -> Result<U256, AccessError> {
-        self.slot(&self.run.job.numbered_state.accounts()[account.get()], slot)
+        self.run.slot(&self.run.job.numbered_state.accounts()[account.get()], slot, self.tx())
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, AccessError> {

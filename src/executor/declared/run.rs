@@ -1,30 +1,25 @@
-//! One execution of a block by declared accesses: what has run so far, and putting the block together.
+//! One execution of a block by declared accesses: what has run so far.
 
 use super::{
-    parts,
-    published::Published,
+    published::{AccessError, Published},
     writers::{AccountWriters, Declared},
 };
 use crate::{
     block::ReplayJob,
     executor::{
-        BlockOutcome, ExecuteError, ExecutionStats, WorkerPool,
-        access::TxIndex,
+        ExecuteError,
+        access::{AccountNumber, TxIndex},
         committer::{State, before_transactions},
         demands::BalanceRule,
-        in_order::InOrder,
-        observe::{Activity, Event, Observer},
-        tally::Share,
+        handover::Handover,
+        observe::{Activity, Event, Listener, Observer},
         worker::{Attempt, TxOutcome, Worker},
     },
     state::{NumberedAccount, Storage},
 };
 use parking_lot::Mutex;
-use revm::state::{Account, EvmState};
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicBool, Ordering},
-};
+use revm::state::Account;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What has run so far.
 #[derive(Debug)]
@@ -35,12 +30,20 @@ pub(in crate::executor) struct Run<'a> {
     /// What the first transaction sees.
     pub(super) begun: State<'a>,
     pub(super) rule: BalanceRule,
-    /// Each is set once, by the worker that ran the transaction, and only read after that.
-    attempts: Vec<OnceLock<Attempt>>,
+    /// Each is given by the worker that ran the transaction, and by then others may wait for it.
+    pub(super) attempts: Vec<Handover<Attempt>>,
     /// Whether a declaration turned out to be wrong. Only ever set, and read when all workers are done,
     /// so relaxed is enough.
-    is_wrong: AtomicBool,
+    pub(super) is_wrong: AtomicBool,
+    /// Guards who needs to know of whose balance without having declared it. Few do: whoever only passes on what
+    /// it gets, say.
+    pub(super) strangers: Mutex<Vec<Stranger>>,
+    /// Told who waits, where anybody watches.
+    watcher: Option<&'a dyn Listener>,
 }
+
+/// An account, and a transaction that needs to know of its balance.
+pub(super) type Stranger = (AccountNumber, TxIndex);
 
 /// How a transaction ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +66,20 @@ impl<'a> Run<'a> {
             storage,
             begun: before_transactions(job, storage)?,
             rule: BalanceRule::of(job.env.cfg_env.spec),
-            attempts: job.transactions.iter().map(|_| OnceLock::new()).collect(),
+            attempts: job.transactions.iter().map(|_| Handover::new()).collect(),
             is_wrong: AtomicBool::new(false),
+            strangers: Mutex::default(),
+            watcher: None,
         })
     }
 
-    /// Runs a transaction. Those that it reads from should be done.
+    /// The same, seen by this observer.
+    pub(in crate::executor) fn seen_by<W: Observer>(self, observer: &'a W) -> Self {
+        Self { watcher: W::WATCHES.then_some(observer as &dyn Listener), ..self }
+    }
+
+    /// Runs a transaction. Each of those that it declared to read from has to be done, or some worker's to
+    /// do next.
     pub(in crate::executor) fn execute(
         &self,
         worker: &mut Worker<Published<'_>>,
@@ -78,7 +89,8 @@ impl<'a> Run<'a> {
         observer.tell(Event::Began(Activity::Execute { tx }));
         let attempt = worker.attempt(self.job, tx);
         let kept = attempt.output.as_ref().is_ok_and(|outcome| self.keeps_to_writes(tx, outcome));
-        if self.attempts[tx].set(attempt).is_ok() && kept {
+        self.note_strangers(tx, &attempt);
+        if self.attempts[tx].give(attempt) && kept {
             observer.tell(Event::Published { tx });
             return Ran::AsDeclared;
         }
@@ -86,13 +98,49 @@ impl<'a> Run<'a> {
         Ran::Otherwise
     }
 
-    /// What a transaction left, if it has run and is valid.
-    pub(super) fn outcome(&self, tx: TxIndex) -> Option<&TxOutcome> {
-        self.attempts[tx].get()?.output.as_ref().ok()
+    /// Nobody waits any longer for what has not run.
+    pub(in crate::executor) fn give_up(&self) {
+        self.attempts.iter().for_each(Handover::give_up);
+    }
+
+    /// What `writer` left for `reader` to read. It is waited for only if that was declared: of others nobody knows
+    /// whether they will run before the reader has.
+    ///
+    /// # Errors
+    /// [`AccessError::Undeclared`] if it has not run and was not declared to be read from, if it is invalid, or if
+    /// the run was given up.
+    pub(super) fn outcome(
+        &self,
+        writer: TxIndex,
+        reader: TxIndex,
+    ) -> Result<&TxOutcome, AccessError> {
+        let place = &self.attempts[writer];
+        if !place.is_over() && self.declared.sources[reader].binary_search(&writer).is_ok() {
+            self.wait_for(writer);
+        }
+        let Attempt { output, .. } = place.get().ok_or(AccessError::Undeclared)?;
+        output.as_ref().map_err(|_| AccessError::Undeclared)
+    }
+
+    fn wait_for(&self, writer: TxIndex) {
+        let tell = |event| self.watcher.into_iter().for_each(|watcher| watcher.tell(event));
+        tell(Event::Began(Activity::Wait { on: writer }));
+        self.attempts[writer].wait();
+        tell(Event::Resumed);
     }
 
     pub(super) fn writers(&self, account: &NumberedAccount) -> &'a AccountWriters {
         &self.declared.accounts[account.number as usize]
+    }
+
+    /// Notes what the transaction needs to know of balances without having declared it.
+    fn note_strangers(&self, tx: TxIndex, attempt: &Attempt) {
+        for (address, _) in &attempt.needs {
+            let Ok(account) = self.job.numbered_state.account(*address) else { continue };
+            if self.writers(account).visitors.binary_search(&tx).is_err() {
+                self.strangers.lock().push((account.number, tx));
+            }
+        }
     }
 
     /// Whether the transaction wrote nothing but what it declared.
@@ -109,10 +157,14 @@ impl<'a> Run<'a> {
     }
 
     fn keeps_to(&self, tx: TxIndex, numbered: &NumberedAccount, account: &Account) -> bool {
+        let existed = !account.is_loaded_as_not_existing();
+        if account.is_selfdestructed() && !existed {
+            // Created and destroyed at once: nothing of it is left that could have been declared.
+            return true;
+        }
         let writers = self.writers(numbered);
         let declares = |writers: &[TxIndex]| writers.binary_search(&tx).is_ok();
         let is_gone = account.is_selfdestructed() || (account.is_empty() && !account.is_created());
-        let existed = !account.is_loaded_as_not_existing();
         if (account.is_changed() || account.is_created() || (is_gone && existed))
             && !declares(&writers.identity)
             && !(declares(&writers.info) && is_payment(account))
@@ -127,69 +179,10 @@ impl<'a> Run<'a> {
             is_gone || declares(self.declared.slot(numbered.number, listed, *key))
         })
     }
-
-    /// Puts the block together on all threads. Only then is it certain that everything was as declared, so
-    /// that no result is final before.
-    ///
-    /// # Errors
-    /// The block is invalid, or the state could not answer.
-    pub(in crate::executor) fn finish(
-        self,
-        pool: &WorkerPool,
-        observer: &impl Observer,
-    ) -> Result<(BlockOutcome, ExecutionStats), ExecuteError> {
-        observer.tell(Event::Began(Activity::After));
-        let is_wrong = self.is_wrong.into_inner();
-        let attempts: Vec<_> = self.attempts.into_iter().map(OnceLock::into_inner).collect();
-        if !is_wrong && let Some(done) = parts::outcomes(&attempts) {
-            let stats = ExecutionStats { incarnations: done.len() as u64, ..Default::default() };
-            if let Some(put) = parts::put_together(self.job, pool, &self.begun, &done, observer)? {
-                (0..done.len()).for_each(|tx| observer.tell(Event::Committed { tx }));
-                let (shares, journals) = taken_apart(attempts, pool.threads().get());
-                let outcome = put.finish(self.job, pool, shares, &journals)?;
-                observer.tell(Event::Began(Activity::Absent));
-                return Ok((outcome, stats));
-            }
-        }
-        again(InOrder::new(self.job, self.storage, self.begun, observer), attempts)
-    }
 }
 
 /// Whether nothing but the balance of an account changed.
 fn is_payment(account: &Account) -> bool {
     let before = account.original_info();
     before.nonce == account.info.nonce && before.code_hash == account.info.code_hash
-}
-
-/// What is still needed of attempts, and their journals in as many heaps as there are threads to drop
-/// them.
-fn taken_apart(
-    attempts: Vec<Option<Attempt>>,
-    heaps: usize,
-) -> (Vec<Share>, Vec<Mutex<Vec<EvmState>>>) {
-    let journals: Vec<_> = std::iter::repeat_with(Mutex::default).take(heaps).collect();
-    let outcomes = attempts.into_iter().flatten().filter_map(|attempt| attempt.output.ok());
-    let shares = outcomes.enumerate().map(|(tx, TxOutcome { share, state, .. })| {
-        let heap: &Mutex<Vec<EvmState>> = &journals[tx % heaps];
-        heap.lock().push(state);
-        share
-    });
-    (shares.collect(), journals)
-}
-
-/// Nothing is believed any more: what ran is compared, and what does not hold runs again, in order.
-fn again(
-    mut in_order: InOrder<'_, impl Observer>,
-    attempts: Vec<Option<Attempt>>,
-) -> Result<(BlockOutcome, ExecutionStats), ExecuteError> {
-    for (tx, attempt) in attempts.into_iter().enumerate() {
-        let flow = match attempt {
-            Some(attempt) => in_order.commit(tx, attempt)?,
-            None => in_order.execute_and_commit(tx),
-        };
-        if flow.is_break() {
-            break;
-        }
-    }
-    in_order.finish()
 }

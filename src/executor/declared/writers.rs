@@ -8,8 +8,10 @@
 use crate::{
     block::ReplayJob,
     executor::access::{Accesses, AccountNumber, Location, Need, TxAccess, TxIndex},
+    state::NumberedAccount,
 };
 use alloy_primitives::{U256, map::HashMap};
+use revm::context_interface::Block as _;
 use std::collections::BTreeSet;
 
 /// Transactions that write something, ascending.
@@ -26,6 +28,10 @@ pub(super) struct AccountWriters {
     pub(super) emptied: Writers,
     /// Whether the system calls before the first transaction did.
     pub(super) by_system: bool,
+    /// Those of `info`, and whoever asks for its nonce or balance without changing it.
+    pub(super) visitors: Writers,
+    /// Written slots without a number.
+    pub(super) other_slots: Vec<U256>,
 }
 
 /// All that the transactions of a block declare.
@@ -39,6 +45,10 @@ pub(in crate::executor) struct Declared {
     pub(super) other_slots: HashMap<(AccountNumber, U256), Writers>,
     /// The accounts whose exact balance each transaction has to know.
     pub(super) exact: Vec<Vec<AccountNumber>>,
+    /// Accounts that may change, ascending.
+    pub(super) written: Vec<AccountNumber>,
+    /// The transactions that each one reads from, ascending.
+    pub(in crate::executor) sources: Vec<Vec<TxIndex>>,
 }
 
 /// Those of the writers that are before `tx`, the last one at the end.
@@ -56,34 +66,74 @@ impl Declared {
             ..Self::default()
         };
         for (location, _) in &accesses.before_all {
-            declared.accounts[account_of(*location) as usize].by_system = true;
+            let account = &mut declared.accounts[account_of(*location) as usize];
+            account.by_system = true;
+            if let Location::OtherSlot(_, slot) = location {
+                account.other_slots.push(*slot);
+            }
         }
         for (tx, access) in accesses.transactions.iter().enumerate() {
             access.writes.iter().for_each(|(location, _)| declared.add(*location, tx));
+            access.reads.iter().for_each(|(location, _)| declared.add_visitor(*location, tx));
             declared.exact.push(access.reads.iter().filter_map(exact_balance).collect());
         }
+        let transactions = accesses.transactions.iter().enumerate();
+        let sources = transactions.map(|(tx, access)| declared.sources_of(tx, access));
+        declared.sources = sources.map(Vec::from_iter).collect();
+        declared.written = declared.written(job);
         declared
+    }
+
+    /// All accounts that somebody writes to, and the beneficiary.
+    fn written(&self, job: &ReplayJob) -> Vec<AccountNumber> {
+        let beneficiary = job.env.block_env.beneficiary();
+        let is_written = |account: &&NumberedAccount| {
+            let writers = &self.accounts[account.number as usize];
+            let mut slots = account.slot_numbers().map(|slot| &self.slots[slot as usize]);
+            account.address == beneficiary
+                || writers.by_system
+                || !(writers.info.is_empty() && writers.emptied.is_empty())
+                || !writers.other_slots.is_empty()
+                || slots.any(|writers| !writers.is_empty())
+        };
+        let accounts = job.numbered_state.accounts().iter();
+        accounts.filter(is_written).map(|account| account.number).collect()
+    }
+
+    /// Notes who asks for a nonce or balance.
+    fn add_visitor(&mut self, location: Location, tx: TxIndex) {
+        if let Location::Balance(account) | Location::Nonce(account) = location {
+            push(&mut self.accounts[account as usize].visitors, tx);
+        }
     }
 
     /// Notes a writer of a location. Writes come in the order of transactions.
     fn add(&mut self, location: Location, tx: TxIndex) {
         let account = &mut self.accounts[account_of(location) as usize];
         match location {
-            Location::Balance(_) => push(&mut account.info, tx),
+            Location::Balance(_) => {
+                push(&mut account.info, tx);
+                push(&mut account.visitors, tx);
+            }
             Location::Nonce(_) | Location::Code(_) => {
                 push(&mut account.info, tx);
+                push(&mut account.visitors, tx);
                 push(&mut account.identity, tx);
             }
             Location::Storage(_) => push(&mut account.emptied, tx),
             Location::Slot(_, slot) => push(&mut self.slots[slot as usize], tx),
-            Location::OtherSlot(account, slot) => {
-                push(self.other_slots.entry((account, slot)).or_default(), tx);
+            Location::OtherSlot(number, slot) => {
+                let writers = self.other_slots.entry((number, slot)).or_default();
+                if !account.other_slots.contains(&slot) {
+                    account.other_slots.push(slot);
+                }
+                push(writers, tx);
             }
         }
     }
 
-    /// The transactions that `tx` has to wait for, as it reads what they write.
-    pub(in crate::executor) fn sources(&self, tx: TxIndex, access: &TxAccess) -> BTreeSet<TxIndex> {
+    /// The transactions that wrote what `tx` reads.
+    fn sources_of(&self, tx: TxIndex, access: &TxAccess) -> BTreeSet<TxIndex> {
         let mut sources = BTreeSet::new();
         for read in &access.reads {
             let account = &self.accounts[account_of(read.0) as usize];

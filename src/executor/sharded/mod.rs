@@ -32,8 +32,7 @@
 mod partition;
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable, WorkerPool,
-    access,
+    ExecuteError, Execution, ExecutionStats, ExecutorKind, Observable, WorkerPool, access,
     codes::Codes,
     declared::{Declared, Published, Ran, Run},
     observe::{Activity, Event, Observer},
@@ -212,9 +211,9 @@ impl Sharded {
             observer.tell(Event::Began(Activity::Absent));
         });
         done.ok_or(ExecuteError::Engine { executor: self.kind() })?;
-        let (outcome, stats) = run.finish(pool, observer)?;
-        let stats = ExecutionStats { cross_shard: Some(plan.crossing()), ..stats };
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+        let execution = run.finish(pool, observer)?;
+        let stats = ExecutionStats { cross_shard: Some(plan.crossing()), ..execution.stats };
+        Ok(Execution { stats, ..execution })
     }
 }
 

@@ -1,0 +1,203 @@
+//! The state that the transactions of a block leave, account by account.
+//!
+//! What the block made of an account is found by going through those who visit it, in block order, so that it is
+//! also where it is checked what they took for granted: that a sender's nonce is what the block says, and
+//! that balances are what the transactions needed.
+//! Slots have their last writer.
+
+use super::{
+    published::AccessError,
+    run::{Run, Stranger},
+};
+use crate::{
+    executor::{
+        access::TxIndex,
+        demands::Need,
+        fees::{left, left_with},
+        worker::TxOutcome,
+    },
+    state::{AccountChange, AccountFields, NumberedAccount},
+};
+use alloy_consensus::Transaction as _;
+use alloy_primitives::{Address, B256, U256};
+use revm::{
+    DatabaseRef,
+    bytecode::Bytecode,
+    context_interface::Block as _,
+    state::{Account, AccountInfo},
+};
+use std::borrow::Cow;
+
+/// The state after all transactions, of a run in which all are done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settled<'a> {
+    run: &'a Run<'a>,
+    /// Those that are to be checked beside the declared visitors, ascending.
+    strangers: &'a [Stranger],
+}
+
+/// What became of an account but for its slots.
+struct Fate {
+    info: Option<AccountInfo>,
+    /// Whether the storage that it had before the block is gone.
+    is_emptied: bool,
+}
+
+impl<'a> Settled<'a> {
+    pub(super) const fn new(run: &'a Run<'a>, strangers: &'a [Stranger]) -> Self {
+        Self { run, strangers }
+    }
+
+    /// What the transactions made of an account; `None` if it is as it was.
+    ///
+    /// # Errors
+    /// [`AccessError::Undeclared`] if one of them took something for granted that is not so.
+    pub(super) fn change(
+        &self,
+        account: &NumberedAccount,
+    ) -> Result<Option<AccountChange>, AccessError> {
+        let Fate { info, is_emptied } = self.fate(account)?;
+        let before = account.info.as_ref().map(AccountFields::from);
+        let after = info.as_ref().map(AccountFields::from);
+        let slots =
+            if after.is_some() { self.changed_slots(account, is_emptied)? } else { Vec::new() };
+        let storage_cleared = is_emptied && before.is_some();
+        let is_same = !storage_cleared && slots.is_empty() && after == before;
+        Ok((!is_same).then_some(AccountChange { account: after, storage_cleared, slots }))
+    }
+
+    fn fate(&self, account: &NumberedAccount) -> Result<Fate, AccessError> {
+        let address = account.address;
+        let mut fate = Fate { info: self.run.base(account)?, is_emptied: false };
+        if address == self.run.job.env.block_env.beneficiary() {
+            for tx in 0..self.end() {
+                let outcome = self.visit(tx, address, &mut fate)?;
+                let spec = self.run.job.env.cfg_env.spec;
+                if let Some(fee) = outcome.deferred_fee {
+                    fate.info = left_with(fate.info, fee, spec);
+                }
+            }
+        } else {
+            for tx in self.visitors(account).iter() {
+                self.visit(*tx, address, &mut fate)?;
+            }
+        }
+        Ok(fate)
+    }
+
+    /// All that visit the account, in block order.
+    fn visitors(&self, account: &NumberedAccount) -> Cow<'a, [TxIndex]> {
+        let declared = &self.run.writers(account).visitors;
+        let first = self.strangers.partition_point(|(of, _)| *of < account.number);
+        let strangers = self.strangers[first..].iter().take_while(|(of, _)| *of == account.number);
+        let mut visitors = Cow::Borrowed(declared.as_slice());
+        if strangers.clone().next().is_some() {
+            visitors.to_mut().extend(strangers.map(|(_, tx)| *tx));
+            visitors.to_mut().sort_unstable();
+        }
+        visitors
+    }
+
+    /// Goes on with what a transaction made of the account, its fee left out.
+    fn visit(
+        &self,
+        tx: TxIndex,
+        address: Address,
+        fate: &mut Fate,
+    ) -> Result<&'a TxOutcome, AccessError> {
+        let outcome = self.run.outcome(tx, self.end())?;
+        let needs = self.run.attempts[tx].get().map_or(&[][..], |attempt| &attempt.needs);
+        let seen = outcome.state.get(&address);
+        self.check(tx, address, fate.info.as_ref(), seen, needs)?;
+        if let Some(account) = seen.filter(|account| account.is_touched()) {
+            fate.info = left(fate.info.as_ref(), account);
+            fate.is_emptied |= account.is_created() || fate.info.is_none();
+        }
+        Ok(outcome)
+    }
+
+    /// Whether what the transaction took for granted of the account is so.
+    fn check(
+        &self,
+        tx: TxIndex,
+        address: Address,
+        found: Option<&AccountInfo>,
+        seen: Option<&Account>,
+        needs: &[(Address, Need)],
+    ) -> Result<(), AccessError> {
+        let transaction = &self.run.job.transactions[tx];
+        let nonce = found.map_or(0, |info| info.nonce);
+        let balance = found.map_or(U256::ZERO, |info| info.balance);
+        let is_enough = |need: &Need| match need {
+            Need::Exact => seen.is_none_or(|seen| seen.original_info().balance == balance),
+            Need::AtLeast(minimum) => balance >= *minimum,
+        };
+        let mut needs = needs.iter().filter(|(of, _)| *of == address).map(|(_, need)| need);
+        let holds = (transaction.signer() != address || transaction.nonce() == nonce)
+            && needs.all(is_enough);
+        if holds { Ok(()) } else { Err(AccessError::Undeclared) }
+    }
+
+    /// Slots that differ from what they would be without the block's writes, ascending.
+    fn changed_slots(
+        &self,
+        account: &NumberedAccount,
+        is_emptied: bool,
+    ) -> Result<Vec<(U256, U256)>, AccessError> {
+        let (declared, writers) = (&self.run.declared, self.run.writers(account));
+        let base = &self.run.job.numbered_state;
+        let is_written =
+            |slot: &u32| writers.by_system || !declared.slots[*slot as usize].is_empty();
+        let listed = account.slot_numbers().filter(is_written);
+        let listed = listed.map(|slot| base.slots()[slot as usize]);
+        let others = writers.other_slots.iter().map(|key| (*key, U256::ZERO));
+        let mut slots = Vec::new();
+        for (key, before) in listed.chain(others) {
+            let value = self.run.slot(account, key, self.end())?;
+            if value != (if is_emptied { U256::ZERO } else { before }) {
+                slots.push((key, value));
+            }
+        }
+        slots.sort_unstable();
+        Ok(slots)
+    }
+
+    /// What comes after all transactions reads like one more.
+    const fn end(&self) -> TxIndex {
+        self.run.job.transactions.len()
+    }
+
+    /// The code of an account that has this one after the block.
+    fn code(&self, account: &NumberedAccount, hash: B256) -> Result<Option<Bytecode>, AccessError> {
+        if let Some(before) = account.info.as_ref().filter(|info| info.code_hash == hash) {
+            return Ok(before.code.clone());
+        }
+        let Some(writer) = self.run.writers(account).identity.last() else { return Ok(None) };
+        let TxOutcome { state, .. } = self.run.outcome(*writer, self.end())?;
+        Ok(state.get(&account.address).and_then(|account| account.info.code.clone()))
+    }
+}
+
+impl DatabaseRef for Settled<'_> {
+    type Error = AccessError;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, AccessError> {
+        let account = self.run.job.numbered_state.account(address)?;
+        let Some(info) = self.fate(account)?.info else { return Ok(None) };
+        let code = self.code(account, info.code_hash)?;
+        Ok(Some(AccountInfo { code, ..info }))
+    }
+
+    /// Every known code hangs on its account, so revm only comes here for one that was not given.
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, AccessError> {
+        Ok(self.run.begun.code_by_hash_ref(hash)?)
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, AccessError> {
+        self.run.slot(self.run.job.numbered_state.account(address)?, slot, self.end())
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, AccessError> {
+        Ok(self.run.job.numbered_state.block_hash(number)?)
+    }
+}
