@@ -92,8 +92,9 @@ impl<'a> Run<'a> {
 
     /// Whether the system calls before the first transaction wrote only where that was declared.
     fn system_kept(&self) -> Result<bool, StateError> {
-        for (address, _) in self.begun.post_state()?.accounts {
-            if !self.writers(self.job.numbered_state.account(address)?).by_system {
+        for (address, change) in self.begun.post_state()?.accounts {
+            let declared = self.writers(self.job.numbered_state.account(address)?);
+            if !declared.by_system || change.storage_cleared != declared.emptied_by_system {
                 return Ok(false);
             }
         }

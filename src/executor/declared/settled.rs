@@ -68,7 +68,8 @@ impl<'a> Settled<'a> {
 
     fn fate(&self, account: &NumberedAccount) -> Result<Fate, AccessError> {
         let address = account.address;
-        let mut fate = Fate { info: self.run.base(account)?, is_emptied: false };
+        let is_emptied = self.run.writers(account).emptied_by_system;
+        let mut fate = Fate { info: self.run.base(account)?, is_emptied };
         if address == self.run.job.env.block_env.beneficiary() {
             for tx in 0..self.end() {
                 let outcome = self.visit(tx, address, &mut fate)?;

@@ -28,6 +28,8 @@ pub(super) struct AccountWriters {
     pub(super) emptied: Writers,
     /// Whether the system calls before the first transaction did.
     pub(super) by_system: bool,
+    /// Whether those emptied its storage.
+    pub(super) emptied_by_system: bool,
     /// Those of `info`, and whoever asks for its nonce or balance without changing it.
     pub(super) visitors: Writers,
     /// Written slots without a number.
@@ -68,8 +70,10 @@ impl Declared {
         for (location, _) in &accesses.before_all {
             let account = &mut declared.accounts[account_of(*location) as usize];
             account.by_system = true;
-            if let Location::OtherSlot(_, slot) = location {
-                account.other_slots.push(*slot);
+            match location {
+                Location::OtherSlot(_, slot) => account.other_slots.push(*slot),
+                Location::Storage(_) => account.emptied_by_system = true,
+                _ => {}
             }
         }
         for (tx, access) in accesses.transactions.iter().enumerate() {
