@@ -18,7 +18,8 @@ pub(super) enum BalanceRule {
     /// Never. In Amsterdam more of the protocol asks whether an account is empty (EIP-8037).
     Exact,
     /// If the account exists; emptiness does not matter. Before EIP-161 an account can exist with nothing
-    /// in it, and existing makes a difference. Only `block_stm` can tell; for others this is `Exact`.
+    /// in it, and existing makes a difference. Where attempts see nothing but the state before the block, nobody
+    /// can tell whether it does by now, and this is `Exact`.
     Existence,
     /// Always: an account is what its nonce, code and balance are (EIP-161).
     Emptiness,

@@ -193,6 +193,12 @@ impl<B: DatabaseRef> DatabaseCommit for BlockState<B> {
     }
 }
 
+/// Whether nothing is left of an account that a transaction touched: it self-destructed, or was left empty (EIP-161).
+/// Before that, revm marks an account as created that stays with nothing in it.
+pub fn is_removed(account: &Account) -> bool {
+    account.is_selfdestructed() || (account.is_empty() && !account.is_created())
+}
+
 /// `info` is the account's, which a balance in block order may have changed.
 fn commit_account(written: &mut Written, account: &Account, info: AccountInfo) {
     if account.is_selfdestructed() || (info.is_empty() && !account.is_created()) {

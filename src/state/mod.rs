@@ -18,7 +18,7 @@ mod pre_state;
 mod storage;
 mod watched;
 
-pub use block_state::BlockState;
+pub use block_state::{BlockState, is_removed};
 pub use names::Names;
 pub use numbered::{NumberedAccount, NumberedSlot, NumberedState};
 pub use post_state::{AccountChange, AccountFields, PostState};

@@ -8,7 +8,7 @@ use super::{
     listed::Listed,
     table::{Index, ListedAccount, Table},
 };
-use crate::state::{AccountFields, PostState};
+use crate::state::{AccountFields, PostState, is_removed};
 use alloy_primitives::{Address, U256};
 use revm::state::{Account, AccountInfo, EvmState};
 
@@ -73,7 +73,7 @@ fn account_changes(
     listed: &ListedAccount,
     account: &Account,
 ) -> Result<usize, ListError> {
-    let is_gone = account.is_selfdestructed() || (account.is_empty() && !account.is_created());
+    let is_gone = is_removed(account);
     let is_same = |after: &Option<AccountInfo>| match after {
         Some(after) => !is_gone && AccountFields::from(after) == AccountFields::from(&account.info),
         None => is_gone,

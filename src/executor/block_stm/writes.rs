@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     executor::demands::BalanceRule,
-    state::{AccountFields, NumberedAccount, NumberedSlot, NumberedState, PostState, StateError},
+    state::{
+        AccountFields, NumberedAccount, NumberedSlot, NumberedState, PostState, StateError,
+        is_removed,
+    },
 };
 use alloy_primitives::{KECCAK256_EMPTY, U256};
 use revm::state::{Account, AccountInfo, EvmState};
@@ -71,11 +74,6 @@ pub(super) fn phase_writes(
 /// Whether the outcome holds for the exact balance only: the account was replaced or removed.
 pub(super) fn is_exact(account: &Account) -> bool {
     account.is_created() || (account.is_touched() && is_removed(account))
-}
-
-/// Self-destructed, or left empty (EIP-161).
-fn is_removed(account: &Account) -> bool {
-    account.is_selfdestructed() || (account.is_empty() && !account.is_created())
 }
 
 /// Emptied by this incarnation; the index tells one emptying from another.

@@ -1,7 +1,10 @@
 //! Values as the transactions before a certain one left them, out of those transactions' journals.
 
 use super::{published::AccessError, run::Run, writers::earlier};
-use crate::{executor::access::TxIndex, state::NumberedAccount};
+use crate::{
+    executor::access::TxIndex,
+    state::{NumberedAccount, is_removed},
+};
 use alloy_primitives::U256;
 use revm::{
     DatabaseRef,
@@ -61,7 +64,7 @@ impl Run<'_> {
 
 /// What a transaction left in a slot; `None` if it left it alone.
 fn left_in(account: &Account, key: U256) -> Option<U256> {
-    if account.is_selfdestructed() || (account.is_touched() && account.is_empty()) {
+    if account.is_touched() && is_removed(account) {
         return Some(U256::ZERO);
     }
     let changed = account.storage.get(&key).filter(|slot| slot.is_changed());

@@ -82,9 +82,12 @@ impl<'a> Published<'a> {
         if self.run.declared.exact[tx].contains(&account.number) {
             return self.replay(account.address, before, base);
         }
-        match self.run.rule {
-            BalanceRule::Exact | BalanceRule::Existence => Err(AccessError::Undeclared),
-            BalanceRule::Emptiness => self.identity(account.address, writers, base),
+        match (self.run.rule, self.identity(account.address, writers, base)?) {
+            // What only payments made exist was declared to be needed exactly.
+            (BalanceRule::Exact, _) | (BalanceRule::Existence, None) => {
+                Err(AccessError::Undeclared)
+            }
+            (BalanceRule::Existence | BalanceRule::Emptiness, identity) => Ok(identity),
         }
     }
 
@@ -147,8 +150,8 @@ impl Speculative for Published<'_> {
 
     fn needs(&self) -> Vec<(Address, Need)> {
         match self.run.rule {
-            BalanceRule::Exact | BalanceRule::Existence => Vec::new(),
-            BalanceRule::Emptiness => {
+            BalanceRule::Exact => Vec::new(),
+            BalanceRule::Existence | BalanceRule::Emptiness => {
                 self.demands.needs().map(|(address, (), need)| (address, need)).collect()
             }
         }
@@ -169,7 +172,7 @@ impl Database for Published<'_> {
                 info.nonce = starting.nonce;
             }
         }
-        let bare = is_bare(found.as_ref());
+        let bare = self.run.rule == BalanceRule::Emptiness && is_bare(found.as_ref());
         self.demands.loaded(Loaded { address, balance, bare, look: () });
         Ok(found)
     }

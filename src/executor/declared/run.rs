@@ -15,7 +15,7 @@ use crate::{
         observe::{Activity, Event, Listener, Observer},
         worker::{Attempt, TxOutcome, Worker},
     },
-    state::{NumberedAccount, Storage},
+    state::{NumberedAccount, Storage, is_removed},
 };
 use parking_lot::Mutex;
 use revm::state::Account;
@@ -164,7 +164,7 @@ impl<'a> Run<'a> {
         }
         let writers = self.writers(numbered);
         let declares = |writers: &[TxIndex]| writers.binary_search(&tx).is_ok();
-        let is_gone = account.is_selfdestructed() || (account.is_empty() && !account.is_created());
+        let is_gone = is_removed(account);
         if (account.is_changed() || account.is_created() || (is_gone && existed))
             && !declares(&writers.identity)
             && !(declares(&writers.info) && is_payment(account))
