@@ -111,6 +111,29 @@ fn every_executor_matches_in_its_own_way_on_every_recorded_block_on_however_many
 }
 
 #[test]
+fn a_race_leaves_a_few_payments_to_one_thread_and_says_so() {
+    let Some(recordings) = recordings() else { return };
+    let (cache, _) = fetched(&recordings, "mainnet");
+    let pool = &pools()[1];
+    let jobs = jobs(cache.path(), usize::MAX);
+    let has_payments_only = |job: &&ReplayJob| {
+        let count = job.transactions.len() as u64;
+        (2..50).contains(&count) && job.header.gas_used == 21_000 * count
+    };
+    let few = jobs.iter().find(has_payments_only).expect("there is such a block");
+    let modes = [few, &jobs[0]].map(|job| {
+        let contender = ExecutorKind::BlockStm.contender(job, pool.threads());
+        let execution = contender.and_then(|executor| executor.execute(job, pool));
+        [
+            execution.expect("the block is valid").mode,
+            execute(ExecutorKind::BlockStm, job, pool).mode,
+        ]
+    });
+    let [in_order, parallel] = [ExecutionMode::Sequential, ExecutionMode::Parallel];
+    assert_eq!(modes, [[in_order, parallel], [parallel, parallel]], "a race, and a test of each");
+}
+
+#[test]
 fn outcomes_are_the_same_however_often_blocks_are_executed() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched(&recordings, "mainnet");

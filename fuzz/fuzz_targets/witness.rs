@@ -59,7 +59,7 @@ fn commit_to_witness(header: &mut Header, witness: &mut Witness) {
 /// Both executors have to agree, and a root may fail but not panic.
 fn run(job: &ReplayJob) {
     let in_order = Sequential.execute(job, &POOL);
-    let parallel = BlockStm.execute(job, &POOL);
+    let parallel = BlockStm::Always.execute(job, &POOL);
     match (in_order, parallel) {
         (Ok(in_order), Ok(parallel)) => {
             assert_eq!(in_order.outcome, parallel.outcome);

@@ -36,7 +36,8 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let job = pool
         .install(|| prepare(recorded, |_| ()))
         .wrap_err_with(|| format!("{place} cannot be replayed"))?;
-    let (trace, verdict) = watched(args.executor, &job, &pool, WARM_UP)?;
+    let executor = args.executor.prepare(&job, threads)?;
+    let (trace, verdict) = watched(&*executor, &job, &pool, WARM_UP)?;
     let title = format!(
         "block {}, {} on {}",
         job.header.number,

@@ -2,7 +2,7 @@
 
 use crate::{
     block::ReplayJob,
-    executor::{BlockOutcome, ExecutorKind, WorkerPool},
+    executor::{BlockOutcome, Executor, WorkerPool},
     insight::{Trace, timeline::watch},
     trie::UpdatedTrie,
     verify::{self, Verdict},
@@ -14,16 +14,15 @@ use eyre::WrapErr;
 /// # Errors
 /// The block is invalid, the pre-state lacks what it reads, or its witness what the state root needs.
 pub(super) fn watched(
-    executor: ExecutorKind,
+    executor: &dyn Executor,
     job: &ReplayJob,
     pool: &WorkerPool,
     warm_up: usize,
 ) -> eyre::Result<(Trace, Verdict)> {
-    let executor = executor.prepare(job, pool.threads())?;
     for _ in 0..warm_up {
         executor.execute(job, pool)?;
     }
-    let (execution, trace) = watch(&*executor, job, pool)?;
+    let (execution, trace) = watch(executor, job, pool)?;
     Ok((trace, check(job, &execution.outcome, pool)?))
 }
 

@@ -67,7 +67,7 @@ impl ExecutorKind {
     ) -> Result<Box<dyn Executor>, ExecuteError> {
         Ok(match self {
             Self::Sequential => Box::new(Sequential),
-            Self::BlockStm => Box::new(BlockStm),
+            Self::BlockStm => Box::new(BlockStm::Always),
             Self::TwoPhase => Box::new(TwoPhase),
             Self::Sharded => Box::new(Sharded::prepare(job, Partition::ByHash, threads)?),
             Self::ShardedByAccess => Box::new(Sharded::prepare(job, Partition::ByAccess, threads)?),
@@ -75,6 +75,22 @@ impl ExecutorKind {
             Self::AccessList => Box::new(AccessList::prepare(job, threads)?),
             Self::Bal => Box::new(Bal::prepare(job, threads)?),
         })
+    }
+
+    /// The same for a race: it may leave a block that is too small for threads to pay to one of them, and then its
+    /// mode says so.
+    ///
+    /// # Errors
+    /// As [`ExecutorKind::prepare`].
+    pub fn contender(
+        self,
+        job: &ReplayJob,
+        threads: NonZeroUsize,
+    ) -> Result<Box<dyn Executor>, ExecuteError> {
+        match self {
+            Self::BlockStm => Ok(Box::new(BlockStm::WhereItPays)),
+            _ => self.prepare(job, threads),
+        }
     }
 
     /// What it knows of a block before it executes it, if anything. No block that can be fetched today

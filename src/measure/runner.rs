@@ -110,7 +110,7 @@ impl Runner {
     /// If the system has no more threads to give, or would not pin them.
     pub fn new(plan: Plan) -> Result<Self, PoolError> {
         let prepare: Prepare =
-            |Contestant { executor, threads }, job| executor.prepare(job, threads);
+            |Contestant { executor, threads }, job| executor.contender(job, threads);
         Self::with(plan, SystemClock::start(), prepare)
     }
 }

@@ -55,7 +55,8 @@ pub(super) fn watch_all(
 }
 
 fn watch_one(executor: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> eyre::Result<Trace> {
-    match watched(executor, job, pool, WARM_UP)? {
+    let contender = executor.contender(job, pool.threads())?;
+    match watched(&*contender, job, pool, WARM_UP)? {
         (trace, Verdict::Match) => Ok(trace),
         (_, mismatch @ Verdict::Mismatch { .. }) => bail!("{executor} under watch: {mismatch}"),
     }

@@ -28,6 +28,10 @@ const BATCHES_PER_THREAD: usize = 8;
 /// all others wait for it. Gas says little of the time a transaction takes, but nothing else is known.
 const LONG_SHARE: u64 = 8;
 
+/// What a block has to cost for threads to pay, in the same units: as long as it takes them to begin and to end
+/// it together, a few times over.
+const SMALL: u64 = 100;
+
 /// Transactions of one batch, by position in the block.
 pub(super) type Batch = Range<usize>;
 
@@ -114,6 +118,16 @@ fn group(costs: &[u64], limit: u64) -> Vec<Batch> {
     }
     batches.extend((!batch.is_empty()).then_some(batch));
     batches
+}
+
+/// Whether the block will probably be over before several threads have shared it out.
+pub(super) fn is_small(job: &ReplayJob) -> bool {
+    let costs = job.transactions.iter().map(|tx| cost(job, tx.inner()));
+    let mut sums = costs.scan(0_u64, |sum, cost| {
+        *sum = sum.saturating_add(cost);
+        Some(*sum)
+    });
+    sums.all(|sum| sum < SMALL)
 }
 
 /// What a transaction will probably cost, in units of a plain payment.

@@ -37,6 +37,8 @@
 //!   batch is one transaction, and that is what its indices count.
 //! - What may use a large part of the block's gas is started early, so that the others do not have to
 //!   wait for it in the end (`batches`).
+//! - In a race, a block that will be over before threads have shared it out is executed as the baseline does
+//!   (`batches`).
 //!
 //! Conflicts are found per balance, nonce, code and storage slot ([`memory::Location`]).
 //!
@@ -79,12 +81,19 @@ use super::{
     ExecuteError, Execution, ExecutorKind, Observable, Sequential, WorkerPool, observe::Observer,
 };
 use crate::block::ReplayJob;
+use batches::is_small;
 
 pub(super) use record::record;
 
-/// Optimistic execution with multi-version memory.
-#[derive(Clone, Copy, Debug)]
-pub struct BlockStm;
+/// Optimistic execution with multi-version memory. Where it does not apply, the block is executed as the baseline
+/// does, and the mode says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockStm {
+    /// Of all blocks of several transactions, as whoever tests it wants.
+    Always,
+    /// Of those that are not too small for threads to pay, as whoever races it wants.
+    WhereItPays,
+}
 
 impl Observable for BlockStm {
     fn kind(&self) -> ExecutorKind {
@@ -97,14 +106,9 @@ impl Observable for BlockStm {
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        if is_alone(job) {
+        if job.transactions.len() < 2 || (*self == Self::WhereItPays && is_small(job)) {
             return Sequential.run(job, pool, observer);
         }
         lap::execute(job, pool, observer)
     }
-}
-
-/// Whether there is at most one transaction, so that nothing could be done beside it. Reports show the mode.
-const fn is_alone(job: &ReplayJob) -> bool {
-    job.transactions.len() < 2
 }
