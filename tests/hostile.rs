@@ -218,11 +218,13 @@ fn an_executor_that_panics_or_hangs_ends_its_block_and_not_the_run() {
     let world = World { txs: vec![call(0, 0)], ..World::default() };
     let job = Arc::new(world.rehearse().job);
     let threads = NonZeroUsize::new(2).expect("not zero");
-    let mut guard = Guard::new(threads, Duration::from_millis(500)).expect("threads can be had");
+    // On a busy machine, even a panic with its backtrace takes a while.
+    let mut guard = Guard::new(threads, Duration::from_secs(5)).expect("threads can be had");
     let baseline = ExecutorKind::Sequential;
 
     let panicked = guard.run(on(&Panics, &job)).expect_err("it panics");
-    assert!(matches!(&panicked, GuardError::Panicked { message } if message == "on purpose"));
+    let said = matches!(&panicked, GuardError::Panicked { message } if message == "on purpose");
+    assert!(said, "{panicked}");
     guard.execute(baseline, &job).expect("the next block is executed");
 
     let hung = guard.run(on(&Hangs, &job)).expect_err("it hangs");

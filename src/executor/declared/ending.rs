@@ -87,7 +87,11 @@ impl<'a> Run<'a> {
         let parts = run_each(pool, &tasks)?.results;
         observer.tell(Event::Began(Activity::After));
         let parts = parts.into_iter().collect::<Result<Vec<_>, _>>();
-        Some(parts.map(|parts| parts.into_iter().flatten().collect()))
+        Some(parts.map(|parts| {
+            let mut changes = Changes::with_capacity(parts.iter().map(Vec::len).sum());
+            changes.extend(parts.into_iter().flatten());
+            changes
+        }))
     }
 
     /// Whether the system calls before the first transaction wrote only where that was declared.
@@ -159,16 +163,15 @@ fn with_last(
         match changes.binary_search_by_key(&address, |(address, _)| *address) {
             Ok(place) => {
                 let first = std::mem::take(&mut changes[place].1);
-                changes[place].1 = over(account, first, last)?;
+                match over(account, first, last)? {
+                    both if is_change(account, &both) => changes[place].1 = both,
+                    _ => drop(changes.remove(place)),
+                }
             }
             Err(_) => more.push((address, over(account, AccountChange::default(), last)?)),
         }
     }
     changes.append(&mut more);
-    changes.retain(|(address, change)| {
-        let account = job.numbered_state.account(*address);
-        account.is_ok_and(|account| is_change(account, change))
-    });
     // Two ascending runs, which a stable sort merges.
     changes.sort_by_key(|(address, _)| *address);
     Ok(PostState { accounts: changes })
