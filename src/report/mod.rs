@@ -296,6 +296,13 @@ impl Row {
     pub fn contender(&self) -> Contender<'_> {
         Contender { executor: &self.executor, threads: self.threads }
     }
+
+    /// Whether the contender executed the block as the baseline does, since more threads would not have paid.
+    pub fn is_left_to_one_thread(&self) -> bool {
+        let figures = self.verdict.figures();
+        self.mode == Mode::Sequential
+            && figures.is_some_and(|figures| figures.comparison != Comparison::Baseline)
+    }
 }
 
 impl fmt::Display for Contender<'_> {

@@ -42,6 +42,9 @@ const RECEIPTS_LEGEND: &str =
 const FELL_BACK_LEGEND: &str =
     "! gave up and executed the block in another way, for the reason below.";
 
+const ONE_THREAD_LEGEND: &str =
+    "= left the block to one thread, as the baseline: it is too small for more to pay.";
+
 /// How much of a report to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -183,9 +186,9 @@ fn contender_cells(row: &Row) -> [Cell; 3] {
     let Some(figures) = row.verdict.figures() else {
         return [Cell::new("MISMATCH", ALARM), Cell::plain(NONE), Cell::plain(NONE)];
     };
-    let fell_back = if has_fallen_back(row) { "!" } else { "" };
+    let mark = mark(row);
     let rate = cell(mgas_per_s(row).map(throughput));
-    let time = format!("{:<7}{fell_back} {rate}", units::short(figures.execute.median));
+    let time = format!("{:<7}{mark} {rate}", units::short(figures.execute.median));
     let measured = measured_speedup(figures);
     let interval = cell(measured.map(speedup));
     [Cell::plain(time), Cell::new(interval, measured.map_or(FAINT, verdict)), share(row, figures)]
@@ -241,6 +244,17 @@ fn has_fallen_back(row: &Row) -> bool {
     matches!(row.mode, Mode::FellBack(_))
 }
 
+/// Stands at what came about in another way than the executor's own.
+fn mark(row: &Row) -> &'static str {
+    if has_fallen_back(row) {
+        "!"
+    } else if row.is_left_to_one_thread() {
+        "="
+    } else {
+        ""
+    }
+}
+
 /// What the cells and the marks mean, for someone who sees them for the first time.
 fn legend(report: &Report) -> Vec<String> {
     let rows = &report.rows;
@@ -255,6 +269,9 @@ fn legend(report: &Report) -> Vec<String> {
     }
     if rows.iter().any(has_fallen_back) {
         lines.push(FELL_BACK_LEGEND.into());
+    }
+    if rows.iter().any(Row::is_left_to_one_thread) {
+        lines.push(ONE_THREAD_LEGEND.into());
     }
     if rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_))) {
         lines.push("MISMATCH: wrong, for the reason below, and so without a time.".into());

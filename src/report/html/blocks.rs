@@ -100,6 +100,10 @@ fn reason(row: &Row) -> Markup {
     let text = match (&row.verdict, &row.mode) {
         (Verdict::Mismatch(what), _) => format!("MISMATCH by {}: {what}", row.contender()),
         (_, Mode::FellBack(why)) => format!("{} fell back: {why}", row.contender()),
+        _ if row.is_left_to_one_thread() => {
+            let why = "left the block to one thread, as it is too small for more to pay";
+            return html! { p { (row.contender()) " " (why) "." } };
+        }
         _ => return html! {},
     };
     html! { p class="alarm" { (text) } }

@@ -124,6 +124,16 @@ fn a_fall_back_is_marked_and_explained() {
 }
 
 #[test]
+fn a_block_that_was_left_to_one_thread_is_marked() {
+    let mut row = testing::contender();
+    row.mode = Mode::Sequential;
+    let text = written(&testing::report_of(vec![testing::baseline(), row]));
+    assert!(text.contains("5.00 ms= 2,580 Mgas/s"), "{text}");
+    assert!(text.contains("\n= left the block to one thread, as the baseline"), "{text}");
+    assert_eq!(text.matches(" ms= ").count(), 1, "the baseline has no mark: {text}");
+}
+
+#[test]
 fn without_a_verified_baseline_there_are_no_speedups() {
     let mut row = testing::contender();
     if let Verdict::Match(figures) = &mut row.verdict {
