@@ -96,15 +96,11 @@ impl<B: DatabaseRef> BlockState<B> {
         written: &Written,
     ) -> Result<Option<AccountChange>, B::Error> {
         let account = written.info.as_ref().map(AccountFields::from);
-        let storage_cleared = written.cleared && before.is_some();
         let slots = match account {
             Some(_) => self.changed_slots(address, written)?,
             None => Vec::new(),
         };
-        let same = !storage_cleared
-            && slots.is_empty()
-            && account == before.as_ref().map(AccountFields::from);
-        Ok((!same).then_some(AccountChange { account, storage_cleared, slots }))
+        Ok(AccountChange::between(before.as_ref(), account, written.cleared, slots))
     }
 
     fn changed_slots(

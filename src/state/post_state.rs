@@ -24,6 +24,22 @@ pub struct AccountChange {
     pub slots: Vec<(U256, U256)>,
 }
 
+impl AccountChange {
+    /// What became of an account between these two, whether its storage was emptied meanwhile, and the slots that
+    /// differ from what that left; `None` if it is as it was.
+    pub fn between(
+        before: Option<&AccountInfo>,
+        after: Option<AccountFields>,
+        is_emptied: bool,
+        slots: Vec<(U256, U256)>,
+    ) -> Option<Self> {
+        let storage_cleared = is_emptied && before.is_some();
+        let is_same =
+            !storage_cleared && slots.is_empty() && after == before.map(AccountFields::from);
+        (!is_same).then_some(Self { account: after, storage_cleared, slots })
+    }
+}
+
 /// The fields of an account that the state trie commits to, but for its storage root
 /// (Yellow Paper, section 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,12 +10,10 @@ pub(super) fn change(listed: &ListedAccount) -> Option<(Address, AccountChange)>
         return None;
     }
     let (before, after) = (listed.before(), listed.after());
-    let storage_cleared = listed.is_emptied && before.is_some();
     let slots = if after.is_some() { slots(listed) } else { Vec::new() };
     let account = after.map(AccountFields::from);
-    let is_same =
-        !storage_cleared && slots.is_empty() && account == before.map(AccountFields::from);
-    (!is_same).then_some((listed.address, AccountChange { account, storage_cleared, slots }))
+    let change = AccountChange::between(before, account, listed.is_emptied, slots)?;
+    Some((listed.address, change))
 }
 
 /// Slots that differ from what they would be without the block's writes, ascending.

@@ -79,15 +79,13 @@ impl<'a> SettledState<'a> {
         let before = account.info.as_ref().map(AccountFields::from);
         let after = written.as_ref().map_or(before, |written| self.fields(account, written));
         let emptied = written.is_some_and(|written| written.emptied);
-        let storage_cleared = emptied && before.is_some();
         let mut slots = Vec::new();
         if after.is_some() {
             let listed = first.into_iter().chain(listed);
             slots.extend(listed.filter_map(|slot| self.changed_slot(account, slot, emptied)));
             self.add_others(account, others, &mut slots);
         }
-        let same = !storage_cleared && slots.is_empty() && after == before;
-        (!same).then_some(AccountChange { account: after, storage_cleared, slots })
+        AccountChange::between(account.info.as_ref(), after, emptied, slots)
     }
 
     fn changed_slot(

@@ -17,7 +17,7 @@ use crate::{
         tasks::{Tasks, run_each},
         worker::Attempt,
     },
-    state::{AccountChange, AccountFields, BlockState, NumberedAccount, PostState, StateError},
+    state::{AccountChange, BlockState, NumberedAccount, PostState, StateError},
 };
 use alloy_primitives::{Address, U256};
 use parking_lot::Mutex;
@@ -160,15 +160,13 @@ fn with_last(
     let mut more = Changes::new();
     for (address, last) in changed_last.accounts {
         let account = job.numbered_state.account(address)?;
-        match changes.binary_search_by_key(&address, |(address, _)| *address) {
-            Ok(place) => {
-                let first = std::mem::take(&mut changes[place].1);
-                match over(account, first, last)? {
-                    both if is_change(account, &both) => changes[place].1 = both,
-                    _ => drop(changes.remove(place)),
-                }
-            }
-            Err(_) => more.push((address, over(account, AccountChange::default(), last)?)),
+        let place = changes.binary_search_by_key(&address, |(address, _)| *address);
+        let first = place.map(|place| std::mem::take(&mut changes[place].1));
+        match (place, over(account, first.unwrap_or_default(), last)?) {
+            (Ok(place), Some(both)) => changes[place].1 = both,
+            (Ok(place), None) => drop(changes.remove(place)),
+            (Err(_), Some(change)) => more.push((address, change)),
+            (Err(_), None) => {}
         }
     }
     changes.append(&mut more);
@@ -177,14 +175,13 @@ fn with_last(
     Ok(PostState { accounts: changes })
 }
 
-/// What both made of an account, one after the other.
+/// What both made of an account, one after the other; `None` if that is as it was.
 fn over(
     account: &NumberedAccount,
     first: AccountChange,
     last: AccountChange,
-) -> Result<AccountChange, StateError> {
+) -> Result<Option<AccountChange>, StateError> {
     let is_emptied = first.storage_cleared || last.storage_cleared;
-    let storage_cleared = is_emptied && account.info.is_some();
     let before = if last.storage_cleared { Vec::new() } else { first.slots };
     let mut slots: BTreeMap<U256, U256> = before.into_iter().collect();
     slots.extend(last.slots);
@@ -195,13 +192,7 @@ fn over(
             changed.push((key, value));
         }
     }
-    Ok(AccountChange { account: last.account, storage_cleared, slots: changed })
-}
-
-fn is_change(account: &NumberedAccount, change: &AccountChange) -> bool {
-    change.storage_cleared
-        || !change.slots.is_empty()
-        || change.account != account.info.as_ref().map(AccountFields::from)
+    Ok(AccountChange::between(account.info.as_ref(), last.account, is_emptied, changed))
 }
 
 /// Drops all that transactions left, which takes a while, on all threads.

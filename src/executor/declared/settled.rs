@@ -57,13 +57,10 @@ impl<'a> Settled<'a> {
         account: &NumberedAccount,
     ) -> Result<Option<AccountChange>, AccessError> {
         let Fate { info, is_emptied } = self.fate(account)?;
-        let before = account.info.as_ref().map(AccountFields::from);
         let after = info.as_ref().map(AccountFields::from);
         let slots =
             if after.is_some() { self.changed_slots(account, is_emptied)? } else { Vec::new() };
-        let storage_cleared = is_emptied && before.is_some();
-        let is_same = !storage_cleared && slots.is_empty() && after == before;
-        Ok((!is_same).then_some(AccountChange { account: after, storage_cleared, slots }))
+        Ok(AccountChange::between(account.info.as_ref(), after, is_emptied, slots))
     }
 
     fn fate(&self, account: &NumberedAccount) -> Result<Fate, AccessError> {
