@@ -186,9 +186,8 @@ fn contender_cells(row: &Row) -> [Cell; 3] {
     let Some(figures) = row.verdict.figures() else {
         return [Cell::new("MISMATCH", ALARM), Cell::plain(NONE), Cell::plain(NONE)];
     };
-    let mark = mark(row);
-    let rate = cell(mgas_per_s(row).map(throughput));
-    let time = format!("{:<7}{mark} {rate}", units::short(figures.execute.median));
+    let median = units::short(figures.execute.median) + mark(row);
+    let time = format!("{median:<7} {}", cell(mgas_per_s(row).map(throughput)));
     let measured = measured_speedup(figures);
     let interval = cell(measured.map(speedup));
     [Cell::plain(time), Cell::new(interval, measured.map_or(FAINT, verdict)), share(row, figures)]
