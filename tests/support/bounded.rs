@@ -79,9 +79,14 @@ impl Scheduler for Bounded {
     ) -> Option<TaskId> {
         let choices = self.choices(runnable, current, yields);
         if self.step == self.trail.len() {
-            self.trail.push(Fork { choices, chosen: 0 });
+            self.trail.push(Fork { choices: choices.clone(), chosen: 0 });
         }
         let fork = &self.trail[self.step];
+        assert_eq!(
+            fork.choices, choices,
+            "step {} was not repeated: something is random",
+            self.step
+        );
         self.step += 1;
         let next = fork.choices[fork.chosen];
         // Whoever yields or cannot go on is not preempted.
