@@ -21,10 +21,10 @@
 mod versions;
 
 use super::running::Kinds;
-use crate::executor::sync::{AtomicU32, Ordering};
+use crate::executor::sync::{AtomicU32, AtomicU64, Ordering};
 use alloy_primitives::{U256, map::HashMap};
 use std::fmt;
-use versions::{Estimates, Field, Guarded, Seen, Slot, State, Version, Versions, Writer};
+use versions::{Estimates, Field, Seen, State, Table, Version, Versions, Writer, many};
 
 /// Position of a transaction in the block, from 0.
 pub type TxIndex = usize;
@@ -127,19 +127,22 @@ pub struct Blocked {
 /// Shards of the unnumbered slots. More than threads, so that two rarely meet.
 const SHARDS: usize = 16;
 
-type Shard = Guarded<HashMap<(AccountNumber, U256), Versions>>;
+type Shard = HashMap<(AccountNumber, U256), Versions>;
 
 /// Where the versions of a location are.
 enum Place<'a> {
-    Numbered(&'a Guarded<Versions>, Field),
-    Other(&'a Shard, (AccountNumber, U256)),
+    Numbered(&'a Table<Versions>, u32, Field),
+    Other(usize, (AccountNumber, U256)),
 }
 
 /// What every transaction of the block wrote.
 pub struct Memory {
-    accounts: Box<[Guarded<Versions>]>,
-    slots: Box<[Slot]>,
-    others: Box<[Shard]>,
+    accounts: Table<Versions>,
+    slots: Table<Versions>,
+    others: Table<Shard>,
+    /// What kinds of transactions have written each numbered slot ([`Kinds`]), told after they have. A wrong guess
+    /// costs time only, so that all accesses are relaxed.
+    writers: Box<[AtomicU64]>,
     /// Below it, no transaction will write any more, and nothing depends on what one reads: a check that comes
     /// too late may still look, but the scheduler drops what it found. Whoever sees it (Acquire) also sees what
     /// those published, since it rises (Release) after that. An older one only costs time.
@@ -153,22 +156,23 @@ impl fmt::Debug for Memory {
     }
 }
 
-fn many<T: Default>(count: usize) -> Box<[T]> {
-    std::iter::repeat_with(T::default).take(count).collect()
+/// Chosen by the key alone, without a seed: model checks repeat a schedule step by step, and who waits for whom
+/// must not differ.
+const fn shard(account: AccountNumber, slot: U256) -> usize {
+    let low = slot.as_limbs()[0] as usize;
+    low.wrapping_add(account as usize) % SHARDS
 }
 
 impl Memory {
     /// Nothing is written yet. Numbers go up to these counts.
     pub fn new(accounts: usize, slots: usize) -> Self {
-        let (accounts, slots, others) = (many(accounts), many(slots), many(SHARDS));
-        Self { accounts, slots, others, open: AtomicU32::new(0) }
-    }
-
-    /// Chosen by the key alone, without a seed: model checks repeat a schedule step by step, and who waits for whom
-    /// must not differ.
-    fn shard(&self, (account, slot): &(AccountNumber, U256)) -> &Shard {
-        let low = slot.as_limbs()[0] as usize;
-        &self.others[low.wrapping_add(*account as usize) % SHARDS]
+        Self {
+            accounts: Table::new(accounts),
+            slots: Table::new(slots),
+            others: Table::new(SHARDS),
+            writers: many(slots),
+            open: AtomicU32::new(0),
+        }
     }
 
     /// What transactions below `tx` have written to `location`.
@@ -189,13 +193,14 @@ impl Memory {
     /// Whether nobody ever wrote to a location, nor emptied the storage that it is in. `false` if that takes
     /// a search.
     pub fn is_unwritten(&self, location: Location) -> bool {
-        let emptied = match location {
-            Location::Slot(account, _) => self.accounts[account as usize].is_written(),
-            _ => false,
-        };
-        match self.place(location) {
-            Place::Numbered(guarded, _) => !guarded.is_written() && !emptied,
-            Place::Other(..) => false,
+        let account = |at: AccountNumber| !self.accounts.is_written(at as usize);
+        match location {
+            Location::Balance(at)
+            | Location::Nonce(at)
+            | Location::Code(at)
+            | Location::Storage(at) => account(at),
+            Location::Slot(at, slot) => !self.slots.is_written(slot as usize) && account(at),
+            Location::OtherSlot(..) => false,
         }
     }
 
@@ -211,7 +216,7 @@ impl Memory {
     pub fn writers(&self, location: Location) -> Kinds {
         match location {
             Location::Slot(_, slot) => {
-                Kinds::of_bits(self.slots[slot as usize].writers.load(Ordering::Relaxed))
+                Kinds::of_bits(self.writers[slot as usize].load(Ordering::Relaxed))
             }
             _ => Kinds::default(),
         }
@@ -221,7 +226,7 @@ impl Memory {
     pub fn note_writers(&self, writes: &WriteSet, kinds: Kinds) {
         for (location, _) in writes {
             if let Location::Slot(_, slot) = location {
-                self.slots[*slot as usize].writers.fetch_or(kinds.bits(), Ordering::Relaxed);
+                self.writers[*slot as usize].fetch_or(kinds.bits(), Ordering::Relaxed);
             }
         }
     }
@@ -253,19 +258,15 @@ impl Memory {
     }
 
     fn place(&self, location: Location) -> Place<'_> {
-        let account =
-            |at: AccountNumber, field| Place::Numbered(&self.accounts[at as usize], field);
+        let account = |at, field| Place::Numbered(&self.accounts, at, field);
         match location {
             Location::Balance(at) => account(at, Field::Balance),
             Location::Nonce(at) => account(at, Field::Nonce),
             Location::Code(at) => account(at, Field::Code),
             Location::Storage(at) => account(at, Field::Storage),
-            Location::Slot(_, slot) => {
-                Place::Numbered(&self.slots[slot as usize].versions, Field::Slot)
-            }
+            Location::Slot(_, slot) => Place::Numbered(&self.slots, slot, Field::Slot),
             Location::OtherSlot(account, slot) => {
-                let key = (account, slot);
-                Place::Other(self.shard(&key), key)
+                Place::Other(shard(account, slot), (account, slot))
             }
         }
     }
@@ -273,18 +274,23 @@ impl Memory {
     /// What `read` makes of the versions at one location; `None` if nothing was ever written there.
     fn look<R>(&self, location: Location, read: impl FnOnce(Field, &Versions) -> R) -> Option<R> {
         match self.place(location) {
-            Place::Numbered(guarded, field) => guarded.read(|versions| Some(read(field, versions))),
+            Place::Numbered(table, at, field) => {
+                table.read(at as usize, |versions| Some(read(field, versions)))
+            }
             Place::Other(shard, key) => {
-                shard.read(|shard| Some(read(Field::Slot, shard.get(&key)?)))
+                self.others.read(shard, |shard| Some(read(Field::Slot, shard.get(&key)?)))
             }
         }
     }
 
     fn change(&self, location: Location, change: impl FnOnce(Field, &mut Versions)) {
         match self.place(location) {
-            Place::Numbered(guarded, field) => guarded.write(|versions| change(field, versions)),
+            Place::Numbered(table, at, field) => {
+                table.write(at as usize, |versions| change(field, versions));
+            }
             Place::Other(shard, key) => {
-                shard.write(|shard| change(Field::Slot, shard.entry(key).or_default()));
+                let change = |shard: &mut Shard| change(Field::Slot, shard.entry(key).or_default());
+                self.others.write(shard, change);
             }
         }
     }
@@ -292,7 +298,7 @@ impl Memory {
     /// What the block has written to the fields of an account, all at once; `None` if nothing ever. To be
     /// asked when all is committed, so that there are no estimates.
     pub fn settled(&self, account: AccountNumber) -> Option<Settled> {
-        self.accounts[account as usize].read(|versions| {
+        self.accounts.read(account as usize, |versions| {
             let read = |field| {
                 let seen = versions.read(field, Writer::tx(AFTER_ALL), Estimates::Believe);
                 seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
@@ -308,14 +314,14 @@ impl Memory {
 
     /// Whether the numbered slot was ever written.
     pub fn has_written_slot(&self, slot: u32) -> bool {
-        self.slots[slot as usize].versions.is_written()
+        self.slots.is_written(slot as usize)
     }
 
     /// Every unnumbered slot that was ever written, in any order.
     pub fn written_others(&self) -> Vec<(AccountNumber, U256)> {
         let mut written = Vec::new();
-        for shard in &self.others {
-            shard.read(|shard| written.extend(shard.keys().copied()));
+        for shard in 0..SHARDS {
+            self.others.read(shard, |shard| written.extend(shard.keys().copied()));
         }
         written
     }

@@ -82,7 +82,7 @@ impl Numbered {
 }
 
 /// Nobody below has written.
-const UNWRITTEN: Expected = Expected::Seen(Observed { set: None, added: None });
+pub(super) const UNWRITTEN: Expected = Expected::Seen(Observed { set: None, added: None });
 
 /// All that an incarnation depends on.
 #[derive(Clone, Debug, Default)]

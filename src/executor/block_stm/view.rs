@@ -3,7 +3,7 @@
 use super::{
     memory::{Blocked, Location, Memory, Observed, TxIndex, Write, WriteSet},
     own::OwnWrites,
-    read_set::{Expected, ReadSet},
+    read_set::{Expected, ReadSet, UNWRITTEN},
     running::{Running, Waited},
     scheduler::{Basis, Found, Start},
 };
@@ -67,6 +67,19 @@ impl<'m> View<'m> {
     /// # Errors
     /// [`Blocked`] on an estimate: the incarnation should give up and return.
     pub fn read(&mut self, location: Location) -> Result<Observed, Blocked> {
+        if self.is_unwritten(location) {
+            self.expect(location, UNWRITTEN);
+            return Ok(Observed::default());
+        }
+        self.read_written(location)
+    }
+
+    /// Whether neither lower transactions nor this one have written there, as most of the time.
+    fn is_unwritten(&self, location: Location) -> bool {
+        self.own.is_empty() && self.memory.is_unwritten(location)
+    }
+
+    fn read_written(&mut self, location: Location) -> Result<Observed, Blocked> {
         let own = self.own.get(location);
         if let Some(Write::Set(value)) = own {
             return Ok(Observed { set: Some(value), added: None });
@@ -107,6 +120,9 @@ impl<'m> View<'m> {
     /// [`View::expect`], what depends on it. If this incarnation itself wrote there, all that the result
     /// depends on is noted at once.
     pub fn peek(&mut self, location: Location) -> Peeked {
+        if self.is_unwritten(location) {
+            return Peeked::Open(Observed::default());
+        }
         match self.own.get(location) {
             None => Peeked::Open(self.memory.peek(location, self.tx)),
             Some(Write::Set(value)) => Peeked::Noted(Observed { set: Some(value), added: None }),

@@ -3,7 +3,7 @@
 //! Knows how to find what a reader sees among them, and nothing of where they are or who asks.
 
 use super::{Blocked, Observed, TxIndex, Write};
-use crate::executor::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::executor::sync::{AtomicBool, Mutex, Ordering};
 use alloy_primitives::U256;
 use smallvec::SmallVec;
 
@@ -158,40 +158,50 @@ pub(super) enum Estimates {
     Believe,
 }
 
-/// Locations behind one lock, and whether anything was ever written to them. Most never are, and
-/// reading those takes no lock.
-#[derive(Debug, Default)]
-pub(super) struct Guarded<T> {
+/// What is behind one lock each, by number, and whether anything was ever written there. Most never is, and reading
+/// that takes no lock.
+#[derive(Debug)]
+pub(super) struct Table<T> {
     /// Set before the first write, under the lock. Release pairs with the Acquire of readers. A
-    /// reader that misses it saw what was there before the write; the publication makes it suspect.
-    written: AtomicBool,
-    /// Guards the versions.
-    pub(super) versions: Mutex<T>,
+    /// reader that misses it saw what was there before the write; the publication makes it suspect. They stand
+    /// together, for most reads look at nothing else, and few lines of the cache hold them all.
+    written: Box<[AtomicBool]>,
+    /// Each guards what it holds.
+    entries: Box<[Mutex<T>]>,
 }
 
-impl<T> Guarded<T> {
-    pub(super) fn read<R: Default>(&self, read: impl FnOnce(&T) -> R) -> R {
-        if self.is_written() { read(&self.versions.lock()) } else { R::default() }
+impl<T: Default> Table<T> {
+    /// So many, none of them written.
+    pub(super) fn new(count: usize) -> Self {
+        Self { written: many(count), entries: many(count) }
     }
 
-    pub(super) fn is_written(&self) -> bool {
-        self.written.load(Ordering::Acquire)
+    /// What `read` makes of an entry; the default if nothing was ever written there.
+    pub(super) fn read<R: Default>(&self, at: usize, read: impl FnOnce(&T) -> R) -> R {
+        if self.is_written(at) { read(&self.entries[at].lock()) } else { R::default() }
     }
 
-    pub(super) fn write(&self, write: impl FnOnce(&mut T)) {
-        let mut versions = self.versions.lock();
-        self.written.store(true, Ordering::Release);
-        write(&mut versions);
+    pub(super) fn is_written(&self, at: usize) -> bool {
+        self.written[at].load(Ordering::Acquire)
+    }
+
+    pub(super) fn write(&self, at: usize, write: impl FnOnce(&mut T)) {
+        let mut entry = self.entries[at].lock();
+        // Others keep their copies of the line where there is no need to take it from them.
+        if !self.written[at].load(Ordering::Relaxed) {
+            self.written[at].store(true, Ordering::Release);
+        }
+        write(&mut entry);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 }
 
-/// A numbered slot.
-#[derive(Debug, Default)]
-pub(super) struct Slot {
-    pub(super) versions: Guarded<Versions>,
-    /// What kinds of transactions have written it (`Kinds`). A wrong guess costs time only, so that all
-    /// accesses are relaxed.
-    pub(super) writers: AtomicU64,
+/// So many of them.
+pub(super) fn many<T: Default>(count: usize) -> Box<[T]> {
+    std::iter::repeat_with(T::default).take(count).collect()
 }
 
 #[cfg(test)]
