@@ -3,9 +3,15 @@
 use super::{
     affinity::{BoundCaller, Cores, Pinning},
     handover::Handover,
+    sync::Looks,
 };
-use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
-use std::{io, num::NonZeroUsize, thread};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use std::{
+    io,
+    num::NonZeroUsize,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 /// The system would not start the threads, or not keep them where they should be.
 #[derive(Debug, thiserror::Error)]
@@ -25,17 +31,24 @@ pub enum PoolError {
 
 /// A fixed number of threads, the calling one included.
 ///
-/// [`WorkerPool::run_on_all`] and [`WorkerPool::lead`] work on the calling thread and all but one of the
-/// pool's, so that one thread alone needs no hand-over. [`WorkerPool::install`] needs rayon's own threads for its parallel
+/// [`WorkerPool::run_on_all`] and [`WorkerPool::lead`] work on the calling thread and the others of the team, so
+/// that one thread alone needs no hand-over. [`WorkerPool::install`] needs rayon's own threads for its parallel
 /// iterators; the calling one waits meanwhile, without using a processor. Either way `threads` is all
-/// that takes part.
+/// that takes part: a pool of rayon's wakes its idle threads to look for work, and one too many would take
+/// processors from the others.
 #[derive(Debug)]
 pub struct WorkerPool {
     threads: NonZeroUsize,
     crowding: Crowding,
-    pool: ThreadPool,
-    pinning: Pinning,
+    /// All but the calling one. `None` if there are no others.
+    others: Option<ThreadPool>,
+    /// As many as all.
+    rayon: ThreadPool,
 }
+
+/// How often the calling thread looks whether the others are done before it sleeps: they mostly are
+/// at about the same time, and waking it takes longer.
+const LOOKS: Looks = Looks { most: 1_500, in_haste: 500 };
 
 /// Whether every thread can have a processor to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,19 +73,12 @@ impl WorkerPool {
     /// # Errors
     /// If the system has no more threads to give, or would not keep them on their cores.
     pub fn with(threads: NonZeroUsize, pinning: Pinning) -> Result<Self, PoolError> {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads.get())
-            .thread_name(|index| format!("worker-{index}"))
-            .build()
-            .map_err(|source| PoolError::Start { threads, source })?;
-        if pinning == Pinning::Pinned {
-            let cores = Cores::of_caller().map_err(PoolError::Pin)?;
-            let bound = pool.broadcast(|worker| cores.bind_caller(worker.index()));
-            bound.into_iter().collect::<io::Result<()>>().map_err(PoolError::Pin)?;
-        }
+        let others = NonZeroUsize::new(threads.get() - 1);
+        let others = others.map(|others| start(others, 1, pinning)).transpose()?;
+        let rayon = start(threads, 0, pinning)?;
         let crowded = thread::available_parallelism().is_ok_and(|cores| threads > cores);
         let crowding = if crowded { Crowding::Crowded } else { Crowding::Roomy };
-        Ok(Self { threads, crowding, pool, pinning })
+        Ok(Self { threads, crowding, others, rayon })
     }
 
     /// Keeps the calling thread on the first core, where [`WorkerPool::run_on_all`] of a pinned pool
@@ -96,10 +102,7 @@ impl WorkerPool {
 
     /// Runs `work` as often as there are threads, at the same time, and returns when all are done.
     pub fn run_on_all(&self, work: impl Fn() + Sync) {
-        self.pool.in_place_scope(|scope| {
-            self.wake_others(scope, &work);
-            work();
-        });
+        self.beside(&work, &work);
     }
 
     /// Wakes the other threads while the calling one makes what all need. Then it leads and they follow, and
@@ -116,36 +119,58 @@ impl WorkerPool {
                 follow(made);
             }
         };
-        let result = self.pool.in_place_scope(|scope| {
-            let promise = made.promise();
-            self.wake_others(scope, &wait_and_follow);
-            lead(promise.give(make()))
-        });
+        let promise = made.promise();
+        let result = self.beside(wait_and_follow, || lead(promise.give(make())));
         let made = made.into_inner().expect("the promise was kept");
         (made, result)
     }
 
-    /// Runs `work` on all threads but the calling one.
-    fn wake_others<'s>(&self, scope: &Scope<'s>, work: &'s (impl Fn() + Sync)) {
-        match self.pinning {
-            Pinning::Free => {
-                for _ in 1..self.threads.get() {
-                    scope.spawn(|_| work());
-                }
+    /// Runs `work` on all other threads, and this on the calling one.
+    fn beside<R>(&self, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
+        let Some(others) = &self.others else { return own() };
+        let at_work = AtomicUsize::new(others.current_num_threads());
+        let work = || {
+            let _leaves = Leaves(&at_work);
+            work();
+        };
+        others.in_place_scope(|scope| {
+            for _ in 0..others.current_num_threads() {
+                scope.spawn(|_| work());
             }
-            // The calling thread has the first core. The worker that shares it must stay idle,
-            // and a task for whoever comes first could be its.
-            Pinning::Pinned => scope.spawn_broadcast(|_, worker| {
-                if worker.index() > 0 {
-                    work();
-                }
-            }),
-        }
+            let result = own();
+            LOOKS.until(|| at_work.load(Ordering::Relaxed) == 0);
+            result
+        })
     }
 
     /// Runs `work` on one of the threads; rayon's parallel iterators inside use all of them.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.pool.install(work)
+        self.rayon.install(work)
+    }
+}
+
+/// Starts so many threads. Pinned ones stay on the cores from this one on.
+fn start(threads: NonZeroUsize, first: usize, pinning: Pinning) -> Result<ThreadPool, PoolError> {
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads.get())
+        .thread_name(move |index| format!("worker-{}", first + index))
+        .build()
+        .map_err(|source| PoolError::Start { threads, source })?;
+    if pinning == Pinning::Pinned {
+        let cores = Cores::of_caller().map_err(PoolError::Pin)?;
+        let bound = pool.broadcast(|worker| cores.bind_caller(first + worker.index()));
+        bound.into_iter().collect::<io::Result<()>>().map_err(PoolError::Pin)?;
+    }
+    Ok(pool)
+}
+
+/// Counts a thread out when it is done, or panics. Only for whoever looks whether it is worth sleeping: what the
+/// threads did is handed over by the scope they ran in.
+struct Leaves<'a>(&'a AtomicUsize);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
