@@ -4,7 +4,7 @@
 //! Then the phase after the last transaction runs on that, and what it changed goes on top. Only then is it certain
 //! that everything was as declared; where it was not, nothing of the run is believed.
 
-use super::{published::AccessError, run::Run, settled::Settled};
+use super::{published::AccessError, run::Run, settled::Settled, writers::BySystem};
 use crate::{
     block::ReplayJob,
     executor::{
@@ -97,8 +97,12 @@ impl<'a> Run<'a> {
     /// Whether the system calls before the first transaction wrote only where that was declared.
     fn system_kept(&self) -> Result<bool, StateError> {
         for (address, change) in self.begun.post_state()?.accounts {
-            let declared = self.writers(self.job.numbered_state.account(address)?);
-            if !declared.by_system || change.storage_cleared != declared.emptied_by_system {
+            let kept = match self.by_system(self.job.numbered_state.account(address)?) {
+                BySystem::Nothing => false,
+                BySystem::Written => !change.storage_cleared,
+                BySystem::Emptied => change.storage_cleared,
+            };
+            if !kept {
                 return Ok(false);
             }
         }

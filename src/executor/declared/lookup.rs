@@ -1,6 +1,10 @@
 //! Values as the transactions before a certain one left them, out of those transactions' journals.
 
-use super::{published::AccessError, run::Run, writers::earlier};
+use super::{
+    published::AccessError,
+    run::Run,
+    writers::{BySystem, earlier},
+};
 use crate::{
     executor::access::TxIndex,
     state::{NumberedAccount, is_removed},
@@ -17,7 +21,7 @@ impl Run<'_> {
         &self,
         account: &NumberedAccount,
     ) -> Result<Option<AccountInfo>, AccessError> {
-        if self.writers(account).by_system {
+        if self.by_system(account) != BySystem::Nothing {
             return Ok(self.begun.basic_ref(account.address)?);
         }
         self.storage.wait_for_account(account.number);
@@ -41,7 +45,7 @@ impl Run<'_> {
         let listed = account.slot(key);
         let number = listed.as_ref().ok().copied().flatten().map(|listed| listed.number);
         let writers = self.declared.slot(account.number, number, key);
-        let emptied = &self.writers(account).emptied;
+        let emptied = self.declared.emptied.of(account.number);
         let mut before = tx;
         while let Some(writer) =
             earlier(writers, before).last().max(earlier(emptied, before).last()).copied()
@@ -52,7 +56,7 @@ impl Run<'_> {
             }
             before = writer;
         }
-        if self.writers(account).by_system {
+        if self.by_system(account) != BySystem::Nothing {
             return Ok(self.begun.storage_ref(account.address, key)?);
         }
         Ok(listed?.map_or(U256::ZERO, |listed| {

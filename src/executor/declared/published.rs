@@ -14,10 +14,7 @@
 //! run is an error ([`AccessError::Undeclared`]), as the schedule starts everything after what it was declared
 //! to read from.
 
-use super::{
-    run::Run,
-    writers::{AccountWriters, earlier},
-};
+use super::{run::Run, writers::earlier};
 use crate::{
     executor::{
         access::TxIndex,
@@ -73,8 +70,7 @@ impl<'a> Published<'a> {
     /// The account as the transaction may see it, without code.
     fn load(&self, account: &NumberedAccount) -> Result<Option<AccountInfo>, AccessError> {
         let tx = self.tx();
-        let writers = self.run.writers(account);
-        let before = earlier(&writers.info, tx);
+        let before = earlier(self.run.declared.info.of(account.number), tx);
         let base = self.run.base(account)?;
         if before.is_empty() {
             return Ok(base);
@@ -82,7 +78,7 @@ impl<'a> Published<'a> {
         if self.run.declared.exact[tx].contains(&account.number) {
             return self.replay(account.address, before, base);
         }
-        match (self.run.rule, self.identity(account.address, writers, base)?) {
+        match (self.run.rule, self.identity(account, base)?) {
             // What only payments made exist was declared to be needed exactly.
             (BalanceRule::Exact, _) | (BalanceRule::Existence, None) => {
                 Err(AccessError::Undeclared)
@@ -120,12 +116,12 @@ impl<'a> Published<'a> {
     /// The account with nonce and code as they are, and the balance that it had before the block.
     fn identity(
         &self,
-        address: Address,
-        writers: &AccountWriters,
+        account: &NumberedAccount,
         base: Option<AccountInfo>,
     ) -> Result<Option<AccountInfo>, AccessError> {
-        let Some(writer) = earlier(&writers.identity, self.tx()).last() else { return Ok(base) };
-        match self.run.outcome(*writer, self.tx())?.state.get(&address) {
+        let writers = self.run.declared.identity.of(account.number);
+        let Some(writer) = earlier(writers, self.tx()).last() else { return Ok(base) };
+        match self.run.outcome(*writer, self.tx())?.state.get(&account.address) {
             Some(account) if account.is_selfdestructed() => Ok(None),
             Some(account) => {
                 let balance = base.map_or(U256::ZERO, |base| base.balance);

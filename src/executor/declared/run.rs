@@ -2,7 +2,7 @@
 
 use super::{
     published::{AccessError, Published},
-    writers::{AccountWriters, Declared},
+    writers::{BySystem, Declared},
 };
 use crate::{
     block::ReplayJob,
@@ -129,15 +129,15 @@ impl<'a> Run<'a> {
         tell(Event::Resumed);
     }
 
-    pub(super) fn writers(&self, account: &NumberedAccount) -> &'a AccountWriters {
-        &self.declared.accounts[account.number as usize]
+    pub(super) fn by_system(&self, account: &NumberedAccount) -> BySystem {
+        self.declared.by_system[account.number as usize]
     }
 
     /// Notes what the transaction needs to know of balances without having declared it.
     fn note_strangers(&self, tx: TxIndex, attempt: &Attempt) {
         for (address, _) in &attempt.needs {
             let Ok(account) = self.job.numbered_state.account(*address) else { continue };
-            if self.writers(account).visitors.binary_search(&tx).is_err() {
+            if self.declared.visitors.of(account.number).binary_search(&tx).is_err() {
                 self.strangers.lock().push((account.number, tx));
             }
         }
@@ -162,21 +162,21 @@ impl<'a> Run<'a> {
             // Created and destroyed at once: nothing of it is left that could have been declared.
             return true;
         }
-        let writers = self.writers(numbered);
+        let (declared, at) = (self.declared, numbered.number);
         let declares = |writers: &[TxIndex]| writers.binary_search(&tx).is_ok();
         let is_gone = is_removed(account);
         if (account.is_changed() || account.is_created() || (is_gone && existed))
-            && !declares(&writers.identity)
-            && !(declares(&writers.info) && is_payment(account))
+            && !declares(declared.identity.of(at))
+            && !(declares(declared.info.of(at)) && is_payment(account))
         {
             return false;
         }
-        if (account.is_created() || (is_gone && existed)) && !declares(&writers.emptied) {
+        if (account.is_created() || (is_gone && existed)) && !declares(declared.emptied.of(at)) {
             return false;
         }
         account.changed_storage_slots().all(|(key, _)| {
             let listed = numbered.slot(*key).ok().flatten().map(|listed| listed.number);
-            is_gone || declares(self.declared.slot(numbered.number, listed, *key))
+            is_gone || declares(declared.slot(at, listed, *key))
         })
     }
 }

@@ -8,6 +8,7 @@
 use super::{
     published::AccessError,
     run::{Run, Stranger},
+    writers::BySystem,
 };
 use crate::{
     executor::{
@@ -65,14 +66,15 @@ impl<'a> Settled<'a> {
 
     fn fate(&self, account: &NumberedAccount) -> Result<Fate, AccessError> {
         let address = account.address;
-        let is_emptied = self.run.writers(account).emptied_by_system;
+        let is_emptied = self.run.by_system(account) == BySystem::Emptied;
         let mut fate = Fate { info: self.run.base(account)?, is_emptied };
         if address == self.run.job.env.block_env.beneficiary() {
+            let spec = self.run.job.env.cfg_env.spec;
             for tx in 0..self.end() {
-                let outcome = self.visit(tx, address, &mut fate)?;
-                let spec = self.run.job.env.cfg_env.spec;
-                if let Some(fee) = outcome.deferred_fee {
-                    fate.info = left_with(fate.info, fee, spec);
+                match self.run.outcome(tx, self.end())?.deferred_fee {
+                    // It has not loaded the account, or it would have paid itself.
+                    Some(fee) => fate.info = left_with(fate.info, fee, spec),
+                    None => self.visit(tx, address, &mut fate)?,
                 }
             }
         } else {
@@ -85,10 +87,10 @@ impl<'a> Settled<'a> {
 
     /// All that visit the account, in block order.
     fn visitors(&self, account: &NumberedAccount) -> Cow<'a, [TxIndex]> {
-        let declared = &self.run.writers(account).visitors;
+        let declared = self.run.declared.visitors.of(account.number);
         let first = self.strangers.partition_point(|(of, _)| *of < account.number);
         let strangers = self.strangers[first..].iter().take_while(|(of, _)| *of == account.number);
-        let mut visitors = Cow::Borrowed(declared.as_slice());
+        let mut visitors = Cow::Borrowed(declared);
         if strangers.clone().next().is_some() {
             visitors.to_mut().extend(strangers.map(|(_, tx)| *tx));
             visitors.to_mut().sort_unstable();
@@ -97,12 +99,7 @@ impl<'a> Settled<'a> {
     }
 
     /// Goes on with what a transaction made of the account, its fee left out.
-    fn visit(
-        &self,
-        tx: TxIndex,
-        address: Address,
-        fate: &mut Fate,
-    ) -> Result<&'a TxOutcome, AccessError> {
+    fn visit(&self, tx: TxIndex, address: Address, fate: &mut Fate) -> Result<(), AccessError> {
         let outcome = self.run.outcome(tx, self.end())?;
         let needs = self.run.attempts[tx].get().map_or(&[][..], |attempt| &attempt.needs);
         let seen = outcome.state.get(&address);
@@ -111,7 +108,7 @@ impl<'a> Settled<'a> {
             fate.info = left(fate.info.as_ref(), account);
             fate.is_emptied |= account.is_created() || fate.info.is_none();
         }
-        Ok(outcome)
+        Ok(())
     }
 
     /// Whether what the transaction took for granted of the account is so.
@@ -142,13 +139,13 @@ impl<'a> Settled<'a> {
         account: &NumberedAccount,
         is_emptied: bool,
     ) -> Result<Vec<(U256, U256)>, AccessError> {
-        let (declared, writers) = (&self.run.declared, self.run.writers(account));
-        let base = &self.run.job.numbered_state;
-        let is_written =
-            |slot: &u32| writers.by_system || !declared.slots[*slot as usize].is_empty();
+        let (declared, base) = (self.run.declared, &self.run.job.numbered_state);
+        let by_system = self.run.by_system(account) != BySystem::Nothing;
+        let is_written = |slot: &u32| by_system || !declared.slots.of(*slot).is_empty();
         let listed = account.slot_numbers().filter(is_written);
         let listed = listed.map(|slot| base.slots()[slot as usize]);
-        let others = writers.other_slots.iter().map(|key| (*key, U256::ZERO));
+        let unlisted = declared.unlisted.get(&account.number);
+        let others = unlisted.into_iter().flatten().map(|key| (*key, U256::ZERO));
         let mut slots = Vec::new();
         for (key, before) in listed.chain(others) {
             let value = self.run.slot(account, key, self.end())?;
@@ -170,7 +167,9 @@ impl<'a> Settled<'a> {
         if let Some(before) = account.info.as_ref().filter(|info| info.code_hash == hash) {
             return Ok(before.code.clone());
         }
-        let Some(writer) = self.run.writers(account).identity.last() else { return Ok(None) };
+        let Some(writer) = self.run.declared.identity.of(account.number).last() else {
+            return Ok(None);
+        };
         let TxOutcome { state, .. } = self.run.outcome(*writer, self.end())?;
         Ok(state.get(&account.address).and_then(|account| account.info.code.clone()))
     }

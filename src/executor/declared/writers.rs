@@ -17,34 +17,60 @@ use std::collections::BTreeSet;
 /// Transactions that write something, ascending.
 type Writers = Vec<TxIndex>;
 
-/// Who writes to one account.
-#[derive(Clone, Debug, Default)]
-pub(super) struct AccountWriters {
-    /// Nonce, code or balance.
-    pub(super) info: Writers,
-    /// Nonce or code.
-    pub(super) identity: Writers,
-    /// All of its storage at once.
-    pub(super) emptied: Writers,
-    /// Whether the system calls before the first transaction did.
-    pub(super) by_system: bool,
-    /// Whether those emptied its storage.
-    pub(super) emptied_by_system: bool,
-    /// Those of `info`, and whoever asks for its nonce or balance without changing it.
-    pub(super) visitors: Writers,
-    /// Written slots without a number.
-    pub(super) other_slots: Vec<U256>,
+/// For each number, a list of transactions. They stand one behind the other, as every read looks at some of them,
+/// most of which are empty: so a line of the cache tells of many.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    /// Where each begins, and the end of the last.
+    starts: Vec<u32>,
+    all: Writers,
+}
+
+impl Lists {
+    fn new<'a>(lists: impl Iterator<Item = &'a Writers>) -> Self {
+        let mut packed = Self { starts: vec![0], all: Writers::new() };
+        for list in lists {
+            packed.all.extend(list);
+            packed.starts.push(packed.all.len() as u32);
+        }
+        packed
+    }
+
+    /// The list of this number.
+    pub(super) fn of(&self, number: u32) -> &[TxIndex] {
+        let at = number as usize;
+        &self.all[self.starts[at] as usize..self.starts[at + 1] as usize]
+    }
+}
+
+/// What the system calls before the first transaction did to an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum BySystem {
+    #[default]
+    Nothing,
+    Written,
+    /// Written, and all of its storage emptied.
+    Emptied,
 }
 
 /// All that the transactions of a block declare.
 #[derive(Debug, Default)]
 pub(in crate::executor) struct Declared {
-    /// By the account's number.
-    pub(super) accounts: Vec<AccountWriters>,
+    /// By the account's number, as all that follow up to the slots: who writes nonce, code or balance.
+    pub(super) info: Lists,
+    /// Who writes nonce or code.
+    pub(super) identity: Lists,
+    /// Who empties all of its storage at once.
+    pub(super) emptied: Lists,
+    /// Those of `info`, and whoever asks for its nonce or balance without changing it.
+    pub(super) visitors: Lists,
+    pub(super) by_system: Vec<BySystem>,
+    /// Written slots without a number.
+    pub(super) unlisted: HashMap<AccountNumber, Vec<U256>>,
     /// By the slot's number.
-    pub(super) slots: Vec<Writers>,
+    pub(super) slots: Lists,
     /// Of slots without a number.
-    pub(super) other_slots: HashMap<(AccountNumber, U256), Writers>,
+    other_slots: HashMap<(AccountNumber, U256), Writers>,
     /// The accounts whose exact balance each transaction has to know.
     pub(super) exact: Vec<Vec<AccountNumber>>,
     /// Accounts that may change, ascending.
@@ -61,29 +87,19 @@ pub(super) fn earlier(writers: &[TxIndex], tx: TxIndex) -> &[TxIndex] {
 impl Declared {
     /// What these accesses are, declared beforehand.
     pub(in crate::executor) fn new(job: &ReplayJob, accesses: &Accesses) -> Self {
-        let base = &job.numbered_state;
-        let mut declared = Self {
-            accounts: vec![AccountWriters::default(); base.accounts().len()],
-            slots: vec![Writers::new(); base.slots().len()],
-            ..Self::default()
-        };
+        let mut found = Found::new(job);
         for (location, _) in &accesses.before_all {
-            let account = &mut declared.accounts[account_of(*location) as usize];
-            account.by_system = true;
-            match location {
-                Location::OtherSlot(_, slot) => account.other_slots.push(*slot),
-                Location::Storage(_) => account.emptied_by_system = true,
-                _ => {}
-            }
+            found.add_system(*location);
         }
         for (tx, access) in accesses.transactions.iter().enumerate() {
-            access.writes.iter().for_each(|(location, _)| declared.add(*location, tx));
-            access.reads.iter().for_each(|(location, _)| declared.add_visitor(*location, tx));
-            declared.exact.push(access.reads.iter().filter_map(exact_balance).collect());
+            access.writes.iter().for_each(|(location, _)| found.add(*location, tx));
+            access.reads.iter().for_each(|(location, _)| found.add_visitor(*location, tx));
         }
-        let transactions = accesses.transactions.iter().enumerate();
-        let sources = transactions.map(|(tx, access)| declared.sources_of(tx, access));
-        declared.sources = sources.map(Vec::from_iter).collect();
+        let mut declared = found.pack();
+        for (tx, access) in accesses.transactions.iter().enumerate() {
+            declared.exact.push(access.reads.iter().filter_map(exact_balance).collect());
+            declared.sources.push(Vec::from_iter(declared.sources_of(tx, access)));
+        }
         declared.written = declared.written(job);
         declared
     }
@@ -92,16 +108,106 @@ impl Declared {
     fn written(&self, job: &ReplayJob) -> Vec<AccountNumber> {
         let beneficiary = job.env.block_env.beneficiary();
         let is_written = |account: &&NumberedAccount| {
-            let writers = &self.accounts[account.number as usize];
-            let mut slots = account.slot_numbers().map(|slot| &self.slots[slot as usize]);
+            let number = account.number;
+            let mut slots = account.slot_numbers().map(|slot| self.slots.of(slot));
             account.address == beneficiary
-                || writers.by_system
-                || !(writers.info.is_empty() && writers.emptied.is_empty())
-                || !writers.other_slots.is_empty()
+                || self.by_system[number as usize] != BySystem::Nothing
+                || !(self.info.of(number).is_empty() && self.emptied.of(number).is_empty())
+                || self.unlisted.contains_key(&number)
                 || slots.any(|writers| !writers.is_empty())
         };
         let accounts = job.numbered_state.accounts().iter();
         accounts.filter(is_written).map(|account| account.number).collect()
+    }
+
+    /// The transactions that wrote what `tx` reads.
+    fn sources_of(&self, tx: TxIndex, access: &TxAccess) -> BTreeSet<TxIndex> {
+        let mut sources = BTreeSet::new();
+        for read in &access.reads {
+            let account = account_of(read.0);
+            if exact_balance(read).is_some() {
+                sources.extend(earlier(self.info.of(account), tx));
+                continue;
+            }
+            match *read {
+                (Location::Nonce(_) | Location::Code(_), Need::Exact) => {
+                    sources.extend(earlier(self.identity.of(account), tx).last());
+                }
+                (Location::Slot(_, slot), _) => {
+                    sources.extend(earlier(self.slots.of(slot), tx).last());
+                    sources.extend(earlier(self.emptied.of(account), tx).last());
+                }
+                (Location::OtherSlot(number, slot), _) => {
+                    sources.extend(earlier(self.slot(number, None, slot), tx).last());
+                    sources.extend(earlier(self.emptied.of(account), tx).last());
+                }
+                _ => {}
+            }
+        }
+        sources
+    }
+
+    /// The slot's writers: by its number where it has one, else by its key.
+    pub(super) fn slot(
+        &self,
+        account: AccountNumber,
+        number: Option<u32>,
+        key: U256,
+    ) -> &[TxIndex] {
+        match number {
+            Some(number) => self.slots.of(number),
+            None => self.other_slots.get(&(account, key)).map_or(&[], Vec::as_slice),
+        }
+    }
+}
+
+/// Who writes to one account.
+#[derive(Clone, Debug, Default)]
+struct AccountWriters {
+    info: Writers,
+    identity: Writers,
+    emptied: Writers,
+    visitors: Writers,
+    by_system: BySystem,
+}
+
+/// What was found so far of what is declared.
+struct Found {
+    accounts: Vec<AccountWriters>,
+    slots: Vec<Writers>,
+    unlisted: HashMap<AccountNumber, Vec<U256>>,
+    other_slots: HashMap<(AccountNumber, U256), Writers>,
+}
+
+impl Found {
+    fn new(job: &ReplayJob) -> Self {
+        let base = &job.numbered_state;
+        Self {
+            accounts: vec![AccountWriters::default(); base.accounts().len()],
+            slots: vec![Writers::new(); base.slots().len()],
+            unlisted: HashMap::default(),
+            other_slots: HashMap::default(),
+        }
+    }
+
+    /// Notes what the system calls wrote.
+    fn add_system(&mut self, location: Location) {
+        let by_system = &mut self.accounts[account_of(location) as usize].by_system;
+        match location {
+            Location::Storage(_) => *by_system = BySystem::Emptied,
+            _ if *by_system == BySystem::Nothing => *by_system = BySystem::Written,
+            _ => {}
+        }
+        if let Location::OtherSlot(account, slot) = location {
+            self.add_unlisted(account, slot);
+        }
+    }
+
+    fn add_unlisted(&mut self, account: AccountNumber, slot: U256) {
+        let slots = self.unlisted.entry(account).or_default();
+        if !slots.contains(&slot) {
+            slots.push(slot);
+        }
     }
 
     /// Notes who asks for a nonce or balance.
@@ -127,53 +233,24 @@ impl Declared {
             Location::Storage(_) => push(&mut account.emptied, tx),
             Location::Slot(_, slot) => push(&mut self.slots[slot as usize], tx),
             Location::OtherSlot(number, slot) => {
-                let writers = self.other_slots.entry((number, slot)).or_default();
-                if !account.other_slots.contains(&slot) {
-                    account.other_slots.push(slot);
-                }
-                push(writers, tx);
+                push(self.other_slots.entry((number, slot)).or_default(), tx);
+                self.add_unlisted(number, slot);
             }
         }
     }
 
-    /// The transactions that wrote what `tx` reads.
-    fn sources_of(&self, tx: TxIndex, access: &TxAccess) -> BTreeSet<TxIndex> {
-        let mut sources = BTreeSet::new();
-        for read in &access.reads {
-            let account = &self.accounts[account_of(read.0) as usize];
-            if exact_balance(read).is_some() {
-                sources.extend(earlier(&account.info, tx));
-                continue;
-            }
-            match *read {
-                (Location::Nonce(_) | Location::Code(_), Need::Exact) => {
-                    sources.extend(earlier(&account.identity, tx).last());
-                }
-                (Location::Slot(_, slot), _) => {
-                    sources.extend(earlier(&self.slots[slot as usize], tx).last());
-                    sources.extend(earlier(&account.emptied, tx).last());
-                }
-                (Location::OtherSlot(number, slot), _) => {
-                    let writers = self.other_slots.get(&(number, slot));
-                    sources.extend(writers.and_then(|writers| earlier(writers, tx).last()));
-                    sources.extend(earlier(&account.emptied, tx).last());
-                }
-                _ => {}
-            }
-        }
-        sources
-    }
-
-    /// The slot's writers: by its number where it has one, else by its key.
-    pub(super) fn slot(
-        &self,
-        account: AccountNumber,
-        number: Option<u32>,
-        key: U256,
-    ) -> &[TxIndex] {
-        match number {
-            Some(number) => &self.slots[number as usize],
-            None => self.other_slots.get(&(account, key)).map_or(&[], Vec::as_slice),
+    fn pack(self) -> Declared {
+        let accounts = || self.accounts.iter();
+        Declared {
+            info: Lists::new(accounts().map(|writers| &writers.info)),
+            identity: Lists::new(accounts().map(|writers| &writers.identity)),
+            emptied: Lists::new(accounts().map(|writers| &writers.emptied)),
+            visitors: Lists::new(accounts().map(|writers| &writers.visitors)),
+            by_system: accounts().map(|writers| writers.by_system).collect(),
+            slots: Lists::new(self.slots.iter()),
+            unlisted: self.unlisted,
+            other_slots: self.other_slots,
+            ..Declared::default()
         }
     }
 }
