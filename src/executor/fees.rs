@@ -5,7 +5,7 @@
 //! paid; for it the fee is handed back, and added in block order. One that has loaded it is paid as
 //! revm does, in its journal: then a self-destructed beneficiary loses the fee, for instance.
 //!
-//! [`rebased`] and [`paid`] say what a balance is in block order when others were paid meanwhile.
+//! [`rebase`] and [`paid`] say what a balance is in block order when others were paid meanwhile.
 
 use alloy_primitives::U256;
 use revm::{
@@ -91,37 +91,26 @@ fn fee<CTX: ContextTr>(context: &CTX, frame: &FrameResult) -> U256 {
     U256::from(price.saturating_sub(burnt) * u128::from(used))
 }
 
-/// The account's balance after a transaction that may have run beside others which paid the same account:
-/// its own change goes on top of what they left.
-pub(super) fn rebased(found: Option<&AccountInfo>, account: &Account) -> U256 {
-    let found = found.map_or(U256::ZERO, |info| info.balance);
-    let seen = account.original_info().balance;
-    if found == seen || account.is_selfdestructed() {
-        return account.info.balance;
-    }
-    found.wrapping_add(account.info.balance.wrapping_sub(seen))
+/// A balance after a transaction that made `after` of what it had `seen`, on top of what was `found` in its place: others
+/// may have paid the same account meanwhile.
+pub(super) fn rebase(found: U256, seen: U256, after: U256) -> U256 {
+    found.wrapping_add(after.wrapping_sub(seen))
 }
 
-/// The account after a transaction, its balance [`rebased`], with the code that was there if the
+/// The account after a transaction, its balance as by [`rebase`], with the code that was there if the
 /// transaction did not need it.
 pub(super) fn settled(found: Option<AccountInfo>, account: &Account) -> AccountInfo {
-    let balance = rebased(found.as_ref(), account);
+    let before = found.as_ref().map_or(U256::ZERO, |info| info.balance);
+    let balance = if account.is_selfdestructed() {
+        account.info.balance
+    } else {
+        rebase(before, account.original_info().balance, account.info.balance)
+    };
     let mut info = AccountInfo { balance, ..account.info.clone() };
     if let Some(found) = found.filter(|found| found.code_hash == info.code_hash) {
         info.code = found.code;
     }
     info
-}
-
-/// The account after a transaction, as [`rebased`], without its code; `None` if it does not exist any more.
-pub(super) fn left(before: Option<&AccountInfo>, account: &Account) -> Option<AccountInfo> {
-    if account.is_selfdestructed() {
-        return None;
-    }
-    let AccountInfo { nonce, code_hash, .. } = account.info;
-    let balance = rebased(before, account);
-    let info = AccountInfo { balance, nonce, code_hash, account_id: None, code: None };
-    (account.is_created() || !info.is_empty()).then_some(info)
 }
 
 /// The beneficiary without its code once it got a deferred fee, as [`paid`].
@@ -135,7 +124,10 @@ pub(super) fn left_with(
             Some(AccountInfo { balance: info.balance.saturating_add(fee), ..info })
         }
         before => match paid(before.clone(), fee, spec) {
-            Some(account) => left(before.as_ref(), &account),
+            Some(account) if account.is_created() || !account.is_empty() => {
+                Some(AccountInfo { code: None, ..account.info })
+            }
+            Some(_) => None,
             None => before,
         },
     }

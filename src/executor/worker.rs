@@ -132,8 +132,8 @@ impl<DB: EvmDatabase> Worker<DB> {
         deferred_fee: Option<U256>,
     ) -> TxOutput {
         let state = self.evm.ctx.journaled_state.finalize();
-        let hash = *transaction.inner().hash();
-        let result = result.map_err(|error| BlockExecutionError::evm(error, hash))?;
+        let failed = |error| BlockExecutionError::evm(error, *transaction.inner().hash());
+        let result = result.map_err(failed)?;
         let share = Share::new(transaction.tx_type(), result);
         Ok(TxOutcome { share, state, deferred_fee })
     }

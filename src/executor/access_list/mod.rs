@@ -24,7 +24,7 @@
 //! # Invariants and failing assumptions
 //!
 //! Those of [`declared`](super::declared): an access beyond the declared sets is noticed, and then the block
-//! is put together in order, by comparison.
+//! is executed again, in order.
 
 mod schedule;
 

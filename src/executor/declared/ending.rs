@@ -4,7 +4,7 @@
 //! Then the phase after the last transaction runs on that, and what it changed goes on top. Only then is it certain
 //! that everything was as declared; where it was not, nothing of the run is believed.
 
-use super::{published::AccessError, run::Run, settled::Settled, writers::BySystem};
+use super::{left::Left, published::AccessError, run::Run, settled::Settled, writers::BySystem};
 use crate::{
     block::ReplayJob,
     executor::{
@@ -15,13 +15,11 @@ use crate::{
         observe::{Activity, Event, Observer},
         tally::{Share, Tally},
         tasks::{Tasks, run_each},
-        worker::Attempt,
     },
     state::{AccountChange, BlockState, NumberedAccount, PostState, StateError},
 };
 use alloy_primitives::{Address, U256};
 use parking_lot::Mutex;
-use revm::state::EvmState;
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 /// Accounts that a thread takes at a time.
@@ -54,10 +52,10 @@ impl<'a> Run<'a> {
             Err(AccessError::Undeclared) => return self.again(observer),
             Err(AccessError::State(source)) => return Err(source.into()),
         };
-        (0..self.attempts.len()).for_each(|tx| observer.tell(Event::Committed { tx }));
-        let incarnations = self.attempts.len() as u64;
+        (0..self.left.len()).for_each(|tx| observer.tell(Event::Committed { tx }));
+        let incarnations = self.left.len() as u64;
         let outcome = self.end(changes)?;
-        drop_all(pool, self.attempts);
+        drop_all(pool, self.left);
         observer.tell(Event::Began(Activity::Absent));
         let stats = ExecutionStats { incarnations, ..Default::default() };
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
@@ -112,7 +110,7 @@ impl<'a> Run<'a> {
     /// Sums up gas and receipts, and runs the phase after the last transaction.
     fn end(&mut self, changes: Changes) -> Result<BlockOutcome, ExecuteError> {
         let mut tally = Tally::new(self.job);
-        for (tx, share) in self.attempts.iter_mut().filter_map(share_of).enumerate() {
+        for (tx, share) in self.left.iter_mut().filter_map(share_of).enumerate() {
             tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
         }
         let (result, state) = tally.finish(BlockState::new(Settled::new(self, &[])))?;
@@ -126,19 +124,20 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Nothing is believed any more: what ran is compared, and what does not hold runs again, in order.
+    /// Nothing is believed any more: the block is executed in order.
     fn again(self, observer: &impl Observer) -> Result<Execution, ExecuteError> {
         let mut in_order = InOrder::new(self.job, self.storage, self.begun, observer);
-        for (tx, attempt) in self.attempts.into_iter().enumerate() {
-            let flow = match attempt.into_inner() {
-                Some(attempt) => in_order.commit(tx, attempt)?,
-                None => in_order.execute_and_commit(tx),
-            };
-            if flow.is_break() {
+        for tx in 0..self.left.len() {
+            if in_order.execute_and_commit(tx).is_break() {
                 break;
             }
         }
-        let (outcome, stats) = in_order.finish()?;
+        let (outcome, mut stats) = in_order.finish()?;
+        let wasted = self.left.into_iter().filter_map(Handover::into_inner);
+        for left in wasted {
+            stats.incarnations += 1;
+            stats.wasted_gas += left.map_or(0, |left| left.share.gas());
+        }
         Ok(Execution { outcome, stats, mode: ExecutionMode::FellBack(MISTAKEN) })
     }
 }
@@ -150,9 +149,9 @@ fn failed(error: AccessError) -> ExecuteError {
     }
 }
 
-/// Takes what the block sums up out of an attempt.
-fn share_of(attempt: &mut Handover<Attempt>) -> Option<Share> {
-    Some(attempt.get_mut()?.output.as_mut().ok()?.share.take())
+/// Takes what the block sums up out of what a transaction left.
+fn share_of(left: &mut Handover<Option<Left>>) -> Option<Share> {
+    Some(left.get_mut()?.as_mut()?.share.take())
 }
 
 /// The changes with those of the phase after the transactions on top.
@@ -200,14 +199,13 @@ fn over(
 }
 
 /// Drops all that transactions left, which takes a while, on all threads.
-fn drop_all(pool: &WorkerPool, attempts: Vec<Handover<Attempt>>) {
+fn drop_all(pool: &WorkerPool, left: Vec<Handover<Option<Left>>>) {
     let heaps = pool.threads().get();
-    let mut journals: Vec<Mutex<Vec<EvmState>>> =
+    let mut shared: Vec<Mutex<Vec<Left>>> =
         std::iter::repeat_with(Mutex::default).take(heaps).collect();
-    let outcomes = attempts.into_iter().filter_map(|attempt| attempt.into_inner()?.output.ok());
-    for (tx, outcome) in outcomes.enumerate() {
-        journals[tx % heaps].get_mut().push(outcome.state);
+    for (tx, left) in left.into_iter().filter_map(Handover::into_inner).enumerate() {
+        shared[tx % heaps].get_mut().extend(left);
     }
-    let task = |(): &mut (), heap: usize| drop(std::mem::take(&mut *journals[heap].lock()));
+    let task = |(): &mut (), heap: usize| drop(std::mem::take(&mut *shared[heap].lock()));
     run_each(pool, &Tasks { count: heaps, worker: |_| (), task, leave: drop });
 }

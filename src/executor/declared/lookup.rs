@@ -1,19 +1,13 @@
-//! Values as the transactions before a certain one left them, out of those transactions' journals.
+//! Values as the transactions before a certain one left them.
 
 use super::{
     published::AccessError,
     run::Run,
     writers::{BySystem, earlier},
 };
-use crate::{
-    executor::access::TxIndex,
-    state::{NumberedAccount, is_removed},
-};
+use crate::{executor::access::TxIndex, state::NumberedAccount};
 use alloy_primitives::U256;
-use revm::{
-    DatabaseRef,
-    state::{Account, AccountInfo},
-};
+use revm::{DatabaseRef, state::AccountInfo};
 
 impl Run<'_> {
     /// The account without its code as it was before the first transaction.
@@ -50,8 +44,7 @@ impl Run<'_> {
         while let Some(writer) =
             earlier(writers, before).last().max(earlier(emptied, before).last()).copied()
         {
-            let left = self.outcome(writer, tx)?.state.get(&account.address);
-            if let Some(value) = left.and_then(|account| left_in(account, key)) {
+            if let Some(value) = self.left_by(writer, tx)?.slot(account.number, key) {
                 return Ok(value);
             }
             before = writer;
@@ -64,14 +57,4 @@ impl Run<'_> {
             listed.value
         }))
     }
-}
-
-/// What a transaction left in a slot; `None` if it left it alone.
-fn left_in(account: &Account, key: U256) -> Option<U256> {
-    if account.is_touched() && is_removed(account) {
-        return Some(U256::ZERO);
-    }
-    let changed = account.storage.get(&key).filter(|slot| slot.is_changed());
-    let fresh = account.is_created().then_some(U256::ZERO);
-    changed.map(|slot| slot.present_value).or(fresh)
 }

@@ -1,8 +1,8 @@
 //! Transactions whose reads and writes are declared before they run.
 //!
 //! [`Declared`] is what was declared, by location; [`Published`] is where a transaction reads: for every
-//! location the declarations say which earlier transaction wrote it last, and its value is taken out of the
-//! journal which that one left. Nothing is copied and nothing is versioned. *When* a transaction may run is
+//! location the declarations say which earlier transaction wrote it last, and its value is taken out of what
+//! that one left ([`left`]). Nothing is versioned. *When* a transaction may run is
 //! left to executors; this module asks only that those it was declared to read from are done or will be, whatever
 //! happens to it: then it waits for them where it reads. It notices if it reads from others.
 //!
@@ -16,10 +16,11 @@
 //! # When a declaration is wrong
 //!
 //! A read that was not declared from a transaction that is not done fails, and a write that was not declared is noticed by the
-//! worker that did it. Either way nothing of the run is believed: all attempts are compared with, or
-//! executed again on, the state of block order ([`in_order`](super::in_order)).
+//! worker that did it. Either way nothing of the run is believed: all of it is thrown away, and the block executed in
+//! order.
 
 mod ending;
+mod left;
 mod lookup;
 mod published;
 mod run;

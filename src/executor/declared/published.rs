@@ -2,10 +2,10 @@
 //!
 //! For each kind of value there is one way to the transaction that has it:
 //!
-//! - A **slot** is in the journal of its last declared writer below the reader. If that one did not write it after
+//! - A **slot** is in what its last declared writer below the reader left. If that one did not write it after
 //!   all, the writer before counts, and so on down to the state before the block. Emptying the storage as a
 //!   whole (creation, EIP-6780's removal) counts as a write of zero.
-//! - **Nonce and code** are in the journal of the last transaction that was declared to change either.
+//! - **Nonce and code** are in what the last transaction left that was declared to change either.
 //! - A **balance** is summed up from the state before the block over all its writers only if the transaction was
 //!   declared to need it exactly. Else the balance before the block stands in for it: the worker notes
 //!   what the transaction demands of it, and whether that was met is found out when the block is put together.
@@ -20,7 +20,7 @@ use crate::{
         access::TxIndex,
         codes::supply,
         demands::{BalanceRule, Demand, Demanding, Demands, Loaded, Need},
-        fees::{left, left_with},
+        fees::left_with,
         snapshot::is_bare,
         worker::{Speculative, Starting},
     },
@@ -76,7 +76,7 @@ impl<'a> Published<'a> {
             return Ok(base);
         }
         if self.run.declared.exact[tx].contains(&account.number) {
-            return self.replay(account.address, before, base);
+            return self.replay(account, before, base);
         }
         match (self.run.rule, self.identity(account, base)?) {
             // What only payments made exist was declared to be needed exactly.
@@ -88,25 +88,23 @@ impl<'a> Published<'a> {
     }
 
     /// The account after these transactions, exactly: their changes one after the other, with the fees that
-    /// their journals do not hold.
+    /// no account holds.
     fn replay(
         &self,
-        address: Address,
+        account: &NumberedAccount,
         writers: &[TxIndex],
         base: Option<AccountInfo>,
     ) -> Result<Option<AccountInfo>, AccessError> {
         let env = &self.run.job.env;
+        let is_beneficiary = account.address == env.block_env.beneficiary();
         let mut info = base;
         for tx in writers {
-            let outcome = self.run.outcome(*tx, self.tx())?;
-            if let Some(account) =
-                outcome.state.get(&address).filter(|account| account.is_touched())
-            {
-                let code = account.info.code.clone();
-                info = left(info.as_ref(), account).map(|info| AccountInfo { code, ..info });
+            let left = self.run.left_by(*tx, self.tx())?;
+            if let Some(account) = left.touched(account.number) {
+                let after = account.over(info.as_ref());
+                info = after.map(|info| AccountInfo { code: account.code.clone(), ..info });
             }
-            let fee = outcome.deferred_fee.filter(|_| address == env.block_env.beneficiary());
-            if let Some(fee) = fee {
+            if let Some(fee) = left.deferred_fee.filter(|_| is_beneficiary) {
                 info = left_with(info, fee, env.cfg_env.spec);
             }
         }
@@ -121,14 +119,9 @@ impl<'a> Published<'a> {
     ) -> Result<Option<AccountInfo>, AccessError> {
         let writers = self.run.declared.identity.of(account.number);
         let Some(writer) = earlier(writers, self.tx()).last() else { return Ok(base) };
-        match self.run.outcome(*writer, self.tx())?.state.get(&account.address) {
-            Some(account) if account.is_selfdestructed() => Ok(None),
-            Some(account) => {
-                let balance = base.map_or(U256::ZERO, |base| base.balance);
-                Ok(Some(AccountInfo { balance, ..account.info.clone() }))
-            }
-            None => Err(AccessError::Undeclared),
-        }
+        let left = self.run.left_by(*writer, self.tx())?.account(account.number);
+        let balance = base.map_or(U256::ZERO, |base| base.balance);
+        left.map(|left| left.identity(balance)).ok_or(AccessError::Undeclared)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One execution of a block by declared accesses: what has run so far.
 
 use super::{
+    left::Left,
     published::{AccessError, Published},
     writers::{BySystem, Declared},
 };
@@ -31,7 +32,8 @@ pub(in crate::executor) struct Run<'a> {
     pub(super) begun: State<'a>,
     pub(super) rule: BalanceRule,
     /// Each is given by the worker that ran the transaction, and by then others may wait for it.
-    pub(super) attempts: Vec<Handover<Attempt>>,
+    /// `None` if it is invalid, given what it saw.
+    pub(super) left: Vec<Handover<Option<Left>>>,
     /// Whether a declaration turned out to be wrong. Only ever set, and read when all workers are done,
     /// so relaxed is enough.
     pub(super) is_wrong: AtomicBool,
@@ -66,7 +68,7 @@ impl<'a> Run<'a> {
             storage,
             begun: before_transactions(job, storage)?,
             rule: BalanceRule::of(job.env.cfg_env.spec),
-            attempts: job.transactions.iter().map(|_| Handover::new()).collect(),
+            left: job.transactions.iter().map(|_| Handover::new()).collect(),
             is_wrong: AtomicBool::new(false),
             strangers: Mutex::default(),
             watcher: None,
@@ -87,10 +89,18 @@ impl<'a> Run<'a> {
         observer: &impl Observer,
     ) -> Ran {
         observer.tell(Event::Began(Activity::Execute { tx }));
-        let attempt = worker.attempt(self.job, tx);
-        let kept = attempt.output.as_ref().is_ok_and(|outcome| self.keeps_to_writes(tx, outcome));
-        self.note_strangers(tx, &attempt);
-        if self.attempts[tx].give(attempt) && kept {
+        let Attempt { output, needs } = worker.attempt(self.job, tx);
+        let kept = output.as_ref().is_ok_and(|outcome| self.keeps_to_writes(tx, outcome));
+        let left = output.ok().and_then(|outcome| {
+            let TxOutcome { share, mut state, deferred_fee } = outcome;
+            let base = &self.job.numbered_state;
+            let left = Left::new(base, &mut state, &needs, share, deferred_fee);
+            worker.give_back(state);
+            left.ok()
+        });
+        left.iter().for_each(|left| self.note_strangers(tx, left));
+        let kept = kept && left.is_some();
+        if self.left[tx].give(left) && kept {
             observer.tell(Event::Published { tx });
             return Ran::AsDeclared;
         }
@@ -100,7 +110,7 @@ impl<'a> Run<'a> {
 
     /// Nobody waits any longer for what has not run.
     pub(in crate::executor) fn give_up(&self) {
-        self.attempts.iter().for_each(Handover::give_up);
+        self.left.iter().for_each(Handover::give_up);
     }
 
     /// What `writer` left for `reader` to read. It is waited for only if that was declared: of others nobody knows
@@ -109,23 +119,18 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`AccessError::Undeclared`] if it has not run and was not declared to be read from, if it is invalid, or if
     /// the run was given up.
-    pub(super) fn outcome(
-        &self,
-        writer: TxIndex,
-        reader: TxIndex,
-    ) -> Result<&TxOutcome, AccessError> {
-        let place = &self.attempts[writer];
+    pub(super) fn left_by(&self, writer: TxIndex, reader: TxIndex) -> Result<&Left, AccessError> {
+        let place = &self.left[writer];
         if !place.is_over() && self.declared.sources[reader].binary_search(&writer).is_ok() {
             self.wait_for(writer);
         }
-        let Attempt { output, .. } = place.get().ok_or(AccessError::Undeclared)?;
-        output.as_ref().map_err(|_| AccessError::Undeclared)
+        place.get().and_then(Option::as_ref).ok_or(AccessError::Undeclared)
     }
 
     fn wait_for(&self, writer: TxIndex) {
         let tell = |event| self.watcher.into_iter().for_each(|watcher| watcher.tell(event));
         tell(Event::Began(Activity::Wait { on: writer }));
-        self.attempts[writer].wait();
+        self.left[writer].wait();
         tell(Event::Resumed);
     }
 
@@ -134,11 +139,10 @@ impl<'a> Run<'a> {
     }
 
     /// Notes what the transaction needs to know of balances without having declared it.
-    fn note_strangers(&self, tx: TxIndex, attempt: &Attempt) {
-        for (address, _) in &attempt.needs {
-            let Ok(account) = self.job.numbered_state.account(*address) else { continue };
-            if self.declared.visitors.of(account.number).binary_search(&tx).is_err() {
-                self.strangers.lock().push((account.number, tx));
+    fn note_strangers(&self, tx: TxIndex, left: &Left) {
+        for account in left.needed() {
+            if self.declared.visitors.of(account).binary_search(&tx).is_err() {
+                self.strangers.lock().push((account, tx));
             }
         }
     }

@@ -6,27 +6,18 @@
 //! Slots have their last writer.
 
 use super::{
+    left::LeftAccount,
     published::AccessError,
     run::{Run, Stranger},
     writers::BySystem,
 };
 use crate::{
-    executor::{
-        access::TxIndex,
-        demands::Need,
-        fees::{left, left_with},
-        worker::TxOutcome,
-    },
+    executor::{access::TxIndex, demands::Need, fees::left_with},
     state::{AccountChange, AccountFields, NumberedAccount},
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U256};
-use revm::{
-    DatabaseRef,
-    bytecode::Bytecode,
-    context_interface::Block as _,
-    state::{Account, AccountInfo},
-};
+use revm::{DatabaseRef, bytecode::Bytecode, context_interface::Block as _, state::AccountInfo};
 use std::borrow::Cow;
 
 /// The state after all transactions, of a run in which all are done.
@@ -65,21 +56,20 @@ impl<'a> Settled<'a> {
     }
 
     fn fate(&self, account: &NumberedAccount) -> Result<Fate, AccessError> {
-        let address = account.address;
         let is_emptied = self.run.by_system(account) == BySystem::Emptied;
         let mut fate = Fate { info: self.run.base(account)?, is_emptied };
-        if address == self.run.job.env.block_env.beneficiary() {
+        if account.address == self.run.job.env.block_env.beneficiary() {
             let spec = self.run.job.env.cfg_env.spec;
             for tx in 0..self.end() {
-                match self.run.outcome(tx, self.end())?.deferred_fee {
+                match self.run.left_by(tx, self.end())?.deferred_fee {
                     // It has not loaded the account, or it would have paid itself.
                     Some(fee) => fate.info = left_with(fate.info, fee, spec),
-                    None => self.visit(tx, address, &mut fate)?,
+                    None => self.visit(tx, account, &mut fate)?,
                 }
             }
         } else {
             for tx in self.visitors(account).iter() {
-                self.visit(*tx, address, &mut fate)?;
+                self.visit(*tx, account, &mut fate)?;
             }
         }
         Ok(fate)
@@ -99,14 +89,17 @@ impl<'a> Settled<'a> {
     }
 
     /// Goes on with what a transaction made of the account, its fee left out.
-    fn visit(&self, tx: TxIndex, address: Address, fate: &mut Fate) -> Result<(), AccessError> {
-        let outcome = self.run.outcome(tx, self.end())?;
-        let needs = self.run.attempts[tx].get().map_or(&[][..], |attempt| &attempt.needs);
-        let seen = outcome.state.get(&address);
-        self.check(tx, address, fate.info.as_ref(), seen, needs)?;
-        if let Some(account) = seen.filter(|account| account.is_touched()) {
-            fate.info = left(fate.info.as_ref(), account);
-            fate.is_emptied |= account.is_created() || fate.info.is_none();
+    fn visit(
+        &self,
+        tx: TxIndex,
+        account: &NumberedAccount,
+        fate: &mut Fate,
+    ) -> Result<(), AccessError> {
+        let left = self.run.left_by(tx, self.end())?.account(account.number);
+        self.check(tx, account.address, fate.info.as_ref(), left)?;
+        if let Some(left) = left.filter(|left| left.is_touched()) {
+            fate.info = left.over(fate.info.as_ref());
+            fate.is_emptied |= left.is_created() || fate.info.is_none();
         }
         Ok(())
     }
@@ -117,19 +110,17 @@ impl<'a> Settled<'a> {
         tx: TxIndex,
         address: Address,
         found: Option<&AccountInfo>,
-        seen: Option<&Account>,
-        needs: &[(Address, Need)],
+        left: Option<&LeftAccount>,
     ) -> Result<(), AccessError> {
         let transaction = &self.run.job.transactions[tx];
         let nonce = found.map_or(0, |info| info.nonce);
         let balance = found.map_or(U256::ZERO, |info| info.balance);
-        let is_enough = |need: &Need| match need {
-            Need::Exact => seen.is_none_or(|seen| seen.original_info().balance == balance),
-            Need::AtLeast(minimum) => balance >= *minimum,
-        };
-        let mut needs = needs.iter().filter(|(of, _)| *of == address).map(|(_, need)| need);
-        let holds = (transaction.signer() != address || transaction.nonce() == nonce)
-            && needs.all(is_enough);
+        let is_enough = left.is_none_or(|left| match left.need {
+            None => true,
+            Some(Need::Exact) => left.seen == balance,
+            Some(Need::AtLeast(minimum)) => balance >= minimum,
+        });
+        let holds = (transaction.signer() != address || transaction.nonce() == nonce) && is_enough;
         if holds { Ok(()) } else { Err(AccessError::Undeclared) }
     }
 
@@ -170,8 +161,8 @@ impl<'a> Settled<'a> {
         let Some(writer) = self.run.declared.identity.of(account.number).last() else {
             return Ok(None);
         };
-        let TxOutcome { state, .. } = self.run.outcome(*writer, self.end())?;
-        Ok(state.get(&account.address).and_then(|account| account.info.code.clone()))
+        let left = self.run.left_by(*writer, self.end())?.account(account.number);
+        Ok(left.and_then(|left| left.code.clone()))
     }
 }
 

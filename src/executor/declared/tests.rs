@@ -34,7 +34,7 @@ fn who_declared_to_read_from_a_transaction_waits_until_it_has_ended_and_tells_so
     let record = Record::new(&clock);
     let run = Run::begin(&job, &storage, &declared).expect("it is valid").seen_by(&record);
     scope(|scope| {
-        let reader = scope.spawn(|| run.outcome(0, 1).is_ok());
+        let reader = scope.spawn(|| run.left_by(0, 1).is_ok());
         let mut worker = Worker::speculative(&job, Published::new(&run, codes.of(0)));
         assert!(!reader.is_finished());
         assert_eq!(run.execute(&mut worker, 0, &Nobody), Ran::AsDeclared);
@@ -51,7 +51,7 @@ fn nobody_waits_for_a_transaction_that_was_not_declared_to_be_read_from() {
     let (job, declared) = declared(&[&[], &[]]);
     let storage = job.storage();
     let run = Run::begin(&job, &storage, &declared).expect("it is valid");
-    assert!(run.outcome(0, 1).is_err());
+    assert!(run.left_by(0, 1).is_err());
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn nobody_waits_any_longer_once_the_run_is_given_up() {
         let readers = [1, 2].map(|tx| {
             scope.spawn({
                 let run = &run;
-                move || run.outcome(0, tx).is_ok()
+                move || run.left_by(0, tx).is_ok()
             })
         });
         run.give_up();

@@ -27,7 +27,7 @@
 //! # When its assumption fails
 //!
 //! An access outside the shards of a transaction finds a writer that is not done, or makes one that nobody
-//! declared. Both are noticed, and the block is put together in order, by comparison.
+//! declared. Both are noticed, and the block is executed again, in order.
 
 mod partition;
 

@@ -1,0 +1,159 @@
+//! What a transaction left for others to read, in little memory.
+//!
+//! A journal is maps of maps, and others look for one account or slot in it when it is long out of the caches. So the
+//! worker that ran the transaction, which has it at hand, picks out what they may ask for, and keeps the journal for
+//! its next one.
+
+use crate::{
+    executor::{access::AccountNumber, demands::Need, fees::rebase, tally::Share},
+    state::{NumberedState, StateError, is_removed},
+};
+use alloy_primitives::{Address, B256, U256};
+use revm::{
+    bytecode::Bytecode,
+    state::{Account, AccountInfo, AccountStatus, EvmState},
+};
+use std::ops::Range;
+
+/// What one transaction left.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) share: Share,
+    /// In wei, where no account holds it.
+    pub(super) deferred_fee: Option<U256>,
+    /// Those that it touched or needs something of, ascending by number.
+    accounts: Vec<LeftAccount>,
+    /// Slots that it changed, with their values, those of each account ascending by key.
+    slots: Vec<(U256, U256)>,
+}
+
+/// An account as one transaction left it.
+#[derive(Debug)]
+pub(super) struct LeftAccount {
+    number: AccountNumber,
+    /// What the transaction needs of the balance, which was `seen` when it loaded the account.
+    pub(super) need: Option<Need>,
+    pub(super) seen: U256,
+    balance: U256,
+    nonce: u64,
+    code_hash: B256,
+    /// Where the transaction had it at hand.
+    pub(super) code: Option<Bytecode>,
+    status: AccountStatus,
+    /// Whether it was touched and nothing is left of it, given the balance that was seen.
+    is_removed: bool,
+    /// Where its slots are.
+    slots: Range<u32>,
+}
+
+impl Left {
+    /// Empties the journal, but for its allocation.
+    ///
+    /// # Errors
+    /// If one of its accounts is not in the state before the block. The EVM reads before it writes, so this does not
+    /// happen.
+    pub(super) fn new(
+        base: &NumberedState,
+        journal: &mut EvmState,
+        needs: &[(Address, Need)],
+        share: Share,
+        deferred_fee: Option<U256>,
+    ) -> Result<Self, StateError> {
+        let touched = journal.values().filter(|account| account.is_touched()).count();
+        let (accounts, slots) = (Vec::with_capacity(touched), Vec::new());
+        let mut left = Self { share, deferred_fee, accounts, slots };
+        for (address, account) in journal.drain() {
+            let need = needs.iter().find(|(of, _)| *of == address).map(|(_, need)| *need);
+            if account.is_touched() || need.is_some() {
+                let number = match account.info.account_id {
+                    Some(id) => id.get() as AccountNumber,
+                    None => base.account(address)?.number,
+                };
+                left.add(number, account, need);
+            }
+        }
+        left.accounts.sort_unstable_by_key(|account| account.number);
+        Ok(left)
+    }
+
+    fn add(&mut self, number: AccountNumber, account: Account, need: Option<Need>) {
+        let first = self.slots.len();
+        let changed = account.changed_storage_slots();
+        self.slots.extend(changed.map(|(key, slot)| (*key, slot.present_value)));
+        self.slots[first..].sort_unstable();
+        let is_removed = account.is_touched() && is_removed(&account);
+        let seen = account.original_info().balance;
+        let AccountInfo { balance, nonce, code_hash, code, .. } = account.info;
+        self.accounts.push(LeftAccount {
+            number,
+            need,
+            seen,
+            balance,
+            nonce,
+            code_hash,
+            code,
+            status: account.status,
+            is_removed,
+            slots: first as u32..self.slots.len() as u32,
+        });
+    }
+
+    /// The accounts that it needs something of.
+    pub(super) fn needed(&self) -> impl Iterator<Item = AccountNumber> {
+        let needed = self.accounts.iter().filter(|account| account.need.is_some());
+        needed.map(|account| account.number)
+    }
+
+    /// The account, if the transaction touched it or needs something of it.
+    pub(super) fn account(&self, number: AccountNumber) -> Option<&LeftAccount> {
+        let found = self.accounts.binary_search_by_key(&number, |account| account.number);
+        Some(&self.accounts[found.ok()?])
+    }
+
+    /// The account, if the transaction touched it.
+    pub(super) fn touched(&self, number: AccountNumber) -> Option<&LeftAccount> {
+        self.account(number).filter(|account| account.is_touched())
+    }
+
+    /// What the transaction left in a slot; `None` if it left it alone.
+    pub(super) fn slot(&self, number: AccountNumber, key: U256) -> Option<U256> {
+        let account = self.account(number)?;
+        if account.is_removed {
+            return Some(U256::ZERO);
+        }
+        let slots = &self.slots[account.slots.start as usize..account.slots.end as usize];
+        match slots.binary_search_by_key(&key, |(key, _)| *key) {
+            Ok(found) => Some(slots[found].1),
+            Err(_) => account.is_created().then_some(U256::ZERO),
+        }
+    }
+}
+
+impl LeftAccount {
+    pub(super) const fn is_touched(&self) -> bool {
+        self.status.is_touched()
+    }
+
+    pub(super) const fn is_created(&self) -> bool {
+        self.status.contains(AccountStatus::Created)
+    }
+
+    /// Nonce and code as they were left, with this balance; `None` if it destroyed itself.
+    pub(super) fn identity(&self, balance: U256) -> Option<AccountInfo> {
+        self.without_code(balance).map(|info| AccountInfo { code: self.code.clone(), ..info })
+    }
+
+    /// The account after the transaction, without its code, given that it was this before: then others may have paid it
+    /// meanwhile. `None` if it does not exist any more.
+    pub(super) fn over(&self, before: Option<&AccountInfo>) -> Option<AccountInfo> {
+        let found = before.map_or(U256::ZERO, |before| before.balance);
+        let after = self.without_code(rebase(found, self.seen, self.balance));
+        after.filter(|after| self.is_created() || !after.is_empty())
+    }
+
+    fn without_code(&self, balance: U256) -> Option<AccountInfo> {
+        let (nonce, code_hash) = (self.nonce, self.code_hash);
+        let info = AccountInfo { balance, nonce, code_hash, account_id: None, code: None };
+        (!self.status.contains(AccountStatus::SelfDestructed)).then_some(info)
+    }
+}
