@@ -21,7 +21,7 @@ use revm::context_interface::{
 };
 
 /// What a transaction adds, wherever it stands in the block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Share {
     /// With the transaction's own gas in place of the cumulative.
     receipt: Receipt,
@@ -41,12 +41,6 @@ impl Share {
             logs: result.into_logs(),
         };
         Self { receipt, regular_gas, state_gas }
-    }
-
-    /// Leaves an empty one in its place.
-    pub(super) fn take(&mut self) -> Self {
-        let Self { regular_gas, state_gas, .. } = *self;
-        Self { receipt: std::mem::take(&mut self.receipt), regular_gas, state_gas }
     }
 
     /// After refunds, as receipts count it.

@@ -122,12 +122,9 @@ fn group(costs: &[u64], limit: u64) -> Vec<Batch> {
 
 /// Whether the block will probably be over before several threads have shared it out.
 pub(super) fn is_small(job: &ReplayJob) -> bool {
-    let costs = job.transactions.iter().map(|tx| cost(job, tx.inner()));
-    let mut sums = costs.scan(0_u64, |sum, cost| {
-        *sum = sum.saturating_add(cost);
-        Some(*sum)
-    });
-    sums.all(|sum| sum < SMALL)
+    let mut costs = job.transactions.iter().map(|tx| cost(job, tx.inner()));
+    let small = |sum: u64| Some(sum).filter(|sum| *sum < SMALL);
+    costs.try_fold(0, |sum: u64, cost| small(sum.saturating_add(cost))).is_some()
 }
 
 /// What a transaction will probably cost, in units of a plain payment.

@@ -96,9 +96,9 @@ impl<'m> View<'m> {
         }
     }
 
-    /// Waits where a lower transaction is being executed that will probably write, being of a kind that has, for about as long as it
-    /// would take to get here again. After that it had better go on with what it finds, and if that is an
-    /// estimate, leave the worker to something else.
+    /// Waits where a lower transaction is being executed that will probably write, being of a kind that has, for
+    /// about as long as it would take to get here again. After that it had better go on with what it finds, and if
+    /// that is an estimate, leave the worker to something else.
     fn read_when_written(&self, location: Location) -> Result<Observed, Blocked> {
         if self.start == Start::AtFrontier {
             return self.memory.read(location, self.tx);

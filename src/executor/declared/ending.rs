@@ -151,7 +151,7 @@ fn failed(error: AccessError) -> ExecuteError {
 
 /// Takes what the block sums up out of what a transaction left.
 fn share_of(left: &mut Handover<Option<Left>>) -> Option<Share> {
-    Some(left.get_mut()?.as_mut()?.share.take())
+    Some(std::mem::take(&mut left.get_mut()?.as_mut()?.share))
 }
 
 /// The changes with those of the phase after the transactions on top.

@@ -157,3 +157,72 @@ impl LeftAccount {
         (!self.status.contains(AccountStatus::SelfDestructed)).then_some(info)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use revm::state::{AccountId, EvmStorageSlot, TransactionId};
+
+    const SLOT: U256 = U256::ONE;
+
+    /// An account of 100 wei that a transaction touched and wrote 7 to a slot of.
+    fn touched(number: usize) -> Account {
+        let account_id = AccountId::new(number);
+        let info = AccountInfo { balance: U256::from(100), account_id, ..AccountInfo::default() };
+        let mut account = Account::from(info);
+        account.mark_touch();
+        let slot = EvmStorageSlot::new_changed(U256::ZERO, U256::from(7), TransactionId::ZERO);
+        account.storage.insert(SLOT, slot);
+        account
+    }
+
+    fn left(account: Account, needs: &[(Address, Need)]) -> Left {
+        let mut journal = EvmState::default();
+        journal.insert(Address::ZERO, account);
+        let share = Share::default();
+        let left = Left::new(&NumberedState::default(), &mut journal, needs, share, None);
+        assert!(journal.is_empty());
+        left.expect("accounts that were loaded have numbers")
+    }
+
+    #[test]
+    fn slots_are_what_the_transaction_made_of_them() {
+        let other = U256::from(2);
+        let changed = left(touched(3), &[]);
+        assert_eq!(changed.slot(3, SLOT), Some(U256::from(7)));
+        assert_eq!((changed.slot(3, other), changed.slot(4, SLOT)), (None, None));
+        let mut created = touched(3);
+        created.mark_created();
+        let created = left(created, &[]);
+        assert_eq!(created.slot(3, SLOT), Some(U256::from(7)));
+        assert_eq!(created.slot(3, other), Some(U256::ZERO), "its storage began empty");
+        let mut emptied = touched(3);
+        emptied.info.balance = U256::ZERO;
+        assert_eq!(left(emptied, &[]).slot(3, SLOT), Some(U256::ZERO), "EIP-161 removes it");
+    }
+
+    #[test]
+    fn what_others_paid_meanwhile_stays() {
+        let mut account = touched(3);
+        account.info.balance = U256::from(60);
+        let left = left(account, &[]);
+        let before = AccountInfo { balance: U256::from(500), ..AccountInfo::default() };
+        let after = left.touched(3).and_then(|left| left.over(Some(&before)));
+        assert_eq!(after.map(|after| after.balance), Some(U256::from(460)));
+    }
+
+    #[test]
+    fn who_destroyed_itself_is_gone_and_who_was_only_looked_at_is_left_out_unless_needed() {
+        let mut destroyed = touched(3);
+        destroyed.mark_selfdestruct();
+        let destroyed = left(destroyed, &[]);
+        let account = destroyed.touched(3).expect("it was touched");
+        assert!(account.over(None).is_none() && account.identity(U256::ONE).is_none());
+        let mut looked_at = touched(3);
+        looked_at.unmark_touch();
+        assert!(left(looked_at.clone(), &[]).account(3).is_none());
+        let needed = left(looked_at, &[(Address::ZERO, Need::Exact)]);
+        assert_eq!(needed.needed().collect::<Vec<_>>(), [3]);
+        assert!(needed.account(3).is_some() && needed.touched(3).is_none());
+    }
+}

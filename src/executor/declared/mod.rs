@@ -15,9 +15,9 @@
 //!
 //! # When a declaration is wrong
 //!
-//! A read that was not declared from a transaction that is not done fails, and a write that was not declared is noticed by the
-//! worker that did it. Either way nothing of the run is believed: all of it is thrown away, and the block executed in
-//! order.
+//! A read that was not declared from a transaction that is not done fails, and a write that was not declared is
+//! noticed by the worker that did it. Either way nothing of the run is believed: all of it is thrown away, and the
+//! block executed in order.
 
 mod ending;
 mod left;

@@ -78,12 +78,13 @@ impl<'a> Published<'a> {
         if self.run.declared.exact[tx].contains(&account.number) {
             return self.replay(account, before, base);
         }
-        match (self.run.rule, self.identity(account, base)?) {
+        if self.run.rule == BalanceRule::Exact {
+            return Err(AccessError::Undeclared);
+        }
+        match self.identity(account, base)? {
             // What only payments made exist was declared to be needed exactly.
-            (BalanceRule::Exact, _) | (BalanceRule::Existence, None) => {
-                Err(AccessError::Undeclared)
-            }
-            (BalanceRule::Existence | BalanceRule::Emptiness, identity) => Ok(identity),
+            None if self.run.rule == BalanceRule::Existence => Err(AccessError::Undeclared),
+            identity => Ok(identity),
         }
     }
 

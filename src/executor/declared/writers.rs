@@ -285,3 +285,18 @@ fn push(writers: &mut Writers, tx: TxIndex) {
         writers.push(tx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_found_by_their_numbers() {
+        let lists: [Writers; 4] = [vec![], vec![3, 5], vec![], vec![1]];
+        let packed = Lists::new(lists.iter());
+        for (number, list) in (0..).zip(&lists) {
+            assert_eq!(packed.of(number), list);
+        }
+        assert_eq!(earlier(packed.of(1), 5), [3]);
+    }
+}
