@@ -5,7 +5,12 @@
 //! its next one.
 
 use crate::{
-    executor::{access::AccountNumber, demands::Need, fees::rebase, tally::Share},
+    executor::{
+        access::AccountNumber,
+        demands::{BalanceRule, Need},
+        fees::rebase,
+        tally::Share,
+    },
     state::{NumberedState, StateError, is_removed},
 };
 use alloy_primitives::{Address, B256, U256};
@@ -144,11 +149,16 @@ impl LeftAccount {
     }
 
     /// The account after the transaction, without its code, given that it was this before: then others may have paid it
-    /// meanwhile. `None` if it does not exist any more.
-    pub(super) fn over(&self, before: Option<&AccountInfo>) -> Option<AccountInfo> {
+    /// meanwhile. `None` if it does not exist any more. Until EIP-161 what exists goes on to, with nothing in it.
+    pub(super) fn over(
+        &self,
+        before: Option<&AccountInfo>,
+        rule: BalanceRule,
+    ) -> Option<AccountInfo> {
         let found = before.map_or(U256::ZERO, |before| before.balance);
         let after = self.without_code(rebase(found, self.seen, self.balance));
-        after.filter(|after| self.is_created() || !after.is_empty())
+        let stays = rule == BalanceRule::Existence && before.is_some();
+        after.filter(|after| stays || self.is_created() || !after.is_empty())
     }
 
     fn without_code(&self, balance: U256) -> Option<AccountInfo> {
@@ -207,8 +217,20 @@ mod tests {
         account.info.balance = U256::from(60);
         let left = left(account, &[]);
         let before = AccountInfo { balance: U256::from(500), ..AccountInfo::default() };
-        let after = left.touched(3).and_then(|left| left.over(Some(&before)));
+        let after =
+            left.touched(3).and_then(|left| left.over(Some(&before), BalanceRule::Emptiness));
         assert_eq!(after.map(|after| after.balance), Some(U256::from(460)));
+    }
+
+    /// Found by a generated world: a contract is destroyed, called and so made to exist again, and called once more.
+    #[test]
+    fn what_exists_with_nothing_in_it_stays_until_eip_161() {
+        let left = left(touched(3), &[]);
+        let account = left.touched(3).expect("it was touched");
+        let (empty, after) =
+            (AccountInfo::default(), |rule| account.over(Some(&AccountInfo::default()), rule));
+        assert_eq!(after(BalanceRule::Existence).map(|after| after.balance), Some(empty.balance));
+        assert_eq!(after(BalanceRule::Emptiness), None);
     }
 
     #[test]
@@ -217,7 +239,10 @@ mod tests {
         destroyed.mark_selfdestruct();
         let destroyed = left(destroyed, &[]);
         let account = destroyed.touched(3).expect("it was touched");
-        assert!(account.over(None).is_none() && account.identity(U256::ONE).is_none());
+        assert!(
+            account.over(None, BalanceRule::Existence).is_none()
+                && account.identity(U256::ONE).is_none()
+        );
         let mut looked_at = touched(3);
         looked_at.unmark_touch();
         assert!(left(looked_at.clone(), &[]).account(3).is_none());

@@ -102,7 +102,7 @@ impl<'a> Published<'a> {
         for tx in writers {
             let left = self.run.left_by(*tx, self.tx())?;
             if let Some(account) = left.touched(account.number) {
-                let after = account.over(info.as_ref());
+                let after = account.over(info.as_ref(), self.run.rule);
                 info = after.map(|info| AccountInfo { code: account.code.clone(), ..info });
             }
             if let Some(fee) = left.deferred_fee.filter(|_| is_beneficiary) {

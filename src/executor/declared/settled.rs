@@ -98,7 +98,7 @@ impl<'a> Settled<'a> {
         let left = self.run.left_by(tx, self.end())?.account(account.number);
         self.check(tx, account.address, fate.info.as_ref(), left)?;
         if let Some(left) = left.filter(|left| left.is_touched()) {
-            fate.info = left.over(fate.info.as_ref());
+            fate.info = left.over(fate.info.as_ref(), self.run.rule);
             fate.is_emptied |= left.is_created() || fate.info.is_none();
         }
         Ok(())
