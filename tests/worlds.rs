@@ -172,3 +172,28 @@ fn a_storage_that_was_emptied_is_read_and_not_written() {
         outcome(&world);
     }
 }
+
+/// Found by seed 2007. What left an account with nothing in it was taken to have left none, as from EIP-161 on.
+#[test]
+fn before_eip161_a_destroyed_account_that_is_paid_nothing_exists_again() {
+    for fork in [Fork::Frontier, Fork::Homestead, Fork::Tangerine] {
+        let (destroyed, caller) = (Place::Contract(3), Place::Contract(1));
+        let tx = |from| Tx { from, deed: Deed::Call(caller, 0), tip: 0 };
+        let world = World {
+            fork,
+            beneficiary: caller,
+            programs: vec![
+                vec![],
+                vec![Op::Call(destroyed, 0), Op::Create(0)],
+                vec![],
+                vec![Op::Destroy(Place::Sender(0))],
+            ],
+            purses: vec![u64::MAX; 4],
+            txs: vec![tx(3), tx(1), tx(0)],
+            ..World::default()
+        };
+        if let Err(error) = check(world, &mut panel()) {
+            panic!("{}", chain(&error));
+        }
+    }
+}
