@@ -3,8 +3,8 @@
 use super::sync::Looks;
 use std::sync::OnceLock;
 
-/// How often a waiting thread looks before it sleeps: what most values take to make.
-const LOOKS: Looks = Looks { most: 1_500, in_haste: 500 };
+/// How often a waiting thread looks before it sleeps: what most values take to make, and what waking it would cost.
+pub(super) const LOOKS: Looks = Looks { most: 1_500, in_haste: 500 };
 
 /// The place where the value will be.
 #[derive(Debug)]

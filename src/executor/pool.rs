@@ -2,8 +2,7 @@
 
 use super::{
     affinity::{BoundCaller, Cores, Pinning},
-    handover::Handover,
-    sync::Looks,
+    handover::{Handover, LOOKS},
 };
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::{
@@ -31,7 +30,7 @@ pub enum PoolError {
 
 /// A fixed number of threads, the calling one included.
 ///
-/// [`WorkerPool::run_on_all`] and [`WorkerPool::lead`] work on the calling thread and the others of the team, so
+/// [`WorkerPool::run_on_all`] and [`WorkerPool::lead`] work on the calling thread and all the others, so
 /// that one thread alone needs no hand-over. [`WorkerPool::install`] needs rayon's own threads for its parallel
 /// iterators; the calling one waits meanwhile, without using a processor. Either way `threads` is all
 /// that takes part: a pool of rayon's wakes its idle threads to look for work, and one too many would take
@@ -45,10 +44,6 @@ pub struct WorkerPool {
     /// As many as all.
     rayon: ThreadPool,
 }
-
-/// How often the calling thread looks whether the others are done before it sleeps: they mostly are
-/// at about the same time, and waking it takes longer.
-const LOOKS: Looks = Looks { most: 1_500, in_haste: 500 };
 
 /// Whether every thread can have a processor to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +133,7 @@ impl WorkerPool {
                 scope.spawn(|_| work());
             }
             let result = own();
+            // They mostly end at about the same time.
             LOOKS.until(|| at_work.load(Ordering::Relaxed) == 0);
             result
         })

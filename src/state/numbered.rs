@@ -112,6 +112,21 @@ impl NumberedState {
         Ok(&self.accounts[*number as usize])
     }
 
+    /// An account that the EVM has loaded: by the id that it was given then, or by its address where it did not exist.
+    ///
+    /// # Errors
+    /// [`StateError::UnknownAccount`] where it is not known.
+    pub fn loaded(
+        &self,
+        address: Address,
+        info: &AccountInfo,
+    ) -> Result<&NumberedAccount, StateError> {
+        match info.account_id {
+            Some(id) => Ok(&self.accounts[id.get()]),
+            None => self.account(address),
+        }
+    }
+
     /// The hash of an ancestor.
     ///
     /// # Errors

@@ -180,10 +180,7 @@ impl<'a, 'm> WorkerState<'a, 'm> {
         address: Address,
         account: &Account,
     ) -> Result<Was<'_>, StateError> {
-        let base = match account.info.account_id {
-            Some(id) => &self.base.accounts()[id.get()],
-            None => self.base.account(address)?,
-        };
+        let base = self.base.loaded(address, &account.info)?;
         let loaded = self.demands.loaded(base.number);
         Ok(Was { base, found: loaded.and_then(|loaded| loaded.found) })
     }

@@ -33,8 +33,8 @@ const MISTAKEN: &str = "a transaction did not keep to its declared accesses";
 type Changes = Vec<(Address, AccountChange)>;
 
 impl<'a> Run<'a> {
-    /// Puts the block together on all threads. No result is final before. Where something was not as declared, the
-    /// rest runs in block order, and the mode says so.
+    /// Puts the block together on all threads. No result is final before. Where something was not as declared,
+    /// all of it runs again in block order, and the mode says so.
     ///
     /// # Errors
     /// The block is invalid, or the state could not answer.
@@ -95,12 +95,8 @@ impl<'a> Run<'a> {
     /// Whether the system calls before the first transaction wrote only where that was declared.
     fn system_kept(&self) -> Result<bool, StateError> {
         for (address, change) in self.begun.post_state()?.accounts {
-            let kept = match self.by_system(self.job.numbered_state.account(address)?) {
-                BySystem::Nothing => false,
-                BySystem::Written => !change.storage_cleared,
-                BySystem::Emptied => change.storage_cleared,
-            };
-            if !kept {
+            let declared = self.by_system(self.job.numbered_state.account(address)?);
+            if declared != BySystem::of(change.storage_cleared) {
                 return Ok(false);
             }
         }

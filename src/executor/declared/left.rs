@@ -70,10 +70,7 @@ impl Left {
         for (address, account) in journal.drain() {
             let need = needs.iter().find(|(of, _)| *of == address).map(|(_, need)| *need);
             if account.is_touched() || need.is_some() {
-                let number = match account.info.account_id {
-                    Some(id) => id.get() as AccountNumber,
-                    None => base.account(address)?.number,
-                };
+                let number = base.loaded(address, &account.info)?.number;
                 left.add(number, account, need);
             }
         }
@@ -227,8 +224,8 @@ mod tests {
     fn what_exists_with_nothing_in_it_stays_until_eip_161() {
         let left = left(touched(3), &[]);
         let account = left.touched(3).expect("it was touched");
-        let (empty, after) =
-            (AccountInfo::default(), |rule| account.over(Some(&AccountInfo::default()), rule));
+        let empty = AccountInfo::default();
+        let after = |rule| account.over(Some(&empty), rule);
         assert_eq!(after(BalanceRule::Existence).map(|after| after.balance), Some(empty.balance));
         assert_eq!(after(BalanceRule::Emptiness), None);
     }

@@ -151,12 +151,8 @@ impl<'a> Run<'a> {
     fn keeps_to_writes(&self, tx: TxIndex, outcome: &TxOutcome) -> bool {
         let mut touched = outcome.state.iter().filter(|(_, account)| account.is_touched());
         touched.all(|(address, account)| {
-            let base = &self.job.numbered_state;
-            let numbered = match account.info.account_id {
-                Some(id) => base.accounts().get(id.get()),
-                None => base.account(*address).ok(),
-            };
-            numbered.is_some_and(|numbered| self.keeps_to(tx, numbered, account))
+            let numbered = self.job.numbered_state.loaded(*address, &account.info);
+            numbered.is_ok_and(|numbered| self.keeps_to(tx, numbered, account))
         })
     }
 

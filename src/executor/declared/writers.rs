@@ -44,13 +44,20 @@ impl Lists {
 }
 
 /// What the system calls before the first transaction did to an account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum BySystem {
     #[default]
     Nothing,
     Written,
     /// Written, and all of its storage emptied.
     Emptied,
+}
+
+impl BySystem {
+    /// What they did to an account that they wrote to.
+    pub(super) const fn of(is_emptied: bool) -> Self {
+        if is_emptied { Self::Emptied } else { Self::Written }
+    }
 }
 
 /// All that the transactions of a block declare.
@@ -193,11 +200,7 @@ impl Found {
     /// Notes what the system calls wrote.
     fn add_system(&mut self, location: Location) {
         let by_system = &mut self.accounts[account_of(location) as usize].by_system;
-        match location {
-            Location::Storage(_) => *by_system = BySystem::Emptied,
-            _ if *by_system == BySystem::Nothing => *by_system = BySystem::Written,
-            _ => {}
-        }
+        *by_system = BySystem::of(matches!(location, Location::Storage(_))).max(*by_system);
         if let Location::OtherSlot(account, slot) = location {
             self.add_unlisted(account, slot);
         }
