@@ -112,19 +112,28 @@ impl NumberedState {
         Ok(&self.accounts[*number as usize])
     }
 
-    /// An account that the EVM has loaded: by the id that it was given then, or by its address where it did not exist.
+    /// The number of an account that the EVM has loaded: the id that it was given then, or by its address where it did not
+    /// exist.
     ///
     /// # Errors
     /// [`StateError::UnknownAccount`] where it is not known.
+    pub fn number_loaded(&self, address: Address, info: &AccountInfo) -> Result<u32, StateError> {
+        match info.account_id {
+            Some(id) => Ok(id.get() as u32),
+            None => Ok(self.account(address)?.number),
+        }
+    }
+
+    /// An account that the EVM has loaded.
+    ///
+    /// # Errors
+    /// As [`NumberedState::number_loaded`].
     pub fn loaded(
         &self,
         address: Address,
         info: &AccountInfo,
     ) -> Result<&NumberedAccount, StateError> {
-        match info.account_id {
-            Some(id) => Ok(&self.accounts[id.get()]),
-            None => self.account(address),
-        }
+        Ok(&self.accounts[self.number_loaded(address, info)? as usize])
     }
 
     /// The hash of an ancestor.

@@ -70,7 +70,7 @@ impl Left {
         for (address, account) in journal.drain() {
             let need = needs.iter().find(|(of, _)| *of == address).map(|(_, need)| *need);
             if account.is_touched() || need.is_some() {
-                let number = base.loaded(address, &account.info)?.number;
+                let number = base.number_loaded(address, &account.info)?;
                 left.add(number, account, need);
             }
         }
