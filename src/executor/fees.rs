@@ -7,22 +7,33 @@
 //!
 //! [`rebase`] and [`paid`] say what a balance is in block order when others were paid meanwhile.
 
+use super::instructions::WorkerContext;
 use alloy_primitives::U256;
 use revm::{
     Database,
-    context::{BlockEnv, CfgEnv, Context, Journal, TxEnv},
+    context::Evm,
     context_interface::{
         Block, Cfg, ContextTr, JournalTr, Transaction,
         result::{EVMError, HaltReason},
     },
-    handler::{FrameResult, Handler, MainnetEvm, post_execution},
+    handler::{
+        EthFrame, EthPrecompiles, FrameResult, Handler, PrecompileProvider,
+        instructions::EthInstructions, post_execution,
+    },
+    interpreter::{InterpreterResult, interpreter::EthInterpreter},
     primitives::hardfork::SpecId,
     state::{Account, AccountInfo, TransactionId},
 };
 use std::{cell::Cell, marker::PhantomData};
 
 /// The EVM of one worker.
-pub(super) type WorkerEvm<DB> = MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, ()>>;
+pub(super) type WorkerEvm<DB, P = EthPrecompiles> = Evm<
+    WorkerContext<DB>,
+    (),
+    EthInstructions<EthInterpreter, WorkerContext<DB>>,
+    P,
+    EthFrame<EthInterpreter>,
+>;
 
 /// When the beneficiary is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,15 +55,15 @@ impl FeePayment {
 }
 
 /// revm's mainnet rules, but for when the beneficiary is paid.
-pub(super) struct DeferFee<DB> {
+pub(super) struct DeferFee<DB, P = EthPrecompiles> {
     payment: FeePayment,
     deferred: Cell<Option<U256>>,
-    _database: PhantomData<DB>,
+    _evm: PhantomData<(DB, P)>,
 }
 
-impl<DB> DeferFee<DB> {
+impl<DB, P> DeferFee<DB, P> {
     pub(super) const fn new(payment: FeePayment) -> Self {
-        Self { payment, deferred: Cell::new(None), _database: PhantomData }
+        Self { payment, deferred: Cell::new(None), _evm: PhantomData }
     }
 
     /// The fee in wei that is still to be paid; `None` if the journal holds it.
@@ -61,8 +72,12 @@ impl<DB> DeferFee<DB> {
     }
 }
 
-impl<DB: Database> Handler for DeferFee<DB> {
-    type Evm = WorkerEvm<DB>;
+impl<DB, P> Handler for DeferFee<DB, P>
+where
+    DB: Database,
+    P: PrecompileProvider<WorkerContext<DB>, Output = InterpreterResult>,
+{
+    type Evm = WorkerEvm<DB, P>;
     type Error = EVMError<DB::Error>;
     type HaltReason = HaltReason;
 

@@ -10,6 +10,7 @@ use super::{
     batches::{Batch, Plan},
     engine::{Executed, Machine},
     memory::{Location, Memory, Write, WriteSet},
+    precompiles::{KeepingEvm, Precompiles, Results},
     running::Running,
     view::View,
     worker_state::{WorkerError, WorkerState},
@@ -20,7 +21,7 @@ use crate::{
     executor::{
         ExecuteError,
         demands::{Demand, Demanding as _},
-        fees::{DeferFee, FeePayment, WorkerEvm},
+        fees::{DeferFee, FeePayment},
         instructions,
         tally::Share,
     },
@@ -46,6 +47,7 @@ pub(super) struct Shared<'a> {
     pub(super) storage: &'a Storage<'a>,
     pub(super) plan: Plan,
     pub(super) new_codes: NewCodes,
+    pub(super) results: Results,
     fee_payment: FeePayment,
 }
 
@@ -54,7 +56,8 @@ impl<'a> Shared<'a> {
         let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary()).ok();
         let info = beneficiary.and_then(|account| account.info.as_ref());
         let fee_payment = FeePayment::for_beneficiary(info, job.env.cfg_env.spec);
-        Self { job, storage, plan, new_codes: NewCodes::default(), fee_payment }
+        let (new_codes, results) = (NewCodes::default(), Results::new(plan.batches.len()));
+        Self { job, storage, plan, new_codes, results, fee_payment }
     }
 
     /// The codes that were deployed.
@@ -70,7 +73,7 @@ pub(super) type BatchOutput = Result<Vec<Share>, ExecuteError>;
 /// One worker's EVM, reused for all its transactions.
 pub(super) struct EvmMachine<'a, 'm> {
     shared: &'a Shared<'a>,
-    evm: WorkerEvm<WorkerState<'a, 'm>>,
+    evm: KeepingEvm<'a, 'm>,
 }
 
 impl<'a, 'm> EvmMachine<'a, 'm> {
@@ -85,7 +88,8 @@ impl<'a, 'm> EvmMachine<'a, 'm> {
             Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env).with_db(state);
         let mut evm = context.build_mainnet();
         instructions::install(&mut evm.instruction);
-        Self { shared, evm }
+        let precompiles = Precompiles::new(evm.precompiles.clone(), &shared.results);
+        Self { shared, evm: evm.with_precompiles(precompiles) }
     }
 
     fn state(&mut self) -> &mut WorkerState<'a, 'm> {

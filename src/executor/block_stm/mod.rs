@@ -67,6 +67,7 @@ mod demands;
 mod lap;
 mod machine;
 mod own;
+mod precompiles;
 mod record;
 mod settled;
 mod worker_state;
