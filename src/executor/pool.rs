@@ -38,7 +38,8 @@ pub enum PoolError {
 #[derive(Debug)]
 pub struct WorkerPool {
     threads: NonZeroUsize,
-    crowding: Crowding,
+    /// Those that have a processor to themselves, as the system said when they were started.
+    at_once: NonZeroUsize,
     /// All but the calling one. `None` if there are no others.
     others: Option<ThreadPool>,
     /// As many as all.
@@ -71,9 +72,8 @@ impl WorkerPool {
         let others = NonZeroUsize::new(threads.get() - 1);
         let others = others.map(|others| start(others, 1, pinning)).transpose()?;
         let rayon = start(threads, 0, pinning)?;
-        let crowded = thread::available_parallelism().is_ok_and(|cores| threads > cores);
-        let crowding = if crowded { Crowding::Crowded } else { Crowding::Roomy };
-        Ok(Self { threads, crowding, others, rayon })
+        let at_once = thread::available_parallelism().map_or(threads, |cores| threads.min(cores));
+        Ok(Self { threads, at_once, others, rayon })
     }
 
     /// Keeps the calling thread on the first core, where [`WorkerPool::run_on_all`] of a pinned pool
@@ -85,9 +85,14 @@ impl WorkerPool {
         BoundCaller::new().map_err(PoolError::Pin)
     }
 
-    /// Whether every thread can have a processor to itself, as the system said when they were started.
-    pub const fn crowding(&self) -> Crowding {
-        self.crowding
+    /// Whether every thread can have a processor to itself.
+    pub fn crowding(&self) -> Crowding {
+        if self.at_once < self.threads { Crowding::Crowded } else { Crowding::Roomy }
+    }
+
+    /// As many threads as processors can run at the same time.
+    pub const fn at_once(&self) -> NonZeroUsize {
+        self.at_once
     }
 
     /// All threads that take part.

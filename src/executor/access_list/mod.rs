@@ -85,17 +85,20 @@ impl Observable for AccessList {
         observer.tell(Event::Began(Activity::Before));
         let storage = job.storage();
         let run = Run::begin(job, &storage, &self.declared)?.seen_by(observer);
-        let schedule = Schedule::new(&self.graph, pool.threads());
+        let schedule = Schedule::new(&self.graph, pool.at_once());
         // Only hands out numbers, so relaxed is enough.
         let workers = AtomicUsize::new(0);
         let done = run_on_all(pool, || {
             let _guard = GiveUpOnPanic { schedule: &schedule, run: &run };
             observer.tell(Event::Began(Activity::Search));
-            let codes = self.codes.of(workers.fetch_add(1, Ordering::Relaxed));
-            let mut worker = Worker::speculative(job, Published::new(&run, codes));
-            let mut batch = Vec::new();
+            let make = || {
+                let codes = self.codes.of(workers.fetch_add(1, Ordering::Relaxed));
+                Worker::speculative(job, Published::new(&run, codes))
+            };
+            let (mut batch, mut worker) = (Vec::new(), None);
             while schedule.next(&mut batch) {
-                let execute = |tx: &TxIndex| run.execute(&mut worker, *tx, observer);
+                let worker = worker.get_or_insert_with(make);
+                let execute = |tx: &TxIndex| run.execute(worker, *tx, observer);
                 if batch.iter().map(execute).any(|ran| ran == Ran::Otherwise) {
                     schedule.stop();
                     run.give_up();

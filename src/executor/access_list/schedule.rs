@@ -63,6 +63,7 @@ fn longest_paths(read_by: &[Vec<TxIndex>], weights: &[u64]) -> Vec<u64> {
 #[derive(Debug)]
 pub(super) struct Schedule<'a> {
     graph: &'a Graph,
+    /// How many can execute at the same time.
     threads: NonZeroUsize,
     /// Held while a worker reports and takes, never while it executes.
     queue: Mutex<Queue>,

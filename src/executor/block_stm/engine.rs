@@ -140,12 +140,13 @@ impl Drop for StopOnPanic<'_> {
 }
 
 impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C, W> {
-    /// Does tasks until all is committed, or the run was ended.
-    pub fn work<'m>(&self, machine: &mut impl Machine<'m, Output = O>) {
+    /// Does tasks until all is committed, or the run was ended. Makes its machine once it has one to do.
+    pub fn work<'m, M: Machine<'m, Output = O>>(&self, machine: impl FnOnce() -> M) {
         let _guard = StopOnPanic(&self.board.scheduler, self.running);
-        let mut next = None;
-        while let Some(task) = next.or_else(|| self.search()) {
-            next = self.perform(machine, task);
+        let Some(mut task) = self.search() else { return };
+        let mut machine = machine();
+        while let Some(next) = self.perform(&mut machine, task).or_else(|| self.search()) {
+            task = next;
         }
     }
 

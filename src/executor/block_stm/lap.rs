@@ -18,8 +18,8 @@ use crate::{
     block::ReplayJob,
     evm::{BlockExecutionResult, BlockExecutor as _, BlockRun, Receipt},
     executor::{
-        BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind,
-        WorkerPool,
+        BlockOutcome, Crowding, ExecuteError, Execution, ExecutionMode, ExecutionStats,
+        ExecutorKind, WorkerPool,
         handover::Handover,
         observe::{Activity, Event, Observer},
         tally::Tally,
@@ -34,6 +34,7 @@ struct Lap<'a, W> {
     shared: Shared<'a>,
     memory: Memory,
     running: Running<'a>,
+    crowding: Crowding,
     board: Board<BatchOutput>,
     /// Guards what is committed. Never contended: at most one worker commits (C2), and the leader takes it
     /// when all have.
@@ -63,7 +64,7 @@ pub(super) fn execute<W: Observer>(
         observer.tell(Event::Began(Activity::Before));
         // One by one where somebody watches, so that what is told of a step is told of a transaction.
         let plan =
-            if W::WATCHES { Plan::one_by_one(job) } else { Plan::new(job, pool.threads().get()) };
+            if W::WATCHES { Plan::one_by_one(job) } else { Plan::new(job, pool.at_once().get()) };
         Lap::new(Shared::new(job, &storage, plan), pool, observer)
     };
     let (lap, led) = pool.lead(make, Lap::lead, Lap::follow);
@@ -84,12 +85,11 @@ pub(super) fn execute<W: Observer>(
 impl<'a, W: Observer> Lap<'a, W> {
     fn new(shared: Shared<'a>, pool: &WorkerPool, observer: &'a W) -> Self {
         let (base, plan) = (&shared.job.numbered_state, &shared.plan);
-        let steps = plan.batches.len();
+        let (steps, crowding) = (plan.batches.len(), pool.crowding());
         Self {
             memory: Memory::new(base.accounts().len(), base.slots().len()),
-            running: Running::new(steps, pool.crowding())
-                .with_kinds(plan.kinds.clone())
-                .seen_by(observer),
+            running: Running::new(steps, crowding).with_kinds(plan.kinds.clone()).seen_by(observer),
+            crowding,
             board: Board::new(Steps { count: steps, early: &plan.long }),
             committer: Mutex::new(Committer::new(shared.job)),
             begun: Handover::new(),
@@ -113,7 +113,7 @@ impl<'a, W: Observer> Lap<'a, W> {
         let (phases, before_all) = begin(self.shared.job, settled)?;
         self.memory.publish_before_all(&before_all);
         begun.give(());
-        self.work(self.machine());
+        self.work(|| self.machine());
         let mut committer = self.committer.lock();
         let committed = committer.finish()?;
         let executor = ExecutorKind::BlockStm;
@@ -127,22 +127,24 @@ impl<'a, W: Observer> Lap<'a, W> {
     }
 
     fn follow(&self) {
-        let machine = self.machine();
+        // Where processors are scarce, whoever gets nothing to do had better not take them from the others.
+        let early = (self.crowding == Crowding::Roomy).then(|| self.machine());
         if self.begun.wait().is_some() {
-            self.work(machine);
+            self.work(|| early.unwrap_or_else(|| self.machine()));
             self.collection.collect(self.settled());
             self.observer.tell(Event::Began(Activity::Absent));
         }
     }
 
-    /// Executes transactions until all are committed, or one makes the block invalid.
-    fn work(&self, mut machine: EvmMachine<'_, '_>) {
+    /// Executes transactions until all are committed, or one makes the block invalid. The machine is made for the
+    /// first.
+    fn work<'s>(&'s self, machine: impl FnOnce() -> EvmMachine<'s, 's>) {
         let commit = |step: usize, output| {
             self.committer.lock().commit(self.shared.plan.batches[step].clone(), output)
         };
         let (board, memory, running) = (&self.board, &self.memory, &self.running);
         let worker = Worker { board, memory, running, commit, observer: self.observer };
-        worker.work(&mut machine);
+        worker.work(machine);
         self.observer.tell(Event::Began(Activity::After));
     }
 }

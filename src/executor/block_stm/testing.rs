@@ -291,7 +291,7 @@ pub(crate) fn run<'m, M: Machine<'m>>(
     let (board, commit) = (&Board::new(steps), Mutex::new(commit));
     pool.run_on_all(|| {
         let commit = |tx, output| (commit.lock())(tx, output);
-        Worker { board, memory, running, commit, observer }.work(&mut machine());
+        Worker { board, memory, running, commit, observer }.work(&machine);
     });
     board.incarnations()
 }
