@@ -138,6 +138,16 @@ fn every_transaction_increments_the_same_slot() {
 }
 
 #[test]
+fn precompiled_contracts_are_called_again_with_what_is_there_then() {
+    let programs = vec![vec![Op::Digest(0), Op::Digest(0), Op::Digest(1)]];
+    let txs = (0..40).map(|index| call(index % 4, 0)).collect();
+    let outcome = outcome(&World { programs, txs, ..World::default() });
+    let change = change(&outcome.post_state, world::contract(0)).expect("its slots were written");
+    let [(_, eighty), (_, forty)] = change.slots[..] else { panic!("there are two digests") };
+    assert_ne!(eighty, forty, "one was made in 80 steps, the other in 40");
+}
+
+#[test]
 fn a_balance_that_is_read_holds_all_payments_before() {
     let programs = vec![vec![Op::OwnBalance(0)], vec![Op::Call(Place::Contract(0), 3)]];
     let txs = vec![call(0, 1), deed(1, Deed::Call(Place::Contract(0), 10)), call(2, 1), call(3, 0)];

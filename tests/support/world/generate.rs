@@ -65,6 +65,7 @@ fn of_storage() -> impl Strategy<Value = Op> {
         1 => (slot(), slot()).prop_map(|(from, to)| Op::Copy(from, to)),
         1 => slot().prop_map(Op::Transient),
         1 => slot().prop_map(Op::Log),
+        1 => slot().prop_map(Op::Digest),
     ]
 }
 

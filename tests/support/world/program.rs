@@ -48,12 +48,19 @@ pub(crate) enum Op {
     Beacon(u8),
     /// A log with a slot as its topic.
     Log(u8),
+    /// A slot becomes its own digest, by a precompiled contract that takes a while over it.
+    Digest(u8),
     /// Adds a slot to what transient storage holds in it, and back (EIP-1153).
     Transient(u8),
 }
 
 /// Gas that calls hand on: enough for some steps, and an end to circles.
 const CALL_GAS: u64 = 40_000;
+
+const RIPEMD_160: Address = Address::with_last_byte(3);
+
+/// Bytes that are digested at once: 4,560 gas.
+const DIGESTED: u64 = 1_024;
 
 /// Bytecode in the making.
 #[derive(Clone, Debug, Default)]
@@ -175,6 +182,11 @@ fn step(code: &mut Code, op: Op, fork: Fork, places: &impl Fn(Place) -> Address)
         Op::History(slot) => code.ask(HISTORY, 0x43, 1, slot),
         Op::Beacon(slot) => code.ask(BEACON, 0x42, 0, slot),
         Op::Log(slot) => code.sload(slot).push(0u8).push(0u8).op(0xa1),
+        Op::Digest(slot) => {
+            code.sload(slot).push(0u8).op(0x52);
+            code.push(32u8).push(0u8).push(DIGESTED).push(0u8).push(0u8).push_address(RIPEMD_160);
+            code.push(CALL_GAS).op(0xf1).op(0x50).push(0u8).op(0x51).sstore(slot)
+        }
         Op::Transient(slot) => {
             code.push(slot).op(0x5c).sload(slot).op(0x01).push(slot).op(0x5d);
             code.push(slot).op(0x5c).sstore(slot)
