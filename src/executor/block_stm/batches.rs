@@ -65,7 +65,7 @@ impl Plan {
         Self { kinds: batches.iter().map(of_batch).collect(), batches, long }
     }
 
-    /// Batches of consecutive cheap transactions, and the others one by one.
+    /// Batches of consecutive cheap transactions, and the others one by one, for so many threads that run at once.
     pub(super) fn new(job: &ReplayJob, threads: usize) -> Self {
         let costs: Vec<_> = job.transactions.iter().map(|tx| cost(job, tx.inner())).collect();
         let batches = match BalanceRule::of(job.env.cfg_env.spec) {

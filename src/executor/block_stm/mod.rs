@@ -37,6 +37,8 @@
 //!   batch is one transaction, and that is what its indices count.
 //! - What may use a large part of the block's gas is started early, so that the others do not have to
 //!   wait for it in the end (`batches`).
+//! - What a precompiled contract computed is kept for the transaction's next incarnation, which mostly asks for the
+//!   same again (`precompiles`).
 //! - In a race, a block that will be over before threads have shared it out is executed as the baseline does
 //!   (`batches`).
 //!
