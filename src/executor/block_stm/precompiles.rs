@@ -19,7 +19,11 @@ use revm::{
 };
 
 /// Gas of a call from which on its result is kept: copying the input costs a hundredth of computing it then.
-const WORTH_KEEPING: u64 = 2_000;
+const LEAST_GAS: u64 = 2_000;
+
+/// The same for each byte of the input, so that digests and copies of much memory are not kept: a block's gas bounds
+/// what is.
+const LEAST_GAS_PER_BYTE: u64 = 2;
 
 /// The EVM of one worker, with these precompiles.
 pub(super) type KeepingEvm<'a, 'm> = WorkerEvm<WorkerState<'a, 'm>, Precompiles<'a>>;
@@ -31,6 +35,12 @@ type Context<'a, 'm> = WorkerContext<WorkerState<'a, 'm>>;
 struct Kept {
     gas_used: u64,
     output: Bytes,
+}
+
+impl Kept {
+    const fn is_worth_keeping(&self, input: &[u8]) -> bool {
+        self.gas_used >= LEAST_GAS && self.gas_used >= LEAST_GAS_PER_BYTE * input.len() as u64
+    }
 }
 
 /// Results of one transaction's calls, by precompile and input.
@@ -99,10 +109,10 @@ impl<'a, 'm> PrecompileProvider<Context<'a, 'm>> for Precompiles<'_> {
         // At the frontier an incarnation is the last one.
         let computed = result.as_ref().filter(|result| start == Start::Ahead && result.is_ok());
         if let Some(InterpreterResult { output, gas, .. }) = computed {
-            let gas_used = gas.limit() - gas.remaining();
-            if gas_used >= WORTH_KEEPING {
-                let kept = Kept { gas_used, output: output.clone() };
-                self.results.keep(tx, precompile, &inputs.input.as_bytes(context), kept);
+            let input = inputs.input.as_bytes(context);
+            let kept = Kept { gas_used: gas.limit() - gas.remaining(), output: output.clone() };
+            if kept.is_worth_keeping(&input) {
+                self.results.keep(tx, precompile, &input, kept);
             }
         }
         Ok(result)
@@ -114,5 +124,35 @@ impl<'a, 'm> PrecompileProvider<Context<'a, 'm>> for Precompiles<'_> {
 
     fn contains(&self, address: &Address) -> bool {
         self.ethereum.contains(address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(gas_used: u64) -> Kept {
+        Kept { gas_used, output: Bytes::new() }
+    }
+
+    #[test]
+    fn what_is_kept_is_recalled_by_the_same_transaction_for_the_same_input() {
+        let (results, precompile) = (Results::new(2), Address::with_last_byte(1));
+        results.keep(0, precompile, b"input", kept(3_000));
+        let gas = |tx, precompile, input: &[u8]| {
+            results.recall(tx, &precompile, input).map(|kept| kept.gas_used)
+        };
+        assert_eq!(gas(0, precompile, b"input"), Some(3_000));
+        assert_eq!(gas(0, precompile, b"other"), None);
+        assert_eq!(gas(0, Address::with_last_byte(2), b"input"), None);
+        assert_eq!(gas(1, precompile, b"input"), None);
+    }
+
+    #[test]
+    fn neither_what_is_cheap_nor_what_is_long_is_kept() {
+        let (ecrecover, identity_of_a_megabyte) = (3_000, 15 + 3 * (1 << 15));
+        assert!(kept(ecrecover).is_worth_keeping(&[0; 128]));
+        assert!(!kept(identity_of_a_megabyte).is_worth_keeping(&vec![0; 1 << 20]));
+        assert!(!kept(600).is_worth_keeping(&[]));
     }
 }
