@@ -63,7 +63,8 @@ impl Progress {
     /// A bar over a number of steps that nobody knows, each called a `unit`, for work of which the share that
     /// is done is known instead: see [`Progress::step_to`].
     pub fn projected(chatter: Chatter, unit: &str) -> Self {
-        let progress = Self::new(chatter, 0, unit);
+        // Of none at all the bar would be full.
+        let progress = Self::new(chatter, 1, unit);
         let template = format!("{{bar:24}} {{pos}} {unit}, {{rate}}, {{left}} left  {{msg}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             progress.bar.set_style(style.with_key("rate", rate).with_key("left", left));
