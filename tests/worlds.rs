@@ -192,8 +192,6 @@ fn before_eip161_a_destroyed_account_that_is_paid_nothing_exists_again() {
             txs: vec![tx(3), tx(1), tx(0)],
             ..World::default()
         };
-        if let Err(error) = check(world, &mut panel()) {
-            panic!("{}", chain(&error));
-        }
+        outcome(&world);
     }
 }

@@ -34,7 +34,6 @@ struct Lap<'a, W> {
     shared: Shared<'a>,
     memory: Memory,
     running: Running<'a>,
-    crowding: Crowding,
     board: Board<BatchOutput>,
     /// Guards what is committed. Never contended: at most one worker commits (C2), and the leader takes it
     /// when all have.
@@ -85,11 +84,12 @@ pub(super) fn execute<W: Observer>(
 impl<'a, W: Observer> Lap<'a, W> {
     fn new(shared: Shared<'a>, pool: &WorkerPool, observer: &'a W) -> Self {
         let (base, plan) = (&shared.job.numbered_state, &shared.plan);
-        let (steps, crowding) = (plan.batches.len(), pool.crowding());
+        let steps = plan.batches.len();
         Self {
             memory: Memory::new(base.accounts().len(), base.slots().len()),
-            running: Running::new(steps, crowding).with_kinds(plan.kinds.clone()).seen_by(observer),
-            crowding,
+            running: Running::new(steps, pool.crowding())
+                .with_kinds(plan.kinds.clone())
+                .seen_by(observer),
             board: Board::new(Steps { count: steps, early: &plan.long }),
             committer: Mutex::new(Committer::new(shared.job)),
             begun: Handover::new(),
@@ -128,7 +128,7 @@ impl<'a, W: Observer> Lap<'a, W> {
 
     fn follow(&self) {
         // Where processors are scarce, whoever gets nothing to do had better not take them from the others.
-        let early = (self.crowding == Crowding::Roomy).then(|| self.machine());
+        let early = (self.running.crowding() == Crowding::Roomy).then(|| self.machine());
         if self.begun.wait().is_some() {
             self.work(|| early.unwrap_or_else(|| self.machine()));
             self.collection.collect(self.settled());

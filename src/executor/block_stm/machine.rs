@@ -47,7 +47,7 @@ pub(super) struct Shared<'a> {
     pub(super) storage: &'a Storage<'a>,
     pub(super) plan: Plan,
     pub(super) new_codes: NewCodes,
-    pub(super) results: Results,
+    results: Results,
     fee_payment: FeePayment,
 }
 

@@ -94,6 +94,11 @@ impl<'w> Running<'w> {
         Self { watcher: W::WATCHES.then_some(observer as &dyn Listener), ..self }
     }
 
+    /// Whether whoever waits keeps nobody from running.
+    pub const fn crowding(&self) -> Crowding {
+        self.crowding
+    }
+
     /// The kinds of `tx`; none where they are not known.
     pub fn kinds(&self, tx: TxIndex) -> Kinds {
         self.kinds.get(tx).copied().unwrap_or_default()
