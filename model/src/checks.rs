@@ -3,7 +3,7 @@
 use crate::{
     executor::block_stm::{
         memory::Publication,
-        scheduler::{Basis, Scheduler, Task},
+        scheduler::{Basis, Scheduler, Steps, Task},
         testing::{
             Program, Step,
             Step::{
@@ -126,7 +126,7 @@ pub fn generated(count: usize, seed: u64) -> Vec<Scene> {
 
 /// A scheduler of two transactions, of which the second waits for the first.
 fn one_waits() -> Scheduler {
-    let scheduler = Scheduler::new(2, &[]);
+    let scheduler = Scheduler::new(Steps { count: 2, ..Steps::default() });
     assert!(matches!(scheduler.next_task(), Some(Task::Execute { tx: 0, .. })));
     assert!(matches!(scheduler.next_task(), Some(Task::Execute { tx: 1, .. })));
     assert_eq!(scheduler.blocked(1, 0), None);

@@ -24,6 +24,7 @@ mod executor {
     pub mod block_stm {
         //! The parts that know no EVM.
         pub mod engine;
+        pub mod kinds;
         pub mod memory;
         mod own;
         pub mod read_set;

@@ -5,21 +5,20 @@
 //! stays, so that an account that several of them touch is loaded once. The price is that a conflict
 //! throws away the whole batch, which is why nothing but cheap transactions is put together.
 
-use super::running::Kinds;
+use super::kinds::Kinds;
 use crate::{block::ReplayJob, executor::demands::BalanceRule};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::TxKind;
-use std::{
-    cmp::Reverse,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-    ops::Range,
-};
+use std::{cmp::Reverse, ops::Range};
 
 /// What a batch may cost, in units of a plain payment.
 const BATCH_COST: u64 = 32;
 
 /// Gas that takes about as long as a plain payment, above what the payment itself takes.
 const GAS_PER_PAYMENT: u64 = 10_000;
+
+/// Gas of a plain payment (Yellow Paper, appendix G): with no more than that, no code can run.
+const PAYMENT_GAS: u64 = 21_000;
 
 /// Batches for each thread at least, so that the last ones to finish do not make the others wait long.
 const BATCHES_PER_THREAD: usize = 8;
@@ -82,13 +81,14 @@ impl Plan {
     }
 }
 
-/// Transactions that call the same function of the same contract are of a kind.
+/// Transactions that call the same function of the same contract are of a kind. Addresses are digests already, and
+/// so are functions' selectors, so that no hash has to be computed.
 fn kind(transaction: &TxEnvelope) -> Kinds {
     match (transaction.to(), transaction.function_selector()) {
         (Some(to), Some(function)) => {
-            let mut hasher = DefaultHasher::default();
-            (to, function).hash(&mut hasher);
-            Kinds::of(hasher.finish())
+            let number =
+                |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            Kinds::of(number(&to[12..]) ^ number(&function[..]))
         }
         _ => Kinds::default(),
     }
@@ -129,13 +129,17 @@ pub(super) fn is_small(job: &ReplayJob) -> bool {
 
 /// What a transaction will probably cost, in units of a plain payment.
 fn cost(job: &ReplayJob, transaction: &TxEnvelope) -> u64 {
+    let gas = transaction.gas_limit();
     let code_runs = match transaction.kind() {
+        _ if gas <= PAYMENT_GAS => false,
         TxKind::Create => true,
+        // Whoever brings input mostly calls something, which spares looking.
+        TxKind::Call(_) if !transaction.input().is_empty() => true,
         TxKind::Call(to) => job.numbered_state.account(to).is_ok_and(|account| {
             account.info.as_ref().is_some_and(|info| !info.is_empty_code_hash())
         }),
     };
-    if code_runs { 1 + transaction.gas_limit() / GAS_PER_PAYMENT } else { 1 }
+    if code_runs { 1 + gas / GAS_PER_PAYMENT } else { 1 }
 }
 
 #[cfg(test)]

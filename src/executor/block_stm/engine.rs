@@ -7,7 +7,7 @@ use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
     read_set::ReadSet,
     running::Running,
-    scheduler::{Comparison, Found, Scheduler, Start, Task},
+    scheduler::{Comparison, Found, Scheduler, Start, Steps, Task},
     view::View,
 };
 use crate::executor::{
@@ -82,20 +82,11 @@ impl<O> fmt::Debug for Board<O> {
     }
 }
 
-/// What is to be executed.
-#[derive(Clone, Copy, Debug)]
-pub struct Steps<'a> {
-    /// Transactions from 0 up to this one.
-    pub count: usize,
-    /// Those of them that are started as soon as nothing holds up the others, the first one first.
-    pub early: &'a [TxIndex],
-}
-
 impl<O> Board<O> {
     /// Nothing is executed yet.
     pub fn new(steps: Steps<'_>) -> Self {
         Self {
-            scheduler: Scheduler::new(steps.count, steps.early),
+            scheduler: Scheduler::new(steps),
             records: (0..steps.count).map(|_| Mutex::default()).collect(),
             count: AtomicU64::new(0),
             cost: AtomicU64::new(0),

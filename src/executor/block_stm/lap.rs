@@ -7,10 +7,11 @@ use super::{
     batches::Plan,
     collection::Collection,
     committer::Committer,
-    engine::{Board, Steps, Worker},
+    engine::{Board, Worker},
     machine::{BatchOutput, EvmMachine, Shared},
     memory::{Memory, WriteSet},
     running::Running,
+    scheduler::Steps,
     settled::SettledState,
     writes::phase_writes,
 };
@@ -90,7 +91,7 @@ impl<'a, W: Observer> Lap<'a, W> {
             running: Running::new(steps, pool.crowding())
                 .with_kinds(plan.kinds.clone())
                 .seen_by(observer),
-            board: Board::new(Steps { count: steps, early: &plan.long }),
+            board: Board::new(Steps { count: steps, early: &plan.long, kinds: &plan.kinds }),
             committer: Mutex::new(Committer::new(shared.job)),
             begun: Handover::new(),
             collection: Collection::default(),

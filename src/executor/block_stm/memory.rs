@@ -20,7 +20,7 @@
 
 mod versions;
 
-use super::running::Kinds;
+use super::kinds::Kinds;
 use crate::executor::sync::{AtomicU32, AtomicU64, Ordering};
 use alloy_primitives::{U256, map::HashMap};
 use std::fmt;

@@ -26,7 +26,9 @@
 //!   rather than on a value that will probably change.
 //! - What has written a slot will write it again: who reads it waits for the closest lower transaction of
 //!   the same kind (that calls the same function of the same contract) that is being executed
-//!   ([`running`]), for about as long as it would take to start over.
+//!   ([`running`]), for a few times as long as it would take to start over.
+//! - Neighbours and transactions of a kind mostly depend on each other. A worker leaves them to whoever executes the
+//!   one before, and starts the next that is neither, if there is one close by ([`scheduler`], `choice`).
 //! - Payments are written as additions, the beneficiary's fee included. Additions of several
 //!   transactions do not conflict; only a transaction that asks for a balance depends on those before
 //!   it, and one that pays depends on there being enough (`demands`). Nonces are depended on only where
@@ -55,6 +57,7 @@
 //! transactions; `committer` puts receipts in order.
 
 pub mod engine;
+pub mod kinds;
 pub mod memory;
 pub mod read_set;
 pub mod running;

@@ -5,7 +5,7 @@
 //! compared like everything else. Where threads are more than processors, whoever waits lets others run between any two
 //! looks, for the one waited for may need the processor that waiting takes.
 
-use super::memory::TxIndex;
+use super::{kinds::Kinds, memory::TxIndex};
 use crate::executor::{
     Crowding,
     observe::{Activity, Event, Listener, Observer},
@@ -16,8 +16,9 @@ use crate::executor::{
 /// waits for may be waiting for this very processor: some microseconds.
 const LOOKS_IN_HASTE: u32 = 500;
 
-/// Looks that take as long as letting another thread run, if there is none that would.
-const LOOKS_PER_YIELD: u32 = 4;
+/// Looks that letting another thread run counts for. It takes as long as four, if there is none that would; but where
+/// others want the processor, waiting had better be short.
+const LOOKS_PER_YIELD: u32 = 16;
 
 /// What came of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,37 +31,6 @@ pub enum Waited {
 
 /// How far below itself a transaction looks for one to wait for.
 const REACH: usize = 64;
-
-/// Kinds of transactions, such as those that call the same function of the same contract: what one of a kind
-/// has done, the next will probably do. Several may share a bit, which costs time only.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kinds(u64);
-
-impl Kinds {
-    /// One kind, by any number that it alone has.
-    pub const fn of(hash: u64) -> Self {
-        Self(1 << (hash % 64))
-    }
-
-    /// As [`Kinds::bits`] gave them.
-    pub const fn of_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// One bit for each.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// Those of either.
-    pub const fn and(self, others: Self) -> Self {
-        Self(self.0 | others.0)
-    }
-
-    const fn meets(self, others: Self) -> bool {
-        self.0 & others.0 != 0
-    }
-}
 
 /// One mark for each transaction.
 #[derive(Debug)]

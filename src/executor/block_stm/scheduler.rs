@@ -1,7 +1,8 @@
 //! Hands out work, lowest transaction first: committing, checking suspects, executing. Of what waits to be
-//! executed, some may be wanted early, so that what takes long does not start last.
+//! executed, some may be wanted early, so that what takes long does not start last, and some late, as it would only
+//! be executed twice (`choice`).
 //!
-//! Knows transaction indices and statuses, nothing else: no EVM, no state, no threads. Callers bring
+//! Knows transaction indices, statuses and kinds, nothing else: no EVM, no state, no threads. Callers bring
 //! the threads; each loops on [`Scheduler::next_task`] until it returns `None`, and reports what came
 //! of every task.
 //!
@@ -33,9 +34,23 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use super::memory::{Publication, TxIndex};
+use super::{
+    kinds::Kinds,
+    memory::{Publication, TxIndex},
+};
 use crate::executor::sync::{AtomicU32, Condvar, Looks, Mutex, MutexGuard, Ordering};
 use state::State;
+
+/// What is to be executed, and what is known of it beforehand.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Steps<'a> {
+    /// Transactions from 0 up to this one.
+    pub count: usize,
+    /// Those of them that are started as soon as nothing holds up the others, the first one first.
+    pub early: &'a [TxIndex],
+    /// Of each; none of those beyond.
+    pub kinds: &'a [Kinds],
+}
 
 /// How many times a transaction was executed before, from 0.
 pub type Incarnation = u32;
@@ -131,11 +146,13 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// All `transactions` are ready. Those in `early` are to be started before others that are not at the
-    /// frontier, the first one first.
-    pub fn new(transactions: usize, early: &[TxIndex]) -> Self {
-        let state = State::new(transactions, early);
-        Self { state: Mutex::new(state), reports: AtomicU32::new(0), work: Condvar::new() }
+    /// All steps are ready.
+    pub fn new(steps: Steps<'_>) -> Self {
+        Self {
+            state: Mutex::new(State::new(steps)),
+            reports: AtomicU32::new(0),
+            work: Condvar::new(),
+        }
     }
 
     /// The next task for this worker; sleeps until there is one. `None` when all transactions are

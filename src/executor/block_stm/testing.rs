@@ -6,11 +6,12 @@
 //! Besides the tests beside this file, the package in `model/` compiles it.
 
 use super::{
-    engine::{Board, Executed, Incarnations, Machine, Steps, Worker},
+    engine::{Board, Executed, Incarnations, Machine, Worker},
+    kinds::Kinds,
     memory::{AccountNumber, Blocked, Location, Memory, TxIndex, Write},
     read_set::Expected,
     running::Running,
-    scheduler::Start,
+    scheduler::{Start, Steps},
     view::View,
 };
 use crate::executor::{Crowding, WorkerPool, observe::Observer, sync::Mutex};
@@ -296,6 +297,17 @@ pub(crate) fn run<'m, M: Machine<'m>>(
     board.incarnations()
 }
 
+/// Programs that begin with the same are of a kind; those that begin by paying are of none.
+fn kind(program: &[Step]) -> Kinds {
+    match program.first() {
+        None | Some(Step::Add(_) | Step::StopIfEven) => Kinds::default(),
+        Some(Step::Read(choice) | Step::ReadFollowing(choice)) => Kinds::of((*choice).into()),
+        Some(Step::Set(choice) | Step::SetFollowing(choice)) => Kinds::of(16 + u64::from(*choice)),
+        Some(Step::Spend(choice) | Step::Empty(choice)) => Kinds::of(32 + u64::from(*choice)),
+        Some(Step::Count(choice) | Step::Surprise(choice)) => Kinds::of(48 + u64::from(*choice)),
+    }
+}
+
 /// What the engine gives, in the same form.
 pub(crate) fn in_parallel(
     programs: &[Program],
@@ -304,10 +316,11 @@ pub(crate) fn in_parallel(
     observer: &impl Observer,
 ) -> (Outcome, Incarnations) {
     let (memory, mut seen) = (memory(), Vec::new());
-    let running = Running::new(programs.len(), Crowding::Roomy);
+    let kinds: Vec<_> = programs.iter().map(|program| kind(program)).collect();
+    let running = Running::new(programs.len(), Crowding::Roomy).with_kinds(kinds.clone());
     let incarnations = run(
         pool,
-        Steps { count: programs.len(), early },
+        Steps { count: programs.len(), early, kinds: &kinds },
         &memory,
         &running,
         observer,

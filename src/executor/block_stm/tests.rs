@@ -1,8 +1,9 @@
 //! The engine against block order, with the toy machine.
 
 use super::{
-    engine::{Executed, Incarnations, Machine, Steps},
+    engine::{Executed, Incarnations, Machine},
     running::Running,
+    scheduler::Steps,
     testing::{Outcome, Program, Step, ToyMachine, balance, in_order, memory, run, step},
     view::View,
 };
@@ -75,7 +76,7 @@ fn a_commit_can_end_the_run() {
     let running = Running::new(programs.len(), Crowding::Roomy);
     let run = run(
         &pool(2),
-        Steps { count: programs.len(), early: &[] },
+        Steps { count: programs.len(), ..Steps::default() },
         &memory,
         &running,
         &Nobody,
@@ -115,7 +116,7 @@ fn a_worker_that_panics_ends_the_run_and_nobody_waits_for_it() {
     let running = Running::new(programs.len(), Crowding::Roomy);
     let machine =
         || Broken(ToyMachine { programs: &programs, view: View::new(&memory, &running) }, &broke);
-    let steps = Steps { count: programs.len(), early: &[] };
+    let steps = Steps { count: programs.len(), ..Steps::default() };
     let commit = |_, _| ControlFlow::Continue(());
     let run = || run(&pool(4), steps, &memory, &running, &Nobody, machine, commit);
     assert!(catch_unwind(AssertUnwindSafe(run)).is_err());

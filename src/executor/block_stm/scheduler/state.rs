@@ -3,8 +3,13 @@
 //! No locks and no threads: whoever holds the scheduler's lock calls these one at a time. The
 //! invariants are those of the module above.
 
-use super::{Basis, Comparison, Found, Incarnation, Start, Task};
-use crate::executor::block_stm::memory::{Publication, TxIndex};
+mod choice;
+
+use super::{Basis, Comparison, Found, Incarnation, Start, Steps, Task};
+use crate::executor::block_stm::{
+    kinds::Kinds,
+    memory::{Publication, TxIndex},
+};
 
 /// Counts publications that changed something; what was true at an epoch may be outdated at the next.
 type Epoch = u64;
@@ -25,6 +30,7 @@ enum Status {
 #[derive(Debug)]
 struct Tx {
     status: Status,
+    kinds: Kinds,
     incarnation: Incarnation,
     /// Its reads are current as far as memory was at this epoch.
     current_at: Epoch,
@@ -59,9 +65,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(transactions: usize, early: &[TxIndex]) -> Self {
-        let tx = || Tx {
+    pub(super) fn new(Steps { count, early, kinds }: Steps<'_>) -> Self {
+        let tx = |tx: TxIndex| Tx {
             status: Status::Ready,
+            kinds: kinds.get(tx).copied().unwrap_or_default(),
             incarnation: 0,
             current_at: 0,
             basis: Basis::Read,
@@ -69,7 +76,7 @@ impl State {
             waiting: Vec::new(),
         };
         Self {
-            txs: (0..transactions).map(|_| tx()).collect(),
+            txs: (0..count).map(tx).collect(),
             frontier: 0,
             early: early.iter().rev().copied().collect(),
             ready_from: 0,
@@ -105,7 +112,7 @@ impl State {
         match (suspect, ready) {
             (Some(suspect), Some(ready)) if suspect < ready => Some(self.take_check(suspect)),
             (Some(suspect), None) => Some(self.take_check(suspect)),
-            (_, Some(ready)) => Some(self.take_execution(ready)),
+            (_, Some(ready)) => Some(self.take_execution(self.choose(ready))),
             (None, None) => None,
         }
     }
@@ -159,6 +166,7 @@ impl State {
         self.start(tx)
     }
 
+    /// The lowest transaction that is ready.
     fn next_ready(&mut self) -> Option<TxIndex> {
         let from = self.ready_from.max(self.frontier);
         let found = (from..self.txs.len()).find(|tx| self.txs[*tx].status == Status::Ready);

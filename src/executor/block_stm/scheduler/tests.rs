@@ -10,7 +10,7 @@ fn at_frontier(tx: TxIndex) -> Option<Task> {
 
 /// All transactions are started, the first at the frontier.
 fn all_started(transactions: usize) -> Scheduler {
-    let scheduler = Scheduler::new(transactions, &[]);
+    let scheduler = Scheduler::new(Steps { count: transactions, ..Steps::default() });
     assert_eq!(scheduler.next_task(), at_frontier(0));
     for tx in 1..transactions {
         assert_eq!(scheduler.next_task(), ahead(tx));
@@ -76,7 +76,7 @@ fn what_is_missing_before_its_turn_may_still_come() {
 
 #[test]
 fn c1_what_started_at_the_frontier_needs_no_comparison() {
-    let scheduler = Scheduler::new(2, &[]);
+    let scheduler = Scheduler::new(Steps { count: 2, ..Steps::default() });
     assert_eq!(scheduler.next_task(), at_frontier(0));
     assert_eq!(
         scheduler.executed(0, Publication::Changed, Basis::Read),
@@ -106,7 +106,7 @@ fn c1_a_publication_after_a_passed_check_makes_suspect_again() {
 
 #[test]
 fn c2_only_one_worker_commits() {
-    let scheduler = Scheduler::new(3, &[]);
+    let scheduler = Scheduler::new(Steps { count: 3, ..Steps::default() });
     assert_eq!(scheduler.next_task(), at_frontier(0));
     assert_eq!(scheduler.executed(0, Publication::Same, Basis::Read), commit(0, Comparison::Done));
     assert_eq!(scheduler.next_task(), ahead(1));
@@ -165,7 +165,7 @@ fn s3_a_sleeping_worker_is_woken_by_work() {
 
 #[test]
 fn stopping_ends_every_worker() {
-    let scheduler = Scheduler::new(1, &[]);
+    let scheduler = Scheduler::new(Steps { count: 1, ..Steps::default() });
     assert_eq!(scheduler.next_task(), at_frontier(0));
     let ended = std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| scheduler.next_task());
