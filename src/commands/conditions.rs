@@ -4,6 +4,7 @@ use super::machine;
 use crate::{
     measure::{
         load::OtherLoad,
+        spread::turns,
         stats::Speedup,
         warmup::MOST_ROUNDS,
         warnings::{Conditions, Finding, Warning, conditions, findings, noise_floor},
@@ -51,6 +52,7 @@ fn finding(report: &Report, row: &Row) -> Option<Finding> {
         at: format!("block {}, {}", row.block.number, row.contender()),
         laps: figures.samples.len(),
         outliers: figures.outliers,
+        turns: turns(&figures.samples),
         drift: figures.drift,
         speedup: measured(&figures.comparison),
         floor: itself.map(|check| noise_floor(&check.itself)),

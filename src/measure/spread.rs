@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::stats::median;
+use super::{sample::Sample, stats::median};
 
 /// The fewest timings of which quartiles and trends say anything.
 const FEWEST: usize = 8;
@@ -29,6 +29,24 @@ pub fn outliers(times: &[Duration]) -> usize {
     let reach = (upper - lower) * 3 / 2;
     let fence = lower.saturating_sub(reach)..=upper.saturating_add(reach);
     times.iter().filter(|time| !fence.contains(time)).count()
+}
+
+/// Processors in use from which on threads work side by side.
+const SIDE_BY_SIDE: f64 = 1.5;
+
+/// Processors in use up to which they take turns.
+const IN_TURN: f64 = 1.1;
+
+/// In how many laps threads that otherwise work side by side took turns: the system had put them on one core, where
+/// they may stay for the whole lap although another core is idle. None where they never work side by side.
+pub fn turns(samples: &[Sample]) -> usize {
+    let in_use = |sample: &Sample| {
+        Some(sample.cpu?.as_secs_f64() / sample.execute.max(Duration::from_nanos(1)).as_secs_f64())
+    };
+    let in_use: Vec<_> = samples.iter().filter_map(in_use).collect();
+    let side_by_side = in_use.iter().any(|processors| *processors >= SIDE_BY_SIDE);
+    let in_turn = in_use.iter().filter(|processors| **processors <= IN_TURN);
+    if side_by_side { in_turn.count() } else { 0 }
 }
 
 /// By how much the second half of a series differs from the first, relative to the first, if the
@@ -64,6 +82,19 @@ mod tests {
 
     fn us(times: impl IntoIterator<Item = u64>) -> Vec<Duration> {
         times.into_iter().map(Duration::from_micros).collect()
+    }
+
+    #[test]
+    fn laps_on_one_core_are_counted_where_threads_otherwise_work_side_by_side() {
+        let lap = |cpu| Sample {
+            execute: Duration::from_millis(10),
+            root: None,
+            cpu: Some(Duration::from_millis(cpu)),
+            counts: None,
+        };
+        assert_eq!(turns(&[lap(19), lap(10), lap(18), lap(11)]), 2);
+        assert_eq!(turns(&[lap(10), lap(10)]), 0, "one thread has nobody to take turns with");
+        assert_eq!(turns(&[Sample { cpu: None, ..lap(0) }]), 0);
     }
 
     #[test]

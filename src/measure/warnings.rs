@@ -17,6 +17,9 @@ const SMALLEST_LOAD: f64 = 0.05;
 /// The share of outliers from where on it is told.
 const MANY_OUTLIERS: f64 = 0.1;
 
+/// The share of laps whose threads took turns from where on it is told.
+const MANY_TURNS: f64 = 0.02;
+
 /// Something that spoils numbers.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the messages name the fields")]
@@ -43,6 +46,8 @@ pub enum Warning {
     NoiseAboveDifference { rows: usize, floor: f64, at: String },
     /// Many laps far from the rest.
     Outliers { laps: usize, of: usize },
+    /// Threads shared a core although others were idle.
+    TookTurns { laps: usize, of: usize, at: String },
     /// The run was cut short.
     Interrupted { not_run: usize },
 }
@@ -62,6 +67,7 @@ impl Warning {
             Self::TimeLimit { .. } => "time-limit",
             Self::NoiseAboveDifference { .. } => "noise-above-difference",
             Self::Outliers { .. } => "outliers",
+            Self::TookTurns { .. } => "took-turns",
             Self::Interrupted { .. } => "interrupted",
         }
     }
@@ -92,6 +98,9 @@ impl Warning {
             }
             Self::Outliers { .. } => {
                 "they count; if there are more than you like, stop other programs"
+            }
+            Self::TookTurns { .. } => {
+                "see whether --pin, which keeps each thread on a core of its own, gives steadier times"
             }
             Self::Interrupted { .. } => "run it again for the rest; the figures here stand",
         }
@@ -136,6 +145,12 @@ impl fmt::Display for Warning {
                 write!(f, "{rows} differ from 1 by less than noise, e.g. {floor:.1} % in {at}")
             }
             Self::Outliers { laps, of } => write!(f, "{laps} of {of} laps lie far from the rest"),
+            Self::TookTurns { laps, of, at } => {
+                write!(
+                    f,
+                    "in {laps} of {of} laps the system kept all threads on one core, most in {at}"
+                )
+            }
             Self::Interrupted { not_run } => {
                 write!(f, "interrupted: {} not run", counted(*not_run, "block"))
             }
@@ -200,6 +215,8 @@ pub struct Finding {
     pub laps: usize,
     /// Those of them that lie far from the rest.
     pub outliers: usize,
+    /// Those of them whose threads took turns, as [`spread::turns`](super::spread::turns) says.
+    pub turns: usize,
     /// As [`spread::drift`](super::spread::drift) says.
     pub drift: Option<f64>,
     /// Against the baseline.
@@ -221,10 +238,18 @@ pub fn findings(findings: &[Finding]) -> Vec<Warning> {
         drift(findings),
         noise(findings),
         many.then_some(Warning::Outliers { laps: outliers, of: laps }),
+        turns(findings, laps),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn turns(findings: &[Finding], of: usize) -> Option<Warning> {
+    let laps: usize = findings.iter().map(|finding| finding.turns).sum();
+    let worst = findings.iter().max_by_key(|finding| finding.turns)?;
+    let many = laps as f64 > MANY_TURNS * of as f64;
+    many.then(|| Warning::TookTurns { laps, of, at: worst.at.clone() })
 }
 
 fn drift(findings: &[Finding]) -> Option<Warning> {
@@ -273,6 +298,7 @@ mod tests {
             at: "block 5, x".into(),
             laps,
             outliers: 0,
+            turns: 0,
             drift: None,
             speedup: None,
             floor: None,
@@ -310,6 +336,16 @@ mod tests {
         assert_eq!(kinds(&warnings), expected);
         assert_eq!(warnings[1].to_string(), "8 threads had to share 1 core");
         assert!(warnings.iter().all(|warning| !warning.remedy().is_empty()));
+    }
+
+    #[test]
+    fn threads_that_took_turns_are_told() {
+        let turning = Finding { turns: 2, at: "block 6, x on 2 threads".into(), ..finding(20) };
+        let warnings = findings(&[finding(20), turning]);
+        assert_eq!(kinds(&warnings), ["took-turns"]);
+        let told = "in 2 of 40 laps the system kept all threads on one core, most in block 6, x on 2 threads";
+        assert_eq!(warnings[0].to_string(), told);
+        assert_eq!(findings(&[Finding { turns: 1, ..finding(60) }]), [], "it happens");
     }
 
     #[test]
