@@ -32,6 +32,27 @@ impl Cores {
     }
 }
 
+/// A core that a thread was on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Core(usize);
+
+impl Core {
+    /// The calling thread's, where the system tells.
+    pub(super) fn of_caller() -> Option<Self> {
+        platform::current().map(Self)
+    }
+
+    /// Moves the calling thread to another core if it is on this one, and may be elsewhere. A thread that is woken can
+    /// be put where its waker runs although others are idle, above all on a virtual machine, whose idle cores may not
+    /// be there; it would then wait for the waker's time slice to end, which is longer than most blocks take.
+    pub(super) fn clear(self) {
+        if platform::current() == Some(self.0) {
+            // If the system would not, the thread is no worse off than before.
+            let _ = platform::leave(self.0);
+        }
+    }
+}
+
 /// Keeps a thread on its core until dropped by the same thread.
 #[derive(Debug)]
 pub struct BoundCaller(Cores);
@@ -55,8 +76,23 @@ impl Drop for BoundCaller {
 
 #[cfg(target_os = "linux")]
 mod platform {
-    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
     use std::io;
+
+    pub(super) fn current() -> Option<usize> {
+        Some(sched_getcpu())
+    }
+
+    pub(super) fn leave(core: usize) -> io::Result<()> {
+        let all = sched_getaffinity(None)?;
+        if all.count() > 1 {
+            let mut others = all;
+            others.unset(core);
+            sched_setaffinity(None, &others)?;
+            sched_setaffinity(None, &all)?;
+        }
+        Ok(())
+    }
 
     #[derive(Clone, Debug)]
     pub(super) struct Cores {
@@ -88,6 +124,14 @@ mod platform {
 mod platform {
     use std::io;
 
+    pub(super) fn current() -> Option<usize> {
+        None
+    }
+
+    pub(super) fn leave(_core: usize) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     #[derive(Clone, Copy, Debug)]
     pub(super) struct Cores;
 
@@ -103,5 +147,33 @@ mod platform {
         pub(super) fn free_caller(&self) -> io::Result<()> {
             Err(io::ErrorKind::Unsupported.into())
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::thread::sched_getaffinity;
+
+    #[test]
+    fn a_thread_leaves_a_core_and_may_still_run_anywhere() {
+        let before = sched_getaffinity(None).expect("Linux can");
+        let has_left = || {
+            let core = Core::of_caller().expect("Linux tells");
+            core.clear();
+            Core::of_caller() != Some(core)
+        };
+        // The system may put it back at once, but not each time.
+        assert!(before.count() == 1 || (0..100).any(|_| has_left()));
+        assert_eq!(sched_getaffinity(None).expect("Linux can"), before);
+    }
+
+    #[test]
+    fn a_thread_that_is_bound_stays() {
+        let bound = BoundCaller::new().expect("Linux can");
+        let core = Core::of_caller().expect("Linux tells");
+        core.clear();
+        assert_eq!(Core::of_caller(), Some(core));
+        drop(bound);
     }
 }

@@ -1,7 +1,7 @@
 //! The threads that executors run on: made once, kept warm, passed in.
 
 use super::{
-    affinity::{BoundCaller, Cores, Pinning},
+    affinity::{BoundCaller, Core, Cores, Pinning},
     handover::{Handover, LOOKS},
 };
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
@@ -125,17 +125,26 @@ impl WorkerPool {
         (made, result)
     }
 
-    /// Runs `work` on all other threads, and this on the calling one.
+    /// Runs `work` on all other threads, and this on the calling one. Where there are cores enough, the others leave
+    /// the calling thread's to it.
     fn beside<R>(&self, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
         let Some(others) = &self.others else { return own() };
         let at_work = AtomicUsize::new(others.current_num_threads());
+        let taken = Core::of_caller().filter(|_| self.crowding() == Crowding::Roomy);
         let work = || {
             let _leaves = Leaves(&at_work);
+            if let Some(core) = taken {
+                core.clear();
+            }
             work();
         };
         others.in_place_scope(|scope| {
             for _ in 0..others.current_num_threads() {
                 scope.spawn(|_| work());
+            }
+            if taken.is_some() {
+                // Whoever was put on this core gets to run, and leaves it.
+                thread::yield_now();
             }
             let result = own();
             // They mostly end at about the same time.
