@@ -17,3 +17,6 @@ pub use alloy_evm::{
     Database as EvmDatabase, EvmEnv,
     block::{BlockExecutionError, BlockExecutionResult, BlockExecutor, BlockValidationError},
 };
+
+/// The gas of a transaction that runs no code and carries no data (Yellow Paper, appendix G).
+pub const PLAIN_TRANSFER_GAS: u64 = 21_000;

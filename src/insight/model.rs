@@ -4,7 +4,10 @@
 //! tell balance, nonce, code and slots apart and know what commutes. Each [`Model`] turns the same
 //! recorded accesses into reads and writes of [`Spot`]s, so that one rule makes dependencies of all.
 
-use crate::executor::access::{AccountNumber, Location, Need, TxAccess, Write};
+use crate::{
+    evm::PLAIN_TRANSFER_GAS,
+    executor::access::{AccountNumber, Location, Need, TxAccess, Write},
+};
 use alloy_primitives::U256;
 use std::collections::BTreeSet;
 
@@ -70,9 +73,6 @@ impl Ordered {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Fees, Self::Nonces, Self::Balances];
 }
-
-/// The gas of a transaction that runs no code and carries no data (Yellow Paper, appendix G).
-const PLAIN_TRANSFER_GAS: u64 = 21_000;
 
 /// What a transaction does, as a model sees it.
 #[derive(Debug, Default)]

@@ -6,9 +6,9 @@
 //! throws away the whole batch, which is why nothing but cheap transactions is put together.
 
 use super::kinds::Kinds;
-use crate::{block::ReplayJob, executor::demands::BalanceRule};
+use crate::{block::ReplayJob, evm::PLAIN_TRANSFER_GAS, executor::demands::BalanceRule};
 use alloy_consensus::{Transaction as _, TxEnvelope};
-use alloy_primitives::TxKind;
+use alloy_primitives::{B64, TxKind};
 use std::{cmp::Reverse, ops::Range};
 
 /// What a batch may cost, in units of a plain payment.
@@ -16,9 +16,6 @@ const BATCH_COST: u64 = 32;
 
 /// Gas that takes about as long as a plain payment, above what the payment itself takes.
 const GAS_PER_PAYMENT: u64 = 10_000;
-
-/// Gas of a plain payment (Yellow Paper, appendix G): with no more than that, no code can run.
-const PAYMENT_GAS: u64 = 21_000;
 
 /// Batches for each thread at least, so that the last ones to finish do not make the others wait long.
 const BATCHES_PER_THREAD: usize = 8;
@@ -86,9 +83,8 @@ impl Plan {
 fn kind(transaction: &TxEnvelope) -> Kinds {
     match (transaction.to(), transaction.function_selector()) {
         (Some(to), Some(function)) => {
-            let number =
-                |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-            Kinds::of(number(&to[12..]) ^ number(&function[..]))
+            let contract = u64::from(B64::from_slice(&to[12..]));
+            Kinds::of(contract ^ u64::from(u32::from(*function)))
         }
         _ => Kinds::default(),
     }
@@ -131,7 +127,8 @@ pub(super) fn is_small(job: &ReplayJob) -> bool {
 fn cost(job: &ReplayJob, transaction: &TxEnvelope) -> u64 {
     let gas = transaction.gas_limit();
     let code_runs = match transaction.kind() {
-        _ if gas <= PAYMENT_GAS => false,
+        // That leaves no gas for code.
+        _ if gas <= PLAIN_TRANSFER_GAS => false,
         TxKind::Create => true,
         // Whoever brings input mostly calls something, which spares looking.
         TxKind::Call(_) if !transaction.input().is_empty() => true,

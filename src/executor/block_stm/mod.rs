@@ -5,7 +5,7 @@
 //! # The algorithm
 //!
 //! Transactions of a block have a fixed order, and the outcome must be what that order gives. Workers
-//! nevertheless execute them ahead of their turn, lowest first, each *incarnation* of a transaction
+//! nevertheless execute them ahead of their turn, mostly lowest first, each *incarnation* of a transaction
 //! reading what lower transactions have written so far ([`memory`], through a [`view`]) or else the
 //! state before the block. What it read goes into its *read set*, with the values ([`read_set`]); what
 //! it wrote is published for higher transactions to read.

@@ -10,7 +10,7 @@ use super::{
 use alloy_primitives::U256;
 
 /// Looks at a running transaction that take a few times as long as execution does between two reads, which is a
-/// microsecond. What is thrown away costs more than it took: whoever starts over finds warm caches, but comes later.
+/// microsecond. Going on with what is outdated mostly ends with starting over.
 const LOOKS_PER_READ: u32 = 240;
 
 /// A worker's window on the memory: reads for one transaction at a time, and notes each.
@@ -97,9 +97,9 @@ impl<'m> View<'m> {
         }
     }
 
-    /// Waits where a lower transaction is being executed that will probably write, being of a kind that has, for
-    /// a few times as long as it would take to get here again. After that it had better go on with what it finds, and if
-    /// that is an estimate, leave the worker to something else.
+    /// Waits where a lower transaction is being executed that will probably write, being of a kind that has, for a few
+    /// times as long as it would take to get here again. After that it had better go on with what it finds, and if that
+    /// is an estimate, leave the worker to something else.
     fn read_when_written(&self, location: Location) -> Result<Observed, Blocked> {
         if self.start == Start::AtFrontier {
             return self.memory.read(location, self.tx);
