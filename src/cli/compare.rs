@@ -7,12 +7,12 @@ use std::path::PathBuf;
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// What replay --json wrote before
-    #[arg(value_name = "BASE.json")]
-    pub base: PathBuf,
+    /// What replay --json wrote before; of several runs, with commas between
+    #[arg(value_name = "BASE.json", value_delimiter = ',', num_args = 1, required = true)]
+    pub base: Vec<PathBuf>,
     /// What it wrote now
-    #[arg(value_name = "NEW.json")]
-    pub new: PathBuf,
+    #[arg(value_name = "NEW.json", value_delimiter = ',', num_args = 1, required = true)]
+    pub new: Vec<PathBuf>,
     /// A slowdown by more than this, and beyond noise, is a regression
     #[arg(long, value_name = "PERCENT", default_value = "3", value_parser = percent)]
     pub threshold: f64,

@@ -1,6 +1,6 @@
 //! `blockrace compare`: what became slower or faster between two runs.
 //!
-//! Reads two files of `replay --json`. Runs that differ in machine, settings or blocks are refused, each difference
+//! Reads files of `replay --json`, one or several for each side. Runs that differ in machine, settings or blocks are refused, each difference
 //! on a line of its own on standard error, unless `--ignore` names it. A regression is the outcome of a mismatch, so
 //! that the exit code is 1; what is one is [`Comparison`]'s to say.
 
@@ -13,22 +13,16 @@ use crate::{
         run::Run,
     },
 };
-use eyre::{WrapErr, bail};
-use std::{fs::File, path::Path};
+use eyre::{WrapErr, bail, eyre};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 pub(super) fn run(args: CompareArgs, context: &Context) -> eyre::Result<Outcome> {
-    let (base, new) = (read(&args.base)?, read(&args.new)?);
     let ignored: Vec<Aspect> = args.ignore.iter().copied().map(Aspect::from).collect();
+    let (base, new) = (read_all(&args.base, &ignored)?, read_all(&args.new, &ignored)?);
     refuse(&differences(&base, &new), &ignored)?;
-    for (path, run) in [(&args.base, &base), (&args.new, &new)] {
-        if run.mismatches > 0 {
-            eprintln!(
-                "{}: {} rows did not match and have no times",
-                path.display(),
-                run.mismatches
-            );
-        }
-    }
     let comparison = Comparison::new(&base, &new, args.by.into(), args.threshold / 100.0);
     if comparison.contenders.is_empty() {
         bail!("the two runs have no block and executor in common that could be compared");
@@ -37,9 +31,25 @@ pub(super) fn run(args: CompareArgs, context: &Context) -> eyre::Result<Outcome>
     Ok(if comparison.is_regression() { Outcome::Mismatch } else { Outcome::Verified })
 }
 
+/// The runs of one side, joined.
+fn read_all(paths: &[PathBuf], ignored: &[Aspect]) -> eyre::Result<Run> {
+    let (first, others) = paths.split_first().ok_or_else(|| eyre!("there is no file to read"))?;
+    let mut joined = read(first)?;
+    for path in others {
+        let run = read(path)?;
+        refuse(&differences(&joined, &run), ignored)?;
+        joined.join(run);
+    }
+    Ok(joined)
+}
+
 fn read(path: &Path) -> eyre::Result<Run> {
     let file = File::open(path).wrap_err_with(|| format!("cannot open {}", path.display()))?;
-    Run::read(file).wrap_err_with(|| format!("cannot read {}", path.display()))
+    let run = Run::read(file).wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    if run.mismatches > 0 {
+        eprintln!("{}: {} rows did not match and have no times", path.display(), run.mismatches);
+    }
+    Ok(run)
 }
 
 /// Says what differs; an error unless all of it is to be ignored.

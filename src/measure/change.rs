@@ -92,29 +92,31 @@ impl BlockChange {
             after.iter().zip(&before).map(|(new, base)| (new / base).ln()).collect();
         let error = deviation(&draws);
         let rounds = base.len().min(new.len());
-        let change = change(ratio.ln(), draws.clone(), rounds)?;
+        let change = change(ratio, draws.iter().map(|log| log.exp()).collect(), rounds)?;
         Some(Self { change, draws, error, rounds, fastest })
     }
 }
 
-/// The geometric mean of a contender's changes over blocks. `None` without blocks.
+/// The median of a contender's changes over blocks. `None` without blocks.
+///
+/// Not their mean: whatever else a machine does meanwhile makes some blocks of one run slower by tenths, which a mean over
+/// a few tens of blocks does not survive. What changes less than half of the blocks is for [`stands_out`] to tell.
 ///
 /// From five blocks on, its interval comes from drawing blocks again: their scatter holds the noise of
 /// rounds as well as what differs between processes. With fewer, only the rounds are drawn again.
 pub fn overall(blocks: &[&BlockChange], seed: u64) -> Option<Change> {
-    let logs: Vec<f64> = blocks.iter().map(|block| block.change.ratio.ln()).collect();
-    let mean = mean(&logs)?;
+    let mut ratios: Vec<f64> = blocks.iter().map(|block| block.change.ratio).collect();
+    let median = median_ratio(&mut ratios)?;
     if blocks.len() >= FEWEST_BLOCKS {
-        let draws = resample(&logs, seed, |drawn| self::mean(drawn));
-        return change(mean, draws, blocks.len());
+        let draws = resample(&sorted(&ratios), seed, median_ratio);
+        return change(median, draws, blocks.len());
     }
     let draw = |at: usize| {
-        let drawn: Vec<f64> =
-            blocks.iter().filter_map(|block| block.draws.get(at).copied()).collect();
-        self::mean(&drawn)
+        let drawn = blocks.iter().filter_map(|block| block.draws.get(at)).map(|log| log.exp());
+        median_ratio(&mut drawn.collect::<Vec<_>>())
     };
     let rounds = blocks.iter().map(|block| block.rounds).min()?;
-    change(mean, (0..RESAMPLES).filter_map(draw).collect(), rounds)
+    change(median, (0..RESAMPLES).filter_map(draw).collect(), rounds)
 }
 
 /// Which of a contender's blocks became slower by more than `threshold`, the median as well as the
@@ -135,9 +137,9 @@ pub fn stands_out(blocks: &[&BlockChange], threshold: f64) -> Vec<usize> {
     blocks.iter().enumerate().filter(out).map(|(position, _)| position).collect()
 }
 
-fn change(log: f64, draws: Vec<f64>, rounds: usize) -> Option<Change> {
-    let (low, high) = interval(draws, rounds, f64::total_cmp)?;
-    Some(Change { ratio: log.exp(), ci_low: low.exp(), ci_high: high.exp() })
+fn change(ratio: f64, draws: Vec<f64>, rounds: usize) -> Option<Change> {
+    let (ci_low, ci_high) = interval(draws, rounds, f64::total_cmp)?;
+    Some(Change { ratio, ci_low, ci_high })
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {

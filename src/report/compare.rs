@@ -2,7 +2,7 @@
 //!
 //! What is compared is, by choice ([`By`]), each contender's time relative to the baseline's of the
 //! same round of its own run, or its time as such. The first cancels whatever slows a whole machine or
-//! run down, and is silent about the baseline. The statistics are [`change`](crate::measure::change)'s.
+//! run down, and is silent about the baseline. Either side may be several runs, joined. The statistics are [`change`](crate::measure::change)'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -112,12 +112,25 @@ pub struct ContenderChange {
     pub blocks: Vec<(BlockKey, Change)>,
     /// The blocks on which it became slower by more than blocks scatter, by position.
     pub slower_blocks: Vec<usize>,
+    /// How much those say.
+    pub repeated: Repeated,
+}
+
+/// Whether both sides of a comparison hold several runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    /// A block that one run found slower is slower.
+    Yes,
+    /// It may as well be that a neighbour was busy while the block had its turn, which is over in a fraction of a
+    /// second.
+    No,
 }
 
 impl ContenderChange {
-    /// Whether it became slower, over all blocks or on one that stands out.
+    /// Whether it became slower, over all blocks or, where runs were repeated, on one that stands out.
     pub fn is_regression(&self) -> bool {
-        self.judgement == Judgement::Slower || !self.slower_blocks.is_empty()
+        self.judgement == Judgement::Slower
+            || (self.repeated == Repeated::Yes && !self.slower_blocks.is_empty())
     }
 }
 
@@ -174,6 +187,7 @@ fn contender(
         overall,
         judgement: overall.judge(threshold, noise),
         slower_blocks: stands_out(&all, threshold.max(noise)),
+        repeated: if base.runs.min(new.runs) > 1 { Repeated::Yes } else { Repeated::No },
         blocks: changes.iter().map(|(key, block)| (*key, block.change)).collect(),
     })
 }

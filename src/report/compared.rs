@@ -3,7 +3,7 @@
 use std::io;
 
 use super::ReportError;
-use super::compare::{By, Comparison, ContenderChange};
+use super::compare::{By, Comparison, ContenderChange, Repeated};
 use super::paint::{BAD, Cell, FAINT, GOOD, PLAIN, STRONG, columns, paint};
 use crate::measure::change::{Change, Judgement};
 
@@ -25,7 +25,12 @@ fn blocks(comparison: &Comparison) -> Vec<String> {
         let rows = contender.blocks.iter().enumerate();
         cells.extend(rows.map(|(position, ((_, number), change))| {
             let stands_out = contender.slower_blocks.contains(&position);
-            line(number.to_string(), contender, change, if stands_out { "SLOWER" } else { "" })
+            let words = match contender.repeated {
+                _ if !stands_out => "",
+                Repeated::Yes => "SLOWER",
+                Repeated::No => "slower?",
+            };
+            line(number.to_string(), contender, change, words)
         }));
     }
     columns(&cells)
@@ -54,7 +59,7 @@ fn overall(comparison: &Comparison) -> Vec<String> {
 fn line(first: String, contender: &ContenderChange, change: &Change, words: &str) -> Vec<Cell> {
     let Change { ratio, ci_low, ci_high } = *change;
     let style = match words {
-        "SLOWER" => BAD,
+        "SLOWER" | "slower?" => BAD,
         "faster" => GOOD,
         _ => PLAIN,
     };
@@ -73,6 +78,10 @@ fn percent(ratio: f64) -> String {
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 
+/// A block that only one run found slower.
+const DOUBTFUL: &str = "\nslower?: by this block, or by what else the machine did just then? Several runs of each side tell: \
+                        compare BASE1.json,BASE2.json NEW1.json,NEW2.json";
+
 fn conclusion(comparison: &Comparison) -> String {
     let Comparison { contenders, noise, threshold, .. } = comparison;
     let slower = contenders.iter().filter(|contender| contender.is_regression());
@@ -85,7 +94,9 @@ fn conclusion(comparison: &Comparison) -> String {
     let limits =
         format!("threshold {:.1} %, noise floor {:.1} %", threshold * 100.0, noise * 100.0);
     if names.is_empty() {
-        return format!("no regression ({limits})");
+        let doubtful = contenders.iter().any(|contender| !contender.slower_blocks.is_empty());
+        let hint = if doubtful { DOUBTFUL } else { "" };
+        return format!("no regression ({limits}){hint}");
     }
     paint(&format!("REGRESSION: {} ({limits})", names.join(", ")), BAD)
 }
@@ -103,6 +114,7 @@ mod tests {
             judgement,
             blocks: vec![((1, 19_426_587), change)],
             slower_blocks: vec![],
+            repeated: Repeated::No,
         }
     }
 
@@ -135,5 +147,21 @@ REGRESSION: block-stm on 2 threads (threshold 3.0 %, noise floor 1.2 %)
         let text = written(vec![contender(0.9, Judgement::Faster)]);
         assert!(text.ends_with("no regression (threshold 3.0 %, noise floor 1.2 %)\n"), "{text}");
         assert!(text.contains("-10.0 %"), "{text}");
+    }
+
+    #[test]
+    fn a_block_that_one_run_found_slower_is_doubtful_and_that_several_did_a_regression() {
+        let slower = |repeated| {
+            let slower_blocks = vec![0];
+            written(vec![ContenderChange {
+                slower_blocks,
+                repeated,
+                ..contender(1.0, Judgement::Same)
+            }])
+        };
+        let once = slower(Repeated::No);
+        assert!(once.contains("slower?") && once.contains("no regression"), "{once}");
+        let again = slower(Repeated::Yes);
+        assert!(again.contains("SLOWER") && again.contains("REGRESSION"), "{again}");
     }
 }

@@ -43,6 +43,8 @@ pub struct Run {
     pub mismatches: usize,
     /// What difference is noise by the run's own self-check, as a share; none where there was none.
     pub noise_floor: Option<f64>,
+    /// Of how many runs it has the rounds.
+    pub runs: usize,
 }
 
 /// A block: chain id and number.
@@ -125,6 +127,7 @@ impl Run {
             runners: Vec::new(),
             mismatches: results.iter().filter(|row| row.verdict != "match").count(),
             noise_floor: noise_floor(&self_checks),
+            runs: 1,
         };
         for row in results {
             run.add_row(row);
@@ -135,6 +138,20 @@ impl Run {
             run.times.entry(key).or_default().insert(lap.round, lap.execute_ns);
         }
         run
+    }
+
+    /// The same with the rounds of another run of the same behind its own. Blocks and contenders that only the other has
+    /// are left out.
+    pub fn join(&mut self, other: Self) {
+        let last = self.times.values().filter_map(|laps| laps.keys().next_back()).max();
+        let first = last.map_or(0, |last| last + 1);
+        for (key, laps) in &mut self.times {
+            let more = other.times.get(key).into_iter().flatten();
+            laps.extend(more.map(|(round, time)| (first + round, *time)));
+        }
+        self.mismatches += other.mismatches;
+        self.noise_floor = self.noise_floor.into_iter().chain(other.noise_floor).reduce(f64::max);
+        self.runs += other.runs;
     }
 
     fn add_row(&mut self, row: ResultRow) {
@@ -177,6 +194,18 @@ mod tests {
         assert_eq!(laps, &[(0, 4_900_000.0), (1, 5_100_000.0)].into());
         assert_eq!(run.blocks[&(1, 19_426_587)], testing::HASH.to_string());
         assert!((run.noise_floor.unwrap() - 0.02).abs() < 1e-12);
+    }
+
+    #[test]
+    fn runs_of_the_same_are_joined_round_by_round() {
+        let mut file = Vec::new();
+        json::write(&testing::full_report(), &mut file).unwrap();
+        let mut run = Run::read(file.as_slice()).unwrap();
+        run.join(Run::read(file.as_slice()).unwrap());
+        let key = ((1, 19_426_587), Runner { executor: "block-stm".into(), threads: 8 });
+        let laps = [(0, 4_900_000.0), (1, 5_100_000.0), (2, 4_900_000.0), (3, 5_100_000.0)];
+        assert_eq!(run.times[&key], laps.into());
+        assert_eq!((run.runs, run.mismatches), (2, 2));
     }
 
     #[test]

@@ -83,6 +83,20 @@ fn a_block_whose_threads_had_to_share_a_core_for_most_rounds_does_not_stand_out(
 }
 
 #[test]
+fn a_busy_neighbour_for_a_third_of_a_run_raises_no_alarm_and_hides_no_slowdown() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(10);
+    for pair in 0..20 {
+        let disturbed =
+            |at: usize, slowdown: f64| if at < BLOCKS / 3 { 1.2 * slowdown } else { slowdown };
+        let base = run(&mut rng, |_| 1.0);
+        let (same, slower) =
+            (run(&mut rng, |at| disturbed(at, 1.0)), run(&mut rng, |at| disturbed(at, 1.05)));
+        assert_eq!(judged(&base, &same, 0.03).0, Judgement::Same, "pair {pair}");
+        assert_eq!(judged(&base, &slower, 0.03).0, Judgement::Slower, "pair {pair}");
+    }
+}
+
+#[test]
 fn the_interval_of_no_change_holds_one_about_95_times_in_100() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
     let holds = |change: &Change| change.ci_low <= 1.0 && 1.0 <= change.ci_high;

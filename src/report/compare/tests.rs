@@ -54,6 +54,35 @@ fn two_runs_of_the_same_are_no_regression_even_on_a_machine_that_slowed_down() {
     }
 }
 
+/// One block's contender was slower by half.
+fn with_a_slow_block(seed: u64) -> Run {
+    let mut run = run(seed, 1.0, 1.0);
+    for ((block, runner), laps) in &mut run.times {
+        if block.1 == 17 && runner.executor == "block-stm" {
+            laps.values_mut().for_each(|time| *time *= 1.5);
+        }
+    }
+    run
+}
+
+#[test]
+fn one_slower_block_is_a_regression_if_several_runs_say_so() {
+    let compared = |base: &Run, new: &Run| Comparison::new(base, new, By::Speedup, 0.03);
+    let (mut base, mut new) = (run(1, 1.0, 1.0), with_a_slow_block(2));
+    let once = compared(&base, &new);
+    assert_eq!(
+        (once.contenders[0].slower_blocks.as_slice(), once.is_regression()),
+        (&[16][..], false)
+    );
+    base.join(run(3, 1.0, 1.0));
+    let mut disturbed = new.clone();
+    disturbed.join(run(4, 1.0, 1.0));
+    let denied = compared(&base, &disturbed);
+    assert!(denied.contenders[0].slower_blocks.is_empty(), "the other run denies it");
+    new.join(with_a_slow_block(4));
+    assert!(compared(&base, &new).is_regression());
+}
+
 #[test]
 fn compared_by_time_a_slower_machine_is_a_regression_of_everybody() {
     let compared = Comparison::new(&run(1, 1.0, 1.0), &run(2, 1.1, 1.0), By::Time, 0.03);
