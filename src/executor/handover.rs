@@ -1,6 +1,6 @@
 //! A value that one thread makes while others, just woken, already wait for it.
 
-use super::sync::Looks;
+use super::sync::{AtomicBool, Looks, Ordering};
 use std::sync::OnceLock;
 
 /// How often a waiting thread looks before it sleeps: what most values take to make, and what waking it would cost.
@@ -74,9 +74,33 @@ impl<T> Drop for Promise<'_, T> {
     }
 }
 
+/// A value that whoever needs it first makes, while others who need it wait for that.
+#[derive(Debug)]
+pub(super) struct ByFirst<T> {
+    /// Set by the one who makes it. It is all that threads agree on, so relaxed: the value has its own place.
+    claimed: AtomicBool,
+    made: Handover<T>,
+}
+
+impl<T> ByFirst<T> {
+    /// Nobody has needed it so far.
+    pub(super) const fn new() -> Self {
+        Self { claimed: AtomicBool::new(false), made: Handover::new() }
+    }
+
+    /// The value; `None` if whoever was to make it panicked.
+    pub(super) fn get_or_make(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        if self.claimed.swap(true, Ordering::Relaxed) {
+            return self.made.wait();
+        }
+        Some(self.made.promise().give(make()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::executor::sync::AtomicU64;
     use std::thread::scope;
 
     #[test]
@@ -88,6 +112,27 @@ mod tests {
             assert_eq!(waiting.join().ok(), Some(Some(7)));
         });
         assert_eq!(handover.into_inner(), Some(7));
+    }
+
+    #[test]
+    fn the_first_to_need_it_makes_it_and_all_get_the_same() {
+        let (by_first, made) = (ByFirst::new(), AtomicU64::new(0));
+        let make = || made.fetch_add(1, Ordering::Relaxed);
+        scope(|scope| {
+            let all = [(); 4].map(|()| scope.spawn(|| by_first.get_or_make(make).copied()));
+            assert!(all.into_iter().all(|one| one.join().ok() == Some(Some(0))));
+        });
+        assert_eq!(made.into_inner(), 1);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_maker_that_panicked() {
+        let by_first = ByFirst::<u64>::new();
+        scope(|scope| {
+            let lost = scope.spawn(|| by_first.get_or_make(|| panic!("lost")).copied());
+            assert!(lost.join().is_err());
+            assert_eq!(by_first.get_or_make(|| 7), None);
+        });
     }
 
     #[test]

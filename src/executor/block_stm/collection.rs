@@ -72,9 +72,11 @@ impl Collection {
                 (Err(_), None) => {}
             }
         }
-        changes.append(&mut more);
-        // Two ascending runs, which a stable sort merges.
-        changes.sort_by_key(|(address, _)| *address);
+        if !more.is_empty() {
+            changes.append(&mut more);
+            // Two ascending runs, which a stable sort merges.
+            changes.sort_by_key(|(address, _)| *address);
+        }
         Ok(PostState { accounts: changes })
     }
 }

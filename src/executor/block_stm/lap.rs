@@ -1,15 +1,15 @@
 //! One execution of a block, on all threads, from its first phase to its outcome.
 //!
-//! One thread leads: it makes what all share while the others wake up, and runs the phases beside the
-//! transactions while the others get ready or collect what the block changed.
+//! One thread leads: it runs the phases beside the transactions while the others plan how to share those out, or
+//! collect what the block changed.
 
 use super::{
     batches::Plan,
     collection::Collection,
     committer::Committer,
     engine::{Board, Worker},
-    machine::{BatchOutput, EvmMachine, Shared},
-    memory::{Memory, WriteSet},
+    machine::{BatchOutput, EvmMachine, Shared, Work},
+    memory::WriteSet,
     running::Running,
     scheduler::Steps,
     settled::SettledState,
@@ -21,7 +21,7 @@ use crate::{
     executor::{
         BlockOutcome, Crowding, ExecuteError, Execution, ExecutionMode, ExecutionStats,
         ExecutorKind, WorkerPool,
-        handover::Handover,
+        handover::{ByFirst, Handover},
         observe::{Activity, Event, Observer},
         tally::Tally,
     },
@@ -29,20 +29,28 @@ use crate::{
 };
 use alloy_evm::Evm as _;
 use parking_lot::Mutex;
+use std::num::NonZeroUsize;
 
 /// What all threads share.
 struct Lap<'a, W> {
     shared: Shared<'a>,
-    memory: Memory,
-    running: Running<'a>,
-    board: Board<BatchOutput>,
+    /// Made by whoever comes first: another thread, once it is awake, while the leader runs the first phase.
+    planned: ByFirst<Planned<'a>>,
+    at_once: NonZeroUsize,
+    crowding: Crowding,
     /// Guards what is committed. Never contended: at most one worker commits (C2), and the leader takes it
     /// when all have.
     committer: Mutex<Committer<'a>>,
-    /// Given when memory holds what the first phase wrote, so that transactions may begin.
+    /// Given when there is a plan, and memory holds what the first phase wrote, so that transactions may begin.
     begun: Handover<()>,
     collection: Collection,
     observer: &'a W,
+}
+
+/// How the transactions are shared out, and what became of them.
+struct Planned<'a> {
+    work: Work<'a>,
+    board: Board<BatchOutput>,
 }
 
 /// What the leader brings home.
@@ -62,15 +70,11 @@ pub(super) fn execute<W: Observer>(
     let storage = job.storage();
     let make = || {
         observer.tell(Event::Began(Activity::Before));
-        // One by one where somebody watches, so that what is told of a step is told of a transaction.
-        let plan =
-            if W::WATCHES { Plan::one_by_one(job) } else { Plan::new(job, pool.at_once().get()) };
-        Lap::new(Shared::new(job, &storage, plan), pool, observer)
+        Lap::new(Shared::new(job, &storage), pool, observer)
     };
     let (lap, led) = pool.lead(make, Lap::lead, Lap::follow);
     let Led { result, changed_last, stats } = led?;
-    let settled = SettledState::new(&lap.shared, &lap.memory);
-    let post_state = lap.collection.finish(settled, &changed_last)?;
+    let post_state = lap.collection.finish(lap.shared.settled(), &changed_last)?;
     let outcome = BlockOutcome {
         receipts: result.receipts,
         gas_used: result.gas_used,
@@ -84,14 +88,10 @@ pub(super) fn execute<W: Observer>(
 
 impl<'a, W: Observer> Lap<'a, W> {
     fn new(shared: Shared<'a>, pool: &WorkerPool, observer: &'a W) -> Self {
-        let (base, plan) = (&shared.job.numbered_state, &shared.plan);
-        let steps = plan.batches.len();
         Self {
-            memory: Memory::new(base.accounts().len(), base.slots().len()),
-            running: Running::new(steps, pool.crowding())
-                .with_kinds(plan.kinds.clone())
-                .seen_by(observer),
-            board: Board::new(Steps { count: steps, early: &plan.long, kinds: &plan.kinds }),
+            planned: ByFirst::new(),
+            at_once: pool.at_once(),
+            crowding: pool.crowding(),
             committer: Mutex::new(Committer::new(shared.job)),
             begun: Handover::new(),
             collection: Collection::default(),
@@ -100,50 +100,64 @@ impl<'a, W: Observer> Lap<'a, W> {
         }
     }
 
-    const fn settled(&self) -> SettledState<'_> {
-        SettledState::new(&self.shared, &self.memory)
-    }
-
-    fn machine(&self) -> EvmMachine<'_, '_> {
-        EvmMachine::new(&self.shared, &self.memory, &self.running)
+    fn planned(&self) -> Option<&Planned<'a>> {
+        self.planned.get_or_make(|| {
+            let job = self.shared.job;
+            // One by one where somebody watches, so that what is told of a step is told of a transaction.
+            let Plan { batches, long, kinds } =
+                if W::WATCHES { Plan::one_by_one(job) } else { Plan::new(job, self.at_once.get()) };
+            let board = Board::new(Steps { count: batches.len(), early: &long, kinds: &kinds });
+            let running = Running::new(batches.len(), self.crowding).with_kinds(kinds);
+            Planned { work: Work::new(job, batches, running.seen_by(self.observer)), board }
+        })
     }
 
     fn lead(&self) -> Result<Led, ExecuteError> {
-        let settled = self.settled();
+        let (settled, executor) = (self.shared.settled(), ExecutorKind::BlockStm);
         let begun = self.begun.promise();
-        let (phases, before_all) = begin(self.shared.job, settled)?;
-        self.memory.publish_before_all(&before_all);
+        let (phases, before_all) = begin(&self.shared)?;
+        self.shared.memory.publish_before_all(&before_all);
+        let planned = self.planned().ok_or(ExecuteError::Engine { executor })?;
         begun.give(());
-        self.work(|| self.machine());
+        self.work(planned, || self.machine(planned));
         let mut committer = self.committer.lock();
         let committed = committer.finish()?;
-        let executor = ExecutorKind::BlockStm;
-        let done = self.board.incarnations().ok_or(ExecuteError::Engine { executor })?;
+        let done = planned.board.incarnations().ok_or(ExecuteError::Engine { executor })?;
         let wasted_gas = done.cost.saturating_sub(committed.gas_used());
         let stats = ExecutionStats { incarnations: done.count, wasted_gas, cross_shard: None };
         let (result, changed_last) = finish(phases, committed, settled)?;
-        settled.publish(self.shared.plan.batches.len(), &changed_last)?;
+        settled.publish(planned.work.batches.len(), &changed_last)?;
         self.collection.collect(settled);
         Ok(Led { result, changed_last, stats })
     }
 
     fn follow(&self) {
         // Where processors are scarce, whoever gets nothing to do had better not take them from the others.
-        let early = (self.running.crowding() == Crowding::Roomy).then(|| self.machine());
-        if self.begun.wait().is_some() {
-            self.work(|| early.unwrap_or_else(|| self.machine()));
-            self.collection.collect(self.settled());
+        let roomy = Some(()).filter(|()| self.crowding == Crowding::Roomy);
+        let early = roomy.and_then(|()| Some(self.machine(self.planned()?)));
+        if self.begun.wait().is_some()
+            && let Some(planned) = self.planned()
+        {
+            self.work(planned, || early.unwrap_or_else(|| self.machine(planned)));
+            self.collection.collect(self.shared.settled());
             self.observer.tell(Event::Began(Activity::Absent));
         }
     }
 
+    fn machine<'s>(&'s self, planned: &'s Planned<'a>) -> EvmMachine<'s> {
+        EvmMachine::new(&self.shared, &planned.work)
+    }
+
     /// Executes transactions until all are committed, or one makes the block invalid. The machine is made for the
     /// first.
-    fn work<'s>(&'s self, machine: impl FnOnce() -> EvmMachine<'s, 's>) {
-        let commit = |step: usize, output| {
-            self.committer.lock().commit(self.shared.plan.batches[step].clone(), output)
-        };
-        let (board, memory, running) = (&self.board, &self.memory, &self.running);
+    fn work<'s>(
+        &'s self,
+        Planned { work, board }: &'s Planned<'a>,
+        machine: impl FnOnce() -> EvmMachine<'s>,
+    ) {
+        let commit =
+            |step: usize, output| self.committer.lock().commit(work.batches[step].clone(), output);
+        let (memory, running) = (&self.shared.memory, &work.running);
         let worker = Worker { board, memory, running, commit, observer: self.observer };
         worker.work(machine);
         self.observer.tell(Event::Began(Activity::After));
@@ -154,12 +168,9 @@ impl<'a, W: Observer> Lap<'a, W> {
 type Phases<'a> = BlockRun<'a, BlockState<SettledState<'a>>>;
 
 /// Runs what comes before the first transaction, and says what it writes.
-pub(super) fn begin<'a>(
-    job: &'a ReplayJob,
-    settled: SettledState<'a>,
-) -> Result<(Phases<'a>, WriteSet), ExecuteError> {
-    let context = job.context();
-    let mut phases = context.over(BlockState::new(settled), 0);
+pub(super) fn begin<'a>(shared: &'a Shared<'a>) -> Result<(Phases<'a>, WriteSet), ExecuteError> {
+    let (job, context) = (shared.job, shared.job.context());
+    let mut phases = context.over(BlockState::new(shared.settled()), 0);
     context.begin(&mut phases).map_err(ExecuteError::outside)?;
     let changes = phases.evm().db().post_state()?;
     Ok((phases, phase_writes(0, &changes, &job.numbered_state)?))

@@ -7,11 +7,12 @@
 
 use super::{
     accounts::NewCodes,
-    batches::{Batch, Plan},
+    batches::Batch,
     engine::{Executed, Machine},
     memory::{Location, Memory, Write, WriteSet},
     precompiles::{KeepingEvm, Precompiles, Results},
     running::Running,
+    settled::SettledState,
     view::View,
     worker_state::{WorkerError, WorkerState},
     writes::{is_exact, write_set},
@@ -41,23 +42,24 @@ use revm::{
     state::EvmState,
 };
 
-/// What all workers of one block share.
+/// A block, and the state within it: all that is needed to run what comes before its transactions.
 pub(super) struct Shared<'a> {
     pub(super) job: &'a ReplayJob,
     pub(super) storage: &'a Storage<'a>,
-    pub(super) plan: Plan,
+    pub(super) memory: Memory,
     pub(super) new_codes: NewCodes,
-    results: Results,
-    fee_payment: FeePayment,
 }
 
 impl<'a> Shared<'a> {
-    pub(super) fn new(job: &'a ReplayJob, storage: &'a Storage<'a>, plan: Plan) -> Self {
-        let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary()).ok();
-        let info = beneficiary.and_then(|account| account.info.as_ref());
-        let fee_payment = FeePayment::for_beneficiary(info, job.env.cfg_env.spec);
-        let (new_codes, results) = (NewCodes::default(), Results::new(plan.batches.len()));
-        Self { job, storage, plan, new_codes, results, fee_payment }
+    /// Nothing is written yet.
+    pub(super) fn new(job: &'a ReplayJob, storage: &'a Storage<'a>) -> Self {
+        let base = &job.numbered_state;
+        let memory = Memory::new(base.accounts().len(), base.slots().len());
+        Self { job, storage, memory, new_codes: NewCodes::default() }
+    }
+
+    pub(super) const fn settled(&self) -> SettledState<'_> {
+        SettledState::new(self)
     }
 
     /// The codes that were deployed.
@@ -66,33 +68,49 @@ impl<'a> Shared<'a> {
     }
 }
 
+/// What its transactions are executed by, step by step.
+pub(super) struct Work<'w> {
+    pub(super) batches: Vec<Batch>,
+    pub(super) running: Running<'w>,
+    results: Results,
+    fee_payment: FeePayment,
+}
+
+impl<'w> Work<'w> {
+    /// Nothing is executed yet.
+    pub(super) fn new(job: &ReplayJob, batches: Vec<Batch>, running: Running<'w>) -> Self {
+        let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary()).ok();
+        let info = beneficiary.and_then(|account| account.info.as_ref());
+        let fee_payment = FeePayment::for_beneficiary(info, job.env.cfg_env.spec);
+        let results = Results::new(batches.len());
+        Self { batches, running, results, fee_payment }
+    }
+}
+
 /// What a batch leaves, for whoever commits it: a share for each transaction, or the index of one that
 /// makes the block invalid, if block order gives it the state that this incarnation saw.
 pub(super) type BatchOutput = Result<Vec<Share>, ExecuteError>;
 
 /// One worker's EVM, reused for all its transactions.
-pub(super) struct EvmMachine<'a, 'm> {
-    shared: &'a Shared<'a>,
-    evm: KeepingEvm<'a, 'm>,
+pub(super) struct EvmMachine<'m> {
+    shared: &'m Shared<'m>,
+    work: &'m Work<'m>,
+    evm: KeepingEvm<'m>,
 }
 
-impl<'a, 'm> EvmMachine<'a, 'm> {
-    pub(super) fn new(
-        shared: &'a Shared<'a>,
-        memory: &'m Memory,
-        running: &'m Running<'m>,
-    ) -> Self {
+impl<'m> EvmMachine<'m> {
+    pub(super) fn new(shared: &'m Shared<'m>, work: &'m Work<'m>) -> Self {
         let env = shared.job.env.clone();
-        let state = WorkerState::new(View::new(memory, running), shared);
+        let state = WorkerState::new(View::new(&shared.memory, &work.running), shared);
         let context =
             Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env).with_db(state);
         let mut evm = context.build_mainnet();
         instructions::install(&mut evm.instruction);
-        let precompiles = Precompiles::new(evm.precompiles.clone(), &shared.results);
-        Self { shared, evm: evm.with_precompiles(precompiles) }
+        let precompiles = Precompiles::new(evm.precompiles.clone(), &work.results);
+        Self { shared, work, evm: evm.with_precompiles(precompiles) }
     }
 
-    fn state(&mut self) -> &mut WorkerState<'a, 'm> {
+    fn state(&mut self) -> &mut WorkerState<'m> {
         &mut self.evm.ctx.journaled_state.database
     }
 
@@ -118,7 +136,7 @@ impl<'a, 'm> EvmMachine<'a, 'm> {
     }
 
     fn run(&mut self, transaction: &Recovered<TxEnvelope>) -> Result<Share, Error> {
-        let handler = &mut DeferFee::new(self.shared.fee_payment);
+        let handler = &mut DeferFee::new(self.work.fee_payment);
         let env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
         self.announce(&env, transaction.signer());
         self.evm.ctx.set_tx(env);
@@ -171,7 +189,7 @@ impl<'a, 'm> EvmMachine<'a, 'm> {
     }
 }
 
-impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
+impl<'m> Machine<'m> for EvmMachine<'m> {
     type Output = BatchOutput;
 
     fn view(&mut self) -> &mut View<'m> {
@@ -179,7 +197,7 @@ impl<'m> Machine<'m> for EvmMachine<'_, 'm> {
     }
 
     fn execute(&mut self) -> Executed<BatchOutput> {
-        let batch = self.shared.plan.batches[self.view().tx()].clone();
+        let batch = self.work.batches[self.view().tx()].clone();
         let mut shares = Vec::with_capacity(batch.len());
         let last = self.run_batch(batch, &mut shares);
         let steps = shares.len() as u64;

@@ -26,9 +26,9 @@ const LEAST_GAS: u64 = 2_000;
 const LEAST_GAS_PER_BYTE: u64 = 2;
 
 /// The EVM of one worker, with these precompiles.
-pub(super) type KeepingEvm<'a, 'm> = WorkerEvm<WorkerState<'a, 'm>, Precompiles<'a>>;
+pub(super) type KeepingEvm<'m> = WorkerEvm<WorkerState<'m>, Precompiles<'m>>;
 
-type Context<'a, 'm> = WorkerContext<WorkerState<'a, 'm>>;
+type Context<'m> = WorkerContext<WorkerState<'m>>;
 
 /// A successful call.
 #[derive(Clone, Debug)]
@@ -82,16 +82,16 @@ impl<'a> Precompiles<'a> {
     }
 }
 
-impl<'a, 'm> PrecompileProvider<Context<'a, 'm>> for Precompiles<'_> {
+impl<'m> PrecompileProvider<Context<'m>> for Precompiles<'_> {
     type Output = InterpreterResult;
 
-    fn set_spec(&mut self, spec: <<Context<'a, 'm> as ContextTr>::Cfg as Cfg>::Spec) -> bool {
-        PrecompileProvider::<Context<'a, 'm>>::set_spec(&mut self.ethereum, spec)
+    fn set_spec(&mut self, spec: <<Context<'m> as ContextTr>::Cfg as Cfg>::Spec) -> bool {
+        PrecompileProvider::<Context<'m>>::set_spec(&mut self.ethereum, spec)
     }
 
     fn run(
         &mut self,
-        context: &mut Context<'a, 'm>,
+        context: &mut Context<'m>,
         inputs: &CallInputs,
     ) -> Result<Option<InterpreterResult>, String> {
         let view = &context.journaled_state.database.view;

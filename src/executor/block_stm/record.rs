@@ -7,11 +7,10 @@ use super::{
     batches::Plan,
     engine::{Executed, Machine},
     lap::begin,
-    machine::{EvmMachine, Shared},
-    memory::{Memory, WriteSet},
+    machine::{EvmMachine, Shared, Work},
+    memory::WriteSet,
     running::Running,
     scheduler::{Basis, Start},
-    settled::SettledState,
 };
 use crate::{
     block::ReplayJob,
@@ -26,15 +25,15 @@ use crate::{
 /// # Errors
 /// The block is invalid, or the pre-state lacks what it reads.
 pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteError> {
-    let (base, storage) = (&job.numbered_state, job.instant_storage());
+    let storage = job.instant_storage();
+    let shared = Shared::new(job, &storage);
+    let (_, before_all) = begin(&shared)?;
+    shared.memory.publish_before_all(&before_all);
     let count = job.transactions.len();
-    let memory = Memory::new(base.accounts().len(), base.slots().len());
-    let shared = Shared::new(job, &storage, Plan::one_by_one(job));
-    let (_, before_all) = begin(job, SettledState::new(&shared, &memory))?;
-    memory.publish_before_all(&before_all);
     // Nobody is running, so nobody is waited for.
     let running = Running::new(count, Crowding::Crowded);
-    let mut machine = EvmMachine::new(&shared, &memory, &running);
+    let work = Work::new(job, Plan::one_by_one(job).batches, running);
+    let mut machine = EvmMachine::new(&shared, &work);
     let mut transactions = Vec::with_capacity(count);
     for tx in 0..count {
         machine.view().begin(tx, Start::Ahead);
@@ -47,7 +46,7 @@ pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteEr
             machine.execute().output?;
         }
         writes.sort_unstable_by_key(|(location, _)| *location);
-        memory.publish(tx, &WriteSet::new(), &writes);
+        shared.memory.publish(tx, &WriteSet::new(), &writes);
         transactions.push(TxAccess { reads: needs(&reads), writes, gas });
     }
     drop(machine);

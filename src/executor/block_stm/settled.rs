@@ -25,10 +25,9 @@ pub(super) struct SettledState<'a> {
 }
 
 impl<'a> SettledState<'a> {
-    pub(super) const fn new(shared: &'a Shared<'a>, memory: &'a Memory) -> Self {
-        let (base, new_codes) = (&shared.job.numbered_state, &shared.new_codes);
-        let (storage, spec) = (shared.storage, shared.job.env.cfg_env.spec);
-        Self { base, storage, memory, new_codes, spec }
+    pub(super) const fn new(shared: &'a Shared<'a>) -> Self {
+        let Shared { job, storage, memory, new_codes } = shared;
+        Self { base: &job.numbered_state, storage, memory, new_codes, spec: job.env.cfg_env.spec }
     }
 
     fn read(&self, location: Location) -> Observed {

@@ -53,11 +53,11 @@ struct Sender {
 
 /// One worker's window on the state.
 #[derive(Debug)]
-pub(super) struct WorkerState<'a, 'm> {
+pub(super) struct WorkerState<'m> {
     pub(super) view: View<'m>,
-    base: &'a NumberedState,
-    storage: &'a Storage<'a>,
-    new_codes: &'a NewCodes,
+    base: &'m NumberedState,
+    storage: &'m Storage<'m>,
+    new_codes: &'m NewCodes,
     spec: SpecId,
     rule: BalanceRule,
     beneficiary: Address,
@@ -94,8 +94,8 @@ pub(super) struct Was<'a> {
     pub(super) found: Option<AccountFields>,
 }
 
-impl<'a, 'm> WorkerState<'a, 'm> {
-    pub(super) fn new(view: View<'m>, shared: &'a Shared<'a>) -> Self {
+impl<'m> WorkerState<'m> {
+    pub(super) fn new(view: View<'m>, shared: &'m Shared<'m>) -> Self {
         let Shared { job, storage, new_codes, .. } = shared;
         let (base, spec) = (&job.numbered_state, job.env.cfg_env.spec);
         Self {
@@ -309,7 +309,7 @@ impl<'a, 'm> WorkerState<'a, 'm> {
     }
 }
 
-impl Demanding for WorkerState<'_, '_> {
+impl Demanding for WorkerState<'_> {
     fn demand(&mut self, address: Address, demand: Demand) {
         if self.view.start() == Start::Ahead {
             self.demands.demand(address, demand);
@@ -322,7 +322,7 @@ impl Demanding for WorkerState<'_, '_> {
     }
 }
 
-impl Database for WorkerState<'_, '_> {
+impl Database for WorkerState<'_> {
     type Error = WorkerError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, WorkerError> {

@@ -24,7 +24,7 @@ use revm::state::{Account, AccountInfo, EvmState};
 pub(super) fn write_set(
     tx: TxIndex,
     state: &EvmState,
-    worker: &WorkerState<'_, '_>,
+    worker: &WorkerState<'_>,
     new_codes: &NewCodes,
 ) -> Result<WriteSet, StateError> {
     let mut writes = WriteSet::with_capacity(2 * state.len());
@@ -132,12 +132,7 @@ fn change(was: &Was<'_>, account: &Account, writes: &mut WriteSet) {
     }
 }
 
-fn write_slots(
-    was: &Was<'_>,
-    account: &Account,
-    worker: &WorkerState<'_, '_>,
-    writes: &mut WriteSet,
-) {
+fn write_slots(was: &Was<'_>, account: &Account, worker: &WorkerState<'_>, writes: &mut WriteSet) {
     let changed = account
         .storage
         .iter()
