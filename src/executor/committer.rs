@@ -4,7 +4,7 @@
 //! those before it. Here its balances are put on top of theirs, and the beneficiary gets its fee.
 
 use super::{
-    BlockOutcome, ExecuteError,
+    BlockOutcome, ExecuteError, Leftovers,
     fees::{paid, settled},
     tally::Tally,
     worker::{TxOutcome, TxOutput},
@@ -87,17 +87,18 @@ impl<'a> Committer<'a> {
     }
 
     /// Runs the phases after the last transaction.
-    pub(super) fn finish(self) -> Result<BlockOutcome, ExecuteError> {
+    pub(super) fn finish(self) -> Result<(BlockOutcome, Leftovers), ExecuteError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let (result, state) = self.tally.finish(self.state)?;
-        Ok(BlockOutcome {
+        let outcome = BlockOutcome {
             receipts: result.receipts,
             gas_used: result.gas_used,
             blob_gas_used: result.blob_gas_used,
             requests: result.requests,
             post_state: state.post_state()?,
-        })
+        };
+        Ok((outcome, Leftovers::new(state.into_written())))
     }
 }

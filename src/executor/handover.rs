@@ -40,11 +40,6 @@ impl<T> Handover<T> {
         self.0.get()?.as_ref()
     }
 
-    /// The same, to change it.
-    pub(super) fn get_mut(&mut self) -> Option<&mut T> {
-        self.0.get_mut()?.as_mut()
-    }
-
     /// The value once it is there; `None` if it will never be.
     pub(super) fn wait(&self) -> Option<&T> {
         LOOKS.until(|| self.is_over());
@@ -94,6 +89,11 @@ impl<T> ByFirst<T> {
             return self.made.wait();
         }
         Some(self.made.promise().give(make()))
+    }
+
+    /// The value, if it was made.
+    pub(super) fn into_inner(self) -> Option<T> {
+        self.made.into_inner()
     }
 }
 

@@ -11,7 +11,7 @@
 mod last_writers;
 
 use super::{
-    BlockOutcome, ExecuteError, ExecutionStats,
+    ExecuteError, Execution, ExecutionMode, ExecutionStats,
     committer::{Committer, State},
     demands::{BalanceRule, Need},
     observe::{Activity, Conflict, Event, Observer},
@@ -149,15 +149,15 @@ impl<'a, W: Observer> InOrder<'a, W> {
         Ok(None)
     }
 
-    /// Runs the phases after the last transaction.
+    /// Runs the phases after the last transaction. What came of it is an execution in this mode.
     ///
     /// # Errors
     /// If a transaction was invalid, so that the block is, or one of those phases failed.
-    pub(super) fn finish(self) -> Result<(BlockOutcome, ExecutionStats), ExecuteError> {
+    pub(super) fn finish(self, mode: ExecutionMode) -> Result<Execution, ExecuteError> {
         self.observer.tell(Event::Began(Activity::After));
-        let outcome = self.committer.finish()?;
+        let (outcome, leftovers) = self.committer.finish()?;
         self.observer.tell(Event::Began(Activity::Absent));
-        Ok((outcome, self.stats))
+        Ok(Execution { outcome, stats: self.stats, mode, leftovers })
     }
 }
 

@@ -21,6 +21,7 @@ mod handover;
 mod in_order;
 mod instructions;
 mod kind;
+mod leftovers;
 pub mod observe;
 mod pool;
 mod prefetch;
@@ -39,6 +40,7 @@ pub use bal::{Bal, ListError};
 pub use block_stm::BlockStm;
 pub use guard::{Guard, GuardError};
 pub use kind::{ExecutorKind, UnknownExecutor};
+pub use leftovers::Leftovers;
 pub use pool::{Crowding, PoolError, WorkerPool};
 pub use prefetch::Prefetch;
 pub use sequential::Sequential;
@@ -142,6 +144,8 @@ pub struct Execution {
     pub stats: ExecutionStats,
     /// What really ran.
     pub mode: ExecutionMode,
+    /// What is freed with it.
+    pub leftovers: Leftovers,
 }
 
 /// Work done, thrown-away work included.

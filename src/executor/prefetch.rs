@@ -23,8 +23,7 @@
 //! is as slow as if nobody had warmed up.
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable,
-    WorkerPool,
+    ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
     committer::{State, before_transactions},
     demands::{Demand, Demanding, Need},
     in_order::InOrder,
@@ -51,9 +50,6 @@ struct Progress {
     ahead: AtomicUsize,
 }
 
-/// What executing in order gives.
-type InOrderResult = Result<(BlockOutcome, ExecutionStats), ExecuteError>;
-
 impl Observable for Prefetch {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::Prefetch
@@ -72,7 +68,7 @@ impl Observable for Prefetch {
         // Only hands out roles, so relaxed is enough.
         let roles = AtomicUsize::new(0);
         // Taken once, by whoever executes in order.
-        let result: Mutex<Option<InOrderResult>> = Mutex::new(None);
+        let result: Mutex<Option<Result<Execution, ExecuteError>>> = Mutex::new(None);
         let done = run_on_all(pool, || {
             if roles.fetch_add(1, Ordering::Relaxed) == 0 {
                 let _guard = EndOfBlock(&progress);
@@ -84,9 +80,7 @@ impl Observable for Prefetch {
             }
         });
         let result = done.and_then(|()| result.into_inner());
-        let (outcome, stats) =
-            result.ok_or(ExecuteError::Engine { executor: ExecutorKind::Prefetch })??;
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+        result.ok_or(ExecuteError::Engine { executor: ExecutorKind::Prefetch })?
     }
 }
 
@@ -103,14 +97,14 @@ fn run_in_order(
     job: &ReplayJob,
     mut in_order: InOrder<'_, impl Observer>,
     progress: &Progress,
-) -> InOrderResult {
+) -> Result<Execution, ExecuteError> {
     for tx in 0..job.transactions.len() {
         progress.turn.store(tx, Ordering::Relaxed);
         if in_order.execute_and_commit(tx).is_break() {
             break;
         }
     }
-    in_order.finish()
+    in_order.finish(ExecutionMode::Parallel)
 }
 
 fn warm_up(job: &ReplayJob, begun: &State<'_>, progress: &Progress, observer: &impl Observer) {

@@ -6,8 +6,8 @@
 //! many threads.
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable,
-    WorkerPool,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Leftovers,
+    Observable, WorkerPool,
     observe::{Activity, Event, Observer},
 };
 use crate::{block::ReplayJob, evm::run_block, state::BlockState};
@@ -44,8 +44,9 @@ impl Observable for Sequential {
             post_state: state.post_state()?,
         };
         let stats = ExecutionStats { incarnations: count as u64, ..Default::default() };
+        let leftovers = Leftovers::new(state.into_written());
         observer.tell(Event::Began(Activity::Absent));
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Sequential })
+        Ok(Execution { outcome, stats, mode: ExecutionMode::Sequential, leftovers })
     }
 }
 

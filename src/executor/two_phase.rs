@@ -76,7 +76,6 @@ impl Observable for TwoPhase {
                 break;
             }
         }
-        let (outcome, stats) = in_order.finish()?;
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+        in_order.finish(ExecutionMode::Parallel)
     }
 }

@@ -143,7 +143,7 @@ impl Track {
                 return Ok(());
             }
         };
-        let Execution { outcome, stats, mode } = execution;
+        let Execution { outcome, stats, mode, leftovers: _freed_later } = execution;
         if let Some(mismatch) = mismatch(job, outcome, root, verified) {
             self.wrong = Some(mismatch);
             return Ok(());

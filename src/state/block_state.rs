@@ -58,6 +58,11 @@ impl<B: DatabaseRef> BlockState<B> {
         }
     }
 
+    /// All that was written, for whoever frees it.
+    pub fn into_written(self) -> impl Send + 'static {
+        self.written
+    }
+
     /// The state below the changes.
     pub const fn base(&self) -> &B {
         &self.base

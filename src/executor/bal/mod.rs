@@ -41,8 +41,8 @@ mod table;
 pub use error::ListError;
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Observable,
-    WorkerPool,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Leftovers,
+    Observable, WorkerPool,
     codes::Codes,
     observe::{Activity, Event, Observer},
     tally::{Share, Tally},
@@ -129,11 +129,11 @@ impl Observable for Bal {
         let done =
             run_each(pool, &tasks).ok_or(ExecuteError::Engine { executor: ExecutorKind::Bal })?;
         observer.tell(Event::Began(Activity::After));
-        let outcome = shared.finish(done)?;
+        let (outcome, leftovers) = shared.finish(done)?;
         observer.tell(Event::Began(Activity::Absent));
         let incarnations = job.transactions.len() as u64;
         let stats = ExecutionStats { incarnations, ..Default::default() };
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel, leftovers })
     }
 }
 
@@ -196,7 +196,7 @@ impl<'a, W: Observer> Shared<'a, W> {
     fn finish(
         &self,
         done: tasks::Done<Result<Done, ExecuteError>, Touched>,
-    ) -> Result<BlockOutcome, ExecuteError> {
+    ) -> Result<(BlockOutcome, Leftovers), ExecuteError> {
         let mut shares: Vec<_> = self.bal.order.iter().map(|_| None).collect();
         let mut accounts = Vec::with_capacity(self.bal.table.accounts().len());
         for done in done.results {
@@ -219,13 +219,14 @@ impl<'a, W: Observer> Shared<'a, W> {
         let mut touched = state.base().touched();
         done.leftovers.iter().for_each(|other| touched.add(other));
         touched.check(&self.bal.table)?;
-        Ok(BlockOutcome {
+        let outcome = BlockOutcome {
             receipts: result.receipts,
             gas_used: result.gas_used,
             blob_gas_used: result.blob_gas_used,
             requests: result.requests,
             post_state: PostState { accounts },
-        })
+        };
+        Ok((outcome, Leftovers::new(done.leftovers)))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     evm::{BlockExecutionResult, BlockExecutor as _, BlockRun, Receipt},
     executor::{
         BlockOutcome, Crowding, ExecuteError, Execution, ExecutionMode, ExecutionStats,
-        ExecutorKind, WorkerPool,
+        ExecutorKind, Leftovers, WorkerPool,
         handover::{ByFirst, Handover},
         observe::{Activity, Event, Observer},
         tally::Tally,
@@ -74,7 +74,8 @@ pub(super) fn execute<W: Observer>(
     };
     let (lap, led) = pool.lead(make, Lap::lead, Lap::follow);
     let Led { result, changed_last, stats } = led?;
-    let post_state = lap.collection.finish(lap.shared.settled(), &changed_last)?;
+    let Lap { shared, planned, collection, .. } = lap;
+    let post_state = collection.finish(shared.settled(), &changed_last)?;
     let outcome = BlockOutcome {
         receipts: result.receipts,
         gas_used: result.gas_used,
@@ -82,8 +83,10 @@ pub(super) fn execute<W: Observer>(
         requests: result.requests,
         post_state,
     };
+    let board = planned.into_inner().map(|planned| planned.board);
+    let leftovers = Leftovers::new((shared.memory, board));
     observer.tell(Event::Began(Activity::Absent));
-    Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+    Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel, leftovers })
 }
 
 impl<'a, W: Observer> Lap<'a, W> {

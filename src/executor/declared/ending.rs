@@ -1,14 +1,17 @@
 //! Puts a block together once its transactions have run.
 //!
 //! What the block made of each account is found on all threads, some accounts at a time ([`settled`](super::settled)).
-//! Then the phase after the last transaction runs on that, and what it changed goes on top. Only then is it certain
-//! that everything was as declared; where it was not, nothing of the run is believed.
+//! Beside that, one of them sums up receipts and runs the phase after the last transaction, and what that changed goes on
+//! top. Only when all accounts were visited is it certain that everything was as declared; where it was not, nothing of
+//! the run is believed.
 
 use super::{left::Left, published::AccessError, run::Run, settled::Settled, writers::BySystem};
 use crate::{
     block::ReplayJob,
+    evm::{BlockExecutionResult, Receipt},
     executor::{
-        BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, WorkerPool,
+        BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Leftovers,
+        WorkerPool,
         handover::Handover,
         in_order::InOrder,
         kind::ExecutorKind,
@@ -19,7 +22,6 @@ use crate::{
     state::{AccountChange, BlockState, NumberedAccount, PostState, StateError},
 };
 use alloy_primitives::{Address, U256};
-use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 /// Accounts that a thread takes at a time.
@@ -32,6 +34,19 @@ const MISTAKEN: &str = "a transaction did not keep to its declared accesses";
 
 type Changes = Vec<(Address, AccountChange)>;
 
+/// What the phase after the last transaction gave, and what it changed.
+type Ended = (BlockExecutionResult<Receipt>, PostState);
+
+/// What the transactions changed, and how the block ended after them. Whether anything was as declared is known from the
+/// former.
+type Parts = Result<(Changes, Result<Ended, ExecuteError>), AccessError>;
+
+/// What one task at the end leaves.
+enum Part {
+    Changes(Changes),
+    End(Result<Ended, ExecuteError>),
+}
+
 impl<'a> Run<'a> {
     /// Puts the block together on all threads. No result is final before. Where something was not as declared,
     /// all of it runs again in block order, and the mode says so.
@@ -39,7 +54,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// The block is invalid, or the state could not answer.
     pub(in crate::executor) fn finish(
-        mut self,
+        self,
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
@@ -47,49 +62,62 @@ impl<'a> Run<'a> {
         if self.is_wrong.load(Ordering::Relaxed) || !self.system_kept()? {
             return self.again(observer);
         }
-        let changes = match self.changes(pool, observer).ok_or(ENGINE_FAILED)? {
-            Ok(changes) => changes,
+        let (changes, ended) = match self.parts(pool, observer).ok_or(ENGINE_FAILED)? {
+            Ok(parts) => parts,
             Err(AccessError::Undeclared) => return self.again(observer),
             Err(AccessError::State(source)) => return Err(source.into()),
         };
+        let (result, changed_last) = ended?;
         (0..self.left.len()).for_each(|tx| observer.tell(Event::Committed { tx }));
-        let incarnations = self.left.len() as u64;
-        let outcome = self.end(changes)?;
-        drop_all(pool, self.left);
+        let outcome = BlockOutcome {
+            receipts: result.receipts,
+            gas_used: result.gas_used,
+            blob_gas_used: result.blob_gas_used,
+            requests: result.requests,
+            post_state: with_last(self.job, changes, changed_last)?,
+        };
+        let stats = ExecutionStats { incarnations: self.left.len() as u64, ..Default::default() };
+        let leftovers = Leftovers::new((self.left, self.begun.into_written()));
         observer.tell(Event::Began(Activity::Absent));
-        let stats = ExecutionStats { incarnations, ..Default::default() };
-        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel })
+        Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel, leftovers })
     }
 
-    /// What the transactions made of all accounts, ascending; `None` if a worker panicked.
-    fn changes(
-        &self,
-        pool: &WorkerPool,
-        observer: &impl Observer,
-    ) -> Option<Result<Changes, AccessError>> {
+    /// What the transactions made of all accounts, ascending, and how the block ended; `None` if a worker panicked.
+    fn parts(&self, pool: &WorkerPool, observer: &impl Observer) -> Option<Parts> {
         let mut strangers = self.strangers.lock();
         strangers.sort_unstable();
-        let (settled, base) = (Settled::new(self, &strangers), &self.job.numbered_state);
+        let settled = Settled::new(self, &strangers);
         let parts: Vec<_> = self.declared.written.chunks(PART).collect();
+        let task = |(): &mut (), task: usize| {
+            observer.tell(Event::Began(Activity::After));
+            match task.checked_sub(1) {
+                None => Ok(Part::End(self.end())),
+                Some(part) => self.changes(parts[part], settled).map(Part::Changes),
+            }
+        };
+        let leave = |()| observer.tell(Event::Began(Activity::Absent));
+        let tasks = Tasks { count: 1 + parts.len(), worker: |_| (), task, leave };
+        let done = run_each(pool, &tasks)?.results;
+        observer.tell(Event::Began(Activity::After));
+        let (mut changes, mut ended) = (Changes::with_capacity(self.declared.written.len()), None);
+        for part in done {
+            match part {
+                Ok(Part::Changes(more)) => changes.extend(more),
+                Ok(Part::End(end)) => ended = Some(end),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Ok((changes, ended?)))
+    }
+
+    /// What the transactions made of some accounts.
+    fn changes(&self, numbers: &[u32], settled: Settled<'_>) -> Result<Changes, AccessError> {
         let change = |number: &u32| {
-            let account = &base.accounts()[*number as usize];
+            let account = &self.job.numbered_state.accounts()[*number as usize];
             let change = settled.change(account).transpose()?;
             Some(change.map(|change| (account.address, change)))
         };
-        let task = |(): &mut (), part: usize| {
-            observer.tell(Event::Began(Activity::After));
-            parts[part].iter().filter_map(change).collect::<Result<Changes, _>>()
-        };
-        let leave = |()| observer.tell(Event::Began(Activity::Absent));
-        let tasks = Tasks { count: parts.len(), worker: |_| (), task, leave };
-        let parts = run_each(pool, &tasks)?.results;
-        observer.tell(Event::Began(Activity::After));
-        let parts = parts.into_iter().collect::<Result<Vec<_>, _>>();
-        Some(parts.map(|parts| {
-            let mut changes = Changes::with_capacity(parts.iter().map(Vec::len).sum());
-            changes.extend(parts.into_iter().flatten());
-            changes
-        }))
+        numbers.iter().filter_map(change).collect()
     }
 
     /// Whether the system calls before the first transaction wrote only where that was declared.
@@ -104,20 +132,13 @@ impl<'a> Run<'a> {
     }
 
     /// Sums up gas and receipts, and runs the phase after the last transaction.
-    fn end(&mut self, changes: Changes) -> Result<BlockOutcome, ExecuteError> {
+    fn end(&self) -> Result<Ended, ExecuteError> {
         let mut tally = Tally::new(self.job);
-        for (tx, share) in self.left.iter_mut().filter_map(share_of).enumerate() {
+        for (tx, share) in self.left.iter().filter_map(share_of).enumerate() {
             tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
         }
         let (result, state) = tally.finish(BlockState::new(Settled::new(self, &[])))?;
-        let changed_last = state.post_state().map_err(failed)?;
-        Ok(BlockOutcome {
-            receipts: result.receipts,
-            gas_used: result.gas_used,
-            blob_gas_used: result.blob_gas_used,
-            requests: result.requests,
-            post_state: with_last(self.job, changes, changed_last)?,
-        })
+        Ok((result, state.post_state().map_err(failed)?))
     }
 
     /// Nothing is believed any more: the block is executed in order.
@@ -128,13 +149,13 @@ impl<'a> Run<'a> {
                 break;
             }
         }
-        let (outcome, mut stats) = in_order.finish()?;
+        let mut execution = in_order.finish(ExecutionMode::FellBack(MISTAKEN))?;
         let wasted = self.left.into_iter().filter_map(Handover::into_inner);
         for left in wasted {
-            stats.incarnations += 1;
-            stats.wasted_gas += left.map_or(0, |left| left.share.gas());
+            execution.stats.incarnations += 1;
+            execution.stats.wasted_gas += left.map_or(0, |left| left.share.lock().gas());
         }
-        Ok(Execution { outcome, stats, mode: ExecutionMode::FellBack(MISTAKEN) })
+        Ok(execution)
     }
 }
 
@@ -146,8 +167,8 @@ fn failed(error: AccessError) -> ExecuteError {
 }
 
 /// Takes what the block sums up out of what a transaction left.
-fn share_of(left: &mut Handover<Option<Left>>) -> Option<Share> {
-    Some(std::mem::take(&mut left.get_mut()?.as_mut()?.share))
+fn share_of(left: &Handover<Option<Left>>) -> Option<Share> {
+    Some(std::mem::take(&mut *left.get()?.as_ref()?.share.lock()))
 }
 
 /// The changes with those of the phase after the transactions on top.
@@ -192,16 +213,4 @@ fn over(
         }
     }
     Ok(AccountChange::between(account.info.as_ref(), last.account, is_emptied, changed))
-}
-
-/// Drops all that transactions left, which takes a while, on all threads.
-fn drop_all(pool: &WorkerPool, left: Vec<Handover<Option<Left>>>) {
-    let heaps = pool.threads().get();
-    let mut shared: Vec<Mutex<Vec<Left>>> =
-        std::iter::repeat_with(Mutex::default).take(heaps).collect();
-    for (tx, left) in left.into_iter().filter_map(Handover::into_inner).enumerate() {
-        shared[tx % heaps].get_mut().extend(left);
-    }
-    let task = |(): &mut (), heap: usize| drop(std::mem::take(&mut *shared[heap].lock()));
-    run_each(pool, &Tasks { count: heaps, worker: |_| (), task, leave: drop });
 }

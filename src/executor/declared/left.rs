@@ -14,6 +14,7 @@ use crate::{
     state::{NumberedState, StateError, is_removed},
 };
 use alloy_primitives::{Address, B256, U256};
+use parking_lot::Mutex;
 use revm::{
     bytecode::Bytecode,
     state::{Account, AccountInfo, AccountStatus, EvmState},
@@ -23,7 +24,8 @@ use std::ops::Range;
 /// What one transaction left.
 #[derive(Debug)]
 pub(super) struct Left {
-    pub(super) share: Share,
+    /// Guards what the block takes out of it, once, in the end.
+    pub(super) share: Mutex<Share>,
     /// In wei, where no account holds it.
     pub(super) deferred_fee: Option<U256>,
     /// Those that it touched or needs something of, ascending by number.
@@ -66,7 +68,7 @@ impl Left {
     ) -> Result<Self, StateError> {
         let touched = journal.values().filter(|account| account.is_touched()).count();
         let (accounts, slots) = (Vec::with_capacity(touched), Vec::new());
-        let mut left = Self { share, deferred_fee, accounts, slots };
+        let mut left = Self { share: Mutex::new(share), deferred_fee, accounts, slots };
         for (address, account) in journal.drain() {
             let need = needs.iter().find(|(of, _)| *of == address).map(|(_, need)| *need);
             if account.is_touched() || need.is_some() {
