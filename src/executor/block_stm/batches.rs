@@ -50,10 +50,11 @@ pub(super) struct Plan {
 impl Plan {
     /// Every transaction by itself, for those who want to know what each does.
     pub(super) fn one_by_one(job: &ReplayJob) -> Self {
-        Self::of(job, single(job.transactions.len()), Vec::new())
+        Self::of(job, single(job.transactions.len()), &costs(job))
     }
 
-    fn of(job: &ReplayJob, batches: Vec<Batch>, long: Vec<usize>) -> Self {
+    fn of(job: &ReplayJob, batches: Vec<Batch>, costs: &[u64]) -> Self {
+        let long = long(&batches, costs, job.header.gas_used / GAS_PER_PAYMENT / LONG_SHARE);
         let of_batch = |batch: &Batch| {
             let kinds = job.transactions[batch.clone()].iter().map(|tx| kind(tx.inner()));
             kinds.fold(Kinds::default(), Kinds::and)
@@ -63,7 +64,7 @@ impl Plan {
 
     /// Batches of consecutive cheap transactions, and the others one by one, for so many threads that run at once.
     pub(super) fn new(job: &ReplayJob, threads: usize) -> Self {
-        let costs: Vec<_> = job.transactions.iter().map(|tx| cost(job, tx.inner())).collect();
+        let costs = costs(job);
         let batches = match BalanceRule::of(job.env.cfg_env.spec) {
             // Every load depends on the exact balance, so that batches would conflict all the time.
             BalanceRule::Exact => single(costs.len()),
@@ -73,8 +74,7 @@ impl Plan {
                 group(&costs, share.clamp(1, BATCH_COST))
             }
         };
-        let long = long(&batches, &costs, job.header.gas_used / GAS_PER_PAYMENT / LONG_SHARE);
-        Self::of(job, batches, long)
+        Self::of(job, batches, &costs)
     }
 }
 
@@ -121,6 +121,10 @@ pub(super) fn is_small(job: &ReplayJob) -> bool {
     let mut costs = job.transactions.iter().map(|tx| cost(job, tx.inner()));
     let small = |sum: u64| Some(sum).filter(|sum| *sum < SMALL);
     costs.try_fold(0, |sum: u64, cost| small(sum.saturating_add(cost))).is_some()
+}
+
+fn costs(job: &ReplayJob) -> Vec<u64> {
+    job.transactions.iter().map(|tx| cost(job, tx.inner())).collect()
 }
 
 /// What a transaction will probably cost, in units of a plain payment.
