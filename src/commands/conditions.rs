@@ -4,7 +4,7 @@ use super::machine;
 use crate::{
     measure::{
         load::OtherLoad,
-        spread::turns,
+        spread::{turns, unevenness},
         stats::Speedup,
         warmup::MOST_ROUNDS,
         warnings::{Conditions, Finding, Warning, conditions, findings, noise_floor},
@@ -47,16 +47,22 @@ pub(super) fn warnings(report: &Report, course: Course, load: Option<OtherLoad>)
 /// What the samples of a row show; `None` for one that did not match.
 fn finding(report: &Report, row: &Row) -> Option<Finding> {
     let figures = row.verdict.figures()?;
+    let times: Vec<_> = figures.samples.iter().map(|sample| sample.execute).collect();
     let itself = report.self_checks.iter().find(|check| check.hash == row.block.hash);
     Some(Finding {
         at: format!("block {}, {}", row.block.number, row.contender()),
         laps: figures.samples.len(),
         outliers: figures.outliers,
         turns: turns(&figures.samples),
+        unevenness: is_baseline(&figures.comparison).then(|| unevenness(&times)).flatten(),
         drift: figures.drift,
         speedup: measured(&figures.comparison),
         floor: itself.map(|check| noise_floor(&check.itself)),
     })
+}
+
+const fn is_baseline(comparison: &Comparison) -> bool {
+    matches!(comparison, Comparison::Baseline)
 }
 
 const fn measured(comparison: &Comparison) -> Option<Speedup> {

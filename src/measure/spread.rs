@@ -1,4 +1,4 @@
-//! What a series of timings looks like besides its median: outliers, and whether it drifts.
+//! What a series of timings looks like besides its median: outliers, unevenness, and whether it drifts.
 //!
 //! Nothing is ever dropped because of what is found here; it is counted and told. The timings are in
 //! the order in which they were taken.
@@ -47,6 +47,15 @@ pub fn turns(samples: &[Sample]) -> usize {
     let side_by_side = in_use.iter().any(|processors| *processors >= SIDE_BY_SIDE);
     let in_turn = in_use.iter().filter(|processors| **processors <= IN_TURN);
     if side_by_side { in_turn.count() } else { 0 }
+}
+
+/// How many times as long as a quick lap a slow one took: the ninth decile / the first. `None` for fewer than eight.
+pub fn unevenness(times: &[Duration]) -> Option<f64> {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    let quick = sorted.get(sorted.len() / 10)?;
+    let slow = sorted.get(sorted.len() - 1 - sorted.len() / 10)?;
+    (sorted.len() >= FEWEST && !quick.is_zero()).then(|| slow.div_duration_f64(*quick))
 }
 
 /// By how much the second half of a series differs from the first, relative to the first, if the
@@ -103,6 +112,16 @@ mod tests {
         assert_eq!(outliers(&times), 0);
         times.extend(us([200, 10]));
         assert_eq!(outliers(&times), 2);
+    }
+
+    #[test]
+    fn a_core_that_is_slow_for_a_while_makes_laps_uneven_and_one_slow_lap_does_not() {
+        let slow_for = |laps: usize| {
+            let times = (0..20).map(|lap| if lap < laps { 140 } else { 100 });
+            unevenness(&us(times)).expect("they are enough")
+        };
+        assert_eq!([slow_for(0), slow_for(1), slow_for(5)], [1.0, 1.0, 1.4]);
+        assert_eq!(unevenness(&us([100; 7])), None);
     }
 
     #[test]

@@ -20,6 +20,12 @@ const MANY_OUTLIERS: f64 = 0.1;
 /// The share of laps whose threads took turns from where on it is told.
 const MANY_TURNS: f64 = 0.02;
 
+/// How many times as long as a quick lap of the baseline a slow one takes before its block is uneven.
+const UNEVEN: f64 = 1.2;
+
+/// The share of uneven blocks from where on it is told.
+const MANY_UNEVEN: f64 = 0.1;
+
 /// Something that spoils numbers.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the messages name the fields")]
@@ -46,6 +52,8 @@ pub enum Warning {
     NoiseAboveDifference { rows: usize, floor: f64, at: String },
     /// Many laps far from the rest.
     Outliers { laps: usize, of: usize },
+    /// The baseline's own laps differ: its core was slower for a while.
+    UnevenBaseline { blocks: usize, of: usize, worst: f64, at: String },
     /// Threads shared a core although others were idle.
     TookTurns { laps: usize, of: usize, at: String },
     /// The run was cut short.
@@ -67,6 +75,7 @@ impl Warning {
             Self::TimeLimit { .. } => "time-limit",
             Self::NoiseAboveDifference { .. } => "noise-above-difference",
             Self::Outliers { .. } => "outliers",
+            Self::UnevenBaseline { .. } => "uneven-baseline",
             Self::TookTurns { .. } => "took-turns",
             Self::Interrupted { .. } => "interrupted",
         }
@@ -98,6 +107,9 @@ impl Warning {
             }
             Self::Outliers { .. } => {
                 "they count; if there are more than you like, stop other programs"
+            }
+            Self::UnevenBaseline { .. } => {
+                "others may share these cores unseen, such as another virtual machine; measure again, or elsewhere"
             }
             Self::TookTurns { .. } => {
                 "see whether --pin, which keeps each thread on a core of its own, gives steadier times"
@@ -145,6 +157,12 @@ impl fmt::Display for Warning {
                 write!(f, "{rows} differ from 1 by less than noise, e.g. {floor:.1} % in {at}")
             }
             Self::Outliers { laps, of } => write!(f, "{laps} of {of} laps lie far from the rest"),
+            Self::UnevenBaseline { blocks, of, worst, at } => {
+                write!(
+                    f,
+                    "the baseline's laps are uneven in {blocks} of {of} blocks, by {worst:.2} times in {at}"
+                )
+            }
             Self::TookTurns { laps, of, at } => {
                 write!(
                     f,
@@ -217,6 +235,8 @@ pub struct Finding {
     pub outliers: usize,
     /// Those of them whose threads took turns, as [`spread::turns`](super::spread::turns) says.
     pub turns: usize,
+    /// As [`spread::unevenness`](super::spread::unevenness) says, of the baseline.
+    pub unevenness: Option<f64>,
     /// As [`spread::drift`](super::spread::drift) says.
     pub drift: Option<f64>,
     /// Against the baseline.
@@ -239,6 +259,7 @@ pub fn findings(findings: &[Finding]) -> Vec<Warning> {
         noise(findings),
         many.then_some(Warning::Outliers { laps: outliers, of: laps }),
         turns(findings, laps),
+        uneven(findings),
     ]
     .into_iter()
     .flatten()
@@ -250,6 +271,16 @@ fn turns(findings: &[Finding], of: usize) -> Option<Warning> {
     let worst = findings.iter().max_by_key(|finding| finding.turns)?;
     let many = laps as f64 > MANY_TURNS * of as f64;
     many.then(|| Warning::TookTurns { laps, of, at: worst.at.clone() })
+}
+
+fn uneven(findings: &[Finding]) -> Option<Warning> {
+    let known = findings.iter().filter_map(|finding| Some((finding.unevenness?, &finding.at)));
+    let of = known.clone().count();
+    let uneven = known.filter(|(times, _)| *times > UNEVEN);
+    let blocks = uneven.clone().count();
+    let (worst, at) = uneven.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let many = blocks as f64 > MANY_UNEVEN * of as f64;
+    many.then(|| Warning::UnevenBaseline { blocks, of, worst, at: at.clone() })
 }
 
 fn drift(findings: &[Finding]) -> Option<Warning> {
@@ -299,6 +330,7 @@ mod tests {
             laps,
             outliers: 0,
             turns: 0,
+            unevenness: None,
             drift: None,
             speedup: None,
             floor: None,
@@ -346,6 +378,19 @@ mod tests {
         let told = "in 2 of 40 laps the system kept all threads on one core, most in block 6, x on 2 threads";
         assert_eq!(warnings[0].to_string(), told);
         assert_eq!(findings(&[Finding { turns: 1, ..finding(60) }]), [], "it happens");
+    }
+
+    #[test]
+    fn a_baseline_that_is_slow_for_a_while_on_many_blocks_is_told() {
+        let baseline = |times| Finding { unevenness: Some(times), ..finding(20) };
+        let slow = Finding { at: "block 6, sequential".into(), ..baseline(1.4) };
+        let warnings = findings(&[baseline(1.1), slow.clone(), finding(20)]);
+        assert_eq!(kinds(&warnings), ["uneven-baseline"]);
+        let told =
+            "the baseline's laps are uneven in 1 of 2 blocks, by 1.40 times in block 6, sequential";
+        assert_eq!(warnings[0].to_string(), told);
+        let mostly_even = [vec![baseline(1.1); 10], vec![slow]].concat();
+        assert_eq!(findings(&mostly_even), [], "it happens");
     }
 
     #[test]

@@ -20,9 +20,9 @@ const GAS_PER_PAYMENT: u64 = 10_000;
 /// Batches for each thread at least, so that the last ones to finish do not make the others wait long.
 const BATCHES_PER_THREAD: usize = 8;
 
-/// A transaction that may use this part of the block's gas is started early: whoever starts it last makes
-/// all others wait for it. Gas says little of the time a transaction takes, but nothing else is known.
-const LONG_SHARE: u64 = 8;
+/// A transaction that may use this part of one thread's share of the block's gas is started early: whoever starts it last
+/// makes all others wait for it. Gas says little of the time a transaction takes, but nothing else is known.
+const LONG_PART: u64 = 2;
 
 /// What a block has to cost for threads to pay, in the same units: as long as it takes them to begin and to end
 /// it together, a few times over.
@@ -48,13 +48,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Every transaction by itself, for those who want to know what each does.
-    pub(super) fn one_by_one(job: &ReplayJob) -> Self {
-        Self::of(job, single(job.transactions.len()), &costs(job))
+    /// Every transaction by itself, for those who want to know what each does on so many threads.
+    pub(super) fn one_by_one(job: &ReplayJob, threads: usize) -> Self {
+        Self::of(job, single(job.transactions.len()), &costs(job), threads)
     }
 
-    fn of(job: &ReplayJob, batches: Vec<Batch>, costs: &[u64]) -> Self {
-        let long = long(&batches, costs, job.header.gas_used / GAS_PER_PAYMENT / LONG_SHARE);
+    fn of(job: &ReplayJob, batches: Vec<Batch>, costs: &[u64], threads: usize) -> Self {
+        let share = job.header.gas_used / GAS_PER_PAYMENT / threads as u64;
+        let long = long(&batches, costs, share / LONG_PART);
         let of_batch = |batch: &Batch| {
             let kinds = job.transactions[batch.clone()].iter().map(|tx| kind(tx.inner()));
             kinds.fold(Kinds::default(), Kinds::and)
@@ -74,7 +75,7 @@ impl Plan {
                 group(&costs, share.clamp(1, BATCH_COST))
             }
         };
-        Self::of(job, batches, &costs)
+        Self::of(job, batches, &costs, threads)
     }
 }
 

@@ -105,10 +105,10 @@ impl<'a, W: Observer> Lap<'a, W> {
 
     fn planned(&self) -> Option<&Planned<'a>> {
         self.planned.get_or_make(|| {
-            let job = self.shared.job;
+            let (job, threads) = (self.shared.job, self.at_once.get());
             // One by one where somebody watches, so that what is told of a step is told of a transaction.
             let Plan { batches, long, kinds } =
-                if W::WATCHES { Plan::one_by_one(job) } else { Plan::new(job, self.at_once.get()) };
+                if W::WATCHES { Plan::one_by_one(job, threads) } else { Plan::new(job, threads) };
             let board = Board::new(Steps { count: batches.len(), early: &long, kinds: &kinds });
             let running = Running::new(batches.len(), self.crowding).with_kinds(kinds);
             Planned { work: Work::new(job, batches, running.seen_by(self.observer)), board }
