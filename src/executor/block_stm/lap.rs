@@ -136,8 +136,10 @@ impl<'a, W: Observer> Lap<'a, W> {
 
     fn follow(&self) {
         // Where processors are scarce, whoever gets nothing to do had better not take them from the others.
-        let roomy = Some(()).filter(|()| self.crowding == Crowding::Roomy);
-        let early = roomy.and_then(|()| Some(self.machine(self.planned()?)));
+        let early = match self.crowding {
+            Crowding::Roomy => self.planned().map(|planned| self.machine(planned)),
+            Crowding::Crowded => None,
+        };
         if self.begun.wait().is_some()
             && let Some(planned) = self.planned()
         {

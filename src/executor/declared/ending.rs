@@ -153,7 +153,7 @@ impl<'a> Run<'a> {
         let wasted = self.left.into_iter().filter_map(Handover::into_inner);
         for left in wasted {
             execution.stats.incarnations += 1;
-            execution.stats.wasted_gas += left.map_or(0, |left| left.share.lock().gas());
+            execution.stats.wasted_gas += left.map_or(0, |left| left.gas);
         }
         Ok(execution)
     }

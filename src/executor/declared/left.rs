@@ -26,6 +26,8 @@ use std::ops::Range;
 pub(super) struct Left {
     /// Guards what the block takes out of it, once, in the end.
     pub(super) share: Mutex<Share>,
+    /// After refunds.
+    pub(super) gas: u64,
     /// In wei, where no account holds it.
     pub(super) deferred_fee: Option<U256>,
     /// Those that it touched or needs something of, ascending by number.
@@ -68,7 +70,8 @@ impl Left {
     ) -> Result<Self, StateError> {
         let touched = journal.values().filter(|account| account.is_touched()).count();
         let (accounts, slots) = (Vec::with_capacity(touched), Vec::new());
-        let mut left = Self { share: Mutex::new(share), deferred_fee, accounts, slots };
+        let gas = share.gas();
+        let mut left = Self { share: Mutex::new(share), gas, deferred_fee, accounts, slots };
         for (address, account) in journal.drain() {
             let need = needs.iter().find(|(of, _)| *of == address).map(|(_, need)| *need);
             if account.is_touched() || need.is_some() {
