@@ -1,8 +1,8 @@
 //! `blockrace compare`: what became slower or faster between two runs.
 //!
-//! Reads files of `replay --json`, one or several for each side. Runs that differ in machine, settings or blocks are refused, each difference
-//! on a line of its own on standard error, unless `--ignore` names it. A regression is the outcome of a mismatch, so
-//! that the exit code is 1; what is one is [`Comparison`]'s to say.
+//! Reads files of `replay --json`, one or several for each side. Runs that differ in machine, settings or blocks are
+//! refused, each difference on a line of its own on standard error, unless `--ignore` names it. A regression is the
+//! outcome of a mismatch, so that the exit code is 1; what is one is [`Comparison`]'s to say.
 
 use super::{Context, Outcome};
 use crate::{

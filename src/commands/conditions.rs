@@ -9,7 +9,7 @@ use crate::{
         warmup::MOST_ROUNDS,
         warnings::{Conditions, Finding, Warning, conditions, findings, noise_floor},
     },
-    report::{Comparison, Report, Row},
+    report::{Comparison, Figures, Report, Row},
 };
 use std::num::NonZeroUsize;
 
@@ -47,22 +47,22 @@ pub(super) fn warnings(report: &Report, course: Course, load: Option<OtherLoad>)
 /// What the samples of a row show; `None` for one that did not match.
 fn finding(report: &Report, row: &Row) -> Option<Finding> {
     let figures = row.verdict.figures()?;
-    let times: Vec<_> = figures.samples.iter().map(|sample| sample.execute).collect();
     let itself = report.self_checks.iter().find(|check| check.hash == row.block.hash);
     Some(Finding {
         at: format!("block {}, {}", row.block.number, row.contender()),
         laps: figures.samples.len(),
         outliers: figures.outliers,
         turns: turns(&figures.samples),
-        unevenness: is_baseline(&figures.comparison).then(|| unevenness(&times)).flatten(),
+        unevenness: unevenness_of_baseline(figures),
         drift: figures.drift,
         speedup: measured(&figures.comparison),
         floor: itself.map(|check| noise_floor(&check.itself)),
     })
 }
 
-const fn is_baseline(comparison: &Comparison) -> bool {
-    matches!(comparison, Comparison::Baseline)
+fn unevenness_of_baseline(figures: &Figures) -> Option<f64> {
+    let Comparison::Baseline = figures.comparison else { return None };
+    unevenness(&figures.samples.iter().map(|sample| sample.execute).collect::<Vec<_>>())
 }
 
 const fn measured(comparison: &Comparison) -> Option<Speedup> {

@@ -92,13 +92,7 @@ impl<'a> Committer<'a> {
             return Err(error);
         }
         let (result, state) = self.tally.finish(self.state)?;
-        let outcome = BlockOutcome {
-            receipts: result.receipts,
-            gas_used: result.gas_used,
-            blob_gas_used: result.blob_gas_used,
-            requests: result.requests,
-            post_state: state.post_state()?,
-        };
+        let outcome = BlockOutcome::new(result, state.post_state()?);
         Ok((outcome, Leftovers::new(state.into_written())))
     }
 }

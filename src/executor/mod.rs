@@ -51,7 +51,7 @@ use observe::{Nobody, Observer, Record};
 
 use crate::{
     block::ReplayJob,
-    evm::{BlockExecutionError, FailedPhase, Receipt},
+    evm::{BlockExecutionError, BlockExecutionResult, FailedPhase, Receipt},
     state::{PostState, StateError},
 };
 use alloy_eips::eip7685::Requests;
@@ -133,6 +133,14 @@ pub struct BlockOutcome {
     pub requests: Requests,
     /// What changed.
     pub post_state: PostState,
+}
+
+impl BlockOutcome {
+    /// What the block's last phase gave, and all that changed.
+    fn new(result: BlockExecutionResult<Receipt>, post_state: PostState) -> Self {
+        let BlockExecutionResult { receipts, gas_used, blob_gas_used, requests } = result;
+        Self { receipts, gas_used, blob_gas_used, requests, post_state }
+    }
 }
 
 /// An outcome, and how it came about.

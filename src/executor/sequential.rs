@@ -36,13 +36,7 @@ impl Observable for Sequential {
             Ok::<(), ExecuteError>(())
         };
         let (result, state) = run_block(&job.context(), &job.transactions, state, between)?;
-        let outcome = BlockOutcome {
-            receipts: result.receipts,
-            gas_used: result.gas_used,
-            blob_gas_used: result.blob_gas_used,
-            requests: result.requests,
-            post_state: state.post_state()?,
-        };
+        let outcome = BlockOutcome::new(result, state.post_state()?);
         let stats = ExecutionStats { incarnations: count as u64, ..Default::default() };
         let leftovers = Leftovers::new(state.into_written());
         observer.tell(Event::Began(Activity::Absent));

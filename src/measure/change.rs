@@ -65,7 +65,7 @@ impl Change {
 pub struct BlockChange {
     /// How much, and how sure.
     pub change: Change,
-    /// Logarithms of what the change could as well have been.
+    /// What the change could as well have been.
     draws: Vec<f64>,
     /// Standard error of the logarithm of the ratio.
     error: f64,
@@ -88,11 +88,10 @@ impl BlockChange {
         let fastest = least / median_ratio(&mut base.to_vec())?;
         let before = resample(&sorted(base), seed, median_ratio);
         let after = resample(&sorted(new), !seed, median_ratio);
-        let draws: Vec<f64> =
-            after.iter().zip(&before).map(|(new, base)| (new / base).ln()).collect();
-        let error = deviation(&draws);
+        let draws: Vec<f64> = after.iter().zip(&before).map(|(new, base)| new / base).collect();
+        let error = deviation(&draws.iter().map(|draw| draw.ln()).collect::<Vec<_>>());
         let rounds = base.len().min(new.len());
-        let change = change(ratio, draws.iter().map(|log| log.exp()).collect(), rounds)?;
+        let change = change(ratio, draws.clone(), rounds)?;
         Some(Self { change, draws, error, rounds, fastest })
     }
 }
@@ -112,7 +111,7 @@ pub fn overall(blocks: &[&BlockChange], seed: u64) -> Option<Change> {
         return change(median, draws, blocks.len());
     }
     let draw = |at: usize| {
-        let drawn = blocks.iter().filter_map(|block| block.draws.get(at)).map(|log| log.exp());
+        let drawn = blocks.iter().filter_map(|block| block.draws.get(at).copied());
         median_ratio(&mut drawn.collect::<Vec<_>>())
     };
     let rounds = blocks.iter().map(|block| block.rounds).min()?;

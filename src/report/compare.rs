@@ -2,7 +2,8 @@
 //!
 //! What is compared is, by choice ([`By`]), each contender's time relative to the baseline's of the
 //! same round of its own run, or its time as such. The first cancels whatever slows a whole machine or
-//! run down, and is silent about the baseline. Either side may be several runs, joined. The statistics are [`change`](crate::measure::change)'s.
+//! run down, and is silent about the baseline. Either side may be several runs, joined. The statistics are
+//! [`change`](crate::measure::change)'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -12,6 +12,21 @@ pub struct PostState {
     pub accounts: Vec<(Address, AccountChange)>,
 }
 
+impl PostState {
+    /// Two lists of changes of different accounts, each in order, as one.
+    pub fn merged(
+        mut accounts: Vec<(Address, AccountChange)>,
+        mut more: Vec<(Address, AccountChange)>,
+    ) -> Self {
+        if !more.is_empty() {
+            accounts.append(&mut more);
+            // Two ascending runs, which a stable sort merges.
+            accounts.sort_by_key(|(address, _)| *address);
+        }
+        Self { accounts }
+    }
+}
+
 /// What became of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {

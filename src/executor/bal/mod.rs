@@ -219,13 +219,7 @@ impl<'a, W: Observer> Shared<'a, W> {
         let mut touched = state.base().touched();
         done.leftovers.iter().for_each(|other| touched.add(other));
         touched.check(&self.bal.table)?;
-        let outcome = BlockOutcome {
-            receipts: result.receipts,
-            gas_used: result.gas_used,
-            blob_gas_used: result.blob_gas_used,
-            requests: result.requests,
-            post_state: PostState { accounts },
-        };
+        let outcome = BlockOutcome::new(result, PostState { accounts });
         Ok((outcome, Leftovers::new(done.leftovers)))
     }
 }

@@ -32,7 +32,7 @@ const SMALL: u64 = 100;
 pub(super) type Batch = Range<usize>;
 
 /// One batch for each transaction.
-fn single(transactions: usize) -> Vec<Batch> {
+pub(super) fn single(transactions: usize) -> Vec<Batch> {
     (0..transactions).map(|tx| tx..tx + 1).collect()
 }
 

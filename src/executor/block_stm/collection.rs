@@ -72,11 +72,6 @@ impl Collection {
                 (Err(_), None) => {}
             }
         }
-        if !more.is_empty() {
-            changes.append(&mut more);
-            // Two ascending runs, which a stable sort merges.
-            changes.sort_by_key(|(address, _)| *address);
-        }
-        Ok(PostState { accounts: changes })
+        Ok(PostState::merged(changes, more))
     }
 }

@@ -76,13 +76,7 @@ pub(super) fn execute<W: Observer>(
     let Led { result, changed_last, stats } = led?;
     let Lap { shared, planned, collection, .. } = lap;
     let post_state = collection.finish(shared.settled(), &changed_last)?;
-    let outcome = BlockOutcome {
-        receipts: result.receipts,
-        gas_used: result.gas_used,
-        blob_gas_used: result.blob_gas_used,
-        requests: result.requests,
-        post_state,
-    };
+    let outcome = BlockOutcome::new(result, post_state);
     let board = planned.into_inner().map(|planned| planned.board);
     let leftovers = Leftovers::new((shared.memory, board));
     observer.tell(Event::Began(Activity::Absent));

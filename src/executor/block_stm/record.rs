@@ -4,7 +4,7 @@
 //! reads, with all before it published, so that it reads final state.
 
 use super::{
-    batches::Plan,
+    batches::single,
     engine::{Executed, Machine},
     lap::begin,
     machine::{EvmMachine, Shared, Work},
@@ -32,7 +32,7 @@ pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteEr
     let count = job.transactions.len();
     // Nobody is running, so nobody is waited for.
     let running = Running::new(count, Crowding::Crowded);
-    let work = Work::new(job, Plan::one_by_one(job, 1).batches, running);
+    let work = Work::new(job, single(count), running);
     let mut machine = EvmMachine::new(&shared, &work);
     let mut transactions = Vec::with_capacity(count);
     for tx in 0..count {

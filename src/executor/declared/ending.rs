@@ -69,13 +69,7 @@ impl<'a> Run<'a> {
         };
         let (result, changed_last) = ended?;
         (0..self.left.len()).for_each(|tx| observer.tell(Event::Committed { tx }));
-        let outcome = BlockOutcome {
-            receipts: result.receipts,
-            gas_used: result.gas_used,
-            blob_gas_used: result.blob_gas_used,
-            requests: result.requests,
-            post_state: with_last(self.job, changes, changed_last)?,
-        };
+        let outcome = BlockOutcome::new(result, with_last(self.job, changes, changed_last)?);
         let stats = ExecutionStats { incarnations: self.left.len() as u64, ..Default::default() };
         let leftovers = Leftovers::new((self.left, self.begun.into_written()));
         observer.tell(Event::Began(Activity::Absent));
@@ -189,10 +183,7 @@ fn with_last(
             (Err(_), None) => {}
         }
     }
-    changes.append(&mut more);
-    // Two ascending runs, which a stable sort merges.
-    changes.sort_by_key(|(address, _)| *address);
-    Ok(PostState { accounts: changes })
+    Ok(PostState::merged(changes, more))
 }
 
 /// What both made of an account, one after the other; `None` if that is as it was.
