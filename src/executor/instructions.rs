@@ -8,7 +8,10 @@
 //! `CALL`, `CALLCODE`, `CREATE` and `CREATE2` pay out of the running account, and fail where there is not
 //! enough; `SELFDESTRUCT` hands over all there is. No other opcode's result depends on a balance.
 
-use super::demands::{Demand, Demanding};
+use super::{
+    demands::{Demand, Demanding},
+    hashes::Hashes,
+};
 use alloy_primitives::{Address, U256};
 use revm::{
     Context, Database, Journal,
@@ -24,7 +27,7 @@ use revm::{
 };
 
 /// The EVM's context in a worker.
-pub(super) type WorkerContext<DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, ()>;
+pub(super) type WorkerContext<DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, Hashes>;
 
 type Frame<'f, DB> = InstructionContext<'f, WorkerContext<DB>, EthInterpreter>;
 

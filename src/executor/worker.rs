@@ -3,6 +3,7 @@
 use super::{
     demands::{Demand, Demanding, Need},
     fees::{DeferFee, FeePayment, WorkerEvm},
+    hashes::{self, Hashes},
     instructions,
     tally::Share,
 };
@@ -76,6 +77,15 @@ pub(super) trait Speculative: EvmDatabase + Demanding {
     fn needs(&self) -> Vec<(Address, Need)>;
 }
 
+/// revm for a worker, in the block's environment.
+pub(super) fn evm<DB: Database>(job: &ReplayJob, db: DB) -> WorkerEvm<DB> {
+    let env = job.env.clone();
+    let context = Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env);
+    let mut evm = context.with_db(db).with_chain(Hashes::default()).build_mainnet();
+    hashes::install(&mut evm.instruction);
+    evm
+}
+
 /// An EVM.
 pub(super) struct Worker<DB: Database> {
     evm: WorkerEvm<DB>,
@@ -83,9 +93,7 @@ pub(super) struct Worker<DB: Database> {
 
 impl<DB: EvmDatabase> Worker<DB> {
     pub(super) fn new(job: &ReplayJob, db: DB) -> Self {
-        let env = job.env.clone();
-        let context = Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env);
-        Self { evm: context.with_db(db).build_mainnet() }
+        Self { evm: evm(job, db) }
     }
 
     /// Where it reads.

@@ -25,6 +25,7 @@ use crate::{
         fees::{DeferFee, FeePayment},
         instructions,
         tally::Share,
+        worker,
     },
     state::Storage,
 };
@@ -32,7 +33,6 @@ use alloy_consensus::{TxEnvelope, transaction::Recovered};
 use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
 use alloy_primitives::{Address, U256, map::B256Map};
 use revm::{
-    Context, MainBuilder, MainContext,
     bytecode::Bytecode,
     context::TxEnv,
     context_interface::{
@@ -100,11 +100,8 @@ pub(super) struct EvmMachine<'m> {
 
 impl<'m> EvmMachine<'m> {
     pub(super) fn new(shared: &'m Shared<'m>, work: &'m Work<'m>) -> Self {
-        let env = shared.job.env.clone();
         let state = WorkerState::new(View::new(&shared.memory, &work.running), shared);
-        let context =
-            Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env).with_db(state);
-        let mut evm = context.build_mainnet();
+        let mut evm = worker::evm(shared.job, state);
         instructions::install(&mut evm.instruction);
         let precompiles = Precompiles::new(evm.precompiles.clone(), &work.results);
         Self { shared, work, evm: evm.with_precompiles(precompiles) }

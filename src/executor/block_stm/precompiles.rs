@@ -2,7 +2,7 @@
 //!
 //! A precompile's output depends on nothing but its input, and some take longer than all else that their transaction
 //! does. An incarnation that starts over mostly calls them with the same inputs as the one before. What one
-//! transaction computed is no use to others: the baseline computes it for each of them, too.
+//! transaction computed is no use to others: signatures and proofs are presented once.
 
 use super::{memory::TxIndex, scheduler::Start, worker_state::WorkerState};
 use crate::executor::{fees::WorkerEvm, instructions::WorkerContext};
