@@ -41,7 +41,7 @@
 //!   wait for it in the end (`batches`).
 //! - What a precompiled contract computed is kept for the transaction's next incarnation, which mostly asks for the
 //!   same again (`precompiles`).
-//! - What a worker has hashed in this block it does not hash again ([`hashes`](super::hashes)), like the workers of all
+//! - What a worker has hashed in this block it does not hash again (`hashes`), like the workers of all
 //!   other parallel executors.
 //! - In a race, a block that will be over before threads have shared it out is executed as the baseline does
 //!   (`batches`).
