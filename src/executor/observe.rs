@@ -132,6 +132,9 @@ pub struct Told {
     pub event: Event,
 }
 
+/// For this many there is room from the start: to make room while others wait takes longer than most transactions.
+const EVENTS_PER_TRANSACTION: usize = 16;
+
 /// Keeps all events of a run.
 pub struct Record<'c> {
     clock: &'c (dyn Fn() -> Duration + Sync),
@@ -146,9 +149,11 @@ impl fmt::Debug for Record<'_> {
 }
 
 impl<'c> Record<'c> {
-    /// Nothing happened yet. The clock tells how long ago the run began, and never goes back.
-    pub fn new(clock: &'c (dyn Fn() -> Duration + Sync)) -> Self {
-        Self { clock, told: Mutex::default() }
+    /// Nothing happened yet in a block of so many transactions. The clock tells how long ago the run began, and never
+    /// goes back.
+    pub fn new(clock: &'c (dyn Fn() -> Duration + Sync), transactions: usize) -> Self {
+        let room = EVENTS_PER_TRANSACTION * (transactions + 1);
+        Self { clock, told: Mutex::new(Vec::with_capacity(room)) }
     }
 
     /// Everything that was told, by time.

@@ -62,9 +62,14 @@ pub fn simulate(tasks: &[Task], threads: NonZeroUsize, order: Order) -> Vec<u64>
     }
 }
 
+/// When the last transaction ends; `None` if nothing takes any time.
+pub fn makespan(tasks: &[Task], threads: NonZeroUsize, order: Order) -> Option<u64> {
+    simulate(tasks, threads, order).into_iter().max().filter(|last| *last > 0)
+}
+
 /// How many times faster than one after the other the schedule is; `None` if nothing takes any time.
 pub fn speedup(tasks: &[Task], threads: NonZeroUsize, order: Order) -> Option<f64> {
-    let makespan = simulate(tasks, threads, order).into_iter().max().filter(|last| *last > 0)?;
+    let makespan = makespan(tasks, threads, order)?;
     let total: u64 = tasks.iter().map(|task| task.weight).sum();
     Some(total as f64 / makespan as f64)
 }

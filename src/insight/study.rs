@@ -3,13 +3,13 @@
 use super::{
     graph::{Dependency, Graph},
     model::{Model, Spot},
-    schedule::{Order, Task, speedup},
+    schedule::{Order, Task, makespan},
     timeline::{self, ReadShares, Times},
 };
 use crate::{
     block::ReplayJob,
     executor::{
-        ExecuteError, ExecutorKind,
+        ExecuteError, ExecutorKind, WorkerPool,
         access::{self, AccountNumber, Location, TxAccess, TxIndex},
     },
     state::{Names, Read},
@@ -31,15 +31,16 @@ pub struct Study {
 }
 
 impl Study {
-    /// Executes the block a few times: once for the accesses, and `runs` times for the times.
+    /// Executes the block a few times: once for the accesses, and `runs` times for each of the times. `alone` has one
+    /// thread.
     ///
     /// # Errors
     /// The block is invalid, or the pre-state lacks what it reads.
-    pub fn of(job: &ReplayJob, runs: NonZeroU32) -> Result<Self, ExecuteError> {
+    pub fn of(job: &ReplayJob, alone: &WorkerPool, runs: NonZeroU32) -> Result<Self, ExecuteError> {
         let beneficiary = job.numbered_state.account(job.header.beneficiary);
         Ok(Self {
             accesses: access::record(job)?.transactions,
-            times: timeline::times(job, runs)?,
+            times: timeline::times(job, alone, runs)?,
             names: job.numbered_state.names(),
             beneficiary: beneficiary.ok().map(|account| account.number),
         })
@@ -87,10 +88,17 @@ impl Study {
     }
 
     /// The bound of an executor's speedup on so many threads; `None` for a block without transactions.
+    ///
+    /// The speedup is relative to the baseline, so what workers spare on one thread is in the bound, too.
     pub fn bound(&self, executor: ExecutorKind, threads: NonZeroUsize) -> Option<f64> {
         let threads = if runs_in_order(executor) { NonZeroUsize::MIN } else { threads };
-        let tasks = self.tasks(&self.graph(Model::of(executor)), Start::AtOnce);
-        speedup(&tasks, threads, Order::LongestPathFirst)
+        let times = match executor {
+            ExecutorKind::Sequential => &self.times.transactions,
+            _ => &self.times.least,
+        };
+        let tasks = self.weighed(&self.graph(Model::of(executor)), times, Start::AtOnce);
+        let least = makespan(&tasks, threads, Order::LongestPathFirst)?;
+        Some(self.times.total() as f64 / least as f64)
     }
 }
 
@@ -128,5 +136,22 @@ impl Model {
             // It was told every value that a transaction will read.
             ExecutorKind::Bal => Self::Independent,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_workers_spare_is_in_the_bound_of_all_but_the_baseline() {
+        let times = Times { transactions: vec![30, 10], least: vec![15, 10], ..Times::default() };
+        let accesses = vec![TxAccess::default(), TxAccess::default()];
+        let study = Study { accesses, times, names: Names::default(), beneficiary: None };
+        let bound = |executor, threads| study.bound(executor, NonZeroUsize::new(threads)?);
+        assert_eq!(bound(ExecutorKind::Sequential, 1), Some(1.0));
+        assert_eq!(bound(ExecutorKind::BlockStm, 1), Some(1.6));
+        assert_eq!(bound(ExecutorKind::Bal, 2), Some(40.0 / 15.0));
+        assert_eq!(bound(ExecutorKind::Prefetch, 2), Some(1.6), "it executes in order");
     }
 }

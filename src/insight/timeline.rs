@@ -2,15 +2,15 @@
 //! place of this module that reads the clock.
 //!
 //! Times come from the baseline's own run, in block order on one thread, with a look at the clock between
-//! transactions. A single run is noisy, so the shortest of several counts: nothing makes a transaction
-//! faster than it is. When it reads what comes from as many further runs with a look at the clock at
+//! transactions, and from a worker of a parallel executor that does the same, which mostly spares something. A single
+//! run is noisy, so the shortest of several counts: nothing makes a transaction faster than it is. When it reads what comes from as many further runs with a look at the clock at
 //! every read, which makes them slower, so that only the share of the transaction's time is kept.
 
 use super::trace::Trace;
 use crate::{
     block::ReplayJob,
     evm::run_block,
-    executor::{ExecuteError, Execution, Executor, WorkerPool, observe::Record},
+    executor::{BlockStm, ExecuteError, Execution, Executor, WorkerPool, observe::Record},
     state::{BlockState, Read, Watched},
 };
 use std::{
@@ -28,8 +28,10 @@ pub type ReadShares = HashMap<Read, f64>;
 pub struct Times {
     /// System calls before the first transaction.
     pub before: u64,
-    /// By transaction.
+    /// By transaction, by the baseline.
     pub transactions: Vec<u64>,
+    /// By transaction, by whoever is faster with it: the baseline, or a worker of `block-stm` that has the block to itself.
+    pub least: Vec<u64>,
     /// Rewards, withdrawals and requests after the last transaction, and the post-state.
     pub after: u64,
     /// By transaction.
@@ -37,7 +39,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// Of all transactions, one after the other.
+    /// Of all transactions, one after the other, by the baseline.
     pub fn all_transactions(&self) -> Duration {
         Duration::from_nanos(self.total())
     }
@@ -47,30 +49,44 @@ impl Times {
         self.transactions.iter().sum()
     }
 
+    /// Of all transactions, one after the other on one thread, each by whoever is faster with it.
+    pub fn alone(&self) -> Duration {
+        Duration::from_nanos(self.least.iter().sum())
+    }
+
     fn shorten(&mut self, other: &Self) {
         self.before = self.before.min(other.before);
         self.after = self.after.min(other.after);
-        for (time, other) in self.transactions.iter_mut().zip(&other.transactions) {
-            *time = (*time).min(*other);
-        }
+        shorten(&mut self.transactions, &other.transactions);
     }
 }
 
-/// Times every part of the block, as the shortest of so many runs.
+/// Each as long as the shorter of the two.
+fn shorten(times: &mut [u64], others: &[u64]) {
+    for (time, other) in times.iter_mut().zip(others) {
+        *time = (*time).min(*other);
+    }
+}
+
+/// Times every part of the block, as the shortest of so many runs. The pool has one thread.
 ///
 /// # Errors
 /// The block is invalid, or the pre-state lacks what it reads.
-pub fn times(job: &ReplayJob, runs: NonZeroU32) -> Result<Times, ExecuteError> {
+pub fn times(job: &ReplayJob, alone: &WorkerPool, runs: NonZeroU32) -> Result<Times, ExecuteError> {
     let mut shortest = time_once(job)?;
+    let mut by_worker = time_worker(job, alone)?;
     let mut watched = watch_reads(job)?;
     for _ in 1..runs.get() {
         shortest.shorten(&time_once(job)?);
+        shorten(&mut by_worker, &time_worker(job, alone)?);
         for (reads, again) in watched.iter_mut().zip(watch_reads(job)?) {
             if again.0 < reads.0 {
                 *reads = again;
             }
         }
     }
+    shortest.least.clone_from(&shortest.transactions);
+    shorten(&mut shortest.least, &by_worker);
     shortest.reads = watched.into_iter().map(|(_, reads)| reads).collect();
     Ok(shortest)
 }
@@ -93,8 +109,18 @@ fn time_once(job: &ReplayJob) -> Result<Times, ExecuteError> {
         before: nanoseconds(start, first),
         transactions,
         after: nanoseconds(last, end),
-        reads: Vec::new(),
+        ..Default::default()
     })
+}
+
+/// By transaction: how long a worker takes that has the block to itself, so that it does nothing twice.
+fn time_worker(job: &ReplayJob, alone: &WorkerPool) -> Result<Vec<u64>, ExecuteError> {
+    let (_, trace) = watch(&BlockStm::Always, job, alone)?;
+    let mut times = vec![0; job.transactions.len()];
+    for (_, tx, span, _) in trace.executions() {
+        times[tx] += u64::try_from(span.length().as_nanos()).unwrap_or(u64::MAX);
+    }
+    Ok(times)
 }
 
 /// A run in which every read is timed.
@@ -154,7 +180,7 @@ pub fn watch(
     let kind = executor.kind();
     let start = Instant::now();
     let clock = || start.elapsed();
-    let record = Record::new(&clock);
+    let record = Record::new(&clock, job.transactions.len());
     let execution = executor.execute_observed(job, pool, &record)?;
     let total = start.elapsed();
     let threads = if kind.is_parallel() { pool.threads().get() } else { 1 };

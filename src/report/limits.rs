@@ -133,7 +133,7 @@ fn processor_time(row: &Row, baseline: Option<&Row>) -> Option<String> {
         .then(|| format!("overhead: {ratio:.2} times the baseline's processor time"))
 }
 
-/// Where most of the threads' time went that was not executing at the baseline's pace, if anybody watched.
+/// Where most of the threads' time went that was not executing at the pace of one thread alone, if anybody watched.
 fn largest_loss(report: &Report, row: &Row) -> Option<String> {
     let is_own = |run: &&Watched| run.hash == row.block.hash && run.contender() == row.contender();
     let run = report.watched.iter().find(is_own)?;

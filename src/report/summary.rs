@@ -37,8 +37,8 @@ const LEGEND: [&str; 3] = [
 ];
 
 const LOSSES_LEGEND: [&str; 5] = [
-    "What all threads' time goes into, in a run under watch, over all blocks, in %. executing: what the",
-    "baseline does, too, at its pace; slower: the same, but slower; again: thrown away, or only warmed",
+    "What all threads' time goes into, in a run under watch, over all blocks, in %. executing: what",
+    "counts, at the pace of one thread alone; slower: what that lacks; again: thrown away, or only warmed",
     "up; waiting: for another transaction; searching: for work; tail: nothing left; checking: and",
     "committing; outside: before and after the transactions. final: when half of the results are, in %",
     "of the block's time.",
@@ -222,7 +222,7 @@ pub(super) fn why_line(report: &Report, contender: Contender<'_>) -> Option<Stri
     let losses = lost.losses().into_iter().take(NAMED_LOSSES).filter(|(share, _)| *share >= 0.005);
     let losses: Vec<_> = losses.map(|(share, what)| format!("{} {what}", percent(share))).collect();
     Some(format!(
-        "of its threads' time, {} does what the baseline does, at its pace; {}",
+        "of its threads' time, {} does what one thread alone does; {}",
         percent(lost.shares[0]),
         losses.join(", ")
     ))

@@ -89,7 +89,7 @@ pub struct Lost<'a> {
 }
 
 impl Lost<'_> {
-    /// The parts of the time that are not executing at the baseline's pace, by name, the largest first.
+    /// The parts of the time that are not executing at the pace of one thread alone, by name, the largest first.
     pub fn losses(&self) -> Vec<(f64, &'static str)> {
         let mut losses: Vec<_> = self.shares.into_iter().zip(LONG_NAMES).skip(1).collect();
         losses.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -22,7 +22,11 @@ use crate::{
     report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow, Watched},
 };
 use eyre::WrapErr;
-use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    ops::ControlFlow,
+    time::Duration,
+};
 use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
 /// How many rounds a block is thought to need, for the time that is left, where nobody says.
@@ -39,6 +43,8 @@ pub(super) struct RaceTrack<'a> {
     runner: Runner,
     /// For preparing, which is not timed: all cores.
     crew: WorkerPool,
+    /// For what transactions take on one thread.
+    alone: WorkerPool,
     interrupted: Receiver<()>,
     /// Of every block's pre-state.
     state_latency: Duration,
@@ -67,7 +73,8 @@ impl<'a> RaceTrack<'a> {
         let interrupted = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
         let runner = Runner::new(plan)?;
         let crew = WorkerPool::new(machine::cores())?;
-        Ok(Self { context, runner, crew, interrupted, state_latency, pictures })
+        let alone = WorkerPool::new(NonZeroUsize::MIN)?;
+        Ok(Self { context, runner, crew, alone, interrupted, state_latency, pictures })
     }
 
     /// What laps are timed by.
@@ -163,8 +170,8 @@ impl<'a> RaceTrack<'a> {
             .install(|| prepare(recorded, |phase| times.enter(phase)))
             .wrap_err_with(|| format!("{place} cannot be replayed"))?;
         let preparation = times.finish(&job);
+        let study = Study::of(&job, &self.alone, RUNS_FOR_BOUNDS)?;
         job.state_latency = self.state_latency;
-        let study = Study::of(&job, RUNS_FOR_BOUNDS)?;
         let interrupted = &mut self.interrupted;
         let race = self.runner.race(&job, || {
             ahead.lap();

@@ -2,6 +2,7 @@
 
 use crate::{
     block::ReplayJob,
+    executor::ExecutorKind,
     insight::{Analysis, Dependency, Graph, Model, Place, Study},
     report::{
         BlockPicture,
@@ -30,6 +31,10 @@ pub(super) fn picture(
     threads.dedup();
     let analysis = Analysis::of(study, &threads);
     let graph = study.graph(Model::Fields);
+    // That of all executors which do not know beforehand what a transaction will read.
+    let bound = |threads: &NonZeroUsize| {
+        study.bound(ExecutorKind::BlockStm, *threads).map(|bound| (*threads, bound))
+    };
     let conflict = |place: &Place| HotSpot {
         place: short_place(place, job.chain.id()),
         transactions: dependents(&graph, study, place),
@@ -37,7 +42,7 @@ pub(super) fn picture(
     Some(BlockPicture {
         block: job.hash,
         critical_path_share: analysis.parallelism()?.recip(),
-        bounds: analysis.bounds.iter().map(|bounds| (bounds.threads, bounds.fields)).collect(),
+        bounds: threads.iter().filter_map(bound).collect(),
         conflicts: analysis.fields.iter().map(|spot| conflict(&spot.place)).collect(),
         dependencies: pairs(&graph),
         schedules,

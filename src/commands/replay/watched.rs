@@ -77,7 +77,7 @@ fn row(
         threads: pool.threads(),
         total: trace.total,
         // Transactions are timed without the latency of state.
-        alone: job.state_latency.is_zero().then(|| study.times.all_transactions()),
+        alone: job.state_latency.is_zero().then(|| study.times.alone()),
         spent: trace.spent(),
         latency: trace.latency(),
     }

@@ -31,7 +31,7 @@ fn who_declared_to_read_from_a_transaction_waits_until_it_has_ended_and_tells_so
     let (job, declared) = declared(&[&[], &[0]]);
     let (storage, codes) = (job.storage(), Codes::new(&job.pre_state, NonZeroUsize::MIN));
     let clock = || Duration::ZERO;
-    let record = Record::new(&clock);
+    let record = Record::new(&clock, job.transactions.len());
     let run = Run::begin(&job, &storage, &declared).expect("it is valid").seen_by(&record);
     scope(|scope| {
         let reader = scope.spawn(|| run.left_by(0, 1).is_ok());
