@@ -42,8 +42,19 @@ pub struct WorkerPool {
     at_once: NonZeroUsize,
     /// All but the calling one. `None` if there are no others.
     others: Option<ThreadPool>,
+    /// As many as have a processor beside the calling one; `None` if that is all of them, or none.
+    beside_caller: Option<ThreadPool>,
     /// As many as all.
     rayon: ThreadPool,
+}
+
+/// Who works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Crew {
+    /// All threads, even where they have to share processors.
+    All,
+    /// As many as processors can run at the same time, as more would only take those from each other.
+    AtOnce,
 }
 
 /// Whether every thread can have a processor to itself.
@@ -69,11 +80,18 @@ impl WorkerPool {
     /// # Errors
     /// If the system has no more threads to give, or would not keep them on their cores.
     pub fn with(threads: NonZeroUsize, pinning: Pinning) -> Result<Self, PoolError> {
-        let others = NonZeroUsize::new(threads.get() - 1);
-        let others = others.map(|others| start(others, 1, pinning)).transpose()?;
-        let rayon = start(threads, 0, pinning)?;
         let at_once = thread::available_parallelism().map_or(threads, |cores| threads.min(cores));
-        Ok(Self { threads, at_once, others, rayon })
+        let beside_caller = |all: NonZeroUsize| {
+            let others = NonZeroUsize::new(all.get() - 1);
+            others.map(|others| start(others, 1, pinning)).transpose()
+        };
+        Ok(Self {
+            threads,
+            at_once,
+            others: beside_caller(threads)?,
+            beside_caller: if at_once < threads { beside_caller(at_once)? } else { None },
+            rayon: start(threads, 0, pinning)?,
+        })
     }
 
     /// Keeps the calling thread on the first core, where [`WorkerPool::run_on_all`] of a pinned pool
@@ -85,9 +103,18 @@ impl WorkerPool {
         BoundCaller::new().map_err(PoolError::Pin)
     }
 
-    /// Whether every thread can have a processor to itself.
-    pub fn crowding(&self) -> Crowding {
-        if self.at_once < self.threads { Crowding::Crowded } else { Crowding::Roomy }
+    /// Whether every thread of those that work can have a processor to itself.
+    pub(super) fn crowding(&self, crew: Crew) -> Crowding {
+        let crowded = crew == Crew::All && self.at_once < self.threads;
+        if crowded { Crowding::Crowded } else { Crowding::Roomy }
+    }
+
+    /// Those that work beside the calling thread.
+    const fn others(&self, crew: Crew) -> Option<&ThreadPool> {
+        match crew {
+            Crew::AtOnce if self.at_once.get() < self.threads.get() => self.beside_caller.as_ref(),
+            Crew::All | Crew::AtOnce => self.others.as_ref(),
+        }
     }
 
     /// As many threads as processors can run at the same time.
@@ -102,13 +129,14 @@ impl WorkerPool {
 
     /// Runs `work` as often as there are threads, at the same time, and returns when all are done.
     pub fn run_on_all(&self, work: impl Fn() + Sync) {
-        self.beside(&work, &work);
+        self.beside(Crew::All, &work, &work);
     }
 
-    /// Wakes the other threads while the calling one makes what all need. Then it leads and they follow, and
-    /// when all are done, returns what was made, and what came of leading.
-    pub fn lead<T: Send + Sync, R>(
+    /// Wakes the other threads of those that work while the calling one makes what all need. Then it leads and they
+    /// follow, and when all are done, returns what was made, and what came of leading.
+    pub(super) fn lead<T: Send + Sync, R>(
         &self,
+        crew: Crew,
         make: impl FnOnce() -> T,
         lead: impl FnOnce(&T) -> R,
         follow: impl Fn(&T) + Sync,
@@ -120,17 +148,17 @@ impl WorkerPool {
             }
         };
         let promise = made.promise();
-        let result = self.beside(wait_and_follow, || lead(promise.give(make())));
+        let result = self.beside(crew, wait_and_follow, || lead(promise.give(make())));
         let made = made.into_inner().expect("the promise was kept");
         (made, result)
     }
 
-    /// Runs `work` on all other threads, and this on the calling one. Where there are cores enough, the others leave
-    /// the calling thread's to it.
-    fn beside<R>(&self, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
-        let Some(others) = &self.others else { return own() };
+    /// Runs `work` on all other threads of those that work, and this on the calling one. Where there are cores enough,
+    /// the others leave the calling thread's to it.
+    fn beside<R>(&self, crew: Crew, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
+        let Some(others) = self.others(crew) else { return own() };
         let at_work = AtomicUsize::new(others.current_num_threads());
-        let taken = Core::of_caller().filter(|_| self.crowding() == Crowding::Roomy);
+        let taken = Core::of_caller().filter(|_| self.crowding(crew) == Crowding::Roomy);
         let work = || {
             let _leaves = Leaves(&at_work);
             if let Some(core) = taken {

@@ -125,7 +125,11 @@ impl fmt::Display for Warning {
         match self {
             Self::Unoptimised => f.write_str("blockrace was built without optimisation"),
             Self::FewerCoresThanThreads { cores, threads } => {
-                write!(f, "{threads} threads had to share {}", counted(cores.get(), "core"))
+                let cores = counted(cores.get(), "core");
+                write!(
+                    f,
+                    "{threads} threads had to share {cores}, but for block-stm's, which lets the rest sleep"
+                )
             }
             Self::FrequencyScaling { governor } => {
                 write!(f, "the processor's clock may change as it likes (governor {governor})")

@@ -23,6 +23,7 @@ use crate::{
         ExecutorKind, Leftovers, WorkerPool,
         handover::{ByFirst, Handover},
         observe::{Activity, Event, Observer},
+        pool::Crew,
         tally::Tally,
     },
     state::{BlockState, PostState},
@@ -65,14 +66,24 @@ struct Led {
 pub(super) fn execute<W: Observer>(
     job: &ReplayJob,
     pool: &WorkerPool,
+    crew: Crew,
     observer: &W,
 ) -> Result<Execution, ExecuteError> {
     let storage = job.storage();
     let make = || {
         observer.tell(Event::Began(Activity::Before));
-        Lap::new(Shared::new(job, &storage), pool, observer)
+        Lap {
+            shared: Shared::new(job, &storage),
+            planned: ByFirst::new(),
+            at_once: pool.at_once(),
+            crowding: pool.crowding(crew),
+            committer: Mutex::new(Committer::new(job)),
+            begun: Handover::new(),
+            collection: Collection::default(),
+            observer,
+        }
     };
-    let (lap, led) = pool.lead(make, Lap::lead, Lap::follow);
+    let (lap, led) = pool.lead(crew, make, Lap::lead, Lap::follow);
     let Led { result, changed_last, stats } = led?;
     let Lap { shared, planned, collection, .. } = lap;
     let post_state = collection.finish(shared.settled(), &changed_last)?;
@@ -84,19 +95,6 @@ pub(super) fn execute<W: Observer>(
 }
 
 impl<'a, W: Observer> Lap<'a, W> {
-    fn new(shared: Shared<'a>, pool: &WorkerPool, observer: &'a W) -> Self {
-        Self {
-            planned: ByFirst::new(),
-            at_once: pool.at_once(),
-            crowding: pool.crowding(),
-            committer: Mutex::new(Committer::new(shared.job)),
-            begun: Handover::new(),
-            collection: Collection::default(),
-            observer,
-            shared,
-        }
-    }
-
     fn planned(&self) -> Option<&Planned<'a>> {
         self.planned.get_or_make(|| {
             let (job, threads) = (self.shared.job, self.at_once.get());

@@ -43,7 +43,8 @@
 //!   same again (`precompiles`).
 //! - What a worker has hashed in this block it does not hash again (`hashes`), like the workers of all
 //!   other parallel executors.
-//! - In a race, a block that will be over before threads have shared it out is executed as the baseline does
+//! - In a race, threads beyond those that can run at the same time stay asleep, as they would only take processors
+//!   from the others; and a block that will be over before threads have shared it out is executed as the baseline does
 //!   (`batches`).
 //!
 //! Conflicts are found per balance, nonce, code and storage slot ([`memory::Location`]).
@@ -87,6 +88,7 @@ mod tests;
 
 use super::{
     ExecuteError, Execution, ExecutorKind, Observable, Sequential, WorkerPool, observe::Observer,
+    pool::Crew,
 };
 use crate::block::ReplayJob;
 use batches::is_small;
@@ -97,9 +99,10 @@ pub(super) use record::record;
 /// does, and the mode says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockStm {
-    /// Of all blocks of several transactions, as whoever tests it wants.
+    /// Of all blocks of several transactions and by all threads, as whoever tests it wants.
     Always,
-    /// Of those that are not too small for threads to pay, as whoever races it wants.
+    /// Of those that are not too small for threads to pay, and by no more threads than can run at the same time, as
+    /// whoever races it wants.
     WhereItPays,
 }
 
@@ -114,9 +117,13 @@ impl Observable for BlockStm {
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        if job.transactions.len() < 2 || (*self == Self::WhereItPays && is_small(job)) {
+        let (pays, crew) = match self {
+            Self::Always => (true, Crew::All),
+            Self::WhereItPays => (!is_small(job), Crew::AtOnce),
+        };
+        if job.transactions.len() < 2 || !pays {
             return Sequential.run(job, pool, observer);
         }
-        lap::execute(job, pool, observer)
+        lap::execute(job, pool, crew, observer)
     }
 }
