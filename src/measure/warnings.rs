@@ -86,8 +86,8 @@ impl Warning {
         match self {
             Self::Unoptimised => "build with: cargo build --release",
             Self::FewerCoresThanThreads { .. } => {
-                "take rows with more threads than cores as a test of overload, or leave them out with \
-                 --threads"
+                "take rows with more threads than cores as a test of overload, in which block-stm lets \
+                 those beyond sleep, or leave them out with --threads"
             }
             Self::FrequencyScaling { .. } => {
                 "set it to performance: cpupower frequency-set --governor performance"
@@ -125,11 +125,7 @@ impl fmt::Display for Warning {
         match self {
             Self::Unoptimised => f.write_str("blockrace was built without optimisation"),
             Self::FewerCoresThanThreads { cores, threads } => {
-                let cores = counted(cores.get(), "core");
-                write!(
-                    f,
-                    "{threads} threads had to share {cores}, but for block-stm's, which lets the rest sleep"
-                )
+                write!(f, "{threads} threads had to share {}", counted(cores.get(), "core"))
             }
             Self::FrequencyScaling { governor } => {
                 write!(f, "the processor's clock may change as it likes (governor {governor})")
