@@ -154,7 +154,10 @@ impl fmt::Display for Warning {
             }
             Self::NoiseAboveDifference { rows, floor, at } => {
                 let (floor, rows) = (floor * 100.0, counted(*rows, "speedup"));
-                write!(f, "{rows} differ from 1 by less than noise, e.g. {floor:.1} % in {at}")
+                write!(
+                    f,
+                    "{rows} differ from 1 by less than the noise floor, which is {floor:.1} % for {at}"
+                )
             }
             Self::Outliers { laps, of } => write!(f, "{laps} of {of} laps lie far from the rest"),
             Self::UnevenBaseline { blocks, of, worst, at } => {

@@ -33,6 +33,9 @@ const MARGIN: u32 = 12;
 const AXIS: u32 = 44;
 const SIDE_AXIS: u32 = 64;
 
+/// A chart of more pixels than this has its axis at the top as well, as no screen shows both ends.
+const ONE_SCREEN: u32 = 800;
+
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) type DrawError = DrawingAreaErrorKind<io::Error>;
 
@@ -77,7 +80,15 @@ impl Rows {
     }
 
     fn pixels(&self) -> u32 {
-        self.height * self.rows.len() as u32 + 2 * MARGIN + AXIS
+        self.lines() + 2 * MARGIN + AXIS + self.top_axis()
+    }
+
+    const fn lines(&self) -> u32 {
+        self.height * self.rows.len() as u32
+    }
+
+    const fn top_axis(&self) -> u32 {
+        if self.lines() > ONE_SCREEN { AXIS } else { 0 }
     }
 
     fn draw_on(&self, area: &Area<'_>, width: u32) -> Result<(), DrawError> {
@@ -89,6 +100,7 @@ impl Rows {
             .margin_right(16)
             .margin_left(labels)
             .x_label_area_size(AXIS)
+            .top_x_label_area_size(self.top_axis())
             .build_cartesian_2d(self.range.clone(), self.rows.len() as f64..0.0)?;
         chart
             .configure_mesh()
