@@ -212,6 +212,26 @@ impl Drop for Leaves<'_> {
     }
 }
 
+#[cfg(test)]
+mod crews {
+    use super::*;
+
+    #[test]
+    fn of_more_threads_than_cores_a_race_wakes_those_that_can_run() {
+        let cores = thread::available_parallelism().expect("the system tells");
+        let pool = WorkerPool::new(cores.saturating_add(2)).expect("the system has threads");
+        let followers = |crew| {
+            let count = AtomicUsize::new(0);
+            pool.lead(crew, || (), |()| (), |()| drop(count.fetch_add(1, Ordering::Relaxed)));
+            count.into_inner()
+        };
+        assert_eq!(followers(Crew::All), cores.get() + 1);
+        assert_eq!(followers(Crew::AtOnce), cores.get() - 1);
+        assert_eq!(pool.crowding(Crew::All), Crowding::Crowded);
+        assert_eq!(pool.crowding(Crew::AtOnce), Crowding::Roomy);
+    }
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
