@@ -222,7 +222,10 @@ mod crews {
         let pool = WorkerPool::new(cores.saturating_add(2)).expect("the system has threads");
         let followers = |crew| {
             let count = AtomicUsize::new(0);
-            pool.lead(crew, || (), |()| (), |()| drop(count.fetch_add(1, Ordering::Relaxed)));
+            let follow = |(): &()| {
+                count.fetch_add(1, Ordering::Relaxed);
+            };
+            pool.lead(crew, || (), |()| (), follow);
             count.into_inner()
         };
         assert_eq!(followers(Crew::All), cores.get() + 1);
