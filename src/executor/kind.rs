@@ -106,6 +106,11 @@ impl ExecutorKind {
         }
     }
 
+    /// Whether it executes one transaction after the other, however many threads it has.
+    pub const fn runs_in_order(self) -> bool {
+        matches!(self, Self::Sequential | Self::Prefetch)
+    }
+
     /// Whether more threads than one change what it does.
     pub const fn is_parallel(self) -> bool {
         !matches!(self, Self::Sequential)

@@ -91,7 +91,7 @@ impl Study {
     ///
     /// The speedup is relative to the baseline, so what workers spare on one thread is in the bound, too.
     pub fn bound(&self, executor: ExecutorKind, threads: NonZeroUsize) -> Option<f64> {
-        let threads = if runs_in_order(executor) { NonZeroUsize::MIN } else { threads };
+        let threads = if executor.runs_in_order() { NonZeroUsize::MIN } else { threads };
         let times = match executor {
             ExecutorKind::Sequential => &self.times.transactions,
             _ => &self.times.least,
@@ -109,11 +109,6 @@ pub enum Start {
     AtOnce,
     /// When all that it will read is there.
     WhenReady,
-}
-
-/// Whether it executes one transaction after the other, however many threads it has.
-const fn runs_in_order(executor: ExecutorKind) -> bool {
-    matches!(executor, ExecutorKind::Sequential | ExecutorKind::Prefetch)
 }
 
 /// Of the slots of one account.

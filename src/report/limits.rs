@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::record::{bound_share, re_execution_rate, speedup_ratio};
 use super::watched::{Watched, lost};
 use super::{Comparison, Report, Row, by_block};
-use crate::units;
+use crate::{executor::ExecutorKind, units};
 
 /// A row this close to its bound is held back by the block itself.
 const NEAR_BOUND: f64 = 0.9;
@@ -87,10 +87,11 @@ fn few_transactions(row: &Row) -> Option<String> {
     })
 }
 
-/// A bound of 1 on several threads is the executor's own, if others have a greater one on the same block.
+/// The bound of who runs in order is the executor's own, if others have a greater one on the same block.
 fn in_order(row: &Row, rows: &[&Row]) -> Option<String> {
     let bound_of = |row: &Row| row.verdict.figures()?.bound_speedup;
-    let own = bound_of(row).filter(|own| *own <= 1.0)?;
+    let in_order = row.executor.parse().is_ok_and(ExecutorKind::runs_in_order);
+    let own = bound_of(row).filter(|_| in_order)?;
     let rivals = rows.iter().filter(|other| other.threads == row.threads);
     let most = rivals.filter_map(|other| bound_of(other)).fold(own, f64::max);
     (most > own).then(|| {
@@ -104,9 +105,11 @@ fn in_order(row: &Row, rows: &[&Row]) -> Option<String> {
 fn bound(row: &Row) -> Option<String> {
     let bound = row.verdict.figures()?.bound_speedup?;
     let is_near = bound_share(row)? >= NEAR_BOUND;
-    let is_low = bound < LOW_BOUND * row.threads.get() as f64;
-    (is_near || is_low)
-        .then(|| format!("transactions depend on each other: no more than {bound:.2} is possible"))
+    let threads = row.threads.get() as f64;
+    let reason =
+        if bound < threads { "transactions depend on each other" } else { "near its bound" };
+    (is_near || bound < LOW_BOUND * threads)
+        .then(|| format!("{reason}: no more than {bound:.2} is possible"))
 }
 
 fn few_cores(report: &Report, row: &Row) -> Option<String> {
@@ -200,7 +203,7 @@ mod tests {
     #[test]
     fn who_runs_in_order_is_not_held_back_by_dependencies() {
         let bounded = |row: Row, bound| with(row, |figures| figures.bound_speedup = Some(bound));
-        let prefetch = Row { executor: "prefetch".into(), ..bounded(raced(5, 900, 1.0), 1.0) };
+        let prefetch = Row { executor: "prefetch".into(), ..bounded(raced(5, 900, 1.0), 1.05) };
         let rows = vec![paced(5, 900), prefetch, bounded(raced(5, 1_000, 0.9), 1.9)];
         let report = testing::report_of(rows);
         let reason = &worst(&report, 1)[0].reason;
