@@ -87,19 +87,15 @@ fn few_transactions(row: &Row) -> Option<String> {
     })
 }
 
-/// The bound of who runs in order is the executor's own, if others have a greater one on the same block.
+/// The bound of who runs in order is the executor's own, whatever depends on what.
 fn in_order(row: &Row, rows: &[&Row]) -> Option<String> {
     let bound_of = |row: &Row| row.verdict.figures()?.bound_speedup;
     let in_order = row.executor.parse().is_ok_and(ExecutorKind::runs_in_order);
     let own = bound_of(row).filter(|_| in_order)?;
     let rivals = rows.iter().filter(|other| other.threads == row.threads);
     let most = rivals.filter_map(|other| bound_of(other)).fold(own, f64::max);
-    (most > own).then(|| {
-        format!(
-            "{} runs one transaction after the other; others might reach {most:.2}",
-            row.executor
-        )
-    })
+    let others = if most > own { format!("; others might reach {most:.2}") } else { String::new() };
+    Some(format!("{} runs one transaction after the other{others}", row.executor))
 }
 
 fn bound(row: &Row) -> Option<String> {

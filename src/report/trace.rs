@@ -71,8 +71,8 @@ fn microseconds(time: Duration) -> f64 {
 /// next slice starts.
 fn length(span: &Span) -> f64 {
     let (from, to) = (microseconds(span.from), microseconds(span.to));
-    let length = to - from;
-    length - (from + length - to).max(0.0)
+    let exact = microseconds(span.length());
+    if from + exact <= to { exact } else { exact - (from + exact - to) }
 }
 
 fn slice(thread: usize, span: &Span) -> Value {

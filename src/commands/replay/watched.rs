@@ -16,6 +16,7 @@ use crate::{
     verify::Verdict,
 };
 use eyre::bail;
+use std::num::NonZeroUsize;
 
 /// Runs before the one that is watched: what an executor knows beforehand is made anew for it.
 const WARM_UP: usize = 1;
@@ -28,7 +29,8 @@ pub(super) struct Seen {
     pub(super) schedules: Vec<Schedule>,
 }
 
-/// Watches every parallel executor that was right in all rounds, on the most threads that it had.
+/// Watches every parallel executor that was right in all rounds, on the most threads that there are cores for: beyond
+/// those, some sleep on purpose, which nobody should take for time lost.
 ///
 /// # Errors
 /// If an executor fails now.
@@ -40,7 +42,11 @@ pub(super) fn watch_all(
     pictures: Pictures,
 ) -> eyre::Result<Seen> {
     let parallel = race.finishes.iter().filter(|finish| finish.contestant.executor.is_parallel());
-    let most = parallel.clone().map(|finish| finish.contestant.threads).max();
+    let all = parallel.clone().map(|finish| finish.contestant.threads);
+    let has_cores = |threads: &NonZeroUsize| {
+        runner.pool(*threads).is_some_and(|pool| pool.at_once() == *threads)
+    };
+    let most = all.clone().filter(has_cores).max().or_else(|| all.min());
     let right = parallel.filter(|finish| finish.result.is_ok());
     let mut seen = Seen::default();
     for Contestant { executor, threads } in right.map(|finish| finish.contestant) {

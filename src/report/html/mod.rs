@@ -199,7 +199,8 @@ fn standings(report: &Report) -> Markup {
                 "Speedups against the sequential baseline. The geometric mean counts every block the \
                  same; its brackets are the 95 % interval of the noise between rounds. The total-time \
                  ratio counts long blocks more: all of the baseline's time / all of the executor's. \
-                 The bound is the best that the blocks' dependencies allow."
+                 The bound is the best schedule of the transactions as one thread takes them, given what \
+                 depends on what; payments executed together can beat it."
             }
             @if !all.is_empty() { (table("Over all blocks", &titles, &all)) }
             (by_fork(report))
