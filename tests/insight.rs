@@ -9,17 +9,12 @@ use blockrace::{
     block::{ReplayJob, prepare},
     cache::{Cache, RecordedBlock, sample},
     evm::BlockExecutor as _,
-    executor::WorkerPool,
     insight::{Model, Place, Study},
     state::{BlockState, PreState},
 };
 use revm::{DatabaseCommit, DatabaseRef, state::Account};
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs,
-    num::{NonZeroU32, NonZeroUsize},
-};
+use std::{collections::BTreeSet, fs, num::NonZeroU32};
 use support::{RecordedNode, assert_code, blockrace, recordings, stderr, stdout};
 
 type State<'a> = BlockState<&'a PreState>;
@@ -89,8 +84,7 @@ fn stood_in(without: &Ran<'_>, on: usize, until: usize, place: Place) -> bool {
 ///
 /// Returns how many dependencies and how many independent pairs were compared.
 fn leave_each_out(job: &ReplayJob) -> (usize, usize) {
-    let alone = WorkerPool::new(NonZeroUsize::MIN).expect("a thread starts");
-    let study = Study::of(job, &alone, NonZeroU32::MIN).expect("the block is valid");
+    let study = Study::of(job, NonZeroU32::MIN).expect("the block is valid");
     let graph = study.graph(Model::Fields);
     let whole = run(job, BlockState::new(&job.pre_state), 0, None);
     let (mut dependencies, mut independent) = (0, 0);

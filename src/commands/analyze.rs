@@ -22,7 +22,10 @@ use crate::{
     },
 };
 use eyre::WrapErr;
-use std::{io, num::NonZeroUsize};
+use std::{
+    io,
+    num::{NonZeroU32, NonZeroUsize},
+};
 
 pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome> {
     let mut files = ResultFiles::default();
@@ -41,33 +44,19 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
     Ok(if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed })
 }
 
-/// The threads for a block.
-struct Pools {
-    /// For preparing it.
-    crew: WorkerPool,
-    /// For timing it.
-    alone: WorkerPool,
-}
-
-impl Pools {
-    fn new() -> eyre::Result<Self> {
-        let [crew, alone] = [machine::cores(), NonZeroUsize::MIN].map(WorkerPool::new);
-        Ok(Self { crew: crew?, alone: alone? })
-    }
-}
-
 /// One block in memory at a time. What fails for one does not stop the rest.
 fn analyse_all(
     asked: Vec<(u64, eyre::Result<Source>)>,
     settings: &AnalysisSettings,
     context: &Context,
 ) -> eyre::Result<(Vec<AnalysedBlock>, Vec<Failure>)> {
-    let pools = Pools::new()?;
+    let crew = WorkerPool::new(machine::cores())?;
     let progress = Progress::new(context.chatter, asked.len() as u64, "blocks");
     let (mut blocks, mut failures) = (Vec::new(), Vec::new());
     for (number, found) in asked {
         progress.at(format!("block {number}"));
-        let analysed = found.and_then(|source| analyse(source, settings, &pools, context));
+        let analysed = found
+            .and_then(|source| analyse(source, &settings.threads, settings.runs, &crew, context));
         match analysed {
             Ok(block) => blocks.push(block),
             Err(error) => {
@@ -83,17 +72,16 @@ fn analyse_all(
 
 fn analyse(
     source: Source,
-    settings: &AnalysisSettings,
-    pools: &Pools,
+    threads: &[NonZeroUsize],
+    runs: NonZeroU32,
+    crew: &WorkerPool,
     context: &Context,
 ) -> eyre::Result<AnalysedBlock> {
     let place = source.place(context);
     let recorded = source.load(context)?;
-    let job = pools
-        .crew
+    let job = crew
         .install(|| prepare(recorded, |_| ()))
         .wrap_err_with(|| format!("{place} cannot be analysed"))?;
-    let study = Study::of(&job, &pools.alone, settings.runs)?;
-    let analysis = Analysis::of(&study, &settings.threads);
-    Ok(AnalysedBlock { facts: rows::facts(&job), analysis })
+    let study = Study::of(&job, runs)?;
+    Ok(AnalysedBlock { facts: rows::facts(&job), analysis: Analysis::of(&study, threads) })
 }

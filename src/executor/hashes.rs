@@ -17,7 +17,7 @@ use revm::{
     handler::instructions::EthInstructions,
     interpreter::{
         Instruction, InstructionContext, InstructionExecResult, InstructionResult,
-        interpreter::EthInterpreter, interpreter::resize_memory,
+        interpreter::{EthInterpreter, resize_memory},
     },
 };
 use std::hash::BuildHasher as _;

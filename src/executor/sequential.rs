@@ -2,8 +2,8 @@
 //!
 //! Nothing is spared and nothing is added: what clients run is `EthBlockExecutor` over a database, and so does
 //! this. The database is the same flat pre-state as everybody's, under a layer of the block's own changes
-//! ([`BlockState`]). What other executors spare beside sharing out the transactions (`hashes`, payments executed together), they
-//! spare on one thread, too: their results on one thread say how much that is.
+//! ([`BlockState`]). What other executors spare beside sharing out the transactions (`hashes`, payments executed
+//! together), they spare on one thread, too: their results on one thread say how much that is.
 
 use super::{
     BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Leftovers,

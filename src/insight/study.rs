@@ -9,7 +9,7 @@ use super::{
 use crate::{
     block::ReplayJob,
     executor::{
-        ExecuteError, ExecutorKind, WorkerPool,
+        ExecuteError, ExecutorKind,
         access::{self, AccountNumber, Location, TxAccess, TxIndex},
     },
     state::{Names, Read},
@@ -31,16 +31,15 @@ pub struct Study {
 }
 
 impl Study {
-    /// Executes the block a few times: once for the accesses, and `runs` times for each of the times. `alone` has one
-    /// thread.
+    /// Executes the block a few times: once for the accesses, and `runs` times for the times.
     ///
     /// # Errors
     /// The block is invalid, or the pre-state lacks what it reads.
-    pub fn of(job: &ReplayJob, alone: &WorkerPool, runs: NonZeroU32) -> Result<Self, ExecuteError> {
+    pub fn of(job: &ReplayJob, runs: NonZeroU32) -> Result<Self, ExecuteError> {
         let beneficiary = job.numbered_state.account(job.header.beneficiary);
         Ok(Self {
             accesses: access::record(job)?.transactions,
-            times: timeline::times(job, alone, runs)?,
+            times: timeline::times(job, runs)?,
             names: job.numbered_state.names(),
             beneficiary: beneficiary.ok().map(|account| account.number),
         })

@@ -2,9 +2,10 @@
 //! place of this module that reads the clock.
 //!
 //! Times come from the baseline's own run, in block order on one thread, with a look at the clock between
-//! transactions, and from a worker of a parallel executor that does the same, which mostly spares something. A single
-//! run is noisy, so the shortest of several counts: nothing makes a transaction faster than it is. When it reads what comes from as many further runs with a look at the clock at
-//! every read, which makes them slower, so that only the share of the transaction's time is kept.
+//! transactions, and on request from a worker of `block-stm` that has the block to itself, which mostly spares
+//! something. A single run is noisy, so the shortest of several counts: nothing makes a transaction faster than it is.
+//! When it reads what comes from as many further runs with a look at the clock at every read, which makes them slower,
+//! so that only the share of the transaction's time is kept.
 
 use super::trace::Trace;
 use crate::{
@@ -30,7 +31,8 @@ pub struct Times {
     pub before: u64,
     /// By transaction, by the baseline.
     pub transactions: Vec<u64>,
-    /// By transaction, by whoever is faster with it: the baseline, or a worker of `block-stm` that has the block to itself.
+    /// By transaction, by whoever was timed and is fastest with it: the baseline, and after
+    /// [`Times::take_worker`] a worker as well.
     pub least: Vec<u64>,
     /// Rewards, withdrawals and requests after the last transaction, and the post-state.
     pub after: u64,
@@ -54,6 +56,23 @@ impl Times {
         Duration::from_nanos(self.least.iter().sum())
     }
 
+    /// Times every transaction by a worker of `block-stm`, too, as the shortest of so many runs. The pool has one
+    /// thread, so that the worker does nothing twice.
+    ///
+    /// # Errors
+    /// The block is invalid, or the pre-state lacks what it reads.
+    pub fn take_worker(
+        &mut self,
+        job: &ReplayJob,
+        alone: &WorkerPool,
+        runs: NonZeroU32,
+    ) -> Result<(), ExecuteError> {
+        for _ in 0..runs.get() {
+            shorten(&mut self.least, &time_worker(job, alone)?);
+        }
+        Ok(())
+    }
+
     fn shorten(&mut self, other: &Self) {
         self.before = self.before.min(other.before);
         self.after = self.after.min(other.after);
@@ -68,17 +87,15 @@ fn shorten(times: &mut [u64], others: &[u64]) {
     }
 }
 
-/// Times every part of the block, as the shortest of so many runs. The pool has one thread.
+/// Times every part of the block, as the shortest of so many runs.
 ///
 /// # Errors
 /// The block is invalid, or the pre-state lacks what it reads.
-pub fn times(job: &ReplayJob, alone: &WorkerPool, runs: NonZeroU32) -> Result<Times, ExecuteError> {
+pub fn times(job: &ReplayJob, runs: NonZeroU32) -> Result<Times, ExecuteError> {
     let mut shortest = time_once(job)?;
-    let mut by_worker = time_worker(job, alone)?;
     let mut watched = watch_reads(job)?;
     for _ in 1..runs.get() {
         shortest.shorten(&time_once(job)?);
-        shorten(&mut by_worker, &time_worker(job, alone)?);
         for (reads, again) in watched.iter_mut().zip(watch_reads(job)?) {
             if again.0 < reads.0 {
                 *reads = again;
@@ -86,7 +103,6 @@ pub fn times(job: &ReplayJob, alone: &WorkerPool, runs: NonZeroU32) -> Result<Ti
         }
     }
     shortest.least.clone_from(&shortest.transactions);
-    shorten(&mut shortest.least, &by_worker);
     shortest.reads = watched.into_iter().map(|(_, reads)| reads).collect();
     Ok(shortest)
 }
@@ -113,7 +129,7 @@ fn time_once(job: &ReplayJob) -> Result<Times, ExecuteError> {
     })
 }
 
-/// By transaction: how long a worker takes that has the block to itself, so that it does nothing twice.
+/// By transaction: how long a worker takes.
 fn time_worker(job: &ReplayJob, alone: &WorkerPool) -> Result<Vec<u64>, ExecuteError> {
     let (_, trace) = watch(&BlockStm::Always, job, alone)?;
     let mut times = vec![0; job.transactions.len()];

@@ -191,7 +191,7 @@ pub(super) fn speedup_ratio(figures: &Figures) -> Option<f64> {
     }
 }
 
-/// How much of what the block's dependencies allow was reached: speedup / bound.
+/// How much of the bound was reached: speedup / bound.
 pub(super) fn bound_share(row: &Row) -> Option<f64> {
     let figures = row.verdict.figures()?;
     let share = measured_speedup(figures)?.ratio / figures.bound_speedup?;

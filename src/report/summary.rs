@@ -136,7 +136,7 @@ fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
     ]
 }
 
-/// What each executor's threads did instead of what the baseline does.
+/// What each executor's threads did instead of what one thread alone does.
 fn losses(report: &Report) -> Vec<String> {
     let lost = lost(&report.watched);
     if lost.is_empty() {

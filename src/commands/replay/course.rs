@@ -15,18 +15,16 @@ use crate::{
         interrupt, machine,
         rows::Block,
     },
-    executor::WorkerPool,
+    executor::{ExecuteError, WorkerPool},
     insight::Study,
-    measure::{End, Iterations, Plan, Race, RunError, Runner, Stopwatch, SystemClock, Warmup},
+    measure::{
+        Contestant, End, Iterations, Plan, Race, RunError, Runner, Stopwatch, SystemClock, Warmup,
+    },
     progress::Progress,
     report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow, Watched},
 };
 use eyre::WrapErr;
-use std::{
-    num::{NonZeroU32, NonZeroUsize},
-    ops::ControlFlow,
-    time::Duration,
-};
+use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
 use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
 /// How many rounds a block is thought to need, for the time that is left, where nobody says.
@@ -43,8 +41,6 @@ pub(super) struct RaceTrack<'a> {
     runner: Runner,
     /// For preparing, which is not timed: all cores.
     crew: WorkerPool,
-    /// For what transactions take on one thread.
-    alone: WorkerPool,
     interrupted: Receiver<()>,
     /// Of every block's pre-state.
     state_latency: Duration,
@@ -73,8 +69,7 @@ impl<'a> RaceTrack<'a> {
         let interrupted = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
         let runner = Runner::new(plan)?;
         let crew = WorkerPool::new(machine::cores())?;
-        let alone = WorkerPool::new(NonZeroUsize::MIN)?;
-        Ok(Self { context, runner, crew, alone, interrupted, state_latency, pictures })
+        Ok(Self { context, runner, crew, interrupted, state_latency, pictures })
     }
 
     /// What laps are timed by.
@@ -170,7 +165,8 @@ impl<'a> RaceTrack<'a> {
             .install(|| prepare(recorded, |phase| times.enter(phase)))
             .wrap_err_with(|| format!("{place} cannot be replayed"))?;
         let preparation = times.finish(&job);
-        let study = Study::of(&job, &self.alone, RUNS_FOR_BOUNDS)?;
+        // Before state takes time to read: bounds do not know of that.
+        let study = self.study(&job)?;
         job.state_latency = self.state_latency;
         let interrupted = &mut self.interrupted;
         let race = self.runner.race(&job, || {
@@ -201,6 +197,16 @@ impl<'a> RaceTrack<'a> {
             Pictures::Unwanted => None,
         };
         Ok(BlockRaced { rows, self_check, preparation, watched, picture, race })
+    }
+
+    /// What the bounds follow from.
+    fn study(&self, job: &ReplayJob) -> Result<Study, ExecuteError> {
+        let mut study = Study::of(job, RUNS_FOR_BOUNDS)?;
+        // The baseline's.
+        if let Some(alone) = self.runner.pool(Contestant::BASELINE.threads) {
+            study.times.take_worker(job, alone, RUNS_FOR_BOUNDS)?;
+        }
+        Ok(study)
     }
 
     /// Who is interrupted wants to see what there is, not to wait for more.

@@ -28,8 +28,8 @@ pub(super) fn section(report: &Report) -> Markup {
                  block in memory) to its complete outcome: system calls, every transaction, \
                  withdrawals and requests, receipts in order, and the changes of state. The same outcome \
                  from every executor; what workers of parallel ones spare on one thread already, such as \
-                 hashes computed before in the block, shows in their rows for one thread. Decoding, proofs, the state root, verification and dropping what \
-                 was built are outside. Every lap was compared with the block's header: gas, receipts, \
+                 hashes computed before in the block, shows in their rows for one thread. Decoding, \
+                 proofs, the state root, verification and dropping what was built are outside. Every lap was compared with the block's header: gas, receipts, \
                  bloom, requests and, where a witness proves the state before the block, the state root."
             }
             p {
