@@ -9,12 +9,13 @@
 //! to it ([`Event::Resumed`]). The other events are moments within.
 
 use super::access::{Location, TxIndex};
-use parking_lot::Mutex;
 use std::{
+    cell::RefCell,
     fmt,
     thread::{self, ThreadId},
     time::Duration,
 };
+use thread_local::ThreadLocal;
 
 /// What a thread does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,19 +133,21 @@ pub struct Told {
     pub event: Event,
 }
 
-/// For this many there is room from the start: to make room while others wait takes longer than most transactions.
+/// For this many there is room from the start: to make room meanwhile takes longer than most transactions.
 const EVENTS_PER_TRANSACTION: usize = 16;
 
 /// Keeps all events of a run.
 pub struct Record<'c> {
     clock: &'c (dyn Fn() -> Duration + Sync),
-    /// In the order of their times on each thread, and nearly so across threads.
-    told: Mutex<Vec<Told>>,
+    room: usize,
+    /// By who told them, in the order of their times. With one place for all, threads that tell would wait for each
+    /// other, and what they tell would be of that.
+    told: ThreadLocal<RefCell<Vec<Told>>>,
 }
 
 impl fmt::Debug for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record").field("events", &self.told.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Record").field("room", &self.room).finish_non_exhaustive()
     }
 }
 
@@ -153,12 +156,12 @@ impl<'c> Record<'c> {
     /// goes back.
     pub fn new(clock: &'c (dyn Fn() -> Duration + Sync), transactions: usize) -> Self {
         let room = EVENTS_PER_TRANSACTION * (transactions + 1);
-        Self { clock, told: Mutex::new(Vec::with_capacity(room)) }
+        Self { clock, room, told: ThreadLocal::new() }
     }
 
     /// Everything that was told, by time.
     pub fn into_events(self) -> Vec<Told> {
-        let mut told = self.told.into_inner();
+        let mut told: Vec<_> = self.told.into_iter().flat_map(RefCell::into_inner).collect();
         told.sort_by_key(|told| told.at);
         told
     }
@@ -171,6 +174,7 @@ impl Observer for Record<'_> {
 impl Listener for Record<'_> {
     fn tell(&self, event: Event) {
         let (at, thread) = ((self.clock)(), thread::current().id());
-        self.told.lock().push(Told { at, thread, event });
+        let told = self.told.get_or(|| RefCell::new(Vec::with_capacity(self.room)));
+        told.borrow_mut().push(Told { at, thread, event });
     }
 }
