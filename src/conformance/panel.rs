@@ -26,7 +26,7 @@ use std::{
 pub struct Member {
     /// Which executor.
     pub executor: ExecutorKind,
-    /// All threads that take part.
+    /// All threads that may take part.
     pub threads: NonZeroUsize,
 }
 

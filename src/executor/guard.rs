@@ -68,7 +68,7 @@ impl Guard {
         Ok(Self { threads, limit, desk: Some(Desk::new(threads)?) })
     }
 
-    /// All threads that take part.
+    /// All threads that may take part.
     pub const fn threads(&self) -> NonZeroUsize {
         self.threads
     }

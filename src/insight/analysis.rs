@@ -46,7 +46,7 @@ pub struct Analysis {
 /// Bounds of the speedup on a number of threads, by what counts as a conflict.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// All that take part.
+    /// All that may take part.
     pub threads: NonZeroUsize,
     /// Where nothing does: only the longest transaction is in the way.
     pub independent: f64,

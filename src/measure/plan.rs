@@ -12,7 +12,7 @@ use std::{
 pub struct Contestant {
     /// Which executor.
     pub executor: ExecutorKind,
-    /// All threads that take part.
+    /// All threads that may take part.
     pub threads: NonZeroUsize,
 }
 

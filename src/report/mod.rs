@@ -119,7 +119,7 @@ pub struct Row {
     pub block: BlockFacts,
     /// Name of the executor.
     pub executor: String,
-    /// All threads that took part, coordinators included.
+    /// All threads that may take part, coordinators included.
     pub threads: NonZeroUsize,
     /// How the block was executed in the end.
     pub mode: Mode,
@@ -287,7 +287,7 @@ pub enum ReportError {
 pub struct Contender<'a> {
     /// Name of the executor.
     pub executor: &'a str,
-    /// All threads that took part.
+    /// All threads that may take part.
     pub threads: NonZeroUsize,
 }
 

@@ -17,7 +17,7 @@ pub struct BlockPicture {
     /// The longest chain of dependent transactions / the whole block, in gas or in time: 1 is a block
     /// in which everything waits for something.
     pub critical_path_share: f64,
-    /// The best speedup that the dependencies allow, by number of threads.
+    /// The bound on the speedup, by number of threads.
     pub bounds: Vec<(NonZeroUsize, f64)>,
     /// Where most transactions meet, the hottest first.
     pub conflicts: Vec<HotSpot>,

@@ -55,7 +55,7 @@ pub type BlockKey = (u64, u64);
 pub struct Runner {
     /// Name of the executor.
     pub executor: String,
-    /// All threads that took part.
+    /// All threads that may take part.
     pub threads: u64,
 }
 

@@ -20,7 +20,7 @@ pub struct Watched {
     pub hash: B256,
     /// Name of the executor.
     pub executor: String,
-    /// All threads that took part.
+    /// All threads that may take part.
     pub threads: NonZeroUsize,
     /// How long the run took, telling included.
     pub total: Duration,
