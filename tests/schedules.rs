@@ -8,6 +8,7 @@ mod bounded;
 
 use blockrace_model::checks::{
     Scene, a_sleeper_is_woken_by_work, by_hand, generated, sleepers_are_told_to_stop, tiny,
+    whoever_is_woken_wakes_the_next,
 };
 use bounded::Bounded;
 use shuttle::{
@@ -52,6 +53,11 @@ fn run_bounded(scene: &Scene, preemptions: usize, most: usize) {
 #[test]
 fn s3_a_sleeper_is_woken_by_work_whatever_the_schedule() {
     assert!(try_all(a_sleeper_is_woken_by_work, Bounded::new(4, 100_000)) < 100_000);
+}
+
+#[test]
+fn s3_whoever_is_woken_wakes_the_next_whatever_the_schedule() {
+    assert!(try_all(whoever_is_woken_wakes_the_next, Bounded::new(2, 100_000)) < 100_000);
 }
 
 #[test]

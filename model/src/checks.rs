@@ -2,7 +2,7 @@
 
 use crate::{
     executor::block_stm::{
-        memory::Publication,
+        memory::Noticed,
         scheduler::{Basis, Scheduler, Steps, Task},
         testing::{
             Program, Step,
@@ -124,31 +124,48 @@ pub fn generated(count: usize, seed: u64) -> Vec<Scene> {
         .collect()
 }
 
-/// A scheduler of two transactions, of which the second waits for the first.
-fn one_waits() -> Scheduler {
-    let scheduler = Scheduler::new(Steps { count: 2, ..Steps::default() });
-    assert!(matches!(scheduler.next_task(), Some(Task::Execute { tx: 0, .. })));
-    assert!(matches!(scheduler.next_task(), Some(Task::Execute { tx: 1, .. })));
-    assert_eq!(scheduler.blocked(1, 0), None);
+/// A scheduler of transactions that all wait for the first, which is being executed.
+fn all_wait(transactions: usize) -> Scheduler {
+    let scheduler = Scheduler::new(Steps { count: transactions, ..Steps::default() });
+    for expected in 0..transactions {
+        let task = scheduler.next_task();
+        assert!(matches!(task, Some(Task::Execute { tx, .. }) if tx == expected), "{task:?}");
+    }
+    for tx in 1..transactions {
+        assert_eq!(scheduler.blocked(tx, 0), None);
+    }
     scheduler
 }
 
 /// S3: a worker that sleeps is woken by work that another reports, who has something else to do. A whole run
 /// ends without that, too, since whoever is awake does everything.
 pub fn a_sleeper_is_woken_by_work() {
-    let scheduler = one_waits();
+    let scheduler = all_wait(3);
     let woken = thread::scope(|scope| {
         let sleeper = scope.spawn(|| scheduler.next_task());
-        let next = scheduler.executed(0, Publication::Same, Basis::Read);
-        assert!(matches!(next, Some(Task::Commit { tx: 0, .. })), "{next:?}");
+        let next = scheduler.executed(0, Noticed::BY_NOBODY, Basis::Read);
+        assert!(matches!(next, Some(Task::Execute { tx: 1, .. })), "{next:?}");
         sleeper.join().expect("it does not panic")
     });
-    assert!(matches!(woken, Some(Task::Execute { tx: 1, .. })), "{woken:?}");
+    assert!(matches!(woken, Some(Task::Execute { tx: 2, .. })), "{woken:?}");
+}
+
+/// S3: of two that sleep, the second is woken by the first, who leaves a task.
+pub fn whoever_is_woken_wakes_the_next() {
+    let scheduler = all_wait(4);
+    thread::scope(|scope| {
+        let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task()));
+        assert!(scheduler.executed(0, Noticed::BY_NOBODY, Basis::Read).is_some());
+        for sleeper in sleepers {
+            let woken = sleeper.join().expect("it does not panic");
+            assert!(matches!(woken, Some(Task::Execute { .. })), "{woken:?}");
+        }
+    });
 }
 
 /// Workers end when somebody stops them, also in their sleep.
 pub fn sleepers_are_told_to_stop() {
-    let scheduler = one_waits();
+    let scheduler = all_wait(2);
     thread::scope(|scope| {
         let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task()));
         scheduler.stop();

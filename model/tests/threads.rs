@@ -4,6 +4,7 @@
 
 use blockrace_model::checks::{
     Scene, a_sleeper_is_woken_by_work, by_hand, generated, sleepers_are_told_to_stop, tiny,
+    whoever_is_woken_wakes_the_next,
 };
 
 /// Miri takes about a second for a block.
@@ -24,6 +25,7 @@ fn blocks_by_hand_end_as_in_block_order() {
 fn sleepers_are_woken_and_told_to_stop() {
     for _ in 0..TRIES {
         a_sleeper_is_woken_by_work();
+        whoever_is_woken_wakes_the_next();
         sleepers_are_told_to_stop();
     }
 }

@@ -7,7 +7,7 @@ use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
     read_set::ReadSet,
     running::Running,
-    scheduler::{Comparison, Found, Scheduler, Start, Steps, Task},
+    scheduler::{Found, Scheduler, Start, Steps, Task},
     view::View,
 };
 use crate::executor::{
@@ -15,6 +15,10 @@ use crate::executor::{
     sync::{AtomicU64, Mutex, Ordering},
 };
 use std::{fmt, ops::ControlFlow};
+
+/// How many outputs a worker hands on after each execution, before it does what may be waited for. One would do to
+/// keep up.
+const PER_EXECUTION: usize = 2;
 
 /// Executes transactions, one at a time, for one worker.
 pub trait Machine<'m> {
@@ -69,8 +73,11 @@ impl<O> Default for Record<O> {
 pub struct Board<O> {
     scheduler: Scheduler,
     /// Each lock guards one transaction's record. Only the worker that has the transaction in the
-    /// status `Executing` replaces it; lock order: never two at a time, never while committing.
+    /// status `Executing` replaces it; lock order: never two at a time, and after `handed_on`.
     records: Box<[Mutex<Record<O>>]>,
+    /// Guards how many outputs were handed on, and is held while one is. Committed transactions beyond are left to
+    /// whoever comes by, so that nobody waits for it.
+    handed_on: Mutex<TxIndex>,
     /// Statistics only: no other access depends on their order, so both are relaxed.
     count: AtomicU64,
     cost: AtomicU64,
@@ -88,14 +95,16 @@ impl<O> Board<O> {
         Self {
             scheduler: Scheduler::new(steps),
             records: (0..steps.count).map(|_| Mutex::default()).collect(),
+            handed_on: Mutex::new(0),
             count: AtomicU64::new(0),
             cost: AtomicU64::new(0),
         }
     }
 
-    /// The work done, once all workers are; `None` if they did not commit everything.
+    /// The work done, once all workers are; `None` if not everything was handed on.
     pub fn incarnations(&self) -> Option<Incarnations> {
-        self.scheduler.has_committed_all().then(|| Incarnations {
+        let handed_on_all = *self.handed_on.lock() == self.records.len();
+        handed_on_all.then(|| Incarnations {
             count: self.count.load(Ordering::Relaxed),
             cost: self.cost.load(Ordering::Relaxed),
         })
@@ -111,7 +120,7 @@ pub struct Worker<'a, O, C, W> {
     pub memory: &'a Memory,
     /// Who is being executed.
     pub running: &'a Running<'a>,
-    /// Called for each transaction in block order, never by two workers at a time (C2). It may end the run
+    /// Called for each committed transaction in block order, never by two workers at a time. It may end the run
     /// early.
     pub commit: C,
     /// Who is told.
@@ -134,35 +143,41 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
     /// Does tasks until all is committed, or the run was ended. Makes its machine once it has one to do.
     pub fn work<'m, M: Machine<'m, Output = O>>(&self, machine: impl FnOnce() -> M) {
         let _guard = StopOnPanic(&self.board.scheduler, self.running);
-        let Some(mut task) = self.search() else { return };
-        let mut machine = machine();
-        while let Some(next) = self.perform(&mut machine, task).or_else(|| self.search()) {
+        if let Some(first) = self.search() {
+            self.perform_all(&mut machine(), first);
+        }
+        self.hand_on(&mut self.board.handed_on.lock(), usize::MAX);
+    }
+
+    fn perform_all<'m>(&self, machine: &mut impl Machine<'m, Output = O>, first: Task) {
+        let mut task = first;
+        while let Some(next) = self.perform(machine, task).or_else(|| self.search()) {
             task = next;
         }
     }
 
     fn search(&self) -> Option<Task> {
+        self.hand_on_if_free(usize::MAX);
         self.observer.tell(Event::Began(Activity::Search));
         self.board.scheduler.next_task()
     }
 
     /// Does a task, and reports it. Returns the next one, if the scheduler has one at once.
     fn perform<'m>(&self, machine: &mut impl Machine<'m, Output = O>, task: Task) -> Option<Task> {
+        let scheduler = &self.board.scheduler;
         match task {
             Task::Execute { tx, start } => self.execute(machine, tx, start),
+            Task::ExecuteAgain { tx, start } => self.execute_again(machine, tx, start),
             Task::Check { tx, incarnation, epoch } => {
                 self.observer.tell(Event::Began(Activity::Check { tx }));
-                let found = self.compare(tx);
-                let start = self.board.scheduler.checked(tx, incarnation, epoch, found)?;
-                self.execute_again(machine, tx, start)
+                scheduler.checked(tx, incarnation, epoch, self.compare(tx))
             }
-            Task::Commit { tx, comparison } => {
-                self.observer.tell(Event::Began(Activity::Commit { tx }));
-                if comparison == Comparison::Needed && self.compare(tx) != Found::Current {
-                    self.board.scheduler.failed_at_frontier(tx);
-                    return self.execute_again(machine, tx, Start::AtFrontier);
+            Task::Commit { tx } => {
+                self.observer.tell(Event::Began(Activity::Check { tx }));
+                match self.compare(tx) {
+                    Found::Current => scheduler.passed_at_frontier(),
+                    Found::Missing | Found::Outdated => Some(scheduler.failed_at_frontier()),
                 }
-                self.commit(tx)
             }
         }
     }
@@ -204,7 +219,7 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
         self.board.cost.fetch_add(executed.cost, Ordering::Relaxed);
         executed.writes.sort_unstable_by_key(|(location, _)| *location);
         let mut record = self.board.records[tx].lock();
-        let publication = self.memory.publish(tx, &record.writes, &executed.writes);
+        let noticed = self.memory.publish(tx, &record.writes, &executed.writes);
         self.memory.note_writers(&executed.writes, self.running.kinds(tx));
         let basis = machine.view().basis();
         *record = Record {
@@ -215,22 +230,37 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
         drop(record);
         self.observer.tell(Event::Published { tx });
         self.running.ended(tx);
-        self.board.scheduler.executed(tx, publication, basis)
+        let next = self.board.scheduler.executed(tx, noticed, basis);
+        self.hand_on_if_free(PER_EXECUTION);
+        next
     }
 
-    fn commit(&self, tx: TxIndex) -> Option<Task> {
-        let output = self.board.records[tx].lock().output.take();
-        let flow = output.map(|output| (self.commit)(tx, output));
-        match flow {
-            Some(ControlFlow::Continue(())) => {
-                self.observer.tell(Event::Committed { tx });
-                self.memory.close(tx);
-                self.board.scheduler.committed(tx)
+    /// Hands on the outputs of so many committed transactions at most, unless somebody else is at it.
+    fn hand_on_if_free(&self, most: usize) {
+        if let Some(mut handed_on) = self.board.handed_on.try_lock() {
+            self.hand_on(&mut handed_on, most);
+        }
+    }
+
+    fn hand_on(&self, handed_on: &mut TxIndex, most: usize) {
+        let frontier = self.board.scheduler.frontier();
+        let end = frontier.min(handed_on.saturating_add(most));
+        if *handed_on >= end {
+            return;
+        }
+        self.memory.close(frontier);
+        while *handed_on < end {
+            let tx = *handed_on;
+            self.observer.tell(Event::Began(Activity::Commit { tx }));
+            let output = self.board.records[tx].lock().output.take();
+            let flow = output.map(|output| (self.commit)(tx, output));
+            if flow != Some(ControlFlow::Continue(())) {
+                // Nothing after it is handed on.
+                *handed_on = usize::MAX;
+                return self.board.scheduler.stop();
             }
-            Some(ControlFlow::Break(())) | None => {
-                self.board.scheduler.stop();
-                None
-            }
+            self.observer.tell(Event::Committed { tx });
+            *handed_on += 1;
         }
     }
 }

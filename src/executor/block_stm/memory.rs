@@ -11,18 +11,21 @@
 //! Of a location that only grows, such as the balance of a popular contract, what committed transactions
 //! added is kept as one sum ([`Memory::close`]), so that reading it takes no longer the longer the block is.
 //!
-//! Correctness lives elsewhere: a read may be outdated at once. Whoever commits reads again (C1 in
-//! `scheduler`), when all lower transactions are final.
+//! A read may be outdated at once. Who read ahead of its turn is noted (`readers`), and each publication tells who may
+//! have missed it; that nobody commits who has is the scheduler's business (C1 in `scheduler`).
 //!
 //! Locking: each account and each slot has a lock of its own, and unnumbered slots share some. No
-//! operation holds two at a time. So a reader can see half of a publication. It is then suspect,
-//! because the publication ends by telling the scheduler.
+//! operation holds two at a time. So a reader can see half of a publication. It is then suspect, having been noted
+//! before it read the other half.
 
+mod readers;
 mod versions;
 
 use super::kinds::Kinds;
 use crate::executor::sync::{AtomicU32, AtomicU64, Ordering};
 use alloy_primitives::{U256, map::HashMap};
+pub use readers::Noticed;
+use readers::Readers;
 use std::fmt;
 use versions::{Estimates, Field, Seen, State, Table, Version, Versions, Writer, many};
 
@@ -140,6 +143,7 @@ pub struct Memory {
     accounts: Table<Versions>,
     slots: Table<Versions>,
     others: Table<Shard>,
+    readers: Readers,
     /// What kinds of transactions have written each numbered slot ([`Kinds`]), told after they have. A wrong guess
     /// costs time only, so that all accesses are relaxed.
     writers: Box<[AtomicU64]>,
@@ -170,9 +174,16 @@ impl Memory {
             accounts: Table::new(accounts),
             slots: Table::new(slots),
             others: Table::new(SHARDS),
+            readers: Readers::new(accounts, slots),
             writers: many(slots),
             open: AtomicU32::new(0),
         }
+    }
+
+    /// Notes that `tx` is about to read `location` ahead of its turn, so that whoever changes what it finds there
+    /// later is told.
+    pub fn note_reader(&self, location: Location, tx: TxIndex) {
+        self.readers.note(location, tx);
     }
 
     /// What transactions below `tx` have written to `location`.
@@ -333,28 +344,28 @@ impl Memory {
         }
     }
 
-    /// Replaces what `tx` had written, at the locations in `before`, by `writes`. Returns whether a
-    /// reader could tell the difference.
-    pub fn publish(&self, tx: TxIndex, before: &WriteSet, writes: &WriteSet) -> Publication {
-        let mut publication = Publication::Same;
+    /// Replaces what `tx` had written, at the locations in `before`, by `writes`. Returns who could tell the
+    /// difference, among those that read ahead of their turn.
+    pub fn publish(&self, tx: TxIndex, before: &WriteSet, writes: &WriteSet) -> Noticed {
+        let (writer, mut noticed) = (Writer::tx(tx), Noticed::BY_NOBODY);
         for (location, write) in writes {
-            self.write(Writer::tx(tx), *location, State::Written, *write);
+            self.write(writer, *location, State::Written, *write);
             if find(before, *location) != Some(*write) {
-                publication = Publication::Changed;
+                noticed = noticed.and(self.readers.before_now(*location));
             }
         }
         for (location, _) in before {
             if find(writes, *location).is_none() {
-                self.change(*location, |field, versions| versions.remove(field, Writer::tx(tx)));
-                publication = Publication::Changed;
+                self.change(*location, |field, versions| versions.remove(field, writer));
+                noticed = noticed.and(self.readers.before_now(*location));
             }
         }
-        publication
+        noticed
     }
 
-    /// `tx` and all before it are committed: none of them will write any more, nor read anything that counts.
+    /// All below `tx` are committed: none of them will write any more, nor read anything that counts.
     pub fn close(&self, tx: TxIndex) {
-        self.open.store(Writer::tx(tx + 1).0, Ordering::Release);
+        self.open.store(Writer::tx(tx).0, Ordering::Release);
     }
 
     /// Turns what `tx` has written into estimates: its next incarnation will probably write there.
@@ -372,15 +383,6 @@ impl Memory {
             }
         });
     }
-}
-
-/// Whether a publication differs from what the same transaction had published before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Publication {
-    /// Every reader of the previous one would read the same again.
-    Same,
-    /// Somebody may have read something outdated.
-    Changed,
 }
 
 #[cfg(test)]
@@ -454,11 +456,37 @@ mod tests {
         let nonce = Location::Nonce(ALICE);
         let memory = Memory::new(2, 1);
         let first = vec![(BALANCE, set(1)), (nonce, set(2))];
-        assert_eq!(memory.publish(0, &vec![], &first), Publication::Changed);
+        assert_eq!(memory.publish(0, &vec![], &first), Noticed::BY_NOBODY);
         memory.mark_estimates(0, &first);
-        assert_eq!(memory.publish(0, &first, &first), Publication::Same);
+        memory.note_reader(BALANCE, 1);
+        assert_eq!(memory.publish(0, &first, &first), Noticed::BY_NOBODY, "it is the same again");
         let second = vec![(BALANCE, set(1))];
-        assert_eq!(memory.publish(0, &first, &second), Publication::Changed);
+        assert_eq!(memory.publish(0, &first, &second), Noticed::by(1), "the nonce is gone");
         assert_eq!(read(&memory, nonce, 1), 1_000);
+    }
+
+    #[test]
+    fn a_publication_is_noticed_by_those_who_have_read() {
+        for location in [BALANCE, Location::Slot(ALICE, 0)] {
+            let memory = Memory::new(2, 1);
+            let publish = |before, writes| memory.publish(3, before, writes);
+            let (nothing, one, two) = (vec![], vec![(location, set(1))], vec![(location, set(2))]);
+            assert_eq!(publish(&nothing, &one), Noticed::BY_NOBODY);
+            memory.note_reader(location, 4);
+            memory.note_reader(Location::Code(ALICE), 5);
+            assert_eq!(publish(&one, &one), Noticed::BY_NOBODY);
+            assert_eq!(publish(&one, &two), Noticed::by(4));
+            memory.note_reader(location, 9);
+            assert_eq!(publish(&two, &nothing), Noticed::by(4).and(Noticed::by(9)));
+        }
+    }
+
+    #[test]
+    fn what_is_rarely_written_counts_as_read_by_all() {
+        let (code, other) = (Location::Code(ALICE), Location::OtherSlot(ALICE, U256::ONE));
+        for location in [code, other, Location::Storage(ALICE)] {
+            let publication = Memory::new(2, 1).publish(3, &vec![], &vec![(location, set(1))]);
+            assert_eq!(publication, Noticed::BY_ALL);
+        }
     }
 }

@@ -7,7 +7,7 @@
 //! of every task.
 //!
 //! ```text
-//!            execute            executed                  committed
+//!            execute            executed         at the frontier and current
 //!   Ready ───────────▶ Executing ───────▶ Executed ──────────────────▶ Committed
 //!     ▲                 │   ▲                │  ▲ passed
 //!     │ writer is done  │   └── aborted ─────┘  └─ check
@@ -18,8 +18,9 @@
 //! The invariants, by the labels that tests and comments use:
 //!
 //! - **C1** A transaction commits only if all before it have, and its incarnation was compared with
-//!   memory, or started, after the newest publication of any of them. One that assumed something was compared.
-//! - **C2** At most one worker is committing.
+//!   memory, or started, after the newest publication of any of them that it may have noticed. One that assumed
+//!   something was compared.
+//! - **C2** At most one worker compares at the frontier.
 //! - **S1** A transaction that becomes ready is handed out again.
 //! - **S2** Whoever waits for a transaction is made ready when that transaction publishes, or at once
 //!   if it has already.
@@ -36,7 +37,7 @@ mod tests;
 
 use super::{
     kinds::Kinds,
-    memory::{Publication, TxIndex},
+    memory::{Noticed, TxIndex},
 };
 use crate::executor::sync::{AtomicU32, Condvar, Looks, Mutex, MutexGuard, Ordering};
 use state::State;
@@ -65,6 +66,13 @@ pub enum Task {
         /// Whether it is its turn.
         start: Start,
     },
+    /// The newest incarnation is aborted: mark its estimates, and execute the next one.
+    ExecuteAgain {
+        /// Which.
+        tx: TxIndex,
+        /// Whether it is its turn.
+        start: Start,
+    },
     /// Compare a suspect's read set with memory; report [`Scheduler::checked`].
     Check {
         /// Which.
@@ -74,13 +82,11 @@ pub enum Task {
         /// What memory has at least when the comparison starts.
         epoch: u64,
     },
-    /// Compare if need be, then commit; report [`Scheduler::committed`] or
+    /// Compare the frontier, so that it can commit; report [`Scheduler::passed_at_frontier`] or
     /// [`Scheduler::failed_at_frontier`].
     Commit {
         /// Which.
         tx: TxIndex,
-        /// Whether it has to be compared first.
-        comparison: Comparison,
     },
 }
 
@@ -92,15 +98,6 @@ pub enum Start {
     /// When all before it are committed: what it reads is final, so nothing is compared, and it must
     /// not act on anything but what it reads.
     AtFrontier,
-}
-
-/// Whether an incarnation at the frontier has to be compared with memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
-    /// Something was published since it was last.
-    Needed,
-    /// It was compared, or started, when everything before it was already published.
-    Done,
 }
 
 /// What a check found.
@@ -115,9 +112,10 @@ pub enum Found {
 }
 
 /// What an incarnation is built on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Basis {
     /// Only on what it read.
+    #[default]
     Read,
     /// On what it was sure to find later, and has not found.
     Assumed,
@@ -130,44 +128,80 @@ enum Patience {
     Spent,
 }
 
-/// How often a worker without a task looks whether something was reported before it sleeps: some
-/// microseconds, about what waking a thread costs.
-const LOOKS: Looks = Looks { most: 200, in_haste: 150 };
+/// How often a worker without a task looks for an offer before it sleeps: about as long as it takes to be woken. More
+/// would take from those that work, where two threads share a core.
+const LOOKS: Looks = Looks { most: 250, in_haste: 150 };
 
 /// Statuses of a block's transactions.
 #[derive(Debug)]
 pub struct Scheduler {
     state: Mutex<State>,
-    /// Counts reports. A hint for workers without a task, who take the lock before they act on it, so
-    /// that all accesses are relaxed.
-    reports: AtomicU32,
-    /// Signalled whenever a task may have appeared, or the last one is done.
+    /// Signalled when there is a task and nobody awake without one, or when all are done.
     work: Condvar,
+    offers: Offers,
+}
+
+/// What workers without a task look at, apart from what the others write.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Offers {
+    /// Written under the lock, with what became of it; taken back by the one who then takes the lock. A hint: whoever
+    /// acts on it takes the lock before, so that all accesses are relaxed.
+    newest: AtomicU32,
+    /// How many look. Each of them takes the lock before it sleeps or acts, so that one who is counted for too long
+    /// sees the task, and all accesses are relaxed.
+    looking: AtomicU32,
+    /// Written under the lock (Release), after what was reported of those below it.
+    frontier: AtomicU32,
+}
+
+impl Offers {
+    const NOTHING: u32 = 0;
+    const TASK: u32 = 1;
+    const END: u32 = 2;
+
+    fn new(newest: u32) -> Self {
+        let (newest, none) = (AtomicU32::new(newest), || AtomicU32::new(0));
+        Self { newest, looking: none(), frontier: none() }
+    }
+
+    /// Looks out for one, for a while. Of several who see the same task, one is to take it.
+    fn look(&self) -> Patience {
+        self.looking.fetch_add(1, Ordering::Relaxed);
+        let found = LOOKS.until(|| match self.newest.load(Ordering::Relaxed) {
+            Self::NOTHING => false,
+            Self::TASK => self.take_back(),
+            _ => true,
+        });
+        self.looking.fetch_sub(1, Ordering::Relaxed);
+        if found { Patience::Awake } else { Patience::Spent }
+    }
+
+    fn take_back(&self) -> bool {
+        let (task, nothing, relaxed) = (Self::TASK, Self::NOTHING, Ordering::Relaxed);
+        self.newest.compare_exchange(task, nothing, relaxed, relaxed).is_ok()
+    }
 }
 
 impl Scheduler {
     /// All steps are ready.
     pub fn new(steps: Steps<'_>) -> Self {
-        Self {
-            state: Mutex::new(State::new(steps)),
-            reports: AtomicU32::new(0),
-            work: Condvar::new(),
-        }
+        let mut state = State::new(steps);
+        let offers = Offers::new(offer(&mut state));
+        Self { state: Mutex::new(state), work: Condvar::new(), offers }
     }
 
     /// The next task for this worker; sleeps until there is one. `None` when all transactions are
     /// committed, or somebody called [`Scheduler::stop`].
     pub fn next_task(&self) -> Option<Task> {
-        let mut patience = Patience::Awake;
+        let mut patience = self.offers.look();
         loop {
             let mut state = self.state.lock();
-            if state.is_over() {
-                self.work.notify_all();
-                return None;
-            }
-            if let Some(task) = state.take_task() {
-                self.wake_another(&state);
+            if let Some(task) = self.take_task(&mut state) {
                 return Some(task);
+            }
+            if state.is_over() {
+                return None;
             }
             if patience == Patience::Spent {
                 // S3: the lock is held from the search above to the wait, so no report falls between.
@@ -176,23 +210,16 @@ impl Scheduler {
                 state.sleeping -= 1;
                 patience = Patience::Awake;
             } else {
-                let seen = self.reports.load(Ordering::Relaxed);
                 drop(state);
-                patience = self.watch(seen);
+                patience = self.offers.look();
             }
         }
     }
 
-    /// Looks out for a report, for a while.
-    fn watch(&self, seen: u32) -> Patience {
-        let news = || self.reports.load(Ordering::Relaxed) != seen;
-        if LOOKS.until(news) { Patience::Awake } else { Patience::Spent }
-    }
-
     /// An incarnation is done and published. Like all reports, returns what the worker should do next
     /// if there is something at once, which spares taking the lock again.
-    pub fn executed(&self, tx: TxIndex, publication: Publication, basis: Basis) -> Option<Task> {
-        self.report(|state| state.executed(tx, publication, basis))
+    pub fn executed(&self, tx: TxIndex, noticed: Noticed, basis: Basis) -> Option<Task> {
+        self.report(|state| state.executed(tx, noticed, basis))
     }
 
     /// An incarnation met an estimate of `on`, and gave up without publishing.
@@ -200,56 +227,72 @@ impl Scheduler {
         self.report(|state| state.blocked(tx, on))
     }
 
-    /// A check is done. If the incarnation is hereby aborted, the caller marks its estimates and
-    /// executes the next one, with the start that is returned.
+    /// A check is done.
     pub fn checked(
         &self,
         tx: TxIndex,
         incarnation: Incarnation,
         epoch: u64,
         found: Found,
-    ) -> Option<Start> {
-        self.state.lock().checked(tx, incarnation, epoch, found)
-    }
-
-    /// The transaction at the frontier is committed.
-    pub fn committed(&self, tx: TxIndex) -> Option<Task> {
-        self.report(|state| state.committed(tx))
-    }
-
-    /// The transaction at the frontier read something outdated: the caller marks its estimates and
-    /// executes it again, [`Start::AtFrontier`].
-    pub fn failed_at_frontier(&self, tx: TxIndex) {
+    ) -> Option<Task> {
         let mut state = self.state.lock();
-        state.committing = false;
-        state.restart(tx);
+        let again = state.checked(tx, incarnation, epoch, found);
+        again.or_else(|| self.take_task(&mut state))
     }
 
-    /// Whether every transaction is final.
-    pub fn has_committed_all(&self) -> bool {
-        self.state.lock().has_committed_all()
+    /// The transaction at the frontier was compared, and has read what is there.
+    pub fn passed_at_frontier(&self) -> Option<Task> {
+        self.report(State::passed_at_frontier)
+    }
+
+    /// The transaction at the frontier has read something outdated.
+    pub fn failed_at_frontier(&self) -> Task {
+        self.state.lock().failed_at_frontier()
+    }
+
+    /// The lowest transaction that is not committed. Whoever sees it may rely on what was reported of those below.
+    pub fn frontier(&self) -> TxIndex {
+        self.offers.frontier.load(Ordering::Acquire) as TxIndex
     }
 
     /// Ends all work: the block is invalid, or a worker is lost.
     pub fn stop(&self) {
         self.report(|state| state.stopped = true);
-        self.work.notify_all();
     }
 
     fn report(&self, change: impl FnOnce(&mut State)) -> Option<Task> {
         let mut state = self.state.lock();
         change(&mut state);
-        self.reports.fetch_add(1, Ordering::Relaxed);
-        let next = if state.is_over() { None } else { state.take_task() };
-        self.wake_another(&state);
-        next
+        self.take_task(&mut state)
     }
 
-    /// S3: every report and every task taken wakes one sleeper, who looks for a task and, finding one,
-    /// wakes the next.
-    fn wake_another(&self, state: &MutexGuard<'_, State>) {
+    /// Takes a task and offers the next one.
+    ///
+    /// S3: where there is one, somebody looks for it or is woken, and does the same.
+    fn take_task(&self, state: &mut MutexGuard<'_, State>) -> Option<Task> {
+        let task = if state.is_over() { None } else { state.take_task() };
+        let offer = offer(state);
+        self.offers.newest.store(offer, Ordering::Relaxed);
+        self.offers.frontier.store(state.frontier as u32, Ordering::Release);
         if state.sleeping > 0 {
-            self.work.notify_one();
+            match offer {
+                Offers::TASK if self.offers.looking.load(Ordering::Relaxed) == 0 => {
+                    self.work.notify_one();
+                }
+                Offers::END => {
+                    self.work.notify_all();
+                }
+                _ => {}
+            }
         }
+        task
+    }
+}
+
+fn offer(state: &mut State) -> u32 {
+    match () {
+        () if state.is_over() => Offers::END,
+        () if state.has_task() => Offers::TASK,
+        () => Offers::NOTHING,
     }
 }

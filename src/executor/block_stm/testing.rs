@@ -127,7 +127,10 @@ impl Below for View<'_> {
         match self.start() {
             Start::AtFrontier => Below::read(self, location),
             Start::Ahead => {
-                self.assume(location, before(location), probably);
+                self.expect(
+                    location,
+                    Expected::Value { before: before(location), value: probably },
+                );
                 Ok(probably)
             }
         }

@@ -7,7 +7,6 @@ use super::{
     running::{Running, Waited},
     scheduler::{Basis, Found, Start},
 };
-use alloy_primitives::U256;
 
 /// Looks at a running transaction that take a few times as long as execution does between two reads, which is a
 /// microsecond. Going on with what is outdated mostly ends with starting over.
@@ -68,11 +67,19 @@ impl<'m> View<'m> {
     /// # Errors
     /// [`Blocked`] on an estimate: the incarnation should give up and return.
     pub fn read(&mut self, location: Location) -> Result<Observed, Blocked> {
+        self.note(location);
         if self.is_unwritten(location) {
-            self.expect(location, UNWRITTEN);
+            self.depend(location, UNWRITTEN);
             return Ok(Observed::default());
         }
         self.read_written(location)
+    }
+
+    /// To be called before memory is asked.
+    fn note(&self, location: Location) {
+        if self.start == Start::Ahead {
+            self.memory.note_reader(location, self.tx);
+        }
     }
 
     /// Whether neither lower transactions nor this one have written there, as most of the time.
@@ -87,7 +94,7 @@ impl<'m> View<'m> {
         }
         match self.read_when_written(location) {
             Ok(observed) => {
-                self.expect(location, Expected::Seen(observed));
+                self.depend(location, Expected::Seen(observed));
                 Ok(observed.then(own))
             }
             Err(blocked) => {
@@ -168,9 +175,20 @@ impl<'m> View<'m> {
         self.own.take()
     }
 
-    /// Makes the incarnation depend on what is found at `location` when its turn comes. At the frontier
-    /// its turn has come, and what it reads is what it will find.
+    /// Makes the incarnation depend on what is found at `location` when its turn comes, without having read it. Where
+    /// that is not there yet, it is taken for granted that it will be.
     pub fn expect(&mut self, location: Location, expected: Expected) {
+        self.note(location);
+        if self.start == Start::Ahead
+            && expected.check(self.memory.read(location, self.tx)) != Found::Current
+        {
+            self.basis = Basis::Assumed;
+        }
+        self.depend(location, expected);
+    }
+
+    /// At the frontier its turn has come, and what it reads is what it will find.
+    fn depend(&mut self, location: Location, expected: Expected) {
         if self.start == Start::Ahead {
             self.reads.push(location, expected);
         }
@@ -179,15 +197,6 @@ impl<'m> View<'m> {
     /// Whether writes to `location` were handed over.
     pub fn wrote(&self, location: Location) -> bool {
         self.own.get(location).is_some()
-    }
-
-    /// Takes it for granted that the value at `location`, over the one before the block, will be this.
-    pub fn assume(&mut self, location: Location, before: U256, value: U256) {
-        let expected = Expected::Value { before, value };
-        if expected.check(self.memory.read(location, self.tx)) != Found::Current {
-            self.basis = Basis::Assumed;
-        }
-        self.expect(location, expected);
     }
 
     /// Whether something was taken for granted that was not so.

@@ -219,7 +219,7 @@ impl<'m> WorkerState<'m> {
         match sender.filter(|_| !self.view.wrote(location)) {
             Some(sender) => {
                 let value = U256::from(sender.nonce);
-                self.view.assume(location, before, value);
+                self.view.expect(location, Expected::Value { before, value });
                 Ok((value, Peeked::Noted(Observed::default())))
             }
             None => {

@@ -162,8 +162,8 @@ pub(super) enum Estimates {
 /// that takes no lock.
 #[derive(Debug)]
 pub(super) struct Table<T> {
-    /// Set before the first write, under the lock. Release pairs with the Acquire of readers. A
-    /// reader that misses it saw what was there before the write; the publication makes it suspect. They stand
+    /// Set before the first write, under the lock. A reader that misses it saw what was there before the write; it was
+    /// noted before ([`Readers`](super::readers::Readers)), so that the publication makes it suspect. They stand
     /// together, for most reads look at nothing else, and few lines of the cache hold them all.
     written: Box<[AtomicBool]>,
     /// Each guards what it holds.
@@ -182,14 +182,14 @@ impl<T: Default> Table<T> {
     }
 
     pub(super) fn is_written(&self, at: usize) -> bool {
-        self.written[at].load(Ordering::Acquire)
+        self.written[at].load(Ordering::SeqCst)
     }
 
     pub(super) fn write(&self, at: usize, write: impl FnOnce(&mut T)) {
         let mut entry = self.entries[at].lock();
         // Others keep their copies of the line where there is no need to take it from them.
         if !self.written[at].load(Ordering::Relaxed) {
-            self.written[at].store(true, Ordering::Release);
+            self.written[at].store(true, Ordering::SeqCst);
         }
         write(&mut entry);
     }

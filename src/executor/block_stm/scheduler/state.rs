@@ -5,13 +5,13 @@
 
 mod choice;
 
-use super::{Basis, Comparison, Found, Incarnation, Start, Steps, Task};
+use super::{Basis, Found, Incarnation, Start, Steps, Task};
 use crate::executor::block_stm::{
     kinds::Kinds,
-    memory::{Publication, TxIndex},
+    memory::{Noticed, TxIndex},
 };
 
-/// Counts publications that changed something; what was true at an epoch may be outdated at the next.
+/// Counts publications that somebody may have noticed; what was true at an epoch may be outdated at the next.
 type Epoch = u64;
 
 /// Compared with final state: nothing can outdate it.
@@ -23,21 +23,23 @@ enum Status {
     Executing,
     /// For a lower transaction to publish.
     Waiting,
+    /// Current as far as is known, or being compared.
     Executed,
+    /// Executed, and something it read may have changed since it was last compared.
+    Suspect,
     Committed,
 }
 
-#[derive(Debug)]
+/// What is known of a transaction besides its status and its kinds, which are searched and stand apart.
+#[derive(Debug, Default)]
 struct Tx {
-    status: Status,
-    kinds: Kinds,
     incarnation: Incarnation,
     /// Its reads are current as far as memory was at this epoch.
     current_at: Epoch,
+    /// When something that it may have read was last changed by a lower one.
+    suspect_since: Epoch,
     /// What its newest incarnation is built on; an assumption counts as read once it was found true.
     basis: Basis,
-    /// When it last published a change.
-    published_at: Epoch,
     /// Who waits for its next publication.
     waiting: Vec<TxIndex>,
 }
@@ -45,45 +47,50 @@ struct Tx {
 /// All of it is guarded by the scheduler's one lock.
 #[derive(Debug)]
 pub(super) struct State {
+    statuses: Vec<Status>,
+    /// Like those; none where they are not known.
+    kinds: Vec<Kinds>,
     txs: Vec<Tx>,
     /// The lowest transaction that is not committed.
-    frontier: TxIndex,
+    pub(super) frontier: TxIndex,
     /// To be started early, the last one first.
     early: Vec<TxIndex>,
     /// No transaction below is ready.
     ready_from: TxIndex,
     /// No transaction below is suspect and unchecked.
     suspect_from: TxIndex,
+    /// How many are suspect, since mostly none is, and looking for one takes long.
+    suspects: usize,
     /// One past the highest transaction ever started.
     started: TxIndex,
     epoch: Epoch,
-    /// The newest publication of a committed transaction.
-    committed_epoch: Epoch,
-    pub(super) committing: bool,
+    committing: bool,
     pub(super) stopped: bool,
     pub(super) sleeping: usize,
 }
 
+impl Tx {
+    /// Whether nothing that its newest incarnation may have read has changed since it was last compared.
+    const fn is_current(&self) -> bool {
+        self.current_at >= self.suspect_since
+    }
+}
+
 impl State {
     pub(super) fn new(Steps { count, early, kinds }: Steps<'_>) -> Self {
-        let tx = |tx: TxIndex| Tx {
-            status: Status::Ready,
-            kinds: kinds.get(tx).copied().unwrap_or_default(),
-            incarnation: 0,
-            current_at: 0,
-            basis: Basis::Read,
-            published_at: 0,
-            waiting: Vec::new(),
-        };
+        let mut kinds = kinds.to_vec();
+        kinds.resize(count, Kinds::default());
         Self {
-            txs: (0..count).map(tx).collect(),
+            statuses: vec![Status::Ready; count],
+            kinds,
+            txs: std::iter::repeat_with(Tx::default).take(count).collect(),
             frontier: 0,
             early: early.iter().rev().copied().collect(),
             ready_from: 0,
             suspect_from: 0,
+            suspects: 0,
             started: 0,
             epoch: 0,
-            committed_epoch: 0,
             committing: false,
             stopped: false,
             sleeping: 0,
@@ -94,8 +101,8 @@ impl State {
         self.stopped || self.has_committed_all()
     }
 
-    pub(super) fn has_committed_all(&self) -> bool {
-        self.frontier == self.txs.len()
+    fn has_committed_all(&self) -> bool {
+        self.frontier == self.statuses.len()
     }
 
     pub(super) fn take_task(&mut self) -> Option<Task> {
@@ -117,27 +124,59 @@ impl State {
         }
     }
 
+    fn set(&mut self, tx: TxIndex, status: Status) {
+        let before = std::mem::replace(&mut self.statuses[tx], status);
+        self.suspects += usize::from(status == Status::Suspect);
+        self.suspects -= usize::from(before == Status::Suspect);
+    }
+
+    /// Whether there is anything to take.
+    pub(super) fn has_task(&mut self) -> bool {
+        self.may_commit() || self.next_ready().is_some() || self.next_suspect().is_some()
+    }
+
+    /// Whether the frontier is executed, so that nothing but a comparison is missing, and nobody is at it.
+    fn may_commit(&self) -> bool {
+        let executed = [Status::Executed, Status::Suspect];
+        !self.committing && self.statuses.get(self.frontier).is_some_and(|at| executed.contains(at))
+    }
+
     fn take_commit(&mut self) -> Option<Task> {
-        let tx = &self.txs[self.frontier];
-        // C2: the flag is set under the lock, and only the committing worker clears it.
-        if self.committing || tx.status != Status::Executed {
+        if !self.may_commit() {
             return None;
         }
+        // C2: the flag is set under the lock, and only the committing worker clears it.
         self.committing = true;
-        // C1: everything before is committed, and its newest publication is `committed_epoch`.
-        let needed = tx.current_at < self.committed_epoch || tx.basis == Basis::Assumed;
-        let comparison = if needed { Comparison::Needed } else { Comparison::Done };
-        Some(Task::Commit { tx: self.frontier, comparison })
+        Some(Task::Commit { tx: self.frontier })
+    }
+
+    /// Commits as many as need no comparison.
+    fn advance(&mut self) {
+        while self.may_commit() && self.is_certain(self.frontier) {
+            self.commit_frontier();
+        }
+    }
+
+    /// C1, of the frontier, as nothing below it is published any more.
+    fn is_certain(&self, tx: TxIndex) -> bool {
+        let tx = &self.txs[tx];
+        tx.is_current() && tx.basis == Basis::Read
+    }
+
+    fn commit_frontier(&mut self) {
+        self.set(self.frontier, Status::Committed);
+        self.frontier += 1;
     }
 
     fn take_check(&mut self, tx: TxIndex) -> Task {
         self.suspect_from = tx + 1;
+        self.set(tx, Status::Executed);
         Task::Check { tx, incarnation: self.txs[tx].incarnation, epoch: self.epoch }
     }
 
     fn next_early(&mut self) -> Option<TxIndex> {
         while let Some(tx) = self.early.pop() {
-            if self.txs[tx].status == Status::Ready {
+            if self.statuses[tx] == Status::Ready {
                 return Some(tx);
             }
         }
@@ -152,62 +191,77 @@ impl State {
     /// C1: what starts at the frontier reads final state only.
     fn start(&mut self, tx: TxIndex) -> Start {
         let start = if tx == self.frontier { Start::AtFrontier } else { Start::Ahead };
-        let state = &mut self.txs[tx];
-        state.status = Status::Executing;
-        state.current_at = match start {
+        self.set(tx, Status::Executing);
+        self.txs[tx].current_at = match start {
             Start::AtFrontier => FINAL,
             Start::Ahead => self.epoch,
         };
         start
     }
 
-    pub(super) fn restart(&mut self, tx: TxIndex) -> Start {
+    fn restart(&mut self, tx: TxIndex) -> Task {
         self.txs[tx].incarnation += 1;
-        self.start(tx)
+        Task::ExecuteAgain { tx, start: self.start(tx) }
     }
 
     /// The lowest transaction that is ready.
     fn next_ready(&mut self) -> Option<TxIndex> {
         let from = self.ready_from.max(self.frontier);
-        let found = (from..self.txs.len()).find(|tx| self.txs[*tx].status == Status::Ready);
-        self.ready_from = found.unwrap_or(self.txs.len());
+        let end = self.statuses.len();
+        let found = (from..end).find(|tx| self.statuses[*tx] == Status::Ready);
+        self.ready_from = found.unwrap_or(end);
         found
     }
 
     /// The frontier itself is left to whoever commits.
     fn next_suspect(&mut self) -> Option<TxIndex> {
+        if self.suspects == 0 {
+            return None;
+        }
         let from = self.suspect_from.max(self.frontier + 1);
-        let is_suspect = |tx: &Tx| tx.status == Status::Executed && tx.current_at < self.epoch;
-        let found = (from..self.started).find(|tx| is_suspect(&self.txs[*tx]));
+        let found = (from..self.started).find(|tx| self.statuses[*tx] == Status::Suspect);
         self.suspect_from = found.unwrap_or(self.started);
         found
     }
 
-    pub(super) fn executed(&mut self, tx: TxIndex, publication: Publication, basis: Basis) {
+    pub(super) fn executed(&mut self, tx: TxIndex, noticed: Noticed, basis: Basis) {
         self.txs[tx].basis = basis;
-        let missed_some = self.txs[tx].current_at < self.epoch;
-        if publication == Publication::Changed {
+        if noticed != Noticed::BY_NOBODY {
             self.epoch += 1;
-            self.txs[tx].published_at = self.epoch;
-            self.suspect_from = self.suspect_from.min(tx + 1);
+            // Also of those that are being executed: they may have read before it was published.
+            noticed.among(tx + 1..self.started).for_each(|above| self.suspect(above));
         }
-        if missed_some {
-            self.suspect_from = self.suspect_from.min(tx);
+        self.set(tx, Status::Executed);
+        if !self.txs[tx].is_current() {
+            self.make_suspect(tx);
         }
-        self.txs[tx].status = Status::Executed;
         // S2: whoever came before this point is in the list, whoever comes later sees `Executed`.
         for waiting in std::mem::take(&mut self.txs[tx].waiting) {
             self.make_ready(waiting);
         }
+        self.advance();
+    }
+
+    fn suspect(&mut self, tx: TxIndex) {
+        self.txs[tx].suspect_since = self.epoch;
+        if self.statuses[tx] == Status::Executed {
+            self.make_suspect(tx);
+        }
+    }
+
+    /// The index falls to it, so that the next search finds it.
+    fn make_suspect(&mut self, tx: TxIndex) {
+        self.set(tx, Status::Suspect);
+        self.suspect_from = self.suspect_from.min(tx);
     }
 
     pub(super) fn blocked(&mut self, tx: TxIndex, on: TxIndex) {
         self.txs[tx].incarnation += 1;
-        match self.txs[on].status {
+        match self.statuses[on] {
             // S2: it published between the read and this report.
-            Status::Executed | Status::Committed => self.make_ready(tx),
+            Status::Executed | Status::Suspect | Status::Committed => self.make_ready(tx),
             Status::Ready | Status::Executing | Status::Waiting => {
-                self.txs[tx].status = Status::Waiting;
+                self.set(tx, Status::Waiting);
                 self.txs[on].waiting.push(tx);
             }
         }
@@ -215,7 +269,7 @@ impl State {
 
     /// S1: the index falls to it, so that the next search finds it.
     fn make_ready(&mut self, tx: TxIndex) {
-        self.txs[tx].status = Status::Ready;
+        self.set(tx, Status::Ready);
         self.ready_from = self.ready_from.min(tx);
     }
 
@@ -225,10 +279,11 @@ impl State {
         incarnation: Incarnation,
         epoch: Epoch,
         found: Found,
-    ) -> Option<Start> {
+    ) -> Option<Task> {
         let being_committed = tx < self.frontier || (tx == self.frontier && self.committing);
+        let executed = matches!(self.statuses[tx], Status::Executed | Status::Suspect);
         let state = &mut self.txs[tx];
-        let same = state.status == Status::Executed && state.incarnation == incarnation;
+        let same = executed && state.incarnation == incarnation;
         if !same || being_committed {
             return None;
         }
@@ -236,6 +291,7 @@ impl State {
             Found::Current => {
                 state.current_at = state.current_at.max(epoch);
                 state.basis = Basis::Read;
+                self.advance();
                 None
             }
             Found::Missing => None,
@@ -243,11 +299,14 @@ impl State {
         }
     }
 
-    pub(super) fn committed(&mut self, tx: TxIndex) {
-        let state = &mut self.txs[tx];
-        state.status = Status::Committed;
-        self.committed_epoch = self.committed_epoch.max(state.published_at);
-        self.frontier = tx + 1;
+    pub(super) fn passed_at_frontier(&mut self) {
         self.committing = false;
+        self.commit_frontier();
+        self.advance();
+    }
+
+    pub(super) fn failed_at_frontier(&mut self) -> Task {
+        self.committing = false;
+        self.restart(self.frontier)
     }
 }

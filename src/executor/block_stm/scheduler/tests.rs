@@ -18,149 +18,173 @@ fn all_started(transactions: usize) -> Scheduler {
     scheduler
 }
 
-fn commit(tx: TxIndex, comparison: Comparison) -> Option<Task> {
-    Some(Task::Commit { tx, comparison })
+fn commit(tx: TxIndex) -> Option<Task> {
+    Some(Task::Commit { tx })
+}
+
+fn again(tx: TxIndex, start: Start) -> Option<Task> {
+    Some(Task::ExecuteAgain { tx, start })
+}
+
+/// What is executed without changing anything, and without assuming anything.
+fn executed(scheduler: &Scheduler, tx: TxIndex) -> Option<Task> {
+    scheduler.executed(tx, Noticed::BY_NOBODY, Basis::Read)
+}
+
+fn executed_and_changed(scheduler: &Scheduler, tx: TxIndex) -> Option<Task> {
+    scheduler.executed(tx, Noticed::BY_ALL, Basis::Read)
 }
 
 #[test]
 fn transactions_start_lowest_first_and_commit_in_order() {
-    let scheduler = all_started(2);
-    assert_eq!(scheduler.executed(0, Publication::Same, Basis::Read), commit(0, Comparison::Done));
-    scheduler.committed(0);
-    assert_eq!(scheduler.executed(1, Publication::Same, Basis::Read), commit(1, Comparison::Done));
-    assert_eq!(scheduler.committed(1), None);
+    let scheduler = all_started(3);
+    assert_eq!(executed(&scheduler, 1), None);
+    assert_eq!(scheduler.frontier(), 0);
+    assert_eq!(executed(&scheduler, 0), None);
+    assert_eq!(scheduler.frontier(), 2, "1 had only to wait for 0");
+    assert_eq!(executed(&scheduler, 2), None);
+    assert_eq!(scheduler.frontier(), 3);
+    assert_eq!(scheduler.next_task(), None);
 }
 
 #[test]
 fn c1_what_ran_beside_a_publication_below_it_is_compared() {
     let scheduler = all_started(2);
-    scheduler.executed(1, Publication::Same, Basis::Read);
-    assert_eq!(
-        scheduler.executed(0, Publication::Changed, Basis::Read),
-        commit(0, Comparison::Done)
-    );
-    assert_eq!(scheduler.committed(0), commit(1, Comparison::Needed));
+    assert_eq!(executed(&scheduler, 1), None);
+    assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
+    assert_eq!(scheduler.frontier(), 1);
+    assert_eq!(scheduler.passed_at_frontier(), None);
+    assert_eq!(scheduler.frontier(), 2);
 }
 
 #[test]
 fn c1_what_assumed_something_is_compared_whenever_it_started() {
     let scheduler = all_started(2);
-    assert_eq!(scheduler.executed(0, Publication::Same, Basis::Read), commit(0, Comparison::Done));
-    scheduler.executed(1, Publication::Same, Basis::Assumed);
-    assert_eq!(scheduler.committed(0), commit(1, Comparison::Needed));
+    assert_eq!(executed(&scheduler, 0), None);
+    assert_eq!(scheduler.executed(1, Noticed::BY_NOBODY, Basis::Assumed), commit(1));
 }
 
 #[test]
 fn an_assumption_that_was_found_true_counts_as_read() {
     let scheduler = all_started(3);
-    scheduler.executed(2, Publication::Same, Basis::Assumed);
-    let check = scheduler.executed(1, Publication::Changed, Basis::Read);
+    scheduler.executed(2, Noticed::BY_NOBODY, Basis::Assumed);
+    let check = executed_and_changed(&scheduler, 1);
     let Some(Task::Check { tx: 2, incarnation, epoch }) = check else {
         panic!("2 is suspect, and not {check:?}")
     };
     assert_eq!(scheduler.checked(2, incarnation, epoch, Found::Missing), None);
     assert_eq!(scheduler.checked(2, incarnation, epoch, Found::Current), None);
-    assert_eq!(scheduler.executed(0, Publication::Same, Basis::Read), commit(0, Comparison::Done));
-    assert_eq!(scheduler.committed(0), commit(1, Comparison::Done));
-    assert_eq!(scheduler.committed(1), commit(2, Comparison::Done));
+    assert_eq!(executed(&scheduler, 0), None);
+    assert_eq!(scheduler.frontier(), 3);
 }
 
 #[test]
 fn what_is_missing_before_its_turn_may_still_come() {
     let scheduler = all_started(2);
-    scheduler.executed(1, Publication::Same, Basis::Assumed);
+    scheduler.executed(1, Noticed::BY_NOBODY, Basis::Assumed);
     assert_eq!(scheduler.checked(1, 0, 0, Found::Missing), None);
-    assert_eq!(scheduler.executed(0, Publication::Same, Basis::Read), commit(0, Comparison::Done));
-    assert_eq!(scheduler.committed(0), commit(1, Comparison::Needed));
+    assert_eq!(executed(&scheduler, 0), commit(1));
 }
 
 #[test]
 fn c1_what_started_at_the_frontier_needs_no_comparison() {
     let scheduler = Scheduler::new(Steps { count: 2, ..Steps::default() });
     assert_eq!(scheduler.next_task(), at_frontier(0));
-    assert_eq!(
-        scheduler.executed(0, Publication::Changed, Basis::Read),
-        commit(0, Comparison::Done)
-    );
-    assert_eq!(scheduler.committed(0), at_frontier(1));
-    assert_eq!(
-        scheduler.executed(1, Publication::Changed, Basis::Read),
-        commit(1, Comparison::Done)
-    );
+    assert_eq!(executed_and_changed(&scheduler, 0), at_frontier(1));
+    assert_eq!(executed_and_changed(&scheduler, 1), None);
+    assert_eq!(scheduler.frontier(), 2);
 }
 
 #[test]
 fn c1_a_publication_after_a_passed_check_makes_suspect_again() {
     let scheduler = all_started(3);
     let check = |epoch| Some(Task::Check { tx: 2, incarnation: 0, epoch });
-    assert_eq!(scheduler.executed(2, Publication::Same, Basis::Read), None);
-    assert_eq!(scheduler.executed(1, Publication::Changed, Basis::Read), check(1));
+    assert_eq!(executed(&scheduler, 2), None);
+    assert_eq!(executed_and_changed(&scheduler, 1), check(1));
     assert_eq!(scheduler.checked(2, 0, 1, Found::Current), None);
-    assert_eq!(
-        scheduler.executed(0, Publication::Changed, Basis::Read),
-        commit(0, Comparison::Done)
-    );
-    assert_eq!(scheduler.committed(0), commit(1, Comparison::Needed));
+    assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
     assert_eq!(scheduler.next_task(), check(2));
 }
 
 #[test]
-fn c2_only_one_worker_commits() {
-    let scheduler = Scheduler::new(Steps { count: 3, ..Steps::default() });
-    assert_eq!(scheduler.next_task(), at_frontier(0));
-    assert_eq!(scheduler.executed(0, Publication::Same, Basis::Read), commit(0, Comparison::Done));
-    assert_eq!(scheduler.next_task(), ahead(1));
-    assert_eq!(scheduler.next_task(), ahead(2));
+fn c1_what_is_compared_at_the_frontier_is_not_decided_by_a_check_beside() {
+    let scheduler = all_started(3);
+    assert_eq!(executed(&scheduler, 2), None);
+    let check = Some(Task::Check { tx: 2, incarnation: 0, epoch: 1 });
+    assert_eq!(executed_and_changed(&scheduler, 1), check);
+    assert_eq!(executed(&scheduler, 0), commit(2));
+    assert_eq!(scheduler.checked(2, 0, 1, Found::Outdated), None);
+    assert_eq!(scheduler.checked(2, 0, 1, Found::Current), None);
+    assert_eq!(scheduler.frontier(), 2);
+    assert_eq!(scheduler.passed_at_frontier(), None);
+    assert_eq!(scheduler.frontier(), 3);
+}
+
+#[test]
+fn c2_only_one_worker_compares_at_the_frontier() {
+    let scheduler = all_started(3);
+    assert_eq!(executed(&scheduler, 1), None);
+    assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
+    let next = executed(&scheduler, 2);
+    assert!(matches!(next, Some(Task::Check { tx: 2, .. })), "1 is being compared: {next:?}");
+    assert_eq!(scheduler.passed_at_frontier(), commit(2));
+}
+
+#[test]
+fn c1_what_fails_at_the_frontier_is_executed_there() {
+    let scheduler = all_started(2);
+    assert_eq!(executed(&scheduler, 1), None);
+    assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
+    assert_eq!(Some(scheduler.failed_at_frontier()), again(1, Start::AtFrontier));
+    assert_eq!(scheduler.frontier(), 1);
+    assert_eq!(executed_and_changed(&scheduler, 1), None);
+    assert_eq!(scheduler.frontier(), 2);
 }
 
 #[test]
 fn s1_an_outdated_suspect_is_executed_again_by_who_found_it() {
     let scheduler = all_started(3);
-    scheduler.executed(2, Publication::Changed, Basis::Read);
-    let suspect = scheduler.executed(1, Publication::Changed, Basis::Read);
+    executed(&scheduler, 2);
+    let suspect = executed_and_changed(&scheduler, 1);
     let Some(Task::Check { tx, incarnation, epoch }) = suspect else {
         panic!("transaction 2 is suspect");
     };
     let check = || scheduler.checked(tx, incarnation, epoch, Found::Outdated);
-    assert_eq!(check(), Some(Start::Ahead));
+    assert_eq!(check(), again(2, Start::Ahead));
     assert_eq!(check(), None, "it is aborted once");
 }
 
 #[test]
 fn a_check_of_an_older_incarnation_counts_for_nothing() {
     let scheduler = all_started(3);
-    scheduler.executed(2, Publication::Changed, Basis::Read);
-    scheduler.executed(1, Publication::Changed, Basis::Read);
-    assert_eq!(scheduler.checked(2, 0, 2, Found::Outdated), Some(Start::Ahead));
-    scheduler.executed(2, Publication::Same, Basis::Assumed);
+    executed_and_changed(&scheduler, 2);
+    executed_and_changed(&scheduler, 1);
+    assert_eq!(scheduler.checked(2, 0, 2, Found::Outdated), again(2, Start::Ahead));
+    scheduler.executed(2, Noticed::BY_NOBODY, Basis::Assumed);
     assert_eq!(scheduler.checked(2, 0, 2, Found::Outdated), None);
     assert_eq!(scheduler.checked(2, 0, 2, Found::Current), None);
-    assert_eq!(scheduler.executed(0, Publication::Same, Basis::Read), commit(0, Comparison::Done));
-    assert!(matches!(scheduler.committed(0), Some(Task::Commit { tx: 1, .. })));
-    assert_eq!(scheduler.committed(1), commit(2, Comparison::Needed), "its basis was not checked");
+    assert_eq!(executed(&scheduler, 0), commit(2), "its basis was not checked");
 }
 
 #[test]
 fn s2_who_waits_is_ready_once_the_writer_has_published() {
     let scheduler = all_started(3);
     scheduler.blocked(2, 1);
-    assert_eq!(scheduler.executed(1, Publication::Changed, Basis::Read), ahead(2));
+    assert_eq!(executed_and_changed(&scheduler, 1), ahead(2));
     assert_eq!(scheduler.blocked(2, 1), ahead(2), "it had published already");
 }
 
 #[test]
 fn s3_a_sleeping_worker_is_woken_by_work() {
-    let scheduler = all_started(2);
+    let scheduler = all_started(3);
     scheduler.blocked(1, 0);
+    scheduler.blocked(2, 0);
     let woken = std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| scheduler.next_task());
-        assert_eq!(
-            scheduler.executed(0, Publication::Same, Basis::Read),
-            commit(0, Comparison::Done)
-        );
+        assert_eq!(executed(&scheduler, 0), at_frontier(1));
         sleeper.join()
     });
-    assert!(matches!(woken, Ok(Some(Task::Execute { tx: 1, .. }))), "{woken:?}");
+    assert_eq!(woken.ok(), Some(ahead(2)));
 }
 
 #[test]
@@ -173,4 +197,34 @@ fn stopping_ends_every_worker() {
         sleeper.join()
     });
     assert!(matches!(ended, Ok(None)));
+}
+
+#[test]
+fn only_who_may_have_noticed_is_suspect() {
+    let scheduler = all_started(4);
+    assert_eq!(executed(&scheduler, 2), None);
+    assert_eq!(executed(&scheduler, 3), None);
+    let check = Some(Task::Check { tx: 3, incarnation: 0, epoch: 1 });
+    assert_eq!(scheduler.executed(1, Noticed::by(3), Basis::Read), check);
+    assert_eq!(executed(&scheduler, 0), commit(3), "3 is being checked");
+    assert_eq!(scheduler.frontier(), 3);
+}
+
+#[test]
+fn c1_who_may_have_noticed_while_it_was_executed_is_compared() {
+    let scheduler = all_started(3);
+    assert_eq!(scheduler.executed(0, Noticed::by(2), Basis::Read), None);
+    assert_eq!(executed(&scheduler, 1), None);
+    assert_eq!(executed(&scheduler, 2), commit(2));
+}
+
+#[test]
+fn c1_who_noticed_during_its_check_is_suspect_again() {
+    let scheduler = all_started(4);
+    assert_eq!(executed(&scheduler, 3), None);
+    let check = |epoch| Some(Task::Check { tx: 3, incarnation: 0, epoch });
+    assert_eq!(scheduler.executed(2, Noticed::by(3), Basis::Read), check(1));
+    assert_eq!(scheduler.executed(1, Noticed::by(3), Basis::Read), check(2));
+    assert_eq!(scheduler.checked(3, 0, 1, Found::Current), None);
+    assert_eq!(executed(&scheduler, 0), commit(3), "the second check is not done");
 }

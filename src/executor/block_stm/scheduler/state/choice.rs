@@ -8,7 +8,7 @@
 //!
 //! A poor choice costs time only: what was executed ahead of its turn is compared, and the frontier is never left out.
 
-use super::{State, Status, Tx};
+use super::{State, Status};
 use crate::executor::block_stm::{kinds::Kinds, memory::TxIndex};
 
 /// How far above the lowest that is ready to look for a better one.
@@ -24,31 +24,30 @@ impl State {
             return lowest;
         }
         let from = lowest.saturating_sub(BELOW).max(self.frontier);
-        let to = self.txs.len().min(lowest + WINDOW);
+        let to = self.statuses.len().min(lowest + WINDOW);
         let (mut pending, mut follows_pending) = (Kinds::default(), false);
         let mut second = None;
-        for (tx, candidate) in (from..).zip(&self.txs[from..to]) {
-            if candidate.status == Status::Ready && !candidate.kinds.meets(pending) {
-                if candidate.kinds.is_none() || !follows_pending {
+        for tx in from..to {
+            let (status, kinds) = (self.statuses[tx], self.kinds[tx]);
+            if status == Status::Ready && !kinds.meets(pending) {
+                if kinds.is_none() || !follows_pending {
                     return tx;
                 }
                 second = second.or(Some(tx));
             }
-            follows_pending = candidate.is_pending();
+            follows_pending = is_pending(status, kinds);
             if follows_pending {
-                pending = pending.and(candidate.kinds);
+                pending = pending.and(kinds);
             }
         }
         second.unwrap_or(lowest)
     }
 }
 
-impl Tx {
-    /// Whether it has yet to publish something that others may read. Plain payments only add to balances.
-    const fn is_pending(&self) -> bool {
-        let published = matches!(self.status, Status::Executed | Status::Committed);
-        !published && !self.kinds.is_none()
-    }
+/// Whether a transaction has yet to publish something that others may read. Plain payments only add to balances.
+const fn is_pending(status: Status, kinds: Kinds) -> bool {
+    let published = matches!(status, Status::Executed | Status::Suspect | Status::Committed);
+    !published && !kinds.is_none()
 }
 
 #[cfg(test)]
