@@ -4,7 +4,7 @@ use super::{
     affinity::{BoundCaller, Core, Cores, Pinning},
     handover::{Handover, LOOKS},
 };
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::{
     io,
     num::NonZeroUsize,
@@ -42,7 +42,8 @@ pub struct WorkerPool {
     at_once: NonZeroUsize,
     /// All but the calling one. `None` if there are no others.
     others: Option<ThreadPool>,
-    /// As many as have a processor beside the calling one; `None` if that is all of them, or none.
+    /// As many as have a processor beside the calling one; `None` if that is all of them, or none. Those that sleep are
+    /// looked through for work by those that do not.
     beside_caller: Option<ThreadPool>,
     /// As many as all.
     rayon: ThreadPool,
@@ -53,8 +54,9 @@ pub struct WorkerPool {
 pub(super) enum Crew {
     /// All threads, even where they have to share processors.
     All,
-    /// As many as processors can run at the same time, as more would only take those from each other.
-    AtOnce,
+    /// So many at most, and no more than processors can run at the same time, as those would only take them from each
+    /// other.
+    AtMost(NonZeroUsize),
 }
 
 /// Whether every thread can have a processor to itself.
@@ -109,11 +111,21 @@ impl WorkerPool {
         if crowded { Crowding::Crowded } else { Crowding::Roomy }
     }
 
-    /// Those that work beside the calling thread.
+    /// Where those are that work beside the calling thread.
     const fn others(&self, crew: Crew) -> Option<&ThreadPool> {
         match crew {
-            Crew::AtOnce if self.at_once.get() < self.threads.get() => self.beside_caller.as_ref(),
-            Crew::All | Crew::AtOnce => self.others.as_ref(),
+            Crew::AtMost(_) if self.at_once.get() < self.threads.get() => {
+                self.beside_caller.as_ref()
+            }
+            Crew::All | Crew::AtMost(_) => self.others.as_ref(),
+        }
+    }
+
+    /// How many work.
+    pub(super) fn size(&self, crew: Crew) -> NonZeroUsize {
+        match crew {
+            Crew::All => self.threads,
+            Crew::AtMost(most) => self.at_once.min(most),
         }
     }
 
@@ -122,7 +134,7 @@ impl WorkerPool {
         self.at_once
     }
 
-    /// All threads that take part.
+    /// All threads that may take part.
     pub const fn threads(&self) -> NonZeroUsize {
         self.threads
     }
@@ -156,8 +168,9 @@ impl WorkerPool {
     /// Runs `work` on all other threads of those that work, and this on the calling one. Where there are cores enough,
     /// the others leave the calling thread's to it.
     fn beside<R>(&self, crew: Crew, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
-        let Some(others) = self.others(crew) else { return own() };
-        let at_work = AtomicUsize::new(others.current_num_threads());
+        let (count, others) = (self.size(crew).get() - 1, self.others(crew));
+        let Some(others) = others.filter(|_| count > 0) else { return own() };
+        let at_work = AtomicUsize::new(count);
         let taken = Core::of_caller().filter(|_| self.crowding(crew) == Crowding::Roomy);
         let work = || {
             let _leaves = Leaves(&at_work);
@@ -167,9 +180,7 @@ impl WorkerPool {
             work();
         };
         others.in_place_scope(|scope| {
-            for _ in 0..others.current_num_threads() {
-                scope.spawn(|_| work());
-            }
+            scope.spawn(|scope| fan_out(scope, count, &work));
             if taken.is_some() {
                 // Whoever was put on this core gets to run, and leaves it.
                 thread::yield_now();
@@ -185,6 +196,17 @@ impl WorkerPool {
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.rayon.install(work)
     }
+}
+
+/// Runs `work` here and on others, so often in all. Waking a thread takes some microseconds, and in a virtual machine
+/// some dozens, so each that is awake wakes a part of the rest.
+fn fan_out<'s>(scope: &Scope<'s>, mut count: usize, work: &'s (impl Fn() + Sync)) {
+    while count > 1 {
+        let part = count / 2;
+        count -= part;
+        scope.spawn(move |scope| fan_out(scope, part, work));
+    }
+    work();
 }
 
 /// Starts so many threads. Pinned ones stay on the cores from this one on.
@@ -220,6 +242,7 @@ mod crews {
     fn of_more_threads_than_cores_a_race_wakes_those_that_can_run() {
         let cores = thread::available_parallelism().expect("the system tells");
         let pool = WorkerPool::new(cores.saturating_add(2)).expect("the system has threads");
+        let at_once = Crew::AtMost(NonZeroUsize::MAX);
         let followers = |crew| {
             let count = AtomicUsize::new(0);
             let follow = |(): &()| {
@@ -229,9 +252,10 @@ mod crews {
             count.into_inner()
         };
         assert_eq!(followers(Crew::All), cores.get() + 1);
-        assert_eq!(followers(Crew::AtOnce), cores.get() - 1);
+        assert_eq!(followers(at_once), cores.get() - 1);
+        assert_eq!(followers(Crew::AtMost(NonZeroUsize::MIN)), 0);
         assert_eq!(pool.crowding(Crew::All), Crowding::Crowded);
-        assert_eq!(pool.crowding(Crew::AtOnce), Crowding::Roomy);
+        assert_eq!(pool.crowding(at_once), Crowding::Roomy);
     }
 }
 

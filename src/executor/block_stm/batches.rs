@@ -9,7 +9,7 @@ use super::kinds::Kinds;
 use crate::{block::ReplayJob, evm::PLAIN_TRANSFER_GAS, executor::demands::BalanceRule};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::{B64, TxKind};
-use std::{cmp::Reverse, ops::Range};
+use std::{cmp::Reverse, num::NonZeroUsize, ops::Range};
 
 /// What a batch may cost, in units of a plain payment.
 const BATCH_COST: u64 = 32;
@@ -24,9 +24,9 @@ const BATCHES_PER_THREAD: usize = 8;
 /// makes all others wait for it. Gas says little of the time a transaction takes, but nothing else is known.
 const LONG_PART: u64 = 2;
 
-/// What a block has to cost for threads to pay, in the same units: as long as it takes them to begin and to end
-/// it together, a few times over.
-const SMALL: u64 = 100;
+/// What a block has to cost for each thread to pay, in the same units: as long as it takes a thread to begin and to
+/// end it with the others, a few times over.
+const COST_PER_THREAD: u64 = 50;
 
 /// Transactions of one batch, by position in the block.
 pub(super) type Batch = Range<usize>;
@@ -117,11 +117,14 @@ fn group(costs: &[u64], limit: u64) -> Vec<Batch> {
     batches
 }
 
-/// Whether the block will probably be over before several threads have shared it out.
-pub(super) fn is_small(job: &ReplayJob) -> bool {
-    let mut costs = job.transactions.iter().map(|tx| cost(job, tx.inner()));
-    let small = |sum: u64| Some(sum).filter(|sum| *sum < SMALL);
-    costs.try_fold(0, |sum: u64, cost| small(sum.saturating_add(cost))).is_some()
+/// How many threads will probably pay: more would spend their time on coming and going.
+pub(super) fn threads_that_pay(job: &ReplayJob) -> NonZeroUsize {
+    threads_for(costs(job).iter().sum())
+}
+
+fn threads_for(cost: u64) -> NonZeroUsize {
+    let threads = usize::try_from(cost / COST_PER_THREAD).unwrap_or(usize::MAX);
+    NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn costs(job: &ReplayJob) -> Vec<u64> {
@@ -154,6 +157,12 @@ mod tests {
         assert_eq!(group(&[1, 9, 1, 1], 2), [0..1, 1..2, 2..4]);
         assert_eq!(group(&[5, 5], 1), [0..1, 1..2]);
         assert_eq!(group(&[], 1), [] as [Batch; 0]);
+    }
+
+    #[test]
+    fn a_thread_has_to_pay() {
+        let threads = [0, 99, 100, 149, 150, 5_000].map(|cost| threads_for(cost).get());
+        assert_eq!(threads, [1, 1, 2, 2, 3, 100]);
     }
 
     #[test]

@@ -39,8 +39,8 @@ struct Lap<'a, W> {
     planned: ByFirst<Planned<'a>>,
     at_once: NonZeroUsize,
     crowding: Crowding,
-    /// Guards what is committed. Never contended: at most one worker commits (C2), and the leader takes it
-    /// when all have.
+    /// Guards what is committed. Never contended: one worker at a time hands on, and the leader takes it when all is
+    /// handed on.
     committer: Mutex<Committer<'a>>,
     /// Given when there is a plan, and memory holds what the first phase wrote, so that transactions may begin.
     begun: Handover<()>,
@@ -75,7 +75,7 @@ pub(super) fn execute<W: Observer>(
         Lap {
             shared: Shared::new(job, &storage),
             planned: ByFirst::new(),
-            at_once: pool.at_once(),
+            at_once: pool.at_once().min(pool.size(crew)),
             crowding: pool.crowding(crew),
             committer: Mutex::new(Committer::new(job)),
             begun: Handover::new(),

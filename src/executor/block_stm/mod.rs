@@ -10,16 +10,18 @@
 //! state before the block. What it read goes into its *read set*, with the values ([`read_set`]); what
 //! it wrote is published for higher transactions to read.
 //!
-//! The lowest transaction that is not committed stands at the *frontier*. Everything below it is final,
-//! so when its incarnation is done, its read set is read once more: equal values mean that the
-//! incarnation did what block order would have done, and it *commits*. If a value differs, it is
-//! executed again on the spot, now against final state only, and that incarnation cannot fail.
+//! Who reads ahead of its turn is noted at the location before it reads (`memory::readers`). So whoever publishes
+//! something there later knows whom it concerns, and makes those above it *suspect*.
 //!
-//! So one rule decides correctness: *nothing commits that was not compared with, or executed on, final
-//! state* (C1 in [`scheduler`]). All else serves speed:
+//! The lowest transaction that is not committed stands at the *frontier*. Everything below it is final, so when its
+//! incarnation is done and it is not suspect, it has read what block order would have given it, and it *commits*. If
+//! it is suspect, its read set is read once more: equal values mean the same. If one differs, it is executed again on
+//! the spot, now against final state only, and that incarnation cannot fail.
 //!
-//! - A publication that changes something makes executed transactions above it suspect. Idle workers
-//!   check suspects early, and one that read an outdated value is *aborted* and executed again, long
+//! So one rule decides correctness: *what commits was executed on final state, or compared with it, or nothing that it
+//! read has been changed since it read it* (C1 in [`scheduler`]). All else serves speed:
+//!
+//! - Idle workers check suspects early, and one that read an outdated value is *aborted* and executed again, long
 //!   before the frontier reaches it.
 //! - What an aborted incarnation had written stays in memory as *estimates*. Whoever reads one waits for
 //!   the writer if it is being executed, or else stops and is executed again once the writer is done,
@@ -43,9 +45,13 @@
 //!   same again (`precompiles`).
 //! - What a worker has hashed in this block it does not hash again (`hashes`), like the workers of all
 //!   other parallel executors.
+//! - Committing moves the frontier, and nothing else. Results are handed on in block order by whoever comes by and finds
+//!   nobody at it, so that no worker waits for that ([`engine`]).
+//! - Whoever has nothing to do looks at a place of its own, where each task is offered to one ([`scheduler`]): a line of
+//!   the cache that all want takes a fifth of a microsecond to come, each time.
 //! - In a race, threads beyond those that can run at the same time stay asleep, as they would only take processors
-//!   from the others; and a block that will be over before threads have shared it out is executed as the baseline does
-//!   (`batches`).
+//!   from the others; so do those that a short block does not pay for, and one that will be over before two threads have
+//!   shared it out is executed as the baseline does (`batches`).
 //!
 //! Conflicts are found per balance, nonce, code and storage slot ([`memory::Location`]).
 //!
@@ -91,7 +97,8 @@ use super::{
     pool::Crew,
 };
 use crate::block::ReplayJob;
-use batches::is_small;
+use batches::threads_that_pay;
+use std::num::NonZeroUsize;
 
 pub(super) use record::record;
 
@@ -106,6 +113,15 @@ pub enum BlockStm {
     WhereItPays,
 }
 
+impl BlockStm {
+    fn crew(self, job: &ReplayJob) -> Crew {
+        match self {
+            Self::Always => Crew::All,
+            Self::WhereItPays => Crew::AtMost(threads_that_pay(job)),
+        }
+    }
+}
+
 impl Observable for BlockStm {
     fn kind(&self) -> ExecutorKind {
         ExecutorKind::BlockStm
@@ -117,11 +133,8 @@ impl Observable for BlockStm {
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        let (pays, crew) = match self {
-            Self::Always => (true, Crew::All),
-            Self::WhereItPays => (!is_small(job), Crew::AtOnce),
-        };
-        if job.transactions.len() < 2 || !pays {
+        let crew = self.crew(job);
+        if job.transactions.len() < 2 || crew == Crew::AtMost(NonZeroUsize::MIN) {
             return Sequential.run(job, pool, observer);
         }
         lap::execute(job, pool, crew, observer)
