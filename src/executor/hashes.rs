@@ -24,6 +24,7 @@ use std::hash::BuildHasher as _;
 
 /// Longest input that is remembered, in bytes: longer ones are messages and codes, which hardly repeat.
 const LONGEST: usize = 95;
+const _: () = assert!(LONGEST <= u8::MAX as usize, "a length fits into a byte");
 
 /// How many inputs are remembered, in 64 KiB: blocks of 30 Mgas gain little from more.
 const PLACES: usize = 512;

@@ -117,9 +117,14 @@ fn group(costs: &[u64], limit: u64) -> Vec<Batch> {
     batches
 }
 
-/// How many threads will probably pay: more would spend their time on coming and going.
-pub(super) fn threads_that_pay(job: &ReplayJob) -> NonZeroUsize {
-    threads_for(costs(job).iter().sum())
+/// How many threads will probably pay, of so many: more would spend their time on coming and going.
+pub(super) fn threads_that_pay(job: &ReplayJob, most: NonZeroUsize) -> NonZeroUsize {
+    // The block's first transactions mostly say enough, and nobody works meanwhile.
+    let enough = COST_PER_THREAD.saturating_mul(most.get() as u64);
+    let mut costs = job.transactions.iter().map(|tx| cost(job, tx.inner()));
+    let short = |sum: u64| Some(sum).filter(|sum| *sum < enough);
+    let all = costs.try_fold(0, |sum: u64, cost| short(sum.saturating_add(cost)));
+    threads_for(all.unwrap_or(enough))
 }
 
 fn threads_for(cost: u64) -> NonZeroUsize {

@@ -102,6 +102,8 @@ use std::num::NonZeroUsize;
 
 pub(super) use record::record;
 
+const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
+
 /// Optimistic execution with multi-version memory. Where it does not apply, the block is executed as the baseline
 /// does, and the mode says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,10 +116,11 @@ pub enum BlockStm {
 }
 
 impl BlockStm {
-    fn crew(self, job: &ReplayJob) -> Crew {
+    fn crew(self, job: &ReplayJob, pool: &WorkerPool) -> Crew {
         match self {
             Self::Always => Crew::All,
-            Self::WhereItPays => Crew::AtMost(threads_that_pay(job)),
+            // On one thread, too, it is said whether two would pay, so that the mode is the same on all.
+            Self::WhereItPays => Crew::AtMost(threads_that_pay(job, pool.at_once().max(TWO))),
         }
     }
 }
@@ -133,7 +136,7 @@ impl Observable for BlockStm {
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        let crew = self.crew(job);
+        let crew = self.crew(job, pool);
         if job.transactions.len() < 2 || crew == Crew::AtMost(NonZeroUsize::MIN) {
             return Sequential.run(job, pool, observer);
         }

@@ -289,10 +289,13 @@ impl Scheduler {
     }
 }
 
+/// What there is for workers without a task.
 fn offer(state: &mut State) -> u32 {
-    match () {
-        () if state.is_over() => Offers::END,
-        () if state.has_task() => Offers::TASK,
-        () => Offers::NOTHING,
+    if state.is_over() {
+        Offers::END
+    } else if state.has_task() {
+        Offers::TASK
+    } else {
+        Offers::NOTHING
     }
 }
