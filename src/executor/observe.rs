@@ -32,7 +32,7 @@ pub enum Activity {
         /// Which.
         tx: TxIndex,
     },
-    /// Makes a transaction final, comparing first where that is needed.
+    /// Puts the result of a transaction to those before it, comparing first where that is needed.
     Commit {
         /// Which.
         tx: TxIndex,
@@ -90,7 +90,7 @@ pub enum Event {
         /// Who has to write first.
         on: TxIndex,
     },
-    /// The transaction's result is final.
+    /// The transaction's result is final, and stands with those before it.
     Committed {
         /// Which.
         tx: TxIndex,

@@ -6,7 +6,7 @@
 pub(super) use parking_lot::{Condvar, MutexGuard};
 pub(super) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// A lock that is held for some dozens of nanoseconds, so that whoever finds it taken looks again for a while: to
+/// A lock that is mostly held for some dozens of nanoseconds, so that whoever finds it taken looks again for a while: to
 /// sleep and be woken takes a hundred times as long, and in a virtual machine a thousand times.
 #[derive(Debug, Default)]
 pub(super) struct Mutex<T>(parking_lot::Mutex<T>);

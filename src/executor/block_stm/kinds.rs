@@ -1,7 +1,7 @@
 //! What kinds of transactions there are: those that do the same, as far as the block itself tells.
 //!
 //! A matter of speed alone. Whom a reader waits for (`running`) and which transaction is started next
-//! (`scheduler`) follow from it; what is read is compared like everything else.
+//! (`scheduler`) follow from it; what is read counts as everything that is.
 
 /// Kinds of transactions, such as those that call the same function of the same contract: what one of a kind
 /// has done, the next will probably do. Several may share a bit, which costs time only.

@@ -39,8 +39,8 @@ struct Lap<'a, W> {
     planned: ByFirst<Planned<'a>>,
     at_once: NonZeroUsize,
     crowding: Crowding,
-    /// Guards what is committed. Never contended: one worker at a time hands on, and the leader takes it when all is
-    /// handed on.
+    /// Guards what is committed. Contended only where a worker is lost: one at a time hands on, and the leader takes it
+    /// when all is handed on. Lock order: after the board's.
     committer: Mutex<Committer<'a>>,
     /// Given when there is a plan, and memory holds what the first phase wrote, so that transactions may begin.
     begun: Handover<()>,
@@ -115,9 +115,11 @@ impl<'a, W: Observer> Lap<'a, W> {
         let planned = self.planned().ok_or(ExecuteError::Engine { executor })?;
         begun.give(());
         self.work(planned, || self.machine(planned));
+        // Before the committer's lock, which whoever hands on takes second.
+        let done = planned.board.incarnations();
         let mut committer = self.committer.lock();
         let committed = committer.finish()?;
-        let done = planned.board.incarnations().ok_or(ExecuteError::Engine { executor })?;
+        let done = done.ok_or(ExecuteError::Engine { executor })?;
         let wasted_gas = done.cost.saturating_sub(committed.gas_used());
         let stats = ExecutionStats { incarnations: done.count, wasted_gas, cross_shard: None };
         let (result, changed_last) = finish(phases, committed, settled)?;

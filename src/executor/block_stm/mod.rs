@@ -15,7 +15,7 @@
 //!
 //! The lowest transaction that is not committed stands at the *frontier*. Everything below it is final, so when its
 //! incarnation is done and it is not suspect, it has read what block order would have given it, and it *commits*. If
-//! it is suspect, its read set is read once more: equal values mean the same. If one differs, it is executed again on
+//! it is suspect, or has assumed anything, its read set is read once more: equal values mean the same. If one differs, it is executed again on
 //! the spot, now against final state only, and that incarnation cannot fail.
 //!
 //! So one rule decides correctness: *what commits was executed on final state, or compared with it, or nothing that it
@@ -110,8 +110,8 @@ const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 pub enum BlockStm {
     /// Of all blocks of several transactions and by all threads, as whoever tests it wants.
     Always,
-    /// Of those that are not too small for threads to pay, and by no more threads than can run at the same time, as
-    /// whoever races it wants.
+    /// Of those that are not too small for threads to pay, and by no more threads than do, nor than can run at the same
+    /// time, as whoever races it wants.
     WhereItPays,
 }
 

@@ -93,7 +93,7 @@ pub enum Task {
 /// When an incarnation starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Ahead of its turn: it will be compared.
+    /// Ahead of its turn: it will be compared if anything may have changed that it read.
     Ahead,
     /// When all before it are committed: what it reads is final, so nothing is compared, and it must
     /// not act on anything but what it reads.
@@ -111,14 +111,16 @@ pub enum Found {
     Missing,
 }
 
-/// What an incarnation is built on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What an incarnation is built on, the firmest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Basis {
     /// Only on what it read.
     #[default]
     Read,
     /// On what it was sure to find later, and has not found.
     Assumed,
+    /// On something that was another by the time it was depended on.
+    Outdated,
 }
 
 /// Whether a worker without a task goes on looking for one.

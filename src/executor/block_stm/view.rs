@@ -175,14 +175,19 @@ impl<'m> View<'m> {
         self.own.take()
     }
 
-    /// Makes the incarnation depend on what is found at `location` when its turn comes, without having read it. Where
-    /// that is not there yet, it is taken for granted that it will be.
+    /// Makes the incarnation depend on what is found at `location` when its turn comes, without having noted that it
+    /// reads. What is found now is the first comparison.
     pub fn expect(&mut self, location: Location, expected: Expected) {
         self.note(location);
-        if self.start == Start::Ahead
-            && expected.check(self.memory.read(location, self.tx)) != Found::Current
-        {
-            self.basis = Basis::Assumed;
+        if self.start == Start::Ahead {
+            let now = self.memory.read(location, self.tx);
+            let basis = match (expected.check(now), now) {
+                (Found::Current, _) => Basis::Read,
+                (Found::Outdated, Ok(_)) => Basis::Outdated,
+                // What stands behind an estimate is not known yet.
+                (Found::Outdated | Found::Missing, _) => Basis::Assumed,
+            };
+            self.basis = self.basis.max(basis);
         }
         self.depend(location, expected);
     }
@@ -199,7 +204,7 @@ impl<'m> View<'m> {
         self.own.get(location).is_some()
     }
 
-    /// Whether something was taken for granted that was not so.
+    /// Whether something was expected that was not so.
     pub const fn basis(&self) -> Basis {
         self.basis
     }
@@ -239,5 +244,58 @@ impl Peeked {
             Self::Open(observed) => Some(observed),
             Self::Noted(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::{Crowding, block_stm::memory::Noticed};
+    use alloy_primitives::U256;
+
+    const BALANCE: Location = Location::Balance(0);
+
+    /// What `act` makes of a view of the fourth transaction, and of a publication by the second.
+    fn viewed<R>(start: Start, act: impl FnOnce(&mut View<'_>, &dyn Fn() -> Noticed) -> R) -> R {
+        let (memory, running) = (Memory::new(1, 0), Running::new(4, Crowding::Roomy));
+        let mut view = View::new(&memory, &running);
+        view.begin(3, start);
+        let writes = vec![(BALANCE, Write::Add(U256::ONE))];
+        act(&mut view, &|| memory.publish(1, &vec![], &writes))
+    }
+
+    #[test]
+    fn what_is_read_ahead_of_its_turn_is_noted() {
+        let noticed = |start| {
+            viewed(start, |view, publish| {
+                assert_eq!(view.read(BALANCE), Ok(Observed::default()));
+                publish()
+            })
+        };
+        assert_eq!(noticed(Start::Ahead), Noticed::by(3));
+        assert_eq!(noticed(Start::AtFrontier), Noticed::BY_NOBODY, "all below has published");
+    }
+
+    #[test]
+    fn what_is_only_looked_at_is_noted_once_it_is_expected() {
+        viewed(Start::Ahead, |view, publish| {
+            let seen = view.peek(BALANCE).observed();
+            view.expect(BALANCE, Expected::Seen(seen));
+            assert_eq!(view.basis(), Basis::Read);
+            assert_eq!(publish(), Noticed::by(3));
+        });
+    }
+
+    #[test]
+    fn what_changed_before_it_was_expected_is_outdated_for_good() {
+        viewed(Start::Ahead, |view, publish| {
+            let seen = view.peek(BALANCE).observed();
+            assert_eq!(publish(), Noticed::BY_NOBODY);
+            view.expect(BALANCE, Expected::Seen(seen));
+            assert_eq!(view.basis(), Basis::Outdated);
+            let value = U256::from(7);
+            view.expect(BALANCE, Expected::Value { before: U256::ZERO, value });
+            assert_eq!(view.basis(), Basis::Outdated);
+        });
     }
 }

@@ -47,8 +47,8 @@ impl Noticed {
 ///
 /// A reader is noted before it looks whether something is written, and a writer looks who has read after it has
 /// written. All four accesses, those to [`Table`](super::versions::Table)'s marks included, are sequentially
-/// consistent, so that of the two at least one sees the other; where both take the lock of a location that was written
-/// before, its order says the same.
+/// consistent, so that of the two at least one sees the other. Where a location was written before, its lock orders the
+/// two, or the reader missed the first writer's mark, and so stands before all who took the lock after that one.
 #[derive(Debug)]
 pub(super) struct Readers {
     /// By account: of its balance or its nonce, which are mostly read together.

@@ -23,7 +23,7 @@ enum Status {
     Executing,
     /// For a lower transaction to publish.
     Waiting,
-    /// Current as far as is known, or being compared.
+    /// Current as far as is known, or being compared, or to be compared at the frontier only.
     Executed,
     /// Executed, and something it read may have changed since it was last compared.
     Suspect,
@@ -232,7 +232,7 @@ impl State {
             noticed.among(tx + 1..self.started).for_each(|above| self.suspect(above));
         }
         self.set(tx, Status::Executed);
-        if !self.txs[tx].is_current() {
+        if !self.txs[tx].is_current() || basis == Basis::Outdated {
             self.make_suspect(tx);
         }
         // S2: whoever came before this point is in the list, whoever comes later sees `Executed`.

@@ -228,3 +228,11 @@ fn c1_who_noticed_during_its_check_is_suspect_again() {
     assert_eq!(scheduler.checked(3, 0, 1, Found::Current), None);
     assert_eq!(executed(&scheduler, 0), commit(3), "the second check is not done");
 }
+
+#[test]
+fn what_is_known_to_be_outdated_is_checked_before_its_turn() {
+    let scheduler = all_started(3);
+    let check = Some(Task::Check { tx: 2, incarnation: 0, epoch: 0 });
+    assert_eq!(scheduler.executed(2, Noticed::BY_NOBODY, Basis::Outdated), check);
+    assert_eq!(scheduler.checked(2, 0, 0, Found::Outdated), again(2, Start::Ahead));
+}
