@@ -75,8 +75,8 @@ pub struct Board<O> {
     /// Each lock guards one transaction's record. Only the worker that has the transaction in the
     /// status `Executing` replaces it; lock order: never two at a time, and after `handed_on`.
     records: Box<[Mutex<Record<O>>]>,
-    /// Guards how many outputs were handed on, `usize::MAX` once that has ended early, and is held while one is. Committed transactions beyond are left to
-    /// whoever comes by, so that nobody waits for it.
+    /// Guards how many outputs were handed on, `usize::MAX` once that has ended early, and is held while one is.
+    /// Committed transactions beyond are left to whoever comes by, so that nobody waits for it.
     handed_on: Mutex<TxIndex>,
     /// Statistics only: no other access depends on their order, so both are relaxed.
     count: AtomicU64,

@@ -30,6 +30,18 @@ enum Status {
     Committed,
 }
 
+impl Status {
+    /// Whether its newest incarnation is published, and it is not committed.
+    const fn is_executed(self) -> bool {
+        matches!(self, Self::Executed | Self::Suspect)
+    }
+
+    /// Whether those who waited for its publication need not any longer.
+    const fn is_published(self) -> bool {
+        self.is_executed() || matches!(self, Self::Committed)
+    }
+}
+
 /// What is known of a transaction besides its status and its kinds, which are searched and stand apart.
 #[derive(Debug, Default)]
 struct Tx {
@@ -137,8 +149,7 @@ impl State {
 
     /// Whether the frontier is executed, so that nothing but a comparison is missing, and nobody is at it.
     fn may_commit(&self) -> bool {
-        let executed = [Status::Executed, Status::Suspect];
-        !self.committing && self.statuses.get(self.frontier).is_some_and(|at| executed.contains(at))
+        !self.committing && self.statuses.get(self.frontier).is_some_and(|at| at.is_executed())
     }
 
     fn take_commit(&mut self) -> Option<Task> {
@@ -257,13 +268,12 @@ impl State {
 
     pub(super) fn blocked(&mut self, tx: TxIndex, on: TxIndex) {
         self.txs[tx].incarnation += 1;
-        match self.statuses[on] {
+        if self.statuses[on].is_published() {
             // S2: it published between the read and this report.
-            Status::Executed | Status::Suspect | Status::Committed => self.make_ready(tx),
-            Status::Ready | Status::Executing | Status::Waiting => {
-                self.set(tx, Status::Waiting);
-                self.txs[on].waiting.push(tx);
-            }
+            self.make_ready(tx);
+        } else {
+            self.set(tx, Status::Waiting);
+            self.txs[on].waiting.push(tx);
         }
     }
 
@@ -281,7 +291,7 @@ impl State {
         found: Found,
     ) -> Option<Task> {
         let being_committed = tx < self.frontier || (tx == self.frontier && self.committing);
-        let executed = matches!(self.statuses[tx], Status::Executed | Status::Suspect);
+        let executed = self.statuses[tx].is_executed();
         let state = &mut self.txs[tx];
         let same = executed && state.incarnation == incarnation;
         if !same || being_committed {

@@ -46,8 +46,7 @@ impl State {
 
 /// Whether a transaction has yet to publish something that others may read. Plain payments only add to balances.
 const fn is_pending(status: Status, kinds: Kinds) -> bool {
-    let published = matches!(status, Status::Executed | Status::Suspect | Status::Committed);
-    !published && !kinds.is_none()
+    !status.is_published() && !kinds.is_none()
 }
 
 #[cfg(test)]
