@@ -1,6 +1,6 @@
 //! `blockrace trace`: what every thread of an executor does with one block.
 //!
-//! One run under watch, after some to warm up. It is verified like any other, and a wrong one is not written. Its time
+//! Of several runs under watch the one of median length. It is verified like any other, and a wrong one is not written. Its time
 //! is longer than a measured one, by what telling costs: some dozens of nanoseconds for each event.
 
 use super::{
@@ -20,10 +20,10 @@ use crate::{
     verify::{Verdict, VerifiedTo},
 };
 use eyre::{WrapErr, bail};
-use std::{fs::File, io::BufWriter};
+use std::{fs::File, io::BufWriter, num::NonZeroUsize};
 
-/// Runs before the one that is shown, so that threads and memory are warm.
-const WARM_UP: usize = 3;
+/// Runs of which the one of median length is shown.
+const RUNS: NonZeroUsize = NonZeroUsize::new(9).expect("not zero");
 
 pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let file = File::create(&args.output)
@@ -37,7 +37,7 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
         .install(|| prepare(recorded, |_| ()))
         .wrap_err_with(|| format!("{place} cannot be replayed"))?;
     let executor = args.executor.prepare(&job, threads)?;
-    let (trace, verdict) = watched(&*executor, &job, &pool, WARM_UP)?;
+    let (trace, verdict) = watched(&*executor, &job, &pool, RUNS)?;
     let title = format!(
         "block {}, {} on {}",
         job.header.number,

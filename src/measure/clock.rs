@@ -2,7 +2,7 @@
 
 use rustix::time::{ClockId, clock_gettime};
 use std::{
-    fmt,
+    fmt, hint,
     time::{Duration, Instant},
 };
 
@@ -13,6 +13,11 @@ pub trait Clock: fmt::Debug {
 
     /// Processor time that all threads of this process have used; `None` where nobody tells.
     fn cpu(&self) -> Option<Duration>;
+
+    /// Waits until the calling thread is the only one of this process that runs: those that have just worked look for
+    /// more for a while before they sleep, and would take a processor from whoever is timed next. Somebody who goes on
+    /// for longer is not waited for.
+    fn until_quiet(&self);
 }
 
 /// The system's own clocks.
@@ -28,6 +33,14 @@ impl SystemClock {
     }
 }
 
+impl SystemClock {
+    /// Processor time that threads other than the calling one have used; `None` where the system does not tell.
+    fn cpu_of_others(&self) -> Option<Duration> {
+        let own = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()?;
+        Some(self.cpu()?.saturating_sub(own))
+    }
+}
+
 impl Clock for SystemClock {
     fn wall(&self) -> Duration {
         self.origin.elapsed()
@@ -35,6 +48,35 @@ impl Clock for SystemClock {
 
     fn cpu(&self) -> Option<Duration> {
         Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).ok()
+    }
+
+    fn until_quiet(&self) {
+        until_quiet(|| self.wall(), || self.cpu_of_others());
+    }
+}
+
+/// For how long nobody else may have run.
+const QUIET: Duration = Duration::from_micros(20);
+
+/// What other threads may use of that: their last steps into sleep, and what the clocks are read apart.
+const STIR: Duration = Duration::from_micros(2);
+
+/// No longer than this is waited for others.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// Keeps the processor until others use none, by the time that passes and the time that they use; not at all where
+/// nobody tells the latter.
+fn until_quiet(wall: impl Fn() -> Duration, others: impl Fn() -> Option<Duration>) {
+    let began = wall();
+    while let Some(before) = others() {
+        let window = wall();
+        while wall().saturating_sub(window) < QUIET {
+            hint::spin_loop();
+        }
+        let used = others().map_or(Duration::ZERO, |after| after.saturating_sub(before));
+        if used <= STIR || wall().saturating_sub(began) >= PATIENCE {
+            break;
+        }
     }
 }
 
@@ -73,5 +115,34 @@ impl Stopwatch {
     pub fn lap(&mut self) -> Duration {
         let now = Instant::now();
         now.duration_since(std::mem::replace(&mut self.lap_began, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// How long it is waited where others are busy as this function of time says. Each look at the clock takes a
+    /// microsecond.
+    fn waited(busy: impl Fn(Duration) -> Option<Duration>) -> Duration {
+        let now = Cell::new(Duration::ZERO);
+        let wall = || {
+            now.set(now.get() + Duration::from_micros(1));
+            now.get()
+        };
+        until_quiet(wall, || busy(now.get()));
+        now.get()
+    }
+
+    #[test]
+    fn a_lap_waits_for_those_who_still_run_but_not_for_ever() {
+        let until = Duration::from_micros(300);
+        let waited_for = waited(|now| Some(now.min(until)));
+        assert!((until..until + 3 * QUIET).contains(&waited_for), "{waited_for:?}");
+        assert!(waited(|_| Some(until)) < 2 * QUIET, "nobody runs");
+        let patient = waited(Some);
+        assert!((PATIENCE..PATIENCE + 2 * QUIET).contains(&patient), "{patient:?}");
+        assert!(waited(|_| None) < QUIET, "nobody tells");
     }
 }

@@ -63,6 +63,7 @@ impl<C: Clock> Meter<C> {
         pool: &WorkerPool,
     ) -> Result<Result<Lap, String>, RunError> {
         let clock = &self.clock;
+        clock.until_quiet();
         let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(job, pool)));
         let run = || timed_with_cpu(clock, execute);
         let ((execution, execute, cpu), counts) = match &mut self.counters {

@@ -31,6 +31,12 @@ pub struct Subject {
 /// The one process of the trace.
 const PROCESS: u32 = 1;
 
+/// A thread's number in the trace. Readers that know Linux take 0 for the idle task, which is no thread of any process:
+/// Perfetto puts its slices into another thread's track, and drops those that then overlap.
+const fn track(thread: usize) -> usize {
+    thread + 1
+}
+
 /// Writes `trace` as one JSON document.
 ///
 /// # Errors
@@ -46,11 +52,12 @@ fn events(trace: &Trace, subject: &Subject) -> Vec<Value> {
         "ph": "M", "pid": PROCESS, "name": "process_name", "args": { "name": subject.title },
     })];
     for (thread, spans) in trace.threads.iter().enumerate() {
+        let track = track(thread);
         events.push(json!({
-            "ph": "M", "pid": PROCESS, "tid": thread, "name": "thread_name",
-            "args": { "name": format!("thread {thread}") },
+            "ph": "M", "pid": PROCESS, "tid": track, "name": "thread_name",
+            "args": { "name": format!("thread {track}") },
         }));
-        events.extend(spans.iter().map(|span| slice(thread, span)));
+        events.extend(spans.iter().map(|span| slice(track, span)));
     }
     events.extend(trace.moments.iter().filter_map(|moment| instant(moment, subject)));
     for (id, flow) in trace.flows().iter().enumerate() {
@@ -75,7 +82,7 @@ fn length(span: &Span) -> f64 {
     if from + exact <= to { exact } else { exact - (from + exact - to) }
 }
 
-fn slice(thread: usize, span: &Span) -> Value {
+fn slice(track: usize, span: &Span) -> Value {
     let (category, name) = activity(span.activity);
     let args = match span.activity {
         Activity::Execute { tx } | Activity::Check { tx } | Activity::Commit { tx } => {
@@ -86,7 +93,7 @@ fn slice(thread: usize, span: &Span) -> Value {
         Activity::Before | Activity::Search | Activity::After | Activity::Absent => json!({}),
     };
     json!({
-        "ph": "X", "pid": PROCESS, "tid": thread, "cat": category, "name": name,
+        "ph": "X", "pid": PROCESS, "tid": track, "cat": category, "name": name,
         "ts": microseconds(span.from), "dur": length(span), "args": args,
     })
 }
@@ -126,7 +133,7 @@ fn instant(moment: &Moment, subject: &Subject) -> Option<Value> {
         Event::Began(_) | Event::Resumed | Event::Published { .. } => return None,
     };
     Some(json!({
-        "ph": "i", "s": "t", "pid": PROCESS, "tid": moment.thread, "cat": "moment", "name": name,
+        "ph": "i", "s": "t", "pid": PROCESS, "tid": track(moment.thread), "cat": "moment", "name": name,
         "ts": microseconds(moment.at), "args": args,
     }))
 }
@@ -143,7 +150,7 @@ fn arrow(id: usize, flow: &Flow) -> [Value; 2] {
     };
     let end = |phase: &str, point: &Point| {
         json!({
-            "ph": phase, "id": id, "pid": PROCESS, "tid": point.thread, "cat": "flow",
+            "ph": phase, "id": id, "pid": PROCESS, "tid": track(point.thread), "cat": "flow",
             "name": name, "ts": microseconds(point.at), "bp": "e",
         })
     };
@@ -243,7 +250,7 @@ mod tests {
         let slices = of_phase("X");
         assert_eq!(slices.len(), 5);
         let execution = &slices[2];
-        assert_eq!((&execution["name"], &execution["tid"]), (&json!("execute 1"), &json!(1)));
+        assert_eq!((&execution["name"], &execution["tid"]), (&json!("execute 1"), &json!(2)));
         assert_eq!((&execution["ts"], &execution["dur"]), (&json!(0.0), &json!(4.001)));
         assert_eq!(execution["args"], json!({ "tx": 1, "incarnation": 0 }));
     }
@@ -273,8 +280,8 @@ mod tests {
         assert_eq!(names, [Some("final 0"), Some("abort 1")]);
         assert_eq!(instants[1]["args"]["written by"], 0);
         let (starts, ends) = (of_phase("s"), of_phase("f"));
-        assert_eq!((&starts[0]["ts"], &starts[0]["tid"]), (&json!(5.0), &json!(0)));
-        assert_eq!((&ends[0]["ts"], &ends[0]["tid"]), (&json!(8.0), &json!(1)));
+        assert_eq!((&starts[0]["ts"], &starts[0]["tid"]), (&json!(5.0), &json!(1)));
+        assert_eq!((&ends[0]["ts"], &ends[0]["tid"]), (&json!(8.0), &json!(2)));
         assert_eq!(starts[0]["id"], ends[0]["id"]);
     }
 

@@ -18,8 +18,8 @@ use crate::{
 use eyre::bail;
 use std::num::NonZeroUsize;
 
-/// Runs before the one that is watched: what an executor knows beforehand is made anew for it.
-const WARM_UP: usize = 1;
+/// Runs of which the one of median length is shown.
+const RUNS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 /// What was seen of a block.
 #[derive(Default)]
@@ -62,7 +62,7 @@ pub(super) fn watch_all(
 
 fn watch_one(executor: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> eyre::Result<Trace> {
     let contender = executor.contender(job, pool.threads())?;
-    match watched(&*contender, job, pool, WARM_UP)? {
+    match watched(&*contender, job, pool, RUNS)? {
         (trace, Verdict::Match) => Ok(trace),
         (_, mismatch @ Verdict::Mismatch { .. }) => bail!("{executor} under watch: {mismatch}"),
     }

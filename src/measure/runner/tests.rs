@@ -26,6 +26,8 @@ impl Clock for ScriptClock {
     fn cpu(&self) -> Option<Duration> {
         Some(2 * self.wall())
     }
+
+    fn until_quiet(&self) {}
 }
 
 /// The time of each lap, by its number.

@@ -35,7 +35,7 @@ fn shares(lost: &[Lost<'_>]) -> Result<Markup, ReportError> {
         reference: None,
         height: 30,
     };
-    let words = "One run of each block under watch, after the rounds: the time of all threads together, over \
+    let words = "A run of each block under watch, after the rounds: the time of all threads together, over \
                  all blocks. Only the first part is what one thread alone does, too; the others are what keeps \
                  the speedup below the number of threads, waiting that the blocks' dependencies make \
                  necessary included.";

@@ -38,7 +38,7 @@ pub(super) fn figures(number: u64, schedules: &[Schedule]) -> Markup {
         @if !schedules.is_empty() {
             h4 { "Block " (number) ": schedules" }
             p {
-                "One run of each executor under watch, which is not among the measured ones. Each line is a \
+                "A run of each executor under watch, which is not among the measured ones. Each line is a \
                  thread, from the begin of the block to its end; each bar is something that it did."
             }
             ul class="legend" {
@@ -143,7 +143,7 @@ fn sums(title: &str, schedule: &Schedule) -> Markup {
             let spans = schedule.spans.iter();
             spans.filter(move |span| span.thread == thread && span.kind == kind)
         };
-        let mut cells = vec![Cell::text(format!("thread {thread}"))];
+        let mut cells = vec![Cell::text(format!("thread {}", thread + 1))];
         for (kind, ..) in KINDS {
             let time: Duration = own(kind).map(|span| span.length).sum();
             let share =

@@ -1,6 +1,6 @@
 //! Traces of every executor against the rules of the Trace Event Format, as Perfetto's importer takes them:
-//! it rounds times to nanoseconds, has slices of a thread nest and never overlap, and drops a flow whose end
-//! is in no slice.
+//! it rounds times to nanoseconds, has slices of a thread nest and never overlap, drops a flow whose end
+//! is in no slice, and takes thread 0 for Linux's idle task.
 
 use super::*;
 use crate::{
@@ -95,6 +95,7 @@ fn traces_of_all_executors_obey_the_trace_event_format() {
             let named: BTreeSet<_> = named.map(|event| event["tid"].as_u64()).collect();
             let slices = slices(&events);
             assert!(slices.keys().all(|thread| named.contains(&Some(*thread))), "{kind}");
+            assert!(slices.keys().all(|thread| *thread > 0), "{kind}: 0 is the idle task");
             let mut ends = BTreeSet::new();
             for own in slices.values() {
                 assert_eq!(own[0].start, 0, "{kind}: each thread begins with the block");
