@@ -15,7 +15,8 @@ pub struct RoundArgs {
     /// Seconds after which --iterations auto goes on to the next block
     #[arg(long, value_name = "SECS", default_value = "60")]
     pub time_limit: u64,
-    /// Also race the baseline against itself, which shows what difference is noise
+    /// Also race the baseline against itself: once more, which shows what difference is noise, and several at once,
+    /// which shows how many cores' worth the machine gives
     #[arg(long)]
     pub self_check: bool,
     /// Keep each thread on one core

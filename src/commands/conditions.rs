@@ -7,9 +7,9 @@ use crate::{
         spread::{turns, unevenness},
         stats::Speedup,
         warmup::MOST_ROUNDS,
-        warnings::{Conditions, Finding, Warning, conditions, findings, noise_floor},
+        warnings::{Conditions, Finding, Warning, conditions, findings, noise_floor, shared_cores},
     },
-    report::{Comparison, Figures, Report, Row},
+    report::{Comparison, Figures, Report, Row, SelfCheckRow, totals},
 };
 use std::num::NonZeroUsize;
 
@@ -41,13 +41,16 @@ pub(super) fn warnings(report: &Report, course: Course, load: Option<OtherLoad>)
         (course.out_of_time > 0).then_some(Warning::TimeLimit { blocks: course.out_of_time });
     let interrupted = course.interrupted.map(|not_run| Warning::Interrupted { not_run });
     let of_course = [interrupted, never_warm, time_limit].into_iter().flatten();
-    of_course.chain(conditions(&circumstances)).chain(findings(&rows)).collect()
+    let worth = totals::cores_worth(report).into_iter();
+    let shared = worth.filter_map(|(threads, worth)| shared_cores(threads, worth.ratio));
+    of_course.chain(shared).chain(conditions(&circumstances)).chain(findings(&rows)).collect()
 }
 
 /// What the samples of a row show; `None` for one that did not match.
 fn finding(report: &Report, row: &Row) -> Option<Finding> {
     let figures = row.verdict.figures()?;
-    let itself = report.self_checks.iter().find(|check| check.hash == row.block.hash);
+    let is_floor = |check: &&SelfCheckRow| check.hash == row.block.hash && check.is_of_noise();
+    let itself = report.self_checks.iter().find(is_floor);
     Some(Finding {
         at: format!("block {}, {}", row.block.number, row.contender()),
         laps: figures.samples.len(),
@@ -56,7 +59,7 @@ fn finding(report: &Report, row: &Row) -> Option<Finding> {
         unevenness: unevenness_of_baseline(figures),
         drift: figures.drift,
         speedup: measured(&figures.comparison),
-        floor: itself.map(|check| noise_floor(&check.itself)),
+        floor: itself.map(|check| noise_floor(&check.ratio)),
     })
 }
 

@@ -34,16 +34,22 @@ impl Block<'_> {
         self.race.finishes.iter().map(|finish| self.row(finish)).collect()
     }
 
-    /// The baseline against itself, if that was asked for and both were right.
+    /// The baseline against itself, where that was asked for and both were right.
     ///
     /// # Errors
     /// As [`Block::rows`].
-    pub(super) fn self_check(&self) -> Result<Option<SelfCheckRow>, StatsError> {
-        let again = self.race.self_check.as_ref().and_then(|finish| finish.result.as_ref().ok());
-        let Some((baseline, again)) = self.baseline().zip(again) else { return Ok(None) };
-        let itself = Speedup::paired(&execute(baseline), &execute(again), self.seed)?;
+    pub(super) fn self_checks(&self) -> Result<Vec<SelfCheckRow>, StatsError> {
+        let Some(baseline) = self.baseline() else { return Ok(vec![]) };
+        let right = |finish: &Finish| {
+            let measured = finish.result.as_ref().ok()?;
+            Some((finish.contestant.threads, execute(measured)))
+        };
         let BlockFacts { chain_id, number, hash, .. } = facts(self.job);
-        Ok(Some(SelfCheckRow { chain_id, number, hash, itself }))
+        let row = |(threads, laps): (_, Vec<_>)| {
+            let ratio = Speedup::paired(&execute(baseline), &laps, self.seed)?;
+            Ok(SelfCheckRow { chain_id, number, hash, threads, ratio, laps })
+        };
+        self.race.self_checks.iter().filter_map(right).map(row).collect()
     }
 
     fn baseline(&self) -> Option<&Measured> {

@@ -28,6 +28,7 @@ mod pool;
 mod prefetch;
 mod sequential;
 mod sharded;
+mod side_by_side;
 mod snapshot;
 mod sync;
 mod tally;
@@ -46,6 +47,7 @@ pub use pool::{Crowding, PoolError, WorkerPool};
 pub use prefetch::Prefetch;
 pub use sequential::Sequential;
 pub use sharded::{Partition, Sharded};
+pub use side_by_side::SideBySide;
 pub use two_phase::TwoPhase;
 
 use observe::{Nobody, Observer, Record};

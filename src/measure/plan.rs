@@ -3,6 +3,7 @@
 use crate::executor::{ExecutorKind, Pinning};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus, seq::SliceRandom};
 use std::{
+    collections::BTreeSet,
     num::{NonZeroU32, NonZeroUsize},
     time::Duration,
 };
@@ -18,8 +19,17 @@ pub struct Contestant {
 
 impl Contestant {
     /// What all others are compared with.
-    pub const BASELINE: Self =
-        Self { executor: ExecutorKind::Sequential, threads: NonZeroUsize::MIN };
+    pub const BASELINE: Self = Self::baselines(NonZeroUsize::MIN);
+
+    /// So many baselines at once, one on each thread.
+    pub const fn baselines(threads: NonZeroUsize) -> Self {
+        Self { executor: ExecutorKind::Sequential, threads }
+    }
+
+    /// Whether it is of the second kind.
+    pub(super) fn is_side_by_side(self) -> bool {
+        self.executor == ExecutorKind::Sequential && self != Self::BASELINE
+    }
 }
 
 /// How often a block is run before its laps count.
@@ -43,13 +53,17 @@ pub enum Iterations {
     },
 }
 
-/// Whether the baseline races against itself as well, which shows what difference is noise.
+/// Whether the baseline races against itself as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SelfCheck {
     /// It does not.
     Off,
-    /// In every round it runs twice, and the second run is compared with the first.
-    On,
+    /// In every round it runs once more, which shows what difference is noise; and several run at once, as many as
+    /// contenders have threads and there are cores, which shows what the cores are worth together.
+    On {
+        /// Of the machine.
+        cores: NonZeroUsize,
+    },
 }
 
 /// How the rounds of every block are run.
@@ -96,11 +110,16 @@ impl Plan {
         &self.contestants
     }
 
-    /// Who runs in every round: the contestants, and after them the baseline once more, if it is to be
-    /// checked against itself.
+    /// Who runs in every round: the contestants, and after them, if the baseline is to be checked against itself, the
+    /// baseline once more and several of it at once.
     pub fn starters(&self) -> Vec<Contestant> {
-        let again = (self.rounds.self_check == SelfCheck::On).then_some(Contestant::BASELINE);
-        self.contestants.iter().copied().chain(again).collect()
+        let mut starters = self.contestants.clone();
+        if let SelfCheck::On { cores } = self.rounds.self_check {
+            let threads = self.contestants.iter().map(|contestant| contestant.threads);
+            let all: BTreeSet<_> = threads.filter(|threads| *threads <= cores).collect();
+            starters.extend(all.into_iter().map(Contestant::baselines));
+        }
+        starters
     }
 
     /// The order of the starters in each round, warm-up rounds first: shuffled anew every round, so
@@ -158,11 +177,15 @@ mod tests {
     }
 
     #[test]
-    fn a_self_check_lets_the_baseline_start_twice_and_is_no_contestant() {
-        let plan = plan(&STM, &[2], SelfCheck::On);
-        assert_eq!(plan.contestants().len(), 2);
+    fn a_self_check_lets_the_baseline_start_again_and_on_all_cores_and_is_no_contestant() {
+        let cores = NonZeroUsize::new(4).unwrap();
+        let plan = plan(&STM, &[4, 2, 8], SelfCheck::On { cores });
+        assert_eq!(plan.contestants().len(), 4);
         let starters = plan.starters();
-        assert_eq!((starters[0], starters[2]), (Contestant::BASELINE, Contestant::BASELINE));
-        assert_eq!(plan.orders().next().map(|round| round.len()), Some(3));
+        let (contestants, checks) = starters.split_at(4);
+        assert_eq!(contestants, plan.contestants());
+        let baselines = [1, 2, 4].map(|n| Contestant::baselines(NonZeroUsize::new(n).unwrap()));
+        assert_eq!(checks, baselines);
+        assert_eq!(plan.orders().next().map(|round| round.len()), Some(7));
     }
 }

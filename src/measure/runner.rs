@@ -8,7 +8,7 @@
 use super::{
     clock::{Clock, SystemClock},
     counters::Counters,
-    plan::{Contestant, Iterations, Plan, SelfCheck, Warmup},
+    plan::{Contestant, Iterations, Plan, Warmup},
     sample::Sample,
     stats::Speedup,
     track::{LapKind, Meter, Track, Verified},
@@ -17,7 +17,8 @@ use super::{
 use crate::{
     block::ReplayJob,
     executor::{
-        ExecuteError, ExecutionMode, ExecutionStats, Executor, Pinning, PoolError, WorkerPool,
+        ExecuteError, ExecutionMode, ExecutionStats, Executor, Pinning, PoolError, SideBySide,
+        WorkerPool,
     },
     trie::TrieError,
 };
@@ -48,8 +49,8 @@ pub enum RunError {
 pub struct Race {
     /// How each contestant ended; the baseline is the first.
     pub finishes: Vec<Finish>,
-    /// How the baseline did beside itself, if that was asked for.
-    pub self_check: Option<Finish>,
+    /// How the baseline did once more, and several of it at once, if that was asked for.
+    pub self_checks: Vec<Finish>,
     /// Timed rounds that everybody completed.
     pub rounds: u32,
     /// Rounds before those.
@@ -109,8 +110,10 @@ impl Runner {
     /// # Errors
     /// If the system has no more threads to give, or would not pin them.
     pub fn new(plan: Plan) -> Result<Self, PoolError> {
-        let prepare: Prepare =
-            |Contestant { executor, threads }, job| executor.contender(job, threads);
+        let prepare: Prepare = |contestant, job| match contestant {
+            _ if contestant.is_side_by_side() => Ok(Box::new(SideBySide)),
+            Contestant { executor, threads } => executor.contender(job, threads),
+        };
         Self::with(plan, SystemClock::start(), prepare)
     }
 }
@@ -211,11 +214,8 @@ impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
         }
         let finish = |track: Track| track.finish(rounds as usize);
         let mut finishes: Vec<_> = self.tracks.into_iter().map(finish).collect();
-        let self_check = match self.runner.plan.rounds.self_check {
-            SelfCheck::Off => None,
-            SelfCheck::On => finishes.pop(),
-        };
-        Ok(Race { finishes, self_check, rounds, warmup, settled, end })
+        let self_checks = finishes.split_off(self.runner.plan.contestants().len());
+        Ok(Race { finishes, self_checks, rounds, warmup, settled, end })
     }
 
     fn needs_warm_up(&self, done: u32) -> bool {

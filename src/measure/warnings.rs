@@ -26,6 +26,9 @@ const UNEVEN: f64 = 1.2;
 /// The share of uneven blocks from where on it is told.
 const MANY_UNEVEN: f64 = 0.1;
 
+/// The share of its cores that a machine has to give.
+const ENOUGH_CORES: f64 = 0.95;
+
 /// Something that spoils numbers.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the messages name the fields")]
@@ -54,6 +57,8 @@ pub enum Warning {
     Outliers { laps: usize, of: usize },
     /// The baseline's own laps differ: its core was slower for a while.
     UnevenBaseline { blocks: usize, of: usize, worst: f64, at: String },
+    /// Baselines at once were slower than one alone.
+    SharedCores { threads: NonZeroUsize, worth: f64 },
     /// Threads shared a core although others were idle.
     TookTurns { laps: usize, of: usize, at: String },
     /// The run was cut short.
@@ -76,6 +81,7 @@ impl Warning {
             Self::NoiseAboveDifference { .. } => "noise-above-difference",
             Self::Outliers { .. } => "outliers",
             Self::UnevenBaseline { .. } => "uneven-baseline",
+            Self::SharedCores { .. } => "shared-cores",
             Self::TookTurns { .. } => "took-turns",
             Self::Interrupted { .. } => "interrupted",
         }
@@ -110,6 +116,10 @@ impl Warning {
             }
             Self::UnevenBaseline { .. } => {
                 "others may share these cores unseen, such as another virtual machine; measure again, or elsewhere"
+            }
+            Self::SharedCores { .. } => {
+                "all speedups on as many threads are too low by as much: others use what these cores share, or it is too \
+                 little for them; measure again, or elsewhere"
             }
             Self::TookTurns { .. } => {
                 "see whether --pin, which keeps each thread on a core of its own, gives steadier times"
@@ -166,6 +176,12 @@ impl fmt::Display for Warning {
                     "the baseline's laps are uneven in {blocks} of {of} blocks, by {worst:.2} times in {at}"
                 )
             }
+            Self::SharedCores { threads, worth } => {
+                write!(
+                    f,
+                    "{threads} baselines at once got through no more than {worth:.2} cores would"
+                )
+            }
             Self::TookTurns { laps, of, at } => {
                 write!(
                     f,
@@ -181,6 +197,12 @@ impl fmt::Display for Warning {
 
 fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Where so many baselines at once get through as much as `worth` cores would: whether that is too little.
+pub fn shared_cores(threads: NonZeroUsize, worth: f64) -> Option<Warning> {
+    let too_little = worth < ENOUGH_CORES * threads.get() as f64;
+    too_little.then_some(Warning::SharedCores { threads, worth })
 }
 
 /// Whether the program was built to be fast.
@@ -394,6 +416,14 @@ mod tests {
         assert_eq!(warnings[0].to_string(), told);
         let mostly_even = [vec![baseline(1.1); 10], vec![slow]].concat();
         assert_eq!(findings(&mostly_even), [], "it happens");
+    }
+
+    #[test]
+    fn cores_that_others_use_as_well_are_told() {
+        let two = NonZeroUsize::new(2).unwrap();
+        let told = shared_cores(two, 1.7).unwrap().to_string();
+        assert_eq!(told, "2 baselines at once got through no more than 1.70 cores would");
+        assert_eq!(shared_cores(two, 1.96), None);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! What is compared is, by choice ([`By`]), each contender's time relative to the baseline's of the
 //! same round of its own run, or its time as such. The first cancels whatever slows a whole machine or
-//! run down, and is silent about the baseline. Either side may be several runs, joined. The statistics are
+//! run down, and is silent about the baseline. Where both runs have it, a contender on several threads is compared with
+//! as many baselines at once: what others do on the same machine unseen slows those down as well, and one alone hardly.
+//! Either side may be several runs, joined. The statistics are
 //! [`change`](crate::measure::change)'s.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +48,7 @@ pub struct Difference {
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// Time relative to the baseline's in the same round.
+    /// Time relative to the baseline's in the same round, or to that of several at once.
     Speedup,
     /// Time as such, the baseline's included.
     Time,
@@ -105,6 +107,8 @@ fn blocks(base: &Run, new: &Run) -> Vec<Difference> {
 pub struct ContenderChange {
     /// Who.
     pub runner: Runner,
+    /// On how many threads the baselines are that its times are relative to; `None` for times as such.
+    pub baselines: Option<u64>,
     /// Over all blocks; above 1 it became slower.
     pub overall: Change,
     /// What that comes to.
@@ -175,9 +179,16 @@ fn contender(
     (threshold, noise): (f64, f64),
 ) -> Option<ContenderChange> {
     let same = base.blocks.iter().filter(|(key, hash)| new.blocks.get(*key) == Some(hash));
+    let measure = match by {
+        By::Time => None,
+        By::Speedup => Some(reference((base, new), runner)?),
+    };
+    let measure = measure.as_ref();
+    let baselines = measure.map(|measure| measure.threads);
     let changes: Vec<_> = same
         .filter_map(|(key, _)| {
-            let (before, after) = (costs(base, *key, runner, by), costs(new, *key, runner, by));
+            let (before, after) =
+                (costs(base, *key, runner, measure), costs(new, *key, runner, measure));
             Some((*key, BlockChange::between(&before, &after, key.1)?))
         })
         .collect();
@@ -185,6 +196,7 @@ fn contender(
     let overall = overall(&all, 0)?;
     Some(ContenderChange {
         runner: runner.clone(),
+        baselines,
         overall,
         judgement: overall.judge(threshold, noise),
         slower_blocks: stands_out(&all, threshold.max(noise)),
@@ -193,15 +205,24 @@ fn contender(
     })
 }
 
-/// What a contender's rounds cost on a block: in nanoseconds, or relative to the baseline's.
-fn costs(run: &Run, block: BlockKey, runner: &Runner, by: By) -> Vec<f64> {
+/// Whom a contender's times are relative to: the most baselines at once that both runs have, and that are no more than
+/// the contender's threads. `None` without a baseline.
+fn reference((base, new): (&Run, &Run), runner: &Runner) -> Option<Runner> {
+    let baseline = base.baseline.clone()?;
+    let mut several = base.side_by_side.range(..=runner.threads).rev();
+    let both = several.find(|threads| new.side_by_side.contains(threads));
+    Some(both.map_or(baseline.clone(), |threads| Runner { threads: *threads, ..baseline }))
+}
+
+/// What a contender's rounds cost on a block: relative to somebody else's, or in nanoseconds.
+fn costs(run: &Run, block: BlockKey, runner: &Runner, reference: Option<&Runner>) -> Vec<f64> {
     let laps = |runner: &Runner| run.times.get(&(block, runner.clone()));
     let Some(own) = laps(runner) else { return vec![] };
-    match by {
-        By::Time => own.values().copied().collect(),
-        By::Speedup => {
-            let Some(baseline) = run.baseline.as_ref().and_then(laps) else { return vec![] };
-            own.iter().filter_map(|(round, time)| Some(time / baseline.get(round)?)).collect()
+    match reference.map(laps) {
+        None => own.values().copied().collect(),
+        Some(None) => vec![],
+        Some(Some(others)) => {
+            own.iter().filter_map(|(round, time)| Some(time / others.get(round)?)).collect()
         }
     }
 }

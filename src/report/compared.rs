@@ -48,7 +48,11 @@ fn overall(comparison: &Comparison) -> Vec<String> {
         line(contender.blocks.len().to_string(), contender, &contender.overall, words)
     }));
     let mut lines = columns(&cells);
+    let several = comparison.contenders.iter().any(|contender| contender.baselines > Some(1));
     let what = match comparison.by {
+        By::Speedup if several => {
+            "Time relative to the baseline's, of which as many ran at once in the same rounds, new / base."
+        }
         By::Speedup => "Time relative to the baseline's in the same rounds, new / base.",
         By::Time => "Time as such, new / base: other load and a slower machine look like a change.",
     };
@@ -109,6 +113,7 @@ mod tests {
     fn contender(ratio: f64, judgement: Judgement) -> ContenderChange {
         let change = Change { ratio, ci_low: ratio - 0.01, ci_high: ratio + 0.01 };
         ContenderChange {
+            baselines: Some(1),
             runner: Runner { executor: "block-stm".into(), threads: 2 },
             overall: change,
             judgement,

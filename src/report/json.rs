@@ -14,10 +14,10 @@ use super::{
     Failure, Machine, Mode, PreparationRow, Report, ReportError, Row, SelfCheckRow, Settings,
     Verdict, Watched,
 };
-use crate::measure::warnings::Warning;
+use crate::measure::{stats::Speedup, warnings::Warning};
 
 /// Grows whenever a field changes its meaning or goes. A new field alone does not change it.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Writes `report` as one JSON document, indented, with a line feed at its end.
 ///
@@ -120,16 +120,20 @@ impl<'a> ReasonRecord<'a> {
 struct SelfCheckRecord {
     chain_id: u64,
     block_number: u64,
+    threads: usize,
     ratio: f64,
     ci_low: f64,
     ci_high: f64,
+    execute_ns: Vec<u64>,
 }
 
 impl SelfCheckRecord {
     fn new(row: &SelfCheckRow) -> Self {
-        let SelfCheckRow { chain_id, number, itself, .. } = *row;
-        let (ratio, ci_low, ci_high) = (itself.ratio, itself.ci_low, itself.ci_high);
-        Self { chain_id, block_number: number, ratio, ci_low, ci_high }
+        let SelfCheckRow { chain_id, number, threads, ratio, .. } = *row;
+        let Speedup { ratio, ci_low, ci_high } = ratio;
+        let execute_ns = row.laps.iter().copied().map(nanoseconds).collect();
+        let threads = threads.get();
+        Self { chain_id, block_number: number, threads, ratio, ci_low, ci_high, execute_ns }
     }
 }
 
@@ -274,7 +278,7 @@ mod tests {
     #[test]
     fn the_document_describes_the_run() {
         let document = written(&testing::report());
-        assert_eq!(document["schema_version"], 1);
+        assert_eq!(document["schema_version"], SCHEMA_VERSION);
         assert_eq!(document["machine"]["caches"], json!(["L1d 32K", "L2 512K", "L3 32M"]));
         assert_eq!(document["machine"]["libraries"], json!({ "revm": "43.0.0" }));
         assert_eq!(document["settings"]["iterations"], 10);

@@ -5,7 +5,7 @@ use std::io;
 
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::summary::{
-    WHY_NOT_MORE, conclusion, noise_line, one_line, problems, why_line, winner_line,
+    WHY_NOT_MORE, conclusion, cores_line, noise_line, one_line, problems, why_line, winner_line,
 };
 use super::table::{NONE, cell, known_beforehand, speedup};
 use super::totals::{self, Standing};
@@ -40,6 +40,7 @@ fn opening(report: &Report) -> Vec<String> {
     let why = totals::winner(report).and_then(|standing| why_line(report, standing.contender));
     lines.extend(why.map(|why| format!("{WHY_NOT_MORE} {}  ", escaped(&why))));
     lines.push(format!("{}  ", escaped(&noise_line(report))));
+    lines.extend(cores_line(report).map(|line| format!("{}  ", escaped(&line))));
     lines.push(escaped(&conclusion(report)));
     lines
 }

@@ -72,8 +72,8 @@ pub struct Report {
     pub pictures: Vec<BlockPicture>,
 }
 
-/// How far the baseline was from itself on one block.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The baseline against itself on one block.
+#[derive(Clone, Debug, PartialEq)]
 pub struct SelfCheckRow {
     /// EIP-155 chain id.
     pub chain_id: u64,
@@ -81,8 +81,19 @@ pub struct SelfCheckRow {
     pub number: BlockNumber,
     /// Block hash.
     pub hash: B256,
-    /// The baseline / the baseline again, in the same rounds.
-    pub itself: Speedup,
+    /// How many of it ran at once: one once more, or several, each with the whole block.
+    pub threads: NonZeroUsize,
+    /// Time of the baseline alone / time until all of these were done, in the same rounds.
+    pub ratio: Speedup,
+    /// What the latter took, by round.
+    pub laps: Vec<Duration>,
+}
+
+impl SelfCheckRow {
+    /// Whether it is one baseline once more, so that whatever differs is noise.
+    pub fn is_of_noise(&self) -> bool {
+        self.threads == NonZeroUsize::MIN
+    }
 }
 
 /// How long the steps of making a block ready took, once, on all cores. Wall-clock times.

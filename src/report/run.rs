@@ -3,7 +3,7 @@
 //! Only verified rows have samples, so a run that is read has times of nothing else. Fields that are
 //! not needed here are skipped, so that a newer release's additions do no harm.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
 use serde::Deserialize;
@@ -37,6 +37,8 @@ pub struct Run {
     pub times: HashMap<(BlockKey, Runner), BTreeMap<u64, f64>>,
     /// Who is the baseline: the row whose speedup has no interval.
     pub baseline: Option<Runner>,
+    /// On how many threads there were as many baselines at once; their times are the baseline's on these.
+    pub side_by_side: BTreeSet<u64>,
     /// Contenders, in the order of the file.
     pub runners: Vec<Runner>,
     /// Rows that did not match.
@@ -87,9 +89,13 @@ struct ResultRow {
 
 #[derive(Deserialize)]
 struct SelfCheck {
+    chain_id: u64,
+    block_number: u64,
+    threads: u64,
     ratio: f64,
     ci_low: f64,
     ci_high: f64,
+    execute_ns: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +130,7 @@ impl Run {
             blocks: BTreeMap::new(),
             times: HashMap::new(),
             baseline: None,
+            side_by_side: BTreeSet::new(),
             runners: Vec::new(),
             mismatches: results.iter().filter(|row| row.verdict != "match").count(),
             noise_floor: noise_floor(&self_checks),
@@ -132,6 +139,8 @@ impl Run {
         for row in results {
             run.add_row(row);
         }
+        let several = self_checks.into_iter().filter(|check| check.threads > 1);
+        several.for_each(|check| run.add_side_by_side(check));
         for lap in samples {
             let runner = Runner { executor: lap.executor, threads: lap.threads };
             let key = ((lap.chain_id, lap.block_number), runner);
@@ -164,15 +173,24 @@ impl Run {
         }
         self.blocks.insert((row.chain_id, row.block_number), row.block_hash);
     }
+
+    fn add_side_by_side(&mut self, check: SelfCheck) {
+        let Some(baseline) = &self.baseline else { return };
+        let runner = Runner { threads: check.threads, ..baseline.clone() };
+        let laps = (0..).zip(check.execute_ns).collect();
+        self.times.insert(((check.chain_id, check.block_number), runner), laps);
+        self.side_by_side.insert(check.threads);
+    }
 }
 
 fn noise_floor(checks: &[SelfCheck]) -> Option<f64> {
     use crate::measure::{stats::Speedup, warnings};
     let speedup = |check: &SelfCheck| {
-        let SelfCheck { ratio, ci_low, ci_high } = *check;
+        let SelfCheck { ratio, ci_low, ci_high, .. } = *check;
         Speedup { ratio, ci_low, ci_high }
     };
-    let all: Vec<_> = checks.iter().map(speedup).collect();
+    let of_noise = checks.iter().filter(|check| check.threads == 1);
+    let all: Vec<_> = of_noise.map(speedup).collect();
     Speedup::overall(&all).map(|overall| warnings::noise_floor(&overall))
 }
 

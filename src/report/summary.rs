@@ -193,6 +193,7 @@ fn verdicts(report: &Report) -> Vec<String> {
         }
     }
     lines.push(noise_line(report));
+    lines.extend(cores_line(report).into_iter().flat_map(|line| wrapped("", &line, 2)));
     lines.push(conclusion(report));
     lines
 }
@@ -240,6 +241,15 @@ pub(super) fn noise_line(report: &Report) -> String {
     }
 }
 
+/// What the machine's cores were worth together; `None` where it was not measured.
+pub(super) fn cores_line(report: &Report) -> Option<String> {
+    let worth = totals::cores_worth(report).into_iter();
+    let each = |(threads, worth)| format!("{} of {threads}", speedup(worth));
+    let all: Vec<_> = worth.map(each).collect();
+    (!all.is_empty())
+        .then(|| format!("cores worth {}, by as many baselines at once", all.join(", ")))
+}
+
 /// Text behind an opening, broken between words where it gets too wide; what follows is indented.
 fn wrapped(opening: &str, text: &str, indent: usize) -> Vec<String> {
     let mut lines = vec![opening.trim_end().to_owned()];
@@ -248,6 +258,7 @@ fn wrapped(opening: &str, text: &str, indent: usize) -> Vec<String> {
             .last_mut()
             .filter(|line| line.chars().count() + 1 + word.chars().count() <= WIDTH);
         match last {
+            Some(line) if line.is_empty() => line.push_str(word),
             Some(line) => *line += &format!(" {word}"),
             None => lines.push(format!("{:indent$}{word}", "")),
         }

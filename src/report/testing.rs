@@ -62,8 +62,15 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
 }
 
 /// The baseline against itself on the block of [`baseline`].
-pub(super) fn self_check(itself: Speedup) -> SelfCheckRow {
-    SelfCheckRow { chain_id: 1, number: 19_426_587, hash: HASH, itself }
+pub(super) fn self_check(ratio: Speedup) -> SelfCheckRow {
+    self_checks_of(1, ratio)
+}
+
+/// So many baselines at once on that block.
+pub(super) fn self_checks_of(threads: usize, ratio: Speedup) -> SelfCheckRow {
+    let laps = vec![Duration::from_millis(8), Duration::from_millis(9)];
+    let threads = self::threads(threads);
+    SelfCheckRow { chain_id: 1, number: 19_426_587, hash: HASH, threads, ratio, laps }
 }
 
 /// A run of block `number` on eight threads, so many times 1.25 ms long, half of which was executing.

@@ -4,7 +4,8 @@
 //! mean of the speedups counts every block the same, and the ratio of the total times counts long
 //! blocks more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use alloy_primitives::B256;
@@ -78,9 +79,25 @@ pub fn winner(report: &Report) -> Option<Standing<'_>> {
 /// The baseline against itself over all blocks, and the difference that is noise by that; `None`
 /// where it was not measured.
 pub fn self_check(report: &Report) -> Option<(Speedup, f64)> {
-    let all: Vec<_> = report.self_checks.iter().map(|row| row.itself).collect();
-    let overall = Speedup::overall(&all)?;
+    let of_noise = report.self_checks.iter().filter(|check| check.is_of_noise());
+    let overall = Speedup::overall(&of_noise.map(|check| check.ratio).collect::<Vec<_>>())?;
     Some((overall, noise_floor(&overall)))
+}
+
+/// What the machine's cores are worth together: as many baselines at once get through as much as so many cores would that
+/// do not disturb each other. By the number of threads; empty where it was not measured.
+pub fn cores_worth(report: &Report) -> BTreeMap<NonZeroUsize, Speedup> {
+    let mut by_threads: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for check in report.self_checks.iter().filter(|check| !check.is_of_noise()) {
+        by_threads.entry(check.threads).or_default().push(check.ratio);
+    }
+    let worth = |(threads, ratios): (NonZeroUsize, Vec<_>)| {
+        let Speedup { ratio, ci_low, ci_high } = Speedup::overall(&ratios)?;
+        let [ratio, ci_low, ci_high] =
+            [ratio, ci_low, ci_high].map(|share| share * threads.get() as f64);
+        Some((threads, Speedup { ratio, ci_low, ci_high }))
+    };
+    by_threads.into_iter().filter_map(worth).collect()
 }
 
 /// How many blocks the rows are of.
@@ -172,5 +189,18 @@ mod tests {
         report.self_checks.push(testing::self_check(itself));
         let (_, floor) = self_check(&report).unwrap();
         assert!((floor - 0.02).abs() < 1e-12, "{floor}");
+    }
+
+    #[test]
+    fn cores_are_worth_what_as_many_baselines_get_through() {
+        let mut report = testing::report();
+        assert_eq!(cores_worth(&report), BTreeMap::new());
+        let ratio = |ratio: f64| Speedup { ratio, ci_low: ratio, ci_high: ratio };
+        for (threads, share) in [(1, 1.0), (2, 0.9), (4, 0.5), (4, 0.5)] {
+            report.self_checks.push(testing::self_checks_of(threads, ratio(share)));
+        }
+        let worth = |threads| cores_worth(&report)[&NonZeroUsize::new(threads).unwrap()].ratio;
+        assert!((worth(2) - 1.8).abs() < 1e-12 && (worth(4) - 2.0).abs() < 1e-12);
+        assert_eq!(cores_worth(&report).len(), 2, "one once more is for the noise");
     }
 }

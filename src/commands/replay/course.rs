@@ -186,7 +186,7 @@ impl<'a> RaceTrack<'a> {
         ));
         let seed = self.runner.plan().rounds.seed;
         let block = Block { job: &job, race: &race, study: &study, seed };
-        let (rows, self_check) = (block.rows()?, block.self_check()?);
+        let (rows, self_checks) = (block.rows()?, block.self_checks()?);
         let Seen { watched, schedules } = self.watch(&job, &study, &race)?;
         let picture = match self.pictures {
             Pictures::Wanted => {
@@ -196,7 +196,7 @@ impl<'a> RaceTrack<'a> {
             }
             Pictures::Unwanted => None,
         };
-        Ok(BlockRaced { rows, self_check, preparation, watched, picture, race })
+        Ok(BlockRaced { rows, self_checks, preparation, watched, picture, race })
     }
 
     /// What the bounds follow from.
@@ -222,7 +222,7 @@ impl<'a> RaceTrack<'a> {
 /// What one block's race gave, with what was found out besides.
 struct BlockRaced {
     rows: Vec<Row>,
-    self_check: Option<SelfCheckRow>,
+    self_checks: Vec<SelfCheckRow>,
     preparation: PreparationRow,
     watched: Vec<Watched>,
     picture: Option<BlockPicture>,
@@ -232,10 +232,10 @@ struct BlockRaced {
 impl Raced {
     /// Adds a block. Ends the whole race where somebody interrupted, or a result was wrong and that is to end it.
     fn take(&mut self, block: BlockRaced, fail_fast: bool) -> ControlFlow<()> {
-        let BlockRaced { rows, self_check, preparation, watched, picture, race } = block;
+        let BlockRaced { rows, self_checks, preparation, watched, picture, race } = block;
         let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
         self.rows.extend(rows);
-        self.self_checks.extend(self_check);
+        self.self_checks.extend(self_checks);
         self.preparation.push(preparation);
         self.watched.extend(watched);
         self.pictures.extend(picture);

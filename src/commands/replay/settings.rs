@@ -43,7 +43,10 @@ pub(super) fn plan(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Plan {
             }
             RoundsArg::Auto => Iterations::UntilPrecise { limit },
         },
-        self_check: if asked.self_check { SelfCheck::On } else { SelfCheck::Off },
+        self_check: match asked.self_check {
+            true => SelfCheck::On { cores: machine::cores() },
+            false => SelfCheck::Off,
+        },
         pinning: if asked.pin { Pinning::Pinned } else { Pinning::Free },
         seed: asked.seed,
     };

@@ -11,7 +11,7 @@ use crate::{
     block::prepare,
     cache,
     executor::{Execution, ExecutorKind, Sequential},
-    measure::plan::Rounds,
+    measure::plan::{Rounds, SelfCheck},
 };
 
 /// A clock that only scripted executors move.
@@ -203,12 +203,13 @@ fn automatic_rounds_end_when_the_time_is_up() {
 
 #[test]
 fn a_self_check_compares_the_baseline_with_itself() {
-    let checked = Rounds { self_check: SelfCheck::On, ..rounds(30) };
+    let cores = NonZeroUsize::MIN;
+    let checked = Rounds { self_check: SelfCheck::On { cores }, ..rounds(30) };
     let race = stage(checked, noisy(100.0, 7), constant(50.0), None).race();
     assert_eq!(race.finishes.len(), 2);
-    let itself = race.self_check.unwrap();
+    let [itself] = race.self_checks.as_slice() else { panic!("{race:?}") };
     assert_eq!(itself.contestant, Contestant::BASELINE);
-    let speedup = Speedup::paired(&times(&race.finishes[0]), &times(&itself), 0).unwrap();
+    let speedup = Speedup::paired(&times(&race.finishes[0]), &times(itself), 0).unwrap();
     assert!(speedup.ci_low < 1.0 && 1.0 < speedup.ci_high, "{speedup:?}");
 }
 

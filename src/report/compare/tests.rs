@@ -54,6 +54,34 @@ fn two_runs_of_the_same_are_no_regression_even_on_a_machine_that_slowed_down() {
     }
 }
 
+/// The same where a neighbour slows down what runs on two threads, and two baselines at once were measured, too.
+fn disturbed(seed: u64, neighbour: f64, slowdown: f64) -> Run {
+    let mut run = run(seed, 1.0, slowdown * neighbour);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(!seed);
+    let baseline = run.baseline.clone().unwrap();
+    for block in run.blocks.keys() {
+        let time = |_| 21e6 * neighbour * rng.random_range(0.96..1.04);
+        let laps = (0..).zip((0..ROUNDS).map(time)).collect();
+        run.times.insert((*block, Runner { threads: 2, ..baseline.clone() }), laps);
+    }
+    run.side_by_side.insert(2);
+    run
+}
+
+#[test]
+fn a_neighbour_that_slows_down_as_many_baselines_at_once_is_no_regression() {
+    for pair in 0..20 {
+        let (quiet, loud) =
+            (disturbed(200 + 2 * pair, 1.0, 1.0), disturbed(201 + 2 * pair, 1.1, 1.0));
+        assert!(!Comparison::new(&quiet, &loud, By::Speedup, 0.03).is_regression(), "{pair}");
+        let worse = disturbed(201 + 2 * pair, 0.95, 1.06);
+        assert!(Comparison::new(&loud, &worse, By::Speedup, 0.03).is_regression(), "{pair}");
+        let alone = run(300 + pair, 1.0, 1.1);
+        let compared = Comparison::new(&quiet, &alone, By::Speedup, 0.03);
+        assert!(compared.is_regression(), "{pair}: where one run lacks them, one baseline counts");
+    }
+}
+
 /// One block's contender was slower by half.
 fn with_a_slow_block(seed: u64) -> Run {
     let mut run = run(seed, 1.0, 1.0);

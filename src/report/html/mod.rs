@@ -24,7 +24,9 @@ use std::io;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::summary::{WHY_NOT_MORE, conclusion, noise_line, problems, why_line, winner_line};
+use super::summary::{
+    WHY_NOT_MORE, conclusion, cores_line, noise_line, problems, why_line, winner_line,
+};
 use super::table::speedup;
 use super::totals::{self, Standing};
 use super::{Report, ReportError, limits};
@@ -123,6 +125,7 @@ fn result(report: &Report) -> Markup {
                 (sentence(&conclusion(report)))
             }
             p { (sentence(&noise_line(report))) }
+            @if let Some(cores) = cores_line(report) { p { (sentence(&cores)) } }
             (list("Problems", "alarm", &problems))
             @if !report.warnings.is_empty() {
                 h3 { "What spoils these numbers, and what to do about it" }
