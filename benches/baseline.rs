@@ -1,11 +1,12 @@
 //! Whether the baseline is honest: `sequential` beside the leanest loop over revm that produces the same
-//! outcome, over cached blocks.
+//! outcome, and beside that loop with the one thing that workers spare and the baseline does not, hashes computed before
+//! in the same block; over cached blocks.
 //!
 //! `BLOCKRACE_CACHE=DIR cargo bench --bench baseline`, with `BLOCKRACE_ROUNDS` for more or fewer rounds
 //! than 31
 //!
-//! Blocks have at least 80 transactions. Prints medians of interleaved rounds and their ratio, lean to
-//! `sequential`: below one, `sequential` is slower. Outcomes are compared.
+//! Blocks have at least 80 transactions. Prints medians of interleaved rounds and their ratios to `sequential`'s: below
+//! one, `sequential` is slower. Outcomes are compared.
 
 #![allow(missing_docs, reason = "a bench is no library")]
 
@@ -34,34 +35,44 @@ fn sequential(job: &ReplayJob, pool: &WorkerPool) -> BlockOutcome {
     Sequential.execute(job, pool).expect("the block is valid").outcome
 }
 
-/// How long the lean loop takes, as a share of what `sequential` does.
-fn race(job: &ReplayJob, pool: &WorkerPool, rounds: usize) -> f64 {
+/// How long the two lean loops take, as shares of what `sequential` does.
+fn race(job: &ReplayJob, pool: &WorkerPool, rounds: usize) -> [f64; 2] {
     let number = job.header.number;
-    assert!(lean::execute(job) == sequential(job, pool), "outcomes of block {number} differ");
-    let [lean, sequential] =
-        rounds::medians(rounds, [&|| lean::execute(job), &|| sequential(job, pool)]);
-    let ratio = lean.div_duration_f64(sequential);
+    let outcome = sequential(job, pool);
+    for lean in [lean::execute(job), lean::execute_remembering(job)] {
+        assert!(lean == outcome, "outcomes of block {number} differ");
+    }
+    let [sequential, lean, remembering] = rounds::medians(
+        rounds,
+        [&|| sequential(job, pool), &|| lean::execute(job), &|| lean::execute_remembering(job)],
+    );
+    let [ratio, with_hashes] = [lean, remembering].map(|time| time.div_duration_f64(sequential));
     let millis = |time: std::time::Duration| 1e3 * time.as_secs_f64();
     println!(
-        "{number:9} {:5} {:9.3} {:11.3} {ratio:6.3}",
+        "{number:9} {:5} {:11.3} {:9.3} {ratio:6.3} {:9.3} {with_hashes:6.3}",
         job.transactions.len(),
+        millis(sequential),
         millis(lean),
-        millis(sequential)
+        millis(remembering)
     );
-    ratio
+    [ratio, with_hashes]
 }
 
 fn main() {
     let rounds = rounds::rounds(31);
     let pool = WorkerPool::new(NonZeroUsize::MIN).expect("a thread starts");
-    println!("    block   txs   lean ms  sequential  ratio   ({rounds} rounds)");
+    println!("    block   txs  sequential   lean ms  ratio  + hashes  ratio   ({rounds} rounds)");
     let blocks = support::heaviest(usize::MAX).into_iter();
-    let ratios: Vec<f64> = blocks
+    let ratios: Vec<[f64; 2]> = blocks
         .filter(|recorded| recorded.block.body.transactions.len() >= TRANSACTIONS)
         .map(support::job)
         .map(|job| race(&job, &pool, rounds))
         .collect();
-    if let Some(mean) = geometric_mean(&ratios) {
-        println!("geometric mean of {} ratios: {mean:.3}", ratios.len());
+    let mean = |of: usize| geometric_mean(&ratios.iter().map(|both| both[of]).collect::<Vec<_>>());
+    if let (Some(lean), Some(with_hashes)) = (mean(0), mean(1)) {
+        println!(
+            "geometric means of {} ratios: lean {lean:.3}, with hashes {with_hashes:.3}",
+            ratios.len()
+        );
     }
 }

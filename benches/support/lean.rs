@@ -1,8 +1,10 @@
-//! The leanest loop over revm that produces a block's outcome.
+//! The leanest loops over revm that produce a block's outcome.
 //!
-//! One EVM for the whole block, with revm's own precompiles and no inspector; per transaction, revm's
+//! One EVM for all transactions, with revm's own precompiles and no inspector; per transaction, revm's
 //! `transact_one` and `finalize`, a receipt, and a commit. No check of the block's gas limit, no layer in
 //! between. What comes before and after the transactions, a few system calls, is alloy-evm's.
+//!
+//! One of them computes every hash, as revm does; the other looks up those that it has computed before, as workers do.
 
 use alloy_consensus::{EthereumReceipt, Transaction as _, TxEnvelope, transaction::Recovered};
 use alloy_evm::{
@@ -13,7 +15,10 @@ use alloy_evm::{
 use blockrace::{
     block::ReplayJob,
     evm::{PlainReceipts, Receipt},
-    executor::BlockOutcome,
+    executor::{
+        BlockOutcome,
+        hashes::{self, Hashes},
+    },
     state::{BlockState, PreState},
 };
 use revm::{
@@ -25,29 +30,44 @@ use revm::{
 use std::borrow::Cow;
 
 type State<'a> = BlockState<&'a PreState>;
-type LeanEvm<'a> =
-    MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, State<'a>, Journal<State<'a>>, ()>, NoOpInspector>;
+type LeanEvm<'a, C> =
+    MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, State<'a>, Journal<State<'a>>, C>, NoOpInspector>;
 
 /// Executes the block. Panics where it is invalid.
 pub(crate) fn execute(job: &ReplayJob) -> BlockOutcome {
-    let evm = EthEvm::new(evm(job), false);
-    let mut run = EthBlockExecutor::new(evm, context(job), &job.chain, PlainReceipts);
+    execute_with(job, (), |_| ())
+}
+
+/// The same, remembering hashes for as long as the block takes.
+pub(crate) fn execute_remembering(job: &ReplayJob) -> BlockOutcome {
+    execute_with(job, Hashes::default(), |evm| hashes::install(&mut evm.instruction))
+}
+
+fn execute_with<'a, C>(
+    job: &'a ReplayJob,
+    with: C,
+    equip: impl FnOnce(&mut LeanEvm<'a, C>),
+) -> BlockOutcome {
+    let first = EthEvm::new(evm(job, BlockState::new(&job.pre_state), ()), false);
+    let mut run = EthBlockExecutor::new(first, context(job), &job.chain, PlainReceipts);
     run.apply_pre_execution_changes().expect("system calls do not fail");
 
-    let EthBlockExecutor { evm, ctx, spec, receipt_builder, mut receipts, .. } = run;
-    let mut evm = evm.into_inner();
+    let EthBlockExecutor { evm: first, ctx, spec, receipt_builder, mut receipts, .. } = run;
+    let mut lean = evm(job, first.into_inner().ctx.journaled_state.database, with);
+    equip(&mut lean);
     let (mut gas_used, mut blob_gas_used) = (0, 0);
     for transaction in &job.transactions {
-        receipts.push(transact(&mut evm, transaction, &mut gas_used));
+        receipts.push(transact(&mut lean, transaction, &mut gas_used));
         blob_gas_used += transaction.blob_gas_used().unwrap_or_default();
     }
 
-    let mut run = EthBlockExecutor::new(EthEvm::new(evm, false), ctx, spec, receipt_builder);
+    let last = EthEvm::new(evm(job, lean.ctx.journaled_state.database, ()), false);
+    let mut run = EthBlockExecutor::new(last, ctx, spec, receipt_builder);
     run.receipts = receipts;
     run.cumulative_tx_gas_used = gas_used;
     run.blob_gas_used = blob_gas_used;
-    let (evm, result) = run.finish().expect("system calls do not fail");
-    let state = evm.into_inner().ctx.journaled_state.database;
+    let (last, result) = run.finish().expect("system calls do not fail");
+    let state = last.into_inner().ctx.journaled_state.database;
     BlockOutcome {
         receipts: result.receipts,
         gas_used: result.gas_used,
@@ -57,11 +77,12 @@ pub(crate) fn execute(job: &ReplayJob) -> BlockOutcome {
     }
 }
 
-fn evm(job: &ReplayJob) -> LeanEvm<'_> {
+fn evm<'a, C>(job: &ReplayJob, state: State<'a>, with: C) -> LeanEvm<'a, C> {
     Context::mainnet()
         .with_block(job.env.block_env.clone())
         .with_cfg(job.env.cfg_env.clone())
-        .with_db(BlockState::new(&job.pre_state))
+        .with_db(state)
+        .with_chain(with)
         .build_mainnet_with_inspector(NoOpInspector)
 }
 
@@ -77,8 +98,8 @@ fn context(job: &ReplayJob) -> EthBlockExecutionCtx<'_> {
     }
 }
 
-fn transact(
-    evm: &mut LeanEvm<'_>,
+fn transact<C>(
+    evm: &mut LeanEvm<'_, C>,
     transaction: &Recovered<TxEnvelope>,
     gas_used: &mut u64,
 ) -> Receipt {

@@ -20,7 +20,7 @@ use revm::{
         interpreter::{EthInterpreter, resize_memory},
     },
 };
-use std::hash::BuildHasher as _;
+use std::{fmt, hash::BuildHasher as _};
 
 /// Longest input that is remembered, in bytes: longer ones are messages and codes, which hardly repeat.
 const LONGEST: usize = 95;
@@ -48,10 +48,16 @@ impl Known {
 
 /// What one worker has hashed. Each input has one place, where the latest stays.
 #[derive(Default)]
-pub(super) struct Hashes {
+pub struct Hashes {
     /// Empty until something is hashed, as in blocks of plain payments nothing is.
     known: Vec<Known>,
     places: DefaultHashBuilder,
+}
+
+impl fmt::Debug for Hashes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hashes").finish_non_exhaustive()
+    }
 }
 
 impl Hashes {
@@ -74,7 +80,7 @@ impl Hashes {
 }
 
 /// Puts the instruction that remembers in place of revm's. Gas stays as it is.
-pub(super) fn install<DB: Database>(
+pub fn install<DB: Database>(
     instructions: &mut EthInstructions<EthInterpreter, WorkerContext<DB>>,
 ) {
     let gas = instructions.gas_table()[opcode::KECCAK256 as usize];

@@ -18,7 +18,7 @@ mod demands;
 mod fees;
 mod guard;
 mod handover;
-mod hashes;
+pub mod hashes;
 mod in_order;
 mod instructions;
 mod kind;
