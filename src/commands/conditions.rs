@@ -42,7 +42,7 @@ pub(super) fn warnings(report: &Report, course: Course, load: Option<OtherLoad>)
     let interrupted = course.interrupted.map(|not_run| Warning::Interrupted { not_run });
     let of_course = [interrupted, never_warm, time_limit].into_iter().flatten();
     let worth = totals::cores_worth(report).into_iter();
-    let shared = worth.filter_map(|(threads, worth)| shared_cores(threads, worth.ratio));
+    let shared = worth.filter_map(|(threads, worth)| shared_cores(threads, &worth));
     of_course.chain(shared).chain(conditions(&circumstances)).chain(findings(&rows)).collect()
 }
 

@@ -1,7 +1,7 @@
 //! `blockrace trace`: what every thread of an executor does with one block.
 //!
-//! Of several runs under watch the one of median length. It is verified like any other, and a wrong one is not written. Its time
-//! is longer than a measured one, by what telling costs: some dozens of nanoseconds for each event.
+//! Of several runs under watch the one of median length. It is verified like any other, and a wrong one is not
+//! written. Its time is longer than a measured one, by what telling costs: some dozens of nanoseconds for each event.
 
 use super::{
     Context, Outcome,

@@ -17,7 +17,7 @@ impl Executor for SideBySide {
         ExecutorKind::Sequential
     }
 
-    /// The outcome is that of the one who ended last.
+    /// The outcome is that of the one who ended last; what the others came to is dropped.
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
         // What came of each; nobody but the scope's owner reads it.
         let ended = Mutex::new(Vec::with_capacity(pool.threads().get()));

@@ -199,10 +199,10 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Where so many baselines at once get through as much as `worth` cores would: whether that is too little.
-pub fn shared_cores(threads: NonZeroUsize, worth: f64) -> Option<Warning> {
-    let too_little = worth < ENOUGH_CORES * threads.get() as f64;
-    too_little.then_some(Warning::SharedCores { threads, worth })
+/// Where so many baselines at once get through as much as `worth` cores would: whether that is too little, beyond doubt.
+pub fn shared_cores(threads: NonZeroUsize, worth: &Speedup) -> Option<Warning> {
+    let too_little = worth.ci_high < ENOUGH_CORES * threads.get() as f64;
+    too_little.then_some(Warning::SharedCores { threads, worth: worth.ratio })
 }
 
 /// Whether the program was built to be fast.
@@ -420,10 +420,13 @@ mod tests {
 
     #[test]
     fn cores_that_others_use_as_well_are_told() {
-        let two = NonZeroUsize::new(2).unwrap();
-        let told = shared_cores(two, 1.7).unwrap().to_string();
+        let worth = |ratio, ci_high| {
+            let worth = Speedup { ratio, ci_low: ratio, ci_high };
+            shared_cores(NonZeroUsize::new(2).unwrap(), &worth)
+        };
+        let told = worth(1.7, 1.8).unwrap().to_string();
         assert_eq!(told, "2 baselines at once got through no more than 1.70 cores would");
-        assert_eq!(shared_cores(two, 1.96), None);
+        assert_eq!([worth(1.96, 1.98), worth(1.7, 1.99)], [None, None]);
     }
 
     #[test]
