@@ -31,9 +31,7 @@ impl SystemClock {
     pub fn start() -> Self {
         Self { origin: Instant::now() }
     }
-}
 
-impl SystemClock {
     /// Processor time that threads other than the calling one have used; `None` where the system does not tell.
     fn cpu_of_others(&self) -> Option<Duration> {
         let own = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()?;

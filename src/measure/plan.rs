@@ -26,7 +26,7 @@ impl Contestant {
         Self { executor: ExecutorKind::Sequential, threads }
     }
 
-    /// Whether it is of the second kind.
+    /// Whether it is several baselines at once.
     pub(super) fn is_side_by_side(self) -> bool {
         self.executor == ExecutorKind::Sequential && self != Self::BASELINE
     }

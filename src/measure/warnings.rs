@@ -176,11 +176,8 @@ impl fmt::Display for Warning {
                     "the baseline's laps are uneven in {blocks} of {of} blocks, by {worst:.2} times in {at}"
                 )
             }
-            Self::SharedCores { threads, worth } => {
-                write!(
-                    f,
-                    "{threads} baselines at once got through no more than {worth:.2} cores would"
-                )
+            Self::SharedCores { threads: n, worth } => {
+                write!(f, "{n} baselines at once got through no more than {worth:.2} cores would")
             }
             Self::TookTurns { laps, of, at } => {
                 write!(

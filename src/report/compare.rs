@@ -4,8 +4,7 @@
 //! same round of its own run, or its time as such. The first cancels whatever slows a whole machine or
 //! run down, and is silent about the baseline. Where both runs have it, a contender on several threads is compared with
 //! as many baselines at once: what others do on the same machine unseen slows those down as well, and one alone hardly.
-//! Either side may be several runs, joined. The statistics are
-//! [`change`](crate::measure::change)'s.
+//! Either side may be several runs, joined. The statistics are [`change`](crate::measure::change)'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
