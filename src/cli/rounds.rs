@@ -22,6 +22,10 @@ pub struct RoundArgs {
     /// Keep each thread on one core
     #[arg(long)]
     pub pin: bool,
+    /// Let an executor's threads sleep until a lap begins, so that it includes waking them; otherwise they already look
+    /// out for the block
+    #[arg(long)]
+    pub asleep: bool,
     /// Seed of the order within rounds and of the confidence intervals
     #[arg(long, value_name = "N", default_value = "0")]
     pub seed: u64,

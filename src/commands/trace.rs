@@ -7,12 +7,13 @@ use super::{
     Context, Outcome,
     cached::{Source, select},
     machine,
-    watching::watched,
+    watching::{Runs, watched},
 };
 use crate::{
     block::prepare,
     cli::{CachedBlocks, TraceArgs},
     executor::WorkerPool,
+    measure::Readiness,
     report::{
         counted,
         trace::{self, Subject},
@@ -23,7 +24,8 @@ use eyre::{WrapErr, bail};
 use std::{fs::File, io::BufWriter, num::NonZeroUsize};
 
 /// Runs of which the one of median length is shown.
-const RUNS: NonZeroUsize = NonZeroUsize::new(9).expect("not zero");
+const RUNS: Runs =
+    Runs { count: NonZeroUsize::new(9).expect("not zero"), readiness: Readiness::Awake };
 
 pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let file = File::create(&args.output)

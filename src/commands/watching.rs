@@ -4,15 +4,23 @@ use crate::{
     block::ReplayJob,
     executor::{BlockOutcome, Executor, WorkerPool},
     insight::{Trace, timeline::watch},
-    measure::{Clock as _, SystemClock},
+    measure::{Readiness, SystemClock, line_up},
     trie::UpdatedTrie,
     verify::{self, Verdict},
 };
 use eyre::WrapErr;
 use std::num::NonZeroUsize;
 
-/// Executes the block so many times under watch, each time once nothing else of this process runs, and takes the run of
-/// median length: a single one may be the one in which the system gave memory or took a processor away.
+/// How an executor is watched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Runs {
+    pub(super) count: NonZeroUsize,
+    /// What its threads do when a run begins.
+    pub(super) readiness: Readiness,
+}
+
+/// Executes the block so many times under watch, each time with threads that are as ready as in a race, and takes the run
+/// of median length: a single one may be the one in which the system gave memory or took a processor away.
 ///
 /// # Errors
 /// The block is invalid, the pre-state lacks what it reads, or its witness what the state root needs.
@@ -20,16 +28,16 @@ pub(super) fn watched(
     executor: &dyn Executor,
     job: &ReplayJob,
     pool: &WorkerPool,
-    runs: NonZeroUsize,
+    Runs { count, readiness }: Runs,
 ) -> eyre::Result<(Trace, Verdict)> {
     let clock = SystemClock::start();
     let run = |_| {
-        clock.until_quiet();
+        line_up(&clock, pool, readiness);
         watch(executor, job, pool)
     };
-    let mut all = (0..runs.get()).map(run).collect::<Result<Vec<_>, _>>()?;
+    let mut all = (0..count.get()).map(run).collect::<Result<Vec<_>, _>>()?;
     all.sort_by_key(|(_, trace)| trace.total);
-    let (execution, trace) = all.swap_remove(runs.get() / 2);
+    let (execution, trace) = all.swap_remove(count.get() / 2);
     Ok((trace, check(job, &execution.outcome, pool)?))
 }
 

@@ -23,6 +23,7 @@ mod in_order;
 mod instructions;
 mod kind;
 mod leftovers;
+mod lookout;
 pub mod observe;
 mod pool;
 mod prefetch;

@@ -3,12 +3,17 @@
 use super::{
     affinity::{BoundCaller, Core, Cores, Pinning},
     handover::{Handover, LOOKS},
+    lookout::Lookout,
 };
+use parking_lot::Mutex;
 use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::{
     io,
     num::NonZeroUsize,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -47,6 +52,8 @@ pub struct WorkerPool {
     beside_caller: Option<ThreadPool>,
     /// As many as all.
     rayon: ThreadPool,
+    /// Guards those that were roused and have no work yet.
+    lookout: Mutex<Option<Arc<Lookout>>>,
 }
 
 /// Who works.
@@ -93,6 +100,7 @@ impl WorkerPool {
             others: beside_caller(threads)?,
             beside_caller: if at_once < threads { beside_caller(at_once)? } else { None },
             rayon: start(threads, 0, pinning)?,
+            lookout: Mutex::new(None),
         })
     }
 
@@ -139,6 +147,21 @@ impl WorkerPool {
         self.threads
     }
 
+    /// Wakes the threads that have a processor beside the calling one, and returns when they look out for work, which
+    /// they do for some tenths of a millisecond.
+    pub fn rouse(&self) {
+        if let Some(others) = self.others(Crew::AtMost(self.at_once)) {
+            *self.lookout.lock() = Some(Lookout::begin(others));
+        }
+    }
+
+    /// Lets those that were roused go: there is work for them now, or there will be none.
+    pub(super) fn dismiss(&self) {
+        if let Some(lookout) = self.lookout.lock().take() {
+            lookout.end();
+        }
+    }
+
     /// Runs `work` as often as there are threads, at the same time, and returns when all are done.
     pub fn run_on_all(&self, work: impl Fn() + Sync) {
         self.beside(Crew::All, &work, &work);
@@ -169,7 +192,10 @@ impl WorkerPool {
     /// the others leave the calling thread's to it.
     fn beside<R>(&self, crew: Crew, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
         let (count, others) = (self.size(crew).get() - 1, self.others(crew));
-        let Some(others) = others.filter(|_| count > 0) else { return own() };
+        let Some(others) = others.filter(|_| count > 0) else {
+            self.dismiss();
+            return own();
+        };
         let at_work = AtomicUsize::new(count);
         let taken = Core::of_caller().filter(|_| self.crowding(crew) == Crowding::Roomy);
         let work = || {
@@ -181,6 +207,7 @@ impl WorkerPool {
         };
         others.in_place_scope(|scope| {
             scope.spawn(|scope| fan_out(scope, count, &work));
+            self.dismiss();
             if taken.is_some() {
                 // Whoever was put on this core gets to run, and leaves it.
                 thread::yield_now();
@@ -237,6 +264,21 @@ impl Drop for Leaves<'_> {
 #[cfg(test)]
 mod crews {
     use super::*;
+
+    #[test]
+    fn who_is_roused_is_let_go_by_the_first_work() {
+        let pool =
+            WorkerPool::new(NonZeroUsize::MIN.saturating_add(1)).expect("the system has threads");
+        for _ in 0..100 {
+            pool.rouse();
+            let count = AtomicUsize::new(0);
+            pool.run_on_all(|| {
+                count.fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(count.into_inner(), 2);
+            assert!(pool.lookout.lock().is_none());
+        }
+    }
 
     #[test]
     fn of_more_threads_than_cores_a_race_wakes_those_that_can_run() {

@@ -22,5 +22,6 @@ pub mod warmup;
 pub mod warnings;
 
 pub use clock::{Clock, Stopwatch, SystemClock};
-pub use plan::{Contestant, Iterations, Plan, Rounds, SelfCheck, Warmup};
+pub use plan::{Contestant, Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup};
 pub use runner::{End, Finish, Measured, Race, RunError, Runner};
+pub use track::line_up;

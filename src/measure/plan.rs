@@ -66,6 +66,15 @@ pub enum SelfCheck {
     },
 }
 
+/// What an executor's threads do when a lap begins. The baseline's, which is the calling one, is always awake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// They look out for the block, as those of a client do that has one block after the other to execute.
+    Awake,
+    /// They sleep, as where the next block is long in coming, so that waking them is part of the lap.
+    Asleep,
+}
+
 /// How the rounds of every block are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rounds {
@@ -77,6 +86,8 @@ pub struct Rounds {
     pub self_check: SelfCheck,
     /// Whether threads are kept on one core each.
     pub pinning: Pinning,
+    /// What threads do when a lap begins.
+    pub readiness: Readiness,
     /// Decides the order within rounds, and the resampling of intervals.
     pub seed: u64,
 }
@@ -145,6 +156,7 @@ mod tests {
             iterations: Iterations::Rounds(NonZeroU32::MIN),
             self_check,
             pinning: Pinning::Free,
+            readiness: Readiness::Awake,
             seed: 7,
         };
         Plan::new(executors, &threads, rounds)

@@ -126,7 +126,7 @@ where
     /// The same with a clock and executors of the caller's.
     pub(super) fn with(plan: Plan, clock: C, prepare: P) -> Result<Self, PoolError> {
         // Counters follow the threads that are started after them.
-        let meter = Meter { clock, counters: Counters::open() };
+        let meter = Meter { clock, counters: Counters::open(), readiness: plan.rounds.readiness };
         let mut pools = BTreeMap::new();
         for threads in plan.contestants().iter().map(|contestant| contestant.threads) {
             pools.insert(threads, WorkerPool::with(threads, plan.rounds.pinning)?);

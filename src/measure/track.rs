@@ -7,7 +7,7 @@
 use super::{
     clock::{Clock, timed, timed_with_cpu},
     counters::Counters,
-    plan::Contestant,
+    plan::{Contestant, Readiness},
     runner::{Finish, Measured, RunError},
     sample::Sample,
     warmup::is_warm,
@@ -43,6 +43,16 @@ pub(super) type Verified = Option<(BlockOutcome, Option<B256>)>;
 pub(super) struct Meter<C> {
     pub(super) clock: C,
     pub(super) counters: Option<Counters>,
+    pub(super) readiness: Readiness,
+}
+
+/// What comes before each lap: whoever worked in another one sleeps, and whoever is to work in this one is awake, if that
+/// is asked for.
+pub fn line_up(clock: &impl Clock, pool: &WorkerPool, readiness: Readiness) {
+    clock.until_quiet();
+    if readiness == Readiness::Awake {
+        pool.rouse();
+    }
 }
 
 /// What one timed execution gave.
@@ -63,7 +73,7 @@ impl<C: Clock> Meter<C> {
         pool: &WorkerPool,
     ) -> Result<Result<Lap, String>, RunError> {
         let clock = &self.clock;
-        clock.until_quiet();
+        line_up(clock, pool, self.readiness);
         let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(job, pool)));
         let run = || timed_with_cpu(clock, execute);
         let ((execution, execute, cpu), counts) = match &mut self.counters {

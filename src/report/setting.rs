@@ -51,6 +51,8 @@ pub struct Settings {
     pub self_check: bool,
     /// Whether threads were kept on one core each.
     pub pinned: bool,
+    /// Whether an executor's threads slept until a lap began.
+    pub asleep: bool,
     /// Seed of the order within rounds and of the intervals.
     pub seed: u64,
     /// How long a first read of the pre-state took, as asked for.

@@ -78,6 +78,7 @@ fn heading(report: &Report) -> Vec<String> {
     let governor =
         machine.governor.as_deref().map(|name| format!(", governor {}", shortened(name)));
     let pinned = if settings.pinned { ", threads pinned" } else { "" };
+    let asleep = if settings.asleep { ", threads asleep when a lap begins" } else { "" };
     let mut lines = vec![
         format!("{} on {}, {cpus}", paint(&version, STRONG), shortened(&machine.cpu_model)),
         format!(
@@ -88,7 +89,7 @@ fn heading(report: &Report) -> Vec<String> {
         ),
         format!("blocks {}", shortened(&settings.blocks)),
         format!(
-            "timed rounds {}, warm-up rounds {}, seed {}{pinned}",
+            "timed rounds {}, warm-up rounds {}, seed {}{pinned}{asleep}",
             settings.iterations, settings.warmup, settings.seed
         ),
     ];

@@ -42,6 +42,7 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         time_limit_s: None,
         self_check: false,
         pinned: false,
+        asleep: false,
         seed: 42,
         state_latency: Duration::ZERO,
         known_beforehand: vec![],

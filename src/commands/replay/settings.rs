@@ -5,7 +5,7 @@ use crate::{
     cli::{ReplayArgs, RoundsArg},
     commands::cached::describe,
     executor::{ExecutorKind, Pinning},
-    measure::{Iterations, Plan, Rounds, SelfCheck, Warmup},
+    measure::{Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup},
     report::{KnownBeforehand, Settings, setting::Amount},
 };
 use std::{
@@ -48,6 +48,7 @@ pub(super) fn plan(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Plan {
             false => SelfCheck::Off,
         },
         pinning: if asked.pin { Pinning::Pinned } else { Pinning::Free },
+        readiness: if asked.asleep { Readiness::Asleep } else { Readiness::Awake },
         seed: asked.seed,
     };
     Plan::new(&args.executors.0, threads, rounds)
@@ -64,6 +65,7 @@ pub(super) fn settings(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Settings 
         time_limit_s: (asked.iterations == RoundsArg::Auto).then_some(asked.time_limit),
         self_check: asked.self_check,
         pinned: asked.pin,
+        asleep: asked.asleep,
         seed: asked.seed,
         state_latency: args.state_latency,
         known_beforehand: known_beforehand(&args.executors.0),
@@ -105,6 +107,7 @@ fn command(args: &ReplayArgs, threads: &[NonZeroUsize]) -> String {
     words.extend((!latency.is_zero()).then(|| format!("--state-latency {}ns", latency.as_nanos())));
     words.extend(asked.self_check.then(|| "--self-check".to_owned()));
     words.extend(asked.pin.then(|| "--pin".to_owned()));
+    words.extend(asked.asleep.then(|| "--asleep".to_owned()));
     words.join(" ")
 }
 
@@ -131,7 +134,7 @@ mod tests {
         for arguments in [
             "",
             "5,7-9 --chain 1 --executors block-stm --threads 1,4 --iterations auto --time-limit 9",
-            "@list.txt --warmup 3 --seed 7 --self-check --pin --state-latency 20us",
+            "@list.txt --warmup 3 --seed 7 --self-check --pin --asleep --state-latency 20us",
         ] {
             let args = replay(arguments);
             let first = settings(&args, &threads(&args));

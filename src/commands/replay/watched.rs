@@ -5,7 +5,7 @@
 use super::pictures::Pictures;
 use crate::{
     block::ReplayJob,
-    commands::watching::watched,
+    commands::watching::{Runs, watched},
     executor::{ExecutorKind, WorkerPool, observe::Activity},
     insight::{Counted, Study, Trace},
     measure::{Contestant, Race, Runner},
@@ -19,7 +19,7 @@ use eyre::bail;
 use std::num::NonZeroUsize;
 
 /// Runs of which the one of median length is shown.
-const RUNS: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
+const COUNT: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 /// What was seen of a block.
 #[derive(Default)]
@@ -43,6 +43,7 @@ pub(super) fn watch_all(
 ) -> eyre::Result<Seen> {
     let parallel = race.finishes.iter().filter(|finish| finish.contestant.executor.is_parallel());
     let all = parallel.clone().map(|finish| finish.contestant.threads);
+    let runs = Runs { count: COUNT, readiness: runner.plan().rounds.readiness };
     let has_cores = |threads: &NonZeroUsize| {
         runner.pool(*threads).is_some_and(|pool| pool.at_once() == *threads)
     };
@@ -51,7 +52,7 @@ pub(super) fn watch_all(
     let mut seen = Seen::default();
     for Contestant { executor, threads } in right.map(|finish| finish.contestant) {
         let Some(pool) = runner.pool(threads).filter(|_| Some(threads) == most) else { continue };
-        let trace = watch_one(executor, job, pool)?;
+        let trace = watch_one(executor, job, pool, runs)?;
         seen.watched.push(row(executor, job, study, pool, &trace));
         if pictures == Pictures::Wanted {
             seen.schedules.push(schedule(executor, &trace, pool));
@@ -60,9 +61,14 @@ pub(super) fn watch_all(
     Ok(seen)
 }
 
-fn watch_one(executor: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> eyre::Result<Trace> {
+fn watch_one(
+    executor: ExecutorKind,
+    job: &ReplayJob,
+    pool: &WorkerPool,
+    runs: Runs,
+) -> eyre::Result<Trace> {
     let contender = executor.contender(job, pool.threads())?;
-    match watched(&*contender, job, pool, RUNS)? {
+    match watched(&*contender, job, pool, runs)? {
         (trace, Verdict::Match) => Ok(trace),
         (_, mismatch @ Verdict::Mismatch { .. }) => bail!("{executor} under watch: {mismatch}"),
     }

@@ -138,6 +138,7 @@ impl Observable for BlockStm {
     ) -> Result<Execution, ExecuteError> {
         let crew = self.crew(job, pool);
         if job.transactions.len() < 2 || crew == Crew::AtMost(NonZeroUsize::MIN) {
+            pool.dismiss();
             return Sequential.run(job, pool, observer);
         }
         lap::execute(job, pool, crew, observer)

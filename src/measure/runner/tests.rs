@@ -11,7 +11,7 @@ use crate::{
     block::prepare,
     cache,
     executor::{Execution, ExecutorKind, Sequential},
-    measure::plan::{Rounds, SelfCheck},
+    measure::plan::{Readiness, Rounds, SelfCheck},
 };
 
 /// A clock that only scripted executors move.
@@ -87,6 +87,7 @@ fn rounds(iterations: u32) -> Rounds {
         iterations: Iterations::Rounds(NonZeroU32::new(iterations).unwrap()),
         self_check: SelfCheck::Off,
         pinning: Pinning::Free,
+        readiness: Readiness::Awake,
         seed: 3,
     }
 }

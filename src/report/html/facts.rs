@@ -77,6 +77,7 @@ fn settings(report: &Report) -> Vec<(&'static str, String)> {
         ("Warm-up rounds", settings.warmup.to_string()),
         ("Baseline against itself", yes_or_no(settings.self_check)),
         ("Threads pinned to cores", yes_or_no(settings.pinned)),
+        ("Threads asleep when a lap begins", yes_or_no(settings.asleep)),
         ("Seed", settings.seed.to_string()),
     ];
     if !settings.state_latency.is_zero() {
