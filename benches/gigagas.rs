@@ -5,7 +5,8 @@
 //! part of a row's name for only that
 //!
 //! Prints, for each block, gas per second of the baseline in Ggas/s, and the same with the speedup for
-//! `block-stm` with 1 and 2 threads: medians of interleaved rounds. All outcomes are compared with the
+//! `block-stm` with 1 and 2 threads, and how many cores' worth of baselines the machine gets through when two of them
+//! have the whole block at once: medians of interleaved rounds. All outcomes are compared with the
 //! baseline's, and every transaction must succeed. Recipients are not the senders, which costs an ERC-20
 //! transfer 7,000 gas more than where they are. The transactions of a block are unsigned, as senders are
 //! recovered before the clock starts.
@@ -22,7 +23,7 @@ mod support {
 
 use blockrace::{
     block::ReplayJob,
-    executor::{BlockOutcome, Execution, ExecutorKind, WorkerPool},
+    executor::{BlockOutcome, Execution, Executor as _, ExecutorKind, SideBySide, WorkerPool},
 };
 use std::{env, num::NonZeroUsize, time::Duration};
 use support::{
@@ -56,18 +57,19 @@ fn agreed(job: &ReplayJob, pools: [&WorkerPool; 2]) -> BlockOutcome {
     expected
 }
 
-fn print_row(name: &str, transactions: usize, gas: u64, times: [Duration; 3]) {
+fn print_row(name: &str, transactions: usize, gas: u64, times: [Duration; 4]) {
     let rate = |time: Duration| gas as f64 / 1e9 / time.as_secs_f64();
-    let [sequential, one, two] = times;
+    let [sequential, one, two, both] = times;
     let speedup = |time| sequential.div_duration_f64(time);
     println!(
-        "{name:24} {transactions:7} {:6.3} {:10.3} {:8.3} {:5.2}x {:8.3} {:5.2}x",
+        "{name:24} {transactions:7} {:6.3} {:10.3} {:8.3} {:5.2}x {:8.3} {:5.2}x {:6.2}",
         gas as f64 / 1e9,
         rate(sequential),
         rate(one),
         speedup(one),
         rate(two),
         speedup(two),
+        2.0 * speedup(both),
     );
 }
 
@@ -80,6 +82,7 @@ fn race(name: &str, job: &ReplayJob, [one, two]: [&WorkerPool; 2], rounds: usize
             &|| execute(ExecutorKind::Sequential, job, one),
             &|| execute(ExecutorKind::BlockStm, job, one),
             &|| execute(ExecutorKind::BlockStm, job, two),
+            &|| SideBySide.execute(job, two).expect("the block is valid"),
         ],
     );
     print_row(name, job.transactions.len(), gas, times);
@@ -91,8 +94,8 @@ fn main() {
     let wanted = env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| name.contains(wanted));
     println!(
-        "{:24} {:>7} {:>6} {:>10} {:>15} {:>15}   ({rounds} rounds)",
-        "Ggas/s", "txs", "Ggas", "sequential", "1 thread", "2 threads"
+        "{:24} {:>7} {:>6} {:>10} {:>15} {:>15} {:>6}   ({rounds} rounds)",
+        "Ggas/s", "txs", "Ggas", "sequential", "1 thread", "2 threads", "cores"
     );
     for (kind, transactions) in Kind::ALL {
         for traffic in [Traffic::Independent, Traffic::Hot] {

@@ -377,7 +377,7 @@ impl Memory {
 
     fn write(&self, writer: Writer, location: Location, state: State, write: Write) {
         self.change(location, |field, versions| {
-            versions.write(Version { field, writer, state, write });
+            versions.write(Version::new(field, writer, state, write));
             if matches!(write, Write::Add(_)) {
                 versions.sum_up(field, Writer(self.open.load(Ordering::Acquire)));
             }

@@ -51,25 +51,32 @@ pub(super) enum State {
     Estimate,
 }
 
-/// The newest write of one transaction to one location.
+/// The newest write of one transaction to one location. Most locations have one at most, and with its lock it fits into
+/// one line of the cache, since how it writes stands apart from the value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Version {
-    pub(super) field: Field,
-    pub(super) writer: Writer,
-    pub(super) state: State,
-    pub(super) write: Write,
+    field: Field,
+    writer: Writer,
+    state: State,
+    adds: bool,
+    value: U256,
 }
 
 impl Version {
+    pub(super) const fn new(field: Field, writer: Writer, state: State, write: Write) -> Self {
+        let (adds, value) = match write {
+            Write::Set(value) => (false, value),
+            Write::Add(value) => (true, value),
+        };
+        Self { field, writer, state, adds, value }
+    }
+
     pub(super) const fn place(&self) -> (Field, Writer) {
         (self.field, self.writer)
     }
 
     const fn added(&self) -> Option<U256> {
-        match self.write {
-            Write::Add(value) => Some(value),
-            Write::Set(_) => None,
-        }
+        if self.adds { Some(self.value) } else { None }
     }
 }
 
@@ -109,7 +116,7 @@ impl Versions {
         }
         let added = self.0[from..end].iter().filter_map(Version::added);
         let sum = added.fold(U256::ZERO, U256::wrapping_add);
-        self.0[end - 1].write = Write::Add(sum);
+        self.0[end - 1].value = sum;
         self.0.drain(from..end - 1);
     }
 
@@ -139,13 +146,11 @@ impl Versions {
             if version.state == State::Estimate && estimates == Estimates::Block {
                 return Err(version.writer.blocked());
             }
-            match version.write {
-                Write::Add(value) => observed.add(value),
-                Write::Set(value) => {
-                    observed.set = Some(value);
-                    return Ok((observed, Some(version.writer)));
-                }
+            if !version.adds {
+                observed.set = Some(version.value);
+                return Ok((observed, Some(version.writer)));
             }
+            observed.add(version.value);
         }
         Ok((observed, None))
     }
@@ -158,6 +163,11 @@ pub(super) enum Estimates {
     Believe,
 }
 
+/// On a line of the cache of its own, or several.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Entry<T>(Mutex<T>);
+
 /// What is behind one lock each, by number, and whether anything was ever written there. Most never is, and reading
 /// that takes no lock.
 #[derive(Debug)]
@@ -167,7 +177,7 @@ pub(super) struct Table<T> {
     /// together, for most reads look at nothing else, and few lines of the cache hold them all.
     written: Box<[AtomicBool]>,
     /// Each guards what it holds.
-    entries: Box<[Mutex<T>]>,
+    entries: Box<[Entry<T>]>,
 }
 
 impl<T: Default> Table<T> {
@@ -178,7 +188,7 @@ impl<T: Default> Table<T> {
 
     /// What `read` makes of an entry; the default if nothing was ever written there.
     pub(super) fn read<R: Default>(&self, at: usize, read: impl FnOnce(&T) -> R) -> R {
-        if self.is_written(at) { read(&self.entries[at].lock()) } else { R::default() }
+        if self.is_written(at) { read(&self.entries[at].0.lock()) } else { R::default() }
     }
 
     pub(super) fn is_written(&self, at: usize) -> bool {
@@ -186,7 +196,7 @@ impl<T: Default> Table<T> {
     }
 
     pub(super) fn write(&self, at: usize, write: impl FnOnce(&mut T)) {
-        let mut entry = self.entries[at].lock();
+        let mut entry = self.entries[at].0.lock();
         // Others keep their copies of the line where there is no need to take it from them.
         if !self.written[at].load(Ordering::Relaxed) {
             self.written[at].store(true, Ordering::SeqCst);
@@ -210,15 +220,21 @@ mod tests {
 
     const AFTER: u32 = 20;
 
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn a_location_that_is_written_once_takes_one_line_of_the_cache() {
+        assert_eq!(size_of::<Entry<Versions>>(), 64);
+    }
+
     /// One version by each of these transactions: a `Set` by 2 and by every tenth, and additions.
     fn versions() -> Versions {
         let mut versions = Versions::default();
         for writer in 0..AFTER {
             let value = U256::from(1_u64 << writer);
             let write = if writer % 10 == 2 { Write::Set(value) } else { Write::Add(value) };
-            let (field, writer, state) = (Field::Balance, Writer(writer), State::Written);
-            versions.write(Version { field, writer, state, write });
-            versions.write(Version { field: Field::Nonce, writer, state, write });
+            for field in [Field::Balance, Field::Nonce] {
+                versions.write(Version::new(field, Writer(writer), State::Written, write));
+            }
         }
         versions
     }
