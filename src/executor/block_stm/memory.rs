@@ -5,8 +5,9 @@
 //! says what the block has written, and the reader adds what was there before.
 //!
 //! Accounts and slots are numbers, so that finding a location costs no hashing: whoever looks up its
-//! value before the block learns its number on the way. Slots that nobody has numbered, such as those of
-//! contracts that the block creates, are found by hashing.
+//! value before the block learns its number on the way. What is rarely written is found by hashing: codes, storages as
+//! wholes, and slots that nobody has numbered, such as those of contracts that the block creates. So whoever calls a
+//! contract whose balance others change finds its code without a lock.
 //!
 //! Of a location that only grows, such as the balance of a popular contract, what committed transactions
 //! added is kept as one sum ([`Memory::close`]), so that reading it takes no longer the longer the block is.
@@ -14,7 +15,7 @@
 //! A read may be outdated at once. Who read ahead of its turn is noted (`readers`), and each publication tells who may
 //! have missed it; that nobody commits who has is the scheduler's business (C1 in `scheduler`).
 //!
-//! Locking: each account and each slot has a lock of its own, and unnumbered slots share some. No
+//! Locking: each balance, nonce and numbered slot has a lock of its own, and all other locations share some. No
 //! operation holds two at a time. So a reader can see half of a publication. It is then suspect, having been noted
 //! before it read the other half.
 
@@ -22,12 +23,12 @@ mod readers;
 mod versions;
 
 use super::kinds::Kinds;
-use crate::executor::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::executor::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use alloy_primitives::{U256, map::HashMap};
 pub use readers::Noticed;
 use readers::Readers;
 use std::fmt;
-use versions::{Estimates, Field, Seen, State, Table, Version, Versions, Writer, many};
+use versions::{Estimates, Seen, State, Table, Version, Versions, Writer, many};
 
 /// Position of a transaction in the block, from 0.
 pub type TxIndex = usize;
@@ -127,22 +128,27 @@ pub struct Blocked {
     pub on: TxIndex,
 }
 
-/// Shards of the unnumbered slots. More than threads, so that two rarely meet.
+/// Shards of what is found by hashing. More than threads, so that two rarely meet.
 const SHARDS: usize = 16;
 
-type Shard = HashMap<(AccountNumber, U256), Versions>;
+type Shard = HashMap<Location, Versions>;
 
 /// Where the versions of a location are.
 enum Place<'a> {
-    Numbered(&'a Table<Versions>, u32, Field),
-    Other(usize, (AccountNumber, U256)),
+    Numbered(&'a Table<Versions>, u32),
+    /// In this shard.
+    Other(usize),
 }
 
 /// What every transaction of the block wrote.
 pub struct Memory {
-    accounts: Table<Versions>,
+    balances: Table<Versions>,
+    nonces: Table<Versions>,
     slots: Table<Versions>,
     others: Table<Shard>,
+    /// Of each account, whether its code was ever written, or its storage emptied: set before the first such write, under
+    /// the lock of its shard. A reader that misses it read before that, and everybody counts as a reader.
+    replaced: Box<[AtomicBool]>,
     readers: Readers,
     /// What kinds of transactions have written each numbered slot ([`Kinds`]), told after they have. A wrong guess
     /// costs time only, so that all accesses are relaxed.
@@ -155,7 +161,7 @@ pub struct Memory {
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sizes = (self.accounts.len(), self.slots.len());
+        let sizes = (self.balances.len(), self.slots.len());
         f.debug_struct("Memory").field("accounts and slots", &sizes).finish_non_exhaustive()
     }
 }
@@ -171,9 +177,11 @@ impl Memory {
     /// Nothing is written yet. Numbers go up to these counts.
     pub fn new(accounts: usize, slots: usize) -> Self {
         Self {
-            accounts: Table::new(accounts),
+            balances: Table::new(accounts),
+            nonces: Table::new(accounts),
             slots: Table::new(slots),
             others: Table::new(SHARDS),
+            replaced: many(accounts),
             readers: Readers::new(accounts, slots),
             writers: many(slots),
             open: AtomicU32::new(0),
@@ -195,6 +203,9 @@ impl Memory {
         let (Location::Slot(account, _) | Location::OtherSlot(account, _)) = location else {
             return Ok(observed);
         };
+        if !self.is_replaced(account) {
+            return Ok(observed);
+        }
         let (_, emptied_by) = self.observe(Location::Storage(account), tx, Estimates::Block)?;
         // A transaction that empties a storage does so before it writes new slots.
         let emptied = emptied_by.is_some() && emptied_by > written_by;
@@ -204,15 +215,19 @@ impl Memory {
     /// Whether nobody ever wrote to a location, nor emptied the storage that it is in. `false` if that takes
     /// a search.
     pub fn is_unwritten(&self, location: Location) -> bool {
-        let account = |at: AccountNumber| !self.accounts.is_written(at as usize);
         match location {
-            Location::Balance(at)
-            | Location::Nonce(at)
-            | Location::Code(at)
-            | Location::Storage(at) => account(at),
-            Location::Slot(at, slot) => !self.slots.is_written(slot as usize) && account(at),
+            Location::Balance(at) => !self.balances.is_written(at as usize),
+            Location::Nonce(at) => !self.nonces.is_written(at as usize),
+            Location::Code(at) | Location::Storage(at) => !self.is_replaced(at),
+            Location::Slot(at, slot) => {
+                !self.slots.is_written(slot as usize) && !self.is_replaced(at)
+            }
             Location::OtherSlot(..) => false,
         }
+    }
+
+    fn is_replaced(&self, account: AccountNumber) -> bool {
+        self.replaced[account as usize].load(Ordering::SeqCst)
     }
 
     /// Like [`Memory::read`] of anything but a slot, taking estimates for what will be written.
@@ -250,7 +265,7 @@ impl Memory {
         estimates: Estimates,
     ) -> Result<Seen, Blocked> {
         let reader = Writer::tx(tx);
-        let seen = self.look(location, |field, versions| versions.read(field, reader, estimates));
+        let seen = self.look(location, |versions| versions.read(reader, estimates));
         seen.unwrap_or(Ok((Observed::default(), None)))
     }
 
@@ -258,7 +273,7 @@ impl Memory {
     /// is in.
     pub fn last_writer(&self, location: Location, tx: TxIndex) -> Option<TxIndex> {
         let reader = Writer::tx(tx);
-        let writer = |at| self.look(at, |field, versions| versions.last_writer(field, reader));
+        let writer = |at| self.look(at, |versions| versions.last_writer(reader));
         let emptied = match location {
             Location::Slot(account, _) | Location::OtherSlot(account, _) => {
                 writer(Location::Storage(account)).flatten()
@@ -269,58 +284,48 @@ impl Memory {
     }
 
     fn place(&self, location: Location) -> Place<'_> {
-        let account = |at, field| Place::Numbered(&self.accounts, at, field);
         match location {
-            Location::Balance(at) => account(at, Field::Balance),
-            Location::Nonce(at) => account(at, Field::Nonce),
-            Location::Code(at) => account(at, Field::Code),
-            Location::Storage(at) => account(at, Field::Storage),
-            Location::Slot(_, slot) => Place::Numbered(&self.slots, slot, Field::Slot),
-            Location::OtherSlot(account, slot) => {
-                Place::Other(shard(account, slot), (account, slot))
-            }
+            Location::Balance(at) => Place::Numbered(&self.balances, at),
+            Location::Nonce(at) => Place::Numbered(&self.nonces, at),
+            Location::Slot(_, slot) => Place::Numbered(&self.slots, slot),
+            Location::Code(at) | Location::Storage(at) => Place::Other(shard(at, U256::ZERO)),
+            Location::OtherSlot(at, slot) => Place::Other(shard(at, slot)),
         }
     }
 
     /// What `read` makes of the versions at one location; `None` if nothing was ever written there.
-    fn look<R>(&self, location: Location, read: impl FnOnce(Field, &Versions) -> R) -> Option<R> {
+    fn look<R>(&self, location: Location, read: impl FnOnce(&Versions) -> R) -> Option<R> {
         match self.place(location) {
-            Place::Numbered(table, at, field) => {
-                table.read(at as usize, |versions| Some(read(field, versions)))
-            }
-            Place::Other(shard, key) => {
-                self.others.read(shard, |shard| Some(read(Field::Slot, shard.get(&key)?)))
+            Place::Numbered(table, at) => table.read(at as usize, |versions| Some(read(versions))),
+            Place::Other(shard) => {
+                self.others.read(shard, |shard| Some(read(shard.get(&location)?)))
             }
         }
     }
 
-    fn change(&self, location: Location, change: impl FnOnce(Field, &mut Versions)) {
+    fn change(&self, location: Location, change: impl FnOnce(&mut Versions)) {
         match self.place(location) {
-            Place::Numbered(table, at, field) => {
-                table.write(at as usize, |versions| change(field, versions));
-            }
-            Place::Other(shard, key) => {
-                let change = |shard: &mut Shard| change(Field::Slot, shard.entry(key).or_default());
-                self.others.write(shard, change);
-            }
+            Place::Numbered(table, at) => table.write(at as usize, change),
+            Place::Other(shard) => self.others.write(shard, |shard| {
+                if let Location::Code(at) | Location::Storage(at) = location {
+                    self.replaced[at as usize].store(true, Ordering::SeqCst);
+                }
+                change(shard.entry(location).or_default());
+            }),
         }
     }
 
-    /// What the block has written to the fields of an account, all at once; `None` if nothing ever. To be
-    /// asked when all is committed, so that there are no estimates.
+    /// What the block has written to the fields of an account; `None` if nothing ever. To be asked when all is
+    /// committed, so that there are no estimates.
     pub fn settled(&self, account: AccountNumber) -> Option<Settled> {
-        self.accounts.read(account as usize, |versions| {
-            let read = |field| {
-                let seen = versions.read(field, Writer::tx(AFTER_ALL), Estimates::Believe);
-                seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
-            };
-            Some(Settled {
-                balance: read(Field::Balance),
-                nonce: read(Field::Nonce),
-                code: read(Field::Code),
-                emptied: read(Field::Storage).set.is_some(),
-            })
-        })
+        let fields =
+            [Location::Balance, Location::Nonce, Location::Code].map(|field| field(account));
+        if fields.iter().all(|field| self.is_unwritten(*field)) {
+            return None;
+        }
+        let [balance, nonce, code] = fields.map(|field| self.peek(field, AFTER_ALL));
+        let emptied = self.peek(Location::Storage(account), AFTER_ALL).set.is_some();
+        Some(Settled { balance, nonce, code, emptied })
     }
 
     /// Whether the numbered slot was ever written.
@@ -332,7 +337,11 @@ impl Memory {
     pub fn written_others(&self) -> Vec<(AccountNumber, U256)> {
         let mut written = Vec::new();
         for shard in 0..SHARDS {
-            self.others.read(shard, |shard| written.extend(shard.keys().copied()));
+            let slot = |location: &Location| match location {
+                Location::OtherSlot(account, slot) => Some((*account, *slot)),
+                _ => None,
+            };
+            self.others.read(shard, |shard| written.extend(shard.keys().filter_map(slot)));
         }
         written
     }
@@ -356,7 +365,7 @@ impl Memory {
         }
         for (location, _) in before {
             if find(writes, *location).is_none() {
-                self.change(*location, |field, versions| versions.remove(field, writer));
+                self.change(*location, |versions| versions.remove(writer));
                 noticed = noticed.and(self.readers.before_now(*location));
             }
         }
@@ -376,10 +385,10 @@ impl Memory {
     }
 
     fn write(&self, writer: Writer, location: Location, state: State, write: Write) {
-        self.change(location, |field, versions| {
-            versions.write(Version::new(field, writer, state, write));
+        self.change(location, |versions| {
+            versions.write(Version::new(writer, state, write));
             if matches!(write, Write::Add(_)) {
-                versions.sum_up(field, Writer(self.open.load(Ordering::Acquire)));
+                versions.sum_up(Writer(self.open.load(Ordering::Acquire)));
             }
         });
     }

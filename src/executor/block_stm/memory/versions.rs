@@ -1,4 +1,4 @@
-//! The writes to one location, or to a few behind one lock, by who wrote them.
+//! The writes to one location, by who wrote them.
 //!
 //! Knows how to find what a reader sees among them, and nothing of where they are or who asks.
 
@@ -32,17 +32,6 @@ impl Writer {
     }
 }
 
-/// Which of the locations behind one lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Field {
-    Balance,
-    Nonce,
-    Code,
-    Storage,
-    /// The only one.
-    Slot,
-}
-
 /// Whether a write will stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -55,7 +44,6 @@ pub(super) enum State {
 /// one line of the cache, since how it writes stands apart from the value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Version {
-    field: Field,
     writer: Writer,
     state: State,
     adds: bool,
@@ -63,43 +51,34 @@ pub(super) struct Version {
 }
 
 impl Version {
-    pub(super) const fn new(field: Field, writer: Writer, state: State, write: Write) -> Self {
+    pub(super) const fn new(writer: Writer, state: State, write: Write) -> Self {
         let (adds, value) = match write {
             Write::Set(value) => (false, value),
             Write::Add(value) => (true, value),
         };
-        Self { field, writer, state, adds, value }
-    }
-
-    pub(super) const fn place(&self) -> (Field, Writer) {
-        (self.field, self.writer)
-    }
-
-    const fn added(&self) -> Option<U256> {
-        if self.adds { Some(self.value) } else { None }
+        Self { writer, state, adds, value }
     }
 }
 
 /// What a reader sees, and who set it.
 pub(super) type Seen = (Observed, Option<Writer>);
 
-/// Writes to the locations behind one lock, ascending by field and writer. Most locations are written once if
-/// ever, which takes no allocation.
+/// Writes to one location, ascending by writer. Most locations are written once if ever, which takes no allocation.
 #[derive(Debug, Default)]
 pub(super) struct Versions(pub(super) SmallVec<[Version; 1]>);
 
 impl Versions {
-    pub(super) fn find(&self, field: Field, writer: Writer) -> Result<usize, usize> {
+    pub(super) fn find(&self, writer: Writer) -> Result<usize, usize> {
         // Most writes come after all others.
         match self.0.last() {
-            Some(last) if last.place() < (field, writer) => Err(self.0.len()),
+            Some(last) if last.writer < writer => Err(self.0.len()),
             None => Err(0),
-            Some(_) => self.0.binary_search_by_key(&(field, writer), Version::place),
+            Some(_) => self.0.binary_search_by_key(&writer, |version| version.writer),
         }
     }
 
     pub(super) fn write(&mut self, version: Version) {
-        match self.find(version.field, version.writer) {
+        match self.find(version.writer) {
             Ok(found) => self.0[found] = version,
             Err(place) => self.0.insert(place, version),
         }
@@ -107,42 +86,35 @@ impl Versions {
 
     /// Makes one of the last additions by writers below `open`, all of which are committed: whoever still reads
     /// sees them all, and would sum them up each time.
-    pub(super) fn sum_up(&mut self, field: Field, open: Writer) {
-        let end = self.find(field, open).unwrap_or_else(|place| place);
-        let is_other = |version: &Version| version.field != field || version.added().is_none();
-        let from = self.0[..end].iter().rposition(is_other).map_or(0, |other| other + 1);
+    pub(super) fn sum_up(&mut self, open: Writer) {
+        let end = self.find(open).unwrap_or_else(|place| place);
+        let sets = |version: &Version| !version.adds;
+        let from = self.0[..end].iter().rposition(sets).map_or(0, |last| last + 1);
         if end - from < 2 {
             return;
         }
-        let added = self.0[from..end].iter().filter_map(Version::added);
+        let added = self.0[from..end].iter().map(|version| version.value);
         let sum = added.fold(U256::ZERO, U256::wrapping_add);
         self.0[end - 1].value = sum;
         self.0.drain(from..end - 1);
     }
 
-    pub(super) fn remove(&mut self, field: Field, writer: Writer) {
-        if let Ok(found) = self.find(field, writer) {
+    pub(super) fn remove(&mut self, writer: Writer) {
+        if let Ok(found) = self.find(writer) {
             self.0.remove(found);
         }
     }
 
     /// Who wrote last before the reader.
-    pub(super) fn last_writer(&self, field: Field, reader: Writer) -> Option<Writer> {
-        let below = self.find(field, reader).unwrap_or_else(|place| place);
-        let last = self.0[..below].last().filter(|version| version.field == field);
-        last.map(|version| version.writer)
+    pub(super) fn last_writer(&self, reader: Writer) -> Option<Writer> {
+        let below = self.find(reader).unwrap_or_else(|place| place);
+        self.0[..below].last().map(|version| version.writer)
     }
 
-    pub(super) fn read(
-        &self,
-        field: Field,
-        reader: Writer,
-        estimates: Estimates,
-    ) -> Result<Seen, Blocked> {
+    pub(super) fn read(&self, reader: Writer, estimates: Estimates) -> Result<Seen, Blocked> {
         let mut observed = Observed::default();
-        let below = self.find(field, reader).unwrap_or_else(|place| place);
-        let lower = self.0[..below].iter().rev().take_while(|version| version.field == field);
-        for version in lower {
+        let below = self.find(reader).unwrap_or_else(|place| place);
+        for version in self.0[..below].iter().rev() {
             if version.state == State::Estimate && estimates == Estimates::Block {
                 return Err(version.writer.blocked());
             }
@@ -232,29 +204,23 @@ mod tests {
         for writer in 0..AFTER {
             let value = U256::from(1_u64 << writer);
             let write = if writer % 10 == 2 { Write::Set(value) } else { Write::Add(value) };
-            for field in [Field::Balance, Field::Nonce] {
-                versions.write(Version::new(field, Writer(writer), State::Written, write));
-            }
+            versions.write(Version::new(Writer(writer), State::Written, write));
         }
         versions
     }
 
-    fn seen(versions: &Versions, field: Field, reader: u32) -> (Seen, Option<Writer>) {
-        let seen = versions.read(field, Writer(reader), Estimates::Block);
-        (seen.expect("no estimates here"), versions.last_writer(field, Writer(reader)))
+    fn seen(versions: &Versions, reader: u32) -> (Seen, Option<Writer>) {
+        let seen = versions.read(Writer(reader), Estimates::Block);
+        (seen.expect("no estimates here"), versions.last_writer(Writer(reader)))
     }
 
     #[test]
     fn additions_that_are_summed_up_are_the_same_to_whoever_still_reads() {
         for open in 0..=AFTER {
             let (mut summed, all) = (versions(), versions());
-            summed.sum_up(Field::Balance, Writer(open));
+            summed.sum_up(Writer(open));
             for reader in open..=AFTER {
-                let as_before = seen(&all, Field::Balance, reader);
-                assert_eq!(seen(&summed, Field::Balance, reader), as_before, "{open}, {reader}");
-            }
-            for reader in 0..=AFTER {
-                assert_eq!(seen(&summed, Field::Nonce, reader), seen(&all, Field::Nonce, reader));
+                assert_eq!(seen(&summed, reader), seen(&all, reader), "{open}, {reader}");
             }
         }
     }
@@ -264,7 +230,7 @@ mod tests {
         let gone_after = |open| {
             let mut versions = versions();
             let before = versions.0.len();
-            versions.sum_up(Field::Balance, Writer(open));
+            versions.sum_up(Writer(open));
             before - versions.0.len()
         };
         // The last `Set` below is that of 2, then that of 12.
