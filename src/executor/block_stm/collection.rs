@@ -39,11 +39,11 @@ impl Collection {
             let next = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(part) = parts.nth(next - passed) else { return };
             passed = next + 1;
-            let changes = part.iter().filter_map(|account| {
-                let change = settled.change(account, others.get(&account.number))?;
-                Some((account.address, change))
-            });
-            let changes = changes.collect();
+            let mut changes = Changes::with_capacity(part.len());
+            for account in part {
+                let change = settled.change(account, others.get(&account.number));
+                changes.extend(change.map(|change| (account.address, change)));
+            }
             self.parts.lock().push((next, changes));
         }
     }

@@ -108,19 +108,6 @@ impl Observed {
     }
 }
 
-/// What a block has written to an account's fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// In wei.
-    pub balance: Observed,
-    /// Transactions sent, or contracts created by a contract.
-    pub nonce: Observed,
-    /// The code hash; zero where the account does not exist.
-    pub code: Observed,
-    /// Whether its storage was emptied.
-    pub emptied: bool,
-}
-
 /// The read met an estimate: this transaction's next incarnation will probably write here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocked {
@@ -315,17 +302,13 @@ impl Memory {
         }
     }
 
-    /// What the block has written to the fields of an account; `None` if nothing ever. To be asked when all is
-    /// committed, so that there are no estimates.
-    pub fn settled(&self, account: AccountNumber) -> Option<Settled> {
-        let fields =
-            [Location::Balance, Location::Nonce, Location::Code].map(|field| field(account));
-        if fields.iter().all(|field| self.is_unwritten(*field)) {
-            return None;
+    /// What the block has written to a location, once all is committed. Of a slot whose storage was emptied it may also be
+    /// what was there before that, which [`Memory::read`] tells apart.
+    pub fn settled(&self, location: Location) -> Observed {
+        if self.is_unwritten(location) {
+            return Observed::default();
         }
-        let [balance, nonce, code] = fields.map(|field| self.peek(field, AFTER_ALL));
-        let emptied = self.peek(Location::Storage(account), AFTER_ALL).set.is_some();
-        Some(Settled { balance, nonce, code, emptied })
+        self.look(location, Versions::last).unwrap_or_default()
     }
 
     /// Whether the numbered slot was ever written.

@@ -4,7 +4,7 @@ use super::{
     accounts::{Before, NewCodes, info},
     collection::Others,
     machine::Shared,
-    memory::{AFTER_ALL, Location, Memory, Observed, Settled, TxIndex},
+    memory::{AFTER_ALL, AccountNumber, Location, Memory, Observed, TxIndex},
     writes::{phase_writes, slot_location},
 };
 use crate::state::{
@@ -35,10 +35,19 @@ impl<'a> SettledState<'a> {
         self.memory.read(location, AFTER_ALL).unwrap_or_default()
     }
 
-    fn fields(&self, account: &NumberedAccount, written: &Settled) -> Option<AccountFields> {
+    /// Whether the block wrote to any field of an account.
+    fn has_written(&self, number: AccountNumber) -> bool {
+        let fields = [Location::Balance, Location::Nonce, Location::Code];
+        fields.iter().any(|field| !self.memory.is_unwritten(field(number)))
+    }
+
+    /// The account, with what the block wrote to it; `None` if it does not exist.
+    fn fields(&self, account: &NumberedAccount) -> Option<AccountFields> {
         let before = Before::new(account.info.as_ref());
-        let (nonce, code) = (written.nonce.over(before.nonce), written.code.over(before.code_hash));
-        before.with(written.balance, nonce, code, self.spec)
+        let number = account.number;
+        let nonce = self.memory.settled(Location::Nonce(number)).over(before.nonce);
+        let code = self.memory.settled(Location::Code(number)).over(before.code_hash);
+        before.with(self.memory.settled(Location::Balance(number)), nonce, code, self.spec)
     }
 
     /// All accounts, by their numbers.
@@ -69,15 +78,16 @@ impl<'a> SettledState<'a> {
         account: &NumberedAccount,
         others: Option<&Vec<U256>>,
     ) -> Option<AccountChange> {
-        let written = self.memory.settled(account.number);
+        let number = account.number;
+        let written = self.has_written(number);
         let mut listed = account.slot_numbers().filter(|slot| self.memory.has_written_slot(*slot));
         let first = listed.next();
-        if written.is_none() && first.is_none() && others.is_none() {
+        if !written && first.is_none() && others.is_none() {
             return None;
         }
         let before = account.info.as_ref().map(AccountFields::from);
-        let after = written.as_ref().map_or(before, |written| self.fields(account, written));
-        let emptied = written.is_some_and(|written| written.emptied);
+        let after = if written { self.fields(account) } else { before };
+        let emptied = self.memory.settled(Location::Storage(number)).set.is_some();
         let mut slots = Vec::new();
         if after.is_some() {
             let listed = first.into_iter().chain(listed);
@@ -95,7 +105,9 @@ impl<'a> SettledState<'a> {
     ) -> Option<(U256, U256)> {
         let (key, before) = self.base.slots()[slot as usize];
         let before = if emptied { U256::ZERO } else { before };
-        let value = self.read(Location::Slot(account.number, slot)).over(before);
+        let location = Location::Slot(account.number, slot);
+        let written = if emptied { self.read(location) } else { self.memory.settled(location) };
+        let value = written.over(before);
         (value != before).then_some((key, value))
     }
 
@@ -132,10 +144,10 @@ impl DatabaseRef for SettledState<'_> {
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
         let account = self.base.account(address)?;
         self.storage.wait_for_account(account.number);
-        let Some(written) = self.memory.settled(account.number) else {
+        if !self.has_written(account.number) {
             return Ok(account.info.clone());
-        };
-        let found = self.fields(account, &written);
+        }
+        let found = self.fields(account);
         Ok(found.map(|found| info(found, account.info.as_ref(), self.new_codes)))
     }
 

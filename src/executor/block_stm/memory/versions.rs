@@ -111,6 +111,19 @@ impl Versions {
         self.0[..below].last().map(|version| version.writer)
     }
 
+    /// What whoever comes after all writers sees, if none of them left an estimate.
+    pub(super) fn last(&self) -> Observed {
+        let mut observed = Observed::default();
+        for version in self.0.iter().rev() {
+            if !version.adds {
+                observed.set = Some(version.value);
+                break;
+            }
+            observed.add(version.value);
+        }
+        observed
+    }
+
     pub(super) fn read(&self, reader: Writer, estimates: Estimates) -> Result<Seen, Blocked> {
         let mut observed = Observed::default();
         let below = self.find(reader).unwrap_or_else(|place| place);
