@@ -32,7 +32,7 @@ pub(super) fn watched(
 ) -> eyre::Result<(Trace, Verdict)> {
     let clock = SystemClock::start();
     let run = |_| {
-        line_up(&clock, pool, readiness);
+        line_up(&clock, readiness, executor, (job, pool));
         watch(executor, job, pool)
     };
     let mut all = (0..count.get()).map(run).collect::<Result<Vec<_>, _>>()?;

@@ -66,6 +66,11 @@ pub trait Executor: Sync + fmt::Debug {
     /// Which of the executors this is.
     fn kind(&self) -> ExecutorKind;
 
+    /// Whether others than the calling thread will work on this block, if the pool has any.
+    fn has_work_for_others(&self, _job: &ReplayJob, _pool: &WorkerPool) -> bool {
+        true
+    }
+
     /// Executes the block on the pool's threads.
     ///
     /// # Errors
@@ -93,6 +98,11 @@ pub trait Observable: Sync + fmt::Debug {
     /// Which of the executors this is.
     fn kind(&self) -> ExecutorKind;
 
+    /// As [`Executor::has_work_for_others`].
+    fn has_work_for_others(&self, _job: &ReplayJob, _pool: &WorkerPool) -> bool {
+        true
+    }
+
     /// Executes the block on the pool's threads, telling `observer` about it.
     ///
     /// # Errors
@@ -108,6 +118,10 @@ pub trait Observable: Sync + fmt::Debug {
 impl<E: Observable> Executor for E {
     fn kind(&self) -> ExecutorKind {
         Observable::kind(self)
+    }
+
+    fn has_work_for_others(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
+        Observable::has_work_for_others(self, job, pool)
     }
 
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {

@@ -155,8 +155,8 @@ impl WorkerPool {
         }
     }
 
-    /// Lets those that were roused go: there is work for them now, or there will be none.
-    pub(super) fn dismiss(&self) {
+    /// Lets those that were roused go, as there is work for them.
+    fn dismiss(&self) {
         if let Some(lookout) = self.lookout.lock().take() {
             lookout.end();
         }
@@ -192,10 +192,7 @@ impl WorkerPool {
     /// the others leave the calling thread's to it.
     fn beside<R>(&self, crew: Crew, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
         let (count, others) = (self.size(crew).get() - 1, self.others(crew));
-        let Some(others) = others.filter(|_| count > 0) else {
-            self.dismiss();
-            return own();
-        };
+        let Some(others) = others.filter(|_| count > 0) else { return own() };
         let at_work = AtomicUsize::new(count);
         let taken = Core::of_caller().filter(|_| self.crowding(crew) == Crowding::Roomy);
         let work = || {

@@ -48,9 +48,14 @@ pub(super) struct Meter<C> {
 
 /// What comes before each lap: whoever worked in another one sleeps, and whoever is to work in this one is awake, if that
 /// is asked for.
-pub fn line_up(clock: &impl Clock, pool: &WorkerPool, readiness: Readiness) {
+pub fn line_up(
+    clock: &impl Clock,
+    readiness: Readiness,
+    executor: &dyn Executor,
+    (job, pool): (&ReplayJob, &WorkerPool),
+) {
     clock.until_quiet();
-    if readiness == Readiness::Awake {
+    if readiness == Readiness::Awake && executor.has_work_for_others(job, pool) {
         pool.rouse();
     }
 }
@@ -73,7 +78,7 @@ impl<C: Clock> Meter<C> {
         pool: &WorkerPool,
     ) -> Result<Result<Lap, String>, RunError> {
         let clock = &self.clock;
-        line_up(clock, pool, self.readiness);
+        line_up(clock, self.readiness, executor, (job, pool));
         let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(job, pool)));
         let run = || timed_with_cpu(clock, execute);
         let ((execution, execute, cpu), counts) = match &mut self.counters {

@@ -116,12 +116,15 @@ pub enum BlockStm {
 }
 
 impl BlockStm {
-    fn crew(self, job: &ReplayJob, pool: &WorkerPool) -> Crew {
-        match self {
+    /// Who works on the block; `None` where it is left to the baseline's code.
+    fn crew(self, job: &ReplayJob, pool: &WorkerPool) -> Option<Crew> {
+        let crew = match self {
             Self::Always => Crew::All,
             // On one thread, too, it is said whether two would pay, so that the mode is the same on all.
             Self::WhereItPays => Crew::AtMost(threads_that_pay(job, pool.at_once().max(TWO))),
-        }
+        };
+        let is_shared = job.transactions.len() > 1 && crew != Crew::AtMost(NonZeroUsize::MIN);
+        is_shared.then_some(crew)
     }
 }
 
@@ -130,17 +133,19 @@ impl Observable for BlockStm {
         ExecutorKind::BlockStm
     }
 
+    fn has_work_for_others(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
+        self.crew(job, pool).is_some()
+    }
+
     fn run(
         &self,
         job: &ReplayJob,
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        let crew = self.crew(job, pool);
-        if job.transactions.len() < 2 || crew == Crew::AtMost(NonZeroUsize::MIN) {
-            pool.dismiss();
+        let Some(crew) = self.crew(job, pool) else {
             return Sequential.run(job, pool, observer);
-        }
+        };
         lap::execute(job, pool, crew, observer)
     }
 }
