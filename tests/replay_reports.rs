@@ -165,3 +165,16 @@ fn ctrl_c_ends_a_replay_with_a_report_of_what_was_measured() {
     assert!((2..2 * BLOCKS).contains(&rows), "{rows} rows");
     assert_eq!(document["warnings"][0]["kind"], "interrupted");
 }
+
+#[test]
+fn files_are_kept_where_nobody_reads_what_is_printed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = file(folder.path(), "r.json");
+    let path = json.display().to_string();
+    let mut child = start(folder.path(), &[&FEW[..], &["--json", &path]].concat());
+    drop(child.stdout.take().expect("it is piped"));
+    let output = child.wait_with_output().expect("it is ours");
+    assert_code(&output, 2);
+    assert!(stderr(&output).contains("cannot write the table"), "{}", stderr(&output));
+    assert_obeys_the_schema(&json_of(&json));
+}

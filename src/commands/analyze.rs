@@ -39,8 +39,9 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
         AnalysisSettings { threads, runs: args.iterations, blocks: selection.named.clone() };
     let (blocks, failures) = analyse_all(selection.blocks, &settings, context)?;
     let report = AnalysisReport { machine: machine::describe(), settings, blocks, failures };
+    let kept = files.write(&report);
     analysis::table::write(&report, io::stdout().lock())?;
-    files.write(&report)?;
+    kept?;
     Ok(if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed })
 }
 

@@ -31,12 +31,13 @@ impl<R> ResultFiles<R> {
         Ok(())
     }
 
-    /// Writes the report to all of them.
+    /// Writes the report to all of them, even where one cannot be written. To be called before anything is printed, as
+    /// whoever reads that may be gone.
     pub(super) fn write(self, report: &R) -> eyre::Result<()> {
-        for (path, file, format) in self.0 {
+        let write = |(path, file, format): (PathBuf, File, Format<R>)| {
             format(report, BufWriter::new(file))
-                .wrap_err_with(|| format!("cannot write {}", path.display()))?;
-        }
-        Ok(())
+                .wrap_err_with(|| format!("cannot write {}", path.display()))
+        };
+        self.0.into_iter().map(write).fold(Ok(()), Result::and)
     }
 }

@@ -53,8 +53,9 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
         Chatter::Quiet => Detail::Totals,
         Chatter::Normal | Chatter::Verbose => Detail::Blocks,
     };
+    let kept = files.write(&report);
     report::table::write(&report, detail, context.stdout())?;
-    files.write(&report)?;
+    kept?;
     let interrupted = course.interrupted.map_or(Outcome::Verified, |_| Outcome::Interrupted);
     Ok(outcome(&report).and(interrupted))
 }
