@@ -113,32 +113,31 @@ impl Versions {
 
     /// What whoever comes after all writers sees, if none of them left an estimate.
     pub(super) fn last(&self) -> Observed {
-        let mut observed = Observed::default();
-        for version in self.0.iter().rev() {
-            if !version.adds {
-                observed.set = Some(version.value);
-                break;
-            }
-            observed.add(version.value);
-        }
-        observed
+        let seen = seen(&self.0, Estimates::Believe);
+        seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
     }
 
     pub(super) fn read(&self, reader: Writer, estimates: Estimates) -> Result<Seen, Blocked> {
-        let mut observed = Observed::default();
         let below = self.find(reader).unwrap_or_else(|place| place);
-        for version in self.0[..below].iter().rev() {
-            if version.state == State::Estimate && estimates == Estimates::Block {
-                return Err(version.writer.blocked());
-            }
-            if !version.adds {
-                observed.set = Some(version.value);
-                return Ok((observed, Some(version.writer)));
-            }
-            observed.add(version.value);
-        }
-        Ok((observed, None))
+        seen(&self.0[..below], estimates)
     }
+}
+
+/// What whoever comes after these sees.
+#[inline]
+fn seen(versions: &[Version], estimates: Estimates) -> Result<Seen, Blocked> {
+    let mut observed = Observed::default();
+    for version in versions.iter().rev() {
+        if version.state == State::Estimate && estimates == Estimates::Block {
+            return Err(version.writer.blocked());
+        }
+        if !version.adds {
+            observed.set = Some(version.value);
+            return Ok((observed, Some(version.writer)));
+        }
+        observed.add(version.value);
+    }
+    Ok((observed, None))
 }
 
 /// What to make of an estimate.
