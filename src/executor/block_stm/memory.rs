@@ -181,6 +181,11 @@ impl Memory {
         self.readers.note(location, tx);
     }
 
+    /// Who may have read `location` ahead of its turn so far.
+    pub fn readers(&self, location: Location) -> Noticed {
+        self.readers.so_far(location)
+    }
+
     /// What transactions below `tx` have written to `location`.
     ///
     /// # Errors
@@ -343,13 +348,13 @@ impl Memory {
         for (location, write) in writes {
             self.write(writer, *location, State::Written, *write);
             if find(before, *location) != Some(*write) {
-                noticed = noticed.and(self.readers.before_now(*location));
+                noticed = noticed.and(self.readers.so_far(*location));
             }
         }
         for (location, _) in before {
             if find(writes, *location).is_none() {
                 self.change(*location, |versions| versions.remove(writer));
-                noticed = noticed.and(self.readers.before_now(*location));
+                noticed = noticed.and(self.readers.so_far(*location));
             }
         }
         noticed

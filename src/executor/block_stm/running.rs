@@ -5,7 +5,10 @@
 //! compared like everything else. Where threads are more than processors, whoever waits lets others run between any two
 //! looks, for the one waited for may need the processor that waiting takes.
 
-use super::{kinds::Kinds, memory::TxIndex};
+use super::{
+    kinds::Kinds,
+    memory::{Noticed, TxIndex},
+};
 use crate::executor::{
     Crowding,
     observe::{Activity, Event, Listener, Observer},
@@ -74,13 +77,15 @@ impl<'w> Running<'w> {
         self.kinds.get(tx).copied().unwrap_or_default()
     }
 
-    /// The closest transaction below `tx` that is of one of these kinds, and being executed.
-    pub fn closest(&self, kinds: Kinds, tx: TxIndex) -> Option<TxIndex> {
+    /// The closest transaction below `tx` that is of one of these kinds, among these readers, and being executed.
+    pub fn closest(&self, tx: TxIndex, kinds: Kinds, readers: Noticed) -> Option<TxIndex> {
         if kinds == Kinds::default() {
             return None;
         }
         let reach = tx.saturating_sub(REACH)..tx;
-        reach.rev().find(|lower| self.is_running(*lower) && self.kinds(*lower).meets(kinds))
+        reach.rev().find(|lower| {
+            readers.is_by(*lower) && self.is_running(*lower) && self.kinds(*lower).meets(kinds)
+        })
     }
 
     /// A worker begins to execute `tx`.
@@ -154,11 +159,15 @@ mod tests {
         for tx in [0, 1, 2, 4] {
             running.started(tx);
         }
-        assert_eq!(running.closest(Kinds::of(1), 4), Some(2));
-        assert_eq!(running.closest(Kinds::of(2), 4), Some(1), "3 is not being executed");
-        assert_eq!(running.closest(Kinds::of(1).and(Kinds::of(2)), 2), Some(1));
-        assert_eq!(running.closest(Kinds::of(3), 4), None);
-        assert_eq!(running.closest(Kinds::default(), 4), None);
+        let closest = |tx, kinds| running.closest(tx, kinds, Noticed::BY_ALL);
+        assert_eq!(closest(4, Kinds::of(1)), Some(2));
+        assert_eq!(closest(4, Kinds::of(2)), Some(1), "3 is not being executed");
+        assert_eq!(closest(2, Kinds::of(1).and(Kinds::of(2))), Some(1));
+        assert_eq!(closest(4, Kinds::of(3)), None);
+        assert_eq!(closest(4, Kinds::default()), None);
+        let one = Kinds::of(1);
+        assert_eq!(running.closest(4, one, Noticed::by(0)), Some(0), "2 has not read there");
+        assert_eq!(running.closest(4, one, Noticed::BY_NOBODY), None);
     }
 
     #[test]

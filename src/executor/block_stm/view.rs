@@ -104,16 +104,16 @@ impl<'m> View<'m> {
         }
     }
 
-    /// Waits where a lower transaction is being executed that will probably write, being of a kind that has, for a few
-    /// times as long as it would take to get here again. After that it had better go on with what it finds, and if that
-    /// is an estimate, leave the worker to something else.
+    /// Waits where a lower transaction is being executed that will probably write, being of a kind that has, and having
+    /// read here, as whoever writes a slot does before. Waits for a few times as long as it would take to get here again.
+    /// After that it had better go on with what it finds, and if that is an estimate, leave the worker to something else.
     fn read_when_written(&self, location: Location) -> Result<Observed, Blocked> {
         if self.start == Start::AtFrontier {
             return self.memory.read(location, self.tx);
         }
         let patience = LOOKS_PER_READ.saturating_mul(self.reads.len() as u32);
-        let writers = self.memory.writers(location);
-        if let Some(writer) = self.running.closest(writers, self.tx) {
+        let (writers, readers) = (self.memory.writers(location), self.memory.readers(location));
+        if let Some(writer) = self.running.closest(self.tx, writers, readers) {
             self.running.wait_for(writer, patience);
         }
         match self.memory.read(location, self.tx) {

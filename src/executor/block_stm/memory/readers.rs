@@ -82,8 +82,8 @@ impl Readers {
         }
     }
 
-    /// Who may have read before somebody who has just written did.
-    pub(super) fn before_now(&self, location: Location) -> Noticed {
+    /// Who may have read. If somebody has just written, all who read before that are among them.
+    pub(super) fn so_far(&self, location: Location) -> Noticed {
         let readers = self.of(location);
         readers.map_or(Noticed::BY_ALL, |readers| Noticed(readers.load(Ordering::SeqCst)))
     }
