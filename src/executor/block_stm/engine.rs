@@ -7,7 +7,7 @@ use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
     read_set::ReadSet,
     running::Running,
-    scheduler::{Found, Scheduler, Start, Steps, Task},
+    scheduler::{Basis, Found, Scheduler, Start, Steps, Task},
     view::View,
 };
 use crate::executor::{
@@ -51,7 +51,7 @@ pub struct Executed<O> {
 pub struct Incarnations {
     /// How many.
     pub count: u64,
-    /// Their summed cost, but for those that met an estimate.
+    /// Their summed cost, but for those that gave up midway.
     pub cost: u64,
 }
 
@@ -213,7 +213,7 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
         self.board.count.fetch_add(executed.steps, Ordering::Relaxed);
         if let Some(Blocked { on }) = machine.view().blocked() {
             self.running.ended(tx);
-            self.observer.tell(Event::Blocked { tx, on });
+            self.tell_given_up(machine.view(), on);
             return self.board.scheduler.blocked(tx, on);
         }
         self.board.cost.fetch_add(executed.cost, Ordering::Relaxed);
@@ -230,9 +230,20 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
         drop(record);
         self.observer.tell(Event::Published { tx });
         self.running.ended(tx);
+        self.running.outdate(tx, noticed);
         let next = self.board.scheduler.executed(tx, noticed, basis);
         self.hand_on_if_free(PER_EXECUTION);
         next
+    }
+
+    fn tell_given_up(&self, view: &View<'_>, on: TxIndex) {
+        if W::WATCHES {
+            let tx = view.tx();
+            self.observer.tell(match view.basis() {
+                Basis::Outdated => Event::Aborted { tx, over: view.conflict() },
+                Basis::Read | Basis::Assumed => Event::Blocked { tx, on },
+            });
+        }
     }
 
     /// Hands on the outputs of so many committed transactions at most, unless somebody else is at it.

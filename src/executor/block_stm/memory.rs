@@ -108,10 +108,11 @@ impl Observed {
     }
 }
 
-/// The read met an estimate: this transaction's next incarnation will probably write here.
+/// The incarnation that reads had better give up: this transaction's next one will probably write here, or it has
+/// published something else than what was read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocked {
-    /// Whom to wait for.
+    /// Whom to wait for, unless it has published by then.
     pub on: TxIndex,
 }
 

@@ -26,6 +26,8 @@
 //! - What an aborted incarnation had written stays in memory as *estimates*. Whoever reads one waits for
 //!   the writer if it is being executed, or else stops and is executed again once the writer is done,
 //!   rather than on a value that will probably change.
+//! - Who is being executed and may have read what somebody publishes is told, compares at its next read, and gives up
+//!   if that is outdated ([`running`]).
 //! - What has written a slot will write it again: who reads it waits for the closest lower transaction of
 //!   the same kind (that calls the same function of the same contract) that is being executed and has read it
 //!   ([`running`]), for a few times as long as it would take to start over.

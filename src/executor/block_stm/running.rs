@@ -1,7 +1,8 @@
-//! Who is being executed right now, so that a reader can wait for a writer instead of starting over.
+//! Who is being executed right now, so that a reader can wait for a writer instead of starting over, and a writer tell
+//! those that go on with what is outdated.
 //!
 //! Waiting is only ever for a lower transaction that some worker is executing, and the lowest of those waits
-//! for nobody, so no two wait for each other. It is a matter of speed alone: what is read afterwards is
+//! for nobody, so no two wait for each other. All of it is a matter of speed alone: what is read is
 //! compared like everything else. Where threads are more than processors, whoever waits lets others run between any two
 //! looks, for the one waited for may need the processor that waiting takes.
 
@@ -12,7 +13,7 @@ use super::{
 use crate::executor::{
     Crowding,
     observe::{Activity, Event, Listener, Observer},
-    sync::{AtomicBool, Looks, Ordering},
+    sync::{AtomicBool, AtomicU32, Looks, Ordering},
 };
 
 /// How often a waiting worker looks before it lets other threads run between two looks, since the one that it
@@ -35,13 +36,19 @@ pub enum Waited {
 /// How far below itself a transaction looks for one to wait for.
 const REACH: usize = 64;
 
-/// One mark for each transaction.
+/// Nobody has published anything.
+const NOBODY: u32 = u32::MAX;
+
+/// Two marks for each transaction.
 #[derive(Debug)]
 pub struct Running<'w> {
     kinds: Vec<Kinds>,
     /// Set while a worker executes it. Clearing one (Release) comes after the publication, so whoever sees it
     /// cleared (Acquire) reads what was published.
     executing: Box<[AtomicBool]>,
+    /// Who has last published something that it may have read before, if anybody has since it began. Told (Release)
+    /// after the publication, so that whoever is told (Acquire) finds what was published.
+    outdated_by: Box<[AtomicU32]>,
     /// Set when a worker is lost. All accesses are relaxed: nobody acts on anything else it has done.
     stopped: AtomicBool,
     crowding: Crowding,
@@ -53,8 +60,9 @@ impl<'w> Running<'w> {
     /// None of so many is being executed.
     pub fn new(transactions: usize, crowding: Crowding) -> Self {
         let executing = (0..transactions).map(|_| AtomicBool::new(false)).collect();
-        let kinds = Vec::new();
-        Self { kinds, executing, stopped: AtomicBool::new(false), crowding, watcher: None }
+        let outdated_by = (0..transactions).map(|_| AtomicU32::new(NOBODY)).collect();
+        let (kinds, stopped) = (Vec::new(), AtomicBool::new(false));
+        Self { kinds, executing, outdated_by, stopped, crowding, watcher: None }
     }
 
     /// The same, with the kinds of each transaction.
@@ -90,12 +98,33 @@ impl<'w> Running<'w> {
 
     /// A worker begins to execute `tx`.
     pub fn started(&self, tx: TxIndex) {
+        self.take_outdated(tx);
         self.executing[tx].store(true, Ordering::Relaxed);
     }
 
     /// The worker that executed `tx` has published, or has given up.
     pub fn ended(&self, tx: TxIndex) {
         self.executing[tx].store(false, Ordering::Release);
+    }
+
+    /// `tx` has published something else than what these readers may have found: those of them that are being executed
+    /// had better look whether to go on.
+    pub fn outdate(&self, tx: TxIndex, readers: Noticed) {
+        for above in readers.among(tx + 1..self.executing.len()) {
+            if self.executing[above].load(Ordering::Relaxed) {
+                self.outdated_by[above].store(tx as u32, Ordering::Release);
+            }
+        }
+    }
+
+    /// Who has published something that `tx` may have read before, if anybody has since this was last asked.
+    pub fn take_outdated(&self, tx: TxIndex) -> Option<TxIndex> {
+        let by = self.outdated_by[tx].load(Ordering::Acquire);
+        // Others keep their copies of the line where there is no need to take it from them.
+        (by != NOBODY).then(|| {
+            self.outdated_by[tx].store(NOBODY, Ordering::Relaxed);
+            by as TxIndex
+        })
     }
 
     /// Nobody has to be waited for any more.
@@ -168,6 +197,22 @@ mod tests {
         let one = Kinds::of(1);
         assert_eq!(running.closest(4, one, Noticed::by(0)), Some(0), "2 has not read there");
         assert_eq!(running.closest(4, one, Noticed::BY_NOBODY), None);
+    }
+
+    #[test]
+    fn those_that_are_being_executed_are_told_once_that_they_may_be_outdated() {
+        let running = Running::new(4, Crowding::Roomy);
+        running.started(0);
+        running.started(2);
+        running.outdate(1, Noticed::BY_ALL);
+        let told = |running: &Running<'_>| [0, 1, 2, 3].map(|tx| running.take_outdated(tx));
+        assert_eq!(told(&running), [None, None, Some(1), None]);
+        assert_eq!(told(&running), [None; 4]);
+        running.outdate(1, Noticed::by(3));
+        assert_eq!(told(&running), [None; 4], "2 has not read it, and 3 is not being executed");
+        running.outdate(1, Noticed::by(2));
+        running.started(2);
+        assert_eq!(told(&running), [None; 4], "that was another incarnation");
     }
 
     #[test]

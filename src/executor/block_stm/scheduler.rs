@@ -11,7 +11,7 @@
 //!   Ready ───────────▶ Executing ───────▶ Executed ──────────────────▶ Committed
 //!     ▲                 │   ▲                │  ▲ passed
 //!     │ writer is done  │   └── aborted ─────┘  └─ check
-//!     └── Waiting ◀─────┘ met an estimate
+//!     └── Waiting ◀─────┘ gave up
 //! ```
 //!
 //! A poor schedule costs re-executions, lost work costs a hang, a skipped comparison a wrong answer.
@@ -224,7 +224,7 @@ impl Scheduler {
         self.report(|state| state.executed(tx, noticed, basis))
     }
 
-    /// An incarnation met an estimate of `on`, and gave up without publishing.
+    /// An incarnation met an estimate of `on`, or learned that `on` has outdated it, and gave up without publishing.
     pub fn blocked(&self, tx: TxIndex, on: TxIndex) -> Option<Task> {
         self.report(|state| state.blocked(tx, on))
     }

@@ -7,6 +7,7 @@ use super::{
     running::{Running, Waited},
     scheduler::{Basis, Found, Start},
 };
+use crate::executor::observe::Conflict;
 
 /// Looks at a running transaction that take a few times as long as execution does between two reads, which is a
 /// microsecond. Going on with what is outdated mostly ends with starting over.
@@ -65,14 +66,36 @@ impl<'m> View<'m> {
     /// now on.
     ///
     /// # Errors
-    /// [`Blocked`] on an estimate: the incarnation should give up and return.
+    /// [`Blocked`] on an estimate, or where something that was read before is outdated: the incarnation should give up
+    /// and return.
     pub fn read(&mut self, location: Location) -> Result<Observed, Blocked> {
+        self.give_up_if_outdated()?;
         self.note(location);
         if self.is_unwritten(location) {
             self.depend(location, UNWRITTEN);
             return Ok(Observed::default());
         }
         self.read_written(location)
+    }
+
+    /// Looks, once somebody has published what this incarnation may have read before, whether it is built on sand. To
+    /// execute the rest would be for nothing then.
+    fn give_up_if_outdated(&mut self) -> Result<(), Blocked> {
+        if self.start == Start::AtFrontier {
+            return Ok(());
+        }
+        match self.running.take_outdated(self.tx) {
+            Some(by) if self.reads.compare(self.memory, self.tx) == Found::Outdated => {
+                self.basis = Basis::Outdated;
+                Err(self.give_up(Blocked { on: by }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    const fn give_up(&mut self, blocked: Blocked) -> Blocked {
+        self.blocked = Some(blocked);
+        blocked
     }
 
     /// To be called before memory is asked.
@@ -97,10 +120,7 @@ impl<'m> View<'m> {
                 self.depend(location, Expected::Seen(observed));
                 Ok(observed.then(own))
             }
-            Err(blocked) => {
-                self.blocked = Some(blocked);
-                Err(blocked)
-            }
+            Err(blocked) => Err(self.give_up(blocked)),
         }
     }
 
@@ -209,10 +229,15 @@ impl<'m> View<'m> {
         self.basis
     }
 
-    /// The estimate that was met since [`View::begin`], if any: then nothing the incarnation did
+    /// Whom the incarnation has given up for since [`View::begin`], if it has: then nothing that it did
     /// counts.
     pub const fn blocked(&self) -> Option<Blocked> {
         self.blocked
+    }
+
+    /// The first of what was read and expected that does not hold any more.
+    pub fn conflict(&self) -> Option<Conflict> {
+        self.reads.conflict(self.memory, self.tx)
     }
 
     /// What was read and expected since [`View::begin`].
@@ -259,9 +284,14 @@ mod tests {
     fn viewed<R>(start: Start, act: impl FnOnce(&mut View<'_>, &dyn Fn() -> Noticed) -> R) -> R {
         let (memory, running) = (Memory::new(1, 0), Running::new(4, Crowding::Roomy));
         let mut view = View::new(&memory, &running);
+        running.started(3);
         view.begin(3, start);
         let writes = vec![(BALANCE, Write::Add(U256::ONE))];
-        act(&mut view, &|| memory.publish(1, &vec![], &writes))
+        act(&mut view, &|| {
+            let noticed = memory.publish(1, &vec![], &writes);
+            running.outdate(1, noticed);
+            noticed
+        })
     }
 
     #[test]
@@ -274,6 +304,23 @@ mod tests {
         };
         assert_eq!(noticed(Start::Ahead), Noticed::by(3));
         assert_eq!(noticed(Start::AtFrontier), Noticed::BY_NOBODY, "all below has published");
+    }
+
+    #[test]
+    fn who_goes_on_with_what_is_outdated_gives_up() {
+        let nonce = Location::Nonce(0);
+        viewed(Start::Ahead, |view, publish| {
+            assert_eq!(view.read(BALANCE), Ok(Observed::default()));
+            publish();
+            assert_eq!(view.read(nonce), Err(Blocked { on: 1 }));
+            assert_eq!(view.blocked(), Some(Blocked { on: 1 }));
+            assert_eq!(view.conflict().map(|conflict| conflict.at), Some(BALANCE));
+        });
+        viewed(Start::Ahead, |view, publish| {
+            assert_eq!(view.read(nonce), Ok(Observed::default()));
+            publish();
+            assert_eq!(view.read(nonce), Ok(Observed::default()), "the balance was not read");
+        });
     }
 
     #[test]

@@ -28,7 +28,7 @@ use revm::{
 /// Why a worker's read has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum WorkerError {
-    /// It met an estimate. The incarnation is dropped, so nobody sees this.
+    /// It had better give up. The incarnation is dropped, so nobody sees this.
     #[error("transaction {} has to publish first", .0.on)]
     Blocked(Blocked),
     /// The state before the block does not know.
