@@ -16,6 +16,7 @@ mod committer;
 mod declared;
 mod demands;
 mod fees;
+mod frames;
 mod guard;
 mod handover;
 pub mod hashes;

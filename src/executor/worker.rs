@@ -3,6 +3,7 @@
 use super::{
     demands::{Demand, Demanding, Need},
     fees::{DeferFee, FeePayment, WorkerEvm},
+    frames,
     hashes::{self, Hashes},
     instructions,
     tally::Share,
@@ -15,13 +16,13 @@ use alloy_consensus::{Transaction as _, TxEnvelope, transaction::Recovered};
 use alloy_evm::FromRecoveredTx;
 use alloy_primitives::{Address, U256};
 use revm::{
-    Context, Database, MainBuilder, MainContext,
-    context::TxEnv,
+    Context, Database, MainContext,
+    context::{Evm, TxEnv},
     context_interface::{
         ContextSetters, JournalTr, Transaction as _, TransactionType,
         result::{EVMError, ExecutionResult, HaltReason},
     },
-    handler::{EthFrame, Handler, MainnetHandler},
+    handler::{EthFrame, EthPrecompiles, Handler, MainnetHandler, instructions::EthInstructions},
     state::EvmState,
 };
 
@@ -77,13 +78,16 @@ pub(super) trait Speculative: EvmDatabase + Demanding {
     fn needs(&self) -> Vec<(Address, Need)>;
 }
 
-/// revm for a worker, in the block's environment.
+/// revm for a worker, in the block's environment. Whoever is done with it [leaves its frames](frames::leave).
 pub(super) fn evm<DB: Database>(job: &ReplayJob, db: DB) -> WorkerEvm<DB> {
     let env = job.env.clone();
     let context = Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env);
-    let mut evm = context.with_db(db).with_chain(Hashes::default()).build_mainnet();
-    hashes::install(&mut evm.instruction);
-    evm
+    let ctx = context.with_db(db).with_chain(Hashes::default());
+    let spec = ctx.cfg.spec;
+    let mut instruction = EthInstructions::new_mainnet_with_spec(spec);
+    hashes::install(&mut instruction);
+    let (precompiles, frame_stack) = (EthPrecompiles::new(spec), frames::take());
+    Evm { ctx, inspector: (), instruction, precompiles, frame_stack }
 }
 
 /// An EVM.
@@ -99,11 +103,6 @@ impl<DB: EvmDatabase> Worker<DB> {
     /// Where it reads.
     pub(super) const fn database(&mut self) -> &mut DB {
         &mut self.evm.ctx.journaled_state.database
-    }
-
-    /// What it read from.
-    pub(super) fn into_database(self) -> DB {
-        self.evm.ctx.journaled_state.database
     }
 
     /// Executes a transaction; the beneficiary's fee is left to whoever commits it, unless the
@@ -175,6 +174,12 @@ impl<DB: Speculative> Worker<DB> {
             }
         }
         Attempt { output, needs: self.database().needs() }
+    }
+}
+
+impl<DB: Database> Drop for Worker<DB> {
+    fn drop(&mut self) {
+        frames::leave(&mut self.evm.frame_stack);
     }
 }
 

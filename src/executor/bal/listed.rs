@@ -21,7 +21,7 @@ use revm::{
 use std::cell::RefCell;
 
 /// Which accounts and slots of the list one worker accessed, by number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Touched(Vec<bool>);
 
 impl Touched {
@@ -117,8 +117,8 @@ impl<'a> Listed<'a> {
     }
 
     /// The same, for good.
-    pub(super) fn into_touched(self) -> Touched {
-        self.touched.into_inner()
+    pub(super) fn take_touched(&self) -> Touched {
+        self.touched.take()
     }
 
     /// An account of the journal.

@@ -121,9 +121,9 @@ impl Observable for Bal {
             count: self.order.len() + 1 + self.table.accounts().len().div_ceil(CHUNK),
             worker: |number| Worker::new(job, shared.before(0, self.codes.of(number))),
             task: |worker: &mut Worker<_>, task| shared.perform(worker, task),
-            leave: |worker: Worker<Listed<'_>>| {
+            leave: |mut worker: Worker<Listed<'_>>| {
                 observer.tell(Event::Began(Activity::Absent));
-                worker.into_database().into_touched()
+                worker.database().take_touched()
             },
         };
         let done =

@@ -23,7 +23,7 @@ use crate::{
         ExecuteError,
         demands::{Demand, Demanding as _},
         fees::{DeferFee, FeePayment},
-        instructions,
+        frames, instructions,
         tally::Share,
         worker,
     },
@@ -183,6 +183,12 @@ impl<'m> EvmMachine<'m> {
         for (address, _) in state.iter().filter(|(_, account)| is_exact(account)) {
             self.state().demand(*address, Demand::Exact);
         }
+    }
+}
+
+impl Drop for EvmMachine<'_> {
+    fn drop(&mut self) {
+        frames::leave(&mut self.evm.frame_stack);
     }
 }
 
