@@ -60,7 +60,7 @@ impl Collection {
         let mut parts = self.parts.into_inner();
         parts.sort_unstable_by_key(|(first, _)| *first);
         let mut changes = Changes::with_capacity(parts.iter().map(|(_, part)| part.len()).sum());
-        changes.extend(parts.into_iter().flat_map(|(_, part)| part));
+        parts.iter_mut().for_each(|(_, part)| changes.append(part));
         let (others, mut more) = (settled.others(), Changes::new());
         for (address, _) in &changed_last.accounts {
             let account = settled.account(*address)?;

@@ -1,7 +1,7 @@
 //! One execution of a block, on all threads, from its first phase to its outcome.
 //!
-//! One thread leads: it runs the phases beside the transactions while the others plan how to share those out, or
-//! collect what the block changed.
+//! One thread leads: it makes room for what the block writes and runs the phases beside the transactions, while the others
+//! plan how to share those out, or collect what the block changed.
 
 use super::{
     batches::Plan,
@@ -26,7 +26,7 @@ use crate::{
         pool::Crew,
         tally::Tally,
     },
-    state::{BlockState, PostState},
+    state::{BlockState, PostState, Storage},
 };
 use alloy_evm::Evm as _;
 use parking_lot::Mutex;
@@ -34,8 +34,11 @@ use std::num::NonZeroUsize;
 
 /// What all threads share.
 struct Lap<'a, W> {
-    shared: Shared<'a>,
-    /// Made by whoever comes first: another thread, once it is awake, while the leader runs the first phase.
+    job: &'a ReplayJob,
+    storage: &'a Storage<'a>,
+    /// Given by the leader before anything else.
+    shared: Handover<Shared<'a>>,
+    /// Made by whoever comes first: another thread, once it is awake, while the leader makes the above and runs the first phase.
     planned: ByFirst<Planned<'a>>,
     at_once: NonZeroUsize,
     crowding: Crowding,
@@ -53,6 +56,9 @@ struct Planned<'a> {
     work: Work<'a>,
     board: Board<BatchOutput>,
 }
+
+/// A worker is lost, and what it was to do.
+const LOST: ExecuteError = ExecuteError::Engine { executor: ExecutorKind::BlockStm };
 
 /// What the leader brings home.
 struct Led {
@@ -73,7 +79,9 @@ pub(super) fn execute<W: Observer>(
     let make = || {
         observer.tell(Event::Began(Activity::Before));
         Lap {
-            shared: Shared::new(job, &storage),
+            job,
+            storage: &storage,
+            shared: Handover::new(),
             planned: ByFirst::new(),
             at_once: pool.at_once().min(pool.size(crew)),
             crowding: pool.crowding(crew),
@@ -86,6 +94,7 @@ pub(super) fn execute<W: Observer>(
     let (lap, led) = pool.lead(crew, make, Lap::lead, Lap::follow);
     let Led { result, changed_last, stats } = led?;
     let Lap { shared, planned, collection, .. } = lap;
+    let shared = shared.into_inner().ok_or(LOST)?;
     let post_state = collection.finish(shared.settled(), &changed_last)?;
     let outcome = BlockOutcome::new(result, post_state);
     let board = planned.into_inner().map(|planned| planned.board);
@@ -97,7 +106,7 @@ pub(super) fn execute<W: Observer>(
 impl<'a, W: Observer> Lap<'a, W> {
     fn planned(&self) -> Option<&Planned<'a>> {
         self.planned.get_or_make(|| {
-            let (job, threads) = (self.shared.job, self.at_once.get());
+            let (job, threads) = (self.job, self.at_once.get());
             // One by one where somebody watches, so that what is told of a step is told of a transaction.
             let Plan { batches, long, kinds } =
                 if W::WATCHES { Plan::one_by_one(job, threads) } else { Plan::new(job, threads) };
@@ -108,18 +117,19 @@ impl<'a, W: Observer> Lap<'a, W> {
     }
 
     fn lead(&self) -> Result<Led, ExecuteError> {
-        let (settled, executor) = (self.shared.settled(), ExecutorKind::BlockStm);
         let begun = self.begun.promise();
-        let (phases, before_all) = begin(&self.shared)?;
-        self.shared.memory.publish_before_all(&before_all);
-        let planned = self.planned().ok_or(ExecuteError::Engine { executor })?;
+        let shared = self.shared.promise().give(Shared::new(self.job, self.storage));
+        let settled = shared.settled();
+        let (phases, before_all) = begin(shared)?;
+        shared.memory.publish_before_all(&before_all);
+        let planned = self.planned().ok_or(LOST)?;
         begun.give(());
-        self.work(planned, || self.machine(planned));
+        self.work(shared, planned, || EvmMachine::new(shared, &planned.work));
         // Before the committer's lock, which whoever hands on takes second.
         let done = planned.board.incarnations();
         let mut committer = self.committer.lock();
         let committed = committer.finish()?;
-        let done = done.ok_or(ExecuteError::Engine { executor })?;
+        let done = done.ok_or(LOST)?;
         let wasted_gas = done.cost.saturating_sub(committed.gas_used());
         let stats = ExecutionStats { incarnations: done.count, wasted_gas, cross_shard: None };
         let (result, changed_last) = finish(phases, committed, settled)?;
@@ -131,32 +141,31 @@ impl<'a, W: Observer> Lap<'a, W> {
     fn follow(&self) {
         // Where processors are scarce, whoever gets nothing to do had better not take them from the others.
         let early = match self.crowding {
-            Crowding::Roomy => self.planned().map(|planned| self.machine(planned)),
+            Crowding::Roomy => self.planned().zip(self.shared.wait()),
             Crowding::Crowded => None,
         };
+        let early = early.map(|(planned, shared)| EvmMachine::new(shared, &planned.work));
         if self.begun.wait().is_some()
-            && let Some(planned) = self.planned()
+            && let Some((planned, shared)) = self.planned().zip(self.shared.get())
         {
-            self.work(planned, || early.unwrap_or_else(|| self.machine(planned)));
-            self.collection.collect(self.shared.settled());
+            let machine = || early.unwrap_or_else(|| EvmMachine::new(shared, &planned.work));
+            self.work(shared, planned, machine);
+            self.collection.collect(shared.settled());
             self.observer.tell(Event::Began(Activity::Absent));
         }
-    }
-
-    fn machine<'s>(&'s self, planned: &'s Planned<'a>) -> EvmMachine<'s> {
-        EvmMachine::new(&self.shared, &planned.work)
     }
 
     /// Executes transactions until all are committed, or one makes the block invalid. The machine is made for the
     /// first.
     fn work<'s>(
         &'s self,
+        shared: &'s Shared<'a>,
         Planned { work, board }: &'s Planned<'a>,
         machine: impl FnOnce() -> EvmMachine<'s>,
     ) {
         let commit =
             |step: usize, output| self.committer.lock().commit(work.batches[step].clone(), output);
-        let (memory, running) = (&self.shared.memory, &work.running);
+        let (memory, running) = (&shared.memory, &work.running);
         let worker = Worker { board, memory, running, commit, observer: self.observer };
         worker.work(machine);
         self.observer.tell(Event::Began(Activity::After));
