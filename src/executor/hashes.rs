@@ -5,8 +5,8 @@
 //! Storage"), and the transactions of a block look at the same entries. Of the hashes that recorded blocks ask for,
 //! three fifths repeat one of the same block.
 //!
-//! A hash depends on nothing but its input, so what is remembered is never wrong. It is forgotten with the worker's
-//! EVM, which lives for one execution: that a block is replayed many times helps nobody.
+//! A hash depends on nothing but its input, so what is remembered is never wrong. Yet it is forgotten as soon as another
+//! execution begins, so that it helps nobody that a block is replayed many times.
 
 use super::instructions::WorkerContext;
 use alloy_primitives::{B256, KECCAK256_EMPTY, keccak256, map::DefaultHashBuilder};
@@ -23,7 +23,7 @@ use revm::{
 use std::{fmt, hash::BuildHasher as _};
 
 /// Longest input that is remembered, in bytes: longer ones are messages and codes, which hardly repeat.
-const LONGEST: usize = 95;
+const LONGEST: usize = 91;
 const _: () = assert!(LONGEST <= u8::MAX as usize, "a length fits into a byte");
 
 /// How many inputs are remembered, in 64 KiB: blocks of 30 Mgas gain little from more.
@@ -33,16 +33,19 @@ const PLACES: usize = 512;
 #[derive(Clone, Copy, Debug)]
 struct Known {
     hash: B256,
+    /// The execution that hashed it.
+    execution: u32,
     length: u8,
     input: [u8; LONGEST],
 }
 
 impl Known {
     /// What is known from the start: the hash of nothing.
-    const NOTHING: Self = Self { hash: KECCAK256_EMPTY, length: 0, input: [0; LONGEST] };
+    const NOTHING: Self =
+        Self { hash: KECCAK256_EMPTY, execution: 0, length: 0, input: [0; LONGEST] };
 
-    fn is_of(&self, input: &[u8]) -> bool {
-        self.input.get(..self.length.into()) == Some(input)
+    fn is_of(&self, execution: u32, input: &[u8]) -> bool {
+        self.execution == execution && self.input.get(..self.length.into()) == Some(input)
     }
 }
 
@@ -51,6 +54,8 @@ impl Known {
 pub struct Hashes {
     /// Empty until something is hashed, as in blocks of plain payments nothing is.
     known: Vec<Known>,
+    /// Counts executions. What was hashed in another one is not known any more.
+    execution: u32,
     places: DefaultHashBuilder,
 }
 
@@ -61,6 +66,15 @@ impl fmt::Debug for Hashes {
 }
 
 impl Hashes {
+    /// Another execution begins, and nothing is known. The room stays.
+    pub(super) fn forget(&mut self) {
+        let next = self.execution.checked_add(1);
+        self.execution = next.unwrap_or_else(|| {
+            self.known.clear();
+            1
+        });
+    }
+
     /// The Keccak-256 hash, remembered or computed.
     fn keccak256(&mut self, input: &[u8]) -> B256 {
         if input.len() > LONGEST {
@@ -70,7 +84,8 @@ impl Hashes {
             self.known = vec![Known::NOTHING; PLACES];
         }
         let known = &mut self.known[self.places.hash_one(input) as usize % PLACES];
-        if !known.is_of(input) {
+        if !known.is_of(self.execution, input) {
+            known.execution = self.execution;
             known.hash = keccak256(input);
             known.length = input.len() as u8;
             known.input[..input.len()].copy_from_slice(input);
@@ -144,18 +159,32 @@ mod tests {
         }
     }
 
+    /// A hash that nobody computes, in place of all that are known.
+    fn mark(hashes: &mut Hashes) -> B256 {
+        let mark = B256::repeat_byte(7);
+        let known = hashes.known.iter_mut().filter(|known| known.length > 0);
+        known.for_each(|known| known.hash = mark);
+        mark
+    }
+
     #[test]
     fn what_was_hashed_is_looked_up() {
         let mut hashes = Hashes::default();
         hashes.keccak256(b"input");
-        // Nobody computes this.
-        let mark = B256::repeat_byte(7);
-        hashes
-            .known
-            .iter_mut()
-            .filter(|known| known.length > 0)
-            .for_each(|known| known.hash = mark);
+        let mark = mark(&mut hashes);
         assert_eq!(hashes.keccak256(b"input"), mark);
+    }
+
+    #[test]
+    fn what_another_execution_has_hashed_is_forgotten() {
+        for execution in [0, 5, u32::MAX] {
+            let mut hashes = Hashes { execution, ..Hashes::default() };
+            hashes.keccak256(b"input");
+            let mark = mark(&mut hashes);
+            assert_eq!(hashes.keccak256(b"input"), mark);
+            hashes.forget();
+            assert_eq!(hashes.keccak256(b"input"), keccak256(b"input"));
+        }
     }
 
     /// Runs a contract, with revm's instruction or with the one that remembers.

@@ -3,9 +3,8 @@
 use super::{
     demands::{Demand, Demanding, Need},
     fees::{DeferFee, FeePayment, WorkerEvm},
-    frames,
-    hashes::{self, Hashes},
-    instructions,
+    hashes, instructions,
+    reuse::{self, Left},
     tally::Share,
 };
 use crate::{
@@ -78,16 +77,17 @@ pub(super) trait Speculative: EvmDatabase + Demanding {
     fn needs(&self) -> Vec<(Address, Need)>;
 }
 
-/// revm for a worker, in the block's environment. Whoever is done with it [leaves its frames](frames::leave).
+/// revm for a worker, in the block's environment. Whoever is done with it [leaves it](reuse::leave) to the next one.
 pub(super) fn evm<DB: Database>(job: &ReplayJob, db: DB) -> WorkerEvm<DB> {
     let env = job.env.clone();
     let context = Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env);
-    let ctx = context.with_db(db).with_chain(Hashes::default());
+    let Left { frames, hashes } = reuse::take();
+    let ctx = context.with_db(db).with_chain(hashes);
     let spec = ctx.cfg.spec;
     let mut instruction = EthInstructions::new_mainnet_with_spec(spec);
     hashes::install(&mut instruction);
-    let (precompiles, frame_stack) = (EthPrecompiles::new(spec), frames::take());
-    Evm { ctx, inspector: (), instruction, precompiles, frame_stack }
+    let precompiles = EthPrecompiles::new(spec);
+    Evm { ctx, inspector: (), instruction, precompiles, frame_stack: frames }
 }
 
 /// An EVM.
@@ -179,7 +179,7 @@ impl<DB: Speculative> Worker<DB> {
 
 impl<DB: Database> Drop for Worker<DB> {
     fn drop(&mut self) {
-        frames::leave(&mut self.evm.frame_stack);
+        reuse::leave(&mut self.evm);
     }
 }
 

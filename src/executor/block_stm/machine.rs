@@ -23,7 +23,7 @@ use crate::{
         ExecuteError,
         demands::{Demand, Demanding as _},
         fees::{DeferFee, FeePayment},
-        frames, instructions,
+        instructions, reuse,
         tally::Share,
         worker,
     },
@@ -188,7 +188,7 @@ impl<'m> EvmMachine<'m> {
 
 impl Drop for EvmMachine<'_> {
     fn drop(&mut self) {
-        frames::leave(&mut self.evm.frame_stack);
+        reuse::leave(&mut self.evm);
     }
 }
 
