@@ -38,7 +38,8 @@ struct Lap<'a, W> {
     storage: &'a Storage<'a>,
     /// Given by the leader before anything else.
     shared: Handover<Shared<'a>>,
-    /// Made by whoever comes first: another thread, once it is awake, while the leader makes the above and runs the first phase.
+    /// Made by whoever comes first: another thread, once it is awake, while the leader makes the above and runs the
+    /// first phase.
     planned: ByFirst<Planned<'a>>,
     at_once: NonZeroUsize,
     crowding: Crowding,

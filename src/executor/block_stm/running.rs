@@ -111,7 +111,7 @@ impl<'w> Running<'w> {
     /// had better look whether to go on.
     pub fn outdate(&self, tx: TxIndex, readers: Noticed) {
         for above in readers.among(tx + 1..self.executing.len()) {
-            if self.executing[above].load(Ordering::Relaxed) {
+            if self.is_running(above) {
                 self.outdated_by[above].store(tx as u32, Ordering::Release);
             }
         }
