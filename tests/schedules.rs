@@ -7,8 +7,8 @@
 mod bounded;
 
 use blockrace_model::checks::{
-    Scene, a_sleeper_is_woken_by_work, by_hand, generated, sleepers_are_told_to_stop, tiny,
-    whoever_is_woken_wakes_the_next,
+    Scene, a_commit_ends_the_run, a_sleeper_is_woken_by_work, by_hand, generated,
+    sleepers_are_told_to_stop, tiny, whoever_is_woken_wakes_the_next,
 };
 use bounded::Bounded;
 use shuttle::{
@@ -63,6 +63,13 @@ fn s3_whoever_is_woken_wakes_the_next_whatever_the_schedule() {
 #[test]
 fn sleepers_are_told_to_stop_whatever_the_schedule() {
     assert!(try_all(sleepers_are_told_to_stop, Bounded::new(3, 100_000)) < 100_000);
+}
+
+#[test]
+fn a_commit_ends_the_run_whatever_the_schedule() {
+    let schedules = try_all(a_commit_ends_the_run, Bounded::new(2, 50_000 * effort()));
+    println!("{schedules} schedules");
+    try_all(a_commit_ends_the_run, RandomScheduler::new(2_000 * effort()));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
                 Add, Count, Empty, Read, ReadFollowing, Set, SetFollowing, Spend, StopIfEven,
                 Surprise,
             },
-            in_order, in_parallel, step,
+            handed_on_up_to, in_order, in_parallel, step,
         },
     },
     threads::{WorkerPool, thread},
@@ -122,6 +122,11 @@ pub fn generated(count: usize, seed: u64) -> Vec<Scene> {
             Scene { name: format!("seed {seed}, block {index}"), programs, early, threads }
         })
         .collect()
+}
+
+/// Nothing after what ends the run is handed on, and every worker ends.
+pub fn a_commit_ends_the_run() {
+    assert_eq!(handed_on_up_to(1, 4, &WorkerPool(3)), 2);
 }
 
 /// A scheduler of transactions that all wait for the first, which is being executed.

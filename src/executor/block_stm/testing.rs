@@ -14,7 +14,11 @@ use super::{
     scheduler::{Start, Steps},
     view::View,
 };
-use crate::executor::{Crowding, WorkerPool, observe::Observer, sync::Mutex};
+use crate::executor::{
+    Crowding, WorkerPool,
+    observe::{Nobody, Observer},
+    sync::Mutex,
+};
 use alloy_primitives::U256;
 use proptest::prelude::*;
 use std::{collections::BTreeMap, ops::ControlFlow};
@@ -340,6 +344,28 @@ pub(crate) fn in_parallel(
         .map(|at| (at, after(at).expect("no estimates are left after the block")))
         .collect();
     ((seen, state), incarnations.expect("no worker panics"))
+}
+
+/// How many of so many dependent transactions are handed on if this one of them ends the run. Panics if the run says that
+/// all were.
+pub(crate) fn handed_on_up_to(last: TxIndex, transactions: usize, pool: &WorkerPool) -> usize {
+    let programs = vec![vec![Step::Read(0), Step::Set(0)]; transactions];
+    let (memory, mut handed_on) = (memory(), 0);
+    let running = Running::new(transactions, Crowding::Roomy);
+    let incarnations = run(
+        pool,
+        Steps { count: transactions, ..Steps::default() },
+        &memory,
+        &running,
+        &Nobody,
+        || ToyMachine { programs: &programs, view: View::new(&memory, &running) },
+        |tx, _| {
+            handed_on += 1;
+            if tx == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    );
+    assert_eq!(incarnations, None);
+    handed_on
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {

@@ -4,7 +4,9 @@ use super::{
     engine::{Executed, Incarnations, Machine},
     running::Running,
     scheduler::Steps,
-    testing::{Outcome, Program, Step, ToyMachine, balance, in_order, memory, run, step},
+    testing::{
+        Outcome, Program, Step, ToyMachine, balance, handed_on_up_to, in_order, memory, run, step,
+    },
     view::View,
 };
 use crate::executor::{Crowding, WorkerPool, observe::Nobody};
@@ -71,23 +73,7 @@ fn a_long_chain_of_dependents_ends() {
 
 #[test]
 fn a_commit_can_end_the_run() {
-    let (memory, mut committed) = (memory(), 0);
-    let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
-    let running = Running::new(programs.len(), Crowding::Roomy);
-    let run = run(
-        &pool(2),
-        Steps { count: programs.len(), ..Steps::default() },
-        &memory,
-        &running,
-        &Nobody,
-        || ToyMachine { programs: &programs, view: View::new(&memory, &running) },
-        |tx, _| {
-            committed += 1;
-            if tx == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        },
-    );
-    assert_eq!(run, None);
-    assert_eq!(committed, 10);
+    assert_eq!(handed_on_up_to(9, 50, &pool(2)), 10);
 }
 
 /// Panics at the first transaction it gets.
