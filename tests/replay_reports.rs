@@ -178,3 +178,21 @@ fn files_are_kept_where_nobody_reads_what_is_printed() {
     assert!(stderr(&output).contains("cannot write the table"), "{}", stderr(&output));
     assert_obeys_the_schema(&json_of(&json));
 }
+
+#[test]
+fn what_a_file_holds_is_kept_until_there_is_something_better() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let kept = file(folder.path(), "kept.json");
+    fs::write(&kept, "an earlier run").expect("the folder is ours");
+    let path = kept.display().to_string();
+    let unknown = [&["replay", "99999999"][..], &["--json", &path]].concat();
+    assert_code(&blockrace(folder.path(), &unknown), 2);
+    assert_eq!(fs::read_to_string(&kept).expect("it is there"), "an earlier run");
+    let twice = [&FEW[..], &["--json", &path, "--csv", &path]].concat();
+    let refused = blockrace(folder.path(), &twice);
+    assert_code(&refused, 2);
+    assert!(stderr(&refused).contains("cannot hold two results"), "{}", stderr(&refused));
+    fs::write(&kept, "x".repeat(1 << 24)).expect("the folder is ours");
+    assert_code(&blockrace(folder.path(), &[&FEW[..], &["--json", &path]].concat()), 0);
+    assert_obeys_the_schema(&json_of(&kept));
+}

@@ -2,29 +2,19 @@
 
 mod work;
 
-use super::{Context, Outcome, machine};
+use super::{Context, Outcome, files::ResultFile, machine};
 use crate::{
     cli::ConformanceArgs,
     conformance::Glob,
     measure::Stopwatch,
     report::conformance::{self as report, ConformanceReport, ConformanceSettings},
 };
-use eyre::{WrapErr, bail};
-use std::{
-    fs::File,
-    io::{self, BufWriter},
-    time::Duration,
-};
+use eyre::bail;
+use std::{io, time::Duration};
 use work::{Orders, run_all};
 
 pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outcome> {
-    let json = match &args.json {
-        Some(path) => {
-            let file = File::create(path);
-            Some(file.wrap_err_with(|| format!("cannot create {}", path.display()))?)
-        }
-        None => None,
-    };
+    let json = args.json.as_deref().map(ResultFile::open).transpose()?;
     let orders = Orders {
         executors: args.executors.0,
         threads: args.threads,
@@ -45,7 +35,7 @@ pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outc
     }
     report::write_text(&report, io::stdout().lock())?;
     if let Some(file) = json {
-        report::write_json(&report, BufWriter::new(file)).wrap_err("cannot write the results")?;
+        file.write(|out| report::write_json(&report, out))?;
     }
     Ok(outcome(&report))
 }

@@ -1,18 +1,52 @@
-//! Result files: opened before the work, so that a bad path fails early, and written after it.
+//! Result files: opened before the work, so that a bad path fails early, and written after it, so that what an earlier run
+//! left there is kept until there is something better.
 
 use crate::report::ReportError;
-use eyre::WrapErr;
+use eyre::{WrapErr, ensure};
 use std::{
-    fs::File,
-    io::BufWriter,
+    fs::{File, OpenOptions},
+    io::{self, BufWriter},
     path::{Path, PathBuf},
 };
+
+/// A file that waits for its contents.
+pub(super) struct ResultFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl ResultFile {
+    /// Opens the file, or makes it.
+    pub(super) fn open(path: &Path) -> eyre::Result<Self> {
+        let options = OpenOptions::new().write(true).create(true).truncate(false).to_owned();
+        let file =
+            options.open(path).wrap_err_with(|| format!("cannot create {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Replaces what is in it.
+    pub(super) fn write<E: std::error::Error + Send + Sync + 'static>(
+        self,
+        contents: impl FnOnce(BufWriter<File>) -> Result<(), E>,
+    ) -> eyre::Result<()> {
+        let Self { path, file } = self;
+        let written = empty(&file)
+            .wrap_err("what was there cannot be removed")
+            .and_then(|()| Ok(contents(BufWriter::new(file))?));
+        written.wrap_err_with(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// A device or a pipe holds nothing.
+fn empty(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
+}
 
 /// How a report becomes a file.
 type Format<R> = fn(&R, BufWriter<File>) -> Result<(), ReportError>;
 
 /// Files that wait for a report of type `R`.
-pub(super) struct ResultFiles<R>(Vec<(PathBuf, File, Format<R>)>);
+pub(super) struct ResultFiles<R>(Vec<(ResultFile, Format<R>)>);
 
 impl<R> Default for ResultFiles<R> {
     fn default() -> Self {
@@ -21,12 +55,12 @@ impl<R> Default for ResultFiles<R> {
 }
 
 impl<R> ResultFiles<R> {
-    /// Creates the file, if one is asked for.
+    /// Opens the file, if one is asked for.
     pub(super) fn add(&mut self, path: Option<&Path>, format: Format<R>) -> eyre::Result<()> {
         if let Some(path) = path {
-            let file =
-                File::create(path).wrap_err_with(|| format!("cannot create {}", path.display()))?;
-            self.0.push((path.to_owned(), file, format));
+            let is_taken = self.0.iter().any(|(other, _)| other.path == path);
+            ensure!(!is_taken, "{} cannot hold two results; name two files", path.display());
+            self.0.push((ResultFile::open(path)?, format));
         }
         Ok(())
     }
@@ -34,10 +68,7 @@ impl<R> ResultFiles<R> {
     /// Writes the report to all of them, even where one cannot be written. To be called before anything is printed, as
     /// whoever reads that may be gone.
     pub(super) fn write(self, report: &R) -> eyre::Result<()> {
-        let write = |(path, file, format): (PathBuf, File, Format<R>)| {
-            format(report, BufWriter::new(file))
-                .wrap_err_with(|| format!("cannot write {}", path.display()))
-        };
+        let write = |(file, format): (ResultFile, Format<R>)| file.write(|out| format(report, out));
         self.0.into_iter().map(write).fold(Ok(()), Result::and)
     }
 }

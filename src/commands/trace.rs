@@ -6,6 +6,7 @@
 use super::{
     Context, Outcome,
     cached::{Source, select},
+    files::ResultFile,
     machine,
     watching::{Runs, watched},
 };
@@ -21,15 +22,14 @@ use crate::{
     verify::{Verdict, VerifiedTo},
 };
 use eyre::{WrapErr, bail};
-use std::{fs::File, io::BufWriter, num::NonZeroUsize};
+use std::num::NonZeroUsize;
 
 /// Runs of which the one of median length is shown.
 const RUNS: Runs =
     Runs { count: NonZeroUsize::new(9).expect("not zero"), readiness: Readiness::Awake };
 
 pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
-    let file = File::create(&args.output)
-        .wrap_err_with(|| format!("cannot create {}", args.output.display()))?;
+    let file = ResultFile::open(&args.output)?;
     let source = only(CachedBlocks { blocks: Some(args.block), chain: args.chain }, context)?;
     let threads = args.threads.unwrap_or_else(machine::cores);
     let pool = WorkerPool::new(threads)?;
@@ -52,8 +52,7 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
         return Ok(Outcome::Mismatch);
     }
     let subject = Subject { chain_id: job.chain.id(), title, names: job.numbered_state.names() };
-    trace::write(&trace, &subject, BufWriter::new(file))
-        .wrap_err_with(|| format!("cannot write {}", args.output.display()))?;
+    file.write(|out| trace::write(&trace, &subject, out))?;
     println!("{}: match, verified to {verified_to}", subject.title);
     println!("{}", trace::summary(&trace).join("\n"));
     println!("open {} in https://ui.perfetto.dev", args.output.display());
