@@ -1,6 +1,7 @@
 //! Which executors race on how many threads, how often, in which order.
 
 use crate::executor::{ExecutorKind, Pinning};
+use alloy_primitives::{B64, B256};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus, seq::SliceRandom};
 use std::{
     collections::BTreeSet,
@@ -133,10 +134,12 @@ impl Plan {
         starters
     }
 
-    /// The order of the starters in each round, warm-up rounds first: shuffled anew every round, so
-    /// that none always runs after the same other, and drift falls on all alike. It never ends.
-    pub fn orders(&self) -> impl Iterator<Item = Vec<usize>> + use<> {
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.rounds.seed);
+    /// The order of the starters in each round of a block, warm-up rounds first: shuffled anew every round, so
+    /// that none always runs after the same other, and drift falls on all alike. It never ends. Another block has
+    /// other orders, so that what an order does to a round is not the same on all blocks.
+    pub fn orders(&self, block: B256) -> impl Iterator<Item = Vec<usize>> + use<> {
+        let block = u64::from(B64::from_slice(&block[24..]));
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.rounds.seed ^ block);
         let mut order: Vec<usize> = (0..self.starters().len()).collect();
         std::iter::repeat_with(move || {
             order.shuffle(&mut rng);
@@ -178,14 +181,16 @@ mod tests {
     #[test]
     fn every_round_runs_everybody_once_in_an_order_that_changes() {
         let plan = plan(&STM, &[1, 2, 4], SelfCheck::Off);
-        let rounds: Vec<_> = plan.orders().take(11).collect();
+        let orders = |block| plan.orders(block).take(11).collect::<Vec<_>>();
+        let rounds = orders(B256::ZERO);
         for round in &rounds {
             let mut sorted = round.clone();
             sorted.sort_unstable();
             assert_eq!(sorted, [0, 1, 2, 3]);
         }
         assert!(rounds.iter().any(|round| *round != rounds[0]), "the order changes");
-        assert_eq!(rounds, plan.orders().take(11).collect::<Vec<_>>(), "the seed decides it");
+        assert_eq!(rounds, orders(B256::ZERO), "the seed decides it");
+        assert_ne!(rounds, orders(B256::with_last_byte(1)), "and the block");
     }
 
     #[test]
@@ -198,6 +203,6 @@ mod tests {
         assert_eq!(contestants, plan.contestants());
         let baselines = [1, 2, 4].map(|n| Contestant::baselines(NonZeroUsize::new(n).unwrap()));
         assert_eq!(checks, baselines);
-        assert_eq!(plan.orders().next().map(|round| round.len()), Some(7));
+        assert_eq!(plan.orders(B256::ZERO).next().map(|round| round.len()), Some(7));
     }
 }

@@ -187,7 +187,7 @@ struct Heat<'a, C, P, F> {
 impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
     fn run(mut self) -> Result<Race, RunError> {
         let began = self.runner.meter.clock.wall();
-        let mut orders = self.runner.plan.orders();
+        let mut orders = self.runner.plan.orders(self.job.hash);
         let mut warmup = 0;
         while self.needs_warm_up(warmup) {
             if self.round(LapKind::WarmUp, orders.next())?.is_break() {

@@ -206,7 +206,7 @@ fn automatic_rounds_end_when_the_time_is_up() {
 fn a_self_check_compares_the_baseline_with_itself() {
     let cores = NonZeroUsize::MIN;
     let checked = Rounds { self_check: SelfCheck::On { cores }, ..rounds(30) };
-    let race = stage(checked, noisy(100.0, 7), constant(50.0), None).race();
+    let race = stage(checked, noisy(100.0, 8), constant(50.0), None).race();
     assert_eq!(race.finishes.len(), 2);
     let [itself] = race.self_checks.as_slice() else { panic!("{race:?}") };
     assert_eq!(itself.contestant, Contestant::BASELINE);
