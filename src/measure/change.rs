@@ -46,16 +46,17 @@ pub enum Judgement {
 }
 
 impl Change {
-    /// Slower or faster by more than `threshold`, by more than the `noise` that the runs themselves
-    /// found, and with an interval that leaves no doubt of the direction. Both are shares: 0.05 is 5 %.
+    /// Slower or faster by more than the `noise` that the runs themselves found, and, with all of the interval, by more
+    /// than `threshold`. Both are shares: 0.05 is 5 %.
     pub fn judge(&self, threshold: f64, noise: f64) -> Judgement {
-        let enough = 1.0 + threshold.max(noise);
-        match self {
-            Self { ratio, ci_low, .. } if *ratio > enough && *ci_low > 1.0 => Judgement::Slower,
-            Self { ratio, ci_high, .. } if *ratio * enough < 1.0 && *ci_high < 1.0 => {
-                Judgement::Faster
-            }
-            _ => Judgement::Same,
+        let (enough, threshold) = (1.0 + noise, 1.0 + threshold);
+        let Self { ratio, ci_low, ci_high } = *self;
+        if ratio > enough && ci_low > threshold {
+            Judgement::Slower
+        } else if ratio * enough < 1.0 && ci_high * threshold < 1.0 {
+            Judgement::Faster
+        } else {
+            Judgement::Same
         }
     }
 }

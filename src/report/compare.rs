@@ -143,8 +143,8 @@ impl ContenderChange {
 pub struct Comparison {
     /// Contenders that both runs have, in the order of the first.
     pub contenders: Vec<ContenderChange>,
-    /// The noise that the runs' own self-checks found, as a share: the greater of the two.
-    pub noise: f64,
+    /// The noise that the runs' own self-checks found, as a share: the greater of the two; `None` if neither had one.
+    pub noise: Option<f64>,
     /// What counts as slower, as a share.
     pub threshold: f64,
     /// What was compared.
@@ -155,12 +155,15 @@ impl Comparison {
     /// Compares what both runs have: contenders and blocks with verified times. `threshold` is a share,
     /// 0.05 for 5 %.
     pub fn new(base: &Run, new: &Run, by: By, threshold: f64) -> Self {
-        let noise = base.noise_floor.unwrap_or(0.0).max(new.noise_floor.unwrap_or(0.0));
+        let floors = [base.noise_floor, new.noise_floor].into_iter().flatten();
+        let noise = floors.max_by(f64::total_cmp);
         let shared = base.runners.iter().filter(|runner| new.runners.contains(runner));
         let judged =
             shared.filter(|runner| by == By::Time || base.baseline.as_ref() != Some(runner));
         let contenders = judged
-            .filter_map(|runner| contender((base, new), runner, by, (threshold, noise)))
+            .filter_map(|runner| {
+                contender((base, new), runner, by, (threshold, noise.unwrap_or(0.0)))
+            })
             .collect();
         Self { contenders, noise, threshold, by }
     }

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::ReportError;
 use super::compare::{By, Comparison, ContenderChange, Repeated};
 use super::paint::{BAD, Cell, FAINT, GOOD, PLAIN, STRONG, columns, paint};
+use super::{ReportError, counted};
 use crate::measure::change::{Change, Judgement};
 
 /// Writes what changed as text for a terminal, with colours.
@@ -92,11 +92,12 @@ fn conclusion(comparison: &Comparison) -> String {
     let names: Vec<_> = slower
         .map(|contender| {
             let runner = &contender.runner;
-            format!("{} on {} threads", runner.executor, runner.threads)
+            format!("{} on {}", runner.executor, counted(runner.threads as usize, "thread"))
         })
         .collect();
-    let limits =
-        format!("threshold {:.1} %, noise floor {:.1} %", threshold * 100.0, noise * 100.0);
+    let noise =
+        noise.map_or_else(|| "not measured".into(), |noise| format!("{:.1} %", noise * 100.0));
+    let limits = format!("threshold {:.1} %, noise floor {noise}", threshold * 100.0);
     if names.is_empty() {
         let doubtful = contenders.iter().any(|contender| !contender.slower_blocks.is_empty());
         let hint = if doubtful { DOUBTFUL } else { "" };
@@ -124,7 +125,8 @@ mod tests {
     }
 
     fn written(contenders: Vec<ContenderChange>) -> String {
-        let comparison = Comparison { contenders, noise: 0.012, threshold: 0.03, by: By::Speedup };
+        let comparison =
+            Comparison { contenders, noise: Some(0.012), threshold: 0.03, by: By::Speedup };
         let mut out = Vec::new();
         write(&comparison, anstream::StripStream::new(&mut out)).unwrap();
         String::from_utf8(out).unwrap()
