@@ -24,6 +24,16 @@ use std::{
     time::Duration,
 };
 
+/// The most threads that a pool is made of: several times what any machine runs at once.
+const MOST_THREADS: usize = 1_024;
+
+/// A number of threads that a machine can be asked for.
+fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads = text.parse::<NonZeroUsize>().map_err(|error| error.to_string())?;
+    let most = || format!("{MOST_THREADS} at most: more only take turns");
+    Some(threads).filter(|threads| threads.get() <= MOST_THREADS).ok_or_else(most)
+}
+
 /// What `--help` says at the end.
 const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 a block does not match its header, or \
      compare found a regression; 2 bad arguments, missing data, a node or a file that failed; 130 interrupted by Ctrl-C";
@@ -156,7 +166,7 @@ pub struct ReplayArgs {
     pub executors: Executors,
     /// Numbers of threads for the parallel executors, with commas between
     /// [default: 1, 2, 4 ... up to the number of cores]
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_threads)]
     pub threads: Vec<NonZeroUsize>,
     /// How often, and under which conditions.
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! What `conformance` takes.
 
-use super::Executors;
+use super::{Executors, parse_threads};
 use clap::Args;
 use std::{
     num::{NonZeroU64, NonZeroUsize},
@@ -18,7 +18,13 @@ pub struct ConformanceArgs {
     #[arg(long, value_name = "NAMES", default_value = "all")]
     pub executors: Executors,
     /// Numbers of threads for the parallel executors, with commas between
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,2,8")]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "1,2,8",
+        value_parser = parse_threads
+    )]
     pub threads: Vec<NonZeroUsize>,
     /// Only tests whose file and name (FILE::NAME) are like this; * is any text, ? any character
     #[arg(long, value_name = "GLOB")]

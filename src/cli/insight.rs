@@ -1,6 +1,6 @@
 //! The commands that explain: values only.
 
-use super::CachedBlocks;
+use super::{CachedBlocks, parse_threads};
 use crate::{block::range::BlockSpec, executor::ExecutorKind};
 use clap::Args;
 use std::{
@@ -41,7 +41,7 @@ pub struct TraceArgs {
     #[arg(long, value_name = "NAME", default_value = "block-stm")]
     pub executor: ExecutorKind,
     /// Its number of threads [default: the number of cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
     /// Where to write the timeline, for Perfetto (ui.perfetto.dev)
     #[arg(long, short, value_name = "FILE")]
