@@ -22,10 +22,11 @@ const SMALLEST_DRIFT: f64 = 0.02;
 pub fn outliers(times: &[Duration]) -> usize {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
-    let quartile = |part: usize| sorted.get(sorted.len() * part / 4).copied();
-    let (Some(lower), Some(upper), true) = (quartile(1), quartile(3), times.len() >= FEWEST) else {
+    if sorted.len() < FEWEST {
         return 0;
-    };
+    }
+    let quarter = sorted.len() / 4;
+    let (lower, upper) = (sorted[quarter], sorted[sorted.len() - 1 - quarter]);
     let reach = (upper - lower) * 3 / 2;
     let fence = lower.saturating_sub(reach)..=upper.saturating_add(reach);
     times.iter().filter(|time| !fence.contains(time)).count()

@@ -118,8 +118,8 @@ impl Warning {
                 "others may share these cores unseen, such as another virtual machine; measure again, or elsewhere"
             }
             Self::SharedCores { .. } => {
-                "all speedups on as many threads are too low by as much: others use what these cores share, or it is too \
-                 little for them; measure again, or elsewhere"
+                "speedups on as many threads may be too low by up to about as much: others use what these cores share, or \
+                 it is too little for them; measure again, or elsewhere"
             }
             Self::TookTurns { .. } => {
                 "see whether --pin, which keeps each thread on a core of its own, gives steadier times"
