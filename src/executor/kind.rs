@@ -111,6 +111,11 @@ impl ExecutorKind {
         matches!(self, Self::Sequential | Self::Prefetch)
     }
 
+    /// Whether a transaction of it waits for what another has still to write.
+    pub const fn waits_for_values(self) -> bool {
+        !matches!(self, Self::Bal)
+    }
+
     /// Whether more threads than one change what it does.
     pub const fn is_parallel(self) -> bool {
         !matches!(self, Self::Sequential)

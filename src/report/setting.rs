@@ -66,6 +66,14 @@ pub struct Settings {
     pub command: String,
 }
 
+impl Settings {
+    /// What an executor was told of each block, if anything.
+    pub fn knew(&self, executor: &str) -> Option<&str> {
+        let known = self.known_beforehand.iter().find(|known| known.executor == executor);
+        known.map(|known| known.what.as_str())
+    }
+}
+
 /// What an executor knew of each block before it executed it: derived from a sequential run of the same
 /// block, which was not timed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

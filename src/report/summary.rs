@@ -32,8 +32,8 @@ const WIDTH: usize = 100;
 
 const LEGEND: [&str; 3] = [
     "Speedups over all blocks. The geometric mean counts every block the same; its interval is the",
-    "noise of the rounds. The total-time ratio counts long blocks more: all of the baseline's time /",
-    "all of the executor's.",
+    "noise of the rounds. The total-time ratio counts long blocks more: the baseline's median times of",
+    "all blocks, added up, / the executor's.",
 ];
 
 const LOSSES_LEGEND: [&str; 5] = [
@@ -187,7 +187,8 @@ fn verdicts(report: &Report) -> Vec<String> {
     if let Some((standing, speedup)) =
         totals::winner(report).and_then(|standing| Some((standing, standing.speedup?)))
     {
-        lines.push(paint(&winner_line(report, &standing, speedup), STRONG));
+        let winner = wrapped("", &winner_line(report, &standing, speedup), 2);
+        lines.extend(winner.iter().map(|line| paint(line, STRONG)));
         if let Some(why) = why_line(report, standing.contender) {
             lines.extend(wrapped(WHY_NOT_MORE, &why, 2));
         }
@@ -204,13 +205,27 @@ pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Spe
     let Speedup { ratio, ci_low, ci_high } = speedup;
     let interval = format!("[{ci_low:.2}, {ci_high:.2}]");
     let who = standing.contender;
+    let told = told(report, who);
     if ci_low > 1.0 {
-        format!("fastest: {who}, {ratio:.2} {interval} times as fast as the baseline over {blocks}")
+        format!(
+            "fastest: {who}, {ratio:.2} {interval} times as fast as the baseline over {blocks}{told}"
+        )
     } else if ci_high < 1.0 {
         format!("no executor beat the baseline; the nearest, {who}: {ratio:.2} {interval}")
     } else {
         format!("no executor clearly beat the baseline; the nearest, {who}: {ratio:.2} {interval}")
     }
+}
+
+/// What the winner was told beforehand, and who won of those that were told nothing.
+fn told(report: &Report, winner: Contender<'_>) -> String {
+    let Some(what) = report.settings.knew(winner.executor) else { return String::new() };
+    let untold = totals::untold_winner(report)
+        .and_then(|standing| Some((standing.contender, standing.speedup?)));
+    let nearest = untold.map_or_else(String::new, |(who, measured)| {
+        format!("; of those that knew nothing, {who}: {}", speedup(measured))
+    });
+    format!("; it knew {what} beforehand{nearest}")
 }
 
 /// Before the reasons of [`why_line`].

@@ -63,6 +63,8 @@ pub fn write(report: &Report, detail: Detail, mut out: impl io::Write) -> Result
     if detail == Detail::Blocks && !report.rows.is_empty() {
         sections.extend(panels(report));
         sections.push(legend(report));
+    } else {
+        sections.push(known_beforehand(report));
     }
     sections.extend(summary::sections(report));
     let filled = sections.into_iter().filter(|lines| !lines.is_empty());

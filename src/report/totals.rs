@@ -68,10 +68,23 @@ pub fn by_fork(rows: &[Row]) -> Vec<(&str, Vec<&Row>)> {
 /// Who was fastest over all blocks, among those that were right on every block: who is not has not
 /// finished the race. `None` if there is no such contender.
 pub fn winner(report: &Report) -> Option<Standing<'_>> {
+    winner_among(report, |_| true)
+}
+
+/// The same among those that were told nothing of a block beforehand.
+pub fn untold_winner(report: &Report) -> Option<Standing<'_>> {
+    winner_among(report, |contender| report.settings.knew(contender.executor).is_none())
+}
+
+fn winner_among(
+    report: &Report,
+    takes_part: impl Fn(&Contender<'_>) -> bool,
+) -> Option<Standing<'_>> {
     let rows: Vec<_> = report.rows.iter().collect();
-    let finished = standings(&rows)
-        .into_iter()
-        .filter(|standing| standing.verified == standing.rows && standing.speedup.is_some());
+    let finished = standings(&rows).into_iter().filter(|standing| {
+        let right = standing.verified == standing.rows && standing.speedup.is_some();
+        right && takes_part(&standing.contender)
+    });
     let ratio = |standing: &Standing<'_>| standing.speedup.map_or(0.0, |speedup| speedup.ratio);
     finished.max_by(|a, b| ratio(a).total_cmp(&ratio(b)))
 }

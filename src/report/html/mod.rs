@@ -201,9 +201,10 @@ fn standings(report: &Report) -> Markup {
             p {
                 "Speedups against the sequential baseline. The geometric mean counts every block the \
                  same; its brackets are the 95 % interval of the noise between rounds. The total-time \
-                 ratio counts long blocks more: all of the baseline's time / all of the executor's. \
-                 The bound is the best schedule of the transactions as one thread takes them, given what \
-                 depends on what; payments executed together can beat it."
+                 ratio counts long blocks more: the baseline's median times of all blocks, added up, / the \
+                 executor's. The bound is a good schedule of the transactions, each as fast as one thread takes it \
+                 at best, given what depends on what: an estimate, which payments executed together, and luck, \
+                 can beat."
             }
             @if !all.is_empty() { (table("Over all blocks", &titles, &all)) }
             (by_fork(report))

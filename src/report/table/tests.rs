@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::super::testing::{self, paced, raced};
 use super::*;
 use crate::measure::warnings::Warning;
-use crate::report::Failure;
+use crate::report::{Failure, KnownBeforehand, summary::one_line};
 
 fn written(report: &Report) -> String {
     shown(report, Detail::Blocks)
@@ -202,4 +202,21 @@ fn reasons_from_outside_cannot_break_the_lines() {
     let report =
         Report { failures: vec![Failure { block: 5, what }], ..testing::report_of(vec![]) };
     assert!(written(&report).contains("\nnot run: block 5: node said: [31mno such block\n"));
+}
+
+#[test]
+fn a_winner_that_was_told_something_beforehand_says_so_and_who_won_without() {
+    let mut report = testing::report_of(vec![
+        paced(5, 900),
+        Row { executor: "bal".into(), ..raced(5, 300, 3.0) },
+        raced(5, 450, 2.0),
+    ]);
+    assert!(!written(&report).contains("beforehand"));
+    let (executor, what) = ("bal".into(), "everything".into());
+    report.settings.known_beforehand = vec![KnownBeforehand { executor, what }];
+    let text = one_line(&written(&report));
+    let told = "over 1 block; it knew everything beforehand; of those that knew nothing, block-stm on 8 threads: 2.00 [";
+    assert!(text.contains(told), "{text}");
+    let totals = shown(&report, Detail::Totals);
+    assert!(totals.contains("bal knew everything.\n"), "{totals}");
 }
