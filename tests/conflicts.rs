@@ -7,7 +7,7 @@ mod world;
 use alloy_primitives::{Address, U256};
 use blockrace::executor::BlockOutcome;
 use world::{
-    Deed, FORKS, Fork, Op, Place, Tx, World,
+    Deed, FORKS, Fork, Op, Place, STRANGER, Tx, World,
     agree::{chain, check, outcome, panel},
     change,
 };
@@ -298,4 +298,61 @@ fn the_beneficiary_destroys_itself_and_is_paid_on() {
     // The fee of the transaction that destroys it is lost with it.
     let left = change(&outcome.post_state, world::contract(0)).and_then(|change| change.account);
     assert_eq!(left.map(|account| account.balance), Some(U256::from(21_000)));
+}
+
+/// So many payments that `block-stm` executes several together, even on eight threads.
+fn payments() -> impl Iterator<Item = Tx> {
+    (0..160).map(|_| deed(3, Deed::Call(Place::Sender(0), 1)))
+}
+
+/// These, between payments.
+fn among_payments(txs: &[Tx]) -> Vec<Tx> {
+    payments().chain(txs.iter().copied()).chain(payments()).collect()
+}
+
+/// To authorise costs less where the account exists, and to have been touched before does not make it exist (EIP-7702).
+#[test]
+fn an_account_that_was_touched_and_does_not_exist_delegates() {
+    let delegate = |from| deed(from, Deed::Delegate(STRANGER, Some(0)));
+    let touch = deed(0, Deed::Call(Place::Sender(STRANGER), 0));
+    let gas = |txs: &[Tx]| {
+        let programs = vec![vec![Op::Increment(0)]];
+        let txs = among_payments(txs);
+        outcome(&World { fork: Fork::Prague, programs, txs, ..World::default() }).gas_used
+    };
+    assert_eq!(gas(&[touch, delegate(1)]) + gas(&[]), gas(&[touch]) + gas(&[delegate(1)]));
+    let pay = deed(0, Deed::Call(Place::Sender(STRANGER), 1));
+    assert!(gas(&[pay, delegate(1)]) < gas(&[touch, delegate(1)]), "who was paid exists");
+}
+
+/// EIP-161: it is removed, and made anew by who pays it next.
+#[test]
+fn a_hollow_account_is_touched_and_then_paid() {
+    let hollow = |value| deed(1, Deed::Call(Place::Hollow, value));
+    let cleared = |txs: &[Tx]| {
+        let txs = among_payments(txs);
+        let world = World { fork: Fork::SpuriousDragon, txs, ..World::default() };
+        let outcome = outcome(&world);
+        let left = change(&outcome.post_state, world.address(Place::Hollow)).expect("it changed");
+        (left.account.map(|account| account.balance), left.storage_cleared)
+    };
+    let five = Some(U256::from(5));
+    assert_eq!(cleared(&[hollow(0)]), (None, true));
+    assert_eq!(cleared(&[hollow(5)]), (five, false));
+    assert_eq!(cleared(&[hollow(0), hollow(5)]), (five, true));
+    assert_eq!(cleared(&[hollow(5), hollow(0)]), (five, false));
+}
+
+/// Before EIP-161 a fee of nothing makes the beneficiary exist, so that to call it costs no more than to call another.
+#[test]
+fn a_fee_of_nothing_makes_the_beneficiary_exist() {
+    let gas = |fork, beneficiary| {
+        let programs = vec![vec![Op::Call(Place::Beneficiary, 1), Op::Gas(0)]];
+        let pay = deed(0, Deed::Call(Place::Sender(1), 1));
+        let txs = [pay, call(1, 0), call(2, 0)].into_iter().chain(among_payments(&[])).collect();
+        outcome(&World { fork, beneficiary, programs, txs, ..World::default() }).gas_used
+    };
+    for fork in [Fork::Frontier, Fork::Homestead, Fork::Tangerine] {
+        assert_eq!(gas(fork, Place::Beneficiary), gas(fork, Place::Hollow), "{fork}");
+    }
 }

@@ -40,17 +40,20 @@ pub(super) type WorkerEvm<DB, P = EthPrecompiles> = Evm<
 pub(super) enum FeePayment {
     /// When the block is put together, if the transaction did not look.
     Deferred,
-    /// In the transaction: the beneficiary exists with nothing in it, so that even a fee of nothing
-    /// would remove it (EIP-161).
+    /// In the transaction, since even a fee of nothing makes a difference: it would remove a beneficiary that exists with
+    /// nothing in it (EIP-161), and before that make one exist.
     AtOnce,
 }
 
 impl FeePayment {
     /// What this beneficiary, as it is before the block, allows.
     pub(super) fn for_beneficiary(before: Option<&AccountInfo>, spec: SpecId) -> Self {
-        let removed_if_touched = spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
-            && before.is_some_and(AccountInfo::is_empty);
-        if removed_if_touched { Self::AtOnce } else { Self::Deferred }
+        let touch_matters = if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
+            before.is_some_and(AccountInfo::is_empty)
+        } else {
+            before.is_none()
+        };
+        if touch_matters { Self::AtOnce } else { Self::Deferred }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a thread's EVM leaves for the next one on the same thread, and makes it cheap to have one for each block: call
 //! frames, with stacks of 32 KiB each, and the table of hashes, of 64 KiB.
 //!
-//! Room is all that is handed on. revm sets up a frame anew for each call, and hashes are forgotten.
+//! Room is all that is handed on. Frames that a panic has left on the stack are taken from it, revm sets up a frame anew for
+//! each call, and hashes are forgotten.
 
 use super::{fees::WorkerEvm, hashes::Hashes};
 use revm::{Database, context_interface::local::FrameStack, handler::EthFrame};
@@ -24,6 +25,7 @@ thread_local! {
 pub(super) fn take() -> Left {
     let new = || Left { frames: FrameStack::new_prealloc(FRAMES), hashes: Hashes::default() };
     let mut left = LEFT.take().unwrap_or_else(new);
+    left.frames.clear();
     left.hashes.forget();
     left
 }

@@ -2,8 +2,9 @@
 //!
 //! One step of the engine is a batch of transactions. revm's journal is kept from one to the next, so that
 //! each reads what those before it in the batch wrote; what the batch as a whole did is taken from it at
-//! the end. Only after a transaction that may have created or destroyed an account does the journal start
-//! over, since one journal cannot tell several lives of an account apart.
+//! the end. After a transaction that may have created or destroyed an account the journal starts over, since one
+//! journal cannot tell several lives of an account apart; so it does before one that delegates (EIP-7702), whose refund
+//! depends on whether an account was touched in the same transaction.
 
 use super::{
     accounts::NewCodes,
@@ -121,7 +122,8 @@ impl<'m> EvmMachine<'m> {
         let job = self.shared.job;
         self.state().begin(&job.transactions[batch.clone()]);
         for tx in batch.clone() {
-            if self.state().replaces() {
+            let delegates = job.transactions[tx].is_eip7702();
+            if tx > batch.start && (delegates || self.state().replaces()) {
                 let writes = self.take_writes()?;
                 self.state().start_over();
                 self.state().view.write(writes);
@@ -211,8 +213,9 @@ impl<'m> Machine<'m> for EvmMachine<'m> {
                 Executed { writes, output: Ok(shares), steps, cost }
             }
             Err(error) => {
-                // An invalid transaction leaves no trace but what it read.
+                // An invalid transaction leaves no trace but what it read, nor does an error that revm has met twice.
                 self.evm.ctx.journaled_state.finalize();
+                self.evm.ctx.error = Ok(());
                 self.state().demand_nonces();
                 self.state().settle();
                 Executed { writes: WriteSet::new(), output: Err(error), steps: steps + 1, cost }

@@ -1,6 +1,6 @@
 //! Random worlds, for proptest, which makes a failing one small again.
 
-use super::{CONTRACTS, Deed, FORKS, Fork, Op, Place, SENDERS, Tx, World};
+use super::{CONTRACTS, Deed, FORKS, Fork, Op, Place, SENDERS, STRANGER, Tx, World};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 /// Any world, of any fork.
@@ -11,7 +11,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     let purse = prop_oneof![3 => Just(u64::MAX), 1 => 2_000_000..20_000_000_u64];
     let purses = vec(purse, usize::from(SENDERS));
     let withdrawals = vec((place(), 0..3_u8), 0..3);
-    let world = (fork(), place(), programs, slots, purses, vec(tx(), 0..14), withdrawals);
+    let world = (fork(), place(), programs, slots, purses, txs(), withdrawals);
     world.prop_map(|(fork, beneficiary, programs, slots, purses, txs, withdrawals)| World {
         fork,
         beneficiary,
@@ -30,7 +30,7 @@ fn fork() -> impl Strategy<Value = Fork> {
 
 fn place() -> impl Strategy<Value = Place> {
     prop_oneof![
-        3 => (0..SENDERS).prop_map(Place::Sender),
+        3 => (0..=STRANGER).prop_map(Place::Sender),
         5 => (0..CONTRACTS).prop_map(Place::Contract),
         2 => (0..2_u8).prop_map(Place::Child),
         2 => Just(Place::Beneficiary),
@@ -40,12 +40,22 @@ fn place() -> impl Strategy<Value = Place> {
     ]
 }
 
+/// Few of all kinds, and sometimes so many payments after them that some are executed together.
+fn txs() -> impl Strategy<Value = Vec<Tx>> {
+    let payment = Tx { from: 0, deed: Deed::Call(Place::Sender(1), 1), tip: 0 };
+    let payments = prop_oneof![8 => Just(0_usize), 2 => Just(40), 1 => Just(300)];
+    (vec(tx(), 0..14), payments).prop_map(move |(mut txs, payments)| {
+        txs.resize(txs.len() + payments, payment);
+        txs
+    })
+}
+
 fn tx() -> impl Strategy<Value = Tx> {
     let value = || prop_oneof![2 => Just(0_u16), 1 => Just(1), 1 => 2..2000_u16];
     let deed = prop_oneof![
         8 => (place(), value()).prop_map(|(to, value)| Deed::Call(to, value)),
         1 => (0..3_u8, value()).prop_map(|(kind, value)| Deed::Deploy(kind, value)),
-        2 => (0..SENDERS, option::of(0..CONTRACTS)).prop_map(|(who, code)| Deed::Delegate(who, code)),
+        2 => (0..=STRANGER, option::of(0..CONTRACTS)).prop_map(|(who, code)| Deed::Delegate(who, code)),
     ];
     (0..SENDERS, deed, 0..3_u8).prop_map(|(from, deed, tip)| Tx { from, deed, tip })
 }

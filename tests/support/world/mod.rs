@@ -28,10 +28,13 @@ use std::collections::BTreeMap;
 const NUMBER: u64 = 300;
 /// Since London, in wei.
 const BASE_FEE: u64 = 7;
-/// Enough for a dozen steps with calls.
-const GAS_LIMIT: u64 = 400_000;
-/// How many accounts have keys, and how many have programs.
+/// Enough for a dozen steps with calls, and so little that `block-stm` may execute a call and a payment together.
+const GAS_LIMIT: u64 = 300_000;
+/// How many accounts send, and how many have programs.
 pub(crate) const SENDERS: u8 = 4;
+/// Who has a key as well, but no account yet.
+pub(crate) const STRANGER: u8 = SENDERS;
+const KEYS: usize = SENDERS as usize + 1;
 pub(crate) const CONTRACTS: u8 = 4;
 
 /// Every fork that a block of the test is executed under.
@@ -66,7 +69,7 @@ pub(crate) enum Place {
     Beneficiary,
     /// A precompiled contract, from 1.
     Precompile(u8),
-    /// An account that exists with nothing in it, which it may before EIP-161 only.
+    /// An account that exists with nothing in it, as some do until they are touched after EIP-161.
     Hollow,
     /// An account that does not exist.
     Nobody,
@@ -167,7 +170,7 @@ impl World {
             let account = FoundedAccount { nonce: 1, balance, code, slots: slots.collect() };
             accounts.insert(contract(number), account);
         }
-        if self.fork < Fork::SpuriousDragon {
+        if self.fork <= Fork::SpuriousDragon {
             accounts.insert(self.address(Place::Hollow), FoundedAccount::default());
         }
         let one_wei = FoundedAccount { balance: U256::ONE, ..Default::default() };
@@ -206,11 +209,11 @@ impl World {
     }
 
     fn transactions(&self) -> Vec<Recovered<TxEnvelope>> {
-        let mut nonces = [0_u64; SENDERS as usize];
+        let mut nonces = [0_u64; KEYS];
         self.txs.iter().map(|tx| self.transaction(*tx, &mut nonces)).collect()
     }
 
-    fn transaction(&self, tx: Tx, nonces: &mut [u64; SENDERS as usize]) -> Recovered<TxEnvelope> {
+    fn transaction(&self, tx: Tx, nonces: &mut [u64; KEYS]) -> Recovered<TxEnvelope> {
         let nonce = nonces[usize::from(tx.from)];
         nonces[usize::from(tx.from)] += 1;
         let (to, value, input) = match tx.deed {
@@ -314,11 +317,7 @@ fn ancestor(number: u64) -> B256 {
 }
 
 /// Signed by the authority, with the nonce that it has by then if nothing else gets in the way.
-fn authorization(
-    authority: u8,
-    code: Option<u8>,
-    nonces: &mut [u64; SENDERS as usize],
-) -> SignedAuthorization {
+fn authorization(authority: u8, code: Option<u8>, nonces: &mut [u64; KEYS]) -> SignedAuthorization {
     let nonce = nonces[usize::from(authority)];
     nonces[usize::from(authority)] += 1;
     let address = code.map_or(Address::ZERO, contract);
