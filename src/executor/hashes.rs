@@ -40,7 +40,7 @@ struct Known {
 }
 
 impl Known {
-    /// What is known from the start: the hash of nothing.
+    /// What a place holds at first: the hash of nothing, which is true for whoever looks.
     const NOTHING: Self =
         Self { hash: KECCAK256_EMPTY, execution: 0, length: 0, input: [0; LONGEST] };
 

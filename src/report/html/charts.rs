@@ -89,7 +89,7 @@ fn speedups_on(
     };
     let words = "Each mark is the median over the rounds of the baseline's time / the executor's; the \
                  line through it is the 95 % interval. The upright grey mark is the bound: the \
-                 best schedule of the transactions as one thread takes them, given what depends on \
+                 good schedule of the transactions as one thread takes them, given what depends on \
                  what. Left of 1 is slower than the baseline.";
     let id = format!("speedup-{threads}");
     let numbers = speedup_table(&title, &own);
