@@ -88,7 +88,7 @@ fn speedups_on(
         height: 22.max(10 + 9 * legend.len() as u32),
     };
     let words = "Each mark is the median over the rounds of the baseline's time / the executor's; the \
-                 line through it is the 95 % interval. The upright grey mark is the bound: the \
+                 line through it is the 95 % interval. The upright grey mark is the bound: a \
                  good schedule of the transactions as one thread takes them, given what depends on \
                  what. Left of 1 is slower than the baseline.";
     let id = format!("speedup-{threads}");
