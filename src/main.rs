@@ -1,7 +1,6 @@
 //! The `blockrace` command: parse, run, exit code.
 
 use blockrace::{cli::Cli, commands};
-use clap::Parser;
 use std::process::ExitCode;
 
 /// One allocator for all executors; the report names it.
@@ -9,7 +8,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match commands::run(Cli::parse()) {
+    match commands::run(Cli::from_arguments()) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("error: {error:#}");

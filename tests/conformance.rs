@@ -98,13 +98,14 @@ fn a_filter_chooses_and_the_results_come_as_json() {
     assert_code(&run(&[&path, "--filter", "no such test"]), 2);
 }
 
+/// And where nothing else is, nothing has passed.
 #[test]
 fn what_is_no_blockchain_test_is_counted_as_not_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let state_test = r#"{"a": {"env": {}, "transaction": {}}, "b": 7}"#;
     fs::write(folder.path().join("state.json"), state_test).expect("it can be written");
     let output = run(&[&folder.path().to_string_lossy()]);
-    assert_code(&output, 0);
+    assert_code(&output, 2);
     assert!(stdout(&output).contains("not run: 2 tests: it is no blockchain test"));
 }
 

@@ -66,6 +66,8 @@ fn every_traced_block_is_fetched_replayed_and_matches_to_the_receipts() {
     assert_eq!(verified_to.keys().copied().collect::<Vec<_>>(), numbers);
     assert!(verified_to.values().all(|depth| depth == "receipts"), "{verified_to:?}");
 
+    let checked = stdout(&blockrace(cache.path(), &["cache", "check"]));
+    assert!(checked.trim_end().ends_with("headers, only to the receipts"), "{checked}");
     let output = blockrace(cache.path(), &["verify", "--executor", "block-stm"]);
     assert_code(&output, 0);
     let expected = "41 of 41 blocks match their headers, only to the receipts";

@@ -118,6 +118,15 @@ fn compared(folder: &Path) {
     assert!(stderr(&refused).contains("--ignore machine"), "{}", stderr(&refused));
     assert_code(&compare(folder, "r.json", "other.json", &["--ignore", "machine"]), 0);
 
+    let mut wrong = json_of(&file(folder, "r.json"));
+    let row = wrong["results"].as_array_mut().and_then(|rows| rows.last_mut()).expect("a row");
+    row["verdict"] = json!("mismatch");
+    fs::write(file(folder, "wrong.json"), wrong.to_string()).expect("the folder is ours");
+    assert_code(&compare(folder, "r.json", "wrong.json", &[]), 1);
+    assert_code(&compare(folder, "wrong.json", "r.json", &[]), 0);
+    let third = file(folder, "r.json").display().to_string();
+    assert_code(&compare(folder, "r.json", "r.json", &[&third]), 2);
+
     let no_run = compare(folder, "r.json", "r.csv", &[]);
     assert_code(&no_run, 2);
     assert!(stderr(&no_run).contains("r.csv"), "{}", stderr(&no_run));

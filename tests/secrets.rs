@@ -117,3 +117,23 @@ fn wrong_use_shows_no_secret() {
         }
     }
 }
+
+#[test]
+fn a_url_in_the_wrong_place_is_not_shown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = secret_url("http://node.example");
+    for words in [
+        &["rpc-check", &url][..],
+        &["fetch", &url],
+        &["fetch", &format!("97,{url}")],
+        &["replay", &url],
+        &["cache", &url],
+        &[&format!("ETH_RPC_URL={url}"), "fetch", "97"],
+        &["--color", &url, "replay"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_blockrace"));
+        let output = command.args(words).current_dir(folder.path()).output().expect("it starts");
+        assert_code(&output, 2);
+        assert_nothing_shows(&output, folder.path());
+    }
+}

@@ -2,17 +2,17 @@
 
 use crate::report::compare::{Aspect, By};
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::{convert::Infallible, path::PathBuf};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
     /// What replay --json wrote before; of several runs, with commas between
-    #[arg(value_name = "BASE.json", value_delimiter = ',', num_args = 1, required = true)]
-    pub base: Vec<PathBuf>,
-    /// What it wrote now
-    #[arg(value_name = "NEW.json", value_delimiter = ',', num_args = 1, required = true)]
-    pub new: Vec<PathBuf>,
+    #[arg(value_name = "BASE.json", value_parser = run_files)]
+    pub base: RunFiles,
+    /// What it wrote now, likewise
+    #[arg(value_name = "NEW.json", value_parser = run_files)]
+    pub new: RunFiles,
     /// A slowdown by more than this, and beyond noise, is a regression
     #[arg(long, value_name = "PERCENT", default_value = "3", value_parser = percent)]
     pub threshold: f64,
@@ -22,6 +22,15 @@ pub struct CompareArgs {
     /// Compare although these differ, with commas between: machine, settings, blocks
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub ignore: Vec<AspectArg>,
+}
+
+/// Files of one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFiles(pub Vec<PathBuf>);
+
+/// One side as a single argument: several would leave it open where the other begins.
+fn run_files(text: &str) -> Result<RunFiles, Infallible> {
+    Ok(RunFiles(text.split(',').map(PathBuf::from).collect()))
 }
 
 /// What may follow `--by`.

@@ -179,3 +179,12 @@ impl std::fmt::Display for Times {
         f.write_str(&columns.join(" "))
     }
 }
+
+/// How far `matched` blocks were checked, `to_receipts` of them on a flat pre-state.
+pub(super) fn depth(matched: usize, to_receipts: usize) -> String {
+    match matched - to_receipts {
+        _ if to_receipts == 0 => "up to the state root".to_owned(),
+        0 => "only to the receipts".to_owned(),
+        proved => format!("{proved} up to the state root, {to_receipts} only to the receipts"),
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! Reads files of `replay --json`, one or several for each side. Runs that differ in machine, settings or blocks are
 //! refused, each difference on a line of its own on standard error, unless `--ignore` names it. A regression is the
-//! outcome of a mismatch, so that the exit code is 1; what is one is [`Comparison`]'s to say.
+//! outcome of a mismatch, so that the exit code is 1; what is one is [`Comparison`]'s to say. So are new rows that do not
+//! match: wrong is worse than slow.
 
 use super::{Context, Outcome};
 use crate::{
@@ -21,14 +22,15 @@ use std::{
 
 pub(super) fn run(args: CompareArgs, context: &Context) -> eyre::Result<Outcome> {
     let ignored: Vec<Aspect> = args.ignore.iter().copied().map(Aspect::from).collect();
-    let (base, new) = (read_all(&args.base, &ignored)?, read_all(&args.new, &ignored)?);
+    let (base, new) = (read_all(&args.base.0, &ignored)?, read_all(&args.new.0, &ignored)?);
     refuse(&differences(&base, &new), &ignored)?;
     let comparison = Comparison::new(&base, &new, args.by.into(), args.threshold / 100.0);
     if comparison.contenders.is_empty() {
         bail!("the two runs have no block and executor in common that could be compared");
     }
     compared::write(&comparison, context.stdout())?;
-    Ok(if comparison.is_regression() { Outcome::Mismatch } else { Outcome::Verified })
+    let is_worse = comparison.is_regression() || new.mismatches > 0;
+    Ok(if is_worse { Outcome::Mismatch } else { Outcome::Verified })
 }
 
 /// The runs of one side, joined.

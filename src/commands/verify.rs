@@ -6,7 +6,7 @@
 use super::{
     Context, Outcome,
     cached::select,
-    checking::{CheckResult, Checked, Times, check_all},
+    checking::{CheckResult, Checked, Times, check_all, depth},
 };
 use crate::{
     cli::VerifyArgs,
@@ -56,13 +56,4 @@ fn print(checked: Vec<CheckResult>) -> Outcome {
     println!("{:>10}  {:<14} {:>5}  {total}", "all", "", "");
     println!("{matched} of {count} blocks match their headers, {}", depth(matched, to_receipts));
     outcome
-}
-
-/// How far `matched` blocks were checked, `to_receipts` of them on a flat pre-state.
-fn depth(matched: usize, to_receipts: usize) -> String {
-    match matched - to_receipts {
-        _ if to_receipts == 0 => "up to the state root".to_owned(),
-        0 => "only to the receipts".to_owned(),
-        proved => format!("{proved} up to the state root, {to_receipts} only to the receipts"),
-    }
 }

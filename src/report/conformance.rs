@@ -145,6 +145,11 @@ impl Sums {
 }
 
 impl ConformanceReport {
+    /// Whether any test was run.
+    pub fn has_run_any(&self) -> bool {
+        self.tests.iter().any(|row| !matches!(row.result, TestResult::OutOfScope(_)))
+    }
+
     /// Whether any test failed.
     pub fn has_failures(&self) -> bool {
         self.tests.iter().any(|row| matches!(row.result, TestResult::Failed(_)))

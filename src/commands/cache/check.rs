@@ -2,9 +2,13 @@
 
 use super::{
     Context, Found, Outcome, Source, blocks,
-    checking::{CheckResult, check_all},
+    checking::{CheckResult, Checked, check_all, depth},
 };
-use crate::{cli::CheckArgs, executor::ExecutorKind, verify::Verdict};
+use crate::{
+    cli::CheckArgs,
+    executor::ExecutorKind,
+    verify::{Verdict, VerifiedTo},
+};
 
 pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = Found::new(args.blocks, context)?;
@@ -15,11 +19,15 @@ pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
 
 /// A line for each block that failed, and one for all.
 fn print(checked: Vec<CheckResult>) -> Outcome {
-    let (count, mut outcome, mut good) = (checked.len(), Outcome::Verified, 0);
+    let (count, mut outcome) = (checked.len(), Outcome::Verified);
+    let (mut good, mut to_receipts) = (0, 0);
     for (number, result) in checked {
-        match result.map(|checked| checked.verdict) {
-            Ok(Verdict::Match) => good += 1,
-            Ok(mismatch @ Verdict::Mismatch { .. }) => {
+        match result {
+            Ok(Checked { verdict: Verdict::Match, verified_to, .. }) => {
+                good += 1;
+                to_receipts += usize::from(verified_to == VerifiedTo::Receipts);
+            }
+            Ok(Checked { verdict: mismatch, .. }) => {
                 eprintln!("error: block {number} does not match: {mismatch}");
                 outcome = outcome.and(Outcome::Mismatch);
             }
@@ -29,6 +37,7 @@ fn print(checked: Vec<CheckResult>) -> Outcome {
             }
         }
     }
-    println!("{good} of {} match their headers, up to the state root", blocks(count));
+    let depth = depth(good, to_receipts);
+    println!("{good} of {} match their headers, {depth}", blocks(count));
     outcome
 }
