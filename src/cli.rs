@@ -58,7 +58,8 @@ impl Cli {
         Self::try_parse().unwrap_or_else(|error| {
             let typed = env::args_os().map(|word| word.to_string_lossy().into_owned());
             let urls: Vec<_> = typed.filter_map(|word| url(&word).map(str::to_owned)).collect();
-            if urls.is_empty() {
+            // Help and version hold nothing of what was typed.
+            if urls.is_empty() || !error.use_stderr() {
                 error.exit();
             }
             // A URL in the wrong place may hold a key like any other.
