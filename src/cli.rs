@@ -19,10 +19,8 @@ use crate::{
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{
-    env,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
-    process,
     time::Duration,
 };
 
@@ -50,32 +48,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-}
-
-impl Cli {
-    /// What was typed. If it makes no sense, says so and ends the program.
-    pub fn from_arguments() -> Self {
-        Self::try_parse().unwrap_or_else(|error| {
-            let typed = env::args_os().map(|word| word.to_string_lossy().into_owned());
-            let urls: Vec<_> = typed.filter_map(|word| url(&word).map(str::to_owned)).collect();
-            // Help and version hold nothing of what was typed.
-            if urls.is_empty() || !error.use_stderr() {
-                error.exit();
-            }
-            // A URL in the wrong place may hold a key like any other.
-            let hide = |text: String, url: &String| text.replace(url, "(a URL, not shown)");
-            eprint!("{}", urls.iter().fold(error.to_string(), hide));
-            process::exit(error.exit_code())
-        })
-    }
-}
-
-/// The URL that a word ends with, if it does.
-fn url(word: &str) -> Option<&str> {
-    let end = word.find("://")?;
-    let is_of_scheme = |char: char| char.is_ascii_alphanumeric() || "+-.".contains(char);
-    let start = word[..end].rfind(|char| !is_of_scheme(char)).map_or(0, |before| before + 1);
-    word.get(start..)
 }
 
 /// Options of every command.

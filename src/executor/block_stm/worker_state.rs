@@ -257,7 +257,7 @@ impl<'m> WorkerState<'m> {
     fn certainty(&self, code_hash: U256, is_hollow: bool) -> Certainty {
         match self.rule {
             // To be touched removes it, unless somebody has paid it before.
-            BalanceRule::Emptiness if is_hollow => Certainty::Exact,
+            _ if is_hollow => Certainty::Exact,
             BalanceRule::Emptiness => Certainty::Demanded,
             BalanceRule::Existence if !code_hash.is_zero() => Certainty::Demanded,
             BalanceRule::Existence | BalanceRule::Exact => Certainty::Exact,
@@ -270,7 +270,8 @@ impl<'m> WorkerState<'m> {
         self.storage.wait_for_account(number);
         let before = Before::new(base);
         let code_hash = self.view.read(Location::Code(number))?.over(before.code_hash);
-        let is_hollow = base.is_some_and(AccountInfo::is_empty);
+        let is_hollow =
+            self.rule == BalanceRule::Emptiness && base.is_some_and(AccountInfo::is_empty);
         // Where it is removed and paid in one batch, the journal cannot tell its two lives apart.
         self.replaces |= is_hollow;
         let certainty = self.certainty(code_hash, is_hollow);
