@@ -3,6 +3,7 @@
 mod cache;
 mod compare;
 mod conformance;
+mod hiding;
 mod insight;
 mod node;
 mod rounds;
@@ -10,6 +11,7 @@ mod rounds;
 pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
 pub use compare::{AspectArg, ByArg, CompareArgs, RunFiles};
 pub use conformance::ConformanceArgs;
+pub use hiding::without_urls;
 pub use insight::{AnalyzeArgs, TraceArgs};
 pub use node::{NodeArgs, RpcCheckArgs};
 pub use rounds::{RoundArgs, RoundsArg};

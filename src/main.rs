@@ -1,6 +1,6 @@
 //! The `blockrace` command: parse, run, exit code.
 
-use blockrace::{cli::Cli, commands};
+use blockrace::{cli, commands};
 use clap::Parser;
 use std::{
     env,
@@ -12,7 +12,8 @@ use std::{
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match commands::run(typed()) {
+    let typed = cli::Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    match commands::run(typed) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -21,26 +22,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was typed. If it makes no sense, says so and ends the program.
-fn typed() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| {
-        let words = env::args_os().map(|word| word.to_string_lossy().into_owned());
-        let urls: Vec<_> = words.filter_map(|word| url(&word).map(str::to_owned)).collect();
-        // Help and version hold nothing of what was typed.
-        if urls.is_empty() || !error.use_stderr() {
-            error.exit();
-        }
-        // A URL in the wrong place may hold a key like any other.
-        let hide = |text: String, url: &String| text.replace(url, "(a URL, not shown)");
-        eprint!("{}", urls.iter().fold(error.to_string(), hide));
-        process::exit(error.exit_code())
-    })
-}
-
-/// The URL that a word ends with, if it does.
-fn url(word: &str) -> Option<&str> {
-    let end = word.find("://")?;
-    let is_of_scheme = |char: char| char.is_ascii_alphanumeric() || "+-.".contains(char);
-    let start = word[..end].rfind(|char| !is_of_scheme(char)).map_or(0, |before| before + 1);
-    word.get(start..)
+/// Says why what was typed makes no sense, or the help that it asks for, and ends the program.
+fn refuse(error: &clap::Error) -> ! {
+    let words: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    match cli::without_urls(&error.to_string(), &words) {
+        Some(said) if error.use_stderr() => eprint!("{said}"),
+        _ => error.exit(),
+    }
+    process::exit(error.exit_code())
 }

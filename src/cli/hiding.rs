@@ -1,0 +1,37 @@
+//! Keeps URLs out of what is said about arguments: one in the wrong place may hold a key like any other.
+
+/// `text` without the URLs that are among `words`, or nothing if none is.
+pub fn without_urls(text: &str, words: &[String]) -> Option<String> {
+    let urls: Vec<_> = words.iter().filter_map(|word| url(word)).collect();
+    let hide = |text: String, url: &&str| text.replace(url, "(a URL, not shown)");
+    (!urls.is_empty()).then(|| urls.iter().fold(text.to_owned(), hide))
+}
+
+/// The URL that a word ends with, if it does.
+fn url(word: &str) -> Option<&str> {
+    let end = word.find("://")?;
+    let is_of_scheme = |char: char| char.is_ascii_alphanumeric() || "+-.".contains(char);
+    let before = word[..end].trim_end_matches(is_of_scheme);
+    Some(&word[before.len()..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_hidden_wherever_it_begins() {
+        for word in ["https://n.example/v3/key", "--rpcurl=https://n.example/v3/key", "éws://x/key"]
+        {
+            let shown = without_urls(&format!("unexpected '{word}' found"), &[word.to_owned()]);
+            let shown = shown.expect("there is a URL");
+            assert!(!shown.contains("key") && !shown.contains("://"), "{shown}");
+            assert!(shown.ends_with("(a URL, not shown)' found"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn without_a_url_nothing_is_hidden() {
+        assert_eq!(without_urls("unexpected '17'", &["17".to_owned()]), None);
+    }
+}
