@@ -121,6 +121,26 @@ fn checking_proves_what_no_checksum_can() {
 }
 
 #[test]
+fn without_blocks_those_of_every_chain_are_exported() {
+    let Some((folder, cache)) = both_chains() else { return };
+    let id = cache.list(560_048).expect("the cache is readable")[0];
+    let mut twin = cache.get(&id).expect("it is whole");
+    twin.chain_id = 1;
+    cache.put(&twin).expect("the cache takes anything");
+    let archive = path(&folder, "blocks.tar");
+
+    let number = id.number.to_string();
+    let refused = blockrace(folder.path(), &["cache", "export", &number, "-o", &archive]);
+    assert_code(&refused, 2);
+    let expected = format!("error: block {number}: it is cached of several chains");
+    assert!(stderr(&refused).starts_with(&expected), "{}", stderr(&refused));
+
+    let all = blockrace(folder.path(), &["cache", "export", "-o", &archive]);
+    assert_code(&all, 0);
+    assert!(stdout(&all).starts_with("53 blocks exported"), "{}", stdout(&all));
+}
+
+#[test]
 fn exactly_what_is_asked_for_is_removed() {
     let Some((folder, cache)) = both_chains() else { return };
     let refused = blockrace(folder.path(), &["cache", "remove"]);
@@ -158,12 +178,12 @@ fn what_killed_writers_left_is_removed_and_what_living_ones_write_is_not() {
 
     let listed = blockrace(folder.path(), &["cache", "list"]);
     assert_code(&listed, 0);
-    let expected = "1 temporary files of killed writers take 1.5 kB";
+    let expected = "1 temporary file of killed writers, 1.5 kB";
     assert!(stdout(&listed).contains(expected), "{}", stdout(&listed));
     let output = blockrace(folder.path(), &["cache", "remove", "--leftovers"]);
     assert_code(&output, 0);
     assert!(stdout(&output).contains("0 blocks removed"), "{}", stdout(&output));
-    assert!(stdout(&output).contains("1 temporary files"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("1 temporary file of"), "{}", stdout(&output));
     assert!(!dead.exists() && alive.exists());
     assert_eq!(cache.list(560_048).expect("the cache is readable"), ids);
 }

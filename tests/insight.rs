@@ -15,7 +15,7 @@ use blockrace::{
 use revm::{DatabaseCommit, DatabaseRef, state::Account};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, num::NonZeroU32};
-use support::{RecordedNode, assert_code, blockrace, recordings, stderr, stdout};
+use support::{RecordedNode, assert_code, blockrace, cached_sample, recordings, stderr, stdout};
 
 type State<'a> = BlockState<&'a PreState>;
 
@@ -201,13 +201,7 @@ fn more_threads_allow_more_and_coarser_conflicts_less() {
 /// A cache with the first blocks of the sample, and their numbers.
 fn cached(count: usize) -> (tempfile::TempDir, Vec<u64>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let cache = Cache::new(folder.path());
-    let blocks = sample().expect("the file that is built in is whole").into_iter().take(count);
-    let put = |block: RecordedBlock| {
-        cache.put(&block).expect("the folder can be written");
-        block.block.header.number
-    };
-    let numbers = blocks.map(put).collect();
+    let numbers = cached_sample(folder.path(), count);
     (folder, numbers)
 }
 
@@ -249,4 +243,5 @@ fn a_trace_is_of_one_block() {
     let output = blockrace(cache.path(), &["trace", &blocks, "--output", path]);
     assert_code(&output, 2);
     assert!(stderr(&output).contains("a trace is of one block"), "{}", stderr(&output));
+    assert!(!file.exists(), "nothing was traced, so there is no file");
 }

@@ -14,7 +14,7 @@ use std::{
     process::Command,
     thread,
 };
-use support::{assert_code, blockrace, start, stderr, stdout};
+use support::{assert_code, blockrace, cached_sample, start, stderr, stdout};
 
 const FEW: [&str; 9] =
     ["replay", "--executors", "block-stm", "--threads", "2", "--iterations", "2", "--warmup", "0"];
@@ -186,6 +186,23 @@ fn files_are_kept_where_nobody_reads_what_is_printed() {
     assert_code(&output, 2);
     assert!(stderr(&output).contains("cannot write the table"), "{}", stderr(&output));
     assert_obeys_the_schema(&json_of(&json));
+}
+
+#[test]
+fn where_nothing_could_be_run_no_file_is_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    cached_sample(folder.path(), 1);
+    let [kept, new] = ["kept.json", "new.json"].map(|name| file(folder.path(), name));
+    fs::write(&kept, "an earlier run").expect("the folder is ours");
+    for command in ["replay", "analyze"] {
+        for (json, expected) in [(&kept, Some("an earlier run")), (&new, None)] {
+            let path = json.display().to_string();
+            let output = blockrace(folder.path(), &[command, "99999999", "--json", &path]);
+            assert_code(&output, 2);
+            assert!(stdout(&output).contains("block 99999999: it is not cached"), "{command}");
+            assert_eq!(fs::read_to_string(json).ok().as_deref(), expected, "{command}");
+        }
+    }
 }
 
 #[test]

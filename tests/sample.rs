@@ -11,7 +11,7 @@ use blockrace::{
     verify::{Verdict, verify_block},
 };
 use std::{collections::BTreeSet, num::NonZeroUsize};
-use support::{assert_code, blockrace, stderr, stdout};
+use support::{assert_code, blockrace, cached_sample, stderr, stdout};
 
 fn blocks() -> Vec<RecordedBlock> {
     sample().expect("the file that is built in is whole")
@@ -127,4 +127,27 @@ fn verify_checks_the_sample_where_nothing_is_cached() {
     assert_code(&output, 0);
     assert!(stdout(&output).contains("24 of 24 blocks match"), "{}", stdout(&output));
     assert!(stderr(&output).contains("built-in sample"), "{}", stderr(&output));
+}
+
+#[test]
+fn whoever_wants_quiet_reads_of_no_single_block() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [first, ..] = cached_sample(folder.path(), 2)[..] else { panic!("there are two") };
+    for arguments in [
+        &["verify"][..],
+        &["cache", "list"],
+        &["cache", "check"],
+        &["analyze", "--iterations", "1"],
+        &["replay", "--iterations", "1", "--warmup", "0", "--threads", "1", "--executors", "bal"],
+    ] {
+        let quiet = blockrace(folder.path(), &[arguments, &["-q"]].concat());
+        assert_code(&quiet, 0);
+        let said = stdout(&quiet);
+        let of_block = |line: &&str| line.trim_start().starts_with(&first.to_string());
+        assert_eq!(said.lines().find(of_block), None, "{arguments:?}");
+        assert!(
+            ["2 blocks", "2 of 2", "(2)"].iter().any(|words| said.contains(words)),
+            "{arguments:?}: {said}"
+        );
+    }
 }

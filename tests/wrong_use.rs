@@ -51,7 +51,7 @@ fn a_block_that_is_not_cached_is_named_and_the_others_are_replayed() {
     let output = blockrace(cache.path(), &["replay", "974567,974568", "--iterations", "1"]);
     assert_code(&output, 2);
     let table = stdout(&output);
-    assert!(table.contains("block 974568 is not cached; fetch it first"), "{table}");
+    assert!(table.contains("block 974568: it is not cached; fetch it first"), "{table}");
     assert!(table.contains("match"), "block 974567 is there: {table}");
 }
 

@@ -69,17 +69,17 @@ pub enum ContainerError {
     Compress { source: io::Error },
 }
 
-/// Why a block could not be read from the cache or written to it.
+/// Why a block could not be read from the cache or written to it. Which block that is, whoever asked for it says.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum CacheError {
     /// Never fetched.
-    #[error("block {number} is not cached; fetch it first")]
+    #[error("it is not cached; fetch it first")]
     NotCached { number: BlockNumber },
 
     /// Several blocks of one number, as a reorg leaves them.
     #[error(
-        "block {number} is cached more than once; remove all but one of {}",
+        "it is cached more than once; remove all but one of {}",
         .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     Ambiguous { number: BlockNumber, paths: Vec<PathBuf> },

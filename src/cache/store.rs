@@ -255,7 +255,7 @@ mod tests {
             cache.get_by_number(1, 19_426_587).unwrap_err(),
             cache.get(&unknown_id(19_426_587)).unwrap_err(),
         ] {
-            assert_eq!(error.to_string(), "block 19426587 is not cached; fetch it first");
+            assert_eq!(error.to_string(), "it is not cached; fetch it first");
         }
     }
 

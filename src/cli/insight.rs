@@ -26,6 +26,9 @@ pub struct AnalyzeArgs {
     /// Also write the results to this file, as JSON, with more about conflicts
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Also write the results to this file, as one HTML page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// Arguments of `trace`.

@@ -1,7 +1,7 @@
 //! How `replay` measures.
 
 use clap::Args;
-use std::{num::ParseIntError, str::FromStr};
+use std::{num::ParseIntError, str::FromStr, time::Duration};
 
 /// Options of `replay` that say how often and under which conditions blocks are run.
 #[derive(Debug, Args)]
@@ -12,9 +12,9 @@ pub struct RoundArgs {
     /// Rounds before those, verified but not timed, or auto: until no executor gets faster any more
     #[arg(long, value_name = "N|auto", default_value = "auto")]
     pub warmup: RoundsArg,
-    /// Seconds after which --iterations auto goes on to the next block
-    #[arg(long, value_name = "SECS", default_value = "60")]
-    pub time_limit: u64,
+    /// Seconds after which --iterations auto goes on to the next block [default: 60]
+    #[arg(long, value_name = "SECS")]
+    pub time_limit: Option<u64>,
     /// Also race the baseline against itself: once more, which shows what difference is noise, and several at once,
     /// which shows how many cores' worth the machine gives
     #[arg(long)]
@@ -38,6 +38,13 @@ pub enum RoundsArg {
     Rounds(u32),
     /// As many as are needed.
     Auto,
+}
+
+impl RoundArgs {
+    /// How long one block may take, where rounds are as many as are needed.
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(self.time_limit.unwrap_or(60))
+    }
 }
 
 impl FromStr for RoundsArg {

@@ -6,7 +6,7 @@
 
 use super::{
     Context, Outcome,
-    cached::{Source, select},
+    cached::{Source, joined, named, select},
     files::ResultFiles,
     machine, rows,
 };
@@ -31,18 +31,29 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
     let mut files = ResultFiles::default();
     files.add(args.csv.as_deref(), analysis::csv::write)?;
     files.add(args.json.as_deref(), analysis::json::write)?;
-    let mut threads = args.threads;
+    files.add(args.html.as_deref(), analysis::html::write)?;
+    let mut threads = args.threads.clone();
     threads.sort_unstable();
     threads.dedup();
+    let command = command(&args, &threads);
     let selection = select(args.blocks, context)?;
-    let settings =
-        AnalysisSettings { threads, runs: args.iterations, blocks: selection.named.clone() };
+    let blocks = selection.named.clone();
+    let settings = AnalysisSettings { threads, runs: args.iterations, blocks, command };
     let (blocks, failures) = analyse_all(selection.blocks, &settings, context)?;
     let report = AnalysisReport { machine: machine::describe(), settings, blocks, failures };
-    let kept = files.write(&report);
-    analysis::table::write(&report, io::stdout().lock())?;
+    let kept = if report.blocks.is_empty() { Ok(()) } else { files.write(&report) };
+    analysis::table::write(&report, context.detail(), io::stdout().lock())?;
     kept?;
     Ok(if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed })
+}
+
+/// The command with every setting that moves numbers, and none that does not.
+fn command(args: &AnalyzeArgs, threads: &[NonZeroUsize]) -> String {
+    let words = named(&args.blocks).into_iter().chain([
+        format!("--threads {}", joined(threads)),
+        format!("--iterations {}", args.iterations),
+    ]);
+    ["blockrace analyze".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// One block in memory at a time. What fails for one does not stop the rest.

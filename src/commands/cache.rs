@@ -11,7 +11,11 @@ use super::{
     cached::{Found, Source, is_whole},
     checking, machine,
 };
-use crate::cli::{CacheArgs, CacheCommand};
+use crate::{
+    cache::BlockId,
+    cli::{CacheArgs, CacheCommand},
+    report::counted,
+};
 
 pub(super) fn run(args: CacheArgs, context: &Context) -> eyre::Result<Outcome> {
     match args.command {
@@ -31,7 +35,12 @@ fn print_errors(errors: &[String]) -> Outcome {
     if errors.is_empty() { Outcome::Verified } else { Outcome::Failed }
 }
 
+/// What failed for a block.
+fn of_block(id: &BlockId, error: impl Into<eyre::Report>) -> String {
+    format!("block {}: {:#}", id.number, error.into())
+}
+
 /// "1 block", "2 blocks".
 fn blocks(count: usize) -> String {
-    if count == 1 { "1 block".to_owned() } else { format!("{count} blocks") }
+    counted(count, "block")
 }

@@ -143,16 +143,23 @@ impl Found {
         Ok(Self { ids, missing, first_missing })
     }
 
-    /// Refuses a number that blocks of several chains have, if the user might mean one of them only.
+    /// The same; a number that blocks of several chains have is refused, as who names it means one of them. Who names
+    /// none wants those of every chain.
     ///
     /// # Errors
-    /// If there is such a number.
-    pub(super) fn of_one_chain_each(self) -> eyre::Result<Self> {
+    /// As for [`Found::new`], and if there is such a number.
+    pub(super) fn unambiguous(args: CachedBlocks, context: &Context) -> eyre::Result<Self> {
+        let is_named = args.blocks.is_some();
+        let found = Self::new(args, context)?;
+        if is_named { found.of_one_chain_each() } else { Ok(found) }
+    }
+
+    fn of_one_chain_each(self) -> eyre::Result<Self> {
         let mut chain_of = BTreeMap::new();
         let mut other =
             |id: &&BlockId| *chain_of.entry(id.number).or_insert(id.chain_id) != id.chain_id;
         match self.ids.iter().find(|id| other(id)) {
-            Some(id) => Err(of_several_chains(id.number)),
+            Some(id) => Err(of_several_chains().wrap_err(format!("block {}", id.number))),
             None => Ok(self),
         }
     }
@@ -170,8 +177,8 @@ impl Found {
     }
 }
 
-fn of_several_chains(number: BlockNumber) -> eyre::Report {
-    eyre!("block {number} is cached of several chains; say which with --chain ID")
+fn of_several_chains() -> eyre::Report {
+    eyre!("it is cached of several chains; say which with --chain ID")
 }
 
 fn all_cached(chain: Option<u64>, context: &Context) -> eyre::Result<Vec<BlockId>> {
@@ -195,12 +202,23 @@ fn find(cached: &[BlockId], number: u64, context: &Context) -> eyre::Result<Bloc
             let paths = found.iter().map(|id| context.cache.path(id)).collect();
             Err(CacheError::Ambiguous { number, paths }.into())
         }
-        _ => Err(of_several_chains(number)),
+        _ => Err(of_several_chains()),
     }
 }
 
+/// The arguments that name these blocks.
+pub(super) fn named(blocks: &CachedBlocks) -> Vec<String> {
+    let chain = blocks.chain.map(|chain| format!("--chain {chain}"));
+    blocks.blocks.as_ref().map(describe).into_iter().chain(chain).collect()
+}
+
+/// Values with commas between, as arguments list them.
+pub(super) fn joined(values: &[impl ToString]) -> String {
+    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
 /// The blocks as they were named.
-pub(super) fn describe(spec: &crate::block::range::BlockSpec) -> String {
+fn describe(spec: &crate::block::range::BlockSpec) -> String {
     use crate::block::range::BlockSpec;
     match spec {
         BlockSpec::Items(list) => list.to_string(),

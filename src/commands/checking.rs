@@ -1,9 +1,9 @@
 //! Checks many blocks side by side: prove, execute, compute the root, compare with the header.
 //!
-//! What is printed about it is left to the commands. Times are those of a machine that does several blocks at once:
+//! What is printed about a block that matches is left to the commands. Times are those of a machine that does several blocks at once:
 //! they tell which step is long, and are no measurement.
 
-use super::{Context, cached::Source, caught::caught, machine};
+use super::{Context, Outcome, cached::Source, caught::caught, machine};
 use crate::{
     block::Phase,
     cli::SideBySide,
@@ -180,11 +180,53 @@ impl std::fmt::Display for Times {
     }
 }
 
-/// How far `matched` blocks were checked, `to_receipts` of them on a flat pre-state.
-pub(super) fn depth(matched: usize, to_receipts: usize) -> String {
-    match matched - to_receipts {
-        _ if to_receipts == 0 => "up to the state root".to_owned(),
-        0 => "only to the receipts".to_owned(),
-        proved => format!("{proved} up to the state root, {to_receipts} only to the receipts"),
+/// What came of several blocks together.
+pub(super) struct Tally {
+    blocks: usize,
+    matched: usize,
+    /// Of those, the ones on a flat pre-state.
+    to_receipts: usize,
+    pub(super) outcome: Outcome,
+}
+
+impl Tally {
+    /// Of no block.
+    pub(super) const fn new() -> Self {
+        Self { blocks: 0, matched: 0, to_receipts: 0, outcome: Outcome::Verified }
+    }
+
+    /// Adds a block. That one does not match, or could not be checked, is said on standard error.
+    pub(super) fn add(&mut self, (number, result): &CheckResult) {
+        self.blocks += 1;
+        let of_block = match result {
+            Ok(Checked { verdict: Verdict::Match, verified_to, .. }) => {
+                self.matched += 1;
+                self.to_receipts += usize::from(*verified_to == VerifiedTo::Receipts);
+                Outcome::Verified
+            }
+            Ok(Checked { verdict: mismatch, .. }) => {
+                eprintln!("error: block {number} does not match: {mismatch}");
+                Outcome::Mismatch
+            }
+            Err(error) => {
+                eprintln!("error: block {number}: {error:#}");
+                Outcome::Failed
+            }
+        };
+        self.outcome = self.outcome.and(of_block);
+    }
+
+    /// How many match, and how far they were checked.
+    pub(super) fn conclusion(&self) -> String {
+        let (blocks, matched) = (self.blocks, self.matched);
+        let depth = match (matched - self.to_receipts, self.to_receipts) {
+            (_, 0) => "up to the state root".to_owned(),
+            (0, _) => "only to the receipts".to_owned(),
+            (proved, flat) => format!("{proved} up to the state root, {flat} only to the receipts"),
+        };
+        match blocks {
+            1 => format!("{matched} of 1 block matches its header, {depth}"),
+            _ => format!("{matched} of {blocks} blocks match their headers, {depth}"),
+        }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn run(args: CompareArgs, context: &Context) -> eyre::Result<Outcome>
     if comparison.contenders.is_empty() {
         bail!("the two runs have no block and executor in common that could be compared");
     }
-    compared::write(&comparison, context.stdout())?;
+    compared::write(&comparison, context.detail(), context.stdout())?;
     let is_worse = comparison.is_regression() || new.mismatches > 0;
     Ok(if is_worse { Outcome::Mismatch } else { Outcome::Verified })
 }

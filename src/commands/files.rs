@@ -1,10 +1,10 @@
 //! Result files: opened before the work, so that a bad path fails early, and written after it, so that what an earlier run
-//! left there is kept until there is something better.
+//! left there is kept until there is something better, and a new file does not stay behind with nothing in it.
 
 use crate::report::ReportError;
 use eyre::{WrapErr, ensure};
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter},
     path::{Path, PathBuf},
 };
@@ -13,15 +13,23 @@ use std::{
 pub(super) struct ResultFile {
     path: PathBuf,
     file: File,
+    unwritten: Unwritten,
 }
 
 impl ResultFile {
     /// Opens the file, or makes it.
     pub(super) fn open(path: &Path) -> eyre::Result<Self> {
-        let options = OpenOptions::new().write(true).create(true).truncate(false).to_owned();
-        let file =
-            options.open(path).wrap_err_with(|| format!("cannot create {}", path.display()))?;
-        Ok(Self { path: path.to_owned(), file })
+        let mut options = OpenOptions::new();
+        options.write(true);
+        let opened = match options.clone().create_new(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                options.create(true).truncate(false).open(path).map(|file| (file, Unwritten(None)))
+            }
+            made => made.map(|file| (file, Unwritten(Some(path.to_owned())))),
+        };
+        let (file, unwritten) =
+            opened.wrap_err_with(|| format!("cannot create {}", path.display()))?;
+        Ok(Self { path: path.to_owned(), file, unwritten })
     }
 
     /// Replaces what is in it.
@@ -29,11 +37,24 @@ impl ResultFile {
         self,
         contents: impl FnOnce(BufWriter<File>) -> Result<(), E>,
     ) -> eyre::Result<()> {
-        let Self { path, file } = self;
+        let Self { path, file, mut unwritten } = self;
+        unwritten.0 = None;
         let written = empty(&file)
             .wrap_err("what was there cannot be removed")
             .and_then(|()| Ok(contents(BufWriter::new(file))?));
         written.wrap_err_with(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// A file that was made and has nothing in it yet, if it is one: removed when this is dropped.
+struct Unwritten(Option<PathBuf>);
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // If it cannot be removed, an empty file stays: worth no error beside the one that brought us here.
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

@@ -32,6 +32,7 @@ use crate::{
     cache::Cache,
     cli::{Cli, ColorArg, Command, CommonArgs},
     progress::Chatter,
+    report::Detail,
 };
 use anstream::{AutoStream, ColorChoice};
 use eyre::OptionExt;
@@ -68,6 +69,14 @@ struct Context {
 }
 
 impl Context {
+    /// How much results say.
+    const fn detail(&self) -> Detail {
+        match self.chatter {
+            Chatter::Quiet => Detail::Totals,
+            Chatter::Normal | Chatter::Verbose => Detail::Blocks,
+        }
+    }
+
     /// Standard output, which drops colours where they are not wanted.
     fn stdout(&self) -> AutoStream<StdoutLock<'static>> {
         AutoStream::new(io::stdout().lock(), self.color)

@@ -1,7 +1,7 @@
 //! `blockrace replay`: races executors over cached blocks, or the built-in sample.
 //!
 //! Result files are created before the first lap, so that a bad path costs no race, and written after the last, with
-//! what there is if somebody interrupts. Blocks are raced one after the other ([`course`]); after its rounds each is
+//! what there is if somebody interrupts; if that is nothing, what an earlier run left there stays. Blocks are raced one after the other ([`course`]); after its rounds each is
 //! run once more under watch (`watched`), which no time comes from.
 
 mod ahead;
@@ -14,8 +14,7 @@ use super::{Context, Outcome, cached::select, conditions, files::ResultFiles, ma
 use crate::{
     cli::ReplayArgs,
     measure::load::LoadWatch,
-    progress::Chatter,
-    report::{self, Report, Verdict, table::Detail},
+    report::{self, Report, Verdict},
 };
 use course::{RaceTrack, Raced};
 use pictures::Pictures;
@@ -24,7 +23,7 @@ use settings::{plan, settings, threads};
 pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
     let files = result_files(&args)?;
     let threads = threads(&args);
-    let plan = plan(&args, &threads);
+    let plan = plan(&args, &threads)?;
     let mut settings = settings(&args, &threads);
     let (fail_fast, state_latency) = (args.fail_fast, args.state_latency);
     let pictures = args.html.as_ref().map_or(Pictures::Unwanted, |_| Pictures::Wanted);
@@ -49,12 +48,8 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
         pictures,
     };
     report.warnings = conditions::warnings(&report, course, load);
-    let detail = match context.chatter {
-        Chatter::Quiet => Detail::Totals,
-        Chatter::Normal | Chatter::Verbose => Detail::Blocks,
-    };
-    let kept = files.write(&report);
-    report::table::write(&report, detail, context.stdout())?;
+    let kept = if report.rows.is_empty() { Ok(()) } else { files.write(&report) };
+    report::table::write(&report, context.detail(), context.stdout())?;
     kept?;
     let interrupted = course.interrupted.map_or(Outcome::Verified, |_| Outcome::Interrupted);
     Ok(outcome(&report).and(interrupted))

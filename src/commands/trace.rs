@@ -62,7 +62,7 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
 fn only(blocks: CachedBlocks, context: &Context) -> eyre::Result<Source> {
     let mut selected = select(blocks, context)?.blocks;
     match (selected.pop(), selected.is_empty()) {
-        (Some((_, source)), true) => source,
+        (Some((number, source)), true) => source.wrap_err_with(|| format!("block {number}")),
         (Some(_), false) => bail!("a trace is of one block; name a single one"),
         (None, _) => bail!("no block is named; name one"),
     }

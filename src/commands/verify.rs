@@ -6,54 +6,34 @@
 use super::{
     Context, Outcome,
     cached::select,
-    checking::{CheckResult, Checked, Times, check_all, depth},
+    checking::{CheckResult, Checked, Tally, Times, check_all},
 };
-use crate::{
-    cli::VerifyArgs,
-    verify::{Verdict, VerifiedTo},
-};
+use crate::{cli::VerifyArgs, report::Detail};
 
 pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> {
     let selection = select(args.blocks, context)?;
-    Ok(print(check_all(selection.blocks, args.executor, args.side_by_side, context)?))
+    let checked = check_all(selection.blocks, args.executor, args.side_by_side, context)?;
+    if context.detail() == Detail::Blocks {
+        print_table(&checked);
+    }
+    let mut tally = Tally::new();
+    checked.iter().for_each(|block| tally.add(block));
+    println!("{}", tally.conclusion());
+    Ok(tally.outcome)
 }
 
-/// Prints a line for each block and one for all, and what failed.
-fn print(checked: Vec<CheckResult>) -> Outcome {
-    let (mut outcome, mut total) = (Outcome::Verified, Times::default());
-    let (mut matched, mut to_receipts) = (0, 0);
-    let count = checked.len();
-    println!(
-        "{:>10}  {:<14} {:>5}  {}  {:<10}  verdict",
-        "block",
-        "fork",
-        "txs",
-        Times::heading(),
-        "to"
-    );
+/// A line for each block that could be checked, and one for all.
+fn print_table(checked: &[CheckResult]) {
+    let mut total = Times::default();
+    let line = |block: &str, fork: &str, txs: &str| format!("{block:>10}  {fork:<14} {txs:>5}");
+    println!("{}  {}  {:<10}  verdict", line("block", "fork", "txs"), Times::heading(), "to");
     for (number, result) in checked {
-        match result {
-            Ok(Checked { fork, transactions, verdict, verified_to, times }) => {
-                let to = verified_to.name();
-                println!(
-                    "{number:>10}  {fork:<14} {transactions:>5}  {times}  {to:<10}  {verdict}"
-                );
-                total.add_all(&times);
-                match verdict {
-                    Verdict::Match => {
-                        matched += 1;
-                        to_receipts += usize::from(verified_to == VerifiedTo::Receipts);
-                    }
-                    Verdict::Mismatch { .. } => outcome = outcome.and(Outcome::Mismatch),
-                }
-            }
-            Err(error) => {
-                eprintln!("error: block {number}: {error:#}");
-                outcome = outcome.and(Outcome::Failed);
-            }
-        }
+        let Ok(Checked { fork, transactions, verdict, verified_to, times }) = result else {
+            continue;
+        };
+        let block = line(&number.to_string(), fork, &transactions.to_string());
+        println!("{block}  {times}  {:<10}  {verdict}", verified_to.name());
+        total.add_all(times);
     }
-    println!("{:>10}  {:<14} {:>5}  {total}", "all", "", "");
-    println!("{matched} of {count} blocks match their headers, {}", depth(matched, to_receipts));
-    outcome
+    println!("{}  {total}", line("all", "", ""));
 }

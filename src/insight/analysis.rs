@@ -7,6 +7,7 @@ use super::{
     schedule::{Order, Task, critical_path, speedup},
     study::{Start, Study},
 };
+use crate::executor::access::TxIndex;
 use std::{num::NonZeroUsize, time::Duration};
 
 /// How many hot contracts and slots are listed.
@@ -31,8 +32,8 @@ pub struct Analysis {
     pub longest_chain: usize,
     /// Transactions that depend on no other.
     pub independent: usize,
-    /// Pairs of transactions of which the later depends on the earlier.
-    pub pairs: usize,
+    /// Pairs of transactions of which the second depends on the first.
+    pub dependencies: Vec<(TxIndex, TxIndex)>,
     /// One for each number of threads that was asked for; none for a block without transactions.
     pub bounds: Vec<Bounds>,
     /// What each of the refinements of fields is worth.
@@ -89,7 +90,7 @@ impl Analysis {
             critical_path_gas: critical_path(&study.weighed(&graph, &gas, Start::AtOnce)).length,
             longest_chain: graph.longest_chain(),
             independent: graph.independent(),
-            pairs: graph.pairs(),
+            dependencies: graph.edges().collect(),
             bounds: bounds(study, &graph, threads),
             ordered: Ordered::ALL.map(|ordered| ordered_cost(study, ordered)).to_vec(),
             contracts: hottest(Per::Account),

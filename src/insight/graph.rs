@@ -88,9 +88,14 @@ impl Graph {
         self.dependencies.iter().filter(|dependencies| dependencies.is_empty()).count()
     }
 
-    /// How many pairs of transactions there are of which the later depends on the earlier.
+    /// All pairs of transactions of which the second depends on the first.
+    pub fn edges(&self) -> impl Iterator<Item = (TxIndex, TxIndex)> {
+        (0..self.len()).flat_map(|tx| self.before(tx).map(move |on| (on, tx)))
+    }
+
+    /// How many of them there are.
     pub fn pairs(&self) -> usize {
-        (0..self.len()).map(|tx| self.before(tx).count()).sum()
+        self.edges().count()
     }
 
     /// The graph as it were if nobody conflicted over certain spots.

@@ -22,7 +22,12 @@ use crate::{
     },
     trie::TrieError,
 };
-use std::{collections::BTreeMap, num::NonZeroUsize, ops::ControlFlow, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
+    ops::ControlFlow,
+    time::Duration,
+};
 
 /// The interval of a speedup is narrow enough at this share of the speedup to either side.
 pub const PRECISE: f64 = 0.02;
@@ -127,10 +132,10 @@ where
     pub(super) fn with(plan: Plan, clock: C, prepare: P) -> Result<Self, PoolError> {
         // Counters follow the threads that are started after them.
         let meter = Meter { clock, counters: Counters::open(), readiness: plan.rounds.readiness };
-        let mut pools = BTreeMap::new();
-        for threads in plan.contestants().iter().map(|contestant| contestant.threads) {
-            pools.insert(threads, WorkerPool::with(threads, plan.rounds.pinning)?);
-        }
+        let all: BTreeSet<_> =
+            plan.contestants().iter().map(|contestant| contestant.threads).collect();
+        let pool = |threads| Ok((threads, WorkerPool::with(threads, plan.rounds.pinning)?));
+        let pools = all.into_iter().map(pool).collect::<Result<_, PoolError>>()?;
         Ok(Self { plan, pools, prepare, meter })
     }
 

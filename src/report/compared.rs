@@ -4,15 +4,20 @@ use std::io;
 
 use super::compare::{By, Comparison, ContenderChange, Repeated};
 use super::paint::{BAD, Cell, FAINT, GOOD, PLAIN, STRONG, columns, paint};
-use super::{ReportError, counted};
+use super::{Detail, ReportError, counted};
 use crate::measure::change::{Change, Judgement};
 
 /// Writes what changed as text for a terminal, with colours.
 ///
 /// # Errors
 /// [`ReportError::Table`] if `out` fails.
-pub fn write(comparison: &Comparison, mut out: impl io::Write) -> Result<(), ReportError> {
-    let sections = [blocks(comparison), overall(comparison), vec![conclusion(comparison)]];
+pub fn write(
+    comparison: &Comparison,
+    detail: Detail,
+    mut out: impl io::Write,
+) -> Result<(), ReportError> {
+    let blocks = if detail == Detail::Blocks { blocks(comparison) } else { vec![] };
+    let sections = [blocks, overall(comparison), vec![conclusion(comparison)]];
     let filled = sections.into_iter().filter(|lines| !lines.is_empty());
     let text: Vec<String> = filled.map(|lines| lines.join("\n")).collect();
     writeln!(out, "{}", text.join("\n\n")).and_then(|()| out.flush()).map_err(ReportError::Table)
@@ -128,7 +133,7 @@ mod tests {
         let comparison =
             Comparison { contenders, noise: Some(0.012), threshold: 0.03, by: By::Speedup };
         let mut out = Vec::new();
-        write(&comparison, anstream::StripStream::new(&mut out)).unwrap();
+        write(&comparison, Detail::Blocks, anstream::StripStream::new(&mut out)).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -113,6 +113,15 @@ pub struct PreparationRow {
     pub flatten: Duration,
 }
 
+/// How much of a report to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All of it.
+    Blocks,
+    /// Only what sums it up.
+    Totals,
+}
+
 /// A block that could not be run, so that there are no rows for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {

@@ -266,7 +266,7 @@ pub(super) fn cores_line(report: &Report) -> Option<String> {
 }
 
 /// Text behind an opening, broken between words where it gets too wide; what follows is indented.
-fn wrapped(opening: &str, text: &str, indent: usize) -> Vec<String> {
+pub(super) fn wrapped(opening: &str, text: &str, indent: usize) -> Vec<String> {
     let mut lines = vec![opening.trim_end().to_owned()];
     for word in one_line(text).split(' ') {
         let last = lines

@@ -12,7 +12,7 @@ use anstyle::Style;
 use super::paint::{ALARM, BAD, Cell, FAINT, GOOD, PLAIN, STRONG, bar, columns, paint};
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::{
-    BlockFacts, Comparison, Contender, Figures, Mode, Report, ReportError, Row, Verdict,
+    BlockFacts, Comparison, Contender, Detail, Figures, Mode, Report, ReportError, Row, Verdict,
     VerifiedTo, by_block, contenders, counted, summary, totals,
 };
 use crate::measure::stats::Speedup;
@@ -44,15 +44,6 @@ const FELL_BACK_LEGEND: &str =
 
 const ONE_THREAD_LEGEND: &str =
     "= left the block to one thread, as the baseline: it is too small for more to pay.";
-
-/// How much of a report to show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// All of it.
-    Blocks,
-    /// Only what sums it up.
-    Totals,
-}
 
 /// Writes `report` as text for a terminal, with colours.
 ///

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses another part")]
 
-use blockrace::cache::{RecordedBlock, RecordedState, Witness};
+use blockrace::cache::{Cache, RecordedBlock, RecordedState, Witness, sample};
 use std::{
     env, fs,
     io::{BufRead, BufReader},
@@ -64,6 +64,17 @@ impl Drop for RecordedNode {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
+}
+
+/// Puts the first blocks of the built-in sample into a cache; their numbers.
+pub(crate) fn cached_sample(folder: &Path, count: usize) -> Vec<u64> {
+    let cache = Cache::new(folder);
+    let blocks = sample().expect("the file that is built in is whole").into_iter().take(count);
+    let put = |block: RecordedBlock| {
+        cache.put(&block).expect("the folder can be written");
+        block.block.header.number
+    };
+    blocks.map(put).collect()
 }
 
 /// Runs `blockrace` with these arguments and this cache.

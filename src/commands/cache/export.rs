@@ -1,6 +1,6 @@
 //! `blockrace cache export`: cached blocks into one archive.
 
-use super::{Context, Found, Outcome, blocks, print_errors};
+use super::{Context, Found, Outcome, blocks, of_block, print_errors};
 use crate::{
     cache::archive::{self, Member},
     cli::ExportArgs,
@@ -12,13 +12,13 @@ use eyre::{WrapErr, bail};
 /// Blocks that cannot be read are named and left out. Every file is read twice: for the manifest, which
 /// comes first in the archive, and to be written; this keeps one block in memory at a time.
 pub(super) fn run(args: ExportArgs, context: &Context) -> eyre::Result<Outcome> {
-    let found = Found::new(args.blocks, context)?.of_one_chain_each()?;
+    let found = Found::unambiguous(args.blocks, context)?;
     let progress = Progress::new(context.chatter, 2 * found.ids.len() as u64, "steps");
     let (mut members, mut errors) = (Vec::new(), Vec::new());
     for id in &found.ids {
         match Member::of(&context.cache, *id) {
             Ok(member) => members.push(member),
-            Err(error) => errors.push(format!("{:#}", eyre::Report::from(error))),
+            Err(error) => errors.push(of_block(id, error)),
         }
         progress.step();
     }

@@ -1,12 +1,15 @@
 //! `blockrace cache list`: facts and sizes of every block.
 
-use super::{Context, Found, Outcome, blocks, print_errors};
+use super::{Context, Found, Outcome, blocks, counted, of_block, print_errors};
 use crate::{
     cache::{BlockId, RecordedBlock, RecordedState, Witness},
     cli::CachedBlocks,
     evm::Chain,
     progress::Progress,
-    report::grid::{self, Column},
+    report::{
+        Detail,
+        grid::{self, Column},
+    },
     units,
     verify::VerifiedTo,
 };
@@ -40,7 +43,7 @@ pub(super) fn run(args: CachedBlocks, context: &Context) -> eyre::Result<Outcome
                 total.add(&facts);
                 rows.push([names(id), facts.cells()].concat());
             }
-            Err(error) => errors.push(format!("block {}: {error:#}", id.number)),
+            Err(error) => errors.push(of_block(id, error)),
         }
         progress.step();
     }
@@ -115,7 +118,7 @@ impl Facts {
 
 fn print(mut rows: Vec<Vec<String>>, total: &Facts, context: &Context) -> eyre::Result<()> {
     let count = rows.len();
-    if count > 0 {
+    if count > 0 && context.detail() == Detail::Blocks {
         let all = vec![String::new(), "all".to_owned(), String::new()];
         let mut sums = [all, total.cells()].concat();
         sums[3].clear();
@@ -130,9 +133,8 @@ fn print(mut rows: Vec<Vec<String>>, total: &Facts, context: &Context) -> eyre::
     if !leftovers.is_empty() {
         let size = units::bytes(leftovers.iter().map(|leftover| leftover.size).sum());
         println!(
-            "{} temporary files of killed writers take {size}; \
-             blockrace cache remove --leftovers removes them",
-            leftovers.len()
+            "{} of killed writers, {size}; blockrace cache remove --leftovers removes what they left",
+            counted(leftovers.len(), "temporary file")
         );
     }
     Ok(())

@@ -1,21 +1,19 @@
 //! `blockrace cache remove`: blocks, and what killed writers left.
 
-use super::{Context, Found, Outcome, blocks, print_errors};
+use super::{Context, Found, Outcome, blocks, counted, of_block, print_errors};
 use crate::{cli::RemoveArgs, units};
 
 pub(super) fn run(args: RemoveArgs, context: &Context) -> eyre::Result<Outcome> {
-    let (every, chain) = (args.all, args.blocks.chain);
+    let chain = args.blocks.chain;
     let found = match args.leftovers {
         true => Found { ids: Vec::new(), missing: 0, first_missing: None },
-        false => Found::new(args.blocks, context)?,
+        false => Found::unambiguous(args.blocks, context)?,
     };
-    // Who wants all wants those of every chain.
-    let found = if every { found } else { found.of_one_chain_each()? };
     let (mut errors, mut removed) = (Vec::new(), Removed::default());
     for id in &found.ids {
         match context.cache.remove(id) {
             Ok(size) => removed.add(size),
-            Err(error) => errors.push(format!("{:#}", eyre::Report::from(error))),
+            Err(error) => errors.push(of_block(id, error)),
         }
     }
     println!("{} removed, {}", blocks(removed.files), units::bytes(removed.bytes));
@@ -47,7 +45,8 @@ fn remove_leftovers(chain: Option<u64>, context: &Context) -> eyre::Result<()> {
     }
     if removed.files > 0 {
         let Removed { files, bytes } = removed;
-        println!("{files} temporary files of killed writers removed, {}", units::bytes(bytes));
+        let files = counted(files, "temporary file");
+        println!("{files} of killed writers removed, {}", units::bytes(bytes));
     }
     Ok(())
 }

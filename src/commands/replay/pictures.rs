@@ -3,14 +3,14 @@
 use crate::{
     block::ReplayJob,
     executor::ExecutorKind,
-    insight::{Analysis, Dependency, Graph, Model, Place, Study},
+    insight::{self, Analysis, Dependency, Graph, Model, Place, Study},
     report::{
         BlockPicture,
         analysis::short_place,
         picture::{HotSpot, Schedule},
     },
 };
-use std::num::NonZeroUsize;
+use std::{cmp::Reverse, num::NonZeroUsize};
 
 /// Whether somebody draws blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,16 +35,18 @@ pub(super) fn picture(
     let bound = |threads: &NonZeroUsize| {
         study.bound(ExecutorKind::BlockStm, *threads).map(|bound| (*threads, bound))
     };
-    let conflict = |place: &Place| HotSpot {
-        place: short_place(place, job.chain.id()),
-        transactions: dependents(&graph, study, place),
+    let conflict = |spot: &insight::HotSpot| HotSpot {
+        place: short_place(&spot.place, job.chain.id()),
+        transactions: dependents(&graph, study, &spot.place),
     };
+    let mut conflicts: Vec<_> = analysis.fields.iter().map(conflict).collect();
+    conflicts.sort_by_key(|spot| Reverse(spot.transactions));
     Some(BlockPicture {
         block: job.hash,
         critical_path_share: analysis.parallelism()?.recip(),
         bounds: threads.iter().filter_map(bound).collect(),
-        conflicts: analysis.fields.iter().map(|spot| conflict(&spot.place)).collect(),
-        dependencies: pairs(&graph),
+        conflicts,
+        dependencies: analysis.dependencies,
         schedules,
     })
 }
@@ -55,14 +57,4 @@ fn dependents(graph: &Graph, study: &Study, place: &Place) -> usize {
         Place::of(dependency.at, &study.names).is_some_and(|at| at == *place)
     };
     graph.dependencies().iter().filter(|all| all.iter().any(is_there)).count()
-}
-
-/// Every transaction with each that it depends on, once.
-fn pairs(graph: &Graph) -> Vec<(usize, usize)> {
-    let of = |(tx, all): (usize, &Vec<Dependency>)| {
-        let mut pairs: Vec<_> = all.iter().map(|dependency| (dependency.on, tx)).collect();
-        pairs.dedup();
-        pairs
-    };
-    graph.dependencies().iter().enumerate().flat_map(of).collect()
 }

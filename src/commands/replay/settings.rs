@@ -3,15 +3,13 @@
 use super::machine;
 use crate::{
     cli::{ReplayArgs, RoundsArg},
-    commands::cached::describe,
+    commands::cached::{joined, named},
     executor::{ExecutorKind, Pinning},
     measure::{Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup},
     report::{KnownBeforehand, Settings, setting::Amount},
 };
-use std::{
-    num::{NonZeroU32, NonZeroUsize},
-    time::Duration,
-};
+use eyre::ensure;
+use std::num::{NonZeroU32, NonZeroUsize};
 
 /// The numbers of threads that are asked for, or 1, 2, 4 and so on, up to the number of cores, which is
 /// always there.
@@ -29,9 +27,13 @@ pub(super) fn threads(args: &ReplayArgs) -> Vec<NonZeroUsize> {
 }
 
 /// What to measure on every block.
-pub(super) fn plan(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Plan {
+///
+/// # Errors
+/// If there is a limit to something that has an end of its own.
+pub(super) fn plan(args: &ReplayArgs, threads: &[NonZeroUsize]) -> eyre::Result<Plan> {
     let asked = &args.rounds;
-    let limit = Duration::from_secs(asked.time_limit);
+    let is_auto = asked.iterations == RoundsArg::Auto;
+    ensure!(is_auto || asked.time_limit.is_none(), "--time-limit goes with --iterations auto");
     let rounds = Rounds {
         warmup: match asked.warmup {
             RoundsArg::Rounds(rounds) => Warmup::Rounds(rounds),
@@ -41,7 +43,7 @@ pub(super) fn plan(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Plan {
             RoundsArg::Rounds(rounds) => {
                 Iterations::Rounds(NonZeroU32::new(rounds).unwrap_or(NonZeroU32::MIN))
             }
-            RoundsArg::Auto => Iterations::UntilPrecise { limit },
+            RoundsArg::Auto => Iterations::UntilPrecise { limit: asked.limit() },
         },
         self_check: match asked.self_check {
             true => SelfCheck::On { cores: machine::cores() },
@@ -51,7 +53,7 @@ pub(super) fn plan(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Plan {
         readiness: if asked.asleep { Readiness::Asleep } else { Readiness::Awake },
         seed: asked.seed,
     };
-    Plan::new(&args.executors.0, threads, rounds)
+    Ok(Plan::new(&args.executors.0, threads, rounds))
 }
 
 /// The same for a report; which blocks they came to is filled in by the caller.
@@ -62,7 +64,7 @@ pub(super) fn settings(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Settings 
         threads: threads.to_vec(),
         iterations: amount(asked.iterations),
         warmup: amount(asked.warmup),
-        time_limit_s: (asked.iterations == RoundsArg::Auto).then_some(asked.time_limit),
+        time_limit_s: (asked.iterations == RoundsArg::Auto).then(|| asked.limit().as_secs()),
         self_check: asked.self_check,
         pinned: asked.pin,
         asleep: asked.asleep,
@@ -93,13 +95,12 @@ const fn amount(rounds: RoundsArg) -> Amount {
 fn command(args: &ReplayArgs, threads: &[NonZeroUsize]) -> String {
     let asked = &args.rounds;
     let mut words = vec!["blockrace replay".to_owned()];
-    words.extend(args.blocks.blocks.as_ref().map(describe));
-    words.extend(args.blocks.chain.map(|chain| format!("--chain {chain}")));
+    words.extend(named(&args.blocks));
     words.push(format!("--executors {}", joined(&args.executors.0)));
     words.push(format!("--threads {}", joined(threads)));
     words.push(format!("--iterations {}", amount(asked.iterations)));
     if asked.iterations == RoundsArg::Auto {
-        words.push(format!("--time-limit {}", asked.time_limit));
+        words.push(format!("--time-limit {}", asked.limit().as_secs()));
     }
     words.push(format!("--warmup {}", amount(asked.warmup)));
     words.push(format!("--seed {}", asked.seed));
@@ -109,10 +110,6 @@ fn command(args: &ReplayArgs, threads: &[NonZeroUsize]) -> String {
     words.extend(asked.pin.then(|| "--pin".to_owned()));
     words.extend(asked.asleep.then(|| "--asleep".to_owned()));
     words.join(" ")
-}
-
-fn joined(values: &[impl ToString]) -> String {
-    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -142,6 +139,13 @@ mod tests {
             let args = replay(again);
             assert_eq!(settings(&args, &threads(&args)), first, "{again}");
         }
+    }
+
+    #[test]
+    fn a_time_limit_of_rounds_that_are_counted_is_refused() {
+        let [counted, auto] = ["--time-limit 9", "--iterations auto --time-limit 9"].map(replay);
+        assert!(plan(&counted, &threads(&counted)).is_err());
+        assert!(plan(&auto, &threads(&auto)).is_ok());
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn facts(block: &AnalysedBlock) -> [String; COLUMNS.len()] {
         decimal(analysis.parallelism_gas()),
         analysis.longest_chain.to_string(),
         decimal(block.share(analysis.independent)),
-        analysis.pairs.to_string(),
+        analysis.dependencies.len().to_string(),
         worst.map(|spot| place::kind(&spot.place).to_owned()).unwrap_or_default(),
         worst.map(|spot| spot.place.address().to_checksum(None)).unwrap_or_default(),
         decimal(worst.and_then(|spot| spot.bound_without)),

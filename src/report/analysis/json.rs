@@ -107,7 +107,7 @@ impl<'a> BlockRecord<'a> {
             parallelism_gas: analysis.parallelism_gas(),
             longest_chain: analysis.longest_chain,
             independent_share: block.share(analysis.independent),
-            dependent_pairs: analysis.pairs,
+            dependent_pairs: analysis.dependencies.len(),
             bounds: analysis.bounds.iter().map(BoundsRecord::new).collect(),
             in_order: analysis.ordered.iter().map(OrderedRecord::new).collect(),
             contracts: hot(&analysis.contracts),

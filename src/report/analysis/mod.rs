@@ -1,16 +1,19 @@
-//! What was found out about blocks without racing anybody, and its forms: [`table`], [`csv`] and
-//! [`json`].
+//! What was found out about blocks without racing anybody, and its forms: [`table`], [`html`],
+//! [`csv`] and [`json`].
 //!
 //! As for a replay, the report is complete when it arrives here. What follows from several blocks
 //! together (medians by fork, the hottest contracts of all) is computed here.
 
 pub mod csv;
+pub mod html;
 pub mod json;
+mod listings;
 mod over_blocks;
 pub(super) mod place;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub(crate) use place::short as short_place;
 
@@ -40,6 +43,8 @@ pub struct AnalysisSettings {
     pub runs: NonZeroU32,
     /// The blocks, as given.
     pub blocks: String,
+    /// The command that makes this analysis again, with every setting spelt out.
+    pub command: String,
 }
 
 /// One block.

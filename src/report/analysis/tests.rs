@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     insight::{Bounds, HotSpot, Ordered, OrderedCost, Place},
-    report::testing,
+    report::{Detail, testing},
 };
 use alloy_primitives::{U256, address};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn analysis() -> Analysis {
         critical_path_gas: 2_000,
         longest_chain: 4,
         independent: 6,
-        pairs: 5,
+        dependencies: vec![(0, 1), (1, 2), (2, 3), (0, 4), (4, 5)],
         bounds: vec![bounds(2, 1.75), bounds(8, 2.0)],
         ordered: Ordered::ALL
             .map(|ordered| OrderedCost {
@@ -67,6 +67,7 @@ fn report(blocks: usize) -> AnalysisReport {
             threads: vec![threads(2), threads(8)],
             runs: NonZeroU32::MIN,
             blocks: "19426587".to_owned(),
+            command: "blockrace analyze 19426587 --threads 2,8 --iterations 1".to_owned(),
         },
         blocks: vec![block; blocks],
         failures: testing::report().failures,
@@ -80,7 +81,7 @@ fn text(report: &AnalysisReport, write: fn(&AnalysisReport, &mut Vec<u8>) -> boo
 }
 
 fn table(report: &AnalysisReport) -> String {
-    text(report, |report, out| table::write(report, out).is_ok())
+    text(report, |report, out| table::write(report, Detail::Blocks, out).is_ok())
 }
 
 #[test]
@@ -146,6 +147,41 @@ fn the_table_shows_few_blocks_in_detail_and_many_together() {
         assert!(text.contains("not analysed: block 19426588"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     }
+}
+
+fn page(report: &AnalysisReport) -> String {
+    text(report, |report, out| html::write(report, out).is_ok())
+}
+
+#[test]
+fn the_page_says_what_the_blocks_allow_and_shows_each() {
+    let mut report = report(1);
+    report.machine.cpu_model = "<script>".to_owned();
+    let page = page(&report);
+    let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("{words} is not there"));
+    let order = [
+        place("On 8 threads, 1 block allows 2.00 times the speed of one thread; 1.00 if"),
+        place("not analysed: block 19426588"),
+        place("Bound against threads"),
+        place("Bound of each block"),
+        place(r##"href="#block-19426587""##),
+        place(r#"id="block-19426587""#),
+        place("Without WETH slot 0xffffff…ffff the bound would rise most: from 2.00 to 2.50."),
+        place("Block 19426587: who depends on whom"),
+        place("blockrace analyze 19426587 --threads 2,8 --iterations 1"),
+        place("&lt;script&gt;"),
+    ];
+    assert!(order.is_sorted(), "{order:?}");
+    for reference in ["http://", "https://", "src=", "@import", "url(", "<script", "<iframe"] {
+        assert!(!page.contains(reference), "{reference}");
+    }
+}
+
+#[test]
+fn an_analysis_of_nothing_is_a_page_too() {
+    let page = page(&report(0));
+    assert!(page.contains("not analysed: block 19426588"), "{page}");
+    assert!(!page.contains("times the speed of one thread"), "{page}");
 }
 
 #[test]

@@ -28,9 +28,10 @@ fn section(report: &Report, rows: &[&Row]) -> Markup {
     let block = &first.block;
     let picture = report.pictures.iter().find(|picture| picture.block == block.hash);
     html! {
-        details class="block" id={ "block-" (block.number) } {
+        details class="block" {
             summary { (summary(block, rows)) }
-            p class="hash" { "Hash " code { (block.hash) } ", chain " (block.chain_id) }
+            // Inside, so that a browser which follows a link to it unfolds the section.
+            p class="hash" id={ "block-" (block.number) } { "Hash " code { (block.hash) } ", chain " (block.chain_id) }
             (figures(block, rows))
             @for row in rows { (reason(row)) }
             @if let Some(picture) = picture { (picture::of_block(block.number, block.transactions, picture)) }

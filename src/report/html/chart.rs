@@ -36,12 +36,12 @@ const SIDE_AXIS: u32 = 64;
 /// A chart of more pixels than this has its axis at the top as well, as no screen shows both ends.
 const ONE_SCREEN: u32 = 800;
 
-pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-pub(super) type DrawError = DrawingAreaErrorKind<io::Error>;
+pub(in crate::report) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(in crate::report) type DrawError = DrawingAreaErrorKind<io::Error>;
 
 /// A mark on a line of [`Rows`].
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Mark {
+pub(in crate::report) enum Mark {
     /// A value with its interval.
     Point { value: f64, low: f64, high: f64, series: usize },
     /// What is possible at best.
@@ -54,26 +54,26 @@ pub(super) enum Mark {
 
 /// A chart with a line for each of several things, one below the other.
 #[derive(Clone, Debug)]
-pub(super) struct Rows {
-    pub(super) title: String,
-    pub(super) axis: &'static str,
+pub(in crate::report) struct Rows {
+    pub(in crate::report) title: String,
+    pub(in crate::report) axis: &'static str,
     /// A label for each line, and marks with how far down the line they stand, from 0 to 1.
-    pub(super) rows: Vec<(String, Vec<(f64, Mark)>)>,
-    pub(super) range: Range<f64>,
+    pub(in crate::report) rows: Vec<(String, Vec<(f64, Mark)>)>,
+    pub(in crate::report) range: Range<f64>,
     /// Where something changes its sign, such as a speedup of 1.
-    pub(super) reference: Option<f64>,
+    pub(in crate::report) reference: Option<f64>,
     /// Pixels of a line.
-    pub(super) height: u32,
+    pub(in crate::report) height: u32,
 }
 
 impl Rows {
     /// Both forms.
-    pub(super) fn draw(&self) -> Result<Markup, ReportError> {
+    pub(in crate::report) fn draw(&self) -> Result<Markup, ReportError> {
         forms(&self.title, self.pixels(), &|area, width| self.draw_on(area, width))
     }
 
     /// The wide form, to stand by itself, with its width and height.
-    pub(super) fn draw_alone(&self) -> Result<(String, u32, u32), ReportError> {
+    pub(in crate::report) fn draw_alone(&self) -> Result<(String, u32, u32), ReportError> {
         let (width, height) = (WIDTHS[0].0, self.pixels());
         let drawn = drawn(&self.title, (width, height), &|area, width| self.draw_on(area, width))?;
         Ok((inside(&drawn).to_owned(), width, height))
@@ -184,54 +184,61 @@ fn draw_shape(area: &Area<'_>, index: usize, at: (i32, i32)) -> Result<(), DrawE
 
 /// A line in a [`Plot`].
 #[derive(Clone, Debug)]
-pub(super) struct Line {
-    pub(super) points: Vec<(f64, f64)>,
-    pub(super) hue: Hue,
+pub(in crate::report) struct Line {
+    pub(in crate::report) points: Vec<(f64, f64)>,
+    pub(in crate::report) hue: Hue,
 }
 
 /// A point in a [`Plot`], with its interval from below to above.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Point {
-    pub(super) x: f64,
-    pub(super) y: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) series: usize,
+pub(in crate::report) struct Point {
+    pub(in crate::report) x: f64,
+    pub(in crate::report) y: f64,
+    pub(in crate::report) low: f64,
+    pub(in crate::report) high: f64,
+    pub(in crate::report) series: usize,
 }
 
 /// Which numbers are written along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ticks {
+pub(in crate::report) enum Ticks {
     /// All that the axis has.
     All,
     /// Whole ones from 1 on: there is no half of a thread.
     Counts,
+    /// Two to the power of whole ones: each step doubles.
+    Doublings,
 }
 
 impl Ticks {
     fn label(self, value: f64) -> String {
-        let is_count = value >= 1.0 && value.fract() == 0.0;
-        if self == Self::All || is_count { number(value) } else { String::new() }
+        let is_whole = value.fract() == 0.0;
+        match self {
+            Self::All => number(value),
+            Self::Counts if is_whole && value >= 1.0 => number(value),
+            Self::Doublings if is_whole && value >= 0.0 => number(value.exp2()),
+            Self::Counts | Self::Doublings => String::new(),
+        }
     }
 }
 
 /// A chart with two axes.
 #[derive(Clone, Debug)]
-pub(super) struct Plot {
-    pub(super) title: String,
-    pub(super) x_axis: &'static str,
-    pub(super) y_axis: &'static str,
+pub(in crate::report) struct Plot {
+    pub(in crate::report) title: String,
+    pub(in crate::report) x_axis: &'static str,
+    pub(in crate::report) y_axis: &'static str,
     /// Which numbers stand along the first axis.
-    pub(super) ticks: Ticks,
-    pub(super) x: Range<f64>,
-    pub(super) y: Range<f64>,
-    pub(super) lines: Vec<Line>,
-    pub(super) points: Vec<Point>,
+    pub(in crate::report) ticks: Ticks,
+    pub(in crate::report) x: Range<f64>,
+    pub(in crate::report) y: Range<f64>,
+    pub(in crate::report) lines: Vec<Line>,
+    pub(in crate::report) points: Vec<Point>,
 }
 
 impl Plot {
     /// Both forms.
-    pub(super) fn draw(&self) -> Result<Markup, ReportError> {
+    pub(in crate::report) fn draw(&self) -> Result<Markup, ReportError> {
         forms(&self.title, 340, &|area, width| self.draw_on(area, width))
     }
 
@@ -320,7 +327,7 @@ fn number(value: f64) -> String {
 }
 
 /// A range that holds all values, with some air at its ends; from 0 where that is near.
-pub(super) fn range(values: impl IntoIterator<Item = f64>) -> Range<f64> {
+pub(in crate::report) fn range(values: impl IntoIterator<Item = f64>) -> Range<f64> {
     let finite = values.into_iter().filter(|value| value.is_finite());
     let (least, most) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
         (least.min(value), most.max(value))

@@ -5,8 +5,8 @@
 
 use maud::{Markup, html};
 
-use crate::report::Report;
 use crate::report::table::known_beforehand;
+use crate::report::{Machine, Report};
 use crate::units;
 
 /// The last section of the page.
@@ -14,11 +14,8 @@ pub(super) fn section(report: &Report) -> Markup {
     html! {
         section id="facts" {
             h2 { "Machine and settings" }
-            h3 { "Make it again" }
-            pre tabindex="0" aria-label="The command of this run" { code { (report.settings.command) } }
-            p { "Where the blocks are not cached yet: blockrace fetch, with the blocks and --rpc-url." }
-            h3 { "Machine" }
-            (list(&machine(report)))
+            (again(&report.settings.command))
+            (machine(&report.machine))
             h3 { "Settings" }
             (list(&settings(report)))
             @for line in known_beforehand(report) { p { (line) } }
@@ -41,12 +38,26 @@ pub(super) fn section(report: &Report) -> Markup {
     }
 }
 
-fn list(entries: &[(&str, String)]) -> Markup {
+/// The command that makes a run again.
+pub(in crate::report) fn again(command: &str) -> Markup {
+    html! {
+        h3 { "Make it again" }
+        pre tabindex="0" aria-label="The command of this run" { code { (command) } }
+        p { "Where the blocks are not cached yet: blockrace fetch, with the blocks and --rpc-url." }
+    }
+}
+
+/// Where a run was made.
+pub(in crate::report) fn machine(machine: &Machine) -> Markup {
+    html! { h3 { "Machine" } (list(&about(machine))) }
+}
+
+/// Names, each with its value.
+pub(in crate::report) fn list(entries: &[(&str, String)]) -> Markup {
     html! { dl { @for (name, value) in entries { dt { (name) } dd { (value) } } } }
 }
 
-fn machine(report: &Report) -> Vec<(&'static str, String)> {
-    let machine = &report.machine;
+fn about(machine: &Machine) -> Vec<(&'static str, String)> {
     let unknown = || "not told by the system".to_owned();
     let cores = machine.physical_cores.map_or_else(unknown, |cores| cores.to_string());
     let libraries: Vec<_> =

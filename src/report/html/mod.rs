@@ -10,19 +10,20 @@
 //! files.
 
 mod blocks;
-mod chart;
+pub(super) mod chart;
 mod charts;
-mod facts;
+pub(super) mod facts;
 mod lost;
-mod palette;
-mod picture;
+pub(super) mod palette;
+pub(super) mod picture;
 mod schedule;
+pub(super) mod shell;
 pub mod svg;
-mod table;
+pub(super) mod table;
 
 use std::io;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::summary::{
     WHY_NOT_MORE, conclusion, cores_line, noise_line, problems, why_line, winner_line,
@@ -31,10 +32,8 @@ use super::table::speedup;
 use super::totals::{self, Standing};
 use super::{Report, ReportError, limits};
 use crate::units;
+use shell::{Page, list, sentence};
 use table::{Cell, table};
-
-/// All but the colours.
-const STYLE: &str = include_str!("style.css");
 
 /// Of how many blocks it is said what held them back.
 const EXPLAINED: usize = 10;
@@ -45,68 +44,30 @@ const EXPLAINED: usize = 10;
 /// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if something
 /// cannot be drawn.
 pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError> {
-    let page = page(report)?.into_string();
-    out.write_all(page.as_bytes()).map_err(ReportError::Html)?;
+    out.write_all(page(report)?.into_string().as_bytes()).map_err(ReportError::Html)?;
     out.flush().map_err(ReportError::Finish)
 }
 
 fn page(report: &Report) -> Result<Markup, ReportError> {
-    let charts = charts(report)?;
-    let blocks = blocks::sections(report);
-    Ok(html! {
-        (DOCTYPE)
-        html lang="en" {
-            (head())
-            body {
-                a class="skip" href="#main" { "Skip to the results" }
-                header {
-                    h1 { "blockrace" }
-                    p { "How much faster could these blocks have been executed, and is the answer right?" }
-                }
-                (contents(report))
-                main id="main" {
-                    (result(report))
-                    (standings(report))
-                    (charts)
-                    (blocks)
-                    (facts::section(report))
-                }
-                footer { p { "Written by blockrace " (report.machine.blockrace_version) "." } }
-            }
-        }
-    })
-}
-
-fn head() -> Markup {
-    let style = format!(
-        ":root{{color-scheme:light dark;{}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{}}}}}\n{}{STYLE}",
-        palette::light(),
-        palette::dark(),
-        palette::rules(),
-    );
-    html! {
-        head {
-            meta charset="utf-8";
-            meta name="viewport" content="width=device-width, initial-scale=1";
-            // A page from disk has no icon; without this, browsers would ask for one.
-            link rel="icon" href="data:,";
-            title { "blockrace: results" }
-            style { (PreEscaped(style)) }
-        }
-    }
-}
-
-fn contents(report: &Report) -> Markup {
     let mut entries = vec![("result", "Result"), ("standings", "Standings")];
     if !report.rows.is_empty() {
         entries.extend([("charts", "Charts"), ("blocks", "Blocks")]);
     }
     entries.push(("facts", "Machine and settings"));
-    html! {
-        nav aria-label="Contents" {
-            ul { @for (target, name) in entries { li { a href={ "#" (target) } { (name) } } } }
-        }
-    }
+    let page = Page {
+        title: "blockrace: results",
+        question: "How much faster could these blocks have been executed, and is the answer right?",
+        entries: &entries,
+        version: &report.machine.blockrace_version,
+    };
+    let charts = charts(report)?;
+    Ok(page.around(&html! {
+        (result(report))
+        (standings(report))
+        (charts)
+        (blocks::sections(report))
+        (facts::section(report))
+    }))
 }
 
 /// Who won, and whether to believe it.
@@ -155,22 +116,6 @@ fn limits_table(limits: &[limits::Limit<'_>]) -> Markup {
     let titles = ["block", "speedup", "by", "what limited it"];
     let caption = "The blocks with the smallest speedups, each with its best executor";
     table(caption, &titles, &limits.iter().map(line).collect::<Vec<_>>())
-}
-
-fn list(title: &str, class: &str, items: &[String]) -> Markup {
-    html! {
-        @if !items.is_empty() {
-            h3 { (title) }
-            ul class=(class) { @for item in items { li { (item) } } }
-        }
-    }
-}
-
-/// With a capital at its begin and a full stop at its end.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }
 
 /// Both totals, over all blocks and by fork.

@@ -10,7 +10,7 @@ use plotters::style::RGBColor;
 
 /// A colour in the light, and its name in the style sheet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hue {
+pub(in crate::report) struct Hue {
     light: (u8, u8, u8),
     dark: (u8, u8, u8),
     name: &'static str,
@@ -19,7 +19,8 @@ pub(super) struct Hue {
 /// Text and axes.
 pub(super) const INK: Hue = Hue { light: (34, 38, 46), dark: (226, 229, 235), name: "ink" };
 /// What stands back: grids, and text that explains.
-pub(super) const FAINT: Hue = Hue { light: (214, 218, 225), dark: (62, 68, 80), name: "faint" };
+pub(in crate::report) const FAINT: Hue =
+    Hue { light: (214, 218, 225), dark: (62, 68, 80), name: "faint" };
 /// What is possible at best.
 pub(super) const BOUND: Hue = Hue { light: (120, 126, 138), dark: (150, 157, 170), name: "bound" };
 /// What was thrown away.
@@ -40,7 +41,7 @@ const SERIES: [Hue; 8] = [
 ];
 
 /// The colour of a series; they begin again after the eighth.
-pub(super) const fn series(index: usize) -> Hue {
+pub(in crate::report) const fn series(index: usize) -> Hue {
     SERIES[index % SERIES.len()]
 }
 

@@ -32,7 +32,7 @@ pub(super) fn of_block(number: u64, transactions: usize, picture: &BlockPicture)
             (format!("{:.0}", picture.critical_path_share * 100.0)) " % of the block."
         }
         (schedule::figures(number, &picture.schedules))
-        @if !picture.dependencies.is_empty() { (graph(number, transactions, &picture.dependencies)) }
+        (graph(number, transactions, &picture.dependencies))
         @if !picture.conflicts.is_empty() {
             h4 { "Block " (number) ": hottest conflicts" }
             (conflicts(&format!("Hottest conflicts of block {number}"), &picture.conflicts))
@@ -72,8 +72,15 @@ fn conflicts(caption: &str, spots: &[HotSpot]) -> Markup {
     table(caption, &titles, &spots.iter().map(line).collect::<Vec<_>>())
 }
 
-/// Transactions from left to right, an arc from each to what it depends on.
-fn graph(number: u64, transactions: usize, dependencies: &[(usize, usize)]) -> Markup {
+/// Transactions from left to right, an arc from each to what it depends on; nothing if none does.
+pub(in crate::report) fn graph(
+    number: u64,
+    transactions: usize,
+    dependencies: &[(usize, usize)],
+) -> Markup {
+    if dependencies.is_empty() {
+        return html! {};
+    }
     let last = transactions.saturating_sub(1).max(1);
     let step = (WIDTH - 20.0) / last as f64;
     let x = |tx: usize| 10.0 + tx as f64 * step;

@@ -27,7 +27,7 @@ pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError
 
 fn document(picture: &str, width: u32, height: u32) -> Markup {
     let style = format!(
-        ":root{{{}}}\n@media(prefers-color-scheme:dark){{:root{{{}}}}}\n{}",
+        ":root{{--page:#fff;{}}}\n@media(prefers-color-scheme:dark){{:root{{--page:#16191f;{}}}}}\n{}",
         palette::light(),
         palette::dark(),
         palette::rules(),
@@ -37,6 +37,8 @@ fn document(picture: &str, width: u32, height: u32) -> Markup {
             width=(width) height=(height) {
             title { (TITLE) }
             style { (PreEscaped(style)) }
+            // Whatever is around it may be light where the reader's choice is dark.
+            rect width="100%" height="100%" style="fill:var(--page)" {}
             (PreEscaped(picture))
         }
     }

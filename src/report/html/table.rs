@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 /// A cell: text, or a number, which stands to the right.
 #[derive(Clone, Debug)]
-pub(super) enum Cell {
+pub(in crate::report) enum Cell {
     Text(String),
     Number(String),
     /// A link inside the page.
@@ -15,22 +15,22 @@ pub(super) enum Cell {
 }
 
 impl Cell {
-    pub(super) fn text(text: impl Into<String>) -> Self {
+    pub(in crate::report) fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    pub(super) fn number(text: impl Into<String>) -> Self {
+    pub(in crate::report) fn number(text: impl Into<String>) -> Self {
         Self::Number(text.into())
     }
 
     /// A number with two decimals, or the sign that there is none.
-    pub(super) fn decimal(value: Option<f64>) -> Self {
+    pub(in crate::report) fn decimal(value: Option<f64>) -> Self {
         Self::Number(value.map_or_else(|| "–".into(), |value| format!("{value:.2}")))
     }
 }
 
 /// A table that can be scrolled sideways, by keyboard too. The first cell of a line names it.
-pub(super) fn table(caption: &str, titles: &[&str], lines: &[Vec<Cell>]) -> Markup {
+pub(in crate::report) fn table(caption: &str, titles: &[&str], lines: &[Vec<Cell>]) -> Markup {
     html! {
         div class="scroll" tabindex="0" role="region" aria-label=(caption) {
             table {
@@ -74,7 +74,7 @@ const fn side(cell: &Cell) -> Option<&'static str> {
 
 /// What stands for a series in a legend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Swatch {
+pub(in crate::report) enum Swatch {
     /// The shape of its points.
     Shape,
     /// A piece of its bars.
@@ -82,7 +82,7 @@ pub(super) enum Swatch {
 }
 
 /// A picture with its legend, and its numbers folded away below.
-pub(super) fn figure(
+pub(in crate::report) fn figure(
     (id, title): (&str, &str),
     words: &str,
     (swatch, legend): (Swatch, &[(usize, String)]),

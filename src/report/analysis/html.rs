@@ -1,0 +1,213 @@
+//! An analysis as one HTML page that needs nothing else, like the page of a replay.
+//!
+//! First what the blocks allow, and what it would cost to see conflicts otherwise; then the charts, each with its
+//! numbers as a table; a section for each block, with its hot spots and who depends on whom; last the machine,
+//! and the command that makes the page again.
+
+use super::{
+    AnalysedBlock, AnalysisReport,
+    listings::{self, KINDS, Listing, several},
+    over_blocks::mean_bound,
+    words,
+};
+use crate::report::{
+    ReportError, counted,
+    html::{
+        chart::{Line, Mark, Plot, Point, Rows, Ticks, range},
+        facts,
+        palette::series,
+        picture::graph,
+        shell::{Page, list, sentence},
+        table::{Cell, Swatch, figure, table},
+    },
+};
+use comfy_table::CellAlignment;
+use maud::{Markup, html};
+use std::{io, num::NonZeroUsize};
+
+/// How many numbers of threads are told apart in a line.
+const BOUNDS_DRAWN: usize = 4;
+
+/// Writes `report` as a page.
+///
+/// # Errors
+/// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if something
+/// cannot be drawn.
+pub fn write(report: &AnalysisReport, mut out: impl io::Write) -> Result<(), ReportError> {
+    out.write_all(page(report)?.into_string().as_bytes()).map_err(ReportError::Html)?;
+    out.flush().map_err(ReportError::Finish)
+}
+
+fn page(report: &AnalysisReport) -> Result<Markup, ReportError> {
+    let page = Page {
+        title: "blockrace: analysis",
+        question: "How much faster could these blocks be executed, and what stands in the way?",
+        entries: &[
+            ("result", "Result"),
+            ("charts", "Charts"),
+            ("contracts", "Contracts"),
+            ("blocks", "Blocks"),
+            ("facts", "Machine and settings"),
+        ],
+        version: &report.machine.blockrace_version,
+    };
+    let charts = [by_threads(report)?, by_block(report)?];
+    Ok(page.around(&html! {
+        (result(report))
+        section id="charts" { h2 { "Charts" } @for chart in charts { (chart) } }
+        (contracts(report))
+        section id="blocks" { h2 { "Blocks" } @for block in &report.blocks { (section(block)) } }
+        section id="facts" {
+            h2 { "Machine and settings" }
+            (facts::again(&report.settings.command))
+            (facts::machine(&report.machine))
+        }
+    }))
+}
+
+fn result(report: &AnalysisReport) -> Markup {
+    html! {
+        section id="result" {
+            h2 { "Result" }
+            @if let Some(allowed) = words::allowed(report) { p class="winner" { (sentence(&allowed)) } }
+            @if let Some(refinements) = words::refinements(report) { p { (refinements) } }
+            p { (sentence(&words::runs(report))) }
+            (list("Problems", "alarm", &words::problems(report)))
+            (listing("Medians by fork", &listings::by_fork(report, &several(report))))
+            details { summary { "What the columns mean" } p { (words::LEGEND) } }
+        }
+    }
+}
+
+/// The bound against the number of threads, by what counts as a conflict.
+fn by_threads(report: &AnalysisReport) -> Result<Markup, ReportError> {
+    let mut points = Vec::new();
+    for (series, (_, bound)) in KINDS.iter().enumerate() {
+        let threads = report.settings.threads.iter();
+        let means = threads
+            .filter_map(|on| Some(((on.get() as f64).log2(), mean_bound(report, *on, *bound)?)));
+        points.extend(means.map(|(x, y)| Point { x, y, low: y, high: y, series }));
+    }
+    let curve = |index: usize| {
+        let own = points.iter().filter(|point| point.series == index);
+        Line { points: own.map(|point| (point.x, point.y)).collect(), hue: series(index) }
+    };
+    let most = points.iter().map(|point| point.x).fold(0.0, f64::max);
+    let title = "Bound against threads";
+    let plot = Plot {
+        title: title.into(),
+        x_axis: "threads",
+        y_axis: "geometric mean of bounds",
+        ticks: Ticks::Doublings,
+        x: -0.1..most + 0.1,
+        y: range(points.iter().map(|point| point.y).chain([1.0])),
+        lines: (0..KINDS.len()).map(curve).collect(),
+        points,
+    };
+    let words = "What the blocks allow, by what counts as a conflict: a schedule of the measured times, geometric means \
+                 over the blocks. An estimate, as the schedule is good and not proven best.";
+    let legend: Vec<_> = KINDS.iter().map(|(name, _)| (*name).to_owned()).enumerate().collect();
+    let numbers = listing(title, &listings::by_model(report));
+    Ok(figure(("threads", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
+}
+
+/// The bound of each block on some numbers of threads.
+fn by_block(report: &AnalysisReport) -> Result<Markup, ReportError> {
+    let threads: Vec<_> = several(report).into_iter().take(BOUNDS_DRAWN).collect();
+    let bounds =
+        |block: &AnalysedBlock| threads.iter().map(|on| bound(block, *on)).collect::<Vec<_>>();
+    let marks = |block: &AnalysedBlock| {
+        let found = bounds(block).into_iter().enumerate();
+        let mark = |(series, value): (usize, Option<f64>)| {
+            let value = value?;
+            let down = (series as f64 + 1.0) / (threads.len() as f64 + 1.0);
+            Some((down, Mark::Point { value, low: value, high: value, series }))
+        };
+        (block.facts.number.to_string(), found.filter_map(mark).collect())
+    };
+    let title = "Bound of each block";
+    let rows = Rows {
+        title: title.into(),
+        axis: "bound",
+        rows: report.blocks.iter().map(marks).collect(),
+        range: range(report.blocks.iter().flat_map(bounds).flatten().chain([1.0])),
+        reference: Some(1.0),
+        height: 28,
+    };
+    let words = "Where marks of several numbers of threads are close to each other, a chain of transactions that wait for \
+                 each other is in the way, or a single long one.";
+    let name = |threads: &NonZeroUsize| counted(threads.get(), "thread");
+    let legend: Vec<_> = threads.iter().map(name).enumerate().collect();
+    let numbers = blocks_table(title, &listings::blocks(report, &several(report)));
+    Ok(figure(("bounds", title), words, (Swatch::Shape, &legend), &rows.draw()?, &numbers))
+}
+
+fn bound(block: &AnalysedBlock, threads: NonZeroUsize) -> Option<f64> {
+    Some(block.bounds_at(threads)?.fields)
+}
+
+fn contracts(report: &AnalysisReport) -> Markup {
+    let hottest = listings::contracts(report);
+    html! {
+        section id="contracts" {
+            h2 { "Contracts" }
+            @if hottest.rows.is_empty() { p { "Where there are so few blocks, see what each of them says." } }
+            @else {
+                p {
+                    "Those that cost most over all blocks. Pairs: transactions of which the later needs what the earlier \
+                     writes there. Worst in: blocks whose bound would rise most without it."
+                }
+                (listing("Hottest contracts", &hottest))
+            }
+        }
+    }
+}
+
+/// A block, folded away.
+fn section(block: &AnalysedBlock) -> Markup {
+    let AnalysedBlock { facts, analysis } = block;
+    let spots = listings::hot_spots(block);
+    html! {
+        details class="block" {
+            summary {
+                (facts.number) ", " (facts.fork) ": " (counted(facts.transactions, "transaction"))
+                @if let Some(bounds) = analysis.bounds.last() {
+                    "; bound " (format!("{:.2}", bounds.fields)) " on " (counted(bounds.threads.get(), "thread"))
+                }
+            }
+            p class="hash" id={ "block-" (facts.number) } { "Hash " code { (facts.hash) } ", chain " (facts.chain_id) }
+            @if let Some(bound) = words::bound(block) { p { (sentence(&bound)) } }
+            @if !spots.rows.is_empty() { (listing(&format!("Hot spots of block {}", facts.number), &spots)) }
+            @if let Some(what_if) = words::what_if(block) { p { (what_if) } }
+            (graph(facts.number, facts.transactions, &analysis.dependencies))
+        }
+    }
+}
+
+/// A listing as a table; nothing if it has no row.
+fn listing(caption: &str, listing: &Listing) -> Markup {
+    linked(caption, listing, |text| Cell::text(text))
+}
+
+/// The listing of blocks, with links to their sections.
+fn blocks_table(caption: &str, listing: &Listing) -> Markup {
+    linked(caption, listing, |number| Cell::Link {
+        text: number.into(),
+        target: format!("#block-{number}"),
+    })
+}
+
+/// A listing as a table, with the first cell of each row made by `first`.
+fn linked(caption: &str, listing: &Listing, first: fn(&str) -> Cell) -> Markup {
+    if listing.rows.is_empty() {
+        return html! {};
+    }
+    let cell = |(column, text): (usize, &String)| match listing.columns.get(column) {
+        _ if column == 0 => first(text),
+        Some((_, CellAlignment::Right)) => Cell::number(text),
+        _ => Cell::text(text),
+    };
+    let titles: Vec<_> = listing.columns.iter().map(|(title, _)| title.as_str()).collect();
+    let rows = listing.rows.iter().map(|row| row.iter().enumerate().map(cell).collect());
+    table(caption, &titles, &rows.collect::<Vec<_>>())
+}
