@@ -7,7 +7,7 @@ mod world;
 use alloy_primitives::{Address, U256};
 use blockrace::executor::BlockOutcome;
 use world::{
-    Deed, FORKS, Fork, Op, Place, STRANGER, Tx, World,
+    Deed, FORKS, Fork, HOLLOW, Op, Place, STRANGER, Tx, World,
     agree::{chain, check, outcome, panel},
     change,
 };
@@ -341,6 +341,34 @@ fn a_hollow_account_is_touched_and_then_paid() {
     assert_eq!(cleared(&[hollow(5)]), (five, false));
     assert_eq!(cleared(&[hollow(0), hollow(5)]), (five, true));
     assert_eq!(cleared(&[hollow(5), hollow(0)]), (five, false));
+}
+
+/// EIP-7702: who exists in the state, if with nothing in it, gets the refund of who exists, until it was touched.
+#[test]
+fn a_hollow_account_is_touched_and_then_delegates() {
+    let delegate = |from| deed(from, Deed::Delegate(HOLLOW, Some(0)));
+    let touch = deed(0, Deed::Call(Place::Hollow, 0));
+    let gas = |txs: &[Tx]| {
+        let (programs, txs) = (vec![vec![Op::Increment(0)]], txs.to_vec());
+        outcome(&World { fork: Fork::Prague, programs, txs, ..World::default() }).gas_used
+    };
+    assert!(gas(&[delegate(1)]) < gas(&[touch, delegate(1)]) - gas(&[touch]), "it is gone then");
+}
+
+/// Whoever sent before is paid like anybody who exists, however often it has sent by then.
+#[test]
+fn senders_are_paid_between_their_transactions() {
+    let pay = |from, to| deed(from, Deed::Call(Place::Sender(to), 7));
+    let programs = vec![vec![Op::Call(Place::Sender(0), 3), Op::Gas(0)]];
+    let txs = [pay(0, 1), pay(1, 0), call(2, 0), pay(0, 2), pay(0, 0), call(1, 0), pay(2, 0)];
+    for fork in FORKS {
+        let world =
+            World { fork, programs: programs.clone(), txs: txs.to_vec(), ..World::default() };
+        let outcome = outcome(&world);
+        let left =
+            change(&outcome.post_state, world.address(Place::Sender(0))).expect("it changed");
+        assert_eq!(left.account.map(|account| account.nonce), Some(3), "{fork}");
+    }
 }
 
 /// Before EIP-161 a fee of nothing makes the beneficiary exist, so that to call it costs no more than to call another.

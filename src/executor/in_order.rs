@@ -177,8 +177,14 @@ fn differs(
     if found.code_hash != seen.code_hash {
         return Ok(Some(Field::Code));
     }
-    let holds_balance = rule == BalanceRule::Emptiness
-        || (found.balance == seen.balance && exists != account.is_loaded_as_not_existing());
+    let existed = !account.is_loaded_as_not_existing();
+    let holds_balance = match rule {
+        // One with nothing in it is gone once it was touched, which tells where it authorises (EIP-7702).
+        BalanceRule::Emptiness => exists || !existed || !seen.is_empty(),
+        BalanceRule::Existence | BalanceRule::Exact => {
+            found.balance == seen.balance && exists == existed
+        }
+    };
     if !holds_balance {
         return Ok(Some(Field::Balance));
     }

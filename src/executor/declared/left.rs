@@ -45,6 +45,8 @@ pub(super) struct LeftAccount {
     pub(super) seen: U256,
     balance: U256,
     nonce: u64,
+    /// Whether it has another nonce than the transaction saw, which may have been an outdated one.
+    has_new_nonce: bool,
     code_hash: B256,
     /// Where the transaction had it at hand.
     pub(super) code: Option<Bytecode>,
@@ -89,7 +91,8 @@ impl Left {
         self.slots.extend(changed.map(|(key, slot)| (*key, slot.present_value)));
         self.slots[first..].sort_unstable();
         let is_removed = account.is_touched() && is_removed(&account);
-        let seen = account.original_info().balance;
+        let original = account.original_info();
+        let (seen, has_new_nonce) = (original.balance, original.nonce != account.info.nonce);
         let AccountInfo { balance, nonce, code_hash, code, .. } = account.info;
         self.accounts.push(LeftAccount {
             number,
@@ -97,6 +100,7 @@ impl Left {
             seen,
             balance,
             nonce,
+            has_new_nonce,
             code_hash,
             code,
             status: account.status,
@@ -159,6 +163,9 @@ impl LeftAccount {
     ) -> Option<AccountInfo> {
         let found = before.map_or(U256::ZERO, |before| before.balance);
         let after = self.without_code(rebase(found, self.seen, self.balance));
+        let nonce = before.map_or(0, |before| before.nonce);
+        let kept = |after: AccountInfo| AccountInfo { nonce, ..after };
+        let after = if self.has_new_nonce { after } else { after.map(kept) };
         let stays = rule == BalanceRule::Existence && before.is_some();
         after.filter(|after| stays || self.is_created() || !after.is_empty())
     }

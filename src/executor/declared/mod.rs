@@ -11,7 +11,8 @@
 //! By induction over the block: if all transactions before one kept to their declared writes, and those it
 //! reads from are done, then it read what block order gives. Three things are read without waiting for
 //! anybody, and are checked when the block is put together ([`settled`]): the sender's nonce, which the block
-//! tells; balances of which it is enough that they are enough; and balances that nobody asked for.
+//! tells; balances of which it is enough that they are enough; and balances that nobody asked for. Nonces that nobody
+//! asked for are read without waiting, too, and change nothing.
 //!
 //! # When a declaration is wrong
 //!
@@ -29,7 +30,7 @@ mod writers;
 
 pub(super) use published::Published;
 pub(super) use run::{Ran, Run};
-pub(super) use writers::{Declared, account_of};
+pub(super) use writers::{Declared, account_of, exact_balance};
 
 #[cfg(test)]
 mod tests;

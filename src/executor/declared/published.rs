@@ -5,7 +5,8 @@
 //! - A **slot** is in what its last declared writer below the reader left. If that one did not write it after
 //!   all, the writer before counts, and so on down to the state before the block. Emptying the storage as a
 //!   whole (creation, EIP-6780's removal) counts as a write of zero.
-//! - **Nonce and code** are in what the last transaction left that was declared to change either.
+//! - **Nonce and code** are in what the last transaction left that was declared to change either. Where only the nonce has
+//!   changed and the transaction was not declared to need it, those before the block stand in.
 //! - A **balance** is summed up from the state before the block over all its writers only if the transaction was
 //!   declared to need it exactly. Else the balance before the block stands in for it: the worker notes
 //!   what the transaction demands of it, and whether that was met is found out when the block is put together.
@@ -80,6 +81,9 @@ impl<'a> Published<'a> {
         }
         if self.run.rule == BalanceRule::Exact {
             return Err(AccessError::Undeclared);
+        }
+        if self.run.declared.stale[tx].contains(&account.number) {
+            return Ok(base);
         }
         match self.identity(account, base)? {
             // What only payments made exist was declared to be needed exactly.

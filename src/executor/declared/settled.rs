@@ -63,7 +63,10 @@ impl<'a> Settled<'a> {
             for tx in 0..self.end() {
                 match self.run.left_by(tx, self.end())?.deferred_fee {
                     // It has not loaded the account, or it would have paid itself.
-                    Some(fee) => fate.info = left_with(fate.info, fee, spec),
+                    Some(fee) => {
+                        fate.info = left_with(fate.info, fee, spec);
+                        fate.is_emptied |= fate.info.is_none();
+                    }
                     None => self.visit(tx, account, &mut fate)?,
                 }
             }

@@ -70,3 +70,21 @@ fn nobody_waits_any_longer_once_the_run_is_given_up() {
         assert_eq!(readers.map(|reader| reader.join().ok()), [Some(false); 2]);
     });
 }
+
+#[test]
+fn payments_of_one_sender_do_not_wait_for_each_other() {
+    let mut followers = 0;
+    for recorded in sample().expect("the file that is built in is whole") {
+        let job = prepare(recorded, |_| ()).expect("it proves itself");
+        let accesses = record(&job).expect("it is valid");
+        let declared = Declared::new(&job, &accesses);
+        let sender = |tx: &TxIndex| job.transactions[*tx].signer();
+        let is_payment = |tx: &TxIndex| accesses.transactions[*tx].gas == 21_000;
+        for tx in (0..job.transactions.len()).filter(is_payment) {
+            followers += usize::from((0..tx).any(|before| sender(&before) == sender(&tx)));
+            let own = declared.sources[tx].iter().filter(|source| sender(source) == sender(&tx));
+            assert_eq!(own.count(), 0, "transaction {tx} of block {}", job.header.number);
+        }
+    }
+    assert!(followers > 0, "somebody sends twice");
+}

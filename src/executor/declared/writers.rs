@@ -2,12 +2,16 @@
 //!
 //! All lists are of transactions, ascending, so that "the last writer before this one" is a binary search
 //! ([`earlier`]). Only a read after a write makes one transaction wait for another ([`Declared::sources`]): two writers
-//! of one place need not, as each one's value stays in its own journal. Two reads make nobody wait either: the sender's
-//! nonce, which the block tells, and a balance that was enough before the block already.
+//! of one place need not, as each one's value stays in its own journal. Three reads make nobody wait either: the sender's
+//! nonce, which the block tells, somebody else's nonce that the transaction does not ask for ([`Declared::stale`]), and
+//! a balance that was enough before the block already.
 
 use crate::{
     block::ReplayJob,
-    executor::access::{Accesses, AccountNumber, Location, Need, TxAccess, TxIndex},
+    executor::{
+        access::{Accesses, AccountNumber, Location, Need, TxAccess, TxIndex},
+        snapshot::is_bare,
+    },
     state::NumberedAccount,
 };
 use alloy_primitives::{U256, map::HashMap};
@@ -67,6 +71,8 @@ pub(in crate::executor) struct Declared {
     pub(super) info: Lists,
     /// Who writes nonce or code.
     pub(super) identity: Lists,
+    /// Who writes code.
+    code: Lists,
     /// Who empties all of its storage at once.
     pub(super) emptied: Lists,
     /// Those of `info`, and whoever asks for its nonce or balance without changing it.
@@ -80,6 +86,8 @@ pub(in crate::executor) struct Declared {
     other_slots: HashMap<(AccountNumber, U256), Writers>,
     /// The accounts whose exact balance each transaction has to know.
     pub(super) exact: Vec<Vec<AccountNumber>>,
+    /// The accounts whose nonce and code each transaction may take from before the block, although the nonce has changed.
+    pub(super) stale: Vec<Vec<AccountNumber>>,
     /// Accounts that may change, ascending.
     pub(super) written: Vec<AccountNumber>,
     /// The transactions that each one reads from, ascending.
@@ -105,6 +113,7 @@ impl Declared {
         let mut declared = found.pack();
         for (tx, access) in accesses.transactions.iter().enumerate() {
             declared.exact.push(access.reads.iter().filter_map(exact_balance).collect());
+            declared.stale.push(declared.stale_for(job, tx, access));
             declared.sources.push(Vec::from_iter(declared.sources_of(tx, access)));
         }
         declared.written = declared.written(job);
@@ -127,6 +136,29 @@ impl Declared {
         accounts.filter(is_written).map(|account| account.number).collect()
     }
 
+    /// The accounts of which only the nonce has changed before `tx`, which does not need to know it: either it is the
+    /// sender's, or the account has code or has sent before the block, so that it is not empty whatever its nonce.
+    fn stale_for(&self, job: &ReplayJob, tx: TxIndex, access: &TxAccess) -> Vec<AccountNumber> {
+        let need =
+            |location| access.reads.iter().find(|(at, _)| *at == location).map(|read| read.1);
+        let is_stale = |account: &AccountNumber| {
+            let is_unasked = match need(Location::Nonce(*account)) {
+                Some(Need::Known) => true,
+                Some(_) => false,
+                None => !is_bare(job.numbered_state.accounts()[*account as usize].info.as_ref()),
+            };
+            is_unasked
+                && job.numbered_state.accounts()[*account as usize].info.is_some()
+                && !earlier(self.identity.of(*account), tx).is_empty()
+                && earlier(self.code.of(*account), tx).is_empty()
+        };
+        let loaded = access.reads.iter().filter_map(|(location, _)| match location {
+            Location::Code(account) => Some(*account),
+            _ => None,
+        });
+        loaded.filter(is_stale).collect()
+    }
+
     /// The transactions that wrote what `tx` reads.
     fn sources_of(&self, tx: TxIndex, access: &TxAccess) -> BTreeSet<TxIndex> {
         let mut sources = BTreeSet::new();
@@ -137,7 +169,9 @@ impl Declared {
                 continue;
             }
             match *read {
-                (Location::Nonce(_) | Location::Code(_), Need::Exact) => {
+                (Location::Nonce(_) | Location::Code(_), Need::Exact)
+                    if !self.stale[tx].contains(&account) =>
+                {
                     sources.extend(earlier(self.identity.of(account), tx).last());
                 }
                 (Location::Slot(_, slot), _) => {
@@ -173,6 +207,7 @@ impl Declared {
 struct AccountWriters {
     info: Writers,
     identity: Writers,
+    code: Writers,
     emptied: Writers,
     visitors: Writers,
     by_system: BySystem,
@@ -232,6 +267,9 @@ impl Found {
                 push(&mut account.info, tx);
                 push(&mut account.visitors, tx);
                 push(&mut account.identity, tx);
+                if matches!(location, Location::Code(_)) {
+                    push(&mut account.code, tx);
+                }
             }
             Location::Storage(_) => push(&mut account.emptied, tx),
             Location::Slot(_, slot) => push(&mut self.slots[slot as usize], tx),
@@ -247,6 +285,7 @@ impl Found {
         Declared {
             info: Lists::new(accounts().map(|writers| &writers.info)),
             identity: Lists::new(accounts().map(|writers| &writers.identity)),
+            code: Lists::new(accounts().map(|writers| &writers.code)),
             emptied: Lists::new(accounts().map(|writers| &writers.emptied)),
             visitors: Lists::new(accounts().map(|writers| &writers.visitors)),
             by_system: accounts().map(|writers| writers.by_system).collect(),
@@ -272,7 +311,9 @@ pub(in crate::executor) const fn account_of(location: Location) -> AccountNumber
 
 /// The account, if its balance has to be known exactly. A balance that was enough only thanks to payments
 /// within the block has to be.
-fn exact_balance((location, need): &(Location, Need)) -> Option<AccountNumber> {
+pub(in crate::executor) fn exact_balance(
+    (location, need): &(Location, Need),
+) -> Option<AccountNumber> {
     match (location, need) {
         (Location::Balance(account), Need::Exact) => Some(*account),
         (Location::Balance(account), Need::AtLeast { minimum, before }) => {

@@ -132,10 +132,8 @@ impl<'a> Meeting<'a> {
     }
 
     /// A transaction is done.
-    fn ran(&self, tx: usize, ran: Ran) {
-        if ran == Ran::Otherwise {
-            self.stop();
-        } else if self.plan.shards_of[tx].len() > 1 {
+    fn done(&self, tx: usize) {
+        if self.plan.shards_of[tx].len() > 1 {
             self.arrivals.lock().done[tx] = true;
             self.changed.notify_all();
         }
@@ -147,13 +145,24 @@ impl<'a> Meeting<'a> {
     }
 }
 
-/// A shard that panics will not come to its other meetings, so the others must not wait.
-struct StopOnPanic<'a>(&'a Meeting<'a>);
+/// Ends everything if a shard panics.
+struct StopOnPanic<'a> {
+    meeting: &'a Meeting<'a>,
+    run: &'a Run<'a>,
+}
+
+impl StopOnPanic<'_> {
+    /// This shard will not come to its other meetings, nor run what others read from, so they must not wait.
+    fn stop(&self) {
+        self.meeting.stop();
+        self.run.give_up();
+    }
+}
 
 impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.stop();
+            self.stop();
         }
     }
 }
@@ -196,14 +205,17 @@ impl Sharded {
         // Only hands out numbers, so relaxed is enough.
         let shards = AtomicUsize::new(0);
         let done = run_on_all(pool, || {
-            let _guard = StopOnPanic(&meeting);
+            let guard = StopOnPanic { meeting: &meeting, run: &run };
             observer.tell(Event::Began(Activity::Search));
             let shard = shards.fetch_add(1, Ordering::Relaxed);
             let codes = self.codes.of(shard);
             let mut worker = Worker::speculative(job, Published::new(&run, codes));
             for tx in &plan.queues[shard] {
                 match meeting.arrive(*tx, observer) {
-                    Turn::Run => meeting.ran(*tx, run.execute(&mut worker, *tx, observer)),
+                    Turn::Run => match run.execute(&mut worker, *tx, observer) {
+                        Ran::AsDeclared => meeting.done(*tx),
+                        Ran::Otherwise => guard.stop(),
+                    },
                     Turn::WasRun => {}
                     Turn::Stop => break,
                 }

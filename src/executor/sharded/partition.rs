@@ -2,7 +2,7 @@
 
 use super::super::{
     access::{Accesses, AccountNumber, TxAccess},
-    declared::account_of,
+    declared::{account_of, exact_balance},
 };
 use crate::block::ReplayJob;
 use alloy_consensus::Transaction as _;
@@ -50,8 +50,10 @@ impl Traffic {
             accessed(access).into_iter().filter(|account| written.contains(account)).collect()
         });
         let accounts: Vec<Vec<_>> = accounts.collect();
-        let is_beneficiary = |account: &AccountNumber| Some(*account) == beneficiary;
-        let needs_all = accounts.iter().map(|all| all.iter().any(is_beneficiary)).collect();
+        let needs_all = accesses.transactions.iter().map(|access| {
+            access.reads.iter().filter_map(exact_balance).any(|of| Some(of) == beneficiary)
+        });
+        let needs_all = needs_all.collect();
         Self { accounts, needs_all }
     }
 }

@@ -1,6 +1,6 @@
 //! Random worlds, for proptest, which makes a failing one small again.
 
-use super::{CONTRACTS, Deed, FORKS, Fork, Op, Place, SENDERS, STRANGER, Tx, World};
+use super::{CONTRACTS, Deed, FORKS, Fork, HOLLOW, Op, Place, SENDERS, STRANGER, Tx, World};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 /// Any world, of any fork.
@@ -55,7 +55,7 @@ fn tx() -> impl Strategy<Value = Tx> {
     let deed = prop_oneof![
         8 => (place(), value()).prop_map(|(to, value)| Deed::Call(to, value)),
         1 => (0..3_u8, value()).prop_map(|(kind, value)| Deed::Deploy(kind, value)),
-        2 => (0..=STRANGER, option::of(0..CONTRACTS)).prop_map(|(who, code)| Deed::Delegate(who, code)),
+        2 => (0..=HOLLOW, option::of(0..CONTRACTS)).prop_map(|(who, code)| Deed::Delegate(who, code)),
     ];
     (0..SENDERS, deed, 0..3_u8).prop_map(|(from, deed, tip)| Tx { from, deed, tip })
 }

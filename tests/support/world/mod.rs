@@ -34,7 +34,9 @@ const GAS_LIMIT: u64 = 300_000;
 pub(crate) const SENDERS: u8 = 4;
 /// Who has a key as well, but no account yet.
 pub(crate) const STRANGER: u8 = SENDERS;
-const KEYS: usize = SENDERS as usize + 1;
+/// The one behind [`Place::Hollow`].
+pub(crate) const HOLLOW: u8 = STRANGER + 1;
+const KEYS: usize = HOLLOW as usize + 1;
 pub(crate) const CONTRACTS: u8 = 4;
 
 /// Every fork that a block of the test is executed under.
@@ -69,7 +71,7 @@ pub(crate) enum Place {
     Beneficiary,
     /// A precompiled contract, from 1.
     Precompile(u8),
-    /// An account that exists with nothing in it, as some do until they are touched after EIP-161.
+    /// An account with a key that exists with nothing in it, as some do until they are touched after EIP-161.
     Hollow,
     /// An account that does not exist.
     Nobody,
@@ -132,6 +134,11 @@ fn sender(number: u8) -> Address {
     Address::from_public_key(key(number).verifying_key())
 }
 
+/// Some have sent before the block, and some have not.
+fn first_nonce(sender: u8) -> u64 {
+    if sender < SENDERS { u64::from(sender) } else { 0 }
+}
+
 pub(crate) fn contract(number: u8) -> Address {
     Address::repeat_byte(0xc0 + number)
 }
@@ -147,7 +154,7 @@ impl World {
                 other => self.address(other),
             },
             Place::Precompile(number) => Address::with_last_byte(number),
-            Place::Hollow => Address::repeat_byte(0xee),
+            Place::Hollow => sender(HOLLOW),
             Place::Nobody => Address::repeat_byte(0x99),
         }
     }
@@ -158,7 +165,9 @@ impl World {
         for number in 0..SENDERS {
             let purse = self.purses.get(usize::from(number)).copied();
             let balance = purse.map_or(U256::from(10).pow(U256::from(18)), U256::from);
-            accounts.insert(sender(number), FoundedAccount { balance, ..Default::default() });
+            let nonce = first_nonce(number);
+            accounts
+                .insert(sender(number), FoundedAccount { nonce, balance, ..Default::default() });
         }
         for (number, program) in (0..).zip(&self.programs) {
             let code = program::compile(program, self.fork, &|place| self.address(place));
@@ -170,9 +179,7 @@ impl World {
             let account = FoundedAccount { nonce: 1, balance, code, slots: slots.collect() };
             accounts.insert(contract(number), account);
         }
-        if self.fork <= Fork::SpuriousDragon {
-            accounts.insert(self.address(Place::Hollow), FoundedAccount::default());
-        }
+        accounts.insert(self.address(Place::Hollow), FoundedAccount::default());
         let one_wei = FoundedAccount { balance: U256::ONE, ..Default::default() };
         accounts.insert(self.address(Place::Precompile(1)), one_wei);
         accounts.insert(program::BEACON, program::system_contract(0x42, 0));
@@ -209,7 +216,7 @@ impl World {
     }
 
     fn transactions(&self) -> Vec<Recovered<TxEnvelope>> {
-        let mut nonces = [0_u64; KEYS];
+        let mut nonces: [u64; KEYS] = std::array::from_fn(|key| first_nonce(key as u8));
         self.txs.iter().map(|tx| self.transaction(*tx, &mut nonces)).collect()
     }
 
