@@ -34,6 +34,31 @@ fn fetched_flat(recordings: &Path) -> (TempDir, Vec<u64>) {
     (cache, numbers(&list))
 }
 
+#[test]
+fn a_proved_block_is_not_replaced_by_an_unproved_one_unless_that_is_asked_for() {
+    let Some(recordings) = recordings() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (cache, number) = (Cache::new(folder.path()), 19_426_587);
+    let is_proved = || {
+        let block = cache.get_by_number(1, number).expect("the block is cached");
+        matches!(block.state, RecordedState::Witness(_))
+    };
+    let fetch = |without: &[&str], arguments: &[&str]| {
+        let node = RecordedNode::serve(&recordings, "mainnet", without);
+        let number = number.to_string();
+        let fetch = ["fetch", &number, "--overwrite", "--rpc-url", &node.url];
+        blockrace(folder.path(), &[&fetch, arguments].concat())
+    };
+    assert_code(&fetch(&[], &[]), 0);
+    assert!(is_proved());
+    let refused = fetch(&NO_WITNESS, &[]);
+    assert_code(&refused, 2);
+    assert!(stderr(&refused).contains("so it stays"), "{}", stderr(&refused));
+    assert!(is_proved());
+    assert_code(&fetch(&NO_WITNESS, &["--witness", "prestate"]), 0);
+    assert!(!is_proved());
+}
+
 /// Replays the cache, and gives `verified_to` of every block after checking that every row matches.
 fn replayed(cache: &Path, iterations: &str) -> BTreeMap<u64, String> {
     let csv = cache.join("results.csv");

@@ -15,10 +15,10 @@ use crate::{
     cache::{Assumed, Cache, RecordedBlock, RecordedState},
     cli::FetchArgs,
     evm::Chain,
-    fetch::{FetchError, FetchedBlock, Node},
+    fetch::{FetchError, FetchedBlock, Node, WitnessChoice},
     progress::Progress,
 };
-use eyre::WrapErr;
+use eyre::{WrapErr, ensure};
 use futures::StreamExt;
 use std::{pin::pin, sync::Arc};
 use tokio::{select, sync::oneshot::Receiver};
@@ -61,10 +61,11 @@ async fn fetch(
         false => Kept::of(&context.cache, node.chain_id())?,
     };
     let prover = Arc::new(Prover::new(node.clone())?);
+    let shelf = Shelf { cache: context.cache.clone(), choice: args.witness.into() };
     let missing = kept.missing(numbers.iter(), || progress.step());
     let mut stored = pin!(
-        node.fetch_many(missing, args.witness.into(), args.node.concurrency)
-            .map(|(number, fetched)| keep(prover.clone(), context.cache.clone(), number, fetched))
+        node.fetch_many(missing, shelf.choice, args.node.concurrency)
+            .map(|(number, fetched)| keep(prover.clone(), shelf.clone(), number, fetched))
             .buffer_unordered(machine::cores().get())
     );
     let mut summary = Summary::new(numbers.count());
@@ -94,7 +95,7 @@ enum Stored {
 
 async fn keep(
     prover: Arc<Prover>,
-    cache: Cache,
+    shelf: Shelf,
     number: u64,
     fetched: Result<FetchedBlock, FetchError>,
 ) -> (u64, Result<Stored, Refused>) {
@@ -105,17 +106,42 @@ async fn keep(
         Err(error) => Err(error.into()),
     };
     let stored = match proved {
-        Ok(recorded) => store(cache, recorded).await,
+        Ok(recorded) => shelf.store(recorded).await,
         Err(refused) => Err(refused),
     };
     (number, stored)
 }
 
-async fn store(cache: Cache, recorded: RecordedBlock) -> Result<Stored, Refused> {
-    let stored = match &recorded.state {
-        RecordedState::Witness(_) => Stored::Proved,
-        RecordedState::Flat(flat) => Stored::Checked(flat.assumed.clone()),
-    };
-    tokio::task::spawn_blocking(move || cache.put(&recorded)).await??;
-    Ok(stored)
+/// Where blocks are stored, and how they were asked for.
+#[derive(Clone)]
+struct Shelf {
+    cache: Cache,
+    choice: WitnessChoice,
 }
+
+impl Shelf {
+    async fn store(self, recorded: RecordedBlock) -> Result<Stored, Refused> {
+        let stored = match &recorded.state {
+            RecordedState::Witness(_) => Stored::Proved,
+            RecordedState::Flat(flat) => Stored::Checked(flat.assumed.clone()),
+        };
+        let put = move || -> eyre::Result<()> {
+            ensure!(!self.would_lose_a_proof(&recorded), LOSES_PROOF);
+            self.cache.put(&recorded)?;
+            Ok(())
+        };
+        tokio::task::spawn_blocking(put).await??;
+        Ok(stored)
+    }
+
+    /// Whether what is cached is proved, and this is not: a node that gives less today, where nobody asked for less.
+    fn would_lose_a_proof(&self, recorded: &RecordedBlock) -> bool {
+        let is_flat = |recorded: &RecordedBlock| matches!(recorded.state, RecordedState::Flat(_));
+        self.choice == WitnessChoice::Auto
+            && is_flat(recorded)
+            && self.cache.get(&recorded.id()).is_ok_and(|cached| !is_flat(&cached))
+    }
+}
+
+const LOSES_PROOF: &str = "the node gives no proof this time, and what is cached is proved to the state root, so it stays; \
+                           --witness prestate replaces it";

@@ -116,11 +116,9 @@ impl Prover {
         round: u32,
     ) -> Result<Completion, FetchError> {
         if round == ROUND_BY_TRACE {
-            match self.node.complete_by_trace(recorded).await {
-                Ok(Completion::Added) => return Ok(Completion::Added),
-                Ok(Completion::NothingNew) => {}
-                Err(error) if error.is_method_missing() => {}
-                Err(error) => return Err(error),
+            // Where the tracer fails, single questions may still do.
+            if let Ok(Completion::Added) = self.node.complete_by_trace(recorded).await {
+                return Ok(Completion::Added);
             }
         }
         self.node.complete(recorded, missing).await

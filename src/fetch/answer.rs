@@ -115,6 +115,11 @@ impl Answer {
         match error.code {
             -32005 | 429 => Fault::RateLimited { retry_after: self.retry_after, says },
             -32601 | -32004 => Fault::NoSuchMethod { says },
+            -32600 | -32603 | -32000 if is_of_no_method(&error.message) => {
+                Fault::NoSuchMethod { says }
+            }
+            -32603 if error.message.contains("method handler crashed") => Fault::Crashed { says },
+            -32002..=-32000 if is_of_time(&error.message) => Fault::OutOfTime { says },
             _ if !self.status.is_success() => {
                 self.fault_of_status(error.message.as_bytes(), secrets)
             }
@@ -132,6 +137,19 @@ impl Answer {
             _ => Fault::Refused { status, says },
         }
     }
+}
+
+/// Whether a node says in words that it does not offer a method; which code it says it with differs.
+fn is_of_no_method(message: &str) -> bool {
+    let message = message.to_lowercase();
+    let words = ["not supported", "unsupported", "not available", "does not exist"];
+    message.contains("method") && words.iter().any(|words| message.contains(words))
+}
+
+/// Whether a node says that it took too long, with a code that otherwise means that something is not there.
+fn is_of_time(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["timed out", "timeout", "deadline exceeded"].iter().any(|words| message.contains(words))
 }
 
 /// What an error of the HTTP library means.
@@ -175,6 +193,7 @@ async fn read_start(response: &mut Response, limit: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     const ID: u64 = 7;
 
@@ -251,6 +270,26 @@ mod tests {
                 matches!(fault(200, &error(code)), Fault::Answered { code: c, .. } if c == code)
             );
         }
+    }
+
+    #[test]
+    fn words_tell_apart_what_codes_do_not() {
+        let said = |code: i64, message: &str| {
+            let error = json!({"id": ID, "error": {"code": code, "message": message}});
+            fault(200, &error.to_string())
+        };
+        let missing = [
+            said(-32600, "Unsupported method: debug_executionWitness on ETH_MAINNET"),
+            said(-32603, "method debug_executionWitness is not supported"),
+            said(-32000, "The method does not exist / is not available"),
+        ];
+        assert!(missing.iter().all(|fault| matches!(fault, Fault::NoSuchMethod { .. })));
+        assert!(matches!(said(-32603, "method handler crashed"), Fault::Crashed { .. }));
+        for late in [said(-32002, "request timed out"), said(-32000, "execution timeout")] {
+            assert!(matches!(late, Fault::OutOfTime { .. }), "{late}");
+        }
+        assert!(matches!(said(-32000, "missing trie node"), Fault::Answered { .. }));
+        assert!(matches!(said(-32600, "Must be authenticated!"), Fault::Answered { .. }));
     }
 
     #[test]

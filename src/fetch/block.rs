@@ -58,6 +58,9 @@ impl BlockAnswer {
         if computed != hash {
             return Err(FetchError::WrongHash { number, stated: hash, computed });
         }
+        // Some nodes list none where there could be none, which is not the same to the header.
+        let is_before_shanghai = header.withdrawals_root.is_none();
+        let withdrawals = withdrawals.filter(|all| !(is_before_shanghai && all.is_empty()));
         let transactions = transactions.into_iter().enumerate();
         let transactions = transactions
             .map(|(index, json)| transaction(number, index, json, &safe))

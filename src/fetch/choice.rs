@@ -2,8 +2,9 @@
 //!
 //! `auto` takes what costs least among what proves most: the witness that the node makes, else single
 //! proofs, else a tracer's word. A way is passed over where the node lacks a method for it, or says
-//! that it has nothing for this block, because it pruned the state or never built the witness. Any
-//! other failure is the block's: a node that lies about a witness is not trusted with a flat state.
+//! that it has nothing for this block, because it pruned the state or never built the witness. Where it only
+//! failed to make a witness, single proofs prove as much; its word would not. Any other failure is the
+//! block's: a node that lies about a witness is not trusted with a flat state.
 //!
 //! What each way asks is in `node`, `proofs` and `prestate`.
 
@@ -142,7 +143,7 @@ impl Node {
                 return Ok(FetchedBlock::Recorded(self.recorded(block, ommers?, witness)));
             }
             Err(FetchError::NoWitnessMethod { .. }) => self.no_way(WitnessChoice::Auto),
-            Err(error) if error.is_lack() => error,
+            Err(error) if error.is_lack() || error.is_failure_of_node() => error,
             Err(error) => return Err(error),
         };
         // Without the ommers a witness is of no use: their beneficiaries are in the state root.
@@ -150,6 +151,9 @@ impl Node {
             && let Some(witness) = self.gathered_witness(&block, known).await?
         {
             return Ok(FetchedBlock::Gathered(self.recorded(block, ommers?, witness)));
+        }
+        if lacking.is_failure_of_node() {
+            return Err(lacking);
         }
         match self.traced_state(&block).await {
             Ok(state) => self.traced(block, ommers, state).map(FetchedBlock::Traced),

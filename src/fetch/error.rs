@@ -46,19 +46,31 @@ impl RpcError {
                 ..
             } => true,
             Self::Failed { source: Fault::Answered { code, .. }, .. } => is_lack(*code),
-            Self::Failed { source: Fault::Null, .. } => true,
+            Self::Failed { source: Fault::Null | Fault::Crashed { .. }, .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether the node was there and failed.
+    const fn is_failure_of_node(&self) -> bool {
+        let Self::Failed { source, .. } = self else { return false };
+        matches!(source, Fault::Internal { .. } | Fault::OutOfTime { .. })
     }
 
     /// Whether the node answered, and the answer is that it will not or cannot: asking again is of no
     /// use.
     pub(super) const fn is_denial(&self) -> bool {
-        use Fault::{Answered, Internal, NoSuchMethod, Null, Refused};
+        use Fault::{Answered, Crashed, Internal, NoSuchMethod, Null, OutOfTime, Refused};
         let Self::Failed { source, .. } = self else { return false };
         matches!(
             source,
-            Answered { .. } | Internal { .. } | NoSuchMethod { .. } | Null | Refused { .. }
+            Answered { .. }
+                | Crashed { .. }
+                | Internal { .. }
+                | NoSuchMethod { .. }
+                | Null
+                | OutOfTime { .. }
+                | Refused { .. }
         )
     }
 }
@@ -114,6 +126,16 @@ pub enum Fault {
     /// JSON-RPC's -32603: the node failed.
     #[error("internal error of the node: \"{says}\"")]
     Internal { says: SafeText },
+
+    /// What answers the method broke down over this block, as geth's witnesses do before Byzantium: it will again.
+    #[error("the node cannot do it for this block: \"{says}\"")]
+    Crashed { says: SafeText },
+
+    /// The node broke off what took it too long.
+    #[error(
+        "the node ran out of time: \"{says}\"; lower --concurrency, or raise the node's own limit"
+    )]
+    OutOfTime { says: SafeText },
 
     /// JSON-RPC's -32601, or -32004 (EIP-1474).
     #[error("the node does not offer this method: \"{says}\"")]
@@ -242,5 +264,10 @@ impl FetchError {
             Self::Rpc { source, .. } => source.is_method_missing() || source.is_not_there(),
             _ => false,
         }
+    }
+
+    /// Whether the node was there and failed, so that another way that proves as much may do.
+    pub(super) const fn is_failure_of_node(&self) -> bool {
+        matches!(self, Self::Rpc { source, .. } if source.is_failure_of_node())
     }
 }

@@ -139,7 +139,7 @@ impl Node {
     }
 
     /// Tries the methods in turn with a block; the one that is there answers for it too, if only that
-    /// it has no witness for this block.
+    /// it has no witness for this block, or failed to make it.
     async fn find_witness_method(
         &self,
         block: &CheckedBlock,
@@ -148,7 +148,9 @@ impl Node {
             match self.ask_witness(block, method).await {
                 Ok(answer) => return Ok((method, Some(Ok(answer)))),
                 Err(FetchError::Rpc { source, .. }) if source.is_method_missing() => {}
-                Err(error) if error.is_lack() => return Ok((method, Some(Err(error)))),
+                Err(error) if error.is_lack() || error.is_failure_of_node() => {
+                    return Ok((method, Some(Err(error))));
+                }
                 Err(error) => return Err(error),
             }
         }

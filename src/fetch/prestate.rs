@@ -78,6 +78,9 @@ impl AccountFields {
     }
 }
 
+/// How long a tracer may take for one transaction. By itself geth gives it five seconds.
+pub(super) const TRACER_TIME: &str = "120s";
+
 /// One transaction's entry in the tracer's answer.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -87,19 +90,21 @@ struct EntryAnswer {
     #[serde(default)]
     result: Option<BTreeMap<Address, AccountAnswer>>,
     #[serde(default)]
-    error: Option<String>,
+    error: Option<Value>,
 }
 
+/// What is missing or null is nothing.
 #[derive(Debug, Deserialize)]
 struct AccountAnswer {
     #[serde(default)]
-    balance: U256,
+    balance: Option<U256>,
     #[serde(default)]
-    nonce: NonceAnswer,
+    nonce: Option<NonceAnswer>,
     #[serde(default)]
-    code: Bytes,
+    code: Option<Bytes>,
+    /// Hex of any length.
     #[serde(default)]
-    storage: BTreeMap<B256, B256>,
+    storage: Option<BTreeMap<U256, U256>>,
 }
 
 /// geth and reth write a number, others hex.
@@ -110,19 +115,15 @@ enum NonceAnswer {
     Hex(U64),
 }
 
-impl Default for NonceAnswer {
-    fn default() -> Self {
-        Self::Number(0)
-    }
-}
-
 impl AccountAnswer {
     fn fields(&self) -> AccountFields {
         let nonce = match self.nonce {
-            NonceAnswer::Number(nonce) => nonce,
-            NonceAnswer::Hex(nonce) => nonce.to(),
+            None => 0,
+            Some(NonceAnswer::Number(nonce)) => nonce,
+            Some(NonceAnswer::Hex(nonce)) => nonce.to(),
         };
-        AccountFields { nonce, balance: self.balance, code: self.code.clone() }
+        let balance = self.balance.unwrap_or_default();
+        AccountFields { nonce, balance, code: self.code.clone().unwrap_or_default() }
     }
 }
 
@@ -134,9 +135,9 @@ impl TracedState {
             fields: answer.fields(),
             slots: HashMap::new(),
         });
-        for (key, value) in &answer.storage {
-            if let Entry::Vacant(free) = account.slots.entry((*key).into()) {
-                free.insert(TracedSlot { since, value: (*value).into() });
+        for (key, value) in answer.storage.iter().flatten() {
+            if let Entry::Vacant(free) = account.slots.entry(*key) {
+                free.insert(TracedSlot { since, value: *value });
             }
         }
     }
@@ -161,7 +162,11 @@ impl TracedState {
                 return Err(FetchError::WrongTrace { number, index, stated, expected });
             }
             let Some(accounts) = entry.result else {
-                let says = safe(entry.error.as_deref().unwrap_or("no result"));
+                let says = safe(&match entry.error {
+                    Some(Value::String(says)) => says,
+                    Some(other) => other.to_string(),
+                    None => "no result".to_owned(),
+                });
                 return Err(FetchError::TraceFailed { number, index, says });
             };
             for (address, account) in &accounts {
@@ -208,7 +213,8 @@ impl Node {
             return Ok(TracedState::default());
         }
         let number = block.header.number;
-        let params = json!([U64::from(number), { "tracer": "prestateTracer" }]);
+        let params =
+            json!([U64::from(number), { "tracer": "prestateTracer", "timeout": TRACER_TIME }]);
         let entries = self.ask(number, "debug_traceBlockByNumber", params).await?;
         TracedState::from_answer(block, entries, |text| self.client().safe_words(text))
     }
@@ -244,8 +250,8 @@ impl Node {
         slot: U256,
     ) -> Result<Option<U256>, FetchError> {
         let params = json!([address, B256::from(slot), parent(number)]);
-        let value: Option<B256> = self.state(number, "eth_getStorageAt", params).await?;
-        Ok(value.map(Into::into))
+        // Some nodes leave out leading zeros.
+        self.state(number, "eth_getStorageAt", params).await
     }
 
     /// Asks for a part of the state. A node without one of these methods is not asked again.

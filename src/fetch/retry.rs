@@ -64,11 +64,13 @@ const fn may_pass(fault: &Fault) -> bool {
         | Fault::WrongId
         | Fault::RateLimited { .. }
         | Fault::Unavailable { .. }
-        | Fault::Internal { .. } => true,
+        | Fault::Internal { .. }
+        | Fault::OutOfTime { .. } => true,
         Fault::Unsendable(_)
         | Fault::PartOfBatch { .. }
         | Fault::TooLarge { .. }
         | Fault::Refused { .. }
+        | Fault::Crashed { .. }
         | Fault::NoSuchMethod { .. }
         | Fault::Answered { .. }
         | Fault::Null

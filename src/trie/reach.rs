@@ -4,7 +4,7 @@
 //! What is never reached is not under a hash that the state names: damaged, from another state, or made
 //! up. It can do no harm, as nothing leads to it; but it says something about who made the witness.
 
-use alloy_primitives::{B256, map::B256Set};
+use alloy_primitives::{B256, keccak256, map::B256Set};
 use alloy_rlp::Decodable;
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 
@@ -74,7 +74,11 @@ impl Walk<'_> {
     fn follow(&mut self, kind: Kind, child: Reference<'_>, depth: usize) {
         match child {
             Reference::Hash(hash) => self.enter(kind, hash, depth),
-            Reference::Embedded(rlp) if rlp.len() < HASHED_FROM => self.descend(kind, rlp, depth),
+            Reference::Embedded(rlp) if rlp.len() < HASHED_FROM => {
+                // Some nodes list it by itself, too, though nobody looks it up by its hash.
+                self.reached.insert(keccak256(rlp));
+                self.descend(kind, rlp, depth);
+            }
             Reference::Embedded(_) => {}
         }
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use super::{
-    super::{error::FetchError, node::Node},
+    super::{error::FetchError, node::Node, prestate::TRACER_TIME},
     touched::Touched,
 };
 
@@ -79,10 +79,12 @@ impl Prestate {
 impl TraceMode {
     fn options(self) -> Value {
         match self {
-            Self::Before => json!({"tracer": "prestateTracer"}),
-            Self::Changes => {
-                json!({"tracer": "prestateTracer", "tracerConfig": {"diffMode": true}})
-            }
+            Self::Before => json!({"tracer": "prestateTracer", "timeout": TRACER_TIME}),
+            Self::Changes => json!({
+                "tracer": "prestateTracer",
+                "timeout": TRACER_TIME,
+                "tracerConfig": {"diffMode": true}
+            }),
         }
     }
 }

@@ -53,7 +53,10 @@ async fn the_first_occurrence_of_an_account_and_of_each_slot_counts() {
     let server = node(trace(), &[]).await;
     let block = connect(&server).await.fetch_block_flat(NUMBER).await.unwrap();
     assert_eq!(block.block.body.ommers, [ommer()]);
-    assert_eq!(server.calls().last().unwrap().1[1], json!({"tracer": "prestateTracer"}));
+    assert_eq!(
+        server.calls().last().unwrap().1[1],
+        json!({"tracer": "prestateTracer", "timeout": "120s"})
+    );
 
     let alice = &block.state.accounts[&ALICE];
     let fields = AccountFields { nonce: 3, balance: U256::from(5), ..Default::default() };
@@ -136,6 +139,69 @@ async fn a_fault_of_the_witness_is_not_passed_over() {
     let error = connect(&server).await.fetch(NUMBER, WitnessChoice::Auto).await.unwrap_err();
     assert!(error.to_string().contains("cannot fetch block 300"), "{error}");
     assert_eq!(server.count("debug_traceBlockByNumber"), 0);
+}
+
+/// Fetches the block by whatever is there from a node that says this when it is asked for a witness.
+async fn fetch_without_witness(
+    code: i64,
+    says: &'static str,
+) -> (TestNode, Result<FetchedBlock, FetchError>) {
+    let server = TestNode::new(move |method, params| match method {
+        "debug_executionWitness" => Reply::Error(code, says),
+        "debug_traceBlockByNumber" => Reply::Result(trace()),
+        _ => well(method, params),
+    })
+    .await;
+    let fetched = connect(&server).await.fetch(NUMBER, WitnessChoice::Auto).await;
+    (server, fetched)
+}
+
+#[tokio::test]
+async fn a_witness_that_the_node_cannot_make_is_passed_over_at_once() {
+    let (server, fetched) = fetch_without_witness(-32603, "method handler crashed").await;
+    assert!(matches!(fetched, Ok(FetchedBlock::Traced(_))), "{fetched:?}");
+    assert_eq!(server.count("debug_executionWitness"), 1);
+}
+
+#[tokio::test]
+async fn a_node_that_failed_to_make_a_witness_is_asked_for_proofs_and_not_taken_at_its_word() {
+    for (code, says) in [(-32603, "oops"), (-32002, "request timed out")] {
+        let (server, fetched) = fetch_without_witness(code, says).await;
+        let error = fetched.unwrap_err();
+        assert!(matches!(error, FetchError::Rpc { .. }), "{error:?}");
+        assert_eq!(server.count("eth_getProof"), 1);
+        assert_eq!(server.count("debug_traceBlockByNumber"), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_a_tracer_leaves_out_or_shortens_is_read_all_the_same() {
+    let mut loose = trace();
+    let nothing = json!({"balance": null, "nonce": null, "code": null, "storage": null});
+    loose[0]["result"][BOB.to_string()] = nothing;
+    loose[1]["result"][ALICE.to_string()]["storage"] = json!({"0x7": "0x9"});
+    let block = fetch_traced(loose).await.unwrap();
+    assert!(block.state.accounts[&BOB].fields.is_nothing());
+    let slot = TracedSlot { since: 1, value: U256::from(9) };
+    assert_eq!(block.state.accounts[&ALICE].slots, [(U256::from(7), slot)].into_iter().collect());
+
+    let mut failed = trace();
+    failed[1] = json!({"error": {"message": "out of gas"}});
+    let error = fetch_traced(failed).await.unwrap_err().to_string();
+    assert!(error.contains("out of gas"), "{error}");
+}
+
+#[tokio::test]
+async fn slots_may_come_without_leading_zeros() {
+    for (answer, value) in [("0x5d", 0x5d), ("0x0", 0), ("0x", 0)] {
+        let server = TestNode::new(move |method, params| match method {
+            "eth_getStorageAt" => Reply::Result(json!(answer)),
+            _ => well(method, params),
+        })
+        .await;
+        let found = connect(&server).await.slot_before(NUMBER, ALICE, U256::ONE).await.unwrap();
+        assert_eq!(found, Some(U256::from(value)), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -150,6 +150,16 @@ fn a_child_that_should_be_embedded_is_refused_behind_its_hash() {
     );
 }
 
+#[test]
+fn an_embedded_node_that_is_listed_by_itself_belongs_to_the_state() {
+    let leaf = list(&[string(&[0x3a]), string(&[1])]);
+    let top = branch(&[leaf.clone(), hash()], &[]);
+    let root = keccak256(&top);
+    let stranger = list(&[string(&[0x3a]), string(&[2])]);
+    let nodes = NodeStore::new([top, leaf, stranger.clone()].map(Bytes::from)).unwrap();
+    assert_eq!(nodes.unreachable_from(root), [keccak256(&stranger)]);
+}
+
 /// The one leaf of a trie, at the hash of `preimage`.
 fn lone_leaf(preimage: &[u8], value: &[u8]) -> (NodeStore, B256) {
     let encoded_path = [&[0x20][..], keccak256(preimage).as_slice()].concat();
