@@ -98,10 +98,9 @@ impl ExecutorKind {
     pub const fn known_beforehand(self) -> Option<&'static str> {
         match self {
             Self::Sequential | Self::BlockStm | Self::TwoPhase | Self::Prefetch => None,
-            Self::Sharded | Self::ShardedByAccess => {
-                Some("which accounts each transaction accesses")
+            Self::Sharded | Self::ShardedByAccess | Self::AccessList => {
+                Some("each transaction's read and write sets")
             }
-            Self::AccessList => Some("each transaction's read and write sets"),
             Self::Bal => Some("the block access list, with every value that a transaction wrote"),
         }
     }

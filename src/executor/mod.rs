@@ -178,9 +178,9 @@ pub struct Execution {
 /// Work done, thrown-away work included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecutionStats {
-    /// Transactions executed, counting every incarnation.
+    /// Transactions executed, counting every incarnation, but none that only warms up.
     pub incarnations: u64,
-    /// Gas of the incarnations that were thrown away.
+    /// Gas of those of them that were thrown away.
     pub wasted_gas: u64,
     /// Transactions that accessed several shards, where there are shards.
     pub cross_shard: Option<u64>,

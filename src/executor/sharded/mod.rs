@@ -4,8 +4,9 @@
 //!
 //! Sharding by address, as in Elastico (Luu et al., CCS 2016), OmniLedger (Kokoris-Kogias et al., S&P 2018)
 //! and NEAR: each account lives in one shard, transactions within a shard run one after the other, and those
-//! that need accounts of several synchronise them. Known beforehand: which accounts each transaction
-//! accesses. Accounts that the block does not write belong to nobody, as every shard can have a copy.
+//! that need accounts of several synchronise them. Known beforehand: what each transaction reads and writes, as for
+//! `access-list`, of which the accounts decide where it runs. Accounts that the block does not write belong to nobody, as
+//! every shard can have a copy.
 //!
 //! # The algorithm
 //!
