@@ -122,7 +122,13 @@ fn compared(folder: &Path) {
     let row = wrong["results"].as_array_mut().and_then(|rows| rows.last_mut()).expect("a row");
     row["verdict"] = json!("mismatch");
     fs::write(file(folder, "wrong.json"), wrong.to_string()).expect("the folder is ours");
-    assert_code(&compare(folder, "r.json", "wrong.json", &[]), 1);
+    let worse = compare(folder, "r.json", "wrong.json", &[]);
+    assert_code(&worse, 1);
+    assert!(
+        stdout(&worse).ends_with("WRONG: new rows that do not match: 1\n"),
+        "{}",
+        stdout(&worse)
+    );
     assert_code(&compare(folder, "wrong.json", "r.json", &[]), 0);
     let third = file(folder, "r.json").display().to_string();
     assert_code(&compare(folder, "r.json", "r.json", &[&third]), 2);

@@ -41,6 +41,7 @@ fn blocks_of_an_empty_cache_are_refused_with_how_to_fill_it() {
     for arguments in [&["replay", "5"][..], &["verify", "5-6"], &["replay", "--chain", "1"]] {
         let output = blockrace(cache.path(), arguments);
         assert_refused(&output, &["no blocks are cached", "blockrace fetch"]);
+        assert_eq!(arguments.contains(&"--chain"), stderr(&output).contains("cached of chain 1"));
     }
 }
 

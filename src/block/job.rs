@@ -3,7 +3,7 @@
 use crate::{
     evm::{BlockContext, Chain, EvmEnv},
     state::{NumberedState, PostState, PreState, Storage},
-    trie::{NodeStore, StateTrie, TrieError, UpdatedTrie},
+    trie::{Guess, NodeStore, StateTrie, TrieError, UpdatedTrie},
 };
 use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawal;
@@ -60,7 +60,12 @@ pub enum ReceiptStatus {
     /// Success or failure (EIP-658, from Byzantium).
     Success,
     /// Before: the state root after each transaction.
-    Roots(Vec<B256>),
+    Roots {
+        /// In block order.
+        roots: Vec<B256>,
+        /// What had to be guessed for them. If the receipts do not match, then one of these may be why.
+        guesses: Vec<Guess>,
+    },
     /// The same, where no root can be computed, so that receipts cannot be compared.
     UnknownRoots,
 }

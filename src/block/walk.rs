@@ -64,12 +64,15 @@ impl OpenBlock {
     /// error.
     pub(super) fn walk(&self, proved: Proved<'_>) -> Result<Walked, PrepareError> {
         let recorder = Recorder::new(proved);
-        let (mut roots, wants_roots) = (Vec::<B256>::new(), !self.has_status());
+        let (mut roots, mut guesses) = (Vec::<B256>::new(), Vec::new());
+        let wants_roots = !self.has_status();
         let run = self.run(&recorder, PrepareError::NotProved, |done, db| {
             if wants_roots && done > 0 {
                 let post = db.post_state().map_err(PrepareError::NotProved)?;
                 let trie = db.base().source().trie();
-                roots.push(trie.root_after(&post).map_err(PrepareError::ReceiptRoot)?.root());
+                let after = trie.root_after(&post).map_err(PrepareError::ReceiptRoot)?;
+                roots.push(after.root());
+                guesses.extend_from_slice(after.guesses());
             }
             Ok(())
         });
@@ -79,8 +82,10 @@ impl OpenBlock {
             Err(error) => return Err(error),
         };
         let (pre_state, _) = recorder.into_parts();
-        let receipt_status =
-            if wants_roots { ReceiptStatus::Roots(roots) } else { ReceiptStatus::Success };
+        let receipt_status = match wants_roots {
+            true => ReceiptStatus::Roots { roots, guesses },
+            false => ReceiptStatus::Success,
+        };
         Ok(Walked { pre_state, receipt_status, result })
     }
 

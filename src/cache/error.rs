@@ -71,7 +71,7 @@ pub enum ContainerError {
 
 /// Why a block could not be read from the cache or written to it. Which block that is, whoever asked for it says.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages name the fields")]
+#[expect(missing_docs, reason = "the messages name the fields, or whoever asked knows them")]
 pub enum CacheError {
     /// Never fetched.
     #[error("it is not cached; fetch it first")]

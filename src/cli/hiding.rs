@@ -1,8 +1,12 @@
 //! Keeps URLs out of what is said about arguments: one in the wrong place may hold a key like any other.
 
+use std::cmp::Reverse;
+
 /// `text` without the URLs that are among `words`, or nothing if none is.
 pub fn without_urls(text: &str, words: &[String]) -> Option<String> {
-    let urls: Vec<_> = words.iter().filter_map(|word| url(word)).collect();
+    let mut urls: Vec<_> = words.iter().filter_map(|word| url(word)).collect();
+    // One may be the beginning of another.
+    urls.sort_by_key(|url| Reverse(url.len()));
     let hide = |text: String, url: &&str| text.replace(url, "(a URL, not shown)");
     (!urls.is_empty()).then(|| urls.iter().fold(text.to_owned(), hide))
 }
@@ -28,6 +32,13 @@ mod tests {
             assert!(!shown.contains("key") && !shown.contains("://"), "{shown}");
             assert!(shown.ends_with("(a URL, not shown)' found"), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_url_that_begins_another_hides_no_less_of_it() {
+        let words = ["https://n.example/v2", "https://n.example/v2/key"].map(str::to_owned);
+        let shown = without_urls(&format!("unexpected '{}'", words[1]), &words);
+        assert_eq!(shown.as_deref(), Some("unexpected '(a URL, not shown)'"));
     }
 
     #[test]

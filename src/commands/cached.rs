@@ -69,12 +69,12 @@ pub(super) fn select(args: CachedBlocks, context: &Context) -> eyre::Result<Sele
         if cached.is_empty() && args.chain.is_none_or(|chain| chain == SAMPLE_CHAIN) {
             return built_in(context);
         }
-        refuse_none(&cached, context)?;
+        refuse_none(&cached, args.chain, context)?;
         let found = |id: BlockId| (id.number, Ok(Source::Cached(id)));
         let blocks = cached.into_iter().map(found).collect();
         return Ok(Selection { blocks, named: "all cached".to_owned() });
     };
-    refuse_none(&cached, context)?;
+    refuse_none(&cached, args.chain, context)?;
     let named = describe(&spec);
     let head = cached.iter().map(|id| id.number).max();
     let numbers = spec.load()?.resolve(head)?;
@@ -98,10 +98,11 @@ fn built_in(context: &Context) -> eyre::Result<Selection> {
     Ok(Selection { blocks: blocks.into_iter().map(found).collect(), named })
 }
 
-fn refuse_none(cached: &[BlockId], context: &Context) -> eyre::Result<()> {
+fn refuse_none(cached: &[BlockId], chain: Option<u64>, context: &Context) -> eyre::Result<()> {
     if cached.is_empty() {
+        let of_chain = chain.map_or_else(String::new, |id| format!(" of chain {id}"));
         bail!(
-            "no blocks are cached in {}; fetch some with: blockrace fetch BLOCKS --rpc-url URL",
+            "no blocks are cached{of_chain} in {}; fetch some with: blockrace fetch BLOCKS --rpc-url URL",
             context.cache_dir.display()
         );
     }

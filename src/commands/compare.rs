@@ -17,6 +17,7 @@ use crate::{
 use eyre::{WrapErr, bail, eyre};
 use std::{
     fs::File,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -29,6 +30,9 @@ pub(super) fn run(args: CompareArgs, context: &Context) -> eyre::Result<Outcome>
         bail!("the two runs have no block and executor in common that could be compared");
     }
     compared::write(&comparison, context.detail(), context.stdout())?;
+    if new.mismatches > 0 {
+        writeln!(context.stdout(), "WRONG: new rows that do not match: {}", new.mismatches)?;
+    }
     let is_worse = comparison.is_regression() || new.mismatches > 0;
     Ok(if is_worse { Outcome::Mismatch } else { Outcome::Verified })
 }

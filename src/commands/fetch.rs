@@ -11,7 +11,7 @@ use super::{
     prove::{Prover, Refused},
 };
 use crate::{
-    block::range::BlockNumbers,
+    block::{check_recorded_body, range::BlockNumbers},
     cache::{Assumed, Cache, RecordedBlock, RecordedState},
     cli::FetchArgs,
     evm::Chain,
@@ -44,8 +44,26 @@ async fn ask(args: &FetchArgs) -> eyre::Result<(Node, BlockNumbers)> {
     let node = Node::connect(client(&args.node)?).await?;
     Chain::from_id(node.chain_id()).wrap_err("the node follows a chain that cannot be replayed")?;
     let head = if list.needs_head() { Some(node.head().await?) } else { None };
-    Ok((node, list.resolve(head)?))
+    let numbers = list.resolve(head)?;
+    refuse_unborn(&node, &numbers).await?;
+    Ok((node, numbers))
 }
+
+/// Refuses a long list that goes on where the chain has ended: each of its blocks would be asked for in vain.
+async fn refuse_unborn(node: &Node, numbers: &BlockNumbers) -> eyre::Result<()> {
+    let last = numbers.ranges().iter().map(|range| *range.end()).max().unwrap_or_default();
+    if numbers.count() >= LONG {
+        let head = node.head().await?;
+        ensure!(
+            last <= head,
+            "the list goes to block {last}, past the head at block {head}; ask for fewer blocks"
+        );
+    }
+    Ok(())
+}
+
+/// Blocks of a list that is worth a question.
+const LONG: u64 = 1_000;
 
 /// Fetches what is not there, until all is done or the user ends it. What is under way then is
 /// dropped: a block is stored whole or not at all.
@@ -139,7 +157,10 @@ impl Shelf {
         let is_flat = |recorded: &RecordedBlock| matches!(recorded.state, RecordedState::Flat(_));
         self.choice == WitnessChoice::Auto
             && is_flat(recorded)
-            && self.cache.get(&recorded.id()).is_ok_and(|cached| !is_flat(&cached))
+            && self
+                .cache
+                .get(&recorded.id())
+                .is_ok_and(|cached| !is_flat(&cached) && check_recorded_body(&cached).is_ok())
     }
 }
 

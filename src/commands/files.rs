@@ -1,5 +1,6 @@
-//! Result files: opened before the work, so that a bad path fails early, and written after it, so that what an earlier run
-//! left there is kept until there is something better, and a new file does not stay behind with nothing in it.
+//! Result files: opened before the work, so that a bad path fails early, and written after it, so that what an
+//! earlier run left there is kept until there is something better, and a new file does not stay behind with nothing
+//! in it, unless the program is killed.
 
 use crate::report::ReportError;
 use eyre::{WrapErr, ensure};
@@ -51,7 +52,11 @@ struct Unwritten(Option<PathBuf>);
 
 impl Drop for Unwritten {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
+        let is_empty = |path: &&PathBuf| {
+            fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
+        };
+        // Meanwhile somebody else may have written there.
+        if let Some(path) = self.0.as_ref().filter(is_empty) {
             // If it cannot be removed, an empty file stays: worth no error beside the one that brought us here.
             let _ = fs::remove_file(path);
         }

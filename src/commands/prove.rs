@@ -11,7 +11,8 @@ use crate::{
     trie::{Guess, TrieError},
     verify::{Verdict, VerifyError, guesses, verify_block},
 };
-use std::{num::NonZeroUsize, sync::Arc};
+use eyre::eyre;
+use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc};
 
 /// How often a witness is completed before the block is given up. More than the accounts that the DAO
 /// fork touches by rule, which no tracer tells.
@@ -94,7 +95,7 @@ impl Prover {
         let executor = ExecutorKind::Sequential;
         let (job, mismatch) = match verify_block(recorded, executor, &self.pool, |_| ()) {
             Ok((_, Verdict::Match)) => return Proof::Holds,
-            Ok((job, mismatch)) => (job, Refused::Mismatch(mismatch)),
+            Ok((job, mismatch)) => (job, mismatch),
             Err(error) => {
                 return match missing(&error) {
                     Some(missing) => Proof::Lacks(missing, error.into()),
@@ -103,8 +104,10 @@ impl Prover {
             }
         };
         match guesses(&job, &self.pool) {
-            Ok(guesses) if guesses.is_empty() => Proof::Refused(mismatch),
-            Ok(guesses) => Proof::Lacks(siblings(&guesses), mismatch),
+            Ok(guesses) if guesses.is_empty() => Proof::Refused(Refused::Mismatch(mismatch)),
+            Ok(guesses) => {
+                Proof::Lacks(siblings(&guesses), Refused::for_guesses(&guesses, mismatch))
+            }
             Err(error) => Proof::Refused(error.into()),
         }
     }
@@ -137,6 +140,16 @@ async fn check_all_is_reached(recorded: RecordedBlock) -> Result<RecordedBlock, 
 }
 
 impl Refused {
+    /// Whether a block matches cannot be told where a deletion leads to nodes that the witness lacks.
+    fn for_guesses(guesses: &[Guess], mismatch: Verdict) -> Self {
+        let nodes: BTreeSet<_> = guesses.iter().map(|guess| guess.hash.to_string()).collect();
+        let nodes = Vec::from_iter(nodes).join(", ");
+        Self::Failed(eyre!(
+            "the block cannot be proved, as the witness lacks trie nodes that deletions lead to ({nodes}); without \
+             them {mismatch}"
+        ))
+    }
+
     /// Says also why what is missing could not be had. A mismatch remains the more telling fact.
     fn for_want_of(self, error: FetchError) -> Self {
         match self {

@@ -1,8 +1,9 @@
 //! `blockrace replay`: races executors over cached blocks, or the built-in sample.
 //!
-//! Result files are created before the first lap, so that a bad path costs no race, and written after the last, with
-//! what there is if somebody interrupts; if that is nothing, what an earlier run left there stays. Blocks are raced one after the other ([`course`]); after its rounds each is
-//! run once more under watch (`watched`), which no time comes from.
+//! Result files are created before the first lap, so that a bad path costs no race, and written after the last,
+//! with what there is if somebody interrupts; if that is nothing, what an earlier run left there stays. Blocks are
+//! raced one after the other ([`course`]); after its rounds each is run once more under watch (`watched`), which no
+//! time comes from.
 
 mod ahead;
 mod course;

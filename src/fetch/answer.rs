@@ -115,17 +115,22 @@ impl Answer {
         match error.code {
             -32005 | 429 => Fault::RateLimited { retry_after: self.retry_after, says },
             -32601 | -32004 => Fault::NoSuchMethod { says },
-            -32600 | -32603 | -32000 if is_of_no_method(&error.message) => {
+            -32600 | -32603 | -32000 if !self.may_pass() && is_of_no_method(&error.message) => {
                 Fault::NoSuchMethod { says }
             }
-            -32603 if error.message.contains("method handler crashed") => Fault::Crashed { says },
-            -32002..=-32000 if is_of_time(&error.message) => Fault::OutOfTime { says },
             _ if !self.status.is_success() => {
                 self.fault_of_status(error.message.as_bytes(), secrets)
             }
+            -32603 if error.message.contains("method handler crashed") => Fault::Crashed { says },
+            -32002..=-32000 if is_of_time(&error.message) => Fault::OutOfTime { says },
             -32603 => Fault::Internal { says },
             code => Fault::Answered { code, says },
         }
+    }
+
+    /// Whether the status speaks of something that may pass.
+    fn may_pass(&self) -> bool {
+        matches!(self.status.as_u16(), 408 | 429 | 500..=599)
     }
 
     fn fault_of_status(&self, says: &[u8], secrets: &Secrets) -> Fault {
@@ -139,11 +144,14 @@ impl Answer {
     }
 }
 
-/// Whether a node says in words that it does not offer a method; which code it says it with differs.
+/// Whether a node says in words that it does not offer a method; which code it says it with differs. That it does not
+/// for some blocks, or just now, is something else.
 fn is_of_no_method(message: &str) -> bool {
     let message = message.to_lowercase();
-    let words = ["not supported", "unsupported", "not available", "does not exist"];
-    message.contains("method") && words.iter().any(|words| message.contains(words))
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    message.contains("method")
+        && says(&["not supported", "unsupported", "not available", "does not exist"])
+        && !says(&[" block", " state", "archiv", "histor", "tempor"])
 }
 
 /// Whether a node says that it took too long, with a code that otherwise means that something is not there.
@@ -289,6 +297,11 @@ mod tests {
             assert!(matches!(late, Fault::OutOfTime { .. }), "{late}");
         }
         assert!(matches!(said(-32000, "missing trie node"), Fault::Answered { .. }));
+        for passing in
+            ["method is temporarily not available", "method not supported for old blocks"]
+        {
+            assert!(matches!(said(-32000, passing), Fault::Answered { .. }), "{passing}");
+        }
         assert!(matches!(said(-32600, "Must be authenticated!"), Fault::Answered { .. }));
     }
 

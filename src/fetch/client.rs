@@ -65,6 +65,7 @@ struct Shared {
     secrets: Secrets,
     pace: Pace,
     max_retries: u32,
+    timeout: Duration,
     batches: Batches,
 }
 
@@ -114,14 +115,19 @@ impl Client {
         let secrets = http.secrets(headers).map_err(setup)?;
         let pace = Pace::new(limits.concurrency, limits.requests_per_second);
         let batches = Batches::new(&limits);
-        let max_retries = limits.max_retries;
-        let shared = Shared { http, origin, secrets, pace, max_retries, batches };
+        let Limits { max_retries, timeout, .. } = limits;
+        let shared = Shared { http, origin, secrets, pace, max_retries, timeout, batches };
         Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The part of the node's URL that may be printed.
     pub fn origin(&self) -> &Origin {
         &self.shared.origin
+    }
+
+    /// How long the node may be silent.
+    pub(super) fn timeout(&self) -> Duration {
+        self.shared.timeout
     }
 
     /// Asks the node, and again while what stands in the way may pass. `params` is a JSON array. To

@@ -46,7 +46,11 @@ impl RpcError {
                 ..
             } => true,
             Self::Failed { source: Fault::Answered { code, .. }, .. } => is_lack(*code),
-            Self::Failed { source: Fault::Null | Fault::Crashed { .. }, .. } => true,
+            Self::Failed { source: Fault::Null, .. } => true,
+            // Of witnesses alone it is known that they cannot be made for some blocks.
+            Self::Failed { method, source: Fault::Crashed { .. }, .. } => {
+                method.starts_with("debug_executionWitness")
+            }
             _ => false,
         }
     }
@@ -123,7 +127,7 @@ pub enum Fault {
     #[error("HTTP status {status}: \"{says}\"; check the URL, its key, and what its plan offers")]
     Refused { status: u16, says: SafeText },
 
-    /// JSON-RPC's -32603: the node failed.
+    /// JSON-RPC's -32603, unless its words say something more precise: the node failed.
     #[error("internal error of the node: \"{says}\"")]
     Internal { says: SafeText },
 
@@ -137,7 +141,7 @@ pub enum Fault {
     )]
     OutOfTime { says: SafeText },
 
-    /// JSON-RPC's -32601, or -32004 (EIP-1474).
+    /// JSON-RPC's -32601, or -32004 (EIP-1474), or other codes with words that say so.
     #[error("the node does not offer this method: \"{says}\"")]
     NoSuchMethod { says: SafeText },
 

@@ -180,6 +180,11 @@ impl Node {
         &self.client
     }
 
+    /// How long a tracer may take for one transaction: as long as we wait. By itself geth gives it five seconds.
+    pub(super) fn tracer_time(&self) -> String {
+        format!("{}s", self.client.timeout().as_secs().max(1))
+    }
+
     pub(super) fn lacks_state_methods(&self) -> bool {
         self.no_state_methods.initialized()
     }

@@ -78,9 +78,6 @@ impl AccountFields {
     }
 }
 
-/// How long a tracer may take for one transaction. By itself geth gives it five seconds.
-pub(super) const TRACER_TIME: &str = "120s";
-
 /// One transaction's entry in the tracer's answer.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -213,8 +210,8 @@ impl Node {
             return Ok(TracedState::default());
         }
         let number = block.header.number;
-        let params =
-            json!([U64::from(number), { "tracer": "prestateTracer", "timeout": TRACER_TIME }]);
+        let options = json!({"tracer": "prestateTracer", "timeout": self.tracer_time()});
+        let params = json!([U64::from(number), options]);
         let entries = self.ask(number, "debug_traceBlockByNumber", params).await?;
         TracedState::from_answer(block, entries, |text| self.client().safe_words(text))
     }

@@ -23,6 +23,9 @@ const FIRST_CONTACT_RETRIES: u32 = 2;
 /// Retries of a connection that was made, but on which nothing ever came.
 const FIRST_SILENCE_RETRIES: u32 = 1;
 
+/// Retries of what took the node too long: it will hardly become quick, and each costs the time again.
+const OUT_OF_TIME_RETRIES: u32 = 2;
+
 /// How much is known about whether the node is there at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Contact {
@@ -84,6 +87,7 @@ fn allowed_retries(fault: &Fault, max_retries: u32, contact: Contact) -> u32 {
         (Contact::First, Fault::NoConnection(cause)) if cause.is_timeout() => 0,
         (Contact::First, Fault::NoConnection(_)) => max_retries.min(FIRST_CONTACT_RETRIES),
         (Contact::First, Fault::TimedOut(_)) => max_retries.min(FIRST_SILENCE_RETRIES),
+        (_, Fault::OutOfTime { .. }) => max_retries.min(OUT_OF_TIME_RETRIES),
         _ => max_retries,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Verdict, check};
 use crate::{
-    block::{Phase, PrepareError, ReplayJob, prepare},
+    block::{Phase, PrepareError, ReceiptStatus, ReplayJob, prepare},
     cache::RecordedBlock,
     executor::{ExecuteError, Executor as _, ExecutorKind, Sequential, WorkerPool},
     trie::{Guess, TrieError, UpdatedTrie},
@@ -58,14 +58,36 @@ pub fn verify_block(
     Ok((job, verdict))
 }
 
-/// What had to be guessed for the state root after the block. If the root does not match, then one of
-/// these may be why: the node is needed, and the witness lacks it. None where there is no witness.
-/// Executes the block once more, in order.
+/// What had to be guessed for the state roots after the block and, where receipts hold them, after its
+/// transactions. If one of these does not match, then a guess may be why: the node is needed, and the witness
+/// lacks it. None where there is no witness. Executes the block once more, in order.
 ///
 /// # Errors
 /// As [`verify_block`].
 pub fn guesses(job: &ReplayJob, pool: &WorkerPool) -> Result<Vec<Guess>, VerifyError> {
     let outcome = Sequential.execute(job, pool)?.outcome;
     let trie = pool.install(|| job.trie_after(&outcome.post_state)).map_err(VerifyError::Root)?;
-    Ok(trie.map_or_else(Vec::new, |trie| trie.guesses().to_vec()))
+    let mut guesses = trie.map_or_else(Vec::new, |trie| trie.guesses().to_vec());
+    if let ReceiptStatus::Roots { guesses: between, .. } = &job.receipt_status {
+        guesses.extend_from_slice(between);
+    }
+    Ok(guesses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::sample;
+    use alloy_primitives::{Address, B256};
+    use std::num::NonZeroUsize;
+
+    #[test]
+    fn what_was_guessed_for_receipts_counts_as_guessed() {
+        let pool = WorkerPool::new(NonZeroUsize::MIN).unwrap();
+        let mut job = prepare(sample().unwrap().swap_remove(0), |_| ()).unwrap();
+        let before = guesses(&job, &pool).unwrap();
+        let guess = Guess { address: Address::ZERO, slot: None, hash: B256::ZERO };
+        job.receipt_status = ReceiptStatus::Roots { roots: vec![], guesses: vec![guess] };
+        assert_eq!(guesses(&job, &pool).unwrap(), [before, vec![guess]].concat());
+    }
 }

@@ -137,7 +137,7 @@ fn bloom(receipts: &[Receipt]) -> Bloom {
 fn receipts_root(job: &ReplayJob, receipts: &[Receipt]) -> Option<B256> {
     let roots: &[B256] = match &job.receipt_status {
         ReceiptStatus::Success => &[],
-        ReceiptStatus::Roots(roots) => roots,
+        ReceiptStatus::Roots { roots, .. } => roots,
         ReceiptStatus::UnknownRoots => return None,
     };
     Some(calculate_receipt_root(&with_blooms(roots, receipts)))

@@ -4,6 +4,7 @@ use super::{Refused, Stored};
 use crate::{
     commands::{Context, Outcome},
     progress::Progress,
+    report::counted,
 };
 
 /// Most failures that are kept to be told at the end. More are counted.
@@ -84,7 +85,9 @@ impl Summary {
             );
         }
         if there > 0 {
-            println!("{there} blocks were there already; --overwrite fetches them again");
+            let (blocks, were) =
+                (counted(there as usize, "block"), if there == 1 { "was" } else { "were" });
+            println!("{blocks} {were} there already; --overwrite fetches again");
         }
         if self.outcome == Outcome::Interrupted {
             let left = fetched.saturating_sub(stored + refused);

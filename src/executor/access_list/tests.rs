@@ -71,6 +71,22 @@ fn reads_that_were_not_declared_do_no_harm() {
 }
 
 #[test]
+fn nonces_and_codes_that_were_not_declared_do_no_harm() {
+    let is_code = |location: &Location| matches!(location, Location::Code(_));
+    let is_nonce = |location: &Location| matches!(location, Location::Nonce(_));
+    executed_again(|accesses| {
+        for access in &mut accesses.transactions {
+            access.writes.retain(|(location, _)| !is_code(location));
+        }
+    });
+    executed_again(|accesses| {
+        for access in &mut accesses.transactions {
+            access.reads.retain(|(location, _)| !is_nonce(location));
+        }
+    });
+}
+
+#[test]
 fn writes_that_were_not_declared_do_no_harm() {
     executed_again(|accesses| {
         accesses.transactions.iter_mut().for_each(|access| access.writes.clear());

@@ -82,7 +82,7 @@ impl<'a> Published<'a> {
         if self.run.rule == BalanceRule::Exact {
             return Err(AccessError::Undeclared);
         }
-        if self.run.declared.stale[tx].contains(&account.number) {
+        if self.run.declared.stale[tx].contains(&account.number) && !self.may_authorise(account) {
             return Ok(base);
         }
         match self.identity(account, base)? {
@@ -90,6 +90,12 @@ impl<'a> Published<'a> {
             None if self.run.rule == BalanceRule::Existence => Err(AccessError::Undeclared),
             identity => Ok(identity),
         }
+    }
+
+    /// Whether its nonce may matter to an authorisation (EIP-7702), declared or not. The sender's is known.
+    fn may_authorise(&self, account: &NumberedAccount) -> bool {
+        self.starting
+            .is_some_and(|starting| starting.delegates && starting.sender != account.address)
     }
 
     /// The account after these transactions, exactly: their changes one after the other, with the fees that

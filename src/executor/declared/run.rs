@@ -164,6 +164,15 @@ impl<'a> Run<'a> {
         }
         let (declared, at) = (self.declared, numbered.number);
         let declares = |writers: &[TxIndex]| writers.binary_search(&tx).is_ok();
+        let (before, after) = (account.original_info(), &account.info);
+        if before.code_hash != after.code_hash && !declares(declared.code.of(at)) {
+            return false;
+        }
+        let is_sender = self.job.transactions[tx].signer() == numbered.address;
+        if before.nonce != after.nonce && !is_sender && declared.stale[tx].contains(&at) {
+            // It counted up a nonce that it was not declared to need, so it may have seen another one.
+            return false;
+        }
         let is_gone = is_removed(account);
         if (account.is_changed() || account.is_created() || (is_gone && existed))
             && !declares(declared.identity.of(at))

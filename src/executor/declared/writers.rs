@@ -3,8 +3,8 @@
 //! All lists are of transactions, ascending, so that "the last writer before this one" is a binary search
 //! ([`earlier`]). Only a read after a write makes one transaction wait for another ([`Declared::sources`]): two writers
 //! of one place need not, as each one's value stays in its own journal. Three reads make nobody wait either: the sender's
-//! nonce, which the block tells, somebody else's nonce that the transaction does not ask for ([`Declared::stale`]), and
-//! a balance that was enough before the block already.
+//! nonce, which the block tells; somebody else's nonce that the transaction does not ask for, unless only that keeps the
+//! account from being empty ([`Declared::stale`]); and a balance that was enough before the block already.
 
 use crate::{
     block::ReplayJob,
@@ -72,7 +72,7 @@ pub(in crate::executor) struct Declared {
     /// Who writes nonce or code.
     pub(super) identity: Lists,
     /// Who writes code.
-    code: Lists,
+    pub(super) code: Lists,
     /// Who empties all of its storage at once.
     pub(super) emptied: Lists,
     /// Those of `info`, and whoever asks for its nonce or balance without changing it.
@@ -139,16 +139,18 @@ impl Declared {
     /// The accounts of which only the nonce has changed before `tx`, which does not need to know it: either it is the
     /// sender's, or the account has code or has sent before the block, so that it is not empty whatever its nonce.
     fn stale_for(&self, job: &ReplayJob, tx: TxIndex, access: &TxAccess) -> Vec<AccountNumber> {
-        let need =
-            |location| access.reads.iter().find(|(at, _)| *at == location).map(|read| read.1);
+        let need = |location| {
+            let found = access.reads.binary_search_by_key(&location, |read| read.0);
+            found.ok().map(|at| access.reads[at].1)
+        };
         let is_stale = |account: &AccountNumber| {
+            let before = job.numbered_state.accounts()[*account as usize].info.as_ref();
             let is_unasked = match need(Location::Nonce(*account)) {
-                Some(Need::Known) => true,
+                Some(Need::Known) => before.is_some(),
                 Some(_) => false,
-                None => !is_bare(job.numbered_state.accounts()[*account as usize].info.as_ref()),
+                None => !is_bare(before),
             };
             is_unasked
-                && job.numbered_state.accounts()[*account as usize].info.is_some()
                 && !earlier(self.identity.of(*account), tx).is_empty()
                 && earlier(self.code.of(*account), tx).is_empty()
         };

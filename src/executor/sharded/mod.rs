@@ -146,24 +146,24 @@ impl<'a> Meeting<'a> {
     }
 }
 
-/// Ends everything if a shard panics.
-struct StopOnPanic<'a> {
+/// How everything ends where a shard finds something wrong, or panics.
+struct Ending<'a> {
     meeting: &'a Meeting<'a>,
     run: &'a Run<'a>,
 }
 
-impl StopOnPanic<'_> {
+impl Ending<'_> {
     /// This shard will not come to its other meetings, nor run what others read from, so they must not wait.
-    fn stop(&self) {
+    fn end(&self) {
         self.meeting.stop();
         self.run.give_up();
     }
 }
 
-impl Drop for StopOnPanic<'_> {
+impl Drop for Ending<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.stop();
+            self.end();
         }
     }
 }
@@ -206,7 +206,7 @@ impl Sharded {
         // Only hands out numbers, so relaxed is enough.
         let shards = AtomicUsize::new(0);
         let done = run_on_all(pool, || {
-            let guard = StopOnPanic { meeting: &meeting, run: &run };
+            let ending = Ending { meeting: &meeting, run: &run };
             observer.tell(Event::Began(Activity::Search));
             let shard = shards.fetch_add(1, Ordering::Relaxed);
             let codes = self.codes.of(shard);
@@ -215,7 +215,10 @@ impl Sharded {
                 match meeting.arrive(*tx, observer) {
                     Turn::Run => match run.execute(&mut worker, *tx, observer) {
                         Ran::AsDeclared => meeting.done(*tx),
-                        Ran::Otherwise => guard.stop(),
+                        Ran::Otherwise => {
+                            ending.end();
+                            break;
+                        }
                     },
                     Turn::WasRun => {}
                     Turn::Stop => break,

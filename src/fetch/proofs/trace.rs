@@ -12,7 +12,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use super::{
-    super::{error::FetchError, node::Node, prestate::TRACER_TIME},
+    super::{error::FetchError, node::Node},
     touched::Touched,
 };
 
@@ -77,12 +77,12 @@ impl Prestate {
 }
 
 impl TraceMode {
-    fn options(self) -> Value {
+    fn options(self, time: &str) -> Value {
         match self {
-            Self::Before => json!({"tracer": "prestateTracer", "timeout": TRACER_TIME}),
+            Self::Before => json!({"tracer": "prestateTracer", "timeout": time}),
             Self::Changes => json!({
                 "tracer": "prestateTracer",
-                "timeout": TRACER_TIME,
+                "timeout": time,
                 "tracerConfig": {"diffMode": true}
             }),
         }
@@ -132,7 +132,7 @@ impl Node {
         hash: B256,
         transactions: &[TxEnvelope],
     ) -> Result<Touched, FetchError> {
-        let (number, options) = (header.number, mode.options());
+        let (number, options) = (header.number, mode.options(&self.tracer_time()));
         let block = |method, tag: Value| self.ask(number, method, json!([tag, options]));
         let traces: Vec<TransactionTrace> = match method {
             TraceMethod::BlockByNumber => {

@@ -55,7 +55,7 @@ async fn the_first_occurrence_of_an_account_and_of_each_slot_counts() {
     assert_eq!(block.block.body.ommers, [ommer()]);
     assert_eq!(
         server.calls().last().unwrap().1[1],
-        json!({"tracer": "prestateTracer", "timeout": "120s"})
+        json!({"tracer": "prestateTracer", "timeout": "1s"})
     );
 
     let alice = &block.state.accounts[&ALICE];

@@ -17,7 +17,7 @@ use crate::report::{
         facts,
         palette::series,
         picture::graph,
-        shell::{Page, list, sentence},
+        shell::{Page, block_id, list, sentence},
         table::{Cell, Swatch, figure, table},
     },
 };
@@ -51,7 +51,11 @@ fn page(report: &AnalysisReport) -> Result<Markup, ReportError> {
         ],
         version: &report.machine.blockrace_version,
     };
-    let charts = [by_threads(report)?, by_block(report)?];
+    // One thread has no bound but 1.
+    let charts = match several(report).is_empty() {
+        true => vec![],
+        false => vec![by_threads(report)?, by_block(report)?],
+    };
     Ok(page.around(&html! {
         (result(report))
         section id="charts" { h2 { "Charts" } @for chart in charts { (chart) } }
@@ -74,7 +78,6 @@ fn result(report: &AnalysisReport) -> Markup {
             p { (sentence(&words::runs(report))) }
             (list("Problems", "alarm", &words::problems(report)))
             (listing("Medians by fork", &listings::by_fork(report, &several(report))))
-            details { summary { "What the columns mean" } p { (words::LEGEND) } }
         }
     }
 }
@@ -138,7 +141,14 @@ fn by_block(report: &AnalysisReport) -> Result<Markup, ReportError> {
                  each other is in the way, or a single long one.";
     let name = |threads: &NonZeroUsize| counted(threads.get(), "thread");
     let legend: Vec<_> = threads.iter().map(name).enumerate().collect();
-    let numbers = blocks_table(title, &listings::blocks(report, &several(report)));
+    let link = |row: usize, number: &str| {
+        let target = report.blocks.get(row).map(|block| block_id(&block.facts)).unwrap_or_default();
+        Cell::Link { text: number.to_owned(), target: format!("#{target}") }
+    };
+    let numbers = html! {
+        p { (words::LEGEND) }
+        (linked(title, &listings::blocks(report, &several(report)), link))
+    };
     Ok(figure(("bounds", title), words, (Swatch::Shape, &legend), &rows.draw()?, &numbers))
 }
 
@@ -151,8 +161,11 @@ fn contracts(report: &AnalysisReport) -> Markup {
     html! {
         section id="contracts" {
             h2 { "Contracts" }
-            @if hottest.rows.is_empty() { p { "Where there are so few blocks, see what each of them says." } }
-            @else {
+            @if report.blocks.len() <= listings::FEW_BLOCKS {
+                p { "Where there are so few blocks, see what each of them says." }
+            } @else if hottest.rows.is_empty() {
+                p { "No transaction waits for another." }
+            } @else {
                 p {
                     "Those that cost most over all blocks. Pairs: transactions of which the later needs what the earlier \
                      writes there. Worst in: blocks whose bound would rise most without it."
@@ -175,7 +188,7 @@ fn section(block: &AnalysedBlock) -> Markup {
                     "; bound " (format!("{:.2}", bounds.fields)) " on " (counted(bounds.threads.get(), "thread"))
                 }
             }
-            p class="hash" id={ "block-" (facts.number) } { "Hash " code { (facts.hash) } ", chain " (facts.chain_id) }
+            p class="hash" id=(block_id(facts)) { "Hash " code { (facts.hash) } ", chain " (facts.chain_id) }
             @if let Some(bound) = words::bound(block) { p { (sentence(&bound)) } }
             @if !spots.rows.is_empty() { (listing(&format!("Hot spots of block {}", facts.number), &spots)) }
             @if let Some(what_if) = words::what_if(block) { p { (what_if) } }
@@ -186,28 +199,22 @@ fn section(block: &AnalysedBlock) -> Markup {
 
 /// A listing as a table; nothing if it has no row.
 fn listing(caption: &str, listing: &Listing) -> Markup {
-    linked(caption, listing, |text| Cell::text(text))
+    linked(caption, listing, |_, text| Cell::text(text))
 }
 
-/// The listing of blocks, with links to their sections.
-fn blocks_table(caption: &str, listing: &Listing) -> Markup {
-    linked(caption, listing, |number| Cell::Link {
-        text: number.into(),
-        target: format!("#block-{number}"),
-    })
-}
-
-/// A listing as a table, with the first cell of each row made by `first`.
-fn linked(caption: &str, listing: &Listing, first: fn(&str) -> Cell) -> Markup {
+/// A listing as a table, with the first cell of each row made by `first`, which is told the row.
+fn linked(caption: &str, listing: &Listing, first: impl Fn(usize, &str) -> Cell) -> Markup {
     if listing.rows.is_empty() {
         return html! {};
     }
-    let cell = |(column, text): (usize, &String)| match listing.columns.get(column) {
-        _ if column == 0 => first(text),
+    let cell = |row: usize, column: usize, text: &str| match listing.columns.get(column) {
+        _ if column == 0 => first(row, text),
         Some((_, CellAlignment::Right)) => Cell::number(text),
         _ => Cell::text(text),
     };
     let titles: Vec<_> = listing.columns.iter().map(|(title, _)| title.as_str()).collect();
-    let rows = listing.rows.iter().map(|row| row.iter().enumerate().map(cell).collect());
+    let rows = listing.rows.iter().enumerate().map(|(row, cells)| {
+        cells.iter().enumerate().map(|(column, text)| cell(row, column, text)).collect()
+    });
     table(caption, &titles, &rows.collect::<Vec<_>>())
 }

@@ -1,4 +1,4 @@
-//! What an analysis says in sentences, for the terminal and the page alike.
+//! What an analysis says in sentences, for the terminal and the page.
 
 use super::{
     AnalysedBlock, AnalysisReport,

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::picture;
+use super::shell::block_id;
 use super::table::{Cell, table};
 use crate::report::record::{bound_share, measured_speedup, mgas_per_s, re_execution_rate};
 use crate::report::table::speedup;
@@ -31,7 +32,7 @@ fn section(report: &Report, rows: &[&Row]) -> Markup {
         details class="block" {
             summary { (summary(block, rows)) }
             // Inside, so that a browser which follows a link to it unfolds the section.
-            p class="hash" id={ "block-" (block.number) } { "Hash " code { (block.hash) } ", chain " (block.chain_id) }
+            p class="hash" id=(block_id(block)) { "Hash " code { (block.hash) } ", chain " (block.chain_id) }
             (figures(block, rows))
             @for row in rows { (reason(row)) }
             @if let Some(picture) = picture { (picture::of_block(block.number, block.transactions, picture)) }

@@ -13,6 +13,7 @@ use maud::{Markup, html};
 
 use super::chart::{Line, Mark, Plot, Point, Rows, Ticks, range};
 use super::palette::{BOUND, FAINT, series};
+use super::shell::block_id;
 use super::table::{Cell, Swatch, figure, table};
 use crate::measure::stats::{Speedup, geometric_mean};
 use crate::report::record::{measured_speedup, mgas_per_s};
@@ -130,8 +131,8 @@ fn speedup_table(title: &str, rows: &[&Row]) -> Markup {
 
 /// A block's number, as a link to its section.
 pub(super) fn block_link(row: &Row) -> Cell {
-    let number = row.block.number;
-    Cell::Link { text: number.to_string(), target: format!("#block-{number}") }
+    let block = &row.block;
+    Cell::Link { text: block.number.to_string(), target: format!("#{}", block_id(block)) }
 }
 
 /// The geometric mean over blocks against the number of threads, with the bound's.

@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::palette;
+use crate::report::BlockFacts;
 
 /// All but the colours.
 const STYLE: &str = include_str!("style.css");
@@ -56,6 +57,11 @@ impl Page<'_> {
             }
         }
     }
+}
+
+/// The id of a block's section. Its number alone may be that of two blocks.
+pub(in crate::report) fn block_id(block: &BlockFacts) -> String {
+    format!("block-{}-{:.10}", block.number, block.hash.to_string())
 }
 
 /// A list under a title, if there is anything to list.

@@ -25,7 +25,7 @@ fn the_winner_stands_before_the_charts_and_the_command_at_the_end() {
         place("Noise floor 2.0 %"),
         place("Other programs used 0.50 processors"),
         place("Speedup against threads"),
-        place(r#"id="block-19426587""#),
+        place(r#"id="block-19426587-0x"#),
         place("blockrace replay 19426587,46147,19426588 --seed 42"),
     ];
     assert!(order.is_sorted(), "{order:?}");
