@@ -5,8 +5,8 @@
 //! `BLOCKRACE_CACHE=DIR cargo bench --bench baseline`, with `BLOCKRACE_ROUNDS` for more or fewer rounds
 //! than 31
 //!
-//! Blocks have at least 80 transactions. Prints medians of interleaved rounds and their ratios to `sequential`'s: below
-//! one, `sequential` is slower. Outcomes are compared.
+//! Blocks have at least 80 transactions. Prints medians of shuffled rounds, and those of the ratios to `sequential` in the
+//! same rounds: below one, `sequential` is slower. Outcomes are compared.
 
 #![allow(missing_docs, reason = "a bench is no library")]
 
@@ -42,18 +42,18 @@ fn race(job: &ReplayJob, pool: &WorkerPool, rounds: usize) -> [f64; 2] {
     for lean in [lean::execute(job), lean::execute_remembering(job)] {
         assert!(lean == outcome, "outcomes of block {number} differ");
     }
-    let [sequential, lean, remembering] = rounds::medians(
+    let [sequential, lean, remembering] = rounds::race(
         rounds,
         [&|| sequential(job, pool), &|| lean::execute(job), &|| lean::execute_remembering(job)],
     );
-    let [ratio, with_hashes] = [lean, remembering].map(|time| time.div_duration_f64(sequential));
-    let millis = |time: std::time::Duration| 1e3 * time.as_secs_f64();
+    let [ratio, with_hashes] = [&lean, &remembering].map(|laps| laps.speedup(&sequential).recip());
+    let millis = |laps: &rounds::Laps| 1e3 * laps.median().as_secs_f64();
     println!(
         "{number:9} {:5} {:11.3} {:9.3} {ratio:6.3} {:9.3} {with_hashes:6.3}",
         job.transactions.len(),
-        millis(sequential),
-        millis(lean),
-        millis(remembering)
+        millis(&sequential),
+        millis(&lean),
+        millis(&remembering)
     );
     [ratio, with_hashes]
 }

@@ -6,7 +6,7 @@
 //!
 //! Prints, for each block, gas per second of the baseline in Ggas/s, and the same with the speedup for
 //! `block-stm` with 1 and 2 threads, and how many cores' worth of baselines the machine gets through when two of them
-//! have the whole block at once: medians of interleaved rounds. All outcomes are compared with the
+//! have the whole block at once: medians of shuffled rounds. All outcomes are compared with the
 //! baseline's, and every transaction must succeed. Recipients are not the senders, which costs an ERC-20
 //! transfer 7,000 gas more than where they are. The transactions of a block are unsigned, as senders are
 //! recovered before the clock starts.
@@ -25,9 +25,9 @@ use blockrace::{
     block::ReplayJob,
     executor::{BlockOutcome, Execution, Executor as _, ExecutorKind, SideBySide, WorkerPool},
 };
-use std::{env, num::NonZeroUsize, time::Duration};
+use std::{env, num::NonZeroUsize};
 use support::{
-    rounds::{medians, rounds},
+    rounds::{self, Laps},
     traffic::{Kind, Traffic},
 };
 
@@ -57,10 +57,10 @@ fn agreed(job: &ReplayJob, pools: [&WorkerPool; 2]) -> BlockOutcome {
     expected
 }
 
-fn print_row(name: &str, transactions: usize, gas: u64, times: [Duration; 4]) {
-    let rate = |time: Duration| gas as f64 / 1e9 / time.as_secs_f64();
-    let [sequential, one, two, both] = times;
-    let speedup = |time| sequential.div_duration_f64(time);
+fn print_row(name: &str, transactions: usize, gas: u64, laps: &[Laps; 4]) {
+    let rate = |laps: &Laps| gas as f64 / 1e9 / laps.median().as_secs_f64();
+    let [sequential, one, two, both] = laps;
+    let speedup = |laps: &Laps| laps.speedup(sequential);
     println!(
         "{name:24} {transactions:7} {:6.3} {:10.3} {:8.3} {:5.2}x {:8.3} {:5.2}x {:6.2}",
         gas as f64 / 1e9,
@@ -76,7 +76,7 @@ fn print_row(name: &str, transactions: usize, gas: u64, times: [Duration; 4]) {
 /// Measures one block, and prints its row.
 fn race(name: &str, job: &ReplayJob, [one, two]: [&WorkerPool; 2], rounds: usize) {
     let gas = agreed(job, [one, two]).gas_used;
-    let times = medians(
+    let laps = rounds::race(
         rounds,
         [
             &|| execute(ExecutorKind::Sequential, job, one),
@@ -85,12 +85,12 @@ fn race(name: &str, job: &ReplayJob, [one, two]: [&WorkerPool; 2], rounds: usize
             &|| SideBySide.execute(job, two).expect("the block is valid"),
         ],
     );
-    print_row(name, job.transactions.len(), gas, times);
+    print_row(name, job.transactions.len(), gas, &laps);
 }
 
 fn main() {
     let (one, two) = (pool(1), pool(2));
-    let rounds = rounds(9);
+    let rounds = rounds::rounds(9);
     let wanted = env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| name.contains(wanted));
     println!(

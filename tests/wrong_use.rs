@@ -107,6 +107,15 @@ fn a_node_of_an_unknown_chain_is_refused() {
 }
 
 #[test]
+fn a_long_list_that_goes_past_the_head_is_refused_at_once() {
+    let Some(recordings) = recordings() else { return };
+    let node = RecordedNode::serve(&recordings, "mainnet", &[]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let output = blockrace(cache.path(), &["fetch", "1-99999999999", "--rpc-url", &node.url]);
+    assert_refused(&output, &["past the head at block", "ask for fewer blocks"]);
+}
+
+#[test]
 fn a_lying_witness_is_refused_and_nothing_is_stored() {
     let Some(recordings) = recordings() else { return };
     let node = RecordedNode::serve(&recordings, "mainnet", &["--corrupt-witness"]);

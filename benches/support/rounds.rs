@@ -1,6 +1,10 @@
-//! Interleaved rounds, and tables of what they showed.
+//! Rounds as `replay` runs them: everybody once in each, in an order that is shuffled anew.
 
-use blockrace::measure::{Stopwatch, stats::median};
+use blockrace::measure::{
+    Stopwatch,
+    stats::{Speedup, median},
+};
+use rand::{SeedableRng, rngs::Xoshiro256PlusPlus, seq::SliceRandom};
 use std::{env, time::Duration};
 
 /// How many rounds are measured: `BLOCKRACE_ROUNDS`, or else `usual`.
@@ -9,23 +13,39 @@ pub(crate) fn rounds(usual: usize) -> usize {
     asked.unwrap_or(usual).max(1)
 }
 
-/// Runs all contestants in every round, each round beginning with the next one, and returns the
-/// median time of each. A first round is not counted. Results are dropped after the clock.
-pub(crate) fn medians<T, const N: usize>(
+/// What one contestant's laps took, by round.
+#[derive(Debug)]
+pub(crate) struct Laps(Vec<Duration>);
+
+impl Laps {
+    pub(crate) fn median(&self) -> Duration {
+        median(&self.0).expect("there is a round")
+    }
+
+    /// How many times as fast as a baseline, paired within rounds.
+    pub(crate) fn speedup(&self, baseline: &Self) -> f64 {
+        Speedup::paired(&baseline.0, &self.0, 0).expect("rounds take time").ratio
+    }
+}
+
+/// Runs all contestants in every round. A first round is not counted. Results are dropped after the clock.
+pub(crate) fn race<T, const N: usize>(
     rounds: usize,
     contestants: [&dyn Fn() -> T; N],
-) -> [Duration; N] {
-    let mut times = [const { Vec::new() }; N];
+) -> [Laps; N] {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(0);
+    let mut order: [usize; N] = std::array::from_fn(|contestant| contestant);
+    let mut laps = [const { Laps(Vec::new()) }; N];
     for round in 0..=rounds {
-        for turn in 0..N {
-            let contestant = (round + turn) % N;
+        order.shuffle(&mut rng);
+        for contestant in order {
             let mut stopwatch = Stopwatch::start();
             let _result = contestants[contestant]();
             let time = stopwatch.lap();
             if round > 0 {
-                times[contestant].push(time);
+                laps[contestant].0.push(time);
             }
         }
     }
-    times.map(|times| median(&times).expect("there is a round"))
+    laps
 }

@@ -53,11 +53,14 @@ fn chart(report: &Report) -> Rows {
     standings.retain(|standing| standing.speedup.is_some());
     standings.sort_by(|a, b| ratio(b).total_cmp(&ratio(a)));
     let legend = legend(report);
-    let marked: Vec<_> = standings.iter().map(|standing| marks(standing, &rows, &legend)).collect();
+    let marked: Vec<_> = standings
+        .iter()
+        .map(|standing| (label(report, standing), marks(standing, &rows, &legend)))
+        .collect();
     let ends = marked.iter().flat_map(|(_, marks)| marks.iter().flat_map(|(_, mark)| ends(mark)));
     Rows {
         title: TITLE.into(),
-        axis: "times as fast as the baseline: geometric mean over the blocks; grey: the bound",
+        axis: "times as fast as the baseline (geometric mean); grey: the bound; *: told of the block beforehand",
         range: range(ends.chain([1.0])),
         rows: marked,
         reference: Some(1.0),
@@ -69,7 +72,14 @@ fn ratio(standing: &Standing<'_>) -> f64 {
     standing.speedup.map_or(0.0, |speedup| speedup.ratio)
 }
 
-fn marks(standing: &Standing<'_>, rows: &[&Row], legend: &Legend) -> (String, Vec<(f64, Mark)>) {
+/// Who it is, and whether it was told something.
+fn label(report: &Report, standing: &Standing<'_>) -> String {
+    let contender = standing.contender;
+    let star = if report.settings.knew(contender.executor).is_some() { "*" } else { "" };
+    format!("{}{star} ×{}", contender.executor, contender.threads)
+}
+
+fn marks(standing: &Standing<'_>, rows: &[&Row], legend: &Legend) -> Vec<(f64, Mark)> {
     let contender = standing.contender;
     let own = rows.iter().filter(|row| row.contender() == contender);
     let bounds: Vec<_> = own.filter_map(|row| row.verdict.figures()?.bound_speedup).collect();
@@ -78,8 +88,7 @@ fn marks(standing: &Standing<'_>, rows: &[&Row], legend: &Legend) -> (String, Ve
         let (value, low, high) = (speedup.ratio, speedup.ci_low, speedup.ci_high);
         (0.5, Mark::Point { value, low, high, series: series_of(legend, contender.executor) })
     });
-    let label = format!("{} ×{}", contender.executor, contender.threads);
-    (label, bound.into_iter().chain(point).collect())
+    bound.into_iter().chain(point).collect()
 }
 
 fn ends(mark: &Mark) -> Vec<f64> {
@@ -94,7 +103,21 @@ fn ends(mark: &Mark) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::testing;
+    use crate::report::{KnownBeforehand, testing};
+
+    #[test]
+    fn who_was_told_something_has_a_star() {
+        let mut report = testing::full_report();
+        let [executor, what] = ["block-stm", "everything"].map(str::to_owned);
+        report.settings.known_beforehand = vec![KnownBeforehand { executor, what }];
+        let mut out = Vec::new();
+        write(&report, &mut out).unwrap();
+        let picture = String::from_utf8(out).unwrap();
+        assert!(
+            picture.contains("block-stm* ×8") && !picture.contains("block-stm ×8"),
+            "{picture}"
+        );
+    }
 
     #[test]
     fn the_picture_stands_alone() {
