@@ -343,6 +343,19 @@ fn a_hollow_account_is_touched_and_then_paid() {
     assert_eq!(cleared(&[hollow(5), hollow(0)]), (five, false));
 }
 
+/// EIP-161: to be paid a fee of nothing removes it, and the next fee makes it anew.
+#[test]
+fn a_hollow_beneficiary_is_removed_by_a_fee_of_nothing() {
+    for fork in [Fork::SpuriousDragon, Fork::Cancun] {
+        let pay = |from, tip| Tx { from, deed: Deed::Call(Place::Sender(1), 1), tip };
+        let txs = vec![pay(0, 0), pay(2, 2)];
+        let world = World { fork, beneficiary: Place::Hollow, txs, ..World::default() };
+        let outcome = outcome(&world);
+        let left = change(&outcome.post_state, world.address(Place::Hollow)).expect("it changed");
+        assert!(left.account.is_some() && left.storage_cleared, "{fork}");
+    }
+}
+
 /// EIP-7702: who exists in the state, if with nothing in it, gets the refund of who exists, until it was touched.
 #[test]
 fn a_hollow_account_is_touched_and_then_delegates() {
