@@ -133,7 +133,8 @@ pub(super) fn by_model(report: &AnalysisReport) -> Listing {
         let means = threads.iter().map(|on| ratio(mean_bound(report, *on, *bound)));
         std::iter::once((*name).to_owned()).chain(means).collect()
     };
-    let is_bounded = report.blocks.iter().any(|block| !block.analysis.bounds.is_empty());
+    let has_bounds = |block: &AnalysedBlock| !block.analysis.bounds.is_empty();
+    let is_bounded = !threads.is_empty() && report.blocks.iter().any(has_bounds);
     let kinds = if is_bounded { &KINDS[..] } else { &[] };
     let rows = kinds.iter().map(cells).collect();
     Listing::new(&[("bound, geometric mean", Left)], &threads, rows)

@@ -29,9 +29,9 @@ pub(super) fn runs(report: &AnalysisReport) -> String {
     format!("blocks {blocks} ({count}); times are the shortest of {runs}")
 }
 
-/// What the blocks allow on the most threads; `None` if none of them has a transaction.
+/// What the blocks allow on the most threads; `None` if that is one, or none of them has a transaction.
 pub(super) fn allowed(report: &AnalysisReport) -> Option<String> {
-    let most = *report.settings.threads.last()?;
+    let most = *report.settings.threads.last().filter(|most| most.get() > 1)?;
     let [fields, accounts] = [
         mean_bound(report, most, |bounds| bounds.fields)?,
         mean_bound(report, most, |bounds| bounds.accounts)?,
