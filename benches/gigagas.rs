@@ -6,8 +6,8 @@
 //!
 //! Prints, for each block, gas per second of the baseline in Ggas/s, and the same with the speedup for
 //! `block-stm` with 1 and 2 threads, and how many cores' worth of baselines the machine gets through when two of them
-//! have the whole block at once: medians of shuffled rounds, the latter in rounds of their own. All outcomes are compared with the
-//! baseline's, and every transaction must succeed. Recipients are not the senders, which costs an ERC-20
+//! have the whole block at once: medians of shuffled rounds, the latter in rounds of their own. All outcomes
+//! are compared with the baseline's, and every transaction must succeed. Recipients are not the senders, which costs an ERC-20
 //! transfer 7,000 gas more than where they are. The transactions of a block are unsigned, as senders are
 //! recovered before the clock starts.
 

@@ -266,3 +266,11 @@ fn row(executor: &str, count: usize, mode: Mode, verdict: Verdict) -> Row {
         verified_to: VerifiedTo::StateRoot,
     }
 }
+
+/// Nothing on the page comes from elsewhere.
+pub(super) fn assert_asks_nobody(page: &str) {
+    for reference in ["http://", "https://", "src=", "@import", "url(", "<script", "<iframe"] {
+        // The name of a namespace is no address, but not needed in HTML either.
+        assert!(!page.contains(reference), "{reference}");
+    }
+}

@@ -15,9 +15,8 @@ use crate::report::{
     html::{
         chart::{Line, Mark, Plot, Point, Rows, Ticks, range},
         facts,
-        palette::series,
         picture::graph,
-        shell::{Page, block_id, list, sentence},
+        shell::{self, Page, block_id, list, sentence},
         table::{Cell, Swatch, figure, table},
     },
 };
@@ -33,9 +32,8 @@ const BOUNDS_DRAWN: usize = 4;
 /// # Errors
 /// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if something
 /// cannot be drawn.
-pub fn write(report: &AnalysisReport, mut out: impl io::Write) -> Result<(), ReportError> {
-    out.write_all(page(report)?.into_string().as_bytes()).map_err(ReportError::Html)?;
-    out.flush().map_err(ReportError::Finish)
+pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportError> {
+    shell::write(page(report)?, out)
 }
 
 fn page(report: &AnalysisReport) -> Result<Markup, ReportError> {
@@ -91,10 +89,6 @@ fn by_threads(report: &AnalysisReport) -> Result<Markup, ReportError> {
             .filter_map(|on| Some(((on.get() as f64).log2(), mean_bound(report, *on, *bound)?)));
         points.extend(means.map(|(x, y)| Point { x, y, low: y, high: y, series }));
     }
-    let curve = |index: usize| {
-        let own = points.iter().filter(|point| point.series == index);
-        Line { points: own.map(|point| (point.x, point.y)).collect(), hue: series(index) }
-    };
     let most = points.iter().map(|point| point.x).fold(0.0, f64::max);
     let title = "Bound against threads";
     let plot = Plot {
@@ -104,7 +98,7 @@ fn by_threads(report: &AnalysisReport) -> Result<Markup, ReportError> {
         ticks: Ticks::Doublings,
         x: -0.1..most + 0.1,
         y: range(points.iter().map(|point| point.y).chain([1.0])),
-        lines: (0..KINDS.len()).map(curve).collect(),
+        lines: (0..KINDS.len()).map(|index| Line::through(&points, index)).collect(),
         points,
     };
     let words = "What the blocks allow, by what counts as a conflict: a schedule of the measured times, geometric means \

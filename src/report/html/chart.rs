@@ -189,6 +189,16 @@ pub(in crate::report) struct Line {
     pub(in crate::report) hue: Hue,
 }
 
+impl Line {
+    /// From left to right through the points of a series.
+    pub(in crate::report) fn through(points: &[Point], index: usize) -> Self {
+        let own = points.iter().filter(|point| point.series == index);
+        let mut points: Vec<_> = own.map(|point| (point.x, point.y)).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Self { points, hue: series(index) }
+    }
+}
+
 /// A point in a [`Plot`], with its interval from below to above.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::report) struct Point {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::chart::{Line, Mark, Plot, Point, Rows, Ticks, range};
-use super::palette::{BOUND, FAINT, series};
+use super::palette::{BOUND, FAINT};
 use super::shell::block_id;
 use super::table::{Cell, Swatch, figure, table};
 use crate::measure::stats::{Speedup, geometric_mean};
@@ -153,10 +153,8 @@ pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Mar
         series: series_of(&legend, contender.executor),
     });
     let points: Vec<_> = points.collect();
-    let mut lines: Vec<_> = legend
-        .iter()
-        .map(|(index, _)| Line { points: curve(&points, *index), hue: series(*index) })
-        .collect();
+    let mut lines: Vec<_> =
+        legend.iter().map(|(index, _)| Line::through(&points, *index)).collect();
     lines.push(Line { points: bounds.clone(), hue: BOUND });
     let xs = points.iter().map(|point| point.x).chain(bounds.iter().map(|bound| bound.0));
     let most = xs.fold(1.0, f64::max);
@@ -177,13 +175,6 @@ pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Mar
                  there is one, is the mean of the bounds.";
     let numbers = threads_table(title, &overall, &bounds);
     Ok(figure(("threads", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
-}
-
-fn curve(points: &[Point], series: usize) -> Vec<(f64, f64)> {
-    let own = points.iter().filter(|point| point.series == series);
-    let mut curve: Vec<_> = own.map(|point| (point.x, point.y)).collect();
-    curve.sort_by(|a, b| a.0.total_cmp(&b.0));
-    curve
 }
 
 /// The geometric mean of the blocks' bounds by number of threads: those of pictures, or of rows.

@@ -43,9 +43,8 @@ const EXPLAINED: usize = 10;
 /// # Errors
 /// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if something
 /// cannot be drawn.
-pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError> {
-    out.write_all(page(report)?.into_string().as_bytes()).map_err(ReportError::Html)?;
-    out.flush().map_err(ReportError::Finish)
+pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
+    shell::write(page(report)?, out)
 }
 
 fn page(report: &Report) -> Result<Markup, ReportError> {

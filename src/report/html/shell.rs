@@ -1,9 +1,11 @@
-//! What every page has around its sections, and how it words them.
+//! What every page has around its sections, how it words them, and how it is written.
+
+use std::io;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::palette;
-use crate::report::BlockFacts;
+use crate::report::{BlockFacts, ReportError};
 
 /// All but the colours.
 const STYLE: &str = include_str!("style.css");
@@ -57,6 +59,15 @@ impl Page<'_> {
             }
         }
     }
+}
+
+/// Writes all of a page or picture.
+///
+/// # Errors
+/// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails.
+pub(in crate::report) fn write(markup: Markup, mut out: impl io::Write) -> Result<(), ReportError> {
+    out.write_all(markup.into_string().as_bytes()).map_err(ReportError::Html)?;
+    out.flush().map_err(ReportError::Finish)
 }
 
 /// The id of a block's section. Its number alone may be that of two blocks.

@@ -8,7 +8,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::chart::{Mark, Rows, range};
 use super::charts::{Legend, legend, series_of};
-use super::palette;
+use super::{palette, shell};
 use crate::measure::stats::geometric_mean;
 use crate::report::totals::{Standing, standings};
 use crate::report::{Report, ReportError, Row};
@@ -18,11 +18,9 @@ use crate::report::{Report, ReportError, Row};
 /// # Errors
 /// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if it cannot be
 /// drawn.
-pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError> {
+pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     let (picture, width, height) = chart(report).draw_alone()?;
-    let text = document(&picture, width, height).into_string();
-    out.write_all(text.as_bytes()).map_err(ReportError::Html)?;
-    out.flush().map_err(ReportError::Finish)
+    shell::write(document(&picture, width, height), out)
 }
 
 fn document(picture: &str, width: u32, height: u32) -> Markup {
