@@ -43,6 +43,10 @@ mod executor {
 
 pub mod checks;
 #[cfg(feature = "schedules")]
+pub mod simulation;
+#[cfg(feature = "schedules")]
 mod sync;
 pub mod threads;
+#[cfg(feature = "schedules")]
+mod time;
 mod witness;

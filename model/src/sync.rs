@@ -3,6 +3,7 @@
 //! Names and behaviour are those of the package's own module: a lock that is never poisoned, a condition
 //! variable that takes the guard by reference.
 
+use crate::time::{self, Cost};
 use shuttle::sync as modelled;
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::{
@@ -22,6 +23,7 @@ impl<T> Mutex<T> {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        time::pass(Cost::Lock);
         MutexGuard(Some(self.0.lock().expect(SOUND)))
     }
 
@@ -64,6 +66,7 @@ impl Condvar {
     pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         let held = guard.0.take().expect(HELD);
         guard.0 = Some(self.0.wait(held).expect(SOUND));
+        time::pass(Cost::Wake);
     }
 
     pub(crate) fn notify_one(&self) {
@@ -76,19 +79,22 @@ impl Condvar {
 }
 
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "how often it looks is for real threads")]
 pub(crate) struct Looks {
     pub(crate) most: u32,
     pub(crate) in_haste: u32,
 }
 
 impl Looks {
-    /// Looks once and once more after others had their turn.
+    /// Looks once and once more after others had their turn; where time passes, as often as real threads do.
     pub(crate) fn until(self, is_there: impl Fn() -> bool) -> bool {
-        if is_there() {
-            return true;
+        let most = if time::passes() { self.most } else { 1 };
+        for look in 0..most {
+            if is_there() {
+                return true;
+            }
+            time::pass(if look < self.in_haste { Cost::Look } else { Cost::Yield });
+            shuttle::thread::yield_now();
         }
-        shuttle::thread::yield_now();
         is_there()
     }
 }

@@ -1,7 +1,7 @@
 //! A block's accesses and times, from which everything else about it follows.
 
 use super::{
-    graph::{Dependency, Graph},
+    graph::Graph,
     model::{Model, Spot},
     schedule::{Order, Task, makespan},
     timeline::{self, ReadShares, Times},
@@ -64,18 +64,18 @@ impl Study {
     pub(super) fn weighed(&self, graph: &Graph, weights: &[u64], start: Start) -> Vec<Task> {
         graph.tasks(weights, |tx, dependency| match start {
             Start::WhenReady => 0.0,
-            Start::AtOnce => self.read_share(tx, dependency),
+            Start::AtOnce => self.read_share(tx, dependency.at),
         })
     }
 
-    /// After which share of the transaction it reads what it depends on. What it never loads, it changes
+    /// After which share of the transaction's time it first reads there, from 0 to 1. What it never loads, it changes
     /// at its end: the beneficiary's balance.
-    fn read_share(&self, tx: TxIndex, dependency: &Dependency) -> f64 {
+    pub fn read_share(&self, tx: TxIndex, at: Spot) -> f64 {
         const AT_ITS_END: f64 = 1.0;
         let Some(reads) = self.times.reads.get(tx) else { return AT_ITS_END };
-        let share = self.names.account(dependency.at.account()).and_then(|address| {
+        let share = self.names.account(at.account()).and_then(|address| {
             let slot = |key| reads.get(&Read::Slot(address, key)).copied();
-            match dependency.at {
+            match at {
                 Spot::Field(Location::Slot(_, number)) => slot(self.names.slot(number)?),
                 Spot::Field(Location::OtherSlot(_, key)) => slot(key),
                 Spot::Field(Location::Storage(_)) => latest_slot(reads, address),

@@ -29,7 +29,7 @@ const LONG_PART: u64 = 2;
 const COST_PER_THREAD: u64 = 50;
 
 /// Transactions of one batch, by position in the block.
-pub(super) type Batch = Range<usize>;
+pub type Batch = Range<usize>;
 
 /// One batch for each transaction.
 pub(super) fn single(transactions: usize) -> Vec<Batch> {
@@ -38,13 +38,13 @@ pub(super) fn single(transactions: usize) -> Vec<Batch> {
 
 /// In which steps a block is executed.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub struct Plan {
     /// The steps, in block order.
-    pub(super) batches: Vec<Batch>,
+    pub batches: Vec<Batch>,
     /// Steps that will probably take long, longest first.
-    pub(super) long: Vec<usize>,
+    pub long: Vec<usize>,
     /// Of each step.
-    pub(super) kinds: Vec<Kinds>,
+    pub kinds: Vec<Kinds>,
 }
 
 impl Plan {
@@ -64,7 +64,7 @@ impl Plan {
     }
 
     /// Batches of consecutive cheap transactions, and the others one by one, for so many threads that run at once.
-    pub(super) fn new(job: &ReplayJob, threads: usize) -> Self {
+    pub fn new(job: &ReplayJob, threads: usize) -> Self {
         let costs = costs(job);
         let batches = match BalanceRule::of(job.env.cfg_env.spec) {
             // Every load depends on the exact balance, so that batches would conflict all the time.

@@ -102,6 +102,7 @@ use crate::block::ReplayJob;
 use batches::threads_that_pay;
 use std::num::NonZeroUsize;
 
+pub use batches::{Batch, Plan};
 pub(super) use record::record;
 
 const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
