@@ -77,6 +77,37 @@ pub(super) enum Need {
     AtLeast(U256),
 }
 
+/// All that was demanded of one account's balance.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) exact: bool,
+    /// Whether the balance decides something because the account may be empty.
+    pub(super) emptiness: bool,
+    /// In all.
+    paid: U256,
+}
+
+impl Wanted {
+    pub(super) const fn add(&mut self, demand: Demand) {
+        match demand {
+            Demand::Exact => self.exact = true,
+            Demand::Emptiness => self.emptiness = true,
+            // What is paid in all is enough in any order, with any payments received in between.
+            Demand::Pay(amount) => self.paid = self.paid.saturating_add(amount),
+        }
+    }
+
+    /// What of the balance, of which there was so much, the outcome depends on.
+    pub(super) fn need(self, balance: U256) -> Option<Need> {
+        match self.paid {
+            _ if self.exact || self.emptiness => Some(Need::Exact),
+            U256::ZERO => None,
+            minimum if balance >= minimum => Some(Need::AtLeast(minimum)),
+            _ => Some(Need::Exact),
+        }
+    }
+}
+
 /// Demands of one transaction on the balances it loaded.
 #[derive(Debug)]
 pub(super) struct Demands<L> {
@@ -117,23 +148,11 @@ impl<L> Demands<L> {
     }
 
     fn need(&self, loaded: &Loaded<L>) -> Option<Need> {
-        if self.emptiness_matters && loaded.bare {
-            return Some(Need::Exact);
-        }
-        let mut paid = U256::ZERO;
-        for (_, demand) in self.demanded.iter().filter(|(of, _)| *of == loaded.address) {
-            match demand {
-                Demand::Exact => return Some(Need::Exact),
-                Demand::Emptiness if loaded.bare => return Some(Need::Exact),
-                Demand::Emptiness => {}
-                Demand::Pay(amount) => paid = paid.saturating_add(*amount),
-            }
-        }
-        match paid {
-            U256::ZERO => None,
-            minimum if loaded.balance >= minimum => Some(Need::AtLeast(minimum)),
-            _ => Some(Need::Exact),
-        }
+        let mut wanted = Wanted { emptiness: self.emptiness_matters, ..Wanted::default() };
+        let demanded = self.demanded.iter().filter(|(of, _)| *of == loaded.address);
+        demanded.for_each(|(_, demand)| wanted.add(*demand));
+        wanted.emptiness &= loaded.bare;
+        wanted.need(loaded.balance)
     }
 }
 

@@ -13,17 +13,32 @@ pub struct PostState {
 }
 
 impl PostState {
-    /// Two lists of changes of different accounts, each in order, as one.
-    pub fn merged(
+    /// These changes, ascending by address, but for some accounts: their changes are made again by `make`, given what
+    /// comes with them and the change that was there.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn amended<T, E>(
         mut accounts: Vec<(Address, AccountChange)>,
-        mut more: Vec<(Address, AccountChange)>,
-    ) -> Self {
+        again: impl IntoIterator<Item = (Address, T)>,
+        mut make: impl FnMut(Address, T, Option<AccountChange>) -> Result<Option<AccountChange>, E>,
+    ) -> Result<Self, E> {
+        let mut more = Vec::new();
+        for (address, with) in again {
+            let place = accounts.binary_search_by_key(&address, |(address, _)| *address);
+            let first = place.ok().map(|place| std::mem::take(&mut accounts[place].1));
+            match (place, make(address, with, first)?) {
+                (Ok(place), Some(change)) => accounts[place].1 = change,
+                (Ok(place), None) => drop(accounts.remove(place)),
+                (Err(_), Some(change)) => more.push((address, change)),
+                (Err(_), None) => {}
+            }
+        }
         if !more.is_empty() {
             accounts.append(&mut more);
-            // Two ascending runs, which a stable sort merges.
             accounts.sort_by_key(|(address, _)| *address);
         }
-        Self { accounts }
+        Ok(Self { accounts })
     }
 }
 
@@ -75,5 +90,34 @@ impl AccountFields {
 impl From<&AccountInfo> for AccountFields {
     fn from(info: &AccountInfo) -> Self {
         Self { nonce: info.nonce, balance: info.balance, code_hash: info.code_hash }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    fn at(byte: u8) -> Address {
+        Address::repeat_byte(byte)
+    }
+
+    /// A change that is known by its one slot.
+    fn change(slot: u8) -> AccountChange {
+        let slots = vec![(U256::from(slot), U256::ONE)];
+        AccountChange { slots, ..AccountChange::default() }
+    }
+
+    #[test]
+    fn what_is_made_again_replaces_comes_new_or_goes() {
+        let changes = vec![(at(2), change(2)), (at(4), change(4)), (at(6), change(6))];
+        let again = [(at(1), 10), (at(4), 40), (at(5), 0), (at(6), 0), (at(9), 90)];
+        let make = |address: Address, with: u8, first: Option<AccountChange>| {
+            assert_eq!(first, [4, 6].contains(&address[0]).then(|| change(address[0])));
+            Ok::<_, Infallible>((with > 0).then(|| change(with)))
+        };
+        let Ok(PostState { accounts }) = PostState::amended(changes, again, make);
+        let expected = [(1, 10), (2, 2), (4, 40), (9, 90)];
+        assert_eq!(accounts, expected.map(|(address, slot)| (at(address), change(slot))));
     }
 }

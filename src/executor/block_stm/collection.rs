@@ -61,17 +61,11 @@ impl Collection {
         parts.sort_unstable_by_key(|(first, _)| *first);
         let mut changes = Changes::with_capacity(parts.iter().map(|(_, part)| part.len()).sum());
         parts.iter_mut().for_each(|(_, part)| changes.append(part));
-        let (others, mut more) = (settled.others(), Changes::new());
-        for (address, _) in &changed_last.accounts {
-            let account = settled.account(*address)?;
-            let change = settled.change(account, others.get(&account.number));
-            match (changes.binary_search_by_key(address, |(address, _)| *address), change) {
-                (Ok(place), Some(change)) => changes[place].1 = change,
-                (Ok(place), None) => drop(changes.remove(place)),
-                (Err(_), Some(change)) => more.push((*address, change)),
-                (Err(_), None) => {}
-            }
-        }
-        Ok(PostState::merged(changes, more))
+        let others = settled.others();
+        let last = changed_last.accounts.iter().map(|(address, _)| (*address, ()));
+        PostState::amended(changes, last, |address, (), _| {
+            let account = settled.account(address)?;
+            Ok(settled.change(account, others.get(&account.number)))
+        })
     }
 }

@@ -11,7 +11,7 @@ use super::{
     view::View,
 };
 use crate::{
-    executor::demands::{BalanceRule, Demand},
+    executor::demands::{BalanceRule, Demand, Need, Wanted},
     state::AccountFields,
 };
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::AddressMap};
@@ -36,14 +36,6 @@ impl Loaded {
     fn is_bare(&self) -> bool {
         self.found.is_none_or(|found| found.nonce == 0 && found.code_hash == KECCAK256_EMPTY)
     }
-}
-
-/// All that was demanded of one account's balance.
-#[derive(Clone, Copy, Debug, Default)]
-struct Wanted {
-    exact: bool,
-    emptiness: bool,
-    paid: U256,
 }
 
 /// Demands of one incarnation on the balances it loaded.
@@ -81,13 +73,7 @@ impl Demands {
     }
 
     pub(super) fn demand(&mut self, address: Address, demand: Demand) {
-        let wanted = self.wanted.entry(address).or_default();
-        match demand {
-            Demand::Exact => wanted.exact = true,
-            Demand::Emptiness => wanted.emptiness = true,
-            // What is paid in all is enough in any order, with any payments received in between.
-            Demand::Pay(amount) => wanted.paid = wanted.paid.saturating_add(amount),
-        }
+        self.wanted.entry(address).or_default().add(demand);
     }
 
     pub(super) const fn demand_emptiness_of_all(&mut self) {
@@ -140,16 +126,10 @@ impl Demands {
 
 fn expected_balance(loaded: &Loaded, wanted: Wanted) -> Option<Expected> {
     let (seen, before) = (loaded.balance?, loaded.before);
-    let minimum = wanted.paid;
-    if wanted.exact || wanted.emptiness {
-        Some(Expected::Seen(seen))
-    } else if minimum.is_zero() {
-        None
-    } else if seen.over(before) >= minimum {
-        Some(Expected::AtLeast { before, minimum })
-    } else {
-        Some(Expected::Seen(seen))
-    }
+    Some(match wanted.need(seen.over(before))? {
+        Need::Exact => Expected::Seen(seen),
+        Need::AtLeast(minimum) => Expected::AtLeast { before, minimum },
+    })
 }
 
 #[cfg(test)]

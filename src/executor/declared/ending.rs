@@ -7,7 +7,6 @@
 
 use super::{left::Left, published::AccessError, run::Run, settled::Settled, writers::BySystem};
 use crate::{
-    block::ReplayJob,
     evm::{BlockExecutionResult, Receipt},
     executor::{
         BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Leftovers,
@@ -69,7 +68,12 @@ impl<'a> Run<'a> {
         };
         let (result, changed_last) = ended?;
         (0..self.left.len()).for_each(|tx| observer.tell(Event::Committed { tx }));
-        let outcome = BlockOutcome::new(result, with_last(self.job, changes, changed_last)?);
+        let job = self.job;
+        let post_state =
+            PostState::amended(changes, changed_last.accounts, |address, last, first| {
+                over(job.numbered_state.account(address)?, first.unwrap_or_default(), last)
+            })?;
+        let outcome = BlockOutcome::new(result, post_state);
         let stats = ExecutionStats { incarnations: self.left.len() as u64, ..Default::default() };
         let leftovers = Leftovers::new((self.left, self.begun.into_written()));
         observer.tell(Event::Began(Activity::Absent));
@@ -163,27 +167,6 @@ fn failed(error: AccessError) -> ExecuteError {
 /// Takes what the block sums up out of what a transaction left.
 fn share_of(left: &Handover<Option<Left>>) -> Option<Share> {
     Some(std::mem::take(&mut *left.get()?.as_ref()?.share.lock()))
-}
-
-/// The changes with those of the phase after the transactions on top.
-fn with_last(
-    job: &ReplayJob,
-    mut changes: Changes,
-    changed_last: PostState,
-) -> Result<PostState, StateError> {
-    let mut more = Changes::new();
-    for (address, last) in changed_last.accounts {
-        let account = job.numbered_state.account(address)?;
-        let place = changes.binary_search_by_key(&address, |(address, _)| *address);
-        let first = place.map(|place| std::mem::take(&mut changes[place].1));
-        match (place, over(account, first.unwrap_or_default(), last)?) {
-            (Ok(place), Some(both)) => changes[place].1 = both,
-            (Ok(place), None) => drop(changes.remove(place)),
-            (Err(_), Some(change)) => more.push((address, change)),
-            (Err(_), None) => {}
-        }
-    }
-    Ok(PostState::merged(changes, more))
 }
 
 /// What both made of an account, one after the other; `None` if that is as it was.
