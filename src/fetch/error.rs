@@ -55,10 +55,19 @@ impl RpcError {
         }
     }
 
-    /// Whether the node was there and failed.
+    /// Whether the node, or a gateway before it, was there and failed, or the answer was too long in coming or to be held.
     const fn is_failure_of_node(&self) -> bool {
+        use Fault::{BrokenOff, Internal, OutOfTime, TimedOut, TooLarge, Unavailable};
         let Self::Failed { source, .. } = self else { return false };
-        matches!(source, Fault::Internal { .. } | Fault::OutOfTime { .. })
+        matches!(
+            source,
+            BrokenOff(_)
+                | Internal { .. }
+                | OutOfTime { .. }
+                | TimedOut(_)
+                | TooLarge { .. }
+                | Unavailable { .. }
+        )
     }
 
     /// Whether the node answered, and the answer is that it will not or cannot: asking again is of no
@@ -270,7 +279,7 @@ impl FetchError {
         }
     }
 
-    /// Whether the node was there and failed, so that another way that proves as much may do.
+    /// Whether the node was there and failed, so that another way that proves as much, by smaller answers, may do.
     pub(super) const fn is_failure_of_node(&self) -> bool {
         matches!(self, Self::Rpc { source, .. } if source.is_failure_of_node())
     }

@@ -21,7 +21,7 @@ use super::{
 /// Most bytes of a manifest: enough for some 200,000 blocks.
 const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 
-/// Most bytes of a member's name that a message quotes.
+/// Most characters of a member's name or of an error that a message quotes.
 const MAX_QUOTED_NAME: usize = 200;
 
 /// An archive to be read once.
@@ -51,7 +51,7 @@ impl<R: Read> Archive<R> {
     ///
     /// [`ArchiveError`], but for its variants about writing.
     pub fn members(&mut self) -> Result<Members<'_, R>, ArchiveError> {
-        let not_a_tar = |source| ArchiveError::NotATar { source };
+        let not_a_tar = |source| ArchiveError::NotATar { source: printable(source) };
         // Raw: long names and the like would be read into memory before they could be refused.
         let mut entries = self.tar.entries().map_err(not_a_tar)?.raw(true);
         let first = entries.next().ok_or(ArchiveError::NoManifest)?.map_err(not_a_tar)?;
@@ -104,7 +104,7 @@ impl<R: Read> Iterator for Members<'_, R> {
             Some(Ok(entry)) => Some(self.take(entry)),
             Some(Err(source)) => {
                 self.entries = None;
-                Some(Err(MemberError::Unreadable { source }))
+                Some(Err(MemberError::Unreadable { source: printable(source) }))
             }
             None => {
                 self.entries = None;
@@ -149,6 +149,16 @@ fn read_exactly(from: &mut impl Read, size: u64) -> io::Result<Vec<u8>> {
 /// What a message can bear of a name.
 fn quotable(name: String) -> String {
     name.chars().take(MAX_QUOTED_NAME).collect()
+}
+
+/// An error that may quote what it found in a file, without what a terminal would take for commands.
+fn printable(error: io::Error) -> io::Error {
+    if error.raw_os_error().is_some() {
+        return error;
+    }
+    let said =
+        error.to_string().chars().map(|said| if said.is_control() { '.' } else { said }).collect();
+    io::Error::new(error.kind(), quotable(said))
 }
 
 impl<R: Read> std::fmt::Debug for Archive<R> {

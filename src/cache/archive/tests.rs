@@ -1,6 +1,6 @@
 //! Archives as they should be, and as they should not.
 
-use std::fs;
+use std::{error::Error as _, fs};
 
 use alloy_primitives::B256;
 use tempfile::TempDir;
@@ -249,6 +249,9 @@ fn other_files_are_told_apart() {
         let error = format!("{:?}", read(&bytes).unwrap_err());
         assert!(error.starts_with(expected), "{expected}: {error}");
     }
+    let says = |bytes: &[u8]| read(bytes).unwrap_err().source().map(ToString::to_string);
+    let said = says(&[7; 4096]).expect("what tar says is kept");
+    assert!(!said.contains(char::is_control), "{said:?}");
     let member = Member { id: empty_block(7).id(), size: 1, sha256: B256::ZERO };
     let twice = tar(&[(MANIFEST, &json(&[member.clone(), member]))]);
     assert!(matches!(read(&twice), Err(ArchiveError::ListedTwice { .. })));

@@ -141,13 +141,12 @@ async fn a_fault_of_the_witness_is_not_passed_over() {
     assert_eq!(server.count("debug_traceBlockByNumber"), 0);
 }
 
-/// Fetches the block by whatever is there from a node that says this when it is asked for a witness.
+/// Fetches the block by whatever is there from a node that replies this when it is asked for a witness.
 async fn fetch_without_witness(
-    code: i64,
-    says: &'static str,
+    reply: impl Fn() -> Reply + Send + Sync + 'static,
 ) -> (TestNode, Result<FetchedBlock, FetchError>) {
     let server = TestNode::new(move |method, params| match method {
-        "debug_executionWitness" => Reply::Error(code, says),
+        "debug_executionWitness" => reply(),
         "debug_traceBlockByNumber" => Reply::Result(trace()),
         _ => well(method, params),
     })
@@ -158,15 +157,22 @@ async fn fetch_without_witness(
 
 #[tokio::test]
 async fn a_witness_that_the_node_cannot_make_is_passed_over_at_once() {
-    let (server, fetched) = fetch_without_witness(-32603, "method handler crashed").await;
+    let (server, fetched) =
+        fetch_without_witness(|| Reply::Error(-32603, "method handler crashed")).await;
     assert!(matches!(fetched, Ok(FetchedBlock::Traced(_))), "{fetched:?}");
     assert_eq!(server.count("debug_executionWitness"), 1);
 }
 
 #[tokio::test]
 async fn a_node_that_failed_to_make_a_witness_is_asked_for_proofs_and_not_taken_at_its_word() {
-    for (code, says) in [(-32603, "oops"), (-32002, "request timed out")] {
-        let (server, fetched) = fetch_without_witness(code, says).await;
+    let replies: [fn() -> Reply; 4] = [
+        || Reply::Error(-32603, "oops"),
+        || Reply::Error(-32002, "request timed out"),
+        || Reply::Http(504, vec![], "<html>gateway timeout</html>".to_owned()),
+        || Reply::Truncated,
+    ];
+    for reply in replies {
+        let (server, fetched) = fetch_without_witness(reply).await;
         let error = fetched.unwrap_err();
         assert!(matches!(error, FetchError::Rpc { .. }), "{error:?}");
         assert_eq!(server.count("eth_getProof"), 1);
