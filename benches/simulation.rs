@@ -5,8 +5,9 @@
 //!
 //! Blocks have at least 80 transactions. Prints speedups over the baseline, and beside each the block's bound. What comes
 //! before and after the transactions counts with what it took on two threads. What cores share (caches, memory, heat) is
-//! left out, and a transaction that is executed again computes all anew, precompiled contracts included: this is what the
-//! schedule allows, not what a machine will show.
+//! left out, as is waiting for locks, and who is paid within the block what it then spends; a transaction that is executed again
+//! computes all anew, precompiled contracts included, and always writes something else: this is what the schedule
+//! allows, not what a machine will show.
 
 #![allow(missing_docs, reason = "a bench is no library")]
 
@@ -90,7 +91,7 @@ fn step(study: &Study, batch: Batch, kinds: u64) -> Step {
 }
 
 /// The block in steps, as `block-stm` plans them for so many threads.
-fn block(job: &ReplayJob, study: &Study, threads: usize) -> Block {
+fn block(job: &ReplayJob, study: &Study, threads: NonZeroUsize) -> Block {
     let Plan { batches, long, kinds } = Plan::new(job, threads);
     let steps = batches.into_iter().zip(kinds);
     Block {
@@ -129,9 +130,9 @@ fn speedups(job: &ReplayJob) -> [[f64; 2]; THREADS.len()] {
     let (study, beside) = (study(job), beside(job));
     let baseline = study.times.before + study.times.total() + study.times.after;
     THREADS.map(|threads| {
-        let simulated = simulate(&Arc::new(block(job, &study, threads)), threads, COSTS);
-        let threads = NonZeroUsize::new(threads).expect("it is not zero");
-        let bound = study.bound(ExecutorKind::BlockStm, threads);
+        let count = NonZeroUsize::new(threads).expect("it is not zero");
+        let simulated = simulate(&Arc::new(block(job, &study, count)), threads, COSTS);
+        let bound = study.bound(ExecutorKind::BlockStm, count);
         let speedup = baseline as f64 / (simulated.length + beside) as f64;
         [speedup, bound.expect("there are transactions")]
     })

@@ -1,4 +1,5 @@
-//! Model checks of `block-stm`: its engine, scheduler and memory, over threads whose every step is chosen.
+//! Model checks of `block-stm`, and a simulation: its engine, scheduler and memory, over threads whose every step is
+//! chosen.
 //!
 //! The modules below `executor` are the very sources of the package above, not copies. They take locks,
 //! condition variables and atomics from `executor::sync`; here that is shuttle's, which runs one thread at a
@@ -12,6 +13,9 @@
 //!
 //! What is not the package's own source: threads are started by [`threads::WorkerPool`], in place of rayon, and
 //! a wait without sleeping gives up after a look, since more of them only repeat schedules.
+//!
+//! In [`simulation`] threads have clocks, and whoever is furthest behind is next: what the engine would do with a block on
+//! more cores than there are.
 
 #[path = "../../src/executor"]
 #[allow(dead_code, reason = "most of it is for executors that are not here")]

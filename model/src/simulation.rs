@@ -3,14 +3,16 @@
 //!
 //! The engine decides what it decides in a race: who is executed when, who waits for whom, what is thrown away. In
 //! place of the EVM a transaction reads and writes where the recorded one did, after the same shares of its time; what it
-//! writes depends on everything that it has read, so that whoever reads outdated values writes others, in the same places.
-//! Caches and memory that cores share, and what comes before and after the transactions, are left out.
+//! writes depends on everything that it has read, so that whoever reads outdated values writes others, in the same places;
+//! only what it pays is always the same. Left out are the caches and memory that cores share, waiting for locks, what comes before
+//! and after the transactions, and checks of what block order gives anyway: senders' nonces, and that there is enough.
 
 use crate::{
     executor::block_stm::{
         engine::{Board, Executed, Machine, Worker},
         kinds::Kinds,
         memory::{Memory, Observed, Write},
+        read_set::Expected,
         running::Running,
         scheduler::Steps,
         view::View,
@@ -121,15 +123,28 @@ impl<'m> Machine<'m> for Recorded<'_, 'm> {
     fn execute(&mut self) -> Executed<()> {
         let step = &self.block.steps[self.view.tx()];
         let (mut elapsed, mut seen) = (0, U256::from(self.view.tx()));
+        let mut expected = Vec::new();
         for (at, location) in &step.reads {
             time::pass(Cost::Work(at.saturating_sub(elapsed)));
             elapsed = elapsed.max(*at);
-            match self.view.read(*location) {
+            let observed = match location {
+                // As accounts are loaded: what is looked at is depended on later.
+                Location::Balance(_) | Location::Nonce(_) => {
+                    let seen = self.view.peek(*location).observed();
+                    expected.push((*location, seen));
+                    Ok(seen)
+                }
+                _ => self.view.read(*location),
+            };
+            match observed {
                 Ok(observed) => seen = mixed(seen, observed),
                 Err(_) => return Executed { writes: Vec::new(), output: (), steps: 1, cost: 0 },
             }
         }
         time::pass(Cost::Work(step.length.saturating_sub(elapsed)));
+        for (location, seen) in expected {
+            self.view.expect(location, Expected::Seen(seen));
+        }
         let write = |(location, change): &(Location, Change)| match change {
             Change::Set => (*location, Write::Set(seen)),
             Change::Add => (*location, Write::Add(U256::ONE)),

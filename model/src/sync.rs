@@ -24,11 +24,15 @@ impl<T> Mutex<T> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         time::pass(Cost::Lock);
-        MutexGuard(Some(self.0.lock().expect(SOUND)))
+        self.held(self.0.lock().expect(SOUND))
     }
 
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
+        self.0.try_lock().ok().map(|guard| self.held(guard))
+    }
+
+    const fn held<'a>(&'a self, guard: modelled::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        MutexGuard { lock: self, guard: Some(guard) }
     }
 }
 
@@ -39,19 +43,23 @@ impl<T> fmt::Debug for Mutex<T> {
     }
 }
 
-pub(crate) struct MutexGuard<'a, T>(Option<modelled::MutexGuard<'a, T>>);
+pub(crate) struct MutexGuard<'a, T> {
+    lock: &'a Mutex<T>,
+    /// There, but while it waits.
+    guard: Option<modelled::MutexGuard<'a, T>>,
+}
 
 impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect(HELD)
+        self.guard.as_ref().expect(HELD)
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect(HELD)
+        self.guard.as_mut().expect(HELD)
     }
 }
 
@@ -64,9 +72,15 @@ impl Condvar {
     }
 
     pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        let held = guard.0.take().expect(HELD);
-        guard.0 = Some(self.0.wait(held).expect(SOUND));
-        time::pass(Cost::Wake);
+        let held = guard.guard.take().expect(HELD);
+        let mut woken = self.0.wait(held).expect(SOUND);
+        if time::passes() {
+            // Until it runs, it holds nothing.
+            drop(woken);
+            time::pass(Cost::Wake);
+            woken = guard.lock.0.lock().expect(SOUND);
+        }
+        guard.guard = Some(woken);
     }
 
     pub(crate) fn notify_one(&self) {
@@ -87,14 +101,23 @@ pub(crate) struct Looks {
 impl Looks {
     /// Looks once and once more after others had their turn; where time passes, as often as real threads do.
     pub(crate) fn until(self, is_there: impl Fn() -> bool) -> bool {
-        let most = if time::passes() { self.most } else { 1 };
-        for look in 0..most {
-            if is_there() {
-                return true;
-            }
-            time::pass(if look < self.in_haste { Cost::Look } else { Cost::Yield });
-            shuttle::thread::yield_now();
+        if time::passes() {
+            return self.until_in_time(is_there);
         }
+        if is_there() {
+            return true;
+        }
+        shuttle::thread::yield_now();
         is_there()
+    }
+
+    fn until_in_time(self, is_there: impl Fn() -> bool) -> bool {
+        (0..self.most).any(|look| {
+            let there = is_there();
+            if !there {
+                time::pass(if look < self.in_haste { Cost::Look } else { Cost::Yield });
+            }
+            there
+        })
     }
 }

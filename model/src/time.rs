@@ -12,7 +12,8 @@ use shuttle::{
 };
 use std::cell::RefCell;
 
-/// What steps of the engine cost, in nanoseconds. The rest of it costs nothing.
+/// What steps of the engine cost, in nanoseconds. The rest of it costs nothing, and nobody waits for a lock but while its
+/// holder takes another.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
     /// Taking a lock that is free, with the line of the cache that comes from another core.

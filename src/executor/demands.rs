@@ -81,7 +81,8 @@ pub(super) enum Need {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
     pub(super) exact: bool,
-    /// Whether the balance decides something because the account may be empty.
+    /// Whether it matters that the account is empty. Only its balance says so where it has neither nonce nor code, and
+    /// elsewhere this is to be taken back before asking for the need.
     pub(super) emptiness: bool,
     /// In all.
     paid: U256,

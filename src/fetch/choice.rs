@@ -3,8 +3,8 @@
 //! `auto` takes what costs least among what proves most: the witness that the node makes, else single
 //! proofs, else a tracer's word. A way is passed over where the node lacks a method for it, or says
 //! that it has nothing for this block, because it pruned the state or never built the witness. Where it only
-//! failed to make a witness, single proofs prove as much; its word would not. Any other failure is the
-//! block's: a node that lies about a witness is not trusted with a flat state.
+//! failed to make a witness, or that was too much for one answer, single proofs prove as much; its word would not. Any other
+//! failure is the block's: a node that lies about a witness is not trusted with a flat state.
 //!
 //! What each way asks is in `node`, `proofs` and `prestate`.
 
@@ -138,27 +138,31 @@ impl Node {
     ) -> Result<FetchedBlock, FetchError> {
         let block = self.block(number).await?;
         let (ommers, witness) = join(self.ommers(&block), self.witness(&block)).await;
-        let lacking = match witness {
+        let missing = match witness {
             Ok(witness) => {
                 return Ok(FetchedBlock::Recorded(self.recorded(block, ommers?, witness)));
             }
             Err(FetchError::NoWitnessMethod { .. }) => self.no_way(WitnessChoice::Auto),
-            Err(error) if error.is_lack() || error.is_failure_of_node() => error,
+            Err(error) if error.is_lack() || is_only_failure(&error) => error,
             Err(error) => return Err(error),
         };
         // Without the ommers a witness is of no use: their beneficiaries are in the state root.
-        if let Ok(known) = &ommers
-            && let Some(witness) = self.gathered_witness(&block, known).await?
-        {
-            return Ok(FetchedBlock::Gathered(self.recorded(block, ommers?, witness)));
-        }
-        if lacking.is_failure_of_node() {
-            return Err(lacking);
+        let gathered = match &ommers {
+            Ok(known) => self.gathered_witness(&block, known).await,
+            Err(_) => Ok(None),
+        };
+        match gathered {
+            Ok(Some(witness)) => {
+                return Ok(FetchedBlock::Gathered(self.recorded(block, ommers?, witness)));
+            }
+            _ if is_only_failure(&missing) => return Err(missing),
+            Ok(None) => {}
+            Err(error) => return Err(error),
         }
         match self.traced_state(&block).await {
             Ok(state) => self.traced(block, ommers, state).map(FetchedBlock::Traced),
             // With no way there, the first is what the user should look for.
-            Err(error) if error.is_lack() => Err(lacking),
+            Err(error) if error.is_lack() => Err(missing),
             Err(error) => Err(error),
         }
     }
@@ -223,4 +227,9 @@ impl Node {
         let (origin, wanted) = (self.client().origin().clone(), choice.wanted());
         FetchError::NoWitnessMethod { origin, wanted }
     }
+}
+
+/// Whether a witness failed, this time or always, on a node that may well have the state.
+fn is_only_failure(error: &FetchError) -> bool {
+    error.is_failure_of_node() || error.is_witness_kept_back()
 }

@@ -55,19 +55,23 @@ impl RpcError {
         }
     }
 
-    /// Whether the node, or a gateway before it, was there and failed, or the answer was too long in coming or to be held.
+    /// Whether the node was there and failed.
     const fn is_failure_of_node(&self) -> bool {
-        use Fault::{BrokenOff, Internal, OutOfTime, TimedOut, TooLarge, Unavailable};
         let Self::Failed { source, .. } = self else { return false };
-        matches!(
-            source,
-            BrokenOff(_)
-                | Internal { .. }
-                | OutOfTime { .. }
-                | TimedOut(_)
-                | TooLarge { .. }
-                | Unavailable { .. }
-        )
+        matches!(source, Fault::Internal { .. } | Fault::OutOfTime { .. })
+    }
+
+    /// Whether it was asked for a witness, and that may just be too much to come in one answer: by a gateway, within the time
+    /// limit, or by how long answers may be.
+    fn is_witness_kept_back(&self) -> bool {
+        use Fault::{Answered, BrokenOff, TimedOut, TooLarge, Unavailable};
+        let Self::Failed { method, source, .. } = self else { return false };
+        let kept_back = match source {
+            Answered { code, .. } => is_oversized(*code),
+            BrokenOff(_) | TimedOut(_) | TooLarge { .. } | Unavailable { .. } => true,
+            _ => false,
+        };
+        kept_back && method.starts_with("debug_executionWitness")
     }
 
     /// Whether the node answered, and the answer is that it will not or cannot: asking again is of no
@@ -170,6 +174,11 @@ pub enum Fault {
 /// Whether a JSON-RPC error is one of EIP-1474's for what is not there, as with pruned state.
 const fn is_lack(code: i64) -> bool {
     matches!(code, -32002..=-32000)
+}
+
+/// Whether a JSON-RPC error says that the answer would be too long: jsonrpsee's codes, old and new, which reth answers with.
+const fn is_oversized(code: i64) -> bool {
+    matches!(code, -32702 | -32008)
 }
 
 /// What to do about a JSON-RPC error.
@@ -279,8 +288,13 @@ impl FetchError {
         }
     }
 
-    /// Whether the node was there and failed, so that another way that proves as much, by smaller answers, may do.
+    /// Whether the node was there and failed, so that another way that proves as much may do.
     pub(super) const fn is_failure_of_node(&self) -> bool {
         matches!(self, Self::Rpc { source, .. } if source.is_failure_of_node())
+    }
+
+    /// Whether a witness may be too much for one answer, so that smaller ones may do. Says nothing of whether the node makes any.
+    pub(super) fn is_witness_kept_back(&self) -> bool {
+        matches!(self, Self::Rpc { source, .. } if source.is_witness_kept_back())
     }
 }

@@ -68,8 +68,8 @@ impl Study {
         })
     }
 
-    /// After which share of the transaction's time it first reads there, from 0 to 1. What it never loads, it changes
-    /// at its end: the beneficiary's balance.
+    /// After which share of the transaction's time it first reads there, from 0 to 1; of a storage as a whole, any slot for the
+    /// last time. What it never loads, it changes at its end: the beneficiary's balance.
     pub fn read_share(&self, tx: TxIndex, at: Spot) -> f64 {
         const AT_ITS_END: f64 = 1.0;
         let Some(reads) = self.times.reads.get(tx) else { return AT_ITS_END };

@@ -14,7 +14,7 @@ pub struct PostState {
 
 impl PostState {
     /// These changes, ascending by address, but for some accounts: their changes are made again by `make`, given what
-    /// comes with them and the change that was there.
+    /// comes with them and the change that was there. Each of them comes once.
     ///
     /// # Errors
     /// Those of `make`.

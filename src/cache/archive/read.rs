@@ -22,7 +22,7 @@ use super::{
 const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 
 /// Most characters of a member's name or of an error that a message quotes.
-const MAX_QUOTED_NAME: usize = 200;
+const MAX_QUOTED: usize = 200;
 
 /// An archive to be read once.
 pub struct Archive<R: Read> {
@@ -146,9 +146,9 @@ fn read_exactly(from: &mut impl Read, size: u64) -> io::Result<Vec<u8>> {
     if (bytes.len() as u64) < size { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
 }
 
-/// What a message can bear of a name.
-fn quotable(name: String) -> String {
-    name.chars().take(MAX_QUOTED_NAME).collect()
+/// What a message can bear.
+fn quotable(quoted: String) -> String {
+    quoted.chars().take(MAX_QUOTED).collect()
 }
 
 /// An error that may quote what it found in a file, without what a terminal would take for commands.

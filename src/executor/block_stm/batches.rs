@@ -49,12 +49,12 @@ pub struct Plan {
 
 impl Plan {
     /// Every transaction by itself, for those who want to know what each does on so many threads.
-    pub(super) fn one_by_one(job: &ReplayJob, threads: usize) -> Self {
+    pub(super) fn one_by_one(job: &ReplayJob, threads: NonZeroUsize) -> Self {
         Self::of(job, single(job.transactions.len()), &costs(job), threads)
     }
 
-    fn of(job: &ReplayJob, batches: Vec<Batch>, costs: &[u64], threads: usize) -> Self {
-        let share = job.header.gas_used / GAS_PER_PAYMENT / threads as u64;
+    fn of(job: &ReplayJob, batches: Vec<Batch>, costs: &[u64], threads: NonZeroUsize) -> Self {
+        let share = job.header.gas_used / GAS_PER_PAYMENT / threads.get() as u64;
         let long = long(&batches, costs, share / LONG_PART);
         let of_batch = |batch: &Batch| {
             let kinds = job.transactions[batch.clone()].iter().map(|tx| kind(tx.inner()));
@@ -64,14 +64,14 @@ impl Plan {
     }
 
     /// Batches of consecutive cheap transactions, and the others one by one, for so many threads that run at once.
-    pub fn new(job: &ReplayJob, threads: usize) -> Self {
+    pub fn new(job: &ReplayJob, threads: NonZeroUsize) -> Self {
         let costs = costs(job);
         let batches = match BalanceRule::of(job.env.cfg_env.spec) {
             // Every load depends on the exact balance, so that batches would conflict all the time.
             BalanceRule::Exact => single(costs.len()),
             BalanceRule::Existence | BalanceRule::Emptiness => {
                 let total: u64 = costs.iter().sum();
-                let share = total / (threads * BATCHES_PER_THREAD) as u64;
+                let share = total / (threads.get() * BATCHES_PER_THREAD) as u64;
                 group(&costs, share.clamp(1, BATCH_COST))
             }
         };

@@ -107,7 +107,7 @@ pub(super) fn execute<W: Observer>(
 impl<'a, W: Observer> Lap<'a, W> {
     fn planned(&self) -> Option<&Planned<'a>> {
         self.planned.get_or_make(|| {
-            let (job, threads) = (self.job, self.at_once.get());
+            let (job, threads) = (self.job, self.at_once);
             // One by one where somebody watches, so that what is told of a step is told of a transaction.
             let Plan { batches, long, kinds } =
                 if W::WATCHES { Plan::one_by_one(job, threads) } else { Plan::new(job, threads) };

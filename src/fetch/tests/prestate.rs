@@ -165,16 +165,19 @@ async fn a_witness_that_the_node_cannot_make_is_passed_over_at_once() {
 
 #[tokio::test]
 async fn a_node_that_failed_to_make_a_witness_is_asked_for_proofs_and_not_taken_at_its_word() {
-    let replies: [fn() -> Reply; 4] = [
+    let replies: [fn() -> Reply; 5] = [
         || Reply::Error(-32603, "oops"),
         || Reply::Error(-32002, "request timed out"),
         || Reply::Http(504, vec![], "<html>gateway timeout</html>".to_owned()),
         || Reply::Truncated,
+        || Reply::Error(-32008, "Response is too big"),
     ];
     for reply in replies {
         let (server, fetched) = fetch_without_witness(reply).await;
-        let error = fetched.unwrap_err();
-        assert!(matches!(error, FetchError::Rpc { .. }), "{error:?}");
+        let FetchError::Rpc { source, .. } = fetched.unwrap_err() else {
+            panic!("it is the node's")
+        };
+        assert!(source.to_string().starts_with("debug_executionWitness failed"), "{source}");
         assert_eq!(server.count("eth_getProof"), 1);
         assert_eq!(server.count("debug_traceBlockByNumber"), 0);
     }
