@@ -12,6 +12,8 @@
 
 mod support;
 
+#[path = "support/busy.rs"]
+mod busy;
 #[path = "support/lean.rs"]
 mod lean;
 #[path = "support/rounds.rs"]
@@ -27,9 +29,6 @@ use std::num::NonZeroUsize;
 /// As the command has it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Smaller blocks say little.
-const TRANSACTIONS: usize = 80;
 
 fn sequential(job: &ReplayJob, pool: &WorkerPool) -> BlockOutcome {
     Sequential.execute(job, pool).expect("the block is valid").outcome
@@ -62,12 +61,7 @@ fn main() {
     let rounds = rounds::rounds(31);
     let pool = WorkerPool::new(NonZeroUsize::MIN).expect("a thread starts");
     println!("    block   txs  sequential   lean ms  ratio  + hashes  ratio   ({rounds} rounds)");
-    let blocks = support::heaviest(usize::MAX).into_iter();
-    let ratios: Vec<[f64; 2]> = blocks
-        .filter(|recorded| recorded.block.body.transactions.len() >= TRANSACTIONS)
-        .map(support::job)
-        .map(|job| race(&job, &pool, rounds))
-        .collect();
+    let ratios: Vec<[f64; 2]> = busy::jobs().map(|job| race(&job, &pool, rounds)).collect();
     let mean = |of: usize| geometric_mean(&ratios.iter().map(|both| both[of]).collect::<Vec<_>>());
     if let (Some(lean), Some(with_hashes)) = (mean(0), mean(1)) {
         println!(

@@ -13,6 +13,9 @@
 
 mod support;
 
+#[path = "support/busy.rs"]
+mod busy;
+
 use blockrace::{
     block::ReplayJob,
     executor::{
@@ -27,11 +30,7 @@ use blockrace_model::simulation::{Block, Change, Costs, Location, Step, simulate
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::{NonZeroU32, NonZeroUsize},
-    sync::Arc,
 };
-
-/// Smaller blocks say little.
-const TRANSACTIONS: usize = 80;
 
 const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
 
@@ -105,13 +104,13 @@ fn block(job: &ReplayJob, study: &Study, threads: NonZeroUsize) -> Block {
 /// What a block's transactions take and access.
 fn study(job: &ReplayJob) -> Study {
     let mut study = Study::of(job, RUNS).expect("the block is valid");
-    study.times.take_worker(job, &pool(1), RUNS).expect("the block is valid");
+    study.times.take_worker(job, &pool(NonZeroUsize::MIN), RUNS).expect("the block is valid");
     study
 }
 
 /// What comes before and after the transactions on two threads, in nanoseconds.
 fn beside(job: &ReplayJob) -> u64 {
-    let two = pool(2);
+    let two = pool(number(2));
     let runs = (0..RUNS.get()).map(|_| {
         let (_, trace) = watch(&BlockStm::Always, job, &two).expect("the block is valid");
         let spent = trace.spent();
@@ -120,8 +119,11 @@ fn beside(job: &ReplayJob) -> u64 {
     runs.min().unwrap_or_default()
 }
 
-fn pool(threads: usize) -> WorkerPool {
-    let threads = NonZeroUsize::new(threads).expect("it is not zero");
+fn number(threads: usize) -> NonZeroUsize {
+    NonZeroUsize::new(threads).expect("it is not zero")
+}
+
+fn pool(threads: NonZeroUsize) -> WorkerPool {
     WorkerPool::new(threads).expect("the system has threads")
 }
 
@@ -130,9 +132,8 @@ fn speedups(job: &ReplayJob) -> [[f64; 2]; THREADS.len()] {
     let (study, beside) = (study(job), beside(job));
     let baseline = study.times.before + study.times.total() + study.times.after;
     THREADS.map(|threads| {
-        let count = NonZeroUsize::new(threads).expect("it is not zero");
-        let simulated = simulate(&Arc::new(block(job, &study, count)), threads, COSTS);
-        let bound = study.bound(ExecutorKind::BlockStm, count);
+        let simulated = simulate(block(job, &study, number(threads)), threads, COSTS);
+        let bound = study.bound(ExecutorKind::BlockStm, number(threads));
         let speedup = baseline as f64 / (simulated.length + beside) as f64;
         [speedup, bound.expect("there are transactions")]
     })
@@ -144,10 +145,7 @@ fn row(speedups: [[f64; 2]; THREADS.len()]) -> String {
 
 fn main() {
     println!("    block   txs{}", THREADS.map(|threads| format!("{threads:16}")).concat());
-    let blocks = support::heaviest(usize::MAX).into_iter();
-    let busy = blocks.filter(|recorded| recorded.block.body.transactions.len() >= TRANSACTIONS);
-    let all: Vec<_> = busy
-        .map(support::job)
+    let all: Vec<_> = busy::jobs()
         .map(|job| {
             let speedups = speedups(&job);
             println!("{:9} {:5}{}", job.header.number, job.transactions.len(), row(speedups));

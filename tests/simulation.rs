@@ -1,7 +1,6 @@
 //! The engine of `block-stm` in simulated time, as `benches/simulation.rs` uses it.
 
 use blockrace_model::simulation::{Block, Change, Costs, Location, Simulated, Step, simulate};
-use std::sync::Arc;
 
 const LENGTH: u64 = 100_000;
 
@@ -9,7 +8,7 @@ const LENGTH: u64 = 100_000;
 const COSTS: Costs = Costs { lock: 1, look: 1, yielding: 1, wake: 1 };
 
 fn simulated(steps: Vec<Step>, threads: usize) -> Simulated {
-    simulate(&Arc::new(Block { steps, early: vec![], accounts: 1, slots: 1 }), threads, COSTS)
+    simulate(Block { steps, early: vec![], accounts: 1, slots: 1 }, threads, COSTS)
 }
 
 /// Steps that all read one slot after so long, and write it at their end.

@@ -74,9 +74,9 @@ pub struct Simulated {
 }
 
 /// Executes the block on so many threads, each with a core to itself.
-pub fn simulate(block: &Arc<Block>, threads: usize, costs: Costs) -> Simulated {
+pub fn simulate(block: Block, threads: usize, costs: Costs) -> Simulated {
     let simulated = Arc::new(Mutex::new(Simulated::default()));
-    let (block, result) = (Arc::clone(block), Arc::clone(&simulated));
+    let result = Arc::clone(&simulated);
     let mut config = Config::new();
     config.stack_size = 1 << 18;
     config.max_steps = MaxSteps::None;
