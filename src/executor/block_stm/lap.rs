@@ -99,7 +99,7 @@ pub(super) fn execute<W: Observer>(
     let post_state = collection.finish(shared.settled(), &changed_last)?;
     let outcome = BlockOutcome::new(result, post_state);
     let board = planned.into_inner().map(|planned| planned.board);
-    let leftovers = Leftovers::new((shared.memory, board));
+    let leftovers = Leftovers::new((shared.leave(), board));
     observer.tell(Event::Began(Activity::Absent));
     Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel, leftovers })
 }

@@ -42,6 +42,12 @@ use revm::{
     handler::Handler,
     state::EvmState,
 };
+use std::cell::Cell;
+
+thread_local! {
+    /// Room that a block has used, for the next one that this thread leads.
+    static MEMORY: Cell<Memory> = Cell::default();
+}
 
 /// A block, and the state within it: all that is needed to run what comes before its transactions.
 pub(super) struct Shared<'a> {
@@ -55,7 +61,7 @@ impl<'a> Shared<'a> {
     /// Nothing is written yet.
     pub(super) fn new(job: &'a ReplayJob, storage: &'a Storage<'a>) -> Self {
         let base = &job.numbered_state;
-        let memory = Memory::new(base.accounts().len(), base.slots().len());
+        let memory = MEMORY.take().start_over(base.accounts().len(), base.slots().len());
         Self { job, storage, memory, new_codes: NewCodes::default() }
     }
 
@@ -63,8 +69,9 @@ impl<'a> Shared<'a> {
         SettledState::new(self)
     }
 
-    /// The codes that were deployed.
-    pub(super) fn into_new_codes(self) -> B256Map<Bytecode> {
+    /// Leaves the memory's room to the next block that this thread leads. Returns the codes that were deployed.
+    pub(super) fn leave(self) -> B256Map<Bytecode> {
+        MEMORY.set(self.memory);
         self.new_codes.into_inner()
     }
 }

@@ -28,7 +28,7 @@ use alloy_primitives::{U256, map::HashMap};
 pub use readers::Noticed;
 use readers::Readers;
 use std::fmt;
-use versions::{Estimates, Seen, State, Table, Version, Versions, Writer, many};
+use versions::{Estimates, Forget, Seen, State, Table, Version, Versions, Writer, fresh};
 
 /// Position of a transaction in the block, from 0.
 pub type TxIndex = usize;
@@ -121,6 +121,12 @@ const SHARDS: usize = 16;
 
 type Shard = HashMap<Location, Versions>;
 
+impl Forget for Shard {
+    fn forget(&mut self) {
+        self.clear();
+    }
+}
+
 /// Where the versions of a location are.
 enum Place<'a> {
     Numbered(&'a Table<Versions>, u32),
@@ -129,6 +135,7 @@ enum Place<'a> {
 }
 
 /// What every transaction of the block wrote.
+#[derive(Default)]
 pub struct Memory {
     balances: Table<Versions>,
     nonces: Table<Versions>,
@@ -136,11 +143,11 @@ pub struct Memory {
     others: Table<Shard>,
     /// Of each account, whether its code was ever written, or its storage emptied: set before the first such write, under
     /// the lock of its shard. A reader that misses it read before that, and everybody counts as a reader.
-    replaced: Box<[AtomicBool]>,
+    replaced: Vec<AtomicBool>,
     readers: Readers,
     /// What kinds of transactions have written each numbered slot ([`Kinds`]), told after they have. A wrong guess
     /// costs time only, so that all accesses are relaxed.
-    writers: Box<[AtomicU64]>,
+    writers: Vec<AtomicU64>,
     /// Below it, no transaction will write any more, and nothing depends on what one reads: a check that comes
     /// too late may still look, but the scheduler drops what it found. Whoever sees it (Acquire) also sees what
     /// those published, since it rises (Release) after that. An older one only costs time.
@@ -164,16 +171,22 @@ const fn shard(account: AccountNumber, slot: U256) -> usize {
 impl Memory {
     /// Nothing is written yet. Numbers go up to these counts.
     pub fn new(accounts: usize, slots: usize) -> Self {
-        Self {
-            balances: Table::new(accounts),
-            nonces: Table::new(accounts),
-            slots: Table::new(slots),
-            others: Table::new(SHARDS),
-            replaced: many(accounts),
-            readers: Readers::new(accounts, slots),
-            writers: many(slots),
-            open: AtomicU32::new(0),
-        }
+        Self::default().start_over(accounts, slots)
+    }
+
+    /// The same in the room of this one, which another block has used. To make that anew takes about a hundredth of a
+    /// block's time, during which no transaction can run.
+    #[must_use]
+    pub fn start_over(mut self, accounts: usize, slots: usize) -> Self {
+        self.balances.start_over(accounts);
+        self.nonces.start_over(accounts);
+        self.slots.start_over(slots);
+        self.others.start_over(SHARDS);
+        fresh(&mut self.replaced, accounts);
+        self.readers.start_over(accounts, slots);
+        fresh(&mut self.writers, slots);
+        self.open = AtomicU32::new(0);
+        self
     }
 
     /// Notes that `tx` is about to read `location` ahead of its turn, so that whoever changes what it finds there
@@ -476,6 +489,39 @@ mod tests {
             assert_eq!(publish(&one, &two), Noticed::by(4));
             memory.note_reader(location, 9);
             assert_eq!(publish(&two, &nothing), Noticed::by(4).and(Noticed::by(9)));
+        }
+    }
+
+    #[test]
+    fn a_memory_that_starts_over_knows_nothing_of_the_block_before() {
+        let at: [fn(AccountNumber) -> Location; 6] = [
+            Location::Balance,
+            Location::Nonce,
+            Location::Code,
+            Location::Storage,
+            |account| Location::Slot(account, account),
+            |account| Location::OtherSlot(account, U256::ONE),
+        ];
+        let mut memory = Memory::default();
+        for count in [4, 2, 4, 1] {
+            memory = memory.start_over(count, count);
+            let locations = || (0..count).flat_map(|account| at.map(|at| at(account as u32)));
+            for location in locations() {
+                assert_eq!(memory.read(location, AFTER_ALL), Ok(Observed::default()));
+                assert_eq!(memory.settled(location), Observed::default());
+                assert_eq!(memory.last_writer(location, AFTER_ALL), None);
+                assert_eq!(memory.writers(location), Kinds::default());
+                assert_ne!(memory.readers(location), Noticed::by(3));
+            }
+            assert_eq!(memory.written_others(), []);
+            for location in locations() {
+                memory.note_reader(location, 3);
+                let writes = vec![(location, add(1))];
+                memory.publish(count, &vec![], &writes);
+                memory.note_writers(&writes, Kinds::of(1));
+                assert_eq!(memory.settled(location).added, Some(U256::ONE));
+            }
+            memory.close(count);
         }
     }
 

@@ -50,5 +50,5 @@ pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteEr
         transactions.push(TxAccess { reads: needs(&reads), writes, gas });
     }
     drop(machine);
-    Ok(Accesses { before_all, transactions, new_codes: shared.into_new_codes() })
+    Ok(Accesses { before_all, transactions, new_codes: shared.leave() })
 }

@@ -3,7 +3,7 @@
 //! Several transactions share a bit, and one that has read once counts as a reader for good: an error costs a
 //! comparison too many.
 
-use super::{Location, TxIndex, versions::many};
+use super::{Location, TxIndex, versions::fresh};
 use crate::executor::sync::{AtomicU64, Ordering};
 use std::ops::Range;
 
@@ -49,17 +49,18 @@ impl Noticed {
 /// written. All four accesses, those to [`Table`](super::versions::Table)'s marks included, are sequentially
 /// consistent, so that of the two at least one sees the other. Where a location was written before, its lock orders the
 /// two, or the reader missed the first writer's mark, and so stands before all who took the lock after that one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Readers {
     /// By account: of its balance or its nonce, which are mostly read together.
-    accounts: Box<[AtomicU64]>,
-    slots: Box<[AtomicU64]>,
+    accounts: Vec<AtomicU64>,
+    slots: Vec<AtomicU64>,
 }
 
 impl Readers {
-    /// Nobody has read anything.
-    pub(super) fn new(accounts: usize, slots: usize) -> Self {
-        Self { accounts: many(accounts), slots: many(slots) }
+    /// Of so many, and nobody has read anything.
+    pub(super) fn start_over(&mut self, accounts: usize, slots: usize) {
+        fresh(&mut self.accounts, accounts);
+        fresh(&mut self.slots, slots);
     }
 
     /// Where they are noted; `None` for what is rarely written, and counts as read by all.

@@ -147,6 +147,18 @@ pub(super) enum Estimates {
     Believe,
 }
 
+/// What can be emptied without giving its room back.
+pub(super) trait Forget: Default {
+    /// Is as good as new then.
+    fn forget(&mut self);
+}
+
+impl Forget for Versions {
+    fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
 /// On a line of the cache of its own, or several.
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -154,20 +166,24 @@ struct Entry<T>(Mutex<T>);
 
 /// What is behind one lock each, by number, and whether anything was ever written there. Most never is, and reading
 /// that takes no lock.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Table<T> {
     /// Set before the first write, under the lock. A reader that misses it saw what was there before the write; it was
     /// noted before ([`Readers`](super::readers::Readers)), so that the publication makes it suspect. They stand
     /// together, for most reads look at nothing else, and few lines of the cache hold them all.
-    written: Box<[AtomicBool]>,
-    /// Each guards what it holds.
-    entries: Box<[Entry<T>]>,
+    written: Vec<AtomicBool>,
+    /// Each guards what it holds. Where nothing is marked as written, that is what an earlier block has left there. There
+    /// may be more of them than marks.
+    entries: Vec<Entry<T>>,
 }
 
-impl<T: Default> Table<T> {
+impl<T: Forget> Table<T> {
     /// So many, none of them written.
-    pub(super) fn new(count: usize) -> Self {
-        Self { written: many(count), entries: many(count) }
+    pub(super) fn start_over(&mut self, count: usize) {
+        fresh(&mut self.written, count);
+        if self.entries.len() < count {
+            self.entries.resize_with(count, Entry::default);
+        }
     }
 
     /// What `read` makes of an entry; the default if nothing was ever written there.
@@ -183,19 +199,21 @@ impl<T: Default> Table<T> {
         let mut entry = self.entries[at].0.lock();
         // Others keep their copies of the line where there is no need to take it from them.
         if !self.written[at].load(Ordering::Relaxed) {
+            entry.forget();
             self.written[at].store(true, Ordering::SeqCst);
         }
         write(&mut entry);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.written.len()
     }
 }
 
-/// So many of them.
-pub(super) fn many<T: Default>(count: usize) -> Box<[T]> {
-    std::iter::repeat_with(T::default).take(count).collect()
+/// So many of them, all new.
+pub(super) fn fresh<T: Default>(them: &mut Vec<T>, count: usize) {
+    them.clear();
+    them.resize_with(count, T::default);
 }
 
 #[cfg(test)]
