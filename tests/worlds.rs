@@ -195,3 +195,23 @@ fn before_eip161_a_destroyed_account_that_is_paid_nothing_exists_again() {
         outcome(&world);
     }
 }
+
+/// Found by reading. What the last phase makes of an account goes on top of what transactions made of it, and a slot of the
+/// emptied storage was looked up that nobody had read before the block.
+#[test]
+fn a_contract_that_was_created_again_is_paid_after_the_last_transaction() {
+    for fork in [Fork::Petersburg, Fork::Shanghai] {
+        let child = Place::Child(0);
+        let tx = |to| Tx { from: 0, deed: Deed::Call(to, 0), tip: 0 };
+        let world = World {
+            fork,
+            beneficiary: child,
+            programs: vec![vec![Op::Create2(0)], vec![Op::Destroy(Place::Nobody)]],
+            children: vec![(0, Some(1))],
+            txs: vec![tx(child), tx(Place::Contract(0))],
+            withdrawals: vec![(child, 1)],
+            ..World::default()
+        };
+        outcome(&world);
+    }
+}

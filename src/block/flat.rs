@@ -64,7 +64,10 @@ pub(super) fn pre_state(block: &Header, flat: &FlatState) -> Result<PreState, Fl
         let info =
             account.fields.map(|fields| info(account.address, fields, &codes)).transpose()?;
         let slots = account.slots.iter().copied().collect();
-        let account = (account.address, PreAccount { rest_is_zero: info.is_none(), info, slots });
+        // Of an account with neither nonce nor code no storage is ever read: whoever creates a contract there begins with none.
+        let rest_is_zero =
+            info.as_ref().is_none_or(|info| info.nonce == 0 && info.is_empty_code_hash());
+        let account = (account.address, PreAccount { rest_is_zero, info, slots });
         insert(&mut state, account)?;
     }
     let Assumed { absent, empty, zero, .. } = &flat.assumed;

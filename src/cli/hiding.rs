@@ -1,4 +1,5 @@
-//! Keeps URLs out of what is said about arguments: one in the wrong place may hold a key like any other.
+//! Keeps URLs out of what is said about arguments: one in the wrong place may hold a key like any other, and one without
+//! its scheme as well.
 
 use std::cmp::Reverse;
 
@@ -11,9 +12,12 @@ pub fn without_urls(text: &str, words: &[String]) -> Option<String> {
     (!urls.is_empty()).then(|| urls.iter().fold(text.to_owned(), hide))
 }
 
-/// The URL that a word ends with, if it does.
+/// The URL that a word ends with, if it does, or all of a word that names somebody at a host: no block does, and the name of
+/// a list of them begins so.
 fn url(word: &str) -> Option<&str> {
-    let end = word.find("://")?;
+    let Some(end) = word.find("://") else {
+        return word.find('@').is_some_and(|at| at > 0).then_some(word);
+    };
     let is_of_scheme = |char: char| char.is_ascii_alphanumeric() || "+-.".contains(char);
     let before = word[..end].trim_end_matches(is_of_scheme);
     Some(&word[before.len()..])
@@ -25,8 +29,12 @@ mod tests {
 
     #[test]
     fn a_url_is_hidden_wherever_it_begins() {
-        for word in ["https://n.example/v3/key", "--rpcurl=https://n.example/v3/key", "éws://x/key"]
-        {
+        for word in [
+            "https://n.example/v3/key",
+            "--rpcurl=https://n.example/v3/key",
+            "éws://x/key",
+            "user:key@n.example/v3/key",
+        ] {
             let shown = without_urls(&format!("unexpected '{word}' found"), &[word.to_owned()]);
             let shown = shown.expect("there is a URL");
             assert!(!shown.contains("key") && !shown.contains("://"), "{shown}");
@@ -43,6 +51,8 @@ mod tests {
 
     #[test]
     fn without_a_url_nothing_is_hidden() {
-        assert_eq!(without_urls("unexpected '17'", &["17".to_owned()]), None);
+        for word in ["17", "@list.txt"] {
+            assert_eq!(without_urls(&format!("unexpected '{word}'"), &[word.to_owned()]), None);
+        }
     }
 }

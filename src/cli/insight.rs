@@ -15,7 +15,7 @@ pub struct AnalyzeArgs {
     #[command(flatten)]
     pub blocks: CachedBlocks,
     /// Numbers of threads to find bounds for, with commas between
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,2,4,8,16,32,64")]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,2,4,8,16,32,64", value_parser = parse_threads)]
     pub threads: Vec<NonZeroUsize>,
     /// Sequential runs that transactions are timed in; the shortest time of each counts
     #[arg(long, value_name = "N", default_value = "10")]

@@ -12,14 +12,14 @@ pub enum Outcome {
     Verified,
     /// Something could not be done: bad arguments, missing data, a node or a file that failed.
     Failed,
-    /// A block did not match.
-    Mismatch,
     /// The user ended it by Ctrl-C. What was done until then stays, and what came of it was printed.
     Interrupted,
+    /// A block did not match.
+    Mismatch,
 }
 
 impl Outcome {
-    /// Both together. A wrong block is the worst news, so that no failure beside it hides it.
+    /// Both together. A wrong block is the worst news, so that no failure beside it hides it, nor who interrupts.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         self.max(other)
@@ -47,6 +47,7 @@ mod tests {
         assert_eq!(Verified.and(Failed), Failed);
         assert_eq!(Failed.and(Mismatch), Mismatch);
         assert_eq!(Mismatch.and(Verified), Mismatch);
-        assert_eq!(Mismatch.and(Interrupted), Interrupted);
+        assert_eq!(Failed.and(Interrupted), Interrupted);
+        assert_eq!(Mismatch.and(Interrupted), Mismatch);
     }
 }

@@ -41,7 +41,15 @@ pub(super) fn watched(
     Ok((trace, check(job, &execution.outcome, pool)?))
 }
 
-fn check(job: &ReplayJob, outcome: &BlockOutcome, pool: &WorkerPool) -> eyre::Result<Verdict> {
+/// Holds an outcome against the block's header, as far as the pre-state allows.
+///
+/// # Errors
+/// If the witness lacks what the state root needs.
+pub(super) fn check(
+    job: &ReplayJob,
+    outcome: &BlockOutcome,
+    pool: &WorkerPool,
+) -> eyre::Result<Verdict> {
     let trie = pool
         .install(|| job.trie_after(&outcome.post_state))
         .wrap_err("the state root after the block cannot be computed from the witness")?;

@@ -9,7 +9,7 @@
 //!
 //! What an account is has changed over the forks; see [`BalanceRule`].
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, U256, map::AddressMap};
 use revm::primitives::hardfork::SpecId;
 
 /// When balances and nonces may be looked at without depending on them.
@@ -113,14 +113,14 @@ impl Wanted {
 #[derive(Debug)]
 pub(super) struct Demands<L> {
     loaded: Vec<Loaded<L>>,
-    demanded: Vec<(Address, Demand)>,
+    demanded: AddressMap<Wanted>,
     /// Whether emptiness of all accounts matters: EIP-7702 asks for that of authorities.
     emptiness_matters: bool,
 }
 
 impl<L> Default for Demands<L> {
     fn default() -> Self {
-        Self { loaded: Vec::new(), demanded: Vec::new(), emptiness_matters: false }
+        Self { loaded: Vec::new(), demanded: AddressMap::default(), emptiness_matters: false }
     }
 }
 
@@ -133,7 +133,7 @@ impl<L> Demands<L> {
     }
 
     pub(super) fn demand(&mut self, address: Address, demand: Demand) {
-        self.demanded.push((address, demand));
+        self.demanded.entry(address).or_default().add(demand);
     }
 
     pub(super) fn loaded(&mut self, loaded: Loaded<L>) {
@@ -149,9 +149,8 @@ impl<L> Demands<L> {
     }
 
     fn need(&self, loaded: &Loaded<L>) -> Option<Need> {
-        let mut wanted = Wanted { emptiness: self.emptiness_matters, ..Wanted::default() };
-        let demanded = self.demanded.iter().filter(|(of, _)| *of == loaded.address);
-        demanded.for_each(|(_, demand)| wanted.add(*demand));
+        let mut wanted = self.demanded.get(&loaded.address).copied().unwrap_or_default();
+        wanted.emptiness |= self.emptiness_matters;
         wanted.emptiness &= loaded.bare;
         wanted.need(loaded.balance)
     }

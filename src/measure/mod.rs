@@ -13,6 +13,7 @@ mod clock;
 mod counters;
 pub mod load;
 pub mod plan;
+mod reference;
 pub mod runner;
 pub mod sample;
 pub mod spread;

@@ -9,9 +9,10 @@ use super::{
     clock::{Clock, SystemClock},
     counters::Counters,
     plan::{Contestant, Iterations, Plan, Warmup},
+    reference::Reference,
     sample::Sample,
     stats::Speedup,
-    track::{LapKind, Meter, Track, Verified},
+    track::{LapKind, Meter, Track},
     warmup::MOST_ROUNDS,
 };
 use crate::{
@@ -176,7 +177,9 @@ where
         };
         let track = |contestant| Track::new(contestant, || (self.prepare)(contestant, job));
         let tracks = self.plan.starters().into_iter().map(track).collect();
-        Heat { job, tracks, verified: None, runner: self, after_lap }.run()
+        let pool = self.pools.values().next();
+        let reference = pool.map(|pool| Reference::of(job, pool)).unwrap_or_default();
+        Heat { job, tracks, reference, runner: self, after_lap }.run()
     }
 }
 
@@ -185,7 +188,7 @@ struct Heat<'a, C, P, F> {
     runner: &'a mut Runner<C, P>,
     job: &'a ReplayJob,
     tracks: Vec<Track>,
-    verified: Verified,
+    reference: Reference,
     after_lap: F,
 }
 
@@ -220,6 +223,11 @@ impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
         let finish = |track: Track| track.finish(rounds as usize);
         let mut finishes: Vec<_> = self.tracks.into_iter().map(finish).collect();
         let self_checks = finishes.split_off(self.runner.plan.contestants().len());
+        // A baseline that is wrong once is none.
+        let wrong = self_checks.iter().find_map(|finish| finish.result.as_ref().err());
+        if let (Some(wrong), Some(baseline)) = (wrong, finishes.first_mut()) {
+            baseline.result = Err(format!("once more: {wrong}"));
+        }
         Ok(Race { finishes, self_checks, rounds, warmup, settled, end })
     }
 
@@ -240,7 +248,7 @@ impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
         for index in order.unwrap_or_default() {
             let Some(track) = self.tracks.get_mut(index) else { continue };
             if let Some(pool) = pools.get(&track.contestant.threads) {
-                track.run(kind, meter, (self.job, pool), &mut self.verified)?;
+                track.run(kind, meter, (self.job, pool), &mut self.reference)?;
             }
             if (self.after_lap)().is_break() {
                 return Ok(ControlFlow::Break(()));

@@ -8,17 +8,15 @@ use super::{
     clock::{Clock, timed, timed_with_cpu},
     counters::Counters,
     plan::{Contestant, Readiness},
+    reference::{Reference, chain},
     runner::{Finish, Measured, RunError},
     sample::Sample,
     warmup::is_warm,
 };
 use crate::{
     block::ReplayJob,
-    executor::{
-        BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, WorkerPool,
-    },
-    trie::UpdatedTrie,
-    verify::{self, Verdict},
+    executor::{ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, WorkerPool},
+    trie::TrieError,
 };
 use alloy_primitives::B256;
 use std::{
@@ -34,9 +32,6 @@ pub(super) enum LapKind {
     /// They do.
     Timed,
 }
-
-/// An outcome that was compared with the header, and its root where there is one.
-pub(super) type Verified = Option<(BlockOutcome, Option<B256>)>;
 
 /// What laps are measured with.
 #[derive(Debug)]
@@ -64,19 +59,18 @@ pub fn line_up(
 struct Lap {
     execution: Execution,
     /// `None` where the pre-state has no proof.
-    root: Option<B256>,
+    root: Result<Option<B256>, TrieError>,
     sample: Sample,
 }
 
 impl<C: Clock> Meter<C> {
-    /// Executes once, timed, and computes the state root, timed apart. `Err` inside if the executor
-    /// gave up on the block.
+    /// Executes once, timed, and computes the state root, timed apart. `Err` if the executor gave up on the block.
     fn lap(
         &mut self,
         executor: &dyn Executor,
         job: &ReplayJob,
         pool: &WorkerPool,
-    ) -> Result<Result<Lap, String>, RunError> {
+    ) -> Result<Lap, String> {
         let clock = &self.clock;
         line_up(clock, self.readiness, executor, (job, pool));
         let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(job, pool)));
@@ -88,21 +82,15 @@ impl<C: Clock> Meter<C> {
         let execution = match execution {
             Ok(Ok(execution)) => execution,
             // The block was executed when it was prepared, so it is valid: the executor is wrong.
-            Ok(Err(error)) => return Ok(Err(chain(&error))),
-            Err(_) => return Ok(Err("it panicked; this is a bug".to_owned())),
+            Ok(Err(error)) => return Err(chain(&error)),
+            Err(_) => return Err("it panicked; this is a bug".to_owned()),
         };
         let root_of = || pool.install(|| job.trie_after(&execution.outcome.post_state));
         let (trie, root) = timed(clock, root_of);
-        let trie = trie?;
-        let sample = Sample { execute, root: trie.as_ref().map(|_| root), cpu, counts };
-        Ok(Ok(Lap { root: trie.as_ref().map(UpdatedTrie::root), execution, sample }))
+        let hash = trie.map(|trie| trie.map(|trie| trie.root()));
+        let root = matches!(hash, Ok(Some(_))).then_some(root);
+        Ok(Lap { root: hash, execution, sample: Sample { execute, root, cpu, counts } })
     }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// One contestant's laps so far.
@@ -147,12 +135,12 @@ impl Track {
         kind: LapKind,
         meter: &mut Meter<C>,
         (job, pool): (&ReplayJob, &WorkerPool),
-        verified: &mut Verified,
+        reference: &mut Reference,
     ) -> Result<(), RunError> {
         let Some(executor) = self.executor.as_deref().filter(|_| self.wrong.is_none()) else {
             return Ok(());
         };
-        let Lap { execution, root, sample } = match meter.lap(executor, job, pool)? {
+        let Lap { execution, root, sample } = match meter.lap(executor, job, pool) {
             Ok(lap) => lap,
             Err(gave_up) => {
                 self.wrong = Some(gave_up);
@@ -160,8 +148,8 @@ impl Track {
             }
         };
         let Execution { outcome, stats, mode, leftovers: _freed_later } = execution;
-        if let Some(mismatch) = mismatch(job, outcome, root, verified) {
-            self.wrong = Some(mismatch);
+        if let Some(fault) = reference.fault(job, outcome, root)? {
+            self.wrong = Some(fault);
             return Ok(());
         }
         // One lap that fell back is not forgotten.
@@ -200,27 +188,5 @@ impl Track {
             (wrong, _) => Err(wrong.unwrap_or_else(|| "it never ran".to_owned())),
         };
         Finish { contestant, result }
-    }
-}
-
-/// How an outcome differs from the header; `None` if it does not.
-fn mismatch(
-    job: &ReplayJob,
-    outcome: BlockOutcome,
-    root: Option<B256>,
-    verified: &mut Verified,
-) -> Option<String> {
-    let is_known = |(known, known_root): &(BlockOutcome, Option<B256>)| {
-        *known == outcome && *known_root == root
-    };
-    if verified.as_ref().is_some_and(is_known) {
-        return None;
-    }
-    match verify::check(job, &outcome, root) {
-        Verdict::Match => {
-            *verified = Some((outcome, root));
-            None
-        }
-        mismatch @ Verdict::Mismatch { .. } => Some(mismatch.to_string()),
     }
 }

@@ -6,13 +6,13 @@
 //! as many baselines at once: what others do on the same machine unseen slows those down as well, and one alone hardly.
 //! Either side may be several runs, joined. The statistics are [`change`](crate::measure::change)'s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
 
 use super::run::{BlockKey, Run, Runner};
-use crate::measure::change::{BlockChange, Change, Judgement, overall, stands_out};
+use crate::measure::change::{BlockChange, Change, FEWEST_BLOCKS, Judgement, overall, stands_out};
 
 /// What must be equal for two runs to be comparable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +60,8 @@ const FREE_MACHINE: [&str; 2] = ["blockrace_version", "libraries"];
 /// by their hashes.
 const FREE_SETTINGS: [&str; 3] = ["seed", "command", "blocks"];
 
-/// What differs between two runs that ought to be equal.
+/// What differs between two runs that ought to be equal. What only one of them says is from another release, and says
+/// nothing of the other.
 pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
     let mut found = fields(Aspect::Machine, &base.machine, &new.machine, &FREE_MACHINE);
     found.extend(fields(Aspect::Settings, &base.settings, &new.settings, &FREE_SETTINGS));
@@ -74,16 +75,12 @@ fn fields(
     new: &BTreeMap<String, Value>,
     free: &[&str],
 ) -> Vec<Difference> {
-    let names: BTreeSet<_> = base.keys().chain(new.keys()).collect();
-    let names = names.into_iter().filter(|name| !free.contains(&name.as_str()));
-    let differing = names.filter(|name| base.get(*name) != new.get(*name));
-    let say = |value: Option<&Value>| value.map_or_else(|| "unknown".to_owned(), Value::to_string);
-    differing
-        .map(|name| {
-            let what = format!("{name}: {} then, {} now", say(base.get(name)), say(new.get(name)));
-            Difference { aspect, what }
-        })
-        .collect()
+    let both = base.iter().filter_map(|(name, then)| Some((name, then, new.get(name)?)));
+    let bound = both.filter(|(name, ..)| !free.contains(&name.as_str()));
+    let differing = bound.filter(|(_, then, now)| then != now);
+    let say =
+        |(name, then, now)| Difference { aspect, what: format!("{name}: {then} then, {now} now") };
+    differing.map(say).collect()
 }
 
 fn blocks(base: &Run, new: &Run) -> Vec<Difference> {
@@ -133,8 +130,13 @@ pub enum Repeated {
 impl ContenderChange {
     /// Whether it became slower, over all blocks or, where runs were repeated, on one that stands out.
     pub fn is_regression(&self) -> bool {
-        self.judgement == Judgement::Slower
-            || (self.repeated == Repeated::Yes && !self.slower_blocks.is_empty())
+        let on_all = self.judgement == Judgement::Slower && !self.is_doubtful();
+        on_all || (self.repeated == Repeated::Yes && !self.slower_blocks.is_empty())
+    }
+
+    /// Whether what it comes to may be a busy neighbour's doing, as there are too few blocks to tell by, and one run.
+    pub fn is_doubtful(&self) -> bool {
+        self.repeated == Repeated::No && self.blocks.len() < FEWEST_BLOCKS
     }
 }
 

@@ -46,6 +46,7 @@ fn overall(comparison: &Comparison) -> Vec<String> {
     let mut cells = vec![titles.map(|title| Cell::new(title, STRONG)).to_vec()];
     cells.extend(comparison.contenders.iter().map(|contender| {
         let words = match contender.judgement {
+            Judgement::Slower if contender.is_doubtful() => "slower?",
             Judgement::Slower => "SLOWER",
             Judgement::Faster => "faster",
             Judgement::Same => "",
@@ -87,8 +88,8 @@ fn percent(ratio: f64) -> String {
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 
-/// A block that only one run found slower.
-const DOUBTFUL: &str = "\nslower?: by this block, or by what else the machine did just then? Several runs of each side tell: \
+/// A block or a few that only one run found slower.
+const DOUBTFUL: &str = "\nslower?: by the block itself, or by what else the machine did just then? Several runs of each side tell: \
                         compare BASE1.json,BASE2.json NEW1.json,NEW2.json";
 
 fn conclusion(comparison: &Comparison) -> String {
@@ -104,7 +105,9 @@ fn conclusion(comparison: &Comparison) -> String {
         noise.map_or_else(|| "not measured".into(), |noise| format!("{:.1} %", noise * 100.0));
     let limits = format!("threshold {:.1} %, noise floor {noise}", threshold * 100.0);
     if names.is_empty() {
-        let doubtful = contenders.iter().any(|contender| !contender.slower_blocks.is_empty());
+        let doubtful = contenders.iter().any(|contender| {
+            !contender.slower_blocks.is_empty() || contender.judgement == Judgement::Slower
+        });
         let hint = if doubtful { DOUBTFUL } else { "" };
         return format!("no regression ({limits}){hint}");
     }
@@ -125,7 +128,7 @@ mod tests {
             judgement,
             blocks: vec![((1, 19_426_587), change)],
             slower_blocks: vec![],
-            repeated: Repeated::No,
+            repeated: Repeated::Yes,
         }
     }
 
@@ -159,6 +162,14 @@ REGRESSION: block-stm on 2 threads (threshold 3.0 %, noise floor 1.2 %)
         let text = written(vec![contender(0.9, Judgement::Faster)]);
         assert!(text.ends_with("no regression (threshold 3.0 %, noise floor 1.2 %)\n"), "{text}");
         assert!(text.contains("-10.0 %"), "{text}");
+    }
+
+    #[test]
+    fn a_few_blocks_that_one_run_found_slower_are_doubtful() {
+        let slower = contender(1.05, Judgement::Slower);
+        let once = written(vec![ContenderChange { repeated: Repeated::No, ..slower }]);
+        assert!(once.contains("[+4.0 %, +6.0 %]  slower?\n"), "{once}");
+        assert!(once.contains("no regression") && !once.contains("SLOWER"), "{once}");
     }
 
     #[test]

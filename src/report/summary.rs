@@ -205,7 +205,8 @@ pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Spe
     let Speedup { ratio, ci_low, ci_high } = speedup;
     let interval = format!("[{ci_low:.2}, {ci_high:.2}]");
     let who = standing.contender;
-    if ci_low > 1.0 {
+    let noise = totals::self_check(report).map_or(0.0, |(_, noise)| noise);
+    if ci_low > 1.0 && ratio > 1.0 + noise {
         let told = told(report, who);
         format!(
             "fastest: {who}, {ratio:.2} {interval} times as fast as the baseline over {blocks}{told}"

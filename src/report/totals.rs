@@ -66,7 +66,8 @@ pub fn by_fork(rows: &[Row]) -> Vec<(&str, Vec<&Row>)> {
 }
 
 /// Who was fastest over all blocks, among those that were right on every block: who is not has not
-/// finished the race. `None` if there is no such contender.
+/// finished the race. Of an executor that more threads do not clearly make faster, with the fewest. `None` if there is no
+/// such contender.
 pub fn winner(report: &Report) -> Option<Standing<'_>> {
     winner_among(report, |_| true)
 }
@@ -85,8 +86,15 @@ fn winner_among(
         let right = standing.verified == standing.rows && standing.speedup.is_some();
         right && takes_part(&standing.contender)
     });
+    let finished: Vec<_> = finished.collect();
     let ratio = |standing: &Standing<'_>| standing.speedup.map_or(0.0, |speedup| speedup.ratio);
-    finished.max_by(|a, b| ratio(a).total_cmp(&ratio(b)))
+    let best = finished.iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b)))?;
+    let (executor, most) = (best.contender.executor, ratio(best));
+    let as_fast = finished.into_iter().filter(|standing| {
+        let up_to = standing.speedup.map_or(0.0, |speedup| speedup.ci_high);
+        standing.contender.executor == executor && up_to >= most
+    });
+    as_fast.min_by_key(|standing| standing.contender.threads)
 }
 
 /// The baseline against itself over all blocks, and the difference that is noise by that; `None`

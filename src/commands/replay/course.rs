@@ -21,7 +21,7 @@ use crate::{
         Contestant, End, Iterations, Plan, Race, RunError, Runner, Stopwatch, SystemClock, Warmup,
     },
     progress::Progress,
-    report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow, Watched},
+    report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow, Watched, counted},
 };
 use eyre::WrapErr;
 use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
@@ -97,8 +97,12 @@ impl<'a> RaceTrack<'a> {
             let race = |source| self.race(number, source, &progress, &mut ahead);
             let block = caught(|| found.and_then(race));
             if self.add(&mut raced, number, block, &progress, fail_fast).is_break() {
-                if let Some(not_run) = &mut raced.course.interrupted {
-                    *not_run += count - position - 1;
+                let left = count - position - 1;
+                match &mut raced.course.interrupted {
+                    Some(not_run) => *not_run += left,
+                    None => {
+                        progress.note(&format!("--fail-fast: {} not run", counted(left, "block")))
+                    }
                 }
                 break;
             }
@@ -169,7 +173,7 @@ impl<'a> RaceTrack<'a> {
         let study = self.study(&job)?;
         job.state_latency = self.state_latency;
         let interrupted = &mut self.interrupted;
-        let race = self.runner.race(&job, || {
+        let mut race = self.runner.race(&job, || {
             ahead.lap();
             progress.step_to(ahead.share());
             // A closed channel means that nobody watches, which is no interrupt.
@@ -184,10 +188,10 @@ impl<'a> RaceTrack<'a> {
             job.transactions.len(),
             race.warmup
         ));
+        let Seen { watched, schedules } = self.watch(&job, &study, &mut race);
         let seed = self.runner.plan().rounds.seed;
         let block = Block { job: &job, race: &race, study: &study, seed };
         let (rows, self_checks) = (block.rows()?, block.self_checks()?);
-        let Seen { watched, schedules } = self.watch(&job, &study, &race)?;
         let picture = match self.pictures {
             Pictures::Wanted => {
                 let contestants = self.runner.plan().contestants().iter();
@@ -205,15 +209,15 @@ impl<'a> RaceTrack<'a> {
         if let Some(alone) = self.runner.pool(Contestant::BASELINE.threads) {
             // Where it fails, the baseline's times remain: whether `block-stm` can execute the block is for its own laps
             // to tell, and no reason to lose those of the others.
-            let _ = study.times.take_worker(job, alone, RUNS_FOR_BOUNDS);
+            let _ = caught(|| Ok(study.times.take_worker(job, alone, RUNS_FOR_BOUNDS)?));
         }
         Ok(study)
     }
 
     /// Who is interrupted wants to see what there is, not to wait for more.
-    fn watch(&self, job: &ReplayJob, study: &Study, race: &Race) -> eyre::Result<Seen> {
+    fn watch(&self, job: &ReplayJob, study: &Study, race: &mut Race) -> Seen {
         match race.end {
-            End::Interrupted => Ok(Seen::default()),
+            End::Interrupted => Seen::default(),
             End::Done | End::TimeLimit => watch_all(job, study, race, &self.runner, self.pictures),
         }
     }

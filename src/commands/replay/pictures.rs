@@ -35,6 +35,8 @@ pub(super) fn picture(
     let bound = |threads: &NonZeroUsize| {
         study.bound(ExecutorKind::BlockStm, *threads).map(|bound| (*threads, bound))
     };
+    // Waiting for the state can overlap as it likes, which no bound here knows of.
+    let threads = if job.state_latency.is_zero() { threads } else { Vec::new() };
     let conflict = |spot: &insight::HotSpot| HotSpot {
         place: short_place(&spot.place, job.chain.id()),
         transactions: dependents(&graph, study, &spot.place),

@@ -5,7 +5,10 @@
 use super::pictures::Pictures;
 use crate::{
     block::ReplayJob,
-    commands::watching::{Runs, watched},
+    commands::{
+        caught::caught,
+        watching::{Runs, watched},
+    },
     executor::{ExecutorKind, WorkerPool, observe::Activity},
     insight::{Counted, Study, Trace},
     measure::{Contestant, Race, Runner},
@@ -30,35 +33,41 @@ pub(super) struct Seen {
 }
 
 /// Watches every parallel executor that was right in all rounds, on the most threads that there are cores for: beyond
-/// those, some sleep on purpose, which nobody should take for time lost.
-///
-/// # Errors
-/// If an executor fails now.
+/// those, some sleep on purpose, which nobody should take for time lost. Who fails now or is wrong was not right in all
+/// that it did, which the race says from then on; what the others did stays.
 pub(super) fn watch_all(
     job: &ReplayJob,
     study: &Study,
-    race: &Race,
+    race: &mut Race,
     runner: &Runner,
     pictures: Pictures,
-) -> eyre::Result<Seen> {
-    let parallel = race.finishes.iter().filter(|finish| finish.contestant.executor.is_parallel());
-    let all = parallel.clone().map(|finish| finish.contestant.threads);
+) -> Seen {
+    let parallel: Vec<_> = race
+        .finishes
+        .iter_mut()
+        .filter(|finish| finish.contestant.executor.is_parallel())
+        .collect();
+    let all = parallel.iter().map(|finish| finish.contestant.threads);
     let runs = Runs { count: COUNT, readiness: runner.plan().rounds.readiness };
     let has_cores = |threads: &NonZeroUsize| {
         runner.pool(*threads).is_some_and(|pool| pool.at_once() == *threads)
     };
     let most = all.clone().filter(has_cores).max().or_else(|| all.min());
-    let right = parallel.filter(|finish| finish.result.is_ok());
     let mut seen = Seen::default();
-    for Contestant { executor, threads } in right.map(|finish| finish.contestant) {
+    for finish in parallel.into_iter().filter(|finish| finish.result.is_ok()) {
+        let Contestant { executor, threads } = finish.contestant;
         let Some(pool) = runner.pool(threads).filter(|_| Some(threads) == most) else { continue };
-        let trace = watch_one(executor, job, pool, runs)?;
-        seen.watched.push(row(executor, job, study, pool, &trace));
-        if pictures == Pictures::Wanted {
-            seen.schedules.push(schedule(executor, &trace, pool));
+        match caught(|| watch_one(executor, job, pool, runs)) {
+            Ok(trace) => {
+                seen.watched.push(row(executor, job, study, pool, &trace));
+                if pictures == Pictures::Wanted {
+                    seen.schedules.push(schedule(executor, &trace, pool));
+                }
+            }
+            Err(error) => finish.result = Err(format!("under watch: {error:#}")),
         }
     }
-    Ok(seen)
+    seen
 }
 
 fn watch_one(
@@ -70,7 +79,7 @@ fn watch_one(
     let contender = executor.contender(job, pool.threads())?;
     match watched(&*contender, job, pool, runs)? {
         (trace, Verdict::Match) => Ok(trace),
-        (_, mismatch @ Verdict::Mismatch { .. }) => bail!("{executor} under watch: {mismatch}"),
+        (_, mismatch @ Verdict::Mismatch { .. }) => bail!("{mismatch}"),
     }
 }
 

@@ -54,7 +54,8 @@ impl Graph {
 fn longest_paths(read_by: &[Vec<TxIndex>], weights: &[u64]) -> Vec<u64> {
     let mut path = weights.to_vec();
     for (tx, readers) in read_by.iter().enumerate().rev() {
-        path[tx] += readers.iter().map(|reader| path[*reader]).max().unwrap_or_default();
+        let longest = readers.iter().map(|reader| path[*reader]).max().unwrap_or_default();
+        path[tx] = path[tx].saturating_add(longest);
     }
     path
 }

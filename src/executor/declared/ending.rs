@@ -181,7 +181,8 @@ fn over(
     slots.extend(last.slots);
     let mut changed = Vec::with_capacity(slots.len());
     for (key, value) in slots.into_iter().filter(|_| last.account.is_some()) {
-        let known = account.slot(key)?.filter(|_| !is_emptied);
+        // What an emptied storage held does not matter, and need not be known.
+        let known = if is_emptied { None } else { account.slot(key)? };
         if value != known.map_or(U256::ZERO, |known| known.value) {
             changed.push((key, value));
         }

@@ -66,7 +66,7 @@ impl Left {
     pub(super) fn new(
         base: &NumberedState,
         journal: &mut EvmState,
-        needs: &[(Address, Need)],
+        mut needs: Vec<(Address, Need)>,
         share: Share,
         deferred_fee: Option<U256>,
     ) -> Result<Self, StateError> {
@@ -74,8 +74,10 @@ impl Left {
         let (accounts, slots) = (Vec::with_capacity(touched), Vec::new());
         let gas = share.gas();
         let mut left = Self { share: Mutex::new(share), gas, deferred_fee, accounts, slots };
+        needs.sort_unstable_by_key(|(of, _)| *of);
         for (address, account) in journal.drain() {
-            let need = needs.iter().find(|(of, _)| *of == address).map(|(_, need)| *need);
+            let need = needs.binary_search_by_key(&address, |(of, _)| *of);
+            let need = need.ok().map(|found| needs[found].1);
             if account.is_touched() || need.is_some() {
                 let number = base.number_loaded(address, &account.info)?;
                 left.add(number, account, need);
@@ -199,7 +201,7 @@ mod tests {
         let mut journal = EvmState::default();
         journal.insert(Address::ZERO, account);
         let share = Share::default();
-        let left = Left::new(&NumberedState::default(), &mut journal, needs, share, None);
+        let left = Left::new(&NumberedState::default(), &mut journal, needs.to_vec(), share, None);
         assert!(journal.is_empty());
         left.expect("accounts that were loaded have numbers")
     }

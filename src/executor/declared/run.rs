@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
         let left = output.ok().and_then(|outcome| {
             let TxOutcome { share, mut state, deferred_fee } = outcome;
             let base = &self.job.numbered_state;
-            let left = Left::new(base, &mut state, &needs, share, deferred_fee);
+            let left = Left::new(base, &mut state, needs, share, deferred_fee);
             worker.give_back(state);
             left.ok()
         });

@@ -117,7 +117,7 @@ fn by_access(job: &ReplayJob, traffic: &Traffic, shards: usize) -> Vec<usize> {
     let gas = |tx: &usize| job.transactions[*tx].gas_limit();
     let mut order: Vec<usize> = (0..traffic.accounts.len()).collect();
     order.sort_by_key(|tx| Reverse(gas(tx)));
-    let fair = order.iter().map(gas).sum::<u64>() / shards as u64 + 1;
+    let fair = order.iter().map(gas).fold(0, u64::saturating_add) / shards as u64 + 1;
     let mut home: Vec<Option<usize>> = vec![None; job.numbered_state.accounts().len()];
     let mut load = vec![0_u64; shards];
     for tx in order {
@@ -131,7 +131,7 @@ fn by_access(job: &ReplayJob, traffic: &Traffic, shards: usize) -> Vec<usize> {
             ((there(*shard) + 1).saturating_mul(room), Reverse(load[*shard]))
         };
         let best = (0..shards).max_by_key(merit).unwrap_or_default();
-        load[best] += gas(&tx);
+        load[best] = load[best].saturating_add(gas(&tx));
         for account in accounts {
             home[*account as usize].get_or_insert(best);
         }

@@ -83,7 +83,7 @@ fn speedups_on(
     let rows = Rows {
         title: title.clone(),
         axis: "speedup",
-        rows: blocks.iter().map(|rows| block_marks(rows, legend)).collect(),
+        rows: blocks.iter().map(|rows| block_marks(rows, bound(report, rows), legend)).collect(),
         range: range(ends.chain(bounds).chain([1.0])),
         reference: Some(1.0),
         height: 22.max(10 + 9 * legend.len() as u32),
@@ -91,15 +91,26 @@ fn speedups_on(
     let words = "Each mark is the median over the rounds of the baseline's time / the executor's; the \
                  line through it is the 95 % interval. The upright grey mark is the bound: a \
                  good schedule of the transactions as one thread takes them, given what depends on \
-                 what. Left of 1 is slower than the baseline.";
+                 what, for executors that do not know that beforehand. Left of 1 is slower than the baseline.";
     let id = format!("speedup-{threads}");
     let numbers = speedup_table(&title, &own);
     Ok(figure((&id, &title), words, (Swatch::Shape, legend), &rows.draw()?, &numbers))
 }
 
-fn block_marks(rows: &[&Row], legend: &[(usize, String)]) -> (String, Vec<(f64, Mark)>) {
+/// The bound of executors that do not know beforehand what a transaction will read, for rows of one block and as many threads.
+fn bound(report: &Report, rows: &[&Row]) -> Option<f64> {
+    let row = rows.first()?;
+    let picture = report.pictures.iter().find(|picture| picture.block == row.block.hash)?;
+    let found = picture.bounds.iter().find(|(threads, _)| *threads == row.threads);
+    found.map(|(_, bound)| *bound)
+}
+
+fn block_marks(
+    rows: &[&Row],
+    bound: Option<f64>,
+    legend: &[(usize, String)],
+) -> (String, Vec<(f64, Mark)>) {
     let label = rows.first().map_or_else(String::new, |row| row.block.number.to_string());
-    let bound = rows.iter().find_map(|row| row.verdict.figures()?.bound_speedup);
     let mut marks: Vec<_> = bound.map(|value| (0.5, Mark::Bound { value })).into_iter().collect();
     for (place, (series, name)) in legend.iter().enumerate() {
         let down = (place as f64 + 1.0) / (legend.len() as f64 + 1.0);

@@ -56,7 +56,8 @@ pub(super) fn hottest(report: &Report) -> Markup {
         figure id="conflicts" {
             figcaption {
                 h3 { "Hottest conflicts" }
-                p { "Where transactions depend on an earlier one of their block, over all blocks." }
+                p { "Where transactions depend on an earlier one of their block, over all blocks: of each block, the places on \
+                     its critical path." }
             }
             @if spots.is_empty() { p { "There are none." } }
             @else { (conflicts("Hottest conflicts", &spots)) }

@@ -11,15 +11,10 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     let purse = prop_oneof![3 => Just(u64::MAX), 1 => 2_000_000..20_000_000_u64];
     let purses = vec(purse, usize::from(SENDERS));
     let withdrawals = vec((place(), 0..3_u8), 0..3);
-    let world = (fork(), place(), programs, slots, purses, txs(), withdrawals);
-    world.prop_map(|(fork, beneficiary, programs, slots, purses, txs, withdrawals)| World {
-        fork,
-        beneficiary,
-        programs,
-        slots,
-        purses,
-        txs,
-        withdrawals,
+    let children = vec((0..2_u8, option::of(0..CONTRACTS)), 0..2);
+    let world = (fork(), place(), programs, (slots, children), purses, txs(), withdrawals);
+    world.prop_map(|(fork, beneficiary, programs, (slots, children), purses, txs, withdrawals)| {
+        World { fork, beneficiary, programs, slots, children, purses, txs, withdrawals }
     })
 }
 

@@ -106,6 +106,8 @@ pub(crate) struct World {
     pub(crate) programs: Vec<Vec<Op>>,
     /// Slots of contracts that are set before the block.
     pub(crate) slots: Vec<(u8, u8, u8)>,
+    /// What contract 0 can create with these salts and is there already: with a contract's program, or with a balance alone.
+    pub(crate) children: Vec<(u8, Option<u8>)>,
     /// The wei of each sender; missing ones are rich.
     pub(crate) purses: Vec<u64>,
     pub(crate) txs: Vec<Tx>,
@@ -119,6 +121,7 @@ impl Default for World {
             beneficiary: Place::Nobody,
             programs: Vec::new(),
             slots: Vec::new(),
+            children: Vec::new(),
             purses: Vec::new(),
             txs: Vec::new(),
             withdrawals: Vec::new(),
@@ -178,6 +181,17 @@ impl World {
             let balance = U256::from(1000);
             let account = FoundedAccount { nonce: 1, balance, code, slots: slots.collect() };
             accounts.insert(contract(number), account);
+        }
+        for (kind, program) in &self.children {
+            let code = program.and_then(|number| self.programs.get(usize::from(number)));
+            let founded = FoundedAccount { balance: U256::from(7), ..Default::default() };
+            let account = code.map_or(founded.clone(), |program| FoundedAccount {
+                nonce: 1,
+                code: program::compile(program, self.fork, &|place| self.address(place)),
+                slots: [(U256::ZERO, U256::from(5))].into(),
+                ..founded
+            });
+            accounts.insert(self.address(Place::Child(*kind)), account);
         }
         accounts.insert(self.address(Place::Hollow), FoundedAccount::default());
         let one_wei = FoundedAccount { balance: U256::ONE, ..Default::default() };
