@@ -100,9 +100,10 @@ impl<'a> RaceTrack<'a> {
                 let left = count - position - 1;
                 match &mut raced.course.interrupted {
                     Some(not_run) => *not_run += left,
-                    None => {
-                        progress.note(&format!("--fail-fast: {} not run", counted(left, "block")))
+                    None if left > 0 => {
+                        progress.note(&format!("--fail-fast: {} not run", counted(left, "block")));
                     }
+                    None => {}
                 }
                 break;
             }
