@@ -1,8 +1,8 @@
 //! `blockrace analyze`: what blocks allow, and what stands in the way.
 //!
 //! No executor is raced. Each block is executed in order, held against its header, and executed a few times more, for
-//! its transactions' times and accesses; all else follows from these by [`Analysis`]. Blocks are worked on one after the other, since transactions that
-//! share a processor's caches with other blocks would take longer.
+//! its transactions' times and accesses; all else follows from these by [`Analysis`]. Blocks are worked on one after the
+//! other, since transactions that share a processor's caches with other blocks would take longer.
 
 use super::{
     Context, Outcome,
