@@ -112,4 +112,12 @@ impl ReplayJob {
             Proof::None => Ok(None),
         }
     }
+
+    /// The root of [`ReplayJob::trie_after`] alone, where nobody times it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn root_after(&self, post: &PostState) -> Result<Option<B256>, TrieError> {
+        Ok(self.trie_after(post)?.as_ref().map(UpdatedTrie::root))
+    }
 }

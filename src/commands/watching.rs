@@ -5,7 +5,6 @@ use crate::{
     executor::{BlockOutcome, Executor, WorkerPool},
     insight::{Trace, timeline::watch},
     measure::{Readiness, SystemClock, line_up},
-    trie::UpdatedTrie,
     verify::{self, Verdict},
 };
 use eyre::WrapErr;
@@ -50,8 +49,8 @@ pub(super) fn check(
     outcome: &BlockOutcome,
     pool: &WorkerPool,
 ) -> eyre::Result<Verdict> {
-    let trie = pool
-        .install(|| job.trie_after(&outcome.post_state))
+    let root = pool
+        .install(|| job.root_after(&outcome.post_state))
         .wrap_err("the state root after the block cannot be computed from the witness")?;
-    Ok(verify::check(job, outcome, trie.as_ref().map(UpdatedTrie::root)))
+    Ok(verify::check(job, outcome, root))
 }

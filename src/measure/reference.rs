@@ -4,7 +4,7 @@ use super::runner::RunError;
 use crate::{
     block::ReplayJob,
     executor::{BlockOutcome, Executor as _, Sequential, WorkerPool},
-    trie::{TrieError, UpdatedTrie},
+    trie::TrieError,
     verify::{self, Verdict, first_difference},
 };
 use alloy_primitives::B256;
@@ -22,7 +22,7 @@ impl Reference {
         let execution = catch_unwind(AssertUnwindSafe(execute)).ok().and_then(Result::ok);
         let mut reference = Self::default();
         if let Some(outcome) = execution.map(|execution| execution.outcome) {
-            let root = root_after(job, &outcome, pool);
+            let root = pool.install(|| job.root_after(&outcome.post_state));
             // What is wrong with it is for the baseline's own laps to tell.
             let _ = reference.fault(job, outcome, root);
         }
@@ -59,15 +59,6 @@ impl Reference {
             },
         }
     }
-}
-
-fn root_after(
-    job: &ReplayJob,
-    outcome: &BlockOutcome,
-    pool: &WorkerPool,
-) -> Result<Option<B256>, TrieError> {
-    let trie = pool.install(|| job.trie_after(&outcome.post_state))?;
-    Ok(trie.as_ref().map(UpdatedTrie::root))
 }
 
 /// An error and its causes on one line.

@@ -82,11 +82,11 @@ fn winner_among(
     takes_part: impl Fn(&Contender<'_>) -> bool,
 ) -> Option<Standing<'_>> {
     let rows: Vec<_> = report.rows.iter().collect();
-    let finished = standings(&rows).into_iter().filter(|standing| {
+    let mut finished = standings(&rows);
+    finished.retain(|standing| {
         let right = standing.verified == standing.rows && standing.speedup.is_some();
         right && takes_part(&standing.contender)
     });
-    let finished: Vec<_> = finished.collect();
     let ratio = |standing: &Standing<'_>| standing.speedup.map_or(0.0, |speedup| speedup.ratio);
     let best = finished.iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b)))?;
     let (executor, most) = (best.contender.executor, ratio(best));

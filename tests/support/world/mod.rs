@@ -183,14 +183,13 @@ impl World {
             accounts.insert(contract(number), account);
         }
         for (kind, program) in &self.children {
-            let code = program.and_then(|number| self.programs.get(usize::from(number)));
-            let founded = FoundedAccount { balance: U256::from(7), ..Default::default() };
-            let account = code.map_or(founded.clone(), |program| FoundedAccount {
-                nonce: 1,
-                code: program::compile(program, self.fork, &|place| self.address(place)),
-                slots: [(U256::ZERO, U256::from(5))].into(),
-                ..founded
-            });
+            let mut account = FoundedAccount { balance: U256::from(7), ..Default::default() };
+            if let Some(program) = program.and_then(|number| self.programs.get(usize::from(number)))
+            {
+                account.nonce = 1;
+                account.code = program::compile(program, self.fork, &|place| self.address(place));
+                account.slots = [(U256::ZERO, U256::from(5))].into();
+            }
             accounts.insert(self.address(Place::Child(*kind)), account);
         }
         accounts.insert(self.address(Place::Hollow), FoundedAccount::default());
