@@ -116,6 +116,18 @@ impl ReadSet {
         unwritten.chain(self.others.iter().copied())
     }
 
+    /// What the block had written to a location when it was read, if all depends on that. A batch asks for each slot that
+    /// it wrote, so that this passes over what is not that location at a few bytes each.
+    pub fn seen(&self, location: Location) -> Option<Observed> {
+        if Numbered::new(location).is_some_and(|numbered| self.unwritten.contains(&numbered)) {
+            return Some(Observed::default());
+        }
+        self.others.iter().find_map(|(at, expected)| match expected {
+            Expected::Seen(seen) if *at == location => Some(*seen),
+            _ => None,
+        })
+    }
+
     /// Forgets them.
     pub fn clear(&mut self) {
         self.unwritten.clear();
@@ -187,6 +199,20 @@ mod tests {
             [Location::Slot(0, 1), Location::OtherSlot(0, U256::MAX), Location::Balance(1)]
         );
         assert!(reads.is_empty());
+    }
+
+    #[test]
+    fn what_was_seen_is_found_again() {
+        let mut reads = reads();
+        let (at, seen) = (Location::Nonce(3), Observed { set: Some(U256::ONE), added: None });
+        reads.push(at, Expected::Seen(seen));
+        assert_eq!(reads.seen(at), Some(seen));
+        for unwritten in [Location::Slot(0, 1), Location::OtherSlot(0, U256::MAX)] {
+            assert_eq!(reads.seen(unwritten), Some(Observed::default()));
+        }
+        for not_seen in [Location::Slot(0, 2), Location::Slot(1, 1), Location::Balance(1)] {
+            assert_eq!(reads.seen(not_seen), None, "{not_seen:?}");
+        }
     }
 
     #[test]

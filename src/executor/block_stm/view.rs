@@ -174,10 +174,7 @@ impl<'m> View<'m> {
     fn seen(&self, location: Location) -> Option<Observed> {
         match self.start {
             Start::AtFrontier => self.memory.read(location, self.tx).ok(),
-            Start::Ahead => self.reads.iter().find_map(|(at, expected)| match expected {
-                Expected::Seen(seen) if at == location => Some(seen),
-                _ => None,
-            }),
+            Start::Ahead => self.reads.seen(location),
         }
     }
 
