@@ -220,7 +220,6 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
         executed.writes.sort_unstable_by_key(|(location, _)| *location);
         let mut record = self.board.records[tx].lock();
         let noticed = self.memory.publish(tx, &record.writes, &executed.writes);
-        self.memory.note_writers(&executed.writes, self.running.kinds(tx));
         let basis = machine.view().basis();
         *record = Record {
             reads: machine.view().take_reads(),

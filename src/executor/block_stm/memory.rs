@@ -20,15 +20,15 @@
 //! before it read the other half.
 
 mod readers;
+mod table;
 mod versions;
 
-use super::kinds::Kinds;
-use crate::executor::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::executor::sync::{AtomicBool, AtomicU32, Ordering};
 use alloy_primitives::{U256, map::HashMap};
 pub use readers::Noticed;
-use readers::Readers;
 use std::fmt;
-use versions::{Estimates, Forget, Seen, State, Table, Version, Versions, Writer, fresh};
+use table::{Forget, Table};
+use versions::{Estimates, Seen, State, Version, Versions, Writer};
 
 /// Position of a transaction in the block, from 0.
 pub type TxIndex = usize;
@@ -144,10 +144,6 @@ pub struct Memory {
     /// Of each account, whether its code was ever written, or its storage emptied: set before the first such write, under
     /// the lock of its shard. A reader that misses it read before that, and everybody counts as a reader.
     replaced: Vec<AtomicBool>,
-    readers: Readers,
-    /// What kinds of transactions have written each numbered slot ([`Kinds`]), told after they have. A wrong guess
-    /// costs time only, so that all accesses are relaxed.
-    writers: Vec<AtomicU64>,
     /// Below it, no transaction will write any more, and nothing depends on what one reads: a check that comes
     /// too late may still look, but the scheduler drops what it found. Whoever sees it (Acquire) also sees what
     /// those published, since it rises (Release) after that. An older one only costs time.
@@ -182,9 +178,8 @@ impl Memory {
         self.nonces.start_over(accounts);
         self.slots.start_over(slots);
         self.others.start_over(SHARDS);
-        fresh(&mut self.replaced, accounts);
-        self.readers.start_over(accounts, slots);
-        fresh(&mut self.writers, slots);
+        self.replaced.clear();
+        self.replaced.resize_with(accounts, AtomicBool::default);
         self.open = AtomicU32::new(0);
         self
     }
@@ -192,12 +187,25 @@ impl Memory {
     /// Notes that `tx` is about to read `location` ahead of its turn, so that whoever changes what it finds there
     /// later is told.
     pub fn note_reader(&self, location: Location, tx: TxIndex) {
-        self.readers.note(location, tx);
+        if let Some((table, at)) = self.readers_of(location) {
+            table.note_reader(at as usize, tx);
+        }
     }
 
     /// Who may have read `location` ahead of its turn so far.
     pub fn readers(&self, location: Location) -> Noticed {
-        self.readers.so_far(location)
+        let noted = self.readers_of(location);
+        noted.map_or(Noticed::BY_ALL, |(table, at)| table.readers(at as usize))
+    }
+
+    /// Where they are noted; `None` for what is rarely written, and counts as read by all.
+    const fn readers_of(&self, location: Location) -> Option<(&Table<Versions>, u32)> {
+        match location {
+            // Mostly read together.
+            Location::Balance(at) | Location::Nonce(at) => Some((&self.balances, at)),
+            Location::Slot(_, slot) => Some((&self.slots, slot)),
+            Location::Code(_) | Location::Storage(_) | Location::OtherSlot(..) => None,
+        }
     }
 
     /// What transactions below `tx` have written to `location`.
@@ -244,22 +252,12 @@ impl Memory {
         seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
     }
 
-    /// What kinds of transactions have written a location, as far as is known.
-    pub fn writers(&self, location: Location) -> Kinds {
-        match location {
-            Location::Slot(_, slot) => {
-                Kinds::of_bits(self.writers[slot as usize].load(Ordering::Relaxed))
-            }
-            _ => Kinds::default(),
-        }
-    }
-
-    /// Notes what kinds of transactions have written these.
-    pub fn note_writers(&self, writes: &WriteSet, kinds: Kinds) {
-        for (location, _) in writes {
-            if let Location::Slot(_, slot) = location {
-                self.writers[*slot as usize].fetch_or(kinds.bits(), Ordering::Relaxed);
-            }
+    /// Tells some of the transactions that have written a slot: those closest to `tx`, before it or after.
+    pub fn writers_near(&self, location: Location, tx: TxIndex, tell: impl FnMut(TxIndex)) {
+        if matches!(location, Location::Slot(..)) {
+            self.look(location, |versions| {
+                versions.near(Writer::tx(tx)).filter_map(Writer::transaction).for_each(tell);
+            });
         }
     }
 
@@ -362,13 +360,13 @@ impl Memory {
         for (location, write) in writes {
             self.write(writer, *location, State::Written, *write);
             if find(before, *location) != Some(*write) {
-                noticed = noticed.and(self.readers.so_far(*location));
+                noticed = noticed.and(self.readers(*location));
             }
         }
         for (location, _) in before {
             if find(writes, *location).is_none() {
                 self.change(*location, |versions| versions.remove(writer));
-                noticed = noticed.and(self.readers.so_far(*location));
+                noticed = noticed.and(self.readers(*location));
             }
         }
         noticed
@@ -493,6 +491,23 @@ mod tests {
     }
 
     #[test]
+    fn of_those_who_wrote_a_slot_the_closest_are_told() {
+        let slot = Location::Slot(ALICE, 0);
+        let near = |writers: &[TxIndex], tx| {
+            let writes: Vec<_> = writers.iter().map(|writer| (*writer, slot, set(1))).collect();
+            let mut near = Vec::new();
+            written(&writes).writers_near(slot, tx, |writer| near.push(writer));
+            near
+        };
+        assert_eq!(near(&[7, 2], 5), [2, 7], "one above may be started early");
+        assert_eq!(
+            near(&[10, 11, 12, 13, 14, 15, 16, 17, 18, 19], 15),
+            [11, 12, 13, 14, 15, 16, 17, 18]
+        );
+        assert!(near(&[], 5).is_empty());
+    }
+
+    #[test]
     fn a_memory_that_starts_over_knows_nothing_of_the_block_before() {
         let at: [fn(AccountNumber) -> Location; 6] = [
             Location::Balance,
@@ -510,7 +525,7 @@ mod tests {
                 assert_eq!(memory.read(location, AFTER_ALL), Ok(Observed::default()));
                 assert_eq!(memory.settled(location), Observed::default());
                 assert_eq!(memory.last_writer(location, AFTER_ALL), None);
-                assert_eq!(memory.writers(location), Kinds::default());
+                memory.writers_near(location, count, |writer| panic!("{writer} wrote"));
                 assert_ne!(memory.readers(location), Noticed::by(3));
             }
             assert_eq!(memory.written_others(), []);
@@ -518,7 +533,6 @@ mod tests {
                 memory.note_reader(location, 3);
                 let writes = vec![(location, add(1))];
                 memory.publish(count, &vec![], &writes);
-                memory.note_writers(&writes, Kinds::of(1));
                 assert_eq!(memory.settled(location).added, Some(U256::ONE));
             }
             memory.close(count);

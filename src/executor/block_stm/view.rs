@@ -1,6 +1,7 @@
 //! What one incarnation sees of the block so far, and what it leaves for its comparison.
 
 use super::{
+    kinds::Kinds,
     memory::{Blocked, Location, Memory, Observed, TxIndex, Write, WriteSet},
     own::OwnWrites,
     read_set::{Expected, ReadSet, UNWRITTEN},
@@ -132,8 +133,11 @@ impl<'m> View<'m> {
             return self.memory.read(location, self.tx);
         }
         let patience = LOOKS_PER_READ.saturating_mul(self.reads.len() as u32);
-        let (writers, readers) = (self.memory.writers(location), self.memory.readers(location));
-        if let Some(writer) = self.running.closest(self.tx, writers, readers) {
+        let mut kinds = Kinds::default();
+        let add = |writer| kinds = kinds.and(self.running.kinds(writer));
+        self.memory.writers_near(location, self.tx, add);
+        let readers = self.memory.readers(location);
+        if let Some(writer) = self.running.closest(self.tx, kinds, readers) {
             self.running.wait_for(writer, patience);
         }
         match self.memory.read(location, self.tx) {

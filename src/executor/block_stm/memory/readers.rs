@@ -3,12 +3,14 @@
 //! Several transactions share a bit, and one that has read once counts as a reader for good: an error costs a
 //! comparison too many.
 
-use super::{Location, TxIndex, versions::fresh};
+use super::TxIndex;
 use crate::executor::sync::{AtomicU64, Ordering};
 use std::ops::Range;
 
 /// Transactions with different bits; as many as are executed at about the same time.
-const CLASSES: usize = u64::BITS as usize;
+const CLASSES: usize = 48;
+
+const EVERYBODY: u64 = (1 << CLASSES) - 1;
 
 /// Who may have read something else than it would now: a bit for each class of transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,7 +20,7 @@ impl Noticed {
     /// Nobody has.
     pub const BY_NOBODY: Self = Self(0);
     /// Everybody may have.
-    pub const BY_ALL: Self = Self(u64::MAX);
+    pub const BY_ALL: Self = Self(EVERYBODY);
 
     /// This transaction has.
     pub const fn by(tx: TxIndex) -> Self {
@@ -43,50 +45,67 @@ impl Noticed {
     }
 }
 
-/// The readers of each location.
+/// Tells the blocks apart whose readers are noted at the same places, one block after the other, so that no place has to
+/// be wiped for the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Era(u16);
+
+impl Era {
+    /// The one after; `None` after the last. The first is that of places where nobody was ever noted.
+    pub(super) const fn next(self) -> Option<Self> {
+        match self.0.checked_add(1) {
+            Some(next) => Some(Self(next)),
+            None => None,
+        }
+    }
+
+    const fn with(self, noticed: Noticed) -> u64 {
+        (self.0 as u64) << CLASSES | noticed.0
+    }
+
+    /// Who is noted, if that was in this era.
+    const fn noticed(self, noted: u64) -> Option<Noticed> {
+        let same = noted >> CLASSES == self.0 as u64;
+        if same { Some(Noticed(noted & EVERYBODY)) } else { None }
+    }
+}
+
+/// The readers of one location, or of some that are mostly read together, with the era that they are of.
 ///
 /// A reader is noted before it looks whether something is written, and a writer looks who has read after it has
-/// written. All four accesses, those to [`Table`](super::versions::Table)'s marks included, are sequentially
+/// written. All four accesses, those to [`Table`](super::table::Table)'s marks included, are sequentially
 /// consistent, so that of the two at least one sees the other. Where a location was written before, its lock orders the
 /// two, or the reader missed the first writer's mark, and so stands before all who took the lock after that one.
 #[derive(Debug, Default)]
-pub(super) struct Readers {
-    /// By account: of its balance or its nonce, which are mostly read together.
-    accounts: Vec<AtomicU64>,
-    slots: Vec<AtomicU64>,
-}
+pub(super) struct Readers(AtomicU64);
 
 impl Readers {
-    /// Of so many, and nobody has read anything.
-    pub(super) fn start_over(&mut self, accounts: usize, slots: usize) {
-        fresh(&mut self.accounts, accounts);
-        fresh(&mut self.slots, slots);
-    }
-
-    /// Where they are noted; `None` for what is rarely written, and counts as read by all.
-    fn of(&self, location: Location) -> Option<&AtomicU64> {
-        match location {
-            Location::Balance(account) | Location::Nonce(account) => {
-                self.accounts.get(account as usize)
-            }
-            Location::Slot(_, slot) => self.slots.get(slot as usize),
-            Location::Code(_) | Location::Storage(_) | Location::OtherSlot(..) => None,
-        }
-    }
-
     /// Notes that this transaction is about to read.
-    pub(super) fn note(&self, location: Location, tx: TxIndex) {
-        let Some(readers) = self.of(location) else { return };
-        // Others keep their copies of the line where there is no need to take it from them.
-        if !Noticed(readers.load(Ordering::SeqCst)).is_by(tx) {
-            readers.fetch_or(Noticed::by(tx).0, Ordering::SeqCst);
+    pub(super) fn note(&self, era: Era, tx: TxIndex) {
+        let (by, mut noted) = (Noticed::by(tx), self.0.load(Ordering::SeqCst));
+        loop {
+            match era.noticed(noted) {
+                // Others keep their copies of the line where there is no need to take it from them.
+                Some(noticed) if noticed.is_by(tx) => return,
+                Some(_) => {
+                    self.0.fetch_or(by.0, Ordering::SeqCst);
+                    return;
+                }
+                None => match self.replace(noted, era.with(by)) {
+                    Ok(_) => return,
+                    Err(since) => noted = since,
+                },
+            }
         }
+    }
+
+    fn replace(&self, noted: u64, by: u64) -> Result<u64, u64> {
+        self.0.compare_exchange(noted, by, Ordering::SeqCst, Ordering::SeqCst)
     }
 
     /// Who may have read. If somebody has just written, all who read before that are among them.
-    pub(super) fn so_far(&self, location: Location) -> Noticed {
-        let readers = self.of(location);
-        readers.map_or(Noticed::BY_ALL, |readers| Noticed(readers.load(Ordering::SeqCst)))
+    pub(super) fn so_far(&self, era: Era) -> Noticed {
+        era.noticed(self.0.load(Ordering::SeqCst)).unwrap_or_default()
     }
 }
 
@@ -96,13 +115,26 @@ mod tests {
 
     #[test]
     fn transactions_of_a_class_are_told_together() {
-        let noticed = Noticed::by(3).and(Noticed::by(70));
-        let mut among: Vec<_> = noticed.among(3..140).collect();
+        let noticed = Noticed::by(3).and(Noticed::by(54));
+        let mut among: Vec<_> = noticed.among(3..110).collect();
         among.sort_unstable();
-        assert_eq!(among, [3, 6, 67, 70, 131, 134]);
+        assert_eq!(among, [3, 6, 51, 54, 99, 102]);
         assert_eq!(noticed.among(4..6).count(), 0);
         assert_eq!(noticed.among(7..7).count(), 0);
         assert_eq!(Noticed::BY_ALL.among(5..205).count(), 200);
         assert_eq!(Noticed::BY_NOBODY.among(0..200).count(), 0);
+    }
+
+    #[test]
+    fn who_has_read_in_another_era_does_not_count() {
+        let (readers, mut era) = (Readers::default(), Era::default());
+        while let Some(next) = era.next() {
+            era = next;
+            assert_eq!(readers.so_far(era), Noticed::BY_NOBODY);
+            readers.note(era, CLASSES - 1);
+            readers.note(era, CLASSES);
+            assert_eq!(readers.so_far(era), Noticed::by(CLASSES - 1).and(Noticed::by(0)));
+        }
+        assert_eq!(era, Era(u16::MAX));
     }
 }

@@ -3,7 +3,6 @@
 //! Knows how to find what a reader sees among them, and nothing of where they are or who asks.
 
 use super::{Blocked, Observed, TxIndex, Write};
-use crate::executor::sync::{AtomicBool, Mutex, Ordering};
 use alloy_primitives::U256;
 use smallvec::SmallVec;
 
@@ -60,15 +59,22 @@ impl Version {
     }
 }
 
+/// Writers that count as near, on either side.
+const NEAR: usize = 4;
+
 /// What a reader sees, and who set it.
 pub(super) type Seen = (Observed, Option<Writer>);
 
 /// Writes to one location, ascending by writer. Most locations are written once if ever, which takes no allocation.
 #[derive(Debug, Default)]
-pub(super) struct Versions(pub(super) SmallVec<[Version; 1]>);
+pub(super) struct Versions(SmallVec<[Version; 1]>);
 
 impl Versions {
-    pub(super) fn find(&self, writer: Writer) -> Result<usize, usize> {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn find(&self, writer: Writer) -> Result<usize, usize> {
         // Most writes come after all others.
         match self.0.last() {
             Some(last) if last.writer < writer => Err(self.0.len()),
@@ -111,6 +117,13 @@ impl Versions {
         self.0[..below].last().map(|version| version.writer)
     }
 
+    /// Some of those who wrote closest to the reader, before it or after.
+    pub(super) fn near(&self, reader: Writer) -> impl Iterator<Item = Writer> {
+        let below = self.find(reader).unwrap_or_else(|place| place);
+        let near = below.saturating_sub(NEAR)..self.0.len().min(below + NEAR);
+        self.0[near].iter().map(|version| version.writer)
+    }
+
     /// What whoever comes after all writers sees, if none of them left an estimate.
     pub(super) fn last(&self) -> Observed {
         let seen = seen(&self.0, Estimates::Believe);
@@ -147,86 +160,11 @@ pub(super) enum Estimates {
     Believe,
 }
 
-/// What can be emptied without giving its room back.
-pub(super) trait Forget: Default {
-    /// Is as good as new then.
-    fn forget(&mut self);
-}
-
-impl Forget for Versions {
-    fn forget(&mut self) {
-        self.0.clear();
-    }
-}
-
-/// On a line of the cache of its own, or several.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Entry<T>(Mutex<T>);
-
-/// What is behind one lock each, by number, and whether anything was ever written there. Most never is, and reading
-/// that takes no lock.
-#[derive(Debug, Default)]
-pub(super) struct Table<T> {
-    /// Set before the first write, under the lock. A reader that misses it saw what was there before the write; it was
-    /// noted before ([`Readers`](super::readers::Readers)), so that the publication makes it suspect. They stand
-    /// together, for most reads look at nothing else, and few lines of the cache hold them all.
-    written: Vec<AtomicBool>,
-    /// Each guards what it holds. Where nothing is marked as written, that is what an earlier block has left there. There
-    /// may be more of them than marks.
-    entries: Vec<Entry<T>>,
-}
-
-impl<T: Forget> Table<T> {
-    /// So many, none of them written.
-    pub(super) fn start_over(&mut self, count: usize) {
-        fresh(&mut self.written, count);
-        if self.entries.len() < count {
-            self.entries.resize_with(count, Entry::default);
-        }
-    }
-
-    /// What `read` makes of an entry; the default if nothing was ever written there.
-    pub(super) fn read<R: Default>(&self, at: usize, read: impl FnOnce(&T) -> R) -> R {
-        if self.is_written(at) { read(&self.entries[at].0.lock()) } else { R::default() }
-    }
-
-    pub(super) fn is_written(&self, at: usize) -> bool {
-        self.written[at].load(Ordering::SeqCst)
-    }
-
-    pub(super) fn write(&self, at: usize, write: impl FnOnce(&mut T)) {
-        let mut entry = self.entries[at].0.lock();
-        // Others keep their copies of the line where there is no need to take it from them.
-        if !self.written[at].load(Ordering::Relaxed) {
-            entry.forget();
-            self.written[at].store(true, Ordering::SeqCst);
-        }
-        write(&mut entry);
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.written.len()
-    }
-}
-
-/// So many of them, all new.
-pub(super) fn fresh<T: Default>(them: &mut Vec<T>, count: usize) {
-    them.clear();
-    them.resize_with(count, T::default);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const AFTER: u32 = 20;
-
-    #[cfg(target_pointer_width = "64")]
-    #[test]
-    fn a_location_that_is_written_once_takes_one_line_of_the_cache() {
-        assert_eq!(size_of::<Entry<Versions>>(), 64);
-    }
 
     /// One version by each of these transactions: a `Set` by 2 and by every tenth, and additions.
     fn versions() -> Versions {
