@@ -43,6 +43,11 @@ impl<'m> View<'m> {
         }
     }
 
+    /// Where it reads.
+    pub const fn memory(&self) -> &'m Memory {
+        self.memory
+    }
+
     /// The transaction that reads.
     pub const fn tx(&self) -> TxIndex {
         self.tx

@@ -4,7 +4,7 @@ use super::{
     accounts::{Before, NewCodes, info},
     demands::{Demands, Loaded},
     machine::Shared,
-    memory::{Blocked, Location, Observed},
+    memory::{AccountNumber, Blocked, Location, Observed},
     read_set::Expected,
     scheduler::Start,
     view::{Peeked, View},
@@ -129,6 +129,7 @@ impl<'m> WorkerState<'m> {
         self.replaces = false;
         let alone = transactions.len() == 1;
         self.journal = if alone { JournalSpan::One } else { JournalSpan::Several };
+        self.fetch(transactions);
         if self.view.start() == Start::Ahead {
             for transaction in transactions {
                 let (address, nonce) = (transaction.signer(), transaction.nonce());
@@ -137,6 +138,25 @@ impl<'m> WorkerState<'m> {
                 }
             }
         }
+    }
+
+    /// Brings close what a batch will read and write whatever it does, all at once: one after the other, each would be
+    /// waited for, and in a large block they come from far away. Whom a call goes to is mostly close already.
+    fn fetch(&self, transactions: &[Recovered<TxEnvelope>]) {
+        for transaction in transactions {
+            self.fetch_account(transaction.signer(), &[Location::Balance, Location::Nonce]);
+        }
+        for payment in transactions.iter().filter(|transaction| transaction.input().is_empty()) {
+            if let Some(paid) = payment.to() {
+                self.fetch_account(paid, &[Location::Balance]);
+            }
+        }
+    }
+
+    fn fetch_account(&self, address: Address, written: &[fn(AccountNumber) -> Location]) {
+        let Ok(account) = self.base.account(address) else { return };
+        std::hint::black_box(account.info.as_ref().map(|info| (info.nonce, info.code_hash)));
+        written.iter().for_each(|field| self.view.memory().fetch(field(account.number)));
     }
 
     pub(super) const fn demand_emptiness_of_all(&mut self) {

@@ -59,6 +59,11 @@ impl<T: Forget> Table<T> {
         self.written.len()
     }
 
+    /// Reads it, for nothing but to have it in the cache.
+    pub(super) fn fetch(&self, at: usize) {
+        std::hint::black_box(self.readers(at));
+    }
+
     pub(super) fn note_reader(&self, at: usize, tx: TxIndex) {
         self.entries[at].readers.note(self.era, tx);
     }
