@@ -28,8 +28,8 @@
 //!   rather than on a value that will probably change.
 //! - Who is being executed and may have read what somebody publishes is told, compares at its next read, and gives up
 //!   if that is outdated ([`running`]).
-//! - What has written a slot will write it again: who reads it waits for the closest lower transaction of
-//!   the same kind (that calls the same function of the same contract) that is being executed and has read it
+//! - What has written a slot will write it again: who reads it waits for the closest lower transaction of the kind of
+//!   those who wrote it (that calls the same function of the same contract) that is being executed and has read it
 //!   ([`running`]), for a few times as long as it would take to start over.
 //! - Neighbours and transactions of a kind mostly depend on each other. A worker leaves them to whoever executes the
 //!   one before, and starts the next that is neither, if there is one close by ([`scheduler`], `choice`).

@@ -116,8 +116,9 @@ impl ReadSet {
         unwritten.chain(self.others.iter().copied())
     }
 
-    /// What the block had written to a location when it was read, if all depends on that. A batch asks for each slot that
-    /// it wrote, so that this passes over what is not that location at a few bytes each.
+    /// What the block had written to a location when it was read, if it was. If it was read twice and differed, no
+    /// comparison will pass, whichever this is. A batch asks for each slot that it wrote, so that most others are passed
+    /// over at a few bytes each.
     pub fn seen(&self, location: Location) -> Option<Observed> {
         if Numbered::new(location).is_some_and(|numbered| self.unwritten.contains(&numbered)) {
             return Some(Observed::default());

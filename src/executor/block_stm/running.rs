@@ -33,8 +33,9 @@ pub enum Waited {
     InVain,
 }
 
-/// How far below itself a transaction looks for one to wait for.
-const REACH: usize = 64;
+/// How far below itself a transaction looks for one to wait for: who is further away may be taken for itself, which has
+/// just been noted as a reader.
+const REACH: usize = Noticed::CLASSES - 1;
 
 /// Nobody has published anything.
 const NOBODY: u32 = u32::MAX;

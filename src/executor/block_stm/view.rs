@@ -43,9 +43,9 @@ impl<'m> View<'m> {
         }
     }
 
-    /// Where it reads.
-    pub const fn memory(&self) -> &'m Memory {
-        self.memory
+    /// Brings close what it will probably read or write.
+    pub fn fetch(&self, location: Location) {
+        self.memory.fetch(location);
     }
 
     /// The transaction that reads.

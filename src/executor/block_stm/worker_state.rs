@@ -144,19 +144,24 @@ impl<'m> WorkerState<'m> {
     /// waited for, and in a large block they come from far away. Whom a call goes to is mostly close already.
     fn fetch(&self, transactions: &[Recovered<TxEnvelope>]) {
         for transaction in transactions {
-            self.fetch_account(transaction.signer(), &[Location::Balance, Location::Nonce]);
+            if let Some(sender) = self.fetch_account(transaction.signer()) {
+                self.view.fetch(Location::Balance(sender));
+                self.view.fetch(Location::Nonce(sender));
+            }
         }
         for payment in transactions.iter().filter(|transaction| transaction.input().is_empty()) {
-            if let Some(paid) = payment.to() {
-                self.fetch_account(paid, &[Location::Balance]);
+            if let Some(paid) = payment.to().and_then(|paid| self.fetch_account(paid)) {
+                self.view.fetch(Location::Balance(paid));
             }
         }
     }
 
-    fn fetch_account(&self, address: Address, written: &[fn(AccountNumber) -> Location]) {
-        let Ok(account) = self.base.account(address) else { return };
+    /// Says its number, if it is known. What it was before the block is not used: whoever does has to wait for it.
+    fn fetch_account(&self, address: Address) -> Option<AccountNumber> {
+        let account = self.base.account(address).ok()?;
+        // On the lines of the cache that an account takes.
         std::hint::black_box(account.info.as_ref().map(|info| (info.nonce, info.code_hash)));
-        written.iter().for_each(|field| self.view.memory().fetch(field(account.number)));
+        Some(account.number)
     }
 
     pub(super) const fn demand_emptiness_of_all(&mut self) {

@@ -7,9 +7,10 @@ use super::TxIndex;
 use crate::executor::sync::{AtomicU64, Ordering};
 use std::ops::Range;
 
-/// Transactions with different bits; as many as are executed at about the same time.
-const CLASSES: usize = 48;
+/// Transactions with different bits; as many as are executed at about the same time. The rest of a word is the era's.
+const CLASSES: usize = (u64::BITS - u16::BITS) as usize;
 
+/// The bits of all classes.
 const EVERYBODY: u64 = (1 << CLASSES) - 1;
 
 /// Who may have read something else than it would now: a bit for each class of transactions.
@@ -17,6 +18,9 @@ const EVERYBODY: u64 = (1 << CLASSES) - 1;
 pub struct Noticed(u64);
 
 impl Noticed {
+    /// How far apart two transactions are that are told together.
+    pub const CLASSES: usize = CLASSES;
+
     /// Nobody has.
     pub const BY_NOBODY: Self = Self(0);
     /// Everybody may have.
@@ -45,8 +49,8 @@ impl Noticed {
     }
 }
 
-/// Tells the blocks apart whose readers are noted at the same places, one block after the other, so that no place has to
-/// be wiped for the next.
+/// Tells the blocks apart that note their readers at the same places, one block after the other, so that no place has
+/// to be wiped for the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Era(u16);
 
@@ -82,25 +86,24 @@ pub(super) struct Readers(AtomicU64);
 impl Readers {
     /// Notes that this transaction is about to read.
     pub(super) fn note(&self, era: Era, tx: TxIndex) {
-        let (by, mut noted) = (Noticed::by(tx), self.0.load(Ordering::SeqCst));
-        loop {
-            match era.noticed(noted) {
-                // Others keep their copies of the line where there is no need to take it from them.
-                Some(noticed) if noticed.is_by(tx) => return,
-                Some(_) => {
-                    self.0.fetch_or(by.0, Ordering::SeqCst);
-                    return;
-                }
-                None => match self.replace(noted, era.with(by)) {
-                    Ok(_) => return,
-                    Err(since) => noted = since,
-                },
-            }
+        let (by, noted) = (Noticed::by(tx), self.0.load(Ordering::SeqCst));
+        match era.noticed(noted) {
+            // Others keep their copies of the line where there is no need to take it from them.
+            Some(noticed) if noticed.is_by(tx) => return,
+            None if self.replace(noted, era.with(by)) => return,
+            // It is of this era, and so is what somebody else has just noted in place of an older one.
+            Some(_) | None => {}
         }
+        self.0.fetch_or(by.0, Ordering::SeqCst);
     }
 
-    fn replace(&self, noted: u64, by: u64) -> Result<u64, u64> {
-        self.0.compare_exchange(noted, by, Ordering::SeqCst, Ordering::SeqCst)
+    fn replace(&self, noted: u64, by: u64) -> bool {
+        self.0.compare_exchange(noted, by, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// Brings it into the cache. What it says is not used, so that nothing orders this.
+    pub(super) fn touch(&self) {
+        std::hint::black_box(self.0.load(Ordering::Relaxed));
     }
 
     /// Who may have read. If somebody has just written, all who read before that are among them.

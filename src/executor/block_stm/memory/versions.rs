@@ -2,7 +2,7 @@
 //!
 //! Knows how to find what a reader sees among them, and nothing of where they are or who asks.
 
-use super::{Blocked, Observed, TxIndex, Write};
+use super::{Blocked, Observed, TxIndex, Write, table::Forget};
 use alloy_primitives::U256;
 use smallvec::SmallVec;
 
@@ -39,8 +39,8 @@ pub(super) enum State {
     Estimate,
 }
 
-/// The newest write of one transaction to one location. Most locations have one at most, and with its lock it fits into
-/// one line of the cache, since how it writes stands apart from the value.
+/// The newest write of one transaction to one location. Most locations have one at most, and with its lock and its
+/// readers it fits into one line of the cache, since how it writes stands apart from the value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Version {
     writer: Writer,
@@ -59,21 +59,24 @@ impl Version {
     }
 }
 
-/// Writers that count as near, on either side.
+/// Writers that count as near, on either side: enough for the few kinds that mostly write one location.
 const NEAR: usize = 4;
 
 /// What a reader sees, and who set it.
 pub(super) type Seen = (Observed, Option<Writer>);
 
-/// Writes to one location, ascending by writer. Most locations are written once if ever, which takes no allocation.
+/// Writes to one location, ascending by writer. Most locations are written once if ever, which takes no allocation, and
+/// with smallvec's `union` no more room than the write and one number.
 #[derive(Debug, Default)]
 pub(super) struct Versions(SmallVec<[Version; 1]>);
 
-impl Versions {
-    pub(super) fn clear(&mut self) {
+impl Forget for Versions {
+    fn forget(&mut self) {
         self.0.clear();
     }
+}
 
+impl Versions {
     fn find(&self, writer: Writer) -> Result<usize, usize> {
         // Most writes come after all others.
         match self.0.last() {
@@ -117,7 +120,7 @@ impl Versions {
         self.0[..below].last().map(|version| version.writer)
     }
 
-    /// Some of those who wrote closest to the reader, before it or after.
+    /// Those who wrote closest to the reader, before it or after, or as it did before it was aborted.
     pub(super) fn near(&self, reader: Writer) -> impl Iterator<Item = Writer> {
         let below = self.find(reader).unwrap_or_else(|place| place);
         let near = below.saturating_sub(NEAR)..self.0.len().min(below + NEAR);
