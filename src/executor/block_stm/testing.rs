@@ -74,8 +74,15 @@ fn owner(location: Location) -> Option<AccountNumber> {
     }
 }
 
+/// In the room of a block in which everything was read and written.
 pub(crate) fn memory() -> Memory {
-    Memory::new(ACCOUNTS.into(), (ACCOUNTS * (SLOTS + 1)).into())
+    let (accounts, slots) = (ACCOUNTS.into(), (ACCOUNTS * (SLOTS + 1)).into());
+    let used = Memory::new(accounts, slots);
+    for at in all_locations() {
+        used.note_reader(at, 1);
+        used.publish(0, &vec![], &vec![(at, Write::Set(U256::MAX))]);
+    }
+    used.start_over(accounts, slots)
 }
 
 fn all_locations() -> Vec<Location> {
