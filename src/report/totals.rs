@@ -165,6 +165,7 @@ pub fn total_mgas_per_s(rows: &[&Row], contender: Contender<'_>) -> Option<f64> 
 mod tests {
     use super::super::testing::{self, paced, raced};
     use super::*;
+    use crate::report::Verdict;
 
     #[test]
     fn the_totals_are_the_geometric_mean_and_the_ratio_of_summed_times() {
@@ -200,6 +201,25 @@ mod tests {
         fast.executor = wrong.executor.clone();
         let report = testing::report_of(vec![paced(5, 90), fast, raced(5, 50, 2.0), wrong]);
         assert_eq!(winner(&report).unwrap().contender.executor, "block-stm");
+    }
+
+    /// `block-stm` on so many threads, on one block. Its interval reaches 0.05 to either side.
+    fn on(threads: usize, ratio: f64) -> Row {
+        let mut row = Row { threads: testing::threads(threads), ..raced(5, 50, ratio) };
+        if let Verdict::Match(figures) = &mut row.verdict {
+            let speedup = Speedup { ratio, ci_low: ratio - 0.05, ci_high: ratio + 0.05 };
+            figures.comparison = Comparison::Against { speedup, total_speedup: None };
+        }
+        row
+    }
+
+    #[test]
+    fn more_threads_win_only_where_they_are_clearly_faster() {
+        let threads_that_win = |on_four| {
+            let report = testing::report_of(vec![paced(5, 90), on(2, 1.8), on(4, on_four)]);
+            winner(&report).unwrap().contender.threads.get()
+        };
+        assert_eq!([1.7, 1.84, 1.9].map(threads_that_win), [2, 2, 4]);
     }
 
     #[test]

@@ -180,6 +180,19 @@ fn whether_somebody_won_depends_on_the_interval() {
 }
 
 #[test]
+fn nobody_wins_by_less_than_the_baseline_differs_from_itself() {
+    let with = |noise: f64| {
+        let mut report = testing::report_of(vec![paced(5, 10), raced(5, 9, 1.1)]);
+        let itself = Speedup { ratio: 1.0, ci_low: 1.0, ci_high: 1.0 + noise };
+        report.self_checks.push(testing::self_check(itself));
+        written(&report)
+    };
+    let (quiet, noisy) = (with(0.05), with(0.2));
+    assert!(quiet.contains("\nfastest: block-stm on 8 threads, 1.10"), "{quiet}");
+    assert!(noisy.contains("\nno executor clearly beat the baseline; the nearest"), "{noisy}");
+}
+
+#[test]
 fn another_chain_is_not_called_mainnet() {
     let mut row = testing::baseline();
     row.block.chain_id = 17_000;
