@@ -1,4 +1,4 @@
-//! Blocks that were accepted, by hash, and which of them is the head.
+//! Holds the accepted blocks by hash, and the head.
 
 use super::network::Network;
 use alloy_consensus::Header;
@@ -7,20 +7,20 @@ use alloy_primitives::{
     map::{B256Map, HashMap},
 };
 
-/// How many ancestors `BLOCKHASH` reaches.
+/// Number of ancestors that `BLOCKHASH` can return.
 const REACH: usize = 256;
 
-/// A block that was accepted.
+/// An accepted block.
 #[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) header: Header,
     /// Hashes of its ommers.
     pub(super) ommers: Vec<B256>,
-    /// Of the block and all before it.
+    /// Total difficulty of the block and all its ancestors.
     pub(super) total_difficulty: U256,
 }
 
-/// All branches that grew from one genesis block.
+/// All branches that start at one genesis block.
 #[derive(Debug)]
 pub(super) struct Branches {
     blocks: B256Map<Accepted>,
@@ -44,20 +44,20 @@ impl Branches {
         self.head
     }
 
-    /// The block with this hash and those before it, newest first.
+    /// The block with this hash and its ancestors, newest first.
     pub(super) fn back_from(&self, hash: B256) -> impl Iterator<Item = (B256, &Accepted)> {
         let known = move |hash: B256| self.blocks.get(&hash).map(|block| (hash, block));
         std::iter::successors(known(hash), move |(_, block)| known(block.header.parent_hash))
     }
 
-    /// The hashes that a child of `parent` can ask for, by number.
+    /// The hashes that `BLOCKHASH` can return to a child of `parent`, by number.
     pub(super) fn hashes_up_to(&self, parent: B256) -> HashMap<u64, B256> {
         let ancestors = self.back_from(parent).take(REACH);
         ancestors.map(|(hash, block)| (block.header.number, hash)).collect()
     }
 
-    /// Adds a block, and makes it the head if it belongs there: before the merge the greatest total
-    /// difficulty does, the lower number where it is equal, after it whatever comes last.
+    /// Adds a block, and makes it the head if the rules say so. Before the merge, the greatest total difficulty
+    /// decides, then the lower number. After the merge, the last block is the head.
     pub(super) fn add(&mut self, block: Accepted) {
         let hash = block.header.hash_slow();
         let is_final = self.terminal_difficulty.is_some_and(|at| block.total_difficulty >= at);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn before_the_merge_the_heaviest_branch_leads() {
+    fn before_the_merge_the_branch_with_the_most_difficulty_has_the_head() {
         let mut branches = branches("London");
         let (light, heavy) = (header(1, branches.head(), 5), header(1, branches.head(), 6));
         let (light_hash, heavy_hash) = (light.hash_slow(), heavy.hash_slow());
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_merge_the_last_block_leads() {
+    fn after_the_merge_the_last_block_is_the_head() {
         let mut branches = branches("Paris");
         let (first, second) = (header(1, branches.head(), 0), header(1, B256::ZERO, 0));
         let second = Header { parent_hash: branches.head(), gas_used: 1, ..second };

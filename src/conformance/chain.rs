@@ -1,4 +1,4 @@
-//! The chain of one test: takes blocks as a client does, and refuses what is invalid.
+//! Maintains the chain of one test. Accepts valid blocks as a client does, and refuses invalid ones.
 
 use super::{
     branches::{Accepted, Branches},
@@ -24,65 +24,65 @@ use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{Address, B256, KECCAK256_EMPTY, hex};
 use alloy_rlp::Decodable;
 
-/// EIP-7934: how long a block's RLP may be, from Osaka on.
+/// EIP-7934: maximum length of a block's RLP in bytes, from Osaka on.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
-/// Why a block is refused.
+/// Reason that a block is refused.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Refusal {
-    /// The test writes it in something else than hexadecimal digits.
-    #[error("its RLP is not even written in hexadecimal digits")]
+    /// The RLP in the test is not hexadecimal.
+    #[error("its RLP is not hexadecimal")]
     NotHex(#[from] hex::FromHexError),
-    /// Not a block's RLP.
-    #[error("its RLP is not a block's")]
+    /// The bytes are not the RLP of a block.
+    #[error("its bytes are not the RLP of a block")]
     NotABlock(#[from] alloy_rlp::Error),
-    /// No block with the hash of its parent was accepted.
-    #[error("its parent {parent} is not known")]
+    /// No accepted block has the hash of its parent.
+    #[error("its parent {parent} is unknown")]
     Orphan { parent: B256 },
     /// EIP-7934.
     #[error("its RLP has {bytes} bytes, over the limit of {MOST_BYTES}")]
     TooLong { bytes: usize },
     /// EIP-4844.
-    #[error("its transactions carry {count} blobs, and may carry {most}")]
+    #[error("its transactions carry {count} blobs, above the limit of {most}")]
     TooManyBlobs { count: u64, most: u64 },
-    /// Its header breaks a rule.
+    /// The header breaks a rule.
     #[error("its header is invalid")]
     Header(#[from] HeaderError),
     /// An ommer breaks a rule.
     #[error("its ommers are invalid")]
     Ommers(#[from] OmmerError),
-    /// Its body is not its header's.
+    /// The body does not match the header.
     #[error("its body is invalid")]
     Body(#[from] BodyError),
-    /// It cannot be executed, as all executors say.
+    /// The block cannot be executed. All executors agree.
     #[error("it cannot be executed")]
     Execution(#[from] FailedPhase),
-    /// Executing it does not lead to what its header says, as all executors agree.
-    #[error("it does not come out as its header says: {0}")]
+    /// The outcome does not match the header. All executors agree.
+    #[error("its outcome does not match its header: {0}")]
     Outcome(Verdict),
-    /// EIP-7002, EIP-7251: without that code the block is invalid.
+    /// EIP-7002, EIP-7251: without this code the block is invalid.
     #[error("the system contract {address} has no code")]
     NoSystemContract { address: Address },
 }
 
-/// What a refusal rests on.
+/// Category of a refusal, in the order of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ground {
-    /// Its encoding.
+    /// The encoding.
     Encoding,
     /// Header, parent, or ommers.
     Header,
-    /// The roots of its body, and signatures.
+    /// The roots of the body, and signatures.
     Body,
-    /// Executing it.
+    /// The execution.
     Execution,
-    /// What came of executing it.
+    /// The outcome of the execution.
     Outcome,
 }
 
 impl Ground {
-    /// In a report.
+    /// The name in a report.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Encoding => "encoding",
@@ -95,12 +95,12 @@ impl Ground {
 }
 
 impl Refusal {
-    /// Whether all that is known to be wrong is the transactions root.
+    /// Whether the only known fault is the transactions root.
     pub(super) const fn is_transactions_root(&self) -> bool {
         matches!(self, Self::Body(BodyError::TransactionsRoot { .. }))
     }
 
-    /// What it rests on.
+    /// The category of the refusal.
     pub const fn ground(&self) -> Ground {
         match self {
             Self::NotHex(_) | Self::NotABlock(_) | Self::TooLong { .. } => Ground::Encoding,
@@ -112,21 +112,21 @@ impl Refusal {
     }
 }
 
-/// Why a block could be neither accepted nor refused: a bug of ours.
+/// Reason that a block could be neither accepted nor refused. Always a bug of blockrace.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
-    /// Executors do not agree.
+    /// Executors disagree.
     #[error(transparent)]
     Disagreement(#[from] Disagreement),
-    /// A state that was known in full is not.
-    #[error("the block cannot be made ready")]
+    /// The complete state lacks a value before the block.
+    #[error("the block cannot be prepared")]
     Prepare(#[source] PrepareError),
-    /// The same, after the block.
+    /// The complete state lacks a value after the block.
     #[error("the state after the block cannot be read")]
     State(#[from] TrieError),
 }
 
-/// A chain that grows from a genesis block.
+/// A chain that starts at a genesis block.
 #[derive(Debug)]
 pub(super) struct TestChain {
     network: Network,
@@ -135,12 +135,12 @@ pub(super) struct TestChain {
     touched: Touched,
 }
 
-/// What the block that was judged last touched.
+/// Kinds of accounts that the last judged block touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touched {
-    /// Only such accounts as mainnet has.
+    /// Only accounts as they exist on mainnet.
     Ordinary,
-    /// An account with storage and neither nonce nor code.
+    /// An account with storage, but with neither nonce nor code.
     StorageWithoutCode,
 }
 
@@ -159,16 +159,16 @@ impl Touched {
     }
 }
 
-/// What to do about a block's transactions root.
+/// Treatment of a block's transactions root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TransactionsRoot {
-    /// Hold the body against it.
+    /// The body must match the root in the header.
     AsGiven,
-    /// Replace it by that of the body, to see what else is wrong with the block.
+    /// The root in the header is replaced by that of the body. This shows further faults of the block.
     PutRight,
 }
 
-/// A block that may be added.
+/// A valid block that is not yet part of the chain.
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) hash: B256,
@@ -176,7 +176,7 @@ pub(super) struct Judged {
 }
 
 impl TestChain {
-    /// A chain with this genesis block, and the root of its state.
+    /// A chain with this genesis block, and the root of `state`.
     pub(super) fn new(
         network: Network,
         genesis: Header,
@@ -188,26 +188,26 @@ impl TestChain {
         Ok((Self { network, branches, ledger, touched: Touched::Ordinary }, root))
     }
 
-    /// What the block that was judged last touched.
+    /// Kinds of accounts that the last judged block touched.
     pub(super) const fn touched(&self) -> Touched {
         self.touched
     }
 
-    /// The block that leads, and its state root.
+    /// The hash of the head, and its state root.
     pub(super) fn head(&self) -> (B256, Option<B256>) {
         let head = self.branches.head();
         (head, self.branches.get(&head).map(|block| block.header.state_root))
     }
 
-    /// Adds a block that was accepted.
+    /// Adds a judged block.
     pub(super) fn add(&mut self, judged: Judged) {
         self.branches.add(judged.block);
     }
 
-    /// Accepts a block or refuses it, without adding it.
+    /// Accepts or refuses a block, without adding it.
     ///
     /// # Errors
-    /// If that cannot be told, through a fault of our own.
+    /// The block can be neither accepted nor refused, because of a bug of blockrace.
     pub(super) fn judge(
         &mut self,
         rlp: &str,
@@ -228,7 +228,7 @@ impl TestChain {
             Agreed::Mismatch(verdict) => return Ok(Err(Refusal::Outcome(verdict))),
             Agreed::Failed(failed) => return Ok(Err(failed.into())),
         };
-        // The nodes of a block that is refused after all lie there unused.
+        // The nodes remain unused if the block is refused below.
         self.ledger.keep(made.nodes, made.codes);
         if let Some(address) = self.missing_contract(&accepted.header)? {
             return Ok(Err(Refusal::NoSystemContract { address }));
@@ -236,10 +236,10 @@ impl TestChain {
         Ok(Ok(Judged { hash: accepted.header.hash_slow(), block: accepted }))
     }
 
-    /// A system contract that must have code after this block, and has none. alloy-evm calls it all the
-    /// same, and gets no requests.
+    /// A system contract that must have code after this block, but has none. alloy-evm calls it regardless, and
+    /// gets no requests.
     fn missing_contract(&self, header: &Header) -> Result<Option<Address>, TrieError> {
-        // Only from Prague on does a header have this field, which was checked.
+        // Only headers from Prague on have this field. The header was checked for that.
         if header.requests_hash.is_none() {
             return Ok(None);
         }
@@ -254,7 +254,7 @@ impl TestChain {
         Ok(None)
     }
 
-    /// All checks that need no state.
+    /// Performs all checks that need no state.
     fn open(&self, rlp: &str, root: TransactionsRoot) -> Result<Opened, Refusal> {
         let rlp = hex::decode(rlp)?;
         let mut block = decode(&rlp)?;
@@ -283,14 +283,14 @@ impl TestChain {
     }
 }
 
-/// A block that broke no rule so far.
+/// A block that passed all checks without state.
 struct Opened {
     block: OpenBlock,
     parent_state_root: B256,
     accepted: Accepted,
 }
 
-/// A block's transactions may carry so many blobs only, whatever its header counts.
+/// Checks the number of blobs of the transactions. The blob gas of the header is a separate check.
 fn check_blobs(chain: &Chain, block: &Block<TxEnvelope>) -> Result<(), Refusal> {
     let Some(params) = chain.blob_params(&block.header) else { return Ok(()) };
     let most = params.max_blob_count;
@@ -299,7 +299,7 @@ fn check_blobs(chain: &Chain, block: &Block<TxEnvelope>) -> Result<(), Refusal> 
     if count > most { Err(Refusal::TooManyBlobs { count, most }) } else { Ok(()) }
 }
 
-/// A block from its consensus encoding, in which blobs have no sidecars.
+/// Decodes a block from its consensus encoding, in which blobs have no sidecars.
 fn decode(mut rlp: &[u8]) -> Result<Block<TxEnvelope>, alloy_rlp::Error> {
     let block = Block::<EthereumTxEnvelope<TxEip4844>>::decode(&mut rlp)?;
     if rlp.is_empty() {

@@ -1,20 +1,20 @@
-//! The difficulty that a block before the merge must have (Yellow Paper, section 4.3.4).
+//! Computes the difficulty of a block before the merge (Yellow Paper, section 4.3.4).
 
 use crate::evm::Chain;
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::U256;
 
-/// No block is easier.
+/// Minimum difficulty.
 const MINIMUM: U256 = U256::from_limbs([131_072, 0, 0, 0]);
 
-/// The difficulty of a block by its header's number and time, and by its parent.
+/// The difficulty of a block. It follows from the number and time of its header, and from its parent.
 pub(super) fn difficulty(chain: &Chain, header: &Header, parent: &Header) -> U256 {
     let step = parent.difficulty / U256::from(2048);
     let elapsed = header.timestamp.saturating_sub(parent.timestamp);
-    // How many steps up, or down.
+    // Number of steps up and down.
     let (up, down) = if chain.is_active(EthereumHardfork::Byzantium, header) {
-        // EIP-100: a parent with ommers counts as a fast one.
+        // EIP-100: ommers of the parent count as a short block time.
         let fast = if parent.ommers_hash == EMPTY_OMMER_ROOT_HASH { 1 } else { 2 };
         steps(fast, elapsed / 9)
     } else if chain.is_active(EthereumHardfork::Homestead, header) {
@@ -30,12 +30,12 @@ pub(super) fn difficulty(chain: &Chain, header: &Header, parent: &Header) -> U25
     adjusted.max(MINIMUM).saturating_add(bomb(chain, header))
 }
 
-/// `fast - slow`, but no more than 99 down.
+/// `fast - slow`, at most 99 down.
 fn steps(fast: u64, slow: u64) -> (u64, u64) {
     (fast.saturating_sub(slow), slow.saturating_sub(fast).min(99))
 }
 
-/// The difficulty bomb: twice as much every 100,000 blocks, put off by several forks.
+/// The difficulty bomb. It doubles every 100,000 blocks, and several forks delay it.
 fn bomb(chain: &Chain, header: &Header) -> U256 {
     use EthereumHardfork::{
         ArrowGlacier, Byzantium, Constantinople, GrayGlacier, London, MuirGlacier,
@@ -61,9 +61,9 @@ fn bomb(chain: &Chain, header: &Header) -> U256 {
 mod tests {
     use super::*;
 
-    /// Mainnet's own headers: number, time, difficulty, whether there are ommers; then the parent's.
+    /// Headers of mainnet: number, time and difficulty, then time and difficulty of the parent.
     #[test]
-    fn mainnet_blocks_have_the_difficulty_that_follows() {
+    fn mainnet_blocks_have_the_computed_difficulty() {
         for (number, time, difficulty_of, parent_time, parent_difficulty) in [
             (1, 1_438_269_988, 17_171_480_576_u64, 0, 17_179_869_184_u64),
             (2, 1_438_270_017, 17_163_096_064, 1_438_269_988, 17_171_480_576),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bomb_doubles_and_is_put_off() {
+    fn the_bomb_doubles_and_is_delayed() {
         let chain = Chain::from_id(1).expect("mainnet is known");
         let bomb_at = |number| bomb(&chain, &Header { number, ..Default::default() });
         assert_eq!(bomb_at(199_999), U256::ZERO);

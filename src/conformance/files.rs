@@ -1,4 +1,4 @@
-//! Test files: one, a folder of them, or an archive as releases come.
+//! Reads test files: single files, folders, and release archives.
 
 use flate2::read::GzDecoder;
 use std::{
@@ -8,34 +8,34 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The most bytes that one file may have. The largest of the suites have some tens of megabytes.
+/// Maximum size of one file in bytes. The largest test files have some tens of megabytes.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// A test file, read.
+/// A test file that was read.
 #[derive(Debug)]
 pub struct TestFile {
-    /// Its path, inside an archive after the archive's own.
+    /// Its path. In an archive, the path of the archive comes first.
     pub name: String,
-    /// What it holds.
+    /// The content.
     pub content: Vec<u8>,
 }
 
-/// Why test files cannot be had.
+/// Reason that a test file cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum FilesError {
-    /// The system would not give it.
+    /// The file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// A file or an entry of an archive is too large to be a test.
+    /// A file or an entry of an archive is too large for a test.
     #[error("{name} has more than {MOST_BYTES} bytes")]
     TooLarge { name: String },
 }
 
 type Visit<'v> = &'v mut dyn FnMut(Result<TestFile, FilesError>) -> ControlFlow<()>;
 
-/// Hands every test file at `path` to `visit`, in the order of their names, until it has enough. Hidden
-/// folders are passed over; of a folder or an archive only `.json` files count.
+/// Passes every test file at `path` to `visit`, in the order of names, until `visit` breaks. Entries of
+/// archives come in their order. Hidden folders are skipped. In folders and archives, only `.json` files count.
 pub fn visit(path: &Path, visit: Visit<'_>) -> ControlFlow<()> {
     let name = path.to_string_lossy();
     if path.is_dir() {
@@ -79,8 +79,8 @@ fn visit_folder(folder: &Path, visit: Visit<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// What is in a folder and not hidden, by name, and whether it is a folder. Links to folders are not
-/// followed, so that there are no circles.
+/// The visible entries of a folder by name, each with whether it is a folder. Links to folders are not
+/// followed, so that there are no cycles.
 fn entries(folder: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -159,12 +159,12 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_read_in_order_and_hidden_parts_are_not() {
+    fn a_folder_is_read_in_order_without_hidden_entries() {
         assert_eq!(names(folder().path()), ["/a.json", "/b/two.json"]);
     }
 
     #[test]
-    fn an_archive_is_read_as_the_folder_in_it() {
+    fn an_archive_is_read_like_a_folder() {
         let folder = folder();
         let path = tempfile::tempdir().expect("a temporary folder");
         let path = path.path().join("release.tar.gz");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_named() {
+    fn a_missing_file_is_named() {
         let mut errors = Vec::new();
         let flow = visit(Path::new("/no/such.json"), &mut |file| {
             errors.extend(file.err().map(|error| error.to_string()));

@@ -1,7 +1,7 @@
-//! The JSON of a blockchain test, as ethereum/tests and execution-spec-tests write it.
+//! Parses the JSON of a blockchain test, as in ethereum/tests and execution-spec-tests.
 //!
-//! Only what a test means is read: blocks count by their RLP, and what the file says about their content
-//! in other words is passed over.
+//! Only the fields that define the test are read. Blocks are read from their RLP. The decoded copy of their
+//! content in the file is skipped.
 
 use super::quantity::Quantity;
 use crate::block::FoundedAccount;
@@ -10,15 +10,15 @@ use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// The tests of a file by name, each still as text: not every one may be wanted.
+/// The tests of a file by name. Each one stays text until it is selected.
 ///
 /// # Errors
-/// If the file is no JSON object.
+/// The file is not a JSON object.
 pub fn tests(file: &[u8]) -> Result<BTreeMap<String, &RawValue>, serde_json::Error> {
     serde_json::from_slice(file)
 }
 
-/// One test: a genesis state, blocks, and what must come of them.
+/// One test: a genesis state, blocks, and the expected results.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Test {
@@ -38,8 +38,7 @@ pub struct Test {
     pub(super) seal_engine: SealEngine,
 }
 
-/// A test of another format, such as one of a single transaction or of the engine API: it has none of
-/// the fields that make a [`Test`].
+/// The fields that distinguish a [`Test`] from other formats, such as a single transaction or the engine API.
 #[derive(Debug, Deserialize)]
 pub(super) struct Kind {
     blocks: Option<de::IgnoredAny>,
@@ -53,7 +52,7 @@ impl Kind {
     }
 }
 
-/// What newer files say about the chain.
+/// Chain configuration, in newer files.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Config {
     #[serde(alias = "chainId")]
@@ -74,15 +73,15 @@ pub(super) struct Blobs {
 /// Whether the seals of blocks are real.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) enum SealEngine {
-    /// Proof of work.
+    /// The seals are proof of work.
     Ethash,
-    /// They are not to be looked at.
+    /// The seals must be ignored.
     #[default]
     #[serde(other)]
     NoProof,
 }
 
-/// A header, of which the hash says it all.
+/// A header. Only its hash is read, which covers all fields.
 #[derive(Debug, Deserialize)]
 pub(super) struct Named {
     pub(super) hash: B256,
@@ -92,14 +91,14 @@ pub(super) struct Named {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Entry {
-    /// Hexadecimal. In a test of bad encodings it may be anything.
+    /// The RLP in hexadecimal digits. It may be any text in a test of bad encodings.
     pub(super) rlp: String,
-    /// Only valid blocks have one.
+    /// The header. Only valid blocks have one.
     block_header: Option<Named>,
     expect_exception: Option<Reasons>,
 }
 
-/// Why a block is invalid: names with `|` between, or a list.
+/// Reasons that a block is invalid: names separated by `|`, or a list.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Reasons {
@@ -107,17 +106,17 @@ enum Reasons {
     List(Vec<String>),
 }
 
-/// What a client should do with a block.
+/// The result that the test expects of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
-    /// Accept it; its hash.
+    /// The block is valid. Holds its hash.
     Valid(B256),
-    /// Refuse it, for one of these reasons.
+    /// The block is invalid for one of these reasons.
     Invalid(String),
 }
 
 impl Expected {
-    /// Whether a transaction is what makes the block invalid, by the names of either suite.
+    /// Whether an invalid transaction makes the block invalid, by the names of either suite.
     pub(super) fn is_for_a_transaction(&self) -> bool {
         let names = ["TransactionException.", "TR_"];
         match self {
@@ -154,7 +153,7 @@ impl Test {
         self.pre.iter().map(founded)
     }
 
-    /// The state after the last block, where it is given in full.
+    /// The complete state after the last block, if the test has it.
     pub(super) fn post(&self) -> Option<impl Iterator<Item = (Address, FoundedAccount)>> {
         self.post_state.as_ref().map(|accounts| accounts.iter().map(founded))
     }

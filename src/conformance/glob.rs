@@ -1,20 +1,20 @@
-//! Patterns over names of tests.
+//! Matches names of tests against patterns.
 
-/// A pattern in which `*` stands for any text, slashes included, and `?` for any character.
+/// A pattern. `*` matches any text, slashes included, and `?` matches any character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(String);
 
 impl Glob {
-    /// Any text is a pattern.
+    /// Creates a pattern. Any text is valid.
     pub fn new(pattern: impl Into<String>) -> Self {
         Self(pattern.into())
     }
 
-    /// Whether it describes all of `text`.
+    /// Whether the pattern matches all of `text`.
     pub fn matches(&self, text: &str) -> bool {
         let (pattern, text): (Vec<_>, Vec<_>) = (self.0.chars().collect(), text.chars().collect());
         let (mut p, mut t) = (0, 0);
-        // Where to go on if what follows the last star does not fit: the star takes one more.
+        // Position to resume at after a failed match: the last star takes one more character.
         let mut retry: Option<(usize, usize)> = None;
         while let Some(char) = text.get(t) {
             match pattern.get(p) {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_stand_for_any_text_and_question_marks_for_one_character() {
+    fn stars_match_any_text_and_question_marks_match_one_character() {
         for (pattern, text) in [
             ("*", ""),
             ("*", "a/b.json::c"),
@@ -51,10 +51,10 @@ mod tests {
             ("abc", "abc"),
             ("**", "x"),
         ] {
-            assert!(Glob::new(pattern).matches(text), "{pattern} describes {text}");
+            assert!(Glob::new(pattern).matches(text), "{pattern} must match {text}");
         }
         for (pattern, text) in [("", "a"), ("a", ""), ("a*b", "a-c"), ("?", ""), ("abc", "abcd")] {
-            assert!(!Glob::new(pattern).matches(text), "{pattern} does not describe {text}");
+            assert!(!Glob::new(pattern).matches(text), "{pattern} must not match {text}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The rules between a header and its parent (Yellow Paper, section 4.3.4, and the EIPs named below).
+//! Checks a header against its parent (Yellow Paper, section 4.3.4, and the EIPs named below).
 //!
-//! All but the seal: proof of work is not looked at.
+//! The seal is not checked: proof of work is ignored.
 
 use super::difficulty::difficulty;
 use crate::evm::Chain;
@@ -16,48 +16,48 @@ use alloy_primitives::{B64, U256};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum HeaderError {
-    /// One more than the parent's.
+    /// The number must be one more than the parent's.
     #[error("its number is {actual}, the parent's is {parent}")]
     Number { actual: u64, parent: u64 },
-    /// Later than the parent's.
-    #[error("its time is {actual}, the parent's is {parent}")]
+    /// The time must be later than the parent's.
+    #[error("its time is {actual}, not after the parent's, which is {parent}")]
     Timestamp { actual: u64, parent: u64 },
-    /// Within 1/1024 of the parent's, at least 5000, and below 2^63.
-    #[error("its gas limit is {actual}, after {parent}")]
+    /// The gas limit must be within 1/1024 of the parent's, at least 5000, and below 2^63.
+    #[error("its gas limit is {actual}, too far from the parent's {parent} or out of range")]
     GasLimit { actual: u64, parent: u64 },
-    /// No more than the limit.
+    /// The gas used must not exceed the limit.
     #[error("it uses {used} gas, its limit is {limit}")]
     GasUsed { used: u64, limit: u64 },
     /// At most 32 bytes.
-    #[error("its extra data has {bytes} bytes")]
+    #[error("its extra data has {bytes} bytes, above the limit of 32")]
     ExtraData { bytes: usize },
     /// EIP-779: ten blocks from the fork on carry a mark.
     #[error("its extra data is not the mark of the DAO fork")]
     DaoMark,
-    /// Before the merge it follows from the parent; after it, it is zero (EIP-3675).
-    #[error("its difficulty is {actual}, and must be {expected}")]
+    /// The difficulty follows from the parent before the merge, and is zero after it (EIP-3675).
+    #[error("its difficulty is {actual} instead of {expected}")]
     Difficulty { expected: U256, actual: U256 },
     /// EIP-3675: zero after the merge.
-    #[error("its nonce is not zero, as it is after the merge")]
+    #[error("its nonce is not zero, which it must be after the merge")]
     Nonce,
     /// EIP-3675: none after the merge.
-    #[error("it has ommers, as no block has after the merge")]
+    #[error("it has ommers, which are invalid after the merge")]
     Ommers,
-    /// A field that came with a fork is there exactly from then on.
-    #[error("its field {field} is {}", if *present { "there too early" } else { "missing" })]
+    /// A field must be present exactly from its fork on.
+    #[error("its field {field} is {}", if *present { "present before its fork" } else { "missing" })]
     Field { field: &'static str, present: bool },
     /// EIP-1559.
-    #[error("its base fee is {actual}, and must be {expected}")]
+    #[error("its base fee is {actual} instead of {expected}")]
     BaseFee { expected: u64, actual: u64 },
-    /// EIP-4844: whole blobs, and not too many.
-    #[error("its blobs use {used} gas, and may use {most}")]
+    /// EIP-4844: whole blobs, up to the limit.
+    #[error("its blobs use {used} gas, which exceeds {most} or is not a whole number of blobs")]
     BlobGas { used: u64, most: u64 },
     /// EIP-4844, EIP-7918.
-    #[error("its excess blob gas is {actual}, and must be {expected}")]
+    #[error("its excess blob gas is {actual} instead of {expected}")]
     ExcessBlobGas { expected: u64, actual: u64 },
 }
 
-/// Checks a header against its parent's, which is known to be valid.
+/// Checks a header against its parent, which must be valid.
 pub(super) fn check_header(
     chain: &Chain,
     header: &Header,
@@ -72,7 +72,7 @@ pub(super) fn check_header(
     check_blobs(chain, header, parent)
 }
 
-/// Every fork's fields are there exactly from that fork on.
+/// Checks that the fields of each fork are present exactly from that fork on.
 fn check_fields(chain: &Chain, header: &Header) -> Result<(), HeaderError> {
     use EthereumHardfork::{Amsterdam, Cancun, London, Prague, Shanghai};
     let fields = [
@@ -117,7 +117,7 @@ fn check_gas(chain: &Chain, header: &Header, parent: &Header) -> Result<(), Head
     if header.gas_used > header.gas_limit {
         return Err(HeaderError::GasUsed { used: header.gas_used, limit: header.gas_limit });
     }
-    // EIP-1559 doubles the limit once, since its target is half of it.
+    // EIP-1559 doubles the limit once, because its gas target is half of the limit.
     let doubles = is_first_of_london(chain, header, parent);
     let before = parent.gas_limit.saturating_mul(if doubles { 2 } else { 1 });
     let (actual, parent) = (header.gas_limit, before);

@@ -1,22 +1,18 @@
-//! Ethereum's own blockchain tests: a genesis state, blocks, and what must come of them.
+//! Runs Ethereum's official blockchain tests: a genesis state, blocks, and the expected results.
 //!
-//! A file, a folder or a release archive ([`visit`]) holds tests by name ([`tests`]). [`run`] takes one from its genesis
-//! block to its last: it keeps the chain with all its branches, checks headers and ommers by their parents
-//! and ancestors, has every block executed by all executors of a [`Panel`], and compares what comes of it
-//! with the block's header, to the state root, and with what the test says.
+//! A file, a folder or a release archive ([`visit`]) holds tests by name ([`tests`]). The function [`run`]
+//! executes one test from its genesis block to its last block. It keeps the chain with all branches, and checks
+//! headers and ommers against their parents and ancestors. All executors of a [`Panel`] execute every block.
+//! The outcome is compared with the block's header, up to the state root, and with the expectation of the test.
 //!
-//! The state is known in full, and yet a block comes to the executors by the way of a real one: a
-//! `Ledger` gives a witness that lacks nothing. Proof of work is not looked at; a block that is invalid for
-//! its seal alone is counted as out of scope, as is a test whose rules are not here.
+//! The complete state is known. A block still reaches the executors like a real one: a `Ledger` creates a
+//! complete witness. Proof of work is not checked. A block that is invalid only because of its seal is counted
+//! as out of scope. So is a test that needs missing rules.
 //!
-//! | file | holds |
-//! |---|---|
-//! | `files`, `glob`, `fixture`, `quantity` | test files and their JSON |
-//! | `network` | hardforks by the name of a network |
-//! | `header`, `difficulty`, `ommers` | rules that need headers only |
-//! | `branches`, `chain` | blocks that were accepted, and judging the next |
-//! | `panel` | executors, which must agree |
-//! | `run` | one test |
+//! Modules `files`, `fixture` and `quantity` read test files and their JSON, and `glob` selects tests by name.
+//! Module `network` maps network names to hardforks. The rules that need only headers are in `header`,
+//! `difficulty` and `ommers`. Module `branches` holds accepted blocks, and `chain` judges the next one. The
+//! executors, which must agree, run in `panel`. Module `run` runs one test.
 
 mod branches;
 mod chain;

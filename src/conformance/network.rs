@@ -1,7 +1,7 @@
-//! Networks of tests by name: which hardforks are active when.
+//! Maps the networks of tests to hardforks.
 //!
-//! A name is a fork's, active from genesis on (`Cancun`), or two with a transition between them, at a
-//! block (`BerlinToLondonAt5`), a time (`ShanghaiToCancunAtTime15k`) or a total difficulty
+//! A name is a single fork, active from genesis on (`Cancun`), or a transition between two forks. The
+//! transition is at a block (`BerlinToLondonAt5`), a time (`ShanghaiToCancunAtTime15k`) or a total difficulty
 //! (`ArrowGlacierToParisAtDiffC0000`).
 
 use super::fixture::{Blobs, Config};
@@ -10,21 +10,21 @@ use alloy_eips::eip7840::BlobParams;
 use alloy_hardforks::{EthereumHardfork, ForkCondition};
 use alloy_primitives::U256;
 
-/// Why the rules of a network cannot be had.
+/// Reason that a network is not supported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
-    /// Nobody knows it here.
-    #[error("network {0} is not known")]
+    /// The name is unknown.
+    #[error("network {0} is unknown")]
     Unknown(String),
-    /// Constantinople itself never ran on mainnet, and revm has no gas rule of EIP-1283.
-    #[error("network {0} needs EIP-1283, which mainnet never ran")]
+    /// Constantinople itself was never active on mainnet, and revm lacks the gas rule of EIP-1283.
+    #[error("network {0} needs EIP-1283, which was never active on mainnet")]
     NetGasMetering(String),
-    /// Its blocks cannot be checked in full.
-    #[error("network {0} has block access lists, which are not checked yet")]
+    /// Its blocks cannot be verified completely.
+    #[error("network {0} has block access lists, which are not verified yet")]
     BlockAccessLists(String),
 }
 
-/// A network, and the chain that it makes.
+/// A network and its forks.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     chain_id: u64,
@@ -33,12 +33,12 @@ pub(super) struct Network {
     blobs: Vec<(EthereumHardfork, BlobParams)>,
 }
 
-/// When a transition comes.
+/// The point of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
     Block(u64),
     Time(u64),
-    /// With the first block whose parent has this total difficulty.
+    /// The first block with a parent of at least this total difficulty.
     Difficulty(U256),
 }
 
@@ -46,7 +46,7 @@ impl Network {
     /// The network with this name and configuration.
     ///
     /// # Errors
-    /// If its rules cannot be had.
+    /// The network is unknown or not supported.
     pub(super) fn new(name: &str, config: &Config) -> Result<Self, NetworkError> {
         let unknown = || NetworkError::Unknown(name.to_owned());
         let (from, to) = parse(name).ok_or_else(unknown)?;
@@ -65,7 +65,7 @@ impl Network {
         Ok(Self { chain_id, from, to, blobs })
     }
 
-    /// The rules for a block with this number, after a parent with this total difficulty.
+    /// The rules for a block with this number and this total difficulty of its parent.
     pub(super) fn chain(&self, number: u64, parent_total_difficulty: U256) -> Chain {
         let last = self.to.map_or(self.from, |(fork, _)| fork);
         let known = EthereumHardfork::VARIANTS.iter().filter(|fork| **fork <= last);
@@ -82,8 +82,7 @@ impl Network {
         self.blobs.iter().fold(chain, |chain, (fork, params)| chain.with_blobs(*fork, *params))
     }
 
-    /// From which total difficulty on blocks are final in the order in which they come, as after the
-    /// merge; `None` if never.
+    /// The total difficulty from which on the last block is the head, as after the merge; `None` if never.
     pub(super) fn terminal_difficulty(&self) -> Option<U256> {
         match self.to {
             _ if self.from >= EthereumHardfork::Paris => Some(U256::ZERO),
@@ -92,7 +91,7 @@ impl Network {
         }
     }
 
-    /// The DAO's fork is a network's own; those of later forks have not had it.
+    /// Whether the network has the fork. Only networks named after the DAO fork have it.
     fn has(&self, fork: EthereumHardfork) -> bool {
         let named = self.from == fork || self.to.is_some_and(|(to, _)| to == fork);
         fork != EthereumHardfork::Dao || named
@@ -127,7 +126,7 @@ fn parse(name: &str) -> Option<(EthereumHardfork, Option<(EthereumHardfork, When
     (from < to).then_some((from, Some((to, when(at)?))))
 }
 
-/// What follows `At`: `5`, `Time15k` or `DiffC0000`.
+/// Parses the text after `At`: `5`, `Time15k` or `DiffC0000`.
 fn when(text: &str) -> Option<When> {
     if let Some(difficulty) = text.strip_prefix("Diff") {
         return U256::from_str_radix(difficulty.trim_start_matches("0x"), 16)
@@ -141,7 +140,7 @@ fn when(text: &str) -> Option<When> {
     text.parse().ok().map(When::Block)
 }
 
-/// A fork by any of the names that tests have for it.
+/// The fork with this name. Tests use several names for some forks.
 fn fork(name: &str) -> Option<EthereumHardfork> {
     use EthereumHardfork as Fork;
     Some(match name.to_ascii_lowercase().as_str() {
@@ -174,7 +173,7 @@ fn fork(name: &str) -> Option<EthereumHardfork> {
     })
 }
 
-/// A schedule gives three numbers; the rest follows from the fork.
+/// The blob parameters of a schedule. It gives three numbers; the others follow from the fork.
 fn blob_params(fork: EthereumHardfork, blobs: &Blobs) -> BlobParams {
     let base =
         if fork < EthereumHardfork::Osaka { BlobParams::prague() } else { BlobParams::osaka() };
@@ -183,7 +182,7 @@ fn blob_params(fork: EthereumHardfork, blobs: &Blobs) -> BlobParams {
         target_blob_count: blobs.target.0.saturating_to(),
         max_blob_count,
         update_fraction: blobs.base_fee_update_fraction.0.saturating_to(),
-        // Before EIP-7594 a transaction may fill a block.
+        // Before EIP-7594 a transaction may use all blobs of a block.
         max_blobs_per_tx: if fork < EthereumHardfork::Osaka {
             max_blob_count
         } else {
@@ -246,8 +245,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_run_is_named() {
-        let error = |name| Network::new(name, &Config::default()).expect_err("it cannot be run");
+    fn an_unsupported_network_is_named() {
+        let error = |name| {
+            Network::new(name, &Config::default()).expect_err("the network is not supported")
+        };
         assert_eq!(error("Verkle"), NetworkError::Unknown("Verkle".to_owned()));
         assert!(matches!(error("ByzantiumToConstantinopleAt5"), NetworkError::NetGasMetering(_)));
         assert!(matches!(error("BPO2ToAmsterdamAtTime15k"), NetworkError::BlockAccessLists(_)));

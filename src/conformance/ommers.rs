@@ -1,4 +1,4 @@
-//! The rules for ommers (Yellow Paper, section 11.1).
+//! Checks ommers (Yellow Paper, section 11.1).
 
 use super::{
     branches::Branches,
@@ -11,28 +11,28 @@ use alloy_primitives::{
     map::{B256Map, B256Set},
 };
 
-/// How many generations back an ommer's parent may be.
+/// Maximum distance in generations from the block to the parent of an ommer.
 const GENERATIONS: usize = 7;
 
 /// The rule that an ommer breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum OmmerError {
-    /// At most two.
-    #[error("it has {count} ommers, and may have 2")]
+    /// A block may have at most two ommers.
+    #[error("it has {count} ommers, above the limit of 2")]
     TooMany { count: usize },
-    /// An ommer counts once.
-    #[error("its ommer {hash} was an ommer before, or is its ancestor")]
+    /// An ommer may be included only once.
+    #[error("its ommer {hash} is already included, or is its ancestor")]
     Known { hash: B256 },
-    /// A child of an ancestor, but no sibling of the block's children.
-    #[error("its ommer {hash} has a parent that is none of the ancestors from 2 to 7")]
+    /// An ommer must be a child of an ancestor, but not of the block's parent.
+    #[error("the parent of its ommer {hash} is not one of its ancestors from 2 to 7")]
     Dangling { hash: B256 },
-    /// Its header itself is wrong.
-    #[error("its ommer {hash} is no valid header")]
+    /// The header of the ommer is invalid.
+    #[error("the header of its ommer {hash} is invalid")]
     Header { hash: B256, source: HeaderError },
 }
 
-/// Checks the ommers of a block whose parent is known.
+/// Checks the ommers of a block. The parent of the block must be known.
 pub(super) fn check_ommers(
     network: &Network,
     branches: &Branches,

@@ -1,7 +1,8 @@
-//! The executors that a suite is run with, each on every number of threads.
+//! Runs all executors on every number of threads, and compares their results.
 //!
-//! They have to agree with each other, and with the execution in order by which the block was made
-//! ready: on every receipt and every change of a valid block, and on where an invalid one fails.
+//! They must agree with each other, and with the execution in block order that prepared the block. For a valid
+//! block they must agree on every receipt and every change. For an invalid block they must agree on the
+//! transaction that fails.
 
 use crate::{
     block::{Rehearsal, ReplayJob},
@@ -24,14 +25,14 @@ use std::{
 /// An executor on a number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Which executor.
+    /// The executor.
     pub executor: ExecutorKind,
-    /// All threads that may take part.
+    /// Number of threads, the calling one included.
     pub threads: NonZeroUsize,
 }
 
 impl Member {
-    /// Whom the others are compared with.
+    /// The baseline, with which the others are compared.
     pub const BASELINE: Self =
         Self { executor: ExecutorKind::Sequential, threads: NonZeroUsize::MIN };
 }
@@ -42,84 +43,87 @@ impl fmt::Display for Member {
     }
 }
 
-/// A bug of an executor, whatever the test says of the block.
+/// A difference between executors. It is always a bug, independent of the expectation of the test.
 #[derive(Debug, thiserror::Error)]
 pub enum Disagreement {
-    /// It gave up on a block that is executed in order without fault, or in another way than that.
-    #[error("{member} gave up")]
+    /// The executor failed on a block that is valid in block order.
+    #[error("{member} failed")]
     GaveUp {
-        /// Who.
+        /// The executor.
         member: Member,
-        /// Why.
+        /// The error.
         source: Box<GuardError>,
     },
-    /// It accepted a block that fails in order.
-    #[error("{member} accepted a block that in order fails at transaction {place:?}")]
+    /// The executor accepted a block that fails in block order.
+    #[error("{member} accepted a block that fails in block order at transaction {place:?}")]
     Accepted {
-        /// Who.
+        /// The executor.
         member: Member,
-        /// The transaction, if it was one.
+        /// Index of the failed transaction; `None` if another phase failed.
         place: Option<usize>,
     },
-    /// It refused a block for something else than what fails in order.
-    #[error("{member} does not fail at transaction {expected:?}, as the block does in order")]
+    /// The executor fails elsewhere than the execution in block order.
+    #[error(
+        "{member} does not fail at transaction {expected:?}, where the block fails in block order"
+    )]
     FailedElsewhere {
-        /// Who.
+        /// The executor.
         member: Member,
-        /// The transaction, if it was one.
+        /// Index of the failed transaction in block order; `None` if another phase failed.
         expected: Option<usize>,
-        /// What it says instead.
+        /// The error of the executor.
         source: Box<GuardError>,
     },
-    /// Its outcome is another.
+    /// The outcome of the executor differs.
     #[error("{member} differs from the baseline: {difference}")]
     Differs {
-        /// Who.
+        /// The executor.
         member: Member,
-        /// In what.
+        /// The difference.
         difference: Box<Difference>,
     },
-    /// The state root cannot be computed from a state that is known in full: a bug of the tries.
+    /// The state root cannot be computed although the state is complete. This is a bug of the tries.
     #[error("the state root after the block cannot be computed")]
     Root(#[from] TrieError),
 }
 
-/// What executing a block came to, as everybody agrees.
+/// The result of a block on which all executors agree.
 #[derive(Debug)]
 pub enum Agreed {
-    /// It is what its header says.
+    /// The outcome matches the header.
     Match(Made),
-    /// It is something else.
+    /// The outcome does not match the header.
     Mismatch(Verdict),
-    /// It cannot be executed.
+    /// The block cannot be executed.
     Failed(FailedPhase),
 }
 
-/// What a block made, for the blocks on top of it.
+/// Results of a block that later blocks need.
 #[derive(Debug)]
 pub struct Made {
-    /// Nodes of the tries after it.
+    /// New nodes of the tries after the block.
     pub nodes: NewNodes,
-    /// Codes that it left.
+    /// New codes.
     pub codes: Vec<Bytes>,
 }
 
-/// Executors and their warm threads.
+/// Executors and their running threads.
 #[derive(Debug)]
 pub struct Panel {
     others: Vec<Member>,
     guards: BTreeMap<NonZeroUsize, Guard>,
     limit: Duration,
-    /// For what is not executing: one thread.
+    /// A single thread for all other work.
     crew: WorkerPool,
 }
 
 impl Panel {
-    /// The baseline on one thread, every parallel executor on every number of them. Their threads are
-    /// started when they are first needed. Whoever takes longer than `limit` for a block is left behind.
+    /// A panel with the baseline on one thread and every parallel executor on every number of threads. The
+    /// threads start when they are first needed. An executor that takes longer than `limit` for a block fails,
+    /// and its threads are abandoned.
     ///
     /// # Errors
-    /// If the system has no more threads to give.
+    /// The system cannot start a thread.
     pub fn new(
         executors: &[ExecutorKind],
         threads: &[NonZeroUsize],
@@ -129,15 +133,15 @@ impl Panel {
         Ok(Self { others, guards, limit, crew: WorkerPool::new(NonZeroUsize::MIN)? })
     }
 
-    /// Does what is not executing, on a thread of the panel's.
+    /// The pool for work other than execution.
     pub fn crew(&self) -> &WorkerPool {
         &self.crew
     }
 
-    /// Has the block executed by all, and compares what they say.
+    /// Executes the block with all executors, and compares the results.
     ///
     /// # Errors
-    /// If they do not agree.
+    /// The executors disagree.
     pub fn examine(&mut self, rehearsal: Rehearsal) -> Result<Agreed, Disagreement> {
         let job = Arc::new(rehearsal.job);
         let codes = match rehearsal.result {
@@ -158,7 +162,7 @@ impl Panel {
         })
     }
 
-    /// The outcome of a valid block, on which all agree.
+    /// The outcome of a valid block on which all executors agree.
     fn outcome(&mut self, job: &Arc<ReplayJob>) -> Result<BlockOutcome, Disagreement> {
         let gave_up = |member, source| Disagreement::GaveUp { member, source: Box::new(source) };
         let first = Member::BASELINE;
@@ -172,7 +176,7 @@ impl Panel {
         Ok(expected)
     }
 
-    /// Whether all refuse a block for the same transaction.
+    /// Checks that all executors fail at the same transaction.
     fn must_fail(
         &mut self,
         job: &Arc<ReplayJob>,
@@ -208,7 +212,7 @@ impl Panel {
     }
 }
 
-/// Every parallel executor on every number of threads, each once.
+/// Every parallel executor on every number of threads, without duplicates.
 fn others(executors: &[ExecutorKind], threads: &[NonZeroUsize]) -> Vec<Member> {
     let mut others = Vec::new();
     for executor in executors.iter().copied().filter(|kind| kind.is_parallel()) {

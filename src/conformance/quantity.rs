@@ -1,10 +1,10 @@
-//! Integers as test files write them.
+//! Parses integers of test files.
 
 use alloy_primitives::U256;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
 
-/// An integer: hexadecimal after `0x`, leading zeros and no digit at all included, or decimal.
+/// An integer. It is decimal, or hexadecimal after `0x`. Leading zeros are allowed, and `0x` alone is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Quantity(pub(super) U256);
 
@@ -14,7 +14,7 @@ impl Quantity {
         if digits.is_empty() {
             return (radix == 16).then_some(Self(U256::ZERO));
         }
-        // The parser passes over underscores, which no file has.
+        // The parser would skip underscores, which are invalid in test files.
         let plain = digits.chars().all(|char| char.is_ascii_hexdigit());
         plain.then(|| U256::from_str_radix(digits, radix).ok().map(Self)).flatten()
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_write_integers_in_many_ways() {
+    fn all_notations_of_integers_are_parsed() {
         for (text, value) in [("0x", 0), ("0x00", 0), ("0x0a", 10), ("10", 10), ("0x10", 16)] {
             assert_eq!(Quantity::parse(text), Some(Quantity(U256::from(value))), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Runs one test: from its genesis block to what its file says must come of it.
+//! Runs one test from its genesis block to its expected results.
 
 use super::{
     chain::{Ground, Refusal, TestChain, Touched, TransactionsRoot, Trouble},
@@ -12,14 +12,14 @@ use alloy_primitives::B256;
 use alloy_rlp::Decodable;
 use serde_json::value::RawValue;
 
-/// What blocks came to.
+/// Counts of blocks by result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Blocks {
-    /// How many were valid, and accepted by all executors, to the state root.
+    /// Number of valid blocks that all executors accepted, up to the state root.
     pub accepted: u64,
-    /// Those that were invalid, and refused.
+    /// Invalid blocks that were refused.
     pub refused: Vec<Refused>,
-    /// How many were invalid in a way that is not looked at.
+    /// Number of invalid blocks with a fault that is not checked.
     pub out_of_scope: u64,
 }
 
@@ -28,62 +28,62 @@ pub struct Blocks {
 pub struct Refused {
     /// Its position in the test, from 0.
     pub position: usize,
-    /// What the refusal rests on.
+    /// Category of the refusal.
     pub ground: Ground,
-    /// Why, as it was found here.
+    /// The fault that was found.
     pub because: String,
-    /// Why, as the test has it.
+    /// The fault that the test names.
     pub expected: String,
 }
 
-/// How a test ended.
+/// Result of a test.
 #[derive(Debug)]
 pub enum Ending {
-    /// All blocks came out as the test says.
+    /// All blocks had the expected result.
     Passed,
-    /// Something did not.
+    /// A result differs from the expectation.
     Failed(Failure),
-    /// It needs rules that are not here.
+    /// The test needs rules that are not supported.
     OutOfScope(OutOfScope),
 }
 
 /// A test that was run.
 #[derive(Debug)]
 pub struct Run {
-    /// As the file writes it; empty where it has none.
+    /// Name of the network; empty without one.
     pub network: String,
-    /// Of the blocks up to the first that failed.
+    /// Counts of the blocks before the first failure.
     pub blocks: Blocks,
-    /// How it ended.
+    /// The result.
     pub ending: Ending,
 }
 
-/// Why a test is not run.
+/// Reason that a test is not run.
 #[derive(Debug, thiserror::Error)]
 pub enum OutOfScope {
-    /// Its network.
+    /// The network is not supported.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    /// What differs is a block that touches an account with storage and neither nonce nor code, which
-    /// mainnet has none of. revm lets a contract be created there, EIP-7610 does not.
-    #[error("it needs EIP-7610, which revm does not have")]
+    /// A block that differs touches an account with storage but with neither nonce nor code. revm creates a
+    /// contract at such an account, which EIP-7610 forbids. Mainnet has no such account.
+    #[error("it needs EIP-7610, which revm does not support")]
     CreationOverStorage,
-    /// A test of transactions, of the engine API, or of something else again.
-    #[error("it is no blockchain test")]
+    /// The test is of another format, such as a transaction or the engine API.
+    #[error("it is not a blockchain test")]
     OtherFormat,
 }
 
-/// The first thing in which a test and its run differ.
+/// The first difference between a test and its run.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Failure {
-    /// The file is not as the format has it.
+    /// The test does not follow the format.
     #[error("the test cannot be read")]
     Unreadable(#[from] serde_json::Error),
-    /// Its genesis block is no block.
-    #[error("the genesis block's RLP is not a block's")]
+    /// The genesis block cannot be decoded.
+    #[error("the genesis block is not the RLP of a block")]
     Genesis(#[from] alloy_rlp::Error),
-    /// Its genesis block has another hash.
+    /// The genesis block has another hash.
     #[error("the genesis block has hash {actual}, the test says {expected}")]
     GenesisHash { expected: B256, actual: B256 },
     /// The state before the first block has another root.
@@ -91,34 +91,34 @@ pub enum Failure {
         "the state before the first block has root {actual}, its genesis block says {expected}"
     )]
     PreState { expected: B256, actual: B256 },
-    /// Something of ours is broken.
+    /// A bug of blockrace.
     #[error("block {position} could not be judged")]
     Trouble { position: usize, source: Box<Trouble> },
     /// A valid block was refused.
-    #[error("block {position} is valid, and was refused")]
+    #[error("block {position} is valid, but was refused")]
     Refused { position: usize, touched: Touched, source: Box<Refusal> },
     /// An invalid block was accepted.
-    #[error("block {position} is invalid, and was accepted; the test says why: {because}")]
+    #[error("block {position} is invalid, but was accepted; the test expects: {because}")]
     Accepted { position: usize, because: String },
-    /// A transaction was executed that must not be.
-    #[error("block {position} has a transaction that is invalid, and was executed: {because}")]
+    /// An invalid transaction was executed.
+    #[error("an invalid transaction of block {position} was executed; the test expects: {because}")]
     Executed { position: usize, because: String },
     /// A valid block has another hash.
     #[error("block {position} has hash {actual}, the test says {expected}")]
     Hash { position: usize, expected: B256, actual: B256 },
-    /// Another block leads.
-    #[error("block {actual} leads in the end, the test says {expected}")]
+    /// Another block is the head.
+    #[error("the head is block {actual}, the test says {expected}")]
     Head { expected: B256, actual: B256 },
-    /// The state in the end has another root.
-    #[error("the state in the end has root {actual}, the test says {expected}")]
+    /// The final state has another root.
+    #[error("the final state has root {actual}, the test says {expected}")]
     PostState { expected: B256, actual: B256 },
-    /// A state from the file makes no trie.
+    /// The root of a state in the test cannot be computed.
     #[error("the root of a state in the test cannot be computed")]
     State(#[from] TrieError),
 }
 
 impl Failure {
-    /// Whether the difference is one that a missing rule makes.
+    /// Whether the failure comes from the missing rule of EIP-7610.
     const fn is_for_want_of_eip7610(&self) -> bool {
         match self {
             Self::Refused { touched, .. } => matches!(touched, Touched::StorageWithoutCode),
@@ -174,7 +174,7 @@ fn run_on(
     panel.crew().install(|| check_post_state(test, state_root.unwrap_or_default()))
 }
 
-/// The chain with the test's genesis block and state.
+/// Creates the chain with the genesis block and state of the test.
 fn found(network: Network, test: &Test) -> Result<TestChain, Failure> {
     let genesis = Block::<TxEnvelope>::decode(&mut test.genesis_rlp.as_ref())?.header;
     let (expected, actual) = (test.genesis_block_header.hash, genesis.hash_slow());
@@ -189,7 +189,7 @@ fn found(network: Network, test: &Test) -> Result<TestChain, Failure> {
     Ok(chain)
 }
 
-/// Takes one block, and compares what comes of it with what the test expects.
+/// Judges one block, and compares the result with the expectation of the test.
 fn take(
     chain: &mut TestChain,
     position: usize,
@@ -201,8 +201,8 @@ fn take(
     let trouble = |source| Failure::Trouble { position, source: Box::new(source) };
     let (expected, root) = (entry.expected(), TransactionsRoot::AsGiven);
     let mut judged = chain.judge(&entry.rlp, root, panel).map_err(trouble)?;
-    // Those who made the tests left invalid transactions out of the header, so that their root is wrong
-    // besides. They still have to be refused for what they are.
+    // The headers of some tests leave out invalid transactions, so that their transactions root is wrong as
+    // well. Such a block must still be refused because of the transaction.
     let hides = judged.as_ref().is_err_and(Refusal::is_transactions_root);
     if hides && expected.is_for_a_transaction() {
         let root = TransactionsRoot::PutRight;
@@ -228,7 +228,7 @@ fn take(
             let touched = chain.touched();
             return Err(Failure::Refused { position, touched, source: Box::new(refusal) });
         }
-        // What is left to be wrong with it is its proof of work.
+        // The only remaining fault of such a block is its proof of work.
         (Ok(_), Expected::Invalid(_)) if seals == SealEngine::Ethash => counts.out_of_scope += 1,
         (Ok(_), Expected::Invalid(because)) => {
             return Err(Failure::Accepted { position, because });
@@ -237,7 +237,7 @@ fn take(
     Ok(())
 }
 
-/// Compares the state in the end, where the test gives it, with the head's root.
+/// Compares the final state, if the test has one, with the state root of the head.
 fn check_post_state(test: &Test, actual: B256) -> Result<(), Failure> {
     let given = test.post().map(|accounts| Ledger::default().found(accounts)).transpose()?;
     for expected in given.into_iter().chain(test.post_state_hash) {
@@ -248,7 +248,7 @@ fn check_post_state(test: &Test, actual: B256) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An error and its causes on one line.
+/// Formats an error and its causes on one line.
 fn chain_of_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

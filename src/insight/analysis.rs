@@ -1,4 +1,4 @@
-//! All that can be said about one block before any executor has run it.
+//! Computes the bounds and bottlenecks of one block. No executor has to run the block for that.
 
 use super::{
     graph::Graph,
@@ -10,72 +10,73 @@ use super::{
 use crate::executor::access::TxIndex;
 use std::{num::NonZeroUsize, time::Duration};
 
-/// How many hot contracts and slots are listed.
+/// Number of hot contracts and of hot fields that are listed.
 const HOT_SPOTS: usize = 10;
 
-/// What a block allows, and what stands in the way.
+/// Bounds and bottlenecks of a block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Analysis {
-    /// Of all transactions, one after the other.
+    /// Time of all transactions, one after the other.
     pub total: Duration,
-    /// Of the phases before the first and after the last transaction.
+    /// Time of the phases before the first and after the last transaction.
     pub outside: Duration,
-    /// Of the longest transaction.
+    /// Time of the longest transaction.
     pub longest_transaction: Duration,
-    /// Of the chain of dependent transactions that takes longest.
+    /// Time of the critical path.
     pub critical_path: Duration,
-    /// Of all transactions, after refunds.
+    /// Gas of all transactions, after refunds.
     pub gas: u64,
-    /// Of the chain of dependent transactions that uses most.
+    /// Gas of the chain of dependent transactions that uses most gas.
     pub critical_path_gas: u64,
-    /// Transactions of the chain that has most.
+    /// Number of transactions in the longest chain.
     pub longest_chain: usize,
-    /// Transactions that depend on no other.
+    /// Number of transactions without dependencies.
     pub independent: usize,
-    /// Pairs of transactions of which the second depends on the first.
+    /// Pairs of transactions. The second depends on the first.
     pub dependencies: Vec<(TxIndex, TxIndex)>,
-    /// One for each number of threads that was asked for; none for a block without transactions.
+    /// Bounds for each requested number of threads; empty for a block without transactions.
     pub bounds: Vec<Bounds>,
-    /// What each of the refinements of fields is worth.
+    /// The cost of doing without each refinement of [`Model::Fields`].
     pub ordered: Vec<OrderedCost>,
-    /// Hottest first. [`HotSpot::bound_without`] is at the last number of threads.
+    /// Hot contracts, hottest first. [`HotSpot::bound_without`] is for the last number of threads.
     pub contracts: Vec<HotSpot>,
-    /// Hottest first, as above.
+    /// Hot fields, in the same order and for the same number of threads.
     pub fields: Vec<HotSpot>,
 }
 
-/// Bounds of the speedup on a number of threads, by what counts as a conflict.
+/// Bounds of the speedup on a number of threads, one per conflict model or schedule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// All that may take part.
+    /// Number of threads.
     pub threads: NonZeroUsize,
-    /// Where nothing does: only the longest transaction is in the way.
+    /// Without conflicts. Only the longest transaction limits the speedup.
     pub independent: f64,
-    /// Balance, nonce, code and slot, and the refinements of [`Model::Fields`].
+    /// Conflicts by balance, nonce, code and slot, with the refinements of [`Model::Fields`].
     pub fields: f64,
-    /// The same, each transaction starting only when all that it will read is there.
+    /// Conflicts as in `fields`. Each transaction starts only when all values that it will read are final.
     pub when_ready: f64,
-    /// As `fields`, each thread taking the next transaction of the block and waiting with it.
+    /// Conflicts as in `fields`. Each thread takes the next transaction of the block, and keeps it while it
+    /// waits.
     pub in_order: f64,
-    /// Whole accounts.
+    /// Conflicts by whole account.
     pub accounts: f64,
-    /// Whole accounts, but for fees and plain transfers.
+    /// Conflicts by whole account, except for fees and plain transfers.
     pub accounts_deferred: f64,
 }
 
-/// What it would cost to do without a refinement.
+/// The cost of doing without one refinement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderedCost {
-    /// What happens in block order then.
+    /// The operation that then happens in block order.
     pub ordered: Ordered,
-    /// Dependent pairs, in all.
+    /// Number of dependent pairs in the whole block.
     pub pairs: usize,
-    /// In all.
+    /// Time of the critical path.
     pub critical_path: Duration,
 }
 
 impl Analysis {
-    /// Analyses a block, with bounds for these numbers of threads, ascending.
+    /// Analyses a block. The bounds are for `threads`, which must be ascending.
     pub fn of(study: &Study, threads: &[NonZeroUsize]) -> Self {
         let (times, gas) = (&study.times.transactions, study.gas());
         let graph = study.graph(Model::Fields);
@@ -98,24 +99,24 @@ impl Analysis {
         }
     }
 
-    /// Time of all transactions over that of the critical path: the bound on any number of threads;
-    /// `None` for a block without transactions.
+    /// Time of all transactions / time of the critical path. This is the bound on any number of threads; `None`
+    /// for a block without transactions.
     pub fn parallelism(&self) -> Option<f64> {
         let some = !self.critical_path.is_zero();
         some.then(|| self.total.div_duration_f64(self.critical_path))
     }
 
-    /// The same, in gas.
+    /// Gas of all transactions / gas of the critical path; `None` without gas.
     pub fn parallelism_gas(&self) -> Option<f64> {
         let path = self.critical_path_gas;
         (path > 0).then(|| self.gas as f64 / path as f64)
     }
 
-    /// The contract or field without which the bound at the last number of threads would rise most, if
-    /// it would rise at all.
+    /// The contract or field that lowers the bound most, at the last number of threads; `None` if the bound
+    /// would not rise without any of them.
     pub fn worst(&self) -> Option<&HotSpot> {
         let now = self.bounds.last()?.fields;
-        // Of equals the last counts: a field rather than its whole contract.
+        // `max_by` returns the last of equal elements: a field rather than its whole contract.
         let spots = self.contracts.iter().chain(&self.fields);
         let rises = spots.filter_map(|spot| Some((spot, spot.bound_without?)));
         let rises = rises.filter(|(_, bound)| *bound > now);

@@ -1,9 +1,9 @@
-//! Who depends on whom.
+//! Computes the dependencies between the transactions of a block.
 //!
-//! A transaction depends on those that wrote what it reads: the last that replaced the value, and all
-//! that added to it since. Writing alone depends on nothing, since versions can be kept apart. Payments
-//! out of a balance depend on what came in only where the balance before the block is not enough, and
-//! then on the fewest that make it so.
+//! A transaction depends on the writers of the values that it reads. These are the last transaction that
+//! replaced the value, and all that added to it since. A write alone causes no dependency, because versions are
+//! kept apart. A payment out of a balance depends on earlier payments into it only if the balance before the
+//! block is too small. It then depends on the fewest that make it large enough.
 
 use super::{
     model::{Model, Spot, Touches},
@@ -13,27 +13,27 @@ use crate::executor::access::{AccountNumber, Location, Need, TxAccess, TxIndex, 
 use alloy_primitives::U256;
 use std::collections::{BTreeSet, HashMap};
 
-/// A transaction before this one that has to come first, and why.
+/// A dependency on an earlier transaction, with its cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Dependency {
-    /// Which; always a lower index.
+    /// Index of the earlier transaction. It is always lower.
     pub on: TxIndex,
-    /// What it wrote, and this one reads.
+    /// The spot that the earlier transaction wrote and the later one reads.
     pub at: Spot,
 }
 
 /// The dependencies of a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
-    /// By transaction; ascending, each once.
+    /// Dependencies by transaction, ascending and without duplicates.
     dependencies: Vec<Vec<Dependency>>,
 }
 
-/// What was written to a spot so far.
+/// The newest writes to a spot.
 #[derive(Debug, Default)]
 struct Written {
     set: Option<(TxIndex, U256)>,
-    /// Since then.
+    /// Additions since `set`.
     added: Vec<(TxIndex, U256)>,
 }
 
@@ -54,7 +54,7 @@ impl Graph {
         Self { dependencies: accesses.iter().enumerate().map(of).collect() }
     }
 
-    /// A graph with the dependencies that are given.
+    /// A graph with the given dependencies.
     #[cfg(test)]
     pub(super) fn of(dependencies: &[&[TxIndex]]) -> Self {
         let at = Spot::Account(0);
@@ -62,43 +62,43 @@ impl Graph {
         Self { dependencies: dependencies.iter().map(of).collect() }
     }
 
-    /// How many transactions there are.
+    /// Number of transactions.
     pub const fn len(&self) -> usize {
         self.dependencies.len()
     }
 
-    /// Whether there are none.
+    /// Whether the graph has no transactions.
     pub const fn is_empty(&self) -> bool {
         self.dependencies.is_empty()
     }
 
-    /// Whom each transaction depends on, and why.
+    /// Dependencies of each transaction, with their causes.
     pub fn dependencies(&self) -> &[Vec<Dependency>] {
         &self.dependencies
     }
 
-    /// The lower transactions that a transaction depends on, each once.
+    /// The lower transactions that a transaction depends on, without duplicates.
     pub(super) fn before(&self, tx: TxIndex) -> impl Iterator<Item = TxIndex> {
         let dependencies = self.dependencies.get(tx).map_or(&[][..], Vec::as_slice);
         dependencies.chunk_by(|a, b| a.on == b.on).filter_map(|same| Some(same.first()?.on))
     }
 
-    /// How many transactions depend on no other, so that they could all start at once.
+    /// Number of transactions without dependencies. They could all start at once.
     pub fn independent(&self) -> usize {
         self.dependencies.iter().filter(|dependencies| dependencies.is_empty()).count()
     }
 
-    /// All pairs of transactions of which the second depends on the first.
+    /// All dependent pairs of transactions. The second depends on the first.
     pub fn edges(&self) -> impl Iterator<Item = (TxIndex, TxIndex)> {
         (0..self.len()).flat_map(|tx| self.before(tx).map(move |on| (on, tx)))
     }
 
-    /// How many of them there are.
+    /// Number of dependent pairs.
     pub fn pairs(&self) -> usize {
         self.edges().count()
     }
 
-    /// The graph as it were if nobody conflicted over certain spots.
+    /// The graph without the dependencies at certain spots.
     pub fn without(&self, spots: impl Fn(Spot) -> bool) -> Self {
         let keep = |dependencies: &Vec<Dependency>| {
             dependencies.iter().filter(|dependency| !spots(dependency.at)).copied().collect()
@@ -106,7 +106,7 @@ impl Graph {
         Self { dependencies: self.dependencies.iter().map(keep).collect() }
     }
 
-    /// How many transactions the longest chain of dependent ones has.
+    /// Number of transactions in the longest chain of dependencies.
     pub fn longest_chain(&self) -> usize {
         let mut chains: Vec<usize> = Vec::with_capacity(self.len());
         for tx in 0..self.len() {
@@ -116,8 +116,8 @@ impl Graph {
         chains.into_iter().max().unwrap_or_default()
     }
 
-    /// The transactions to schedule, with these weights. `share` says after which share of a transaction
-    /// it needs what it depends on.
+    /// The tasks to schedule, with these weights. `share` returns the share of a transaction's weight after
+    /// which it needs a dependency.
     pub(super) fn tasks(
         &self,
         weights: &[u64],
@@ -154,7 +154,8 @@ fn dependencies(touches: &Touches, written: &HashMap<Spot, Written>) -> Vec<Depe
     found.into_iter().collect()
 }
 
-/// What was written last where a reader looks: a slot, or the storage that was emptied since.
+/// The newest value that a read of `spot` returns. For a slot, this is its own last write, or a later deletion
+/// of the whole storage.
 fn newest(spot: Spot, written: &HashMap<Spot, Written>) -> Option<(Spot, &Written)> {
     let found = |spot: Spot| written.get(&spot).map(|writes| (spot, writes));
     let own = found(spot);
@@ -168,7 +169,7 @@ fn newest(spot: Spot, written: &HashMap<Spot, Written>) -> Option<(Spot, &Writte
     if set_by(&emptied) > set_by(&own) { emptied } else { own }
 }
 
-/// The fewest writers without whom a balance would not be enough.
+/// The fewest writers that make the balance reach `minimum`.
 fn enough(writes: &Written, minimum: U256, before: U256) -> Vec<TxIndex> {
     let mut needed = Vec::new();
     let mut balance = before;

@@ -1,8 +1,8 @@
-//! Where a block's conflicts meet: contracts and slots by what they cost.
+//! Finds the contracts and slots that cause the most costly conflicts of a block.
 //!
-//! Only what lies on the critical path slows a block down on many threads, so that is where a spot's
-//! cost is counted: the time of every transaction on the path that the next one waited for over it. What
-//! would be gained without it is less, since the second longest path then counts.
+//! Only conflicts on the critical path slow a block on many threads. The cost of a spot is therefore counted
+//! there: the time of each transaction on the path that the next one waits for because of the spot. Removing
+//! the spot gains less, because the second longest path then becomes critical.
 
 use super::{
     graph::Graph,
@@ -21,25 +21,25 @@ use std::{
     time::Duration,
 };
 
-/// A spot, by the names that people use.
+/// A spot by addresses and keys instead of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
-    /// An account with all that it has.
+    /// A whole account.
     Account(Address),
-    /// Its balance.
+    /// The balance of an account.
     Balance(Address),
-    /// Its nonce.
+    /// The nonce of an account.
     Nonce(Address),
-    /// Its code.
+    /// The code of an account.
     Code(Address),
-    /// Its storage, emptied as a whole.
+    /// The storage of an account, deleted as a whole.
     Storage(Address),
-    /// One of its slots, by key.
+    /// A storage slot, by key.
     Slot(Address, U256),
 }
 
 impl Place {
-    /// The name of a spot; `None` if the account or slot has no number in the state before the block.
+    /// The place of a spot; `None` if the account or slot has no number in the pre-state.
     pub fn of(spot: Spot, names: &Names) -> Option<Self> {
         let address = names.account(spot.account())?;
         Some(match spot {
@@ -53,7 +53,7 @@ impl Place {
         })
     }
 
-    /// The account that it is or belongs to.
+    /// The address of the account.
     pub const fn address(&self) -> Address {
         match self {
             Self::Account(address)
@@ -66,20 +66,20 @@ impl Place {
     }
 }
 
-/// Something that transactions conflict over, and what it costs.
+/// A place of conflicts, with its cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HotSpot {
-    /// What.
+    /// The place.
     pub place: Place,
-    /// Pairs of transactions of which the later depends on the earlier over it.
+    /// Number of dependent pairs that conflict over it.
     pub pairs: usize,
-    /// Time of the transactions on the critical path that the next one waited for over it.
+    /// Time of the transactions on the critical path that the next one waits for because of this place.
     pub path_time: Duration,
-    /// The bound if nobody conflicted over it.
+    /// The bound without conflicts over this place.
     pub bound_without: Option<f64>,
 }
 
-/// What to count as one hot spot.
+/// Granularity of a hot spot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Per {
     Account,
@@ -95,7 +95,7 @@ impl Per {
     }
 }
 
-/// The spots that cost most, hottest first, at most `count`.
+/// The spots with the highest costs, hottest first, at most `count`.
 pub(super) fn hottest(
     study: &Study,
     graph: &Graph,

@@ -1,8 +1,8 @@
-//! Contracts of mainnet that most people know by name rather than by address.
+//! Names well-known contracts of mainnet.
 
 use alloy_primitives::Address;
 
-/// Checksummed addresses (EIP-55), and what is there.
+/// Checksummed addresses (EIP-55) and names.
 const CONTRACTS: [(&str, &str); 46] = [
     ("0x00000000219ab540356cBB839Cbe05303d7705Fa", "Beacon deposit"),
     ("0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2", "WETH"),
@@ -52,7 +52,7 @@ const CONTRACTS: [(&str, &str); 46] = [
     ("0xb47e3cd837dDF8e4c57F05d70Ab865de6e193BBB", "CryptoPunks"),
 ];
 
-/// The name of a contract on the chain with this id, if it is a well-known one.
+/// The name of a well-known contract on the chain with this id; `None` for others.
 pub fn well_known(chain_id: u64, address: Address) -> Option<&'static str> {
     const MAINNET: u64 = 1;
     if chain_id != MAINNET {
@@ -68,7 +68,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_address_has_its_checksum_and_is_found() {
+    fn every_address_has_a_valid_checksum_and_is_found() {
         for (text, name) in CONTRACTS {
             let address = Address::parse_checksummed(text, None);
             let address = address.unwrap_or_else(|error| panic!("{name} {text}: {error}"));

@@ -1,23 +1,22 @@
-//! What a block itself allows: who depends on whom, and how fast any schedule could be.
+//! Analyses blocks: dependencies, bounds of the speedup, and bottlenecks.
 //!
-//! A speedup alone says little: 1.7 on two threads is poor where 2 was possible, and excellent where the
-//! block allows 1.75. This module finds the bound, and what stands in the way.
+//! A speedup needs a bound for comparison. A speedup of 1.7 on two threads is poor if 2 is possible, and
+//! excellent if the bound is 1.75. This module computes the bound and its causes.
 //!
-//! A [`Study`] starts from two facts about a block: what each transaction reads and writes
-//! ([`executor::access`](crate::executor::access)) and how long each takes ([`timeline`]). A [`Model`]
-//! says what counts as a conflict, and gives a [`Graph`] of dependencies: whoever reads depends on who
-//! wrote what was read, and waits where it reads it. From that follow the critical path and, by
-//! [`schedule::simulate`], the bound on a number of threads. [`Analysis`] is all of that about one block, with the conflicts by cause, the
-//! hottest contracts and slots, and what would be gained without each.
+//! A [`Study`] holds the accesses ([`executor::access`](crate::executor::access)) and times ([`timeline`]) of
+//! each transaction. A [`Model`] defines conflicts, and gives a [`Graph`] of dependencies. A reader depends on
+//! the writer of the value, and waits where it reads it. The critical path follows from the graph. So does the
+//! bound on a number of threads, by [`schedule::simulate`]. An [`Analysis`] has all of this for one block. It
+//! also has the conflicts by cause, the hottest contracts and slots, and the gain without each of them.
 //!
-//! A [`Trace`] is the other side: what each thread of an executor really did in one run, and when results
-//! became final ([`Latency`]), and where the threads' time went ([`Spent`]).
+//! A [`Trace`] shows a profiled run. It has the activities of each thread, the times at which results became
+//! final ([`Latency`]), and the parts of the threads' time ([`Spent`]).
 //!
-//! Correctness lives in the graph: a dependency too few, and an executor could beat the bound; one too
-//! many, and the bound is too low. Tests drop single transactions out of real blocks, and compare who
-//! notices with what the graph says.
+//! Correctness lives in the graph. With a missing dependency, an executor could exceed the bound. With a
+//! superfluous one, the bound is too low. Tests remove single transactions from real blocks, and compare the
+//! affected transactions with the graph.
 //!
-//! The clock is read in [`timeline`] only, and never while executors are measured.
+//! Only [`timeline`] reads the clock, and never during timed samples. Presentation is left to `report`.
 
 mod analysis;
 mod graph;

@@ -1,8 +1,8 @@
-//! What counts as a conflict: from recorded accesses to what a model makes of them.
+//! Defines conflict models, which turn recorded accesses into reads and writes.
 //!
-//! Engines differ in what they take for one thing. Some lock or version whole accounts; sharper ones
-//! tell balance, nonce, code and slots apart and know what commutes. Each [`Model`] turns the same
-//! recorded accesses into reads and writes of [`Spot`]s, so that one rule makes dependencies of all.
+//! Engines detect conflicts at different granularity. Some lock or version whole accounts. Others distinguish
+//! balance, nonce, code and slots, and know that additions commute. Each [`Model`] turns the same recorded
+//! accesses into reads and writes of [`Spot`]s. One rule then derives the dependencies for all models.
 
 use crate::{
     evm::PLAIN_TRANSFER_GAS,
@@ -11,17 +11,17 @@ use crate::{
 use alloy_primitives::U256;
 use std::collections::BTreeSet;
 
-/// What two transactions can conflict over.
+/// A unit of conflict detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Spot {
     /// A balance, nonce, code, storage or slot.
     Field(Location),
-    /// An account with all that it has.
+    /// A whole account.
     Account(AccountNumber),
 }
 
 impl Spot {
-    /// The account that it is or belongs to.
+    /// The account of the spot.
     pub const fn account(self) -> AccountNumber {
         match self {
             Self::Field(location) => account(location),
@@ -41,40 +41,40 @@ const fn account(location: Location) -> AccountNumber {
     }
 }
 
-/// What counts as a conflict.
+/// A conflict model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Model {
-    /// Nothing: every transaction knows beforehand what it will read.
+    /// No conflicts: all values that a transaction reads are known beforehand.
     Independent,
-    /// Reading a field that another wrote. Additions to balances commute, a balance that is paid from
-    /// need only be enough, and senders' nonces are known.
+    /// A conflict is a read of a field that another transaction wrote. Three refinements apply. Additions to
+    /// balances commute, a balance that pays need only be sufficient, and senders' nonces are known beforehand.
     Fields,
-    /// The same, without one of those three refinements.
+    /// Like `Fields`, without one of the three refinements.
     FieldsBut(Ordered),
-    /// Touching an account that another changed in any way, the beneficiary included.
+    /// A conflict is an access to an account that another transaction changed, the beneficiary included.
     Accounts,
-    /// The same, but that the fee of the beneficiary and what a plain transfer pays its recipient are
-    /// added without looking.
+    /// Like `Accounts`, but the beneficiary's fee and the payment of a plain transfer are additions without a
+    /// read.
     AccountsDeferred,
 }
 
-/// A refinement that a model does without: these happen in block order.
+/// A refinement that a model does without. The operation then happens in block order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ordered {
-    /// Paying the beneficiary.
+    /// Payment of the beneficiary's fee.
     Fees,
-    /// Counting up the sender's nonce.
+    /// Increment of the sender's nonce.
     Nonces,
-    /// Loading and changing a balance, but for the beneficiary's fee.
+    /// Load and change of a balance, except for the beneficiary's fee.
     Balances,
 }
 
 impl Ordered {
-    /// All of them.
+    /// All refinements.
     pub const ALL: [Self; 3] = [Self::Fees, Self::Nonces, Self::Balances];
 }
 
-/// What a transaction does, as a model sees it.
+/// Reads and writes of a transaction under a model.
 #[derive(Debug, Default)]
 pub(super) struct Touches {
     pub(super) reads: Vec<(Spot, Need)>,
@@ -82,7 +82,7 @@ pub(super) struct Touches {
 }
 
 impl Touches {
-    /// Reads a spot and replaces what is there.
+    /// Adds a read of the spot and a write of a new value.
     fn update(&mut self, spot: Spot) {
         self.reads.push((spot, Need::Exact));
         self.writes.push((spot, Write::Set(U256::ZERO)));
@@ -140,7 +140,7 @@ fn balances_in_order(access: &TxAccess, beneficiary: Option<AccountNumber>) -> T
     touches
 }
 
-/// The accounts that the transaction loaded. Loading one reads its code.
+/// The accounts that the transaction loaded. A load reads the code of the account.
 fn loaded(access: &TxAccess) -> BTreeSet<AccountNumber> {
     access.reads.iter().map(|(location, _)| account(*location)).collect()
 }
@@ -181,7 +181,7 @@ fn accounts_deferred(access: &TxAccess, beneficiary: Option<AccountNumber>) -> T
     touches
 }
 
-/// The sender's nonce is the one that is known.
+/// Whether `at` is the sender. Only the sender's nonce is known.
 fn sends(access: &TxAccess, at: AccountNumber) -> bool {
     access.reads.contains(&(Location::Nonce(at), Need::Known))
 }

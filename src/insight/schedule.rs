@@ -1,11 +1,10 @@
-//! Schedules of a block on a number of threads, simulated from what each transaction takes.
+//! Simulates schedules of a block on a number of threads.
 //!
-//! A transaction runs until it reads what another has still to write, waits there, and goes on when that
-//! one has ended. Nothing else takes time: no scheduling, no validation, nothing twice.
+//! A transaction runs until it reads a value that an earlier transaction has yet to write. It waits there until
+//! that transaction ends. Nothing else takes time: no scheduling, no validation, no re-execution.
 //!
-//! The best schedule is as hard to find as any in scheduling; the one that always runs what has the
-//! longest way still to go is close to it, and never worse than twice (Graham, "Bounds on multiprocessing
-//! timing anomalies", 1969).
+//! Finding the best schedule is NP-hard. Running the transaction with the longest remaining path first is close
+//! to it, and at most twice as long (Graham, "Bounds on multiprocessing timing anomalies", 1969).
 
 use crate::executor::access::TxIndex;
 use std::{
@@ -17,40 +16,41 @@ use std::{
 /// A transaction to schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Task {
-    /// How long it runs, in any unit.
+    /// Running time, in any unit.
     pub weight: u64,
-    /// What it cannot go on without, ascending.
+    /// Dependencies, ascending by position.
     pub waits: Vec<Wait>,
 }
 
-/// A point in a transaction at which another has to have ended.
+/// A position in a transaction at which another transaction must have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wait {
-    /// After it ran for so long; at most its weight.
+    /// Running time before the wait. At most the weight of the task.
     pub at: u64,
-    /// Which; always a lower index.
+    /// Index of the other transaction. It is always lower.
     pub on: TxIndex,
 }
 
-/// Which transaction a free thread takes.
+/// Rule by which a free thread selects a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Of those that can run or go on, the one with the longest way to go, wherever in the block it is.
+    /// The runnable transaction with the longest remaining path, anywhere in the block. A waiting transaction
+    /// releases its thread.
     LongestPathFirst,
-    /// The next of the block, and stays with it until it has ended.
+    /// The next transaction of the block. The thread keeps it until it ends.
     BlockOrder,
 }
 
-/// The longest chain of transactions that waited for each other.
+/// The longest chain of transactions that wait for each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path {
-    /// When the last one ends if no thread is ever wanting.
+    /// End of the last transaction on an unlimited number of threads.
     pub length: u64,
-    /// The transactions in block order, with the part of the length that each accounts for.
+    /// The transactions in block order, each with its part of the length.
     pub parts: Vec<(TxIndex, u64)>,
 }
 
-/// When each transaction ends, by transaction, on so many threads.
+/// The end of each transaction on this number of threads.
 pub fn simulate(tasks: &[Task], threads: NonZeroUsize, order: Order) -> Vec<u64> {
     match order {
         Order::LongestPathFirst => {
@@ -62,19 +62,19 @@ pub fn simulate(tasks: &[Task], threads: NonZeroUsize, order: Order) -> Vec<u64>
     }
 }
 
-/// When the last transaction ends; `None` if nothing takes any time.
+/// The end of the last transaction; `None` if all weights are zero.
 pub fn makespan(tasks: &[Task], threads: NonZeroUsize, order: Order) -> Option<u64> {
     simulate(tasks, threads, order).into_iter().max().filter(|last| *last > 0)
 }
 
-/// How many times faster than one after the other the schedule is; `None` if nothing takes any time.
+/// The speedup of the schedule over sequential execution; `None` if all weights are zero.
 pub fn speedup(tasks: &[Task], threads: NonZeroUsize, order: Order) -> Option<f64> {
     let makespan = makespan(tasks, threads, order)?;
     let total: u64 = tasks.iter().map(|task| task.weight).sum();
     Some(total as f64 / makespan as f64)
 }
 
-/// The chain that decides how long the block takes on any number of threads.
+/// The chain of transactions that limits the block's time on any number of threads.
 pub fn critical_path(tasks: &[Task]) -> Path {
     let mut ends: Vec<(u64, Option<TxIndex>)> = Vec::with_capacity(tasks.len());
     for task in tasks {
@@ -92,9 +92,10 @@ pub fn critical_path(tasks: &[Task]) -> Path {
     Path { length: last.map_or(0, |tx| ends[tx].0), parts }
 }
 
-/// When a task ends that starts at `start` and never wants a thread, and whom it waited for last.
+/// The end of a task that starts at `start` and always has a thread, and the last transaction that it waited
+/// for.
 fn end(task: &Task, start: u64, end_of: impl Fn(TxIndex) -> u64) -> (u64, Option<TxIndex>) {
-    // The time at which it would have started, had it never waited.
+    // `start` is moved later by the waiting time.
     let (mut start, mut waited_for) = (start, None);
     for wait in &task.waits {
         let ready = end_of(wait.on);
@@ -105,8 +106,8 @@ fn end(task: &Task, start: u64, end_of: impl Fn(TxIndex) -> u64) -> (u64, Option
     (start + task.weight, waited_for)
 }
 
-/// Each task goes to the thread that is free first, and keeps it while it waits. Lower tasks were given threads
-/// before, so whatever is waited for ends.
+/// Each task goes to the first free thread, and occupies it while it waits. Lower tasks got threads earlier, so
+/// every wait ends.
 fn in_block_order(tasks: &[Task], threads: NonZeroUsize) -> Vec<u64> {
     let mut free_at: BinaryHeap<_> = (0..threads.get()).map(|_| Reverse(0)).collect();
     let mut ends: Vec<u64> = Vec::with_capacity(tasks.len());
@@ -119,16 +120,16 @@ fn in_block_order(tasks: &[Task], threads: NonZeroUsize) -> Vec<u64> {
     ends
 }
 
-/// A part of a transaction that runs without waiting. A transaction that waits k times is k + 1 of them at most,
-/// each of which comes after the one before it and after what is waited for there.
+/// A part of a transaction that runs without waiting. A transaction with k waits has at most k + 1 segments.
+/// Each segment follows the previous one and the dependencies at its start.
 #[derive(Clone, Debug, Default)]
 struct Segment {
     weight: u64,
-    /// Segments that have to have ended.
+    /// Segments that must have ended before this one starts.
     before: Vec<usize>,
 }
 
-/// Cuts tasks where they wait. Also returns the last segment of each.
+/// Cuts tasks into segments at their waits. Also returns the last segment of each task.
 fn segments(tasks: &[Task]) -> (Vec<Segment>, Vec<usize>) {
     let (mut segments, mut last): (Vec<Segment>, Vec<usize>) = (Vec::new(), Vec::new());
     for task in tasks {
@@ -149,24 +150,24 @@ fn segments(tasks: &[Task]) -> (Vec<Segment>, Vec<usize>) {
     (segments, last)
 }
 
-/// A schedule in the making.
+/// State of the simulation.
 struct LongestPathFirst<'a> {
     segments: &'a [Segment],
-    /// By segment: those that wait for it.
+    /// By segment: the segments that wait for it.
     after: Vec<Vec<usize>>,
-    /// By segment: how many it still waits for.
+    /// By segment: number of unfinished dependencies.
     missing: Vec<usize>,
-    /// By segment: the weight of the longest chain that it begins.
+    /// By segment: weight of the longest chain that starts with it.
     ranks: Vec<u64>,
-    /// Those that could run: longest way first, then in block order.
+    /// Runnable segments, by longest chain, then in block order.
     ready: BinaryHeap<(u64, Reverse<usize>)>,
-    /// Those that run, by when they end.
+    /// Running segments, by their end.
     running: BTreeSet<(u64, usize)>,
     ends: Vec<u64>,
 }
 
 impl<'a> LongestPathFirst<'a> {
-    /// Nothing runs yet.
+    /// The state before the first segment starts.
     fn new(segments: &'a [Segment]) -> Self {
         let mut after = vec![Vec::new(); segments.len()];
         for (number, segment) in segments.iter().enumerate() {
@@ -180,9 +181,8 @@ impl<'a> LongestPathFirst<'a> {
         Self { segments, after, missing, ranks, ready, running, ends }
     }
 
-    /// Goes from one end of a segment to the next, and fills the threads that are free then. A segment that
-    /// waits gives its thread away, so that no thread is idle while something could run. Returns the ends by
-    /// segment.
+    /// Advances from one end of a segment to the next, and fills the free threads. A waiting segment occupies
+    /// no thread, so no thread is idle while a segment is runnable. Returns the end of each segment.
     fn run(mut self, threads: NonZeroUsize) -> Vec<u64> {
         let mut now = 0;
         loop {
@@ -198,7 +198,7 @@ impl<'a> LongestPathFirst<'a> {
         self.ends
     }
 
-    /// A segment ends; those that waited for nothing else become ready.
+    /// Ends a segment. Segments without further dependencies become runnable.
     fn end(&mut self, number: usize, now: u64) {
         self.ends[number] = now;
         for next in &self.after[number] {
@@ -210,8 +210,9 @@ impl<'a> LongestPathFirst<'a> {
     }
 }
 
-/// By segment, the weight of the longest chain that it begins, its own included (its *upward rank*: Topcuoglu et
-/// al., "Performance-Effective and Low-Complexity Task Scheduling", 2002). Segments wait for lower ones only, so that from the last to the first all that follow are known.
+/// By segment, the weight of the longest chain that starts with it, its own weight included. This is the
+/// *upward rank* of Topcuoglu et al., "Performance-Effective and Low-Complexity Task Scheduling", 2002.
+/// Segments wait only for lower ones. In descending order, all successors are therefore known.
 fn ranks(segments: &[Segment], after: &[Vec<usize>]) -> Vec<u64> {
     let mut ranks = vec![0; segments.len()];
     for (number, segment) in segments.iter().enumerate().rev() {

@@ -1,10 +1,11 @@
-//! Where the time of a run's threads went: what was lost, and to what.
+//! Splits the threads' time of a profiled run into useful execution and losses.
 //!
-//! Every thread's time is split into parts that add up to the block's time, so that all parts together are
-//! threads times the block's time. What a thread does is what it told ([`Activity`]). Where it does nothing,
-//! *when* decides what is to blame: while the others are before the first or after the last transaction,
-//! that this is the work of one thread; after its own last piece of work, that there was nothing left for it
-//! (the tail); between two, that it had to look for something to do.
+//! The parts of each thread add up to the block's time. All parts together are therefore threads times the
+//! block's time. The executor records the activities ([`Activity`]).
+//!
+//! The position of idle time decides its cause. Before the first and after the last transaction, only one thread
+//! has work. After the last work of a thread, no work was left for it: this is the idle tail. Between two pieces
+//! of work, the thread was searching for work.
 
 use super::trace::Trace;
 use crate::executor::observe::Activity;
@@ -13,54 +14,54 @@ use std::{
     time::Duration,
 };
 
-/// Time of all threads by what it went into, adding up to threads times the block's time.
+/// Time of all threads by purpose. The sum is threads times the block's time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Executing what counted in the end.
+    /// Execution of committed incarnations.
     pub useful: Duration,
-    /// Executing what was thrown away.
+    /// Execution of aborted incarnations.
     pub wasted: Duration,
-    /// Executing what only warmed up the state.
+    /// Execution that only warmed up the state.
     pub warming: Duration,
-    /// Comparing what was read or written with what it should be.
+    /// Validation.
     pub checking: Duration,
-    /// Making results final, one after the other.
+    /// Commit: making results final, in block order.
     pub committing: Duration,
-    /// Waiting for another transaction in the middle of one's own, or where shards meet.
+    /// Waiting for a dependency during an execution, or at a rendezvous of shards.
     pub waiting: Duration,
-    /// Looking for work, and waiting for it, with more to come.
+    /// Searching and waiting for work while more is to come.
     pub searching: Duration,
-    /// Idle after the thread's last work, while others still execute or commit.
+    /// Idle after the thread's last work, while other threads still execute or commit.
     pub tail: Duration,
-    /// At work before the first and after the last transaction.
+    /// Work before the first and after the last transaction.
     pub outside: Duration,
-    /// Idle meanwhile.
+    /// Idle before the first and after the last transaction.
     pub idle_outside: Duration,
 }
 
 impl Spent {
-    /// The parts, with names for people, what counted first.
+    /// The parts with names for reports. Useful execution is the first.
     pub fn parts(&self) -> [(&'static str, Duration); 10] {
         [
-            ("executing what counted", self.useful),
-            ("executing what was thrown away", self.wasted),
-            ("warming up the state", self.warming),
-            ("checking", self.checking),
-            ("committing", self.committing),
-            ("waiting for another transaction", self.waiting),
-            ("looking for work", self.searching),
-            ("nothing left to do (tail)", self.tail),
-            ("before and after transactions", self.outside),
-            ("idle meanwhile", self.idle_outside),
+            ("useful execution", self.useful),
+            ("aborted incarnations", self.wasted),
+            ("prefetching (warm-up of state)", self.warming),
+            ("validation", self.checking),
+            ("commit", self.committing),
+            ("waiting for a dependency", self.waiting),
+            ("idle time between transactions", self.searching),
+            ("idle time at the end (tail)", self.tail),
+            ("work before and after the transactions", self.outside),
+            ("idle time before and after the transactions", self.idle_outside),
         ]
     }
 
-    /// Of all parts: threads times the block's time.
+    /// Sum of all parts: threads times the block's time.
     pub fn total(&self) -> Duration {
         self.parts().into_iter().map(|(_, time)| time).sum()
     }
 
-    /// Splits the time of all of a trace's threads.
+    /// Splits the time of all threads of a trace.
     pub(super) fn of(trace: &Trace) -> Self {
         let (newest, busy) = (trace.newest(), busy(trace));
         let mut spent = Self::default();
@@ -90,8 +91,8 @@ impl Spent {
         spent
     }
 
-    /// A thread did nothing in `time`, and nothing more from `left` on. Transactions were worked on while
-    /// `busy`.
+    /// Adds the idle `time` of a thread. Its last work ended at `left`. Any thread worked on transactions
+    /// during `busy`.
     fn add_idle(&mut self, time: Range<Duration>, busy: &Range<Duration>, left: Duration) {
         let within =
             |from: Duration, to: Duration| time.end.min(to).saturating_sub(time.start.max(from));
@@ -111,7 +112,7 @@ const fn is_outside(activity: Activity) -> bool {
     matches!(activity, Activity::Before | Activity::After)
 }
 
-/// From the first to the last moment at which anybody works on a transaction.
+/// From the first to the last moment at which any thread works on a transaction.
 fn busy(trace: &Trace) -> Range<Duration> {
     let spans = || {
         let all = trace.threads.iter().flatten();

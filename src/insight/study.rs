@@ -1,4 +1,4 @@
-//! A block's accesses and times, from which everything else about it follows.
+//! Records the accesses and times of a block, from which the analysis follows.
 
 use super::{
     graph::Graph,
@@ -17,24 +17,24 @@ use crate::{
 use alloy_primitives::Address;
 use std::num::{NonZeroU32, NonZeroUsize};
 
-/// What a block's transactions read and write, and how long they take.
+/// Accesses and times of a block's transactions.
 #[derive(Clone, Debug)]
 pub struct Study {
-    /// By transaction.
+    /// Accesses by transaction.
     pub accesses: Vec<TxAccess>,
-    /// Of the shortest of several runs.
+    /// The shortest times of several runs.
     pub times: Times,
     /// Addresses and keys by number.
     pub names: Names,
-    /// Whom fees are paid to; `None` where no transaction pays any.
+    /// Account number of the beneficiary; `None` if no transaction pays a fee.
     pub beneficiary: Option<AccountNumber>,
 }
 
 impl Study {
-    /// Executes the block a few times: once for the accesses, and `runs` times for the times.
+    /// Executes the block several times: once for the accesses, and `runs` times for the times.
     ///
     /// # Errors
-    /// The block is invalid, or the pre-state lacks what it reads.
+    /// The block is invalid, or the pre-state is incomplete.
     pub fn of(job: &ReplayJob, runs: NonZeroU32) -> Result<Self, ExecuteError> {
         let beneficiary = job.numbered_state.account(job.header.beneficiary);
         Ok(Self {
@@ -45,22 +45,22 @@ impl Study {
         })
     }
 
-    /// Who depends on whom.
+    /// The dependencies under a conflict model.
     pub fn graph(&self, model: Model) -> Graph {
         Graph::new(&self.accesses, model, self.beneficiary)
     }
 
-    /// By transaction, in gas.
+    /// Gas by transaction.
     pub fn gas(&self) -> Vec<u64> {
         self.accesses.iter().map(|access| access.gas).collect()
     }
 
-    /// The transactions to schedule, by time.
+    /// The transactions to schedule, weighted by time.
     pub fn tasks(&self, graph: &Graph, start: Start) -> Vec<Task> {
         self.weighed(graph, &self.times.transactions, start)
     }
 
-    /// The transactions to schedule, by any weight.
+    /// The transactions to schedule, with any weights.
     pub(super) fn weighed(&self, graph: &Graph, weights: &[u64], start: Start) -> Vec<Task> {
         graph.tasks(weights, |tx, dependency| match start {
             Start::WhenReady => 0.0,
@@ -68,8 +68,9 @@ impl Study {
         })
     }
 
-    /// After which share of the transaction's time it first reads there, from 0 to 1; of a storage as a whole, any slot for the
-    /// last time. What it never loads, it changes at its end: the beneficiary's balance.
+    /// The share of the transaction's time after which it first reads the spot, from 0 to 1. For a storage as a
+    /// whole it is the latest first read of a slot. A spot that is never loaded is changed at the end: the
+    /// beneficiary's balance.
     pub fn read_share(&self, tx: TxIndex, at: Spot) -> f64 {
         const AT_ITS_END: f64 = 1.0;
         let Some(reads) = self.times.reads.get(tx) else { return AT_ITS_END };
@@ -86,9 +87,10 @@ impl Study {
         share.unwrap_or(AT_ITS_END)
     }
 
-    /// The bound of an executor's speedup on so many threads; `None` for a block without transactions.
+    /// The bound of an executor's speedup on this number of threads; `None` for a block without transactions.
     ///
-    /// The speedup is relative to the baseline, so what workers spare on one thread is in the bound, too.
+    /// The speedup is relative to the baseline. A worker may be faster than the baseline on one thread, and the
+    /// bound includes that gain.
     pub fn bound(&self, executor: ExecutorKind, threads: NonZeroUsize) -> Option<f64> {
         let threads = if executor.runs_in_order() { NonZeroUsize::MIN } else { threads };
         let times = match executor {
@@ -101,23 +103,24 @@ impl Study {
     }
 }
 
-/// When a transaction starts that depends on others.
+/// Start of a transaction that has dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// At once; it waits where it reads what is not there yet. Nobody can do better.
+    /// It starts immediately, and waits where it reads a missing value. No executor can do better without
+    /// oracle knowledge.
     AtOnce,
-    /// When all that it will read is there.
+    /// It starts when all values that it will read are final.
     WhenReady,
 }
 
-/// Of the slots of one account.
+/// The latest of the first reads of the account's slots.
 fn latest_slot(reads: &ReadShares, address: Address) -> Option<f64> {
     let own = reads.iter().filter(|(read, _)| matches!(read, Read::Slot(of, _) if *of == address));
     own.map(|(_, share)| *share).reduce(f64::max)
 }
 
 impl Model {
-    /// What an executor at its best would take for a conflict.
+    /// The conflict model of an ideal implementation of the executor.
     pub const fn of(executor: ExecutorKind) -> Self {
         match executor {
             ExecutorKind::Sequential
@@ -127,7 +130,7 @@ impl Model {
             | ExecutorKind::ShardedByAccess
             | ExecutorKind::AccessList
             | ExecutorKind::Prefetch => Self::Fields,
-            // It was told every value that a transaction will read.
+            // A block access list gives every value that a transaction will read.
             ExecutorKind::Bal => Self::Independent,
         }
     }
@@ -138,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_workers_spare_is_in_the_bound_of_all_but_the_baseline() {
+    fn the_bound_of_parallel_executors_includes_the_gain_of_workers() {
         let times = Times { transactions: vec![30, 10], least: vec![15, 10], ..Times::default() };
         let accesses = vec![TxAccess::default(), TxAccess::default()];
         let study = Study { accesses, times, names: Names::default(), beneficiary: None };

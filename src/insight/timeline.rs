@@ -1,11 +1,12 @@
-//! How long each transaction takes, when it reads what, and when a watched executor does what: the one
-//! place of this module that reads the clock.
+//! Times transactions and their reads, and runs executors in profiled runs. No other module of `insight` reads
+//! the clock.
 //!
-//! Times come from the baseline's own run, in block order on one thread, with a look at the clock between
-//! transactions, and on request from a worker of `block-stm` that has the block to itself, which mostly spares
-//! something. A single run is noisy, so the shortest of several counts: nothing makes a transaction faster than it is.
-//! When it reads what comes from as many further runs with a look at the clock at every read, which makes them slower,
-//! so that only the share of the transaction's time is kept.
+//! Times come from runs of the baseline in block order on one thread. The clock is read between transactions.
+//! On request, a worker of `block-stm` on a single thread is timed too, which is mostly faster. A single run is
+//! noisy. The shortest of several runs counts, because noise only adds time.
+//!
+//! The positions of reads come from the same number of further runs. They read the clock at every read, which
+//! makes them slower. Only the share of the transaction's time is therefore kept.
 
 use super::trace::Trace;
 use crate::{
@@ -21,46 +22,45 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// By what was read: the share of the transaction's time after which it first was, from 0 to 1.
+/// By read: the share of the transaction's time after which it first happens, from 0 to 1.
 pub type ReadShares = HashMap<Read, f64>;
 
-/// How long the parts of a block took, in nanoseconds.
+/// Times of the parts of a block, in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Times {
     /// System calls before the first transaction.
     pub before: u64,
-    /// By transaction, by the baseline.
+    /// Times of the baseline, by transaction.
     pub transactions: Vec<u64>,
-    /// By transaction, by whoever was timed and is fastest with it: the baseline, and after
-    /// [`Times::take_worker`] a worker as well.
+    /// Shortest times, by transaction: of the baseline, and after [`Times::take_worker`] also of a worker.
     pub least: Vec<u64>,
     /// Rewards, withdrawals and requests after the last transaction, and the post-state.
     pub after: u64,
-    /// By transaction.
+    /// Positions of reads, by transaction.
     pub reads: Vec<ReadShares>,
 }
 
 impl Times {
-    /// Of all transactions, one after the other, by the baseline.
+    /// Time of all transactions by the baseline, one after the other.
     pub fn all_transactions(&self) -> Duration {
         Duration::from_nanos(self.total())
     }
 
-    /// The same, in nanoseconds.
+    /// Time of all transactions by the baseline, in nanoseconds.
     pub fn total(&self) -> u64 {
         self.transactions.iter().sum()
     }
 
-    /// Of all transactions, one after the other on one thread, each by whoever is faster with it.
+    /// Time of all transactions on one thread. Each one counts with its shortest time.
     pub fn alone(&self) -> Duration {
         Duration::from_nanos(self.least.iter().sum())
     }
 
-    /// Times every transaction by a worker of `block-stm`, too, as the shortest of so many runs. The pool has one
-    /// thread, so that the worker does nothing twice.
+    /// Also times every transaction by a worker of `block-stm`, as the shortest of `runs` runs. The pool has
+    /// one thread, so that no transaction is executed twice.
     ///
     /// # Errors
-    /// The block is invalid, or the pre-state lacks what it reads.
+    /// The block is invalid, or the pre-state is incomplete.
     pub fn take_worker(
         &mut self,
         job: &ReplayJob,
@@ -80,17 +80,17 @@ impl Times {
     }
 }
 
-/// Each as long as the shorter of the two.
+/// Keeps the shorter of each pair of times.
 fn shorten(times: &mut [u64], others: &[u64]) {
     for (time, other) in times.iter_mut().zip(others) {
         *time = (*time).min(*other);
     }
 }
 
-/// Times every part of the block, as the shortest of so many runs.
+/// Times every part of the block, as the shortest of `runs` runs.
 ///
 /// # Errors
-/// The block is invalid, or the pre-state lacks what it reads.
+/// The block is invalid, or the pre-state is incomplete.
 pub fn times(job: &ReplayJob, runs: NonZeroU32) -> Result<Times, ExecuteError> {
     let mut shortest = time_once(job)?;
     let mut watched = watch_reads(job)?;
@@ -129,7 +129,7 @@ fn time_once(job: &ReplayJob) -> Result<Times, ExecuteError> {
     })
 }
 
-/// By transaction: how long a worker takes.
+/// Times of a worker, by transaction.
 fn time_worker(job: &ReplayJob, alone: &WorkerPool) -> Result<Vec<u64>, ExecuteError> {
     let (_, trace) = watch(&BlockStm::Always, job, alone)?;
     let mut times = vec![0; job.transactions.len()];
@@ -142,13 +142,13 @@ fn time_worker(job: &ReplayJob, alone: &WorkerPool) -> Result<Vec<u64>, ExecuteE
 /// A run in which every read is timed.
 #[derive(Default)]
 struct Watch {
-    /// Before the first transaction, and after each.
+    /// Times before the first transaction and after each one.
     marks: Vec<Instant>,
-    /// With the number of marks until then.
+    /// Reads, each with the number of marks at that time.
     reads: Vec<(usize, Read, Instant)>,
 }
 
-/// By transaction: how long it took, in nanoseconds, and when it read what.
+/// By transaction: its time in nanoseconds, and the positions of its reads.
 fn watch_reads(job: &ReplayJob) -> Result<Vec<(u64, ReadShares)>, ExecuteError> {
     let watch = RefCell::new(Watch::default());
     let on_read = |read: Read| {
@@ -183,11 +183,11 @@ impl Watch {
     }
 }
 
-/// Executes the block once, watched. That is slower than unwatched, by some dozens of nanoseconds for
-/// each thing that a thread does.
+/// Executes the block once in a profiled run. It is slower than a timed one, by dozens of nanoseconds per
+/// activity.
 ///
 /// # Errors
-/// The block is invalid, or the pre-state lacks what it reads.
+/// The block is invalid, or the pre-state is incomplete.
 pub fn watch(
     executor: &dyn Executor,
     job: &ReplayJob,

@@ -1,8 +1,8 @@
-//! What every thread did during one run, put together from what the executor told.
+//! Builds the activities of every thread during one run from the executor's events.
 //!
-//! Every thread's spans follow each other without a gap from the beginning of the run to its end, so that
-//! they add up to the block's time. A thread that is not there yet, or has left, is
-//! [`Activity::Absent`]. Where all that time went is [`Spent`]'s to say.
+//! The spans of a thread follow each other without gaps from the start to the end of the run. Their sum is the
+//! block's time. A thread that has not joined yet, or has left, is [`Activity::Absent`]. [`Spent`] splits that
+//! time by purpose.
 
 use super::{latency::Latency, spent::Spent};
 use crate::executor::{
@@ -11,89 +11,89 @@ use crate::executor::{
 };
 use std::{collections::HashMap, thread::ThreadId, time::Duration};
 
-/// How far inside a span a point is that belongs to its end or beginning, and not to its neighbour.
+/// Distance of a point from the end of its span. The point must lie within the span, not in its neighbour.
 const WITHIN: Duration = Duration::from_nanos(1);
 
-/// A thread before it told anything.
+/// A thread before its first event.
 const ABSENT: Span =
     Span { activity: Activity::Absent, incarnation: 0, from: Duration::ZERO, to: Duration::ZERO };
 
-/// One run, thread by thread.
+/// A profiled run, thread by thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// How long it took.
+    /// Duration of the run.
     pub total: Duration,
-    /// Of every thread: what it did, without gaps. The one that told something first comes first.
+    /// Spans of each thread, without gaps. The threads are in the order of their first events.
     pub threads: Vec<Vec<Span>>,
-    /// What happened within, by time.
+    /// Events within the spans, by time.
     pub moments: Vec<Moment>,
 }
 
-/// Something that a thread did.
+/// An activity of a thread, with its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// What.
+    /// The activity.
     pub activity: Activity,
-    /// How many times the transaction had been executed before, if it is about one.
+    /// Incarnation of the transaction: the number of its earlier executions. Zero for activities without a
+    /// transaction.
     pub incarnation: u32,
-    /// Since the beginning of the run.
+    /// Time since the start of the run.
     pub from: Duration,
-    /// Since the beginning of the run.
+    /// Time since the start of the run.
     pub to: Duration,
 }
 
 impl Span {
-    /// How long it took.
+    /// Duration of the span.
     pub const fn length(&self) -> Duration {
         self.to.saturating_sub(self.from)
     }
 }
 
-/// Something that happened on a thread.
+/// An event on a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// Which of [`Trace::threads`].
+    /// Index into [`Trace::threads`].
     pub thread: usize,
-    /// Since the beginning of the run.
+    /// Time since the start of the run.
     pub at: Duration,
-    /// How many times the transaction had been executed before.
+    /// Incarnation of the transaction: the number of its earlier executions.
     pub incarnation: u32,
-    /// What; neither [`Event::Began`] nor [`Event::Resumed`].
+    /// The event. Never [`Event::Began`] or [`Event::Resumed`].
     pub event: Event,
 }
 
-/// A place in a trace.
+/// A point in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
-    /// Which of [`Trace::threads`].
+    /// Index into [`Trace::threads`].
     pub thread: usize,
-    /// Since the beginning of the run.
+    /// Time since the start of the run.
     pub at: Duration,
 }
 
-/// From a write to whom it concerned.
+/// The effect of a write on another transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
-    /// Where the writer published.
+    /// The point at which the writer published.
     pub from: Point,
-    /// Where the other noticed; never earlier.
+    /// The point at which the other transaction was affected. Never earlier than `from`.
     pub to: Point,
-    /// How it was concerned.
+    /// The kind of effect.
     pub effect: Effect,
 }
 
-/// What a write did to another transaction.
+/// The effect of a write on another transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Made what it had read outdated.
+    /// The write made a read of the other transaction stale.
     Aborts,
-    /// Let it go on, having waited.
+    /// The other transaction waited for the write, and continues.
     Releases,
 }
 
 impl Trace {
-    /// Puts together what was told of a run that took `total` on so many threads. Those that told nothing
-    /// had nothing to do.
+    /// Builds the trace of a run that took `total` on this number of threads. Threads without events were idle.
     pub(super) fn new(told: &[Told], total: Duration, threads: usize) -> Self {
         let mut making = Making::default();
         for told in told {
@@ -102,7 +102,7 @@ impl Trace {
         making.finish(total, threads)
     }
 
-    /// The newest incarnation of each transaction, which is the one that counted.
+    /// The newest incarnation of each transaction, which is the committed one.
     pub(super) fn newest(&self) -> HashMap<TxIndex, u32> {
         let mut counts = HashMap::new();
         for (tx, span) in self.threads.iter().flatten().filter_map(execution) {
@@ -112,12 +112,13 @@ impl Trace {
         counts
     }
 
-    /// Where the threads' time went.
+    /// Splits the threads' time by purpose.
     pub fn spent(&self) -> Spent {
         Spent::of(self)
     }
 
-    /// Every execution of a transaction, or part of one between waits, with whether it counted in the end.
+    /// Every execution of a transaction, or part of one between waits. Each has a mark for the committed
+    /// incarnation.
     pub fn executions(&self) -> impl Iterator<Item = (usize, TxIndex, &Span, Counted)> {
         let newest = self.newest();
         let spans = self.threads.iter().enumerate();
@@ -129,7 +130,7 @@ impl Trace {
         })
     }
 
-    /// When results became final, as shares of the block's time; `None` if nobody told.
+    /// Shares of the block's time after which results were final; `None` without commit events.
     pub fn latency(&self) -> Option<Latency> {
         let finals = self.moments.iter().filter_map(|moment| match moment.event {
             Event::Committed { .. } => Some(moment.at),
@@ -138,13 +139,13 @@ impl Trace {
         Latency::of(finals.collect(), self.total)
     }
 
-    /// From every write that outdated a read, or that somebody waited for, to whom it concerned.
+    /// All effects of writes: on stale reads, and on waiting transactions.
     pub fn flows(&self) -> Vec<Flow> {
         let told = self.moments.iter().filter_map(|moment| self.flow(moment));
         told.chain(self.ends_of_waits()).collect()
     }
 
-    /// From what was waited for in the middle of something to where that went on.
+    /// Effects on transactions that waited in the middle of an execution.
     fn ends_of_waits(&self) -> impl Iterator<Item = Flow> {
         let threads = self.threads.iter().enumerate();
         let spans =
@@ -182,8 +183,8 @@ impl Trace {
         }
     }
 
-    /// The end of the execution that read what was `written` meanwhile; where that was noticed, if the
-    /// execution had ended before.
+    /// The end of the execution with the stale read. If it ended before the write, the point at which
+    /// validation failed.
     fn outdated_read(&self, tx: TxIndex, written: Duration, noticed: &Moment) -> Point {
         let incarnation = noticed.incarnation;
         let mut parts = self.executions_of(tx).filter(|(_, span)| span.incarnation == incarnation);
@@ -200,7 +201,7 @@ impl Trace {
         next.map(|(thread, span)| Point { thread, at: span.from + WITHIN })
     }
 
-    /// Where and when a transaction was executed, by time.
+    /// All executions of a transaction with their threads, by time.
     fn executions_of(&self, tx: TxIndex) -> impl DoubleEndedIterator<Item = (usize, &Span)> {
         let spans = self
             .threads
@@ -227,22 +228,22 @@ fn execution(span: &Span) -> Option<(TxIndex, &Span)> {
     }
 }
 
-/// Whether an execution is the one whose result the block has.
+/// Whether an execution is the committed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
-    /// It is.
+    /// Its result was committed.
     Yes,
-    /// It was thrown away.
+    /// Its result was thrown away.
     No,
 }
 
-/// A trace in the making.
+/// A trace under construction.
 #[derive(Default)]
 struct Making {
     trace: Trace,
-    /// Who has which row, where anybody has it now.
+    /// By row: the thread that currently uses it.
     holders: Vec<Option<ThreadId>>,
-    /// How many times each transaction was begun.
+    /// Number of executions of each transaction so far.
     begun: HashMap<TxIndex, u32>,
 }
 
@@ -271,16 +272,15 @@ impl Making {
         }
     }
 
-    /// What the thread did before it began to wait.
+    /// The activity of the thread before it began to wait.
     fn interrupted(&self, thread: usize) -> Span {
         let waits = |span: &&Span| matches!(span.activity, Activity::Wait { .. });
         let before = self.trace.threads[thread].iter().rev().find(|span| !waits(span));
         before.copied().unwrap_or(ABSENT)
     }
 
-    /// The row of a thread. The first to tell anything is the caller, whose row is its own. Workers come and
-    /// go, and another may come in the place of one that has left, so that there are no more rows than threads
-    /// at a time.
+    /// The row of a thread. The first event comes from the caller, so it has the first row. The row of a worker
+    /// that has left is reused. There are therefore at most as many rows as concurrent threads.
     fn row(&mut self, thread: ThreadId) -> usize {
         let is_own = |holder: &Option<ThreadId>| *holder == Some(thread);
         if let Some(row) = self.holders.iter().position(is_own) {
@@ -295,7 +295,7 @@ impl Making {
         row
     }
 
-    /// The thread has left, for now.
+    /// Releases the row of a thread that has left. The caller keeps its row.
     fn leave(&mut self, row: usize) {
         const CALLER: usize = 0;
         if row != CALLER {
@@ -329,7 +329,7 @@ impl Making {
     }
 }
 
-/// The transaction that an activity is about.
+/// The transaction of an activity.
 const fn about(activity: Activity) -> Option<TxIndex> {
     match activity {
         Activity::Execute { tx } | Activity::Check { tx } | Activity::Commit { tx } => Some(tx),
@@ -342,7 +342,7 @@ const fn about(activity: Activity) -> Option<TxIndex> {
     }
 }
 
-/// The transaction that an event is about.
+/// The transaction of an event.
 const fn concerned(event: Event) -> Option<TxIndex> {
     match event {
         Event::Began(activity) => about(activity),

@@ -1,27 +1,29 @@
-//! By how much something became slower or faster from one run to another.
+//! Computes how much slower or faster a contender became between two runs.
 //!
-//! A run gives each contender a series of costs on each block, one for each round: its time, or its
-//! time relative to the baseline's in the same round. The change on a block is the ratio of the two
-//! medians; above 1 it became slower. Its interval comes from drawing the rounds of both runs again.
+//! A run gives each contender one cost per iteration on each block. The cost is its time, or its time relative
+//! to the baseline's in the same iteration. The change on a block is the ratio of the two medians. A ratio
+//! above 1 means slower. Its interval comes from resampling the iterations of both runs.
 //!
-//! Two processes differ by more than their rounds show: memory lies elsewhere, hash seeds differ.
-//! Such differences move each block by a little, in either direction. Over several blocks they show as
-//! scatter, so [`overall`] draws blocks again, and [`stands_out`] asks of a block that it changed by
-//! much more than blocks scatter. It asks as well that even its fast rounds are slower than the usual
-//! one was: threads that a system puts on one core for a while slow down most rounds of a block. The fastest round of
-//! all says nothing of that, since one in which the baseline was disturbed makes everybody else look fast.
+//! Two processes differ by more than their iterations show, because memory addresses and hash seeds differ.
+//! Such differences move each block slightly, in either direction. Over several blocks they appear as scatter.
+//! [`overall`] therefore resamples blocks, and [`stands_out`] requires that a block changed by much more than
+//! blocks scatter.
+//!
+//! [`stands_out`] also requires that the fast iterations of a block are slower than the median before. The
+//! system may run all threads on one core for a while, which slows most iterations of a block. The very fastest
+//! iteration is no evidence: a disturbed baseline makes all other contenders look fast in its iteration.
 
 use super::bootstrap::{RESAMPLES, interval, resample};
 use super::stats::median_ratio;
 
-/// The fewest blocks whose scatter says anything.
+/// The fewest blocks from which scatter can be estimated.
 pub const FEWEST_BLOCKS: usize = 5;
 
-/// A block stands out that changed by so many standard errors. Far more than for a single comparison,
-/// as a report compares hundreds.
+/// A block stands out if it changed by more than this number of standard errors. The limit is far higher than
+/// for a single comparison, because a report compares hundreds.
 const STANDS_OUT: f64 = 5.0;
 
-/// How many standard deviations a normal distribution's median absolute deviation is short of one.
+/// Factor from the median absolute deviation to the standard deviation, for a normal distribution.
 const MAD_TO_DEVIATION: f64 = 1.4826;
 
 /// A ratio of costs, new / base, with its 95 % interval. Above 1 the new run is slower.
@@ -35,20 +37,20 @@ pub struct Change {
     pub ci_high: f64,
 }
 
-/// What a change comes to, given what counts.
+/// The judgement of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// By more than the threshold and beyond noise.
+    /// Slower by more than the threshold and the noise.
     Slower,
-    /// The same in the other direction.
+    /// Faster by more than the threshold and the noise.
     Faster,
-    /// Neither.
+    /// Neither slower nor faster.
     Same,
 }
 
 impl Change {
-    /// Slower or faster by more than the `noise` that the runs themselves found, and, with all of the interval, by more
-    /// than `threshold`. Both are shares: 0.05 is 5 %.
+    /// Judges the change. The ratio must exceed the `noise` that the runs measured. The whole interval must
+    /// exceed `threshold`. Both are shares: 0.05 is 5 %.
     pub fn judge(&self, threshold: f64, noise: f64) -> Judgement {
         let (enough, threshold) = (1.0 + noise, 1.0 + threshold);
         let Self { ratio, ci_low, ci_high } = *self;
@@ -65,21 +67,20 @@ impl Change {
 /// The change of one contender on one block.
 #[derive(Clone, Debug)]
 pub struct BlockChange {
-    /// How much, and how sure.
+    /// The ratio and its interval.
     pub change: Change,
-    /// What the change could as well have been.
+    /// Resampled ratios.
     draws: Vec<f64>,
     /// Standard error of the logarithm of the ratio.
     error: f64,
-    /// Of the run that has fewer.
+    /// Number of iterations of the shorter run.
     rounds: usize,
-    /// A fast round's new cost / the median before.
+    /// Cost of a fast iteration of the new run / median of the base run.
     fast: f64,
 }
 
 impl BlockChange {
-    /// Compares the costs of two runs, of which neither may be empty nor hold what is not positive and
-    /// finite; `None` otherwise.
+    /// Compares the costs of two runs. `None` if a run is empty, or if a cost is not positive and finite.
     pub fn between(base: &[f64], new: &[f64], seed: u64) -> Option<Self> {
         let valid = |cost: &f64| cost.is_finite() && *cost > 0.0;
         if !base.iter().chain(new).all(valid) {
@@ -97,13 +98,13 @@ impl BlockChange {
     }
 }
 
-/// The median of a contender's changes over blocks. `None` without blocks.
+/// The median of a contender's changes over blocks; `None` without blocks.
 ///
-/// Not their mean: whatever else a machine does meanwhile makes some blocks of one run slower by tenths, which a mean over
-/// a few tens of blocks does not survive. What changes less than half of the blocks is for [`stands_out`] to tell.
+/// The mean would not be robust. Other load slows some blocks of a run by tenths, which dominates a mean over a
+/// few tens of blocks. [`stands_out`] detects changes of less than half of the blocks.
 ///
-/// From five blocks on, its interval comes from drawing blocks again: their scatter holds the noise of
-/// rounds as well as what differs between processes. With fewer, only the rounds are drawn again.
+/// From five blocks on, the interval comes from resampling blocks. Their scatter contains the noise between
+/// iterations and the differences between processes. With fewer blocks, only the iterations are resampled.
 pub fn overall(blocks: &[&BlockChange], seed: u64) -> Option<Change> {
     let mut ratios: Vec<f64> = blocks.iter().map(|block| block.change.ratio).collect();
     let median = median_ratio(&mut ratios)?;
@@ -119,8 +120,8 @@ pub fn overall(blocks: &[&BlockChange], seed: u64) -> Option<Change> {
     change(median, (0..RESAMPLES).filter_map(draw).collect(), rounds)
 }
 
-/// Which of a contender's blocks became slower by more than `threshold`, the median as well as a
-/// fast round, and by more than rounds and blocks scatter. By position.
+/// Positions of the blocks on which the contender became slower by more than `threshold`. Both the median and a
+/// fast iteration must be slower. The change must exceed the scatter of iterations and blocks.
 pub fn stands_out(blocks: &[&BlockChange], threshold: f64) -> Vec<usize> {
     let logs: Vec<f64> = blocks.iter().map(|block| block.change.ratio.ln()).collect();
     let middle = median_by(&logs);
@@ -136,7 +137,7 @@ pub fn stands_out(blocks: &[&BlockChange], threshold: f64) -> Vec<usize> {
     blocks.iter().enumerate().filter(out).map(|(position, _)| position).collect()
 }
 
-/// The lowest tenth, but not the very lowest of several.
+/// The first decile, but not the minimum if there are several values.
 fn fast(costs: &[f64]) -> Option<f64> {
     let last = costs.len().checked_sub(1)?;
     sorted(costs).get((costs.len() / 10).max(1).min(last)).copied()
@@ -157,14 +158,14 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Zero if there is nothing.
+/// The standard deviation; zero for an empty slice.
 fn deviation(values: &[f64]) -> f64 {
     let middle = mean(values).unwrap_or_default();
     let squares: Vec<f64> = values.iter().map(|value| (value - middle).powi(2)).collect();
     mean(&squares).unwrap_or_default().sqrt()
 }
 
-/// The upper median; zero if there is nothing.
+/// The upper median; zero for an empty slice.
 fn median_by(values: &[f64]) -> f64 {
     let values = sorted(values);
     values.get(values.len() / 2).copied().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The one place that reads clocks.
+//! Reads the wall clock and the CPU clocks for the samples. No other module of `measure` reads a clock.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::{
@@ -6,33 +6,32 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Where times come from: the system, or the script of a test.
+/// A source of times: the system, or a scripted clock in tests.
 pub trait Clock: fmt::Debug {
-    /// Wall-clock time since some moment that stays the same.
+    /// Wall-clock time since a fixed moment.
     fn wall(&self) -> Duration;
 
-    /// Processor time that all threads of this process have used; `None` where nobody tells.
+    /// CPU time of all threads of this process; `None` if the system does not report it.
     fn cpu(&self) -> Option<Duration>;
 
-    /// Waits until the calling thread is the only one of this process that runs: those that have just worked look for
-    /// more for a while before they sleep, and would take a processor from whoever is timed next. Somebody who goes on
-    /// for longer is not waited for.
+    /// Waits until no other thread of this process runs. Idle workers spin for a while before they sleep, and
+    /// would take a core from the next sample. The wait has a time limit.
     fn until_quiet(&self);
 }
 
-/// The system's own clocks.
+/// The clocks of the system.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     origin: Instant,
 }
 
 impl SystemClock {
-    /// A clock that begins now.
+    /// A clock that starts at zero now.
     pub fn start() -> Self {
         Self { origin: Instant::now() }
     }
 
-    /// Processor time that threads other than the calling one have used; `None` where the system does not tell.
+    /// CPU time of all threads of this process except the calling one; `None` if the system does not report it.
     fn cpu_of_others(&self) -> Option<Duration> {
         let own = Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).ok()?;
         Some(self.cpu()?.saturating_sub(own))
@@ -53,17 +52,18 @@ impl Clock for SystemClock {
     }
 }
 
-/// For how long nobody else may have run.
+/// Length of the window in which no other thread may run.
 const QUIET: Duration = Duration::from_micros(20);
 
-/// What other threads may use of that: their last steps into sleep, and what the clocks are read apart.
+/// CPU time that other threads may use in that window. It covers their last steps into sleep, and the time
+/// between reading the two clocks.
 const STIR: Duration = Duration::from_micros(2);
 
-/// No longer than this is waited for others.
+/// Time limit of the wait.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// Keeps the processor until others use none, by the time that passes and the time that they use; not at all where
-/// nobody tells the latter.
+/// Spins until the other threads use no CPU time. `wall` reads the time, and `others` reads their CPU time.
+/// Returns at once if the CPU time is unknown.
 fn until_quiet(wall: impl Fn() -> Duration, others: impl Fn() -> Option<Duration>) {
     let began = wall();
     while let Some(before) = others() {
@@ -78,15 +78,15 @@ fn until_quiet(wall: impl Fn() -> Duration, others: impl Fn() -> Option<Duration
     }
 }
 
-/// Runs `work`, and tells how long it took by the wall clock.
+/// Runs `work`, and returns its wall-clock time.
 pub(super) fn timed<T>(clock: &impl Clock, work: impl FnOnce() -> T) -> (T, Duration) {
     let start = clock.wall();
     let result = work();
     (result, clock.wall().saturating_sub(start))
 }
 
-/// Like [`timed`], with the processor time that all threads of this process used meanwhile; `None`
-/// where the system does not tell.
+/// Like [`timed`], and also returns the CPU time of all threads of this process; `None` if the system does not
+/// report it.
 pub(super) fn timed_with_cpu<T>(
     clock: &impl Clock,
     work: impl FnOnce() -> T,
@@ -97,19 +97,19 @@ pub(super) fn timed_with_cpu<T>(
     (result, wall, cpu)
 }
 
-/// Divides time into laps that follow each other without a gap.
+/// Divides time into consecutive laps without gaps.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch {
     lap_began: Instant,
 }
 
 impl Stopwatch {
-    /// Begins the first lap.
+    /// Starts the first lap.
     pub fn start() -> Self {
         Self { lap_began: Instant::now() }
     }
 
-    /// Ends the lap, returns its length, and begins the next.
+    /// Ends the lap, returns its length, and starts the next one.
     pub fn lap(&mut self) -> Duration {
         let now = Instant::now();
         now.duration_since(std::mem::replace(&mut self.lap_began, now))
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    /// How long it is waited where others are busy as this function of time says. Each look at the clock takes a
+    /// The duration of the wait if the CPU time of other threads follows `busy`. Each read of the clock takes a
     /// microsecond.
     fn waited(busy: impl Fn(Duration) -> Option<Duration>) -> Duration {
         let now = Cell::new(Duration::ZERO);
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn a_lap_waits_for_those_who_still_run_but_not_for_ever() {
+    fn a_sample_waits_for_running_threads_within_a_time_limit() {
         let until = Duration::from_micros(300);
         let waited_for = waited(|now| Some(now.min(until)));
         assert!((until..until + 3 * QUIET).contains(&waited_for), "{waited_for:?}");
-        assert!(waited(|_| Some(until)) < 2 * QUIET, "nobody runs");
+        assert!(waited(|_| Some(until)) < 2 * QUIET, "no other thread runs");
         let patient = waited(Some);
         assert!((PATIENCE..PATIENCE + 2 * QUIET).contains(&patient), "{patient:?}");
-        assert!(waited(|_| None) < QUIET, "nobody tells");
+        assert!(waited(|_| None) < QUIET, "the CPU time is unknown");
     }
 }

@@ -1,23 +1,22 @@
-//! What the processor counts: instructions and cycles, where the system lets us (Linux's
-//! `perf_event_open`).
+//! Reads hardware counters: instructions and cycles, through Linux's `perf_event_open`.
 //!
-//! A counter follows the threads that are started after it, so it is opened before the thread pools.
-//! Nothing depends on it: many virtual machines have no counters, and many systems keep them from
-//! ordinary users (`kernel.perf_event_paranoid`).
+//! A counter covers the threads that start after it was opened. It must therefore be opened before the thread
+//! pools. Counters are optional: many virtual machines have none, and `kernel.perf_event_paranoid` often denies
+//! access to ordinary users.
 
 use super::sample::Counts;
 
-/// Counters of this process and of all threads that it starts from now on.
+/// Counters of this process and of all threads that start from now on.
 #[derive(Debug)]
 pub(super) struct Counters(platform::Counters);
 
 impl Counters {
-    /// Opens the counters; `None` where the system does not let us.
+    /// Opens the counters; `None` if hardware counters are unavailable.
     pub(super) fn open() -> Option<Self> {
         platform::Counters::open().map(Self)
     }
 
-    /// Runs `work`, and tells what was counted meanwhile.
+    /// Runs `work`, and returns the counts during it.
     pub(super) fn during<T>(&mut self, work: impl FnOnce() -> T) -> (T, Option<Counts>) {
         let before = self.0.read();
         let result = work();
@@ -54,7 +53,7 @@ mod platform {
         }
     }
 
-    /// A counter of its own, not one of a group: groups are not inherited by threads.
+    /// Opens a single counter. Threads do not inherit counters of a group.
     fn counter(event: Hardware) -> io::Result<Counter> {
         let mut counter = Builder::new(event).observe_self().any_cpu().inherit(true).build()?;
         counter.enable()?;
@@ -66,7 +65,7 @@ mod platform {
 mod platform {
     use super::Counts;
 
-    /// There are none.
+    /// This platform has no hardware counters.
     #[derive(Debug)]
     pub(super) enum Counters {}
 

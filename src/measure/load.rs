@@ -1,29 +1,28 @@
-//! What else the machine did while we measured: other processes, and a hypervisor that lent our
-//! processors to somebody else.
+//! Measures the load of other processes, and steal time, while the samples are taken.
 //!
-//! Linux counts the time of its processors by what they did (`/proc/stat`, proc(5)). What this process
-//! used itself is taken off. Elsewhere nothing is known.
+//! Linux reports the time of its CPUs by kind (`/proc/stat`, proc(5)). The CPU time of this process is
+//! subtracted. Other systems report nothing.
 
 use super::clock::Clock;
 use std::{fs, time::Duration};
 
-/// Work on this machine that was not ours, as an average over the time that was watched.
+/// Load that is not from this process, averaged over the measured time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OtherLoad {
-    /// Processors that other processes kept busy: 0.5 is half a processor.
+    /// CPUs that other processes used: 0.5 is half a CPU.
     pub busy: f64,
-    /// Processors that were wanted here and given to other machines by a hypervisor.
+    /// CPUs of steal time: the hypervisor gave them to other virtual machines although this one needed them.
     pub stolen: f64,
 }
 
-/// Watches the machine from its start on.
+/// Measures the load from its start on.
 #[derive(Debug)]
 pub struct LoadWatch<'a, C> {
     clock: &'a C,
     before: Option<Reading>,
 }
 
-/// Time since the machine or the process began.
+/// Times since the machine or the process started.
 #[derive(Clone, Copy, Debug)]
 struct Reading {
     wall: Duration,
@@ -32,12 +31,12 @@ struct Reading {
 }
 
 impl<'a, C: Clock> LoadWatch<'a, C> {
-    /// Begins to watch.
+    /// Starts the measurement.
     pub fn start(clock: &'a C) -> Self {
         Self { clock, before: reading(clock) }
     }
 
-    /// What happened since; `None` if the system does not tell.
+    /// The load since the start; `None` if the system does not report it.
     pub fn finish(self) -> Option<OtherLoad> {
         Some(between(self.before?, reading(self.clock)?))
     }
@@ -62,7 +61,7 @@ fn between(before: Reading, after: Reading) -> OtherLoad {
     }
 }
 
-/// What all processors together did, in ticks.
+/// Time of all CPUs together, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ProcessorTime {
     busy: u64,
@@ -70,7 +69,7 @@ struct ProcessorTime {
 }
 
 impl ProcessorTime {
-    /// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal.
+    /// Parses the first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal.
     fn parse(stat: &str) -> Option<Self> {
         let numbers = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
         let numbers: Vec<u64> = numbers.map_while(|number| number.parse().ok()).collect();
@@ -92,19 +91,19 @@ mod tests {
     }
 
     #[test]
-    fn what_others_did_is_what_was_done_less_our_own() {
+    fn other_load_is_the_total_load_without_this_process() {
         let load = between(at(100, 10, 500, 7), at(110, 25, 520, 8));
         assert_eq!(load, OtherLoad { busy: 0.5, stolen: 0.1 });
     }
 
     #[test]
-    fn counting_in_ticks_never_makes_a_load_negative() {
+    fn a_load_is_never_negative_despite_rounding_to_ticks() {
         let load = between(at(100, 10, 500, 7), at(101, 12, 501, 7));
         assert_eq!(load, OtherLoad { busy: 0.0, stolen: 0.0 });
     }
 
     #[test]
-    fn the_first_line_sums_up_all_processors() {
+    fn the_first_line_of_proc_stat_covers_all_cpus() {
         let stat = "cpu  10 2 3 400 5 1 4 8 0 0\ncpu0 5 1 1 200 2 0 2 4 0 0\n";
         assert_eq!(ProcessorTime::parse(stat), Some(ProcessorTime { busy: 20, stolen: 8 }));
         assert_eq!(ProcessorTime::parse("cpu  10 2 3\n"), None);

@@ -1,11 +1,11 @@
-//! Measuring: who races, in which order, what the clock says, and what follows from it.
+//! Measures executors over blocks, and evaluates the samples.
 //!
-//! [`Plan`] says which executors run on how many threads and how often; [`Runner`] runs one block
-//! through it and is the only reader of the clock; [`stats`] draws conclusions from the samples,
-//! [`change`] from those of two runs. [`spread`] and [`load`] look for what spoils numbers, and
-//! [`warnings`] says so, with the remedy. Showing all of it is `report`'s business.
+//! [`Plan`] names the executors, their thread counts and the number of iterations. A [`Runner`] runs one block
+//! through the plan, and takes the samples. Module [`stats`] computes medians and speedups from the samples of
+//! one run, and [`change`] compares two runs. Modules [`spread`] and [`load`] detect conditions that distort
+//! figures. Module [`warnings`] reports them with a remedy. Presentation is left to `report`.
 //!
-//! Correctness lives in [`runner`]: every lap is verified before its time counts.
+//! Correctness lives in `track` and `reference`: each outcome is verified before its time counts.
 
 mod bootstrap;
 pub mod change;

@@ -1,4 +1,4 @@
-//! Which executors race on how many threads, how often, in which order.
+//! Defines the contenders, the number of iterations and their order.
 
 use crate::executor::{ExecutorKind, Pinning};
 use alloy_primitives::{B64, B256};
@@ -12,98 +12,100 @@ use std::{
 /// An executor on a number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contestant {
-    /// Which executor.
+    /// The executor.
     pub executor: ExecutorKind,
-    /// All threads that may take part.
+    /// Number of threads, the calling one included.
     pub threads: NonZeroUsize,
 }
 
 impl Contestant {
-    /// What all others are compared with.
+    /// The baseline. All speedups are relative to it.
     pub const BASELINE: Self = Self::baselines(NonZeroUsize::MIN);
 
-    /// So many baselines at once, one on each thread.
+    /// Several concurrent baselines, one on each thread.
     pub const fn baselines(threads: NonZeroUsize) -> Self {
         Self { executor: ExecutorKind::Sequential, threads }
     }
 
-    /// Whether it is several baselines at once.
+    /// Whether this entry stands for several concurrent baselines.
     pub(super) fn is_side_by_side(self) -> bool {
         self.executor == ExecutorKind::Sequential && self != Self::BASELINE
     }
 }
 
-/// How often a block is run before its laps count.
+/// Number of warm-up iterations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warmup {
-    /// This often.
+    /// A fixed number.
     Rounds(u32),
-    /// Until no contestant gets faster any more.
+    /// Until no contender gets faster.
     UntilSteady,
 }
 
-/// How many rounds are timed.
+/// Number of timed iterations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Iterations {
-    /// This many.
+    /// A fixed number.
     Rounds(NonZeroU32),
-    /// Until the interval of every speedup is narrow enough, or a block has taken this long.
+    /// Until the interval of every speedup is narrow enough, or the time limit of the block is reached.
     UntilPrecise {
-        /// Wall-clock time of all laps of one block.
+        /// Wall-clock limit for all samples of one block.
         limit: Duration,
     },
 }
 
-/// Whether the baseline races against itself as well.
+/// Whether the plan contains an A/A run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SelfCheck {
-    /// It does not.
+    /// No A/A run.
     Off,
-    /// In every round it runs once more, which shows what difference is noise; and several run at once, as many as
-    /// contenders have threads and there are cores, which shows what the cores are worth together.
+    /// An A/A run of the baseline in each iteration measures the noise floor. Several concurrent baselines
+    /// measure the effective cores. Their numbers are the contenders' thread counts, as far as there are cores.
     On {
-        /// Of the machine.
+        /// Cores of the machine.
         cores: NonZeroUsize,
     },
 }
 
-/// What an executor's threads do when a lap begins. The baseline's, which is the calling one, is always awake.
+/// State of the workers when a sample starts. The calling thread, which is the only one of the baseline, is
+/// always awake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// They look out for the block, as those of a client do that has one block after the other to execute.
+    /// The workers spin and wait for the block, as in a client that executes one block after the other.
     Awake,
-    /// They sleep, as where the next block is long in coming, so that waking them is part of the lap.
+    /// The workers sleep, as in a client that waits long for the next block. The sample then includes the time
+    /// to wake them.
     Asleep,
 }
 
-/// How the rounds of every block are run.
+/// Settings of the iterations of each block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rounds {
-    /// Rounds before the timed ones; their laps are verified, and their times dropped.
+    /// Warm-up iterations. Their outcomes are verified, and their times are dropped.
     pub warmup: Warmup,
-    /// Timed rounds.
+    /// Timed iterations.
     pub iterations: Iterations,
-    /// Whether the baseline races against itself.
+    /// Whether the plan contains an A/A run.
     pub self_check: SelfCheck,
-    /// Whether threads are kept on one core each.
+    /// Whether each thread is pinned to one core.
     pub pinning: Pinning,
-    /// What threads do when a lap begins.
+    /// State of the workers when a sample starts.
     pub readiness: Readiness,
-    /// Decides the order within rounds, and the resampling of intervals.
+    /// Seed of the order within iterations, and of the resampling.
     pub seed: u64,
 }
 
-/// What to measure on every block.
+/// The contenders and settings for every block.
 #[derive(Clone, Debug)]
 pub struct Plan {
     contestants: Vec<Contestant>,
-    /// How the rounds are run.
+    /// Settings of the iterations.
     pub rounds: Rounds,
 }
 
 impl Plan {
-    /// Every parallel executor on every number of threads, after the baseline, which always runs and
-    /// always on one thread. Repetitions are dropped.
+    /// A plan with every parallel executor on every number of threads. The baseline always comes first, on one
+    /// thread. Duplicates are dropped.
     pub fn new(executors: &[ExecutorKind], threads: &[NonZeroUsize], rounds: Rounds) -> Self {
         let mut contestants = vec![Contestant::BASELINE];
         for executor in executors.iter().copied().filter(|kind| kind.is_parallel()) {
@@ -117,13 +119,13 @@ impl Plan {
         Self { contestants, rounds }
     }
 
-    /// Who races; the baseline is the first.
+    /// The contenders; the baseline is the first.
     pub fn contestants(&self) -> &[Contestant] {
         &self.contestants
     }
 
-    /// Who runs in every round: the contestants, and after them, if the baseline is to be checked against itself, the
-    /// baseline once more and several of it at once.
+    /// All entries of an iteration. With an A/A run, the baseline once more and the concurrent baselines follow
+    /// the contenders.
     pub fn starters(&self) -> Vec<Contestant> {
         let mut starters = self.contestants.clone();
         if let SelfCheck::On { cores } = self.rounds.self_check {
@@ -134,9 +136,10 @@ impl Plan {
         starters
     }
 
-    /// The order of the starters in each round of a block, warm-up rounds first: shuffled anew every round, so
-    /// that none always runs after the same other, and drift falls on all alike. It never ends. Another block has
-    /// other orders, so that what an order does to a round is not the same on all blocks.
+    /// The order of the entries in each iteration of a block, warm-up iterations first. The iterator is
+    /// endless. Each iteration is shuffled, so that no contender always follows the same other one, and drift
+    /// affects all alike. The orders also depend on the block, so that an effect of the order is not the same
+    /// on all blocks.
     pub fn orders(&self, block: B256) -> impl Iterator<Item = Vec<usize>> + use<> {
         let block = u64::from(B64::from_slice(&block[24..]));
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.rounds.seed ^ block);
@@ -168,7 +171,7 @@ mod tests {
     const STM: [ExecutorKind; 2] = [ExecutorKind::Sequential, ExecutorKind::BlockStm];
 
     #[test]
-    fn the_baseline_always_runs_once_and_first() {
+    fn the_baseline_is_the_first_contender_and_occurs_once() {
         for executors in [&[][..], &[ExecutorKind::Sequential], &STM] {
             let plan = plan(executors, &[1, 2, 2], SelfCheck::Off);
             assert_eq!(plan.contestants()[0], Contestant::BASELINE);
@@ -179,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_round_runs_everybody_once_in_an_order_that_changes() {
+    fn each_iteration_runs_every_contender_once_in_a_changing_order() {
         let plan = plan(&STM, &[1, 2, 4], SelfCheck::Off);
         let orders = |block| plan.orders(block).take(11).collect::<Vec<_>>();
         let rounds = orders(B256::ZERO);
@@ -189,12 +192,12 @@ mod tests {
             assert_eq!(sorted, [0, 1, 2, 3]);
         }
         assert!(rounds.iter().any(|round| *round != rounds[0]), "the order changes");
-        assert_eq!(rounds, orders(B256::ZERO), "the seed decides it");
-        assert_ne!(rounds, orders(B256::with_last_byte(1)), "and the block");
+        assert_eq!(rounds, orders(B256::ZERO), "the same seed gives the same order");
+        assert_ne!(rounds, orders(B256::with_last_byte(1)), "another block has another order");
     }
 
     #[test]
-    fn a_self_check_lets_the_baseline_start_again_and_on_all_cores_and_is_no_contestant() {
+    fn an_a_a_run_adds_baselines_up_to_the_core_count_and_no_contender() {
         let cores = NonZeroUsize::new(4).unwrap();
         let plan = plan(&STM, &[4, 2, 8], SelfCheck::On { cores });
         assert_eq!(plan.contestants().len(), 4);

@@ -1,4 +1,4 @@
-//! What the outcomes of a block are held against: its header, and an outcome that matched it.
+//! Verifies the outcomes of a block against its header, and against an outcome that matched it.
 
 use super::runner::RunError;
 use crate::{
@@ -10,29 +10,30 @@ use crate::{
 use alloy_primitives::B256;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// An outcome that matches the header, with its root where there is one; `None` as long as nobody had one.
+/// A verified outcome, with its state root if one can be computed; `None` until an outcome was verified.
 #[derive(Debug, Default)]
 pub(super) struct Reference(Option<(BlockOutcome, Option<B256>)>);
 
 impl Reference {
-    /// What the baseline's code gives in a run that is not timed, if that is right. So of two that differ where the header
-    /// tells nothing, as of the state without a proof, the right one is named.
+    /// Executes the block once in block order, untimed, and keeps the outcome if it is valid. Without a proof,
+    /// the header does not determine the post-state. This outcome then decides which of two different
+    /// post-states is right.
     pub(super) fn of(job: &ReplayJob, pool: &WorkerPool) -> Self {
         let execute = || Sequential.execute(job, pool);
         let execution = catch_unwind(AssertUnwindSafe(execute)).ok().and_then(Result::ok);
         let mut reference = Self::default();
         if let Some(outcome) = execution.map(|execution| execution.outcome) {
             let root = pool.install(|| job.root_after(&outcome.post_state));
-            // What is wrong with it is for the baseline's own laps to tell.
+            // An error is dropped here. The baseline's own samples report it.
             let _ = reference.fault(job, outcome, root);
         }
         reference
     }
 
-    /// What is wrong with an outcome, of which the state root was computed; `None` if nothing is.
+    /// Verifies an outcome with its computed state root. Returns the difference; `None` if it is valid.
     ///
     /// # Errors
-    /// If that failed, and nobody's root could be computed yet: then it may be the witness that lacks something.
+    /// The state root could not be computed, and no earlier outcome had one. The witness may be incomplete.
     pub(super) fn fault(
         &mut self,
         job: &ReplayJob,
@@ -48,7 +49,9 @@ impl Reference {
             Some((known, known_root)) if *known == outcome && *known_root == root => Ok(None),
             Some((known, None)) => {
                 let difference = first_difference(known, &outcome);
-                Ok(difference.map(|difference| format!("not as in block order: {difference}")))
+                Ok(difference.map(|difference| {
+                    format!("differs from execution in block order: {difference}")
+                }))
             }
             Some((_, Some(_))) | None => match verify::check(job, &outcome, root) {
                 Verdict::Match => {
@@ -61,7 +64,7 @@ impl Reference {
     }
 }
 
-/// An error and its causes on one line.
+/// Formats an error and its causes on one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -77,21 +80,23 @@ mod tests {
     use std::num::NonZeroUsize;
 
     #[test]
-    fn without_a_proof_another_state_than_that_of_block_order_is_wrong() {
-        let blocks = cache::sample().expect("it is built in");
+    fn without_a_proof_the_post_state_must_equal_that_of_block_order() {
+        let blocks = cache::sample().expect("the sample is built in");
         let block = blocks.into_iter().min_by_key(|block| block.block.header.gas_used);
-        let mut job = prepare(block.expect("there are some"), |_| ()).expect("it is valid");
+        let mut job =
+            prepare(block.expect("the sample has blocks"), |_| ()).expect("the block is valid");
         job.proof = Proof::None;
-        let pool = WorkerPool::new(NonZeroUsize::MIN).expect("a thread can be had");
-        let right = Sequential.execute(&job, &pool).expect("it is valid").outcome;
+        let pool = WorkerPool::new(NonZeroUsize::MIN).expect("the system has a thread");
+        let right = Sequential.execute(&job, &pool).expect("the block is valid").outcome;
         let mut wrong = right.clone();
         wrong.post_state.accounts.pop().expect("the block changes something");
 
         let mut reference = Reference::of(&job, &pool);
-        let mut fault = |outcome| reference.fault(&job, outcome, Ok(None)).expect("no root fails");
+        let mut fault =
+            |outcome| reference.fault(&job, outcome, Ok(None)).expect("the root was computed");
         assert_eq!(fault(right.clone()), None);
-        let found = fault(wrong).expect("it is wrong");
-        assert!(found.starts_with("not as in block order: account"), "{found}");
+        let found = fault(wrong).expect("the outcome is wrong");
+        assert!(found.starts_with("differs from execution in block order: account"), "{found}");
         assert_eq!(fault(right), None);
     }
 }

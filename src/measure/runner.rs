@@ -1,9 +1,9 @@
-//! Runs a block through a plan: the only place where executors are timed.
+//! Runs a block through a plan.
 //!
-//! The rounds are here: warm-up rounds until every contestant is warm, then timed ones, everybody once
-//! in each. A round that was cut short does not count for anybody, so that what is compared was always
-//! measured side by side. A contestant whose outcome is wrong once has no times at all. What is inside
-//! the timer is in `track`.
+//! This module holds the iterations: warm-up iterations until every contender is warm, then timed ones. Each
+//! iteration runs every contender once. An incomplete iteration is dropped for all contenders, so that compared
+//! samples always come from the same iterations. A contender with one wrong outcome has no times. The timer
+//! itself is in `track`.
 
 use super::{
     clock::{Clock, SystemClock},
@@ -30,78 +30,78 @@ use std::{
     time::Duration,
 };
 
-/// The interval of a speedup is narrow enough at this share of the speedup to either side.
+/// An interval is narrow enough if its half width is at most this share of the speedup.
 pub const PRECISE: f64 = 0.02;
 
-/// The fewest rounds after which an interval is believed to be as narrow as it looks.
+/// The fewest iterations before the width of an interval is trusted.
 const FEWEST_ROUNDS: u32 = 10;
 
-/// Why a block has no result at all.
+/// Reason that a block has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Its outcome could be right, and nobody can tell.
+    /// The outcome cannot be verified.
     #[error("the state root after the block cannot be computed from the witness")]
     Root(#[from] TrieError),
-    /// The thread that races cannot be kept on its core.
+    /// The calling thread cannot be pinned to its core.
     #[error(transparent)]
     Pool(#[from] PoolError),
-    /// Not one round was completed.
-    #[error("interrupted before the first timed round was complete")]
+    /// No timed iteration was completed.
+    #[error("interrupted before the first timed iteration was complete")]
     Interrupted,
 }
 
-/// What one block's rounds gave.
+/// Result of one block's iterations.
 #[derive(Clone, Debug)]
 pub struct Race {
-    /// How each contestant ended; the baseline is the first.
+    /// Results of the contenders; the baseline is the first.
     pub finishes: Vec<Finish>,
-    /// How the baseline did once more, and several of it at once, if that was asked for.
+    /// Results of the A/A run and of the concurrent baselines; empty without an A/A run.
     pub self_checks: Vec<Finish>,
-    /// Timed rounds that everybody completed.
+    /// Timed iterations that all contenders completed.
     pub rounds: u32,
-    /// Rounds before those.
+    /// Warm-up iterations.
     pub warmup: u32,
-    /// Whether everybody was warm then; always, where the number of rounds was given.
+    /// Whether all contenders were warm. Always true for a fixed number of warm-up iterations.
     pub settled: bool,
-    /// Why there were no more rounds.
+    /// Reason that the iterations ended.
     pub end: End,
 }
 
-/// Why a race ended.
+/// Reason that the iterations of a block ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Everything that was asked for was done.
+    /// All iterations were completed, or all intervals were narrow enough.
     Done,
-    /// The time was up before every interval was narrow enough.
+    /// The time limit was reached before every interval was narrow enough.
     TimeLimit,
-    /// Somebody stopped it.
+    /// The run was interrupted.
     Interrupted,
 }
 
-/// How one contestant ended on one block.
+/// Result of one contender on one block.
 #[derive(Clone, Debug)]
 pub struct Finish {
-    /// Who.
+    /// The contender.
     pub contestant: Contestant,
-    /// The times of a contestant that was right in every lap, or what was wrong.
+    /// Samples of a contender without a wrong outcome, or the first error.
     pub result: Result<Measured, String>,
 }
 
-/// What the laps of one contestant took.
+/// Samples of one contender on one block.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// What really ran.
+    /// Mode of the execution.
     pub mode: ExecutionMode,
-    /// Timed laps, in the order of the rounds.
+    /// Timed samples, in the order of the iterations.
     pub samples: Vec<Sample>,
-    /// Work of the timed laps, in the same order.
+    /// Statistics of the timed samples, in the same order.
     pub stats: Vec<ExecutionStats>,
 }
 
-/// Makes a contestant's executor for a block.
+/// Creates a contender's executor for a block.
 pub(super) type Prepare = fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>;
 
-/// Warm thread pools, and the plan that they serve.
+/// A plan and its running thread pools.
 #[derive(Debug)]
 pub struct Runner<C = SystemClock, P = Prepare> {
     plan: Plan,
@@ -114,7 +114,7 @@ impl Runner {
     /// Starts a pool for every number of threads in the plan.
     ///
     /// # Errors
-    /// If the system has no more threads to give, or would not pin them.
+    /// The system cannot start or pin the threads.
     pub fn new(plan: Plan) -> Result<Self, PoolError> {
         let prepare: Prepare = |contestant, job| match contestant {
             _ if contestant.is_side_by_side() => Ok(Box::new(SideBySide)),
@@ -129,9 +129,9 @@ where
     C: Clock,
     P: Fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>,
 {
-    /// The same with a clock and executors of the caller's.
+    /// Like [`Runner::new`], with the caller's clock and executors.
     pub(super) fn with(plan: Plan, clock: C, prepare: P) -> Result<Self, PoolError> {
-        // Counters follow the threads that are started after them.
+        // Counters cover only threads that start after them.
         let meter = Meter { clock, counters: Counters::open(), readiness: plan.rounds.readiness };
         let all: BTreeSet<_> =
             plan.contestants().iter().map(|contestant| contestant.threads).collect();
@@ -140,32 +140,32 @@ where
         Ok(Self { plan, pools, prepare, meter })
     }
 
-    /// What is being measured.
+    /// The plan.
     pub const fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// The warm threads of everybody in the plan who has as many.
+    /// The pool of the contenders with this number of threads.
     pub fn pool(&self, threads: NonZeroUsize) -> Option<&WorkerPool> {
         self.pools.get(&threads)
     }
 
-    /// The clock that laps are timed by.
+    /// The clock of the samples.
     pub const fn clock(&self) -> &C {
         &self.meter.clock
     }
 
-    /// Whether the system lets us count instructions and cycles.
+    /// Whether hardware counters are available.
     pub const fn has_counters(&self) -> bool {
         self.meter.counters.is_some()
     }
 
-    /// Races all contestants over one block. `after_lap` is called between laps, and may end the race;
-    /// the rounds that are complete then count.
+    /// Runs all contenders over one block. `after_lap` is called after each sample and may end the run.
+    /// Complete iterations then count.
     ///
     /// # Errors
-    /// If the block's state root has no proof, so that no outcome can be verified; if not one timed
-    /// round was complete; if the calling thread cannot be pinned as the plan says.
+    /// The outcome cannot be verified because the state root cannot be computed; no timed iteration was
+    /// complete; or the calling thread cannot be pinned as planned.
     pub fn race(
         &mut self,
         job: &ReplayJob,
@@ -183,7 +183,7 @@ where
     }
 }
 
-/// One block's race.
+/// The iterations of one block.
 struct Heat<'a, C, P, F> {
     runner: &'a mut Runner<C, P>,
     job: &'a ReplayJob,
@@ -223,10 +223,10 @@ impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
         let finish = |track: Track| track.finish(rounds as usize);
         let mut finishes: Vec<_> = self.tracks.into_iter().map(finish).collect();
         let self_checks = finishes.split_off(self.runner.plan.contestants().len());
-        // A baseline that is wrong once is none.
+        // A baseline with one wrong outcome is no baseline.
         let wrong = self_checks.iter().find_map(|finish| finish.result.as_ref().err());
         if let (Some(wrong), Some(baseline)) = (wrong, finishes.first_mut()) {
-            baseline.result = Err(format!("once more: {wrong}"));
+            baseline.result = Err(format!("A/A run: {wrong}"));
         }
         Ok(Race { finishes, self_checks, rounds, warmup, settled, end })
     }
@@ -238,7 +238,7 @@ impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
         }
     }
 
-    /// Everybody once, unless it is stopped on the way.
+    /// Runs every contender once, unless `after_lap` ends the run.
     fn round(
         &mut self,
         kind: LapKind,
@@ -257,13 +257,13 @@ impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Whether there have been rounds enough, and why.
+    /// Whether the timed iterations are complete, and the reason.
     fn end(&self, rounds: u32, next_look: &mut u32, began: Duration) -> Option<End> {
         match self.runner.plan.rounds.iterations {
             Iterations::Rounds(wanted) => (rounds >= wanted.get()).then_some(End::Done),
             Iterations::UntilPrecise { limit } => {
-                // To look after every round would be to wait for an interval that happens to be
-                // narrow. Looking ever more seldom also keeps the resampling cheap.
+                // A check after every iteration would stop at an interval that is narrow by chance. The growing
+                // distance between checks also keeps resampling cheap.
                 if rounds >= *next_look {
                     *next_look = rounds + rounds / 2;
                     if self.is_precise() {
@@ -276,7 +276,8 @@ impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
         }
     }
 
-    /// Whether the interval of every speedup is narrow enough. Who has none needs no more rounds.
+    /// Whether the interval of every speedup is narrow enough. A contender without a speedup needs no more
+    /// iterations.
     fn is_precise(&self) -> bool {
         let mut tracks = self.tracks.iter();
         let Some(baseline) = tracks.next().and_then(Track::times) else { return true };

@@ -1,40 +1,39 @@
-//! One timing of one block.
+//! Defines a sample: one timed execution of one block.
 //!
-//! Holds what a round measured, as [`Duration`]s. Reading the clock is left to the runner, and
-//! conclusions to [`stats`](crate::measure::stats). Whether the timed result was right is not known
-//! here: a sample may only be shown beside a verdict that matches.
+//! A sample holds [`Duration`]s and counts. The runner reads the clock, and [`stats`](crate::measure::stats)
+//! evaluates the samples. A sample does not know whether its outcome was right. It may be shown only with a
+//! verdict that matches.
 
 use std::time::Duration;
 
-/// What the processor counted during one execution, over all threads that took part.
+/// Counts of the hardware counters during one execution, over all threads that took part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Instructions retired in user mode.
     pub instructions: u64,
-    /// Processor cycles in user mode.
+    /// CPU cycles in user mode.
     pub cycles: u64,
 }
 
-/// One timed round of one contender, that is, of one executor with one number of threads.
+/// One timed execution by one contender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Wall-clock time from a ready block to its complete outcome. Leaves out decoding, sender
-    /// recovery, verification, the state root, and dropping the outcome.
+    /// Wall-clock time from a prepared block to its complete outcome. Decoding, sender recovery, verification,
+    /// the state root and dropping the outcome are not included.
     pub execute: Duration,
 
-    /// Wall-clock time of computing the state root of that outcome; `None` where the pre-state came
-    /// without a witness, so that no root can be computed.
+    /// Wall-clock time to compute the state root of the outcome; `None` if the pre-state has no witness.
     pub root: Option<Duration>,
 
-    /// Processor time of all threads during `execute`; `None` where the system does not tell.
+    /// CPU time of all threads during `execute`; `None` if the system does not report it.
     pub cpu: Option<Duration>,
 
-    /// Instructions and cycles during `execute`; `None` where the system does not let us count them.
+    /// Instructions and cycles during `execute`; `None` if hardware counters are unavailable.
     pub counts: Option<Counts>,
 }
 
 impl Sample {
-    /// Wall-clock time of executing the block and computing its state root, one after the other.
+    /// Wall-clock time to execute the block and to compute its state root, one after the other.
     pub fn total(&self) -> Option<Duration> {
         self.root.map(|root| self.execute.saturating_add(root))
     }

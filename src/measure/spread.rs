@@ -1,24 +1,23 @@
-//! What a series of timings looks like besides its median: outliers, unevenness, and whether it drifts.
+//! Detects outliers, unevenness and drift in a series of samples.
 //!
-//! Nothing is ever dropped because of what is found here; it is counted and told. The timings are in
-//! the order in which they were taken.
+//! Findings are counted and reported. No sample is ever dropped. Series are in the order of measurement.
 
 use std::time::Duration;
 
 use super::{sample::Sample, stats::median};
 
-/// The fewest timings of which quartiles and trends say anything.
+/// The fewest samples for quartiles and trends.
 const FEWEST: usize = 8;
 
-/// How many standard deviations a trend must be away from none: one series in a thousand that has no
-/// trend gets there.
+/// A trend must be this number of standard deviations away from zero. One series in a thousand without a trend
+/// exceeds this limit.
 const TREND: f64 = 3.29;
 
-/// A change that is smaller than this, relative to the first half, is no drift worth telling.
+/// Smaller changes are not reported as drift. The share is relative to the first half.
 const SMALLEST_DRIFT: f64 = 0.02;
 
-/// How many timings lie more than one and a half interquartile ranges outside the quartiles (J. W.
-/// Tukey, *Exploratory Data Analysis*, 1977). None if there are fewer than eight.
+/// Counts the outliers: samples more than one and a half interquartile ranges outside the quartiles (J. W.
+/// Tukey, *Exploratory Data Analysis*, 1977). Zero for fewer than eight samples.
 pub fn outliers(times: &[Duration]) -> usize {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
@@ -32,14 +31,15 @@ pub fn outliers(times: &[Duration]) -> usize {
     times.iter().filter(|time| !fence.contains(time)).count()
 }
 
-/// Processors in use from which on threads work side by side.
+/// From this number of used CPUs on, threads run in parallel.
 const SIDE_BY_SIDE: f64 = 1.5;
 
-/// Processors in use up to which they take turns.
+/// Up to this number of used CPUs, threads take turns on one core.
 const IN_TURN: f64 = 1.1;
 
-/// In how many laps threads that otherwise work side by side took turns: the system had put them on one core, where
-/// they may stay for the whole lap although another core is idle. None where they never work side by side.
+/// Counts the samples in which all threads ran on one core although they run in parallel in others. The system
+/// sometimes keeps threads on one core for a whole sample while another core is idle. Zero if the threads never
+/// run in parallel.
 pub fn turns(samples: &[Sample]) -> usize {
     let in_use = |sample: &Sample| {
         Some(sample.cpu?.as_secs_f64() / sample.execute.max(Duration::from_nanos(1)).as_secs_f64())
@@ -50,7 +50,7 @@ pub fn turns(samples: &[Sample]) -> usize {
     if side_by_side { in_turn.count() } else { 0 }
 }
 
-/// How many times as long as a quick lap a slow one took: the ninth decile / the first. `None` for fewer than eight.
+/// Ratio of a slow sample to a fast one: ninth decile / first decile. `None` for fewer than eight samples.
 pub fn unevenness(times: &[Duration]) -> Option<f64> {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
@@ -59,12 +59,11 @@ pub fn unevenness(times: &[Duration]) -> Option<f64> {
     (sorted.len() >= FEWEST && !quick.is_zero()).then(|| slow.div_duration_f64(*quick))
 }
 
-/// By how much the second half of a series differs from the first, relative to the first, if the
-/// series has a trend: if it is not stationary. `None` for a series that goes nowhere, or is too short
-/// to tell.
+/// The change from the first half of a series to the second, relative to the first; `None` without a
+/// significant trend, or for a series that is too short.
 ///
-/// The trend is Mann and Kendall's: of all pairs of timings, how many rise and how many fall (H. B.
-/// Mann, *Nonparametric Tests Against Trend*, Econometrica 13, 1945).
+/// The test is Mann and Kendall's. It compares the number of rising pairs of samples with the number of falling
+/// pairs (H. B. Mann, *Nonparametric Tests Against Trend*, Econometrica 13, 1945).
 pub fn drift(times: &[Duration]) -> Option<f64> {
     let count = times.len();
     if count < FEWEST {
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn laps_on_one_core_are_counted_where_threads_otherwise_work_side_by_side() {
+    fn samples_on_one_core_are_counted_if_threads_otherwise_run_in_parallel() {
         let lap = |cpu| Sample {
             execute: Duration::from_millis(10),
             root: None,
@@ -103,7 +102,7 @@ mod tests {
             counts: None,
         };
         assert_eq!(turns(&[lap(19), lap(10), lap(18), lap(11)]), 2);
-        assert_eq!(turns(&[lap(10), lap(10)]), 0, "one thread has nobody to take turns with");
+        assert_eq!(turns(&[lap(10), lap(10)]), 0, "a single thread cannot take turns");
         assert_eq!(turns(&[Sample { cpu: None, ..lap(0) }]), 0);
     }
 
@@ -116,36 +115,36 @@ mod tests {
     }
 
     #[test]
-    fn a_core_that_is_slow_for_a_while_makes_laps_uneven_and_one_slow_lap_does_not() {
+    fn several_slow_samples_make_a_series_uneven_and_one_does_not() {
         let slow_for = |laps: usize| {
             let times = (0..20).map(|lap| if lap < laps { 140 } else { 100 });
-            unevenness(&us(times)).expect("they are enough")
+            unevenness(&us(times)).expect("the series is long enough")
         };
         assert_eq!([slow_for(0), slow_for(1), slow_for(5)], [1.0, 1.0, 1.4]);
         assert_eq!(unevenness(&us([100; 7])), None);
     }
 
     #[test]
-    fn a_few_timings_have_neither_outliers_nor_drift() {
+    fn a_short_series_has_neither_outliers_nor_drift() {
         let few = us([1, 2, 3, 4, 5, 6, 1_000]);
         assert_eq!(outliers(&few), 0);
         assert_eq!(drift(&few), None);
     }
 
     #[test]
-    fn a_series_that_warms_up_drifts_by_what_it_gains() {
+    fn the_drift_of_a_falling_series_is_its_relative_gain() {
         let warming = us((0..20).map(|round| 1_000 - 20 * round));
-        let change = drift(&warming).expect("it falls all the way");
+        let change = drift(&warming).expect("the series falls");
         assert!((change + 0.22).abs() < 0.01, "{change}");
     }
 
     #[test]
-    fn a_tiny_trend_is_none() {
+    fn a_tiny_trend_is_no_drift() {
         assert_eq!(drift(&us((0..20).map(|round| 100_000 + round))), None);
     }
 
     #[test]
-    fn noise_alone_seldom_drifts() {
+    fn noise_without_a_trend_rarely_drifts() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
         let mut noise = || us((0..20).map(|_| rng.random_range(900..1_100)));
         let drifting = (0..1_000).filter(|_| drift(&noise()).is_some()).count();

@@ -1,16 +1,15 @@
-//! Medians, speedups, and how sure one may be of them.
+//! Computes medians, speedups and their intervals.
 //!
-//! Timings are skewed and have outliers, so everything here rests on medians and on resampling, and
-//! nothing assumes a normal distribution. Intervals are 95 % bootstrap intervals (`bootstrap`).
+//! Sample times are skewed and have outliers. All statistics therefore use medians and resampling, and none
+//! assumes a normal distribution. Intervals are 95 % bootstrap intervals (`bootstrap`).
 //!
-//! A speedup is *paired within rounds*: it is the median over the rounds of the time of the baseline /
-//! the time of the contender next to it. What slows a whole round down, such as a lower clock or a busy
-//! neighbour, cancels in each of these ratios, and so moves neither the speedup nor its interval.
+//! A speedup is *paired within iterations*. It is the median over the iterations of baseline time / contender
+//! time. A lower clock speed or other load slows a whole iteration. It cancels in the ratio, and changes
+//! neither the speedup nor its interval.
 //!
-//! Which rounds belong together, and that the timed results were right, is left to the caller. The
-//! interval covers the noise between rounds of one process; it knows nothing of what differs from
-//! one process, build or machine to the next, which needs runs of its own
-//! ([`change`](super::change)).
+//! The caller pairs the iterations, and verifies the outcomes. The interval covers the noise between the
+//! iterations of one process. It does not cover differences between processes, builds or machines.
+//! [`change`](super::change) compares separate runs.
 //!
 //! Source: T. Kalibera and R. Jones, *Rigorous Benchmarking in Reasonable Time*, ISMM 2013, for ratios
 //! with bootstrap intervals and for the levels at which benchmarks vary.
@@ -21,20 +20,20 @@ use super::bootstrap::{interval, resample};
 
 pub use super::bootstrap::RESAMPLES;
 
-/// Why no statistic can be computed from a series of timings.
+/// Reason that a statistic cannot be computed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum StatsError {
-    /// An empty series.
-    #[error("there are no timings to summarise; measure at least one round")]
+    /// The series is empty.
+    #[error("there are no samples to summarise; measure at least one iteration")]
     NoSamples,
 
-    /// Two series that are not of the same rounds.
-    #[error("the baseline has {baseline} rounds and the contender {contender}; pair them first")]
+    /// The two series have different lengths.
+    #[error("the baseline has {baseline} samples and the contender {contender}; pair them first")]
     Unpaired { baseline: usize, contender: usize },
 
-    /// A ratio would divide by zero, or be zero.
-    #[error("round {round} (from 0) took no measurable time, so it gives no ratio")]
+    /// A time is zero, so that its ratio is zero or undefined.
+    #[error("iteration {round} (from 0) has a time of zero, so it has no ratio")]
     NoTime { round: usize },
 }
 
@@ -50,14 +49,14 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Summarises the timings of one contender. Their order does not matter, and the same timings
-    /// and seed give the same interval.
+    /// Summarises the times of one contender. Their order does not matter. The same times and seed give the
+    /// same interval.
     ///
-    /// The interval of a single timing is that timing itself: it says nothing about the spread. The
-    /// median lies in the interval, short of a chance that is far too small to meet.
+    /// The interval of a single time is that time itself, and says nothing about the spread. The interval
+    /// contains the median, except with negligible probability.
     ///
     /// # Errors
-    /// [`StatsError::NoSamples`] if there are no timings.
+    /// [`StatsError::NoSamples`] for an empty series.
     pub fn of(times: &[Duration], seed: u64) -> Result<Self, StatsError> {
         let mut sorted = times.to_vec();
         sorted.sort_unstable();
@@ -68,10 +67,10 @@ impl Summary {
     }
 }
 
-/// How many times faster a contender is than the baseline, with a 95 % interval.
+/// The ratio of the baseline's times to a contender's, with a 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Speedup {
-    /// Median over the rounds of baseline / contender: above 1 the contender is faster.
+    /// Median over the iterations of baseline / contender. Above 1 the contender is faster.
     pub ratio: f64,
     /// Lower end of the 95 % interval of the ratio.
     pub ci_low: f64,
@@ -80,21 +79,20 @@ pub struct Speedup {
 }
 
 impl Speedup {
-    /// Compares two series of the same rounds: position *i* of both comes from round *i*. In which
-    /// order the rounds are listed does not matter, and the same rounds and seed give the same
-    /// interval. The interval of a single round is its ratio itself.
+    /// Compares two series of the same iterations: position *i* of both comes from iteration *i*. The order of
+    /// the iterations does not matter. The same iterations and seed give the same interval. The interval of a
+    /// single iteration is its ratio itself.
     ///
     /// # Errors
-    /// [`StatsError::Unpaired`] if the lengths differ, [`StatsError::NoSamples`] if there are no
-    /// rounds, [`StatsError::NoTime`] if a timing is zero.
+    /// [`StatsError::Unpaired`] if the lengths differ, [`StatsError::NoSamples`] for empty series,
+    /// [`StatsError::NoTime`] if a time is zero.
     pub fn paired(
         baseline: &[Duration],
         contender: &[Duration],
         seed: u64,
     ) -> Result<Self, StatsError> {
         let mut ratios = ratios(baseline, contender)?;
-        // The generator draws by position: sorted ratios make the interval independent of the
-        // order.
+        // The generator draws by position. Sorting makes the interval independent of the order.
         ratios.sort_unstable_by(f64::total_cmp);
         let estimates = resample(&ratios, seed, median_ratio);
         let ends = interval(estimates, ratios.len(), f64::total_cmp);
@@ -103,16 +101,16 @@ impl Speedup {
         Ok(Self { ratio, ci_low, ci_high })
     }
 
-    /// The geometric mean of the speedups on several blocks, with an interval that holds the noise of
-    /// the rounds: these blocks, measured again, not other blocks. `None` as for [`geometric_mean`].
+    /// The geometric mean of the speedups on several blocks. The interval covers the noise between iterations
+    /// for these blocks, not for other blocks. `None` as for [`geometric_mean`].
     ///
-    /// The blocks were measured apart, so that their errors are independent: on a logarithmic scale
-    /// the distances to the ends of the intervals add up in quadrature.
+    /// The blocks were measured separately, so their errors are independent. On a logarithmic scale, the
+    /// distances to the ends of the intervals add up in quadrature.
     pub fn overall(speedups: &[Self]) -> Option<Self> {
         let mean =
             |side: fn(&Self) -> f64| geometric_mean(&speedups.iter().map(side).collect::<Vec<_>>());
         let ratio = mean(|speedup| speedup.ratio)?;
-        // Both are needed, so that no logarithm below is infinite.
+        // Both means must exist, so that no logarithm below is infinite.
         mean(|speedup| speedup.ci_low).and(mean(|speedup| speedup.ci_high))?;
         let error = |side: fn(&Self) -> f64| {
             let squares =
@@ -130,17 +128,16 @@ impl Speedup {
     }
 }
 
-/// The median of some timings: the middle one, or the mean of the middle two, to the nanosecond
-/// below.
+/// The median: the middle time, or the mean of the middle two, rounded down to a nanosecond.
 ///
 /// # Errors
-/// [`StatsError::NoSamples`] if there are no timings.
+/// [`StatsError::NoSamples`] for an empty series.
 pub fn median(times: &[Duration]) -> Result<Duration, StatsError> {
     middle_time(&mut times.to_vec()).ok_or(StatsError::NoSamples)
 }
 
-/// The geometric mean of some ratios, the mean that treats "twice as fast" and "half as fast" as
-/// opposites. `None` if there are no ratios, or if one is not a positive finite number.
+/// The geometric mean of ratios. "Twice as fast" and "half as fast" cancel in it. `None` without ratios, or if
+/// one is not positive and finite.
 pub fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     let positive = ratios.iter().all(|ratio| ratio.is_finite() && *ratio > 0.0);
     (positive && !ratios.is_empty()).then(|| {
@@ -149,7 +146,7 @@ pub fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     })
 }
 
-/// Baseline / contender of each round.
+/// Baseline / contender of each iteration.
 fn ratios(baseline: &[Duration], contender: &[Duration]) -> Result<Vec<f64>, StatsError> {
     if baseline.len() != contender.len() {
         return Err(StatsError::Unpaired { baseline: baseline.len(), contender: contender.len() });
@@ -161,8 +158,8 @@ fn ratios(baseline: &[Duration], contender: &[Duration]) -> Result<Vec<f64>, Sta
     baseline.iter().zip(contender).enumerate().map(ratio).collect()
 }
 
-/// The middle of some ratios, of two middle ones the geometric mean, so that the inverse ratios have
-/// the inverse middle. Reorders them, which spares a full sort.
+/// The median ratio. For an even number it is the geometric mean of the middle two, so that the inverse ratios
+/// have the inverse median. The function reorders the slice, which is faster than a full sort.
 pub(super) fn median_ratio(ratios: &mut [f64]) -> Option<f64> {
     let (lower, upper) = middle_two(ratios, f64::total_cmp)?;
     Some(if lower == upper { upper } else { (lower * upper).sqrt() })
@@ -173,7 +170,7 @@ fn middle_time(times: &mut [Duration]) -> Option<Duration> {
     Some(lower + (upper - lower) / 2)
 }
 
-/// The middle two of an even number of values, or twice the middle one.
+/// The middle two of an even number of values, or the middle value twice.
 fn middle_two<T: Copy>(
     values: &mut [T],
     order: fn(&T, &T) -> std::cmp::Ordering,

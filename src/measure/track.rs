@@ -1,8 +1,8 @@
-//! One contestant's way through the rounds of one block.
+//! Collects the samples of one contender on one block.
 //!
-//! What is inside the timer is [`Meter::lap`], one function for every executor, the baseline included:
-//! from a ready [`ReplayJob`] to a complete outcome. The state root is timed apart. Verification and
-//! dropping what was built are not timed.
+//! The timer is in [`Meter::lap`], which all executors share, the baseline included. It runs from a prepared
+//! [`ReplayJob`] to a complete outcome. The state root has a separate timer. Verification and dropping the
+//! outcome are not timed.
 
 use super::{
     clock::{Clock, timed, timed_with_cpu},
@@ -24,16 +24,16 @@ use std::{
     time::Duration,
 };
 
-/// Whether the times of a lap count.
+/// Whether the times of a sample count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LapKind {
-    /// They show whether the contestant is warm, and are dropped.
+    /// Warm-up: the times only show whether the contender is warm.
     WarmUp,
-    /// They do.
+    /// The times count.
     Timed,
 }
 
-/// What laps are measured with.
+/// The clock and counters of the samples.
 #[derive(Debug)]
 pub(super) struct Meter<C> {
     pub(super) clock: C,
@@ -41,8 +41,8 @@ pub(super) struct Meter<C> {
     pub(super) readiness: Readiness,
 }
 
-/// What comes before each lap: whoever worked in another one sleeps, and whoever is to work in this one is awake, if that
-/// is asked for.
+/// Prepares the threads for a sample. Waits until the threads of the previous sample sleep. If `readiness` asks
+/// for it, wakes the workers of this sample.
 pub fn line_up(
     clock: &impl Clock,
     readiness: Readiness,
@@ -55,16 +55,17 @@ pub fn line_up(
     }
 }
 
-/// What one timed execution gave.
+/// Result of one timed execution.
 struct Lap {
     execution: Execution,
-    /// `None` where the pre-state has no proof.
+    /// `None` if the pre-state has no proof.
     root: Result<Option<B256>, TrieError>,
     sample: Sample,
 }
 
 impl<C: Clock> Meter<C> {
-    /// Executes once, timed, and computes the state root, timed apart. `Err` if the executor gave up on the block.
+    /// Executes the block and computes the state root, with separate timers. `Err` if the executor failed or
+    /// panicked.
     fn lap(
         &mut self,
         executor: &dyn Executor,
@@ -81,9 +82,10 @@ impl<C: Clock> Meter<C> {
         };
         let execution = match execution {
             Ok(Ok(execution)) => execution,
-            // The block was executed when it was prepared, so it is valid: the executor is wrong.
+            // The block is valid, because its preparation executed it. An error is therefore a bug of the
+            // executor.
             Ok(Err(error)) => return Err(chain(&error)),
-            Err(_) => return Err("it panicked; this is a bug".to_owned()),
+            Err(_) => return Err("the executor panicked; this is a bug".to_owned()),
         };
         let root_of = || pool.install(|| job.trie_after(&execution.outcome.post_state));
         let (trie, root) = timed(clock, root_of);
@@ -93,11 +95,11 @@ impl<C: Clock> Meter<C> {
     }
 }
 
-/// One contestant's laps so far.
+/// The samples of one contender so far.
 #[derive(Debug)]
 pub(super) struct Track {
     pub(super) contestant: Contestant,
-    /// Made for the block; `None` if it could not be.
+    /// The executor for this block; `None` if its creation failed.
     executor: Option<Box<dyn Executor>>,
     mode: Option<ExecutionMode>,
     warm_up: Vec<Duration>,
@@ -107,7 +109,7 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// Makes the contestant's executor for the block, or notes why it has none.
+    /// Creates the executor for the block, or records the error.
     pub(super) fn new(
         contestant: Contestant,
         prepare: impl FnOnce() -> Result<Box<dyn Executor>, ExecuteError>,
@@ -115,7 +117,9 @@ impl Track {
         let (executor, wrong) = match catch_unwind(AssertUnwindSafe(prepare)) {
             Ok(Ok(executor)) => (Some(executor), None),
             Ok(Err(error)) => (None, Some(chain(&error))),
-            Err(_) => (None, Some("it panicked before it began; this is a bug".to_owned())),
+            Err(_) => {
+                (None, Some("the executor panicked during preparation; this is a bug".to_owned()))
+            }
         };
         Self {
             contestant,
@@ -128,8 +132,8 @@ impl Track {
         }
     }
 
-    /// Runs one lap, unless an earlier one was wrong. An outcome is verified against the header once,
-    /// and others of the same block by being equal to it.
+    /// Takes one sample, unless an earlier outcome was wrong. The first outcome of a block is verified against
+    /// the header. Later outcomes must be equal to it.
     pub(super) fn run<C: Clock>(
         &mut self,
         kind: LapKind,
@@ -152,7 +156,7 @@ impl Track {
             self.wrong = Some(fault);
             return Ok(());
         }
-        // One lap that fell back is not forgotten.
+        // A single fallback decides the mode of the row.
         if !matches!(self.mode, Some(ExecutionMode::FellBack(_))) {
             self.mode = Some(mode);
         }
@@ -166,18 +170,18 @@ impl Track {
         Ok(())
     }
 
-    /// Whether more laps to warm up would be in vain.
+    /// Whether further warm-up samples are useless.
     pub(super) fn is_warm(&self) -> bool {
         self.wrong.is_some() || is_warm(&self.warm_up)
     }
 
-    /// Execution times of the laps that count; `None` if a lap was wrong.
+    /// Execution times of the timed samples; `None` after a wrong outcome.
     pub(super) fn times(&self) -> Option<Vec<Duration>> {
         let times = || self.samples.iter().map(|sample| sample.execute).collect();
         self.wrong.is_none().then(times)
     }
 
-    /// What came of it, keeping as many timed laps as there were whole rounds.
+    /// The result of the contender. It keeps one timed sample per complete iteration.
     pub(super) fn finish(mut self, rounds: usize) -> Finish {
         self.samples.truncate(rounds);
         self.stats.truncate(rounds);
@@ -185,7 +189,7 @@ impl Track {
         let measured = mode.map(|mode| Measured { mode, samples, stats });
         let result = match (wrong, measured) {
             (None, Some(measured)) => Ok(measured),
-            (wrong, _) => Err(wrong.unwrap_or_else(|| "it never ran".to_owned())),
+            (wrong, _) => Err(wrong.unwrap_or_else(|| "the executor did not run".to_owned())),
         };
         Finish { contestant, result }
     }

@@ -1,23 +1,23 @@
-//! When a contestant is warm: when running it again makes it no faster.
+//! Decides when a contender is warm: further iterations make it no faster.
 //!
-//! Noise only ever adds time, so the best lap is the one to watch. Whether the timed laps that follow
-//! stay as they are is another question, which [`spread::drift`](super::spread::drift) answers.
+//! Noise only adds time, so the shortest sample is the indicator. [`spread::drift`](super::spread::drift)
+//! checks whether the timed samples stay stable.
 
 use std::time::Duration;
 
-/// The rounds that may bring a new best time without proving that more are needed.
+/// Number of last iterations without a new minimum that prove a contender warm.
 const WATCHED: usize = 2;
 
-/// The fewest rounds: the first is cold, and those that are watched need one to be compared with.
+/// The fewest iterations. The last ones need an earlier one for comparison, and the first one is cold.
 const FEWEST: usize = WATCHED + 1;
 
-/// A best time that falls by less than this share is none.
+/// A minimum must fall by at least this share to count as new.
 const GAIN: f64 = 0.02;
 
-/// After so many rounds it is given up, and the report says so.
+/// Limit of the warm-up iterations. The report warns if a contender is not warm by then.
 pub const MOST_ROUNDS: u32 = 20;
 
-/// Whether the last laps of a contestant were no faster than the best before them.
+/// Whether the last samples of a contender were no faster than the best one before them.
 pub(super) fn is_warm(laps: &[Duration]) -> bool {
     if laps.len() < FEWEST {
         return false;
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_contestant_is_warm_once_two_laps_bring_no_new_best() {
+    fn a_contender_is_warm_after_two_samples_without_a_new_minimum() {
         for (laps, expected) in [
             (&[][..], false),
             (&[100, 100], false),

@@ -1,72 +1,70 @@
-//! What spoils a number, and what to do about it.
+//! Warns about conditions that distort figures, and names a remedy.
 //!
-//! A [`Warning`] says in plain words that something was found which makes a figure less than it looks,
-//! and names the remedy. Finding it is [`conditions`]' business for the machine and [`findings`]' for
-//! the samples. Nothing is left out of a report because of a warning, and none is ever only in a log.
+//! A [`Warning`] names the cause, a figure and a remedy. [`conditions`] evaluates the machine, and [`findings`]
+//! evaluates the samples. A warning removes nothing from a report, and is part of every form of it.
 
 use super::{load::OtherLoad, stats::Speedup};
 use std::{fmt, num::NonZeroUsize};
 
-/// With fewer rounds than this, not even the smallest and the largest value that a median can take
-/// hold the truth 95 times in 100.
+/// With fewer iterations, even the smallest and the largest possible median do not form a 95 % interval.
 pub const FEWEST_ROUNDS: u32 = 6;
 
-/// Processors busy with something else, from where on it is told.
+/// From this load or steal time on, a warning is given. In CPUs.
 const SMALLEST_LOAD: f64 = 0.05;
 
-/// The share of outliers from where on it is told.
+/// From this share of outliers on, a warning is given.
 const MANY_OUTLIERS: f64 = 0.1;
 
-/// The share of laps whose threads took turns from where on it is told.
+/// From this share of samples with all threads on one core, a warning is given.
 const MANY_TURNS: f64 = 0.02;
 
-/// How many times as long as a quick lap of the baseline a slow one takes before its block is uneven.
+/// From this ratio of slow to fast samples of the baseline on, a block is uneven.
 const UNEVEN: f64 = 1.2;
 
-/// The share of uneven blocks from where on it is told.
+/// From this share of uneven blocks on, a warning is given.
 const MANY_UNEVEN: f64 = 0.1;
 
-/// The share of its cores that a machine has to give.
+/// Below this ratio of effective cores to threads, a warning is given.
 const ENOUGH_CORES: f64 = 0.95;
 
-/// Something that spoils numbers.
+/// A condition that distorts figures.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Warning {
-    /// The program was built for debugging.
+    /// The program is a debug build.
     Unoptimised,
-    /// Threads had to share processors.
+    /// There are more threads than cores.
     FewerCoresThanThreads { cores: NonZeroUsize, threads: NonZeroUsize },
-    /// The processor's clock follows what it thinks is needed.
+    /// The CPU governor changes the clock speed.
     FrequencyScaling { governor: String },
-    /// Other processes ran.
+    /// Other processes used the CPU.
     OtherLoad { processors: f64 },
-    /// A hypervisor lent processors to other machines.
+    /// The hypervisor gave CPU time to other virtual machines.
     Stolen { processors: f64 },
-    /// Intervals from too few rounds.
+    /// The intervals come from too few iterations.
     TooFewIterations { rounds: u32 },
-    /// Warm-up ended although contestants still got faster.
+    /// Contenders still got faster at the limit of the warm-up iterations.
     NeverWarm { blocks: usize, rounds: u32 },
-    /// Times went up or down over the timed rounds.
+    /// Times have a trend over the timed iterations.
     Drift { rows: usize, of: usize, worst: f64, at: String },
-    /// Rounds until precise, but the time was up.
+    /// The time limit was reached before the intervals were narrow enough.
     TimeLimit { blocks: usize },
-    /// Speedups whose interval leaves out 1, but no farther from it than noise gets.
+    /// The interval of a speedup excludes 1, but the speedup is within the noise floor.
     NoiseAboveDifference { rows: usize, floor: f64, at: String },
-    /// Many laps far from the rest.
+    /// Many samples are outliers.
     Outliers { laps: usize, of: usize },
-    /// The baseline's own laps differ: its core was slower for a while.
+    /// The baseline's own samples differ, because its core was slower for a while.
     UnevenBaseline { blocks: usize, of: usize, worst: f64, at: String },
-    /// Baselines at once were slower than one alone.
+    /// Concurrent baselines were slower than a single one.
     SharedCores { threads: NonZeroUsize, worth: f64 },
-    /// Threads shared a core although others were idle.
+    /// All threads ran on one core although others were idle.
     TookTurns { laps: usize, of: usize, at: String },
-    /// The run was cut short.
+    /// The run was interrupted.
     Interrupted { not_run: usize },
 }
 
 impl Warning {
-    /// A name for programs.
+    /// Identifier of the warning in JSON.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Unoptimised => "unoptimised",
@@ -87,102 +85,100 @@ impl Warning {
         }
     }
 
-    /// What to do about it.
+    /// The remedy.
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::Unoptimised => "build with: cargo build --release",
             Self::FewerCoresThanThreads { .. } => {
-                "take rows with more threads than cores as a test of overload, in which block-stm lets \
-                 those beyond sleep, or leave them out with --threads"
+                "exclude these rows with --threads, or read them as a test of overload, in which \
+                 block-stm lets surplus workers sleep"
             }
             Self::FrequencyScaling { .. } => {
-                "set it to performance: cpupower frequency-set --governor performance"
+                "set the governor to performance: cpupower frequency-set --governor performance"
             }
             Self::OtherLoad { .. } => "stop other programs and measure again",
-            Self::Stolen { .. } => "measure on a machine of your own, or at a quieter time",
-            Self::TooFewIterations { .. } => "ask for ten or more, or for --iterations auto",
+            Self::Stolen { .. } => "measure on a dedicated machine, or at a quieter time",
+            Self::TooFewIterations { .. } => "use at least ten iterations, or --iterations auto",
             Self::NeverWarm { .. } => {
-                "look for what changes the machine's speed, or set more rounds with --warmup"
+                "check for heat and other load, or set more warm-up iterations with --warmup"
             }
-            Self::Drift { .. } => {
-                "look for what changes the machine's speed (heat, other load) and measure again"
-            }
-            Self::TimeLimit { .. } => "raise --time-limit, or take the intervals as they are",
+            Self::Drift { .. } => "check for heat and other load, and measure again",
+            Self::TimeLimit { .. } => "raise --time-limit, or accept the wider intervals",
             Self::NoiseAboveDifference { .. } => {
-                "do not claim these differences; a quieter machine or more rounds may show them"
+                "they are not significant; a quieter machine or more iterations may change that"
             }
             Self::Outliers { .. } => {
-                "they count; if there are more than you like, stop other programs"
+                "they count like any other sample; stop other programs to get fewer"
             }
             Self::UnevenBaseline { .. } => {
-                "others may share these cores unseen, such as another virtual machine; measure again, or elsewhere"
+                "another virtual machine may share these cores; measure again, or on another machine"
             }
             Self::SharedCores { .. } => {
-                "speedups on as many threads may be too low by up to about as much: others use what these cores share, or \
-                 it is too little for them; measure again, or elsewhere"
+                "the cores compete for caches or memory bandwidth, so speedups on as many threads may \
+                 be too low by about the same factor; measure again, or on another machine"
             }
-            Self::TookTurns { .. } => {
-                "see whether --pin, which keeps each thread on a core of its own, gives steadier times"
+            Self::TookTurns { .. } => "try --pin, which pins each thread to its own core",
+            Self::Interrupted { .. } => {
+                "repeat the command for the missing blocks; the figures of the others are valid"
             }
-            Self::Interrupted { .. } => "run it again for the rest; the figures here stand",
         }
     }
 }
 
 impl fmt::Display for Warning {
-    /// A match arm for each kind: long, and plain.
+    /// One match arm per kind makes this function long.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unoptimised => f.write_str("blockrace was built without optimisation"),
+            Self::Unoptimised => f.write_str("this is a debug build, so all times are too long"),
             Self::FewerCoresThanThreads { cores, threads } => {
-                write!(f, "{threads} threads had to share {}", counted(cores.get(), "core"))
+                let cores = counted(cores.get(), "core");
+                write!(f, "rows with {threads} threads oversubscribe the {cores}")
             }
             Self::FrequencyScaling { governor } => {
-                write!(f, "the processor's clock may change as it likes (governor {governor})")
+                write!(f, "CPU frequency scaling is active (governor {governor})")
             }
             Self::OtherLoad { processors } => {
-                write!(f, "other programs used {processors:.2} processors meanwhile")
+                write!(f, "other processes used {processors:.2} CPUs on average")
             }
             Self::Stolen { processors } => {
                 write!(
                     f,
-                    "the hypervisor gave {processors:.2} of our processors to others meanwhile"
+                    "the hypervisor gave {processors:.2} CPUs to other virtual machines on average (steal time)"
                 )
             }
             Self::TooFewIterations { rounds } => {
-                write!(f, "too few for 95 % intervals: {}", counted(*rounds as usize, "round"))
+                write!(f, "too few for 95 % intervals: {}", counted(*rounds as usize, "iteration"))
             }
             Self::NeverWarm { blocks, rounds } => {
-                write!(f, "{} still got faster after {rounds} rounds", counted(*blocks, "block"))
+                let blocks = counted(*blocks, "block");
+                write!(f, "{blocks} still got faster after {rounds} warm-up iterations")
             }
             Self::Drift { rows, of, worst, at } => {
                 let worst = worst * 100.0;
-                write!(f, "{rows} of {of} rows drifted over the rounds, by {worst:+.1} % in {at}")
+                write!(f, "times drifted in {rows} of {of} rows, by {worst:+.1} % in {at}")
             }
             Self::TimeLimit { blocks } => {
-                write!(f, "{} ran out of time before 2 % were reached", counted(*blocks, "block"))
+                let blocks = counted(*blocks, "block");
+                write!(f, "{blocks} reached the time limit before the intervals were within 2 %")
             }
             Self::NoiseAboveDifference { rows, floor, at } => {
                 let (floor, rows) = (floor * 100.0, counted(*rows, "speedup"));
-                write!(
-                    f,
-                    "{rows} differ from 1 by less than the noise floor, which is {floor:.1} % for {at}"
-                )
+                write!(f, "{rows} did not exceed the noise floor, which is {floor:.1} % for {at}")
             }
-            Self::Outliers { laps, of } => write!(f, "{laps} of {of} laps lie far from the rest"),
+            Self::Outliers { laps, of } => write!(f, "{laps} of {of} samples are outliers"),
             Self::UnevenBaseline { blocks, of, worst, at } => {
                 write!(
                     f,
-                    "the baseline's laps are uneven in {blocks} of {of} blocks, by {worst:.2} times in {at}"
+                    "the baseline is uneven in {blocks} of {of} blocks: slow samples take {worst:.2} times as long in {at}"
                 )
             }
             Self::SharedCores { threads: n, worth } => {
-                write!(f, "{n} baselines at once got through no more than {worth:.2} cores would")
+                write!(f, "{n} concurrent baselines reached only {worth:.2} effective cores")
             }
             Self::TookTurns { laps, of, at } => {
                 write!(
                     f,
-                    "in {laps} of {of} laps the system kept all threads on one core, most in {at}"
+                    "the system kept all threads on one core in {laps} of {of} samples, most often in {at}"
                 )
             }
             Self::Interrupted { not_run } => {
@@ -196,37 +192,38 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// Where so many baselines at once get through as much as `worth` cores would: whether that is too little, beyond doubt.
+/// Warns if `threads` concurrent baselines reach too few effective cores, even at the upper end of the interval
+/// of `worth`.
 pub fn shared_cores(threads: NonZeroUsize, worth: &Speedup) -> Option<Warning> {
     let too_little = worth.ci_high < ENOUGH_CORES * threads.get() as f64;
     too_little.then_some(Warning::SharedCores { threads, worth: worth.ratio })
 }
 
-/// Whether the program was built to be fast.
+/// The build profile of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Build {
-    /// It was.
+    /// Built with optimisation.
     Optimised,
-    /// It has checks for debugging.
+    /// Built with debug assertions.
     Debug,
 }
 
-/// The circumstances of a run.
+/// Conditions of a run.
 #[derive(Clone, Debug)]
 pub struct Conditions {
-    /// How the program was built.
+    /// The build profile.
     pub build: Build,
-    /// Processors that this process may use.
+    /// CPUs that this process may use.
     pub cores: NonZeroUsize,
-    /// The most threads that a contestant had.
+    /// The largest number of threads of a contender.
     pub threads: NonZeroUsize,
-    /// Who sets the processor's clock; `None` where nobody does, or the system does not tell.
+    /// The CPU governor; `None` if there is none, or if the system does not report it.
     pub governor: Option<String>,
-    /// What else the machine did.
+    /// Load of other processes, and steal time.
     pub load: Option<OtherLoad>,
 }
 
-/// What is wrong with the circumstances.
+/// Warnings about the machine and the build.
 pub fn conditions(conditions: &Conditions) -> Vec<Warning> {
     let Conditions { build, cores, threads, governor, load } = conditions;
     let (cores, threads) = (*cores, *threads);
@@ -246,28 +243,28 @@ pub fn conditions(conditions: &Conditions) -> Vec<Warning> {
     .collect()
 }
 
-/// What one row's samples show.
+/// Findings in the samples of one row.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Block and contestant, for messages.
+    /// Block and contender, for messages.
     pub at: String,
-    /// Laps that were timed.
+    /// Number of timed samples.
     pub laps: usize,
-    /// Those of them that lie far from the rest.
+    /// Number of outliers.
     pub outliers: usize,
-    /// Those of them whose threads took turns, as [`spread::turns`](super::spread::turns) says.
+    /// Number of samples with all threads on one core, by [`spread::turns`](super::spread::turns).
     pub turns: usize,
-    /// As [`spread::unevenness`](super::spread::unevenness) says, of the baseline.
+    /// Unevenness of the baseline's samples, by [`spread::unevenness`](super::spread::unevenness).
     pub unevenness: Option<f64>,
-    /// As [`spread::drift`](super::spread::drift) says.
+    /// Drift over the iterations, by [`spread::drift`](super::spread::drift).
     pub drift: Option<f64>,
-    /// Against the baseline.
+    /// Speedup relative to the baseline.
     pub speedup: Option<Speedup>,
-    /// How far the baseline was from itself on this block.
+    /// Noise floor of this block.
     pub floor: Option<f64>,
 }
 
-/// What is wrong with the samples.
+/// Warnings about the samples.
 pub fn findings(findings: &[Finding]) -> Vec<Warning> {
     let (laps, outliers) = findings
         .iter()
@@ -325,8 +322,8 @@ fn noise(findings: &[Finding]) -> Option<Warning> {
     Some(Warning::NoiseAboveDifference { rows, floor, at: worst.at.clone() })
 }
 
-/// How far a speedup of the baseline against itself is from 1: the farther end of its interval, as a
-/// share. Differences smaller than this are noise.
+/// The noise floor: distance from 1 of the farther end of the A/A run's interval, as a share. Smaller
+/// differences are not significant.
 pub fn noise_floor(itself: &Speedup) -> f64 {
     let away = |end: f64| end.ln().abs().exp_m1();
     away(itself.ci_low).max(away(itself.ci_high))
@@ -371,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn every_condition_that_spoils_numbers_is_told_with_its_remedy() {
+    fn every_bad_condition_gives_a_warning_with_a_remedy() {
         let bad = Conditions {
             build: Build::Debug,
             threads: NonZeroUsize::MIN.saturating_add(7),
@@ -388,56 +385,55 @@ mod tests {
             "stolen",
         ];
         assert_eq!(kinds(&warnings), expected);
-        assert_eq!(warnings[1].to_string(), "8 threads had to share 1 core");
+        assert_eq!(warnings[1].to_string(), "rows with 8 threads oversubscribe the 1 core");
         assert!(warnings.iter().all(|warning| !warning.remedy().is_empty()));
     }
 
     #[test]
-    fn threads_that_took_turns_are_told() {
+    fn threads_on_one_core_give_a_warning() {
         let turning = Finding { turns: 2, at: "block 6, x on 2 threads".into(), ..finding(20) };
         let warnings = findings(&[finding(20), turning]);
         assert_eq!(kinds(&warnings), ["took-turns"]);
-        let told = "in 2 of 40 laps the system kept all threads on one core, most in block 6, x on 2 threads";
+        let told = "the system kept all threads on one core in 2 of 40 samples, most often in block 6, x on 2 threads";
         assert_eq!(warnings[0].to_string(), told);
-        assert_eq!(findings(&[Finding { turns: 1, ..finding(60) }]), [], "it happens");
+        assert_eq!(findings(&[Finding { turns: 1, ..finding(60) }]), [], "a few are usual");
     }
 
     #[test]
-    fn a_baseline_that_is_slow_for_a_while_on_many_blocks_is_told() {
+    fn an_uneven_baseline_on_many_blocks_gives_a_warning() {
         let baseline = |times| Finding { unevenness: Some(times), ..finding(20) };
         let slow = Finding { at: "block 6, sequential".into(), ..baseline(1.4) };
         let warnings = findings(&[baseline(1.1), slow.clone(), finding(20)]);
         assert_eq!(kinds(&warnings), ["uneven-baseline"]);
-        let told =
-            "the baseline's laps are uneven in 1 of 2 blocks, by 1.40 times in block 6, sequential";
+        let told = "the baseline is uneven in 1 of 2 blocks: slow samples take 1.40 times as long in block 6, sequential";
         assert_eq!(warnings[0].to_string(), told);
         let mostly_even = [vec![baseline(1.1); 10], vec![slow]].concat();
-        assert_eq!(findings(&mostly_even), [], "it happens");
+        assert_eq!(findings(&mostly_even), [], "a few are usual");
     }
 
     #[test]
-    fn cores_that_others_use_as_well_are_told() {
+    fn too_few_effective_cores_give_a_warning() {
         let worth = |ratio, ci_high| {
             let worth = Speedup { ratio, ci_low: ratio, ci_high };
             shared_cores(NonZeroUsize::new(2).unwrap(), &worth)
         };
         let told = worth(1.7, 1.8).unwrap().to_string();
-        assert_eq!(told, "2 baselines at once got through no more than 1.70 cores would");
+        assert_eq!(told, "2 concurrent baselines reached only 1.70 effective cores");
         assert_eq!([worth(1.96, 1.98), worth(1.7, 1.99)], [None, None]);
     }
 
     #[test]
-    fn few_rounds_drift_and_outliers_are_told() {
+    fn few_iterations_drift_and_outliers_give_warnings() {
         let drifting = Finding { drift: Some(-0.2), ..finding(20) };
         let outlying = Finding { outliers: 9, ..finding(20) };
         let warnings = findings(&[drifting, outlying, finding(5)]);
         assert_eq!(kinds(&warnings), ["too-few-iterations", "drift", "outliers"]);
-        let drift = "1 of 3 rows drifted over the rounds, by -20.0 % in block 5, x";
+        let drift = "times drifted in 1 of 3 rows, by -20.0 % in block 5, x";
         assert_eq!(warnings[1].to_string(), drift);
     }
 
     #[test]
-    fn a_difference_that_is_claimed_within_the_noise_floor_is_told() {
+    fn a_claimed_difference_within_the_noise_floor_gives_a_warning() {
         let of = |ratio: f64| {
             let speedup = Speedup { ratio, ci_low: ratio - 0.01, ci_high: ratio + 0.01 };
             Finding { speedup: Some(speedup), floor: Some(0.05), ..finding(10) }
@@ -448,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn the_noise_floor_is_the_farther_end_of_the_interval_on_either_side() {
+    fn the_noise_floor_is_the_distance_of_the_farther_end_of_the_interval() {
         let itself = Speedup { ratio: 1.0, ci_low: 0.8, ci_high: 1.1 };
         assert!((noise_floor(&itself) - 0.25).abs() < 1e-12);
     }

@@ -1,4 +1,4 @@
-//! Dependencies that follow from accesses.
+//! Tests of the dependencies that follow from accesses.
 
 use super::*;
 use crate::insight::model::Ordered;
@@ -8,7 +8,7 @@ const BENEFICIARY: AccountNumber = 9;
 const BALANCE: Location = Location::Balance(5);
 const SLOT: Location = Location::Slot(6, 0);
 
-/// A transaction of a sender that pays a fee, with more reads and writes.
+/// A transaction that pays a fee, with further reads and writes.
 fn tx(sender: usize, reads: &[(Location, Need)], writes: &[(Location, Write)]) -> TxAccess {
     let sender = SENDERS[sender];
     let own = [(Location::Code(sender), Need::Exact), (Location::Nonce(sender), Need::Known)];
@@ -40,7 +40,7 @@ fn at_least(minimum: u64, before: u64) -> (Location, Need) {
     (BALANCE, Need::AtLeast { minimum: U256::from(minimum), before: U256::from(before) })
 }
 
-/// Whom each transaction depends on.
+/// The dependencies of each transaction.
 fn depends(accesses: &[TxAccess], model: Model) -> Vec<Vec<TxIndex>> {
     let graph = Graph::new(accesses, model, Some(BENEFICIARY));
     (0..graph.len()).map(|tx| graph.before(tx).collect()).collect()
@@ -51,14 +51,14 @@ fn fields(accesses: &[TxAccess]) -> Vec<Vec<TxIndex>> {
 }
 
 #[test]
-fn a_reader_depends_on_the_last_that_set_what_it_reads() {
+fn a_reader_depends_on_the_last_transaction_that_set_the_value() {
     let block =
         [tx(0, &[], &[(SLOT, set(1))]), tx(1, &[], &[(SLOT, set(2))]), tx(2, &[read(SLOT)], &[])];
     assert_eq!(fields(&block), [vec![], vec![], vec![1]]);
 }
 
 #[test]
-fn a_reader_of_a_balance_depends_on_all_that_added_to_it_since_it_was_set() {
+fn a_balance_read_depends_on_the_last_set_and_all_additions_since() {
     let added = || tx(1, &[], &[(BALANCE, add(1))]);
     let block =
         [added(), tx(0, &[], &[(BALANCE, set(1))]), added(), added(), tx(2, &[read(BALANCE)], &[])];
@@ -66,19 +66,19 @@ fn a_reader_of_a_balance_depends_on_all_that_added_to_it_since_it_was_set() {
 }
 
 #[test]
-fn additions_and_known_nonces_depend_on_nothing() {
+fn additions_and_known_nonces_have_no_dependencies() {
     let block: Vec<_> = (0..3).map(|_| tx(0, &[], &[(BALANCE, add(1))])).collect();
     assert_eq!(fields(&block), vec![Vec::<TxIndex>::new(); 3]);
 }
 
 #[test]
-fn what_was_enough_before_the_block_depends_on_nobody() {
+fn a_sufficient_balance_before_the_block_has_no_dependencies() {
     let paid = tx(0, &[], &[(BALANCE, add(7))]);
     assert!(fields(&[paid, tx(1, &[at_least(10, 10)], &[])])[1].is_empty());
 }
 
 #[test]
-fn what_was_not_enough_depends_on_the_largest_payments_that_make_it_so() {
+fn an_insufficient_balance_depends_on_the_largest_payments_that_make_it_sufficient() {
     let pay = |amount| tx(0, &[], &[(BALANCE, add(amount))]);
     let spend = tx(1, &[], &[(BALANCE, Write::Add(U256::ZERO.wrapping_sub(U256::ONE)))]);
     let block = [pay(1), pay(5), spend, pay(4), tx(2, &[at_least(10, 1)], &[])];
@@ -86,7 +86,7 @@ fn what_was_not_enough_depends_on_the_largest_payments_that_make_it_so() {
 }
 
 #[test]
-fn a_slot_depends_on_whoever_emptied_its_storage_since() {
+fn a_slot_depends_on_a_later_deletion_of_its_storage() {
     let emptied = || tx(1, &[], &[(Location::Storage(6), set(1))]);
     let written = || tx(0, &[], &[(SLOT, set(1))]);
     let reader = || tx(2, &[read(SLOT)], &[]);
@@ -97,7 +97,7 @@ fn a_slot_depends_on_whoever_emptied_its_storage_since() {
 }
 
 #[test]
-fn each_refinement_can_be_done_without() {
+fn each_refinement_can_be_disabled() {
     let block = [
         tx(0, &[read(Location::Code(5))], &[(BALANCE, add(1))]),
         tx(0, &[], &[]),
@@ -110,14 +110,14 @@ fn each_refinement_can_be_done_without() {
 }
 
 #[test]
-fn whole_accounts_conflict_by_any_field_and_by_the_fee_unless_it_is_deferred() {
+fn whole_accounts_conflict_by_any_field_and_by_an_undeferred_fee() {
     let block = [tx(0, &[], &[(SLOT, set(1))]), tx(1, &[], &[]), tx(2, &[read(SLOT)], &[])];
     assert_eq!(depends(&block, Model::Accounts), [vec![], vec![0], vec![0, 1]]);
     assert_eq!(depends(&block, Model::AccountsDeferred), [vec![], vec![], vec![0]]);
 }
 
 #[test]
-fn plain_transfers_to_one_account_do_not_conflict_once_they_are_deferred() {
+fn deferred_plain_transfers_to_one_account_do_not_conflict() {
     let transfer = |sender| {
         let to = [read(Location::Code(5)), read(Location::Nonce(5))];
         TxAccess { gas: 21_000, ..tx(sender, &to, &[(BALANCE, add(1))]) }
@@ -129,7 +129,7 @@ fn plain_transfers_to_one_account_do_not_conflict_once_they_are_deferred() {
 }
 
 #[test]
-fn the_longest_chain_has_most_transactions() {
+fn the_longest_chain_is_counted_in_transactions() {
     let graph = Graph::of(&[&[], &[0], &[], &[2], &[1, 3]]);
     assert_eq!(graph.longest_chain(), 3);
     assert_eq!((graph.independent(), graph.pairs()), (2, 4));

@@ -1,4 +1,4 @@
-//! What every schedule must hold, whatever the block.
+//! Properties of every schedule, and examples.
 
 use super::*;
 use proptest::prelude::*;
@@ -20,22 +20,22 @@ fn makespan(tasks: &[Task], on: usize, order: Order) -> u64 {
 }
 
 #[test]
-fn the_longest_way_is_started_first() {
-    // Two short ones, then a chain that is as long as all the rest.
+fn the_longest_path_starts_first() {
+    // Two short tasks, then a chain that is as long as all others together.
     let tasks = [task(2, &[]), task(2, &[]), task(2, &[]), task(2, &[(0, 2)])];
     assert_eq!(makespan(&tasks, 2, Order::LongestPathFirst), 4);
     assert_eq!(makespan(&tasks, 2, Order::BlockOrder), 6);
 }
 
 #[test]
-fn a_thread_that_took_a_transaction_in_block_order_stays_with_it() {
+fn in_block_order_a_thread_keeps_a_waiting_transaction() {
     let tasks = [task(4, &[]), task(1, &[(0, 0)]), task(4, &[])];
     assert_eq!(makespan(&tasks, 2, Order::BlockOrder), 8);
     assert_eq!(makespan(&tasks, 2, Order::LongestPathFirst), 5);
 }
 
 #[test]
-fn what_comes_before_the_read_need_not_wait() {
+fn a_transaction_runs_without_waiting_up_to_the_read() {
     for (at, end) in [(0, 20), (4, 16), (10, 10)] {
         let tasks = [task(10, &[]), task(10, &[(at, 0)])];
         for order in ORDERS {
@@ -45,14 +45,14 @@ fn what_comes_before_the_read_need_not_wait() {
 }
 
 #[test]
-fn a_thread_does_other_work_while_a_transaction_waits() {
+fn a_waiting_transaction_releases_its_thread() {
     let tasks = [task(10, &[]), task(4, &[(2, 0)]), task(8, &[])];
     assert_eq!(makespan(&tasks, 2, Order::LongestPathFirst), 12);
     assert_eq!(makespan(&tasks, 2, Order::BlockOrder), 18);
 }
 
 #[test]
-fn the_critical_path_goes_through_whom_each_waited_for_last() {
+fn the_critical_path_follows_the_last_dependency_of_each_transaction() {
     let tasks = [task(5, &[]), task(8, &[]), task(10, &[(1, 0), (3, 1)]), task(3, &[(3, 2)])];
     let path = critical_path(&tasks);
     assert_eq!(path, Path { length: 15, parts: vec![(1, 8), (2, 7), (3, 0)] });
@@ -60,7 +60,7 @@ fn the_critical_path_goes_through_whom_each_waited_for_last() {
 }
 
 #[test]
-fn nothing_to_do_has_no_speedup() {
+fn an_empty_block_has_no_speedup() {
     assert_eq!(speedup(&[], threads(2), Order::BlockOrder), None);
 }
 
@@ -79,7 +79,7 @@ fn blocks() -> impl Strategy<Value = Vec<Task>> {
 
 proptest! {
     #[test]
-    fn after_a_wait_there_is_time_for_the_rest(tasks in blocks(), on in 1usize..6) {
+    fn after_a_wait_a_transaction_still_runs_its_remaining_time(tasks in blocks(), on in 1usize..6) {
         for order in ORDERS {
             let ends = simulate(&tasks, threads(on), order);
             for (tx, task) in tasks.iter().enumerate() {
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn a_schedule_is_between_the_critical_path_and_one_after_the_other(
+    fn a_schedule_is_between_the_critical_path_and_sequential_execution(
         tasks in blocks(),
         on in 1usize..6,
     ) {
@@ -101,18 +101,18 @@ proptest! {
             let makespan = makespan(&tasks, on, order);
             prop_assert!(best <= makespan && makespan <= total);
         }
-        // Graham: never worse than twice the best.
+        // Graham's bound: at most twice the best.
         prop_assert!(makespan(&tasks, on, Order::LongestPathFirst) <= 2 * best);
     }
 
     #[test]
-    fn as_many_threads_as_transactions_reach_the_critical_path(tasks in blocks()) {
+    fn one_thread_per_transaction_reaches_the_critical_path(tasks in blocks()) {
         let path = critical_path(&tasks).length;
         prop_assert_eq!(makespan(&tasks, tasks.len(), Order::LongestPathFirst), path);
     }
 
     #[test]
-    fn the_parts_of_the_critical_path_add_up(tasks in blocks()) {
+    fn the_parts_of_the_critical_path_add_up_to_its_length(tasks in blocks()) {
         let path = critical_path(&tasks);
         prop_assert_eq!(path.parts.iter().map(|(_, part)| part).sum::<u64>(), path.length);
     }

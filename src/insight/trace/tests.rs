@@ -1,4 +1,4 @@
-//! Traces of a made-up run, and of real ones over the built-in sample.
+//! Tests with a constructed run, and with real runs over the built-in sample.
 
 use super::*;
 use crate::{
@@ -13,15 +13,15 @@ fn at(micros: u64) -> Duration {
     Duration::from_micros(micros)
 }
 
-/// Two other threads: their ids are all that matters.
+/// The ids of two other threads. The threads themselves do nothing.
 fn two_threads() -> [ThreadId; 2] {
     [(), ()].map(|()| {
         let thread = thread::spawn(|| thread::current().id());
-        thread.join().expect("it only tells who it is")
+        thread.join().expect("the thread only returns its id")
     })
 }
 
-/// Transaction 1 reads what 0 writes later, and is executed again.
+/// Transaction 1 reads a value that transaction 0 writes later. It is executed again.
 fn conflict() -> Trace {
     let [caller, other] = two_threads();
     let over = Some(Conflict { at: Location::Balance(7), by: Some(0) });
@@ -43,7 +43,7 @@ fn conflict() -> Trace {
 }
 
 #[test]
-fn spans_follow_each_other_from_the_beginning_to_the_end() {
+fn spans_cover_the_run_without_gaps() {
     let trace = conflict();
     let spans = |thread: usize| -> Vec<_> {
         let spans = trace.threads[thread].iter();
@@ -68,15 +68,15 @@ fn spans_follow_each_other_from_the_beginning_to_the_end() {
 }
 
 #[test]
-fn time_goes_into_what_counted_and_what_did_not() {
+fn the_time_of_threads_is_split_by_purpose() {
     let spent = conflict().spent();
     let expected = Spent {
         useful: at(10),
         wasted: at(2),
         checking: at(1),
-        // Thread 1 before its first piece of work, and between two.
+        // Thread 1 before its first work, and between two executions.
         searching: at(1 + 2),
-        // Thread 0 after its last, and the third, for which there was nothing.
+        // Thread 0 after its last work, and the third thread, which had no work.
         tail: at(2 + 9),
         idle_outside: at(1 + 1 + 1),
         ..Spent::default()
@@ -85,7 +85,7 @@ fn time_goes_into_what_counted_and_what_did_not() {
 }
 
 #[test]
-fn an_abort_flows_from_the_write_to_where_it_was_noticed() {
+fn an_abort_leads_from_the_write_to_the_failed_validation() {
     let flow = Flow {
         from: Point { thread: 0, at: at(5) },
         to: Point { thread: 1, at: at(7) },
@@ -95,7 +95,7 @@ fn an_abort_flows_from_the_write_to_where_it_was_noticed() {
 }
 
 #[test]
-fn who_waits_is_released_by_what_it_waits_for() {
+fn a_blocked_transaction_is_released_by_its_dependency() {
     let [caller, other] = two_threads();
     let told = [
         (1, caller, Event::Began(Activity::Execute { tx: 0 })),
@@ -115,7 +115,7 @@ fn who_waits_is_released_by_what_it_waits_for() {
 }
 
 #[test]
-fn an_execution_that_waited_goes_on_as_the_same_incarnation() {
+fn an_execution_that_waits_stays_the_same_incarnation() {
     let [caller, other] = two_threads();
     let told = [
         (0, caller, Event::Began(Activity::Execute { tx: 0 })),
@@ -148,11 +148,11 @@ fn an_execution_that_waited_goes_on_as_the_same_incarnation() {
 }
 
 fn jobs() -> impl Iterator<Item = ReplayJob> {
-    let blocks = sample().expect("the file that is built in is whole");
-    blocks.into_iter().take(3).map(|block| prepare(block, |_| ()).expect("it proves itself"))
+    let blocks = sample().expect("the built-in sample is complete");
+    blocks.into_iter().take(3).map(|block| prepare(block, |_| ()).expect("the block proves itself"))
 }
 
-/// Every executor's trace of some blocks, on several threads.
+/// The trace of every executor for some blocks, on several threads.
 fn real_traces() -> impl Iterator<Item = (ExecutorKind, usize, Trace)> {
     jobs().flat_map(|job| {
         let all = ExecutorKind::ALL.into_iter().flat_map(|kind| [1, 2, 4].map(|on| (kind, on)));
@@ -172,7 +172,7 @@ fn real_traces() -> impl Iterator<Item = (ExecutorKind, usize, Trace)> {
 }
 
 #[test]
-fn real_spans_add_up_to_the_blocks_time_on_each_thread() {
+fn real_spans_add_up_to_the_time_of_the_block_on_each_thread() {
     for (kind, _, trace) in real_traces() {
         for spans in &trace.threads {
             assert!(spans.windows(2).all(|pair| pair[0].to == pair[1].from), "{kind}: no gaps");
@@ -184,16 +184,19 @@ fn real_spans_add_up_to_the_blocks_time_on_each_thread() {
 }
 
 #[test]
-fn every_executor_tells_who_executes_what_and_when_it_is_final() {
+fn every_executor_reports_executions_and_commits() {
     for (kind, transactions, trace) in real_traces() {
         let finals = trace.moments.iter().filter_map(|moment| match moment.event {
             Event::Committed { tx } => Some(tx),
             _ => None,
         });
-        assert!(finals.eq(0..transactions), "{kind}: each once, in order");
+        assert!(
+            finals.eq(0..transactions),
+            "{kind}: each transaction commits once, in block order"
+        );
         let counted = trace.executions().filter(|(.., counted)| *counted == Counted::Yes);
         let counted: BTreeSet<_> = counted.map(|(_, tx, ..)| tx).collect();
-        assert!(counted.into_iter().eq(0..transactions), "{kind}: all were executed");
+        assert!(counted.into_iter().eq(0..transactions), "{kind}: every transaction was executed");
         assert!(trace.flows().iter().all(|flow| flow.from.at <= flow.to.at), "{kind}");
         assert!(trace.spent().outside > Duration::ZERO, "{kind}");
     }

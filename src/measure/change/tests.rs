@@ -1,4 +1,4 @@
-//! Known answers: runs with noise of rounds, of processes and of blocks, and none or a known change.
+//! Known answers: runs with noise between iterations, processes and blocks, with or without a known change.
 
 use std::f64::consts::TAU;
 
@@ -15,8 +15,8 @@ fn normal(rng: &mut Xoshiro256PlusPlus) -> f64 {
     radius * (TAU * rng.random::<f64>()).cos()
 }
 
-/// One run: the costs of one contender on each block. Every process moves each block by half a
-/// percent or so, rounds vary by 3 %, and one lap in twenty is disturbed.
+/// One run: the costs of one contender on each block. Each process moves each block by about half a percent,
+/// and iterations vary by 3 %. One sample in twenty is disturbed.
 fn run(rng: &mut Xoshiro256PlusPlus, slowdown: impl Fn(usize) -> f64) -> Vec<Vec<f64>> {
     let block = |at: usize| {
         let level = 0.7 * slowdown(at) * (0.005 * normal(rng)).exp();
@@ -42,7 +42,7 @@ fn judged(base: &[Vec<f64>], new: &[Vec<f64>], threshold: f64) -> (Judgement, Ve
 }
 
 #[test]
-fn a_slowdown_of_five_percent_is_caught() {
+fn a_slowdown_of_five_percent_is_detected() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
     for pair in 0..20 {
         let (base, new) = (run(&mut rng, |_| 1.0), run(&mut rng, |_| 1.05));
@@ -52,7 +52,7 @@ fn a_slowdown_of_five_percent_is_caught() {
 }
 
 #[test]
-fn two_runs_of_the_same_raise_no_alarm() {
+fn two_runs_of_the_same_program_give_no_regression() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
     for pair in 0..40 {
         let (base, new) = (run(&mut rng, |_| 1.0), run(&mut rng, |_| 1.0));
@@ -70,9 +70,9 @@ fn a_single_block_that_became_much_slower_stands_out() {
     }
 }
 
-/// What a disturbed lap of the baseline does to the costs of all others in its round.
+/// A disturbed sample of the baseline lowers the relative costs of all other contenders in its iteration.
 #[test]
-fn rounds_in_which_the_reference_was_slow_hide_no_slower_block() {
+fn iterations_with_a_slow_baseline_hide_no_slower_block() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
     for pair in 0..20 {
         let mut joined = |slowdown: fn(usize) -> f64| {
@@ -94,7 +94,7 @@ fn rounds_in_which_the_reference_was_slow_hide_no_slower_block() {
 }
 
 #[test]
-fn a_block_whose_threads_had_to_share_a_core_for_most_rounds_does_not_stand_out() {
+fn a_block_with_threads_on_one_core_in_most_iterations_does_not_stand_out() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(9);
     for pair in 0..20 {
         let (base, mut new) = (run(&mut rng, |_| 1.0), run(&mut rng, |_| 1.0));
@@ -106,7 +106,7 @@ fn a_block_whose_threads_had_to_share_a_core_for_most_rounds_does_not_stand_out(
 }
 
 #[test]
-fn a_busy_neighbour_for_a_third_of_a_run_raises_no_alarm_and_hides_no_slowdown() {
+fn other_load_in_a_third_of_a_run_gives_no_regression_and_hides_none() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(10);
     for pair in 0..20 {
         let disturbed =
@@ -120,7 +120,7 @@ fn a_busy_neighbour_for_a_third_of_a_run_raises_no_alarm_and_hides_no_slowdown()
 }
 
 #[test]
-fn the_interval_of_no_change_holds_one_about_95_times_in_100() {
+fn the_interval_of_an_unchanged_contender_contains_one_in_about_95_percent() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
     let holds = |change: &Change| change.ci_low <= 1.0 && 1.0 <= change.ci_high;
     let held = (0..200)
@@ -134,7 +134,7 @@ fn the_interval_of_no_change_holds_one_about_95_times_in_100() {
 }
 
 #[test]
-fn what_is_below_the_noise_floor_of_a_run_is_no_change() {
+fn a_ratio_below_the_noise_floor_is_no_change() {
     let change = Change { ratio: 1.05, ci_low: 1.04, ci_high: 1.06 };
     assert_eq!(change.judge(0.03, 0.02), Judgement::Slower);
     assert_eq!(change.judge(0.03, 0.06), Judgement::Same);
@@ -142,7 +142,7 @@ fn what_is_below_the_noise_floor_of_a_run_is_no_change() {
 }
 
 #[test]
-fn costs_that_are_none_cannot_be_compared() {
+fn missing_or_invalid_costs_cannot_be_compared() {
     assert!(BlockChange::between(&[], &[1.0], 0).is_none());
     assert!(BlockChange::between(&[1.0, 0.0], &[1.0], 0).is_none());
     assert!(BlockChange::between(&[1.0], &[f64::NAN], 0).is_none());

@@ -1,5 +1,5 @@
-//! Known answers: executors with scripted times, through the whole measuring path, verification
-//! included. The clock is part of the script, so nothing here depends on how fast a machine is.
+//! Known answers: executors with scripted times run through the whole measuring path, verification included.
+//! The clock is scripted too, so the tests do not depend on the speed of the machine.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     measure::plan::{Readiness, Rounds, SelfCheck},
 };
 
-/// A clock that only scripted executors move.
+/// A clock that advances only by the scripts of the executors.
 #[derive(Clone, Debug, Default)]
 struct ScriptClock(Arc<Mutex<Duration>>);
 
@@ -30,10 +30,10 @@ impl Clock for ScriptClock {
     fn until_quiet(&self) {}
 }
 
-/// The time of each lap, by its number.
+/// The time of each sample, by its number.
 type Script = Box<dyn Fn(usize) -> Duration + Send + Sync>;
 
-/// Really executes the block, and pretends that it took as long as the script says.
+/// Executes the block, and advances the clock by the scripted time.
 struct Scripted {
     kind: ExecutorKind,
     clock: ScriptClock,
@@ -73,7 +73,7 @@ fn constant(millis: f64) -> Script {
     Box::new(move |_| ms(millis))
 }
 
-/// Around `millis`, a few percent up or down.
+/// Times within five percent of `millis`.
 fn noisy(millis: f64, seed: u64) -> Script {
     Box::new(move |lap| {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed + 1_000 * lap as u64);
@@ -100,7 +100,7 @@ struct Stage {
     job: ReplayJob,
 }
 
-/// The baseline and one contender on one thread, over a block that has next to nothing in it.
+/// The baseline and one contender on one thread, over the smallest block of the sample.
 fn stage(rounds: Rounds, baseline: Script, contender: Script, wrong_at: Option<usize>) -> Stage {
     let clock = ScriptClock::default();
     let (baseline, contender) = (Arc::new(baseline), Arc::new(contender));
@@ -134,7 +134,7 @@ fn times(finish: &Finish) -> Vec<Duration> {
 }
 
 #[test]
-fn scripted_times_come_out_as_samples_in_the_order_of_rounds_without_the_warm_up() {
+fn samples_have_the_scripted_times_in_order_without_the_warm_up() {
     let script: Script = Box::new(|lap| ms(100.0 + lap as f64));
     let race = stage(rounds(3), constant(200.0), script, None).race();
     assert_eq!(times(&race.finishes[0]), [ms(200.0); 3]);
@@ -142,18 +142,18 @@ fn scripted_times_come_out_as_samples_in_the_order_of_rounds_without_the_warm_up
     assert_eq!((race.rounds, race.warmup, race.end), (3, 1, End::Done));
     let sample = race.finishes[1].result.as_ref().unwrap().samples[0];
     assert_eq!(sample.cpu, Some(ms(202.0)));
-    assert_eq!(sample.root, Some(Duration::ZERO), "no script moves the clock meanwhile");
+    assert_eq!(sample.root, Some(Duration::ZERO), "no script advances the clock during the root");
     let speedup = Speedup::paired(&times(&race.finishes[0]), &times(&race.finishes[1]), 0).unwrap();
     assert!((speedup.ratio - 200.0 / 102.0).abs() < 1e-9, "{speedup:?}");
 }
 
 #[test]
-fn a_contestant_that_panics_before_it_begins_is_out_and_the_others_race() {
+fn a_contender_that_panics_during_preparation_does_not_stop_the_others() {
     let Stage { runner: Runner { plan, prepare, meter, .. }, job } =
         stage(rounds(2), constant(200.0), constant(100.0), None);
     let breaks = |contestant: Contestant, job: &ReplayJob| match contestant.executor {
         ExecutorKind::Sequential => prepare(contestant, job),
-        _ => panic!("this contestant is meant to break"),
+        _ => panic!("this contender panics on purpose"),
     };
     let mut runner = Runner::with(plan, meter.clock, breaks).unwrap();
     let race = runner.race(&job, || ControlFlow::Continue(())).unwrap();
@@ -163,7 +163,7 @@ fn a_contestant_that_panics_before_it_begins_is_out_and_the_others_race() {
 }
 
 #[test]
-fn warm_up_goes_on_until_nobody_gets_faster() {
+fn warm_up_ends_when_no_contender_gets_faster() {
     let steady = Rounds { warmup: Warmup::UntilSteady, ..rounds(2) };
     let cold: Script = Box::new(|lap| ms([900.0, 500.0, 300.0].get(lap).copied().unwrap_or(200.0)));
     let race = stage(steady, constant(200.0), cold, None).race();
@@ -172,7 +172,7 @@ fn warm_up_goes_on_until_nobody_gets_faster() {
 }
 
 #[test]
-fn a_contestant_that_never_gets_warm_is_given_up_on_and_said_to_be() {
+fn warm_up_of_a_contender_that_keeps_getting_faster_ends_at_the_limit() {
     let steady = Rounds { warmup: Warmup::UntilSteady, ..rounds(2) };
     let script: Script = Box::new(|lap| ms(1_000.0 * 0.9_f64.powi(lap as i32)));
     let race = stage(steady, constant(200.0), script, None).race();
@@ -180,7 +180,7 @@ fn a_contestant_that_never_gets_warm_is_given_up_on_and_said_to_be() {
 }
 
 #[test]
-fn automatic_rounds_end_as_soon_as_the_interval_is_narrow() {
+fn automatic_iterations_end_when_the_interval_is_narrow() {
     let limit = Duration::from_secs(3_600);
     let auto = Rounds { iterations: Iterations::UntilPrecise { limit }, ..rounds(1) };
     let race = stage(auto, constant(100.0), constant(50.0), None).race();
@@ -194,16 +194,16 @@ fn automatic_rounds_end_as_soon_as_the_interval_is_narrow() {
 }
 
 #[test]
-fn automatic_rounds_end_when_the_time_is_up() {
+fn automatic_iterations_end_at_the_time_limit() {
     let limit = Duration::from_secs(2);
     let auto = Rounds { iterations: Iterations::UntilPrecise { limit }, ..rounds(1) };
     let race = stage(auto, constant(400.0), constant(400.0), None).race();
-    // A round takes 0.8 s, that of the warm-up included.
+    // An iteration takes 0.8 s, the warm-up iteration included.
     assert_eq!((race.rounds, race.end), (2, End::TimeLimit));
 }
 
 #[test]
-fn a_self_check_compares_the_baseline_with_itself() {
+fn an_a_a_run_compares_the_baseline_with_itself() {
     let cores = NonZeroUsize::MIN;
     let checked = Rounds { self_check: SelfCheck::On { cores }, ..rounds(30) };
     let race = stage(checked, noisy(100.0, 8), constant(50.0), None).race();
@@ -215,12 +215,12 @@ fn a_self_check_compares_the_baseline_with_itself() {
 }
 
 #[test]
-fn an_interrupted_race_keeps_the_rounds_that_are_complete() {
+fn an_interrupted_run_keeps_its_complete_iterations() {
     let mut stage = stage(rounds(10), constant(100.0), constant(50.0), None);
     let mut laps = 0;
     let race = stage.runner.race(&stage.job, || {
         laps += 1;
-        // Two laps of warm-up, then three whole rounds, and one lap of the fourth.
+        // Two samples of warm-up, three whole iterations, and one sample of the fourth.
         if laps == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let race = race.unwrap();
@@ -229,14 +229,14 @@ fn an_interrupted_race_keeps_the_rounds_that_are_complete() {
 }
 
 #[test]
-fn a_race_that_is_interrupted_while_warming_up_has_no_result() {
+fn a_run_that_is_interrupted_during_warm_up_has_no_result() {
     let mut stage = stage(rounds(10), constant(100.0), constant(50.0), None);
     let race = stage.runner.race(&stage.job, || ControlFlow::Break(()));
     assert!(matches!(race, Err(RunError::Interrupted)), "{race:?}");
 }
 
 #[test]
-fn who_is_wrong_once_has_no_times_and_does_not_hold_up_the_others() {
+fn a_contender_with_one_wrong_outcome_has_no_times_and_does_not_stop_the_others() {
     let race = stage(rounds(5), constant(100.0), constant(50.0), Some(3)).race();
     assert_eq!(times(&race.finishes[0]).len(), 5);
     let wrong = race.finishes[1].result.as_ref().unwrap_err();

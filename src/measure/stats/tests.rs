@@ -19,20 +19,20 @@ fn summary(median: u64, ci_low: u64, ci_high: u64) -> Summary {
     Summary { median, ci_low, ci_high }
 }
 
-/// Two independent standard normal numbers, by Box and Muller.
+/// Two independent standard normal numbers, by the method of Box and Muller.
 fn normals(rng: &mut Xoshiro256PlusPlus) -> (f64, f64) {
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     let angle = TAU * rng.random::<f64>();
     (radius * angle.cos(), radius * angle.sin())
 }
 
-/// Log-normal times around 1 ms: half of all are longer.
+/// Log-normal times with a median of 1 ms.
 fn log_normal_times(rng: &mut Xoshiro256PlusPlus, count: usize) -> Vec<Duration> {
     let time = |_| Duration::from_secs_f64(1e-3 * (0.5 * normals(rng).0).exp());
     (0..count).map(time).collect()
 }
 
-/// Rounds that slow down by half along the way, for both; the contender is 1.6 times as fast.
+/// Iterations in which both contenders slow down by half. The contender is 1.6 times as fast.
 fn drifting_rounds(count: usize) -> (Vec<Duration>, Vec<Duration>) {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
     let round = |at: usize| {
@@ -63,7 +63,7 @@ fn the_median_of_the_longest_durations_does_not_overflow() {
 }
 
 #[test]
-fn nothing_has_no_statistics() {
+fn an_empty_series_has_no_statistics() {
     assert_eq!(median(&[]), Err(StatsError::NoSamples));
     assert_eq!(Summary::of(&[], SEED), Err(StatsError::NoSamples));
     assert_eq!(Speedup::paired(&[], &[], SEED), Err(StatsError::NoSamples));
@@ -71,7 +71,7 @@ fn nothing_has_no_statistics() {
 }
 
 #[test]
-fn a_single_round_is_its_own_interval() {
+fn a_single_sample_is_its_own_interval() {
     assert_eq!(Summary::of(&ns(&[450]), SEED), Ok(summary(450, 450, 450)));
 
     let speedup = Speedup::paired(&ns(&[300]), &ns(&[200]), SEED);
@@ -79,15 +79,15 @@ fn a_single_round_is_its_own_interval() {
 }
 
 #[test]
-fn the_interval_of_two_timings_is_the_two() {
-    // A quarter of all draws take the same one twice, far more than the 2.5 % that are cut off.
+fn the_interval_of_two_times_spans_both() {
+    // A quarter of all draws take the same time twice. That is far more than the share that is cut off.
     assert_eq!(Summary::of(&ns(&[30, 10]), SEED), Ok(summary(20, 10, 30)));
 }
 
 #[test]
-fn the_interval_of_a_median_is_where_theory_puts_it() {
-    // Of 101 timings, the 2.5 % quantile of the resampled median is the 41st, give or take one
-    // place, by the normal approximation: 51 - 1.96 * sqrt(101) / 2.
+fn the_interval_of_a_median_follows_the_normal_approximation() {
+    // The 2.5 % quantile of the resampled median of 101 times is near the 41st, by the normal approximation: 51
+    // - 1.96 * sqrt(101) / 2.
     let times: Vec<u64> = (1..=101).collect();
     let Summary { median, ci_low, ci_high } = Summary::of(&ns(&times), SEED).unwrap();
     assert_eq!(median.as_nanos(), 51);
@@ -96,20 +96,20 @@ fn the_interval_of_a_median_is_where_theory_puts_it() {
 }
 
 #[test]
-fn the_seed_decides_the_interval() {
+fn the_interval_depends_on_the_seed() {
     let times = log_normal_times(&mut Xoshiro256PlusPlus::seed_from_u64(1), 16);
     assert_eq!(Summary::of(&times, 1), Summary::of(&times, 1));
     assert!((2..20).any(|seed| Summary::of(&times, 1) != Summary::of(&times, seed)));
 }
 
 #[test]
-fn a_seed_keeps_its_meaning_across_releases() {
+fn a_seed_gives_the_same_interval_in_every_release() {
     let times: Vec<u64> = (1..=40).map(|n: u64| 1_000 + n * n).collect();
     assert_eq!(Summary::of(&ns(&times), SEED), Ok(summary(1_420, 1_210, 1_702)));
 }
 
-/// Rounds of two contestants that share a drift of some percent; the contender is 1.6 times as fast
-/// in the median, varies more, and is disturbed now and then.
+/// Iterations of two contenders with a shared drift of some percent. The contender is 1.6 times as fast in the
+/// median, and varies more.
 fn noisy_rounds(rng: &mut Xoshiro256PlusPlus, count: usize) -> (Vec<Duration>, Vec<Duration>) {
     let round = |_| {
         let (shared, noise) = normals(rng);
@@ -122,7 +122,7 @@ fn noisy_rounds(rng: &mut Xoshiro256PlusPlus, count: usize) -> (Vec<Duration>, V
 }
 
 #[test]
-fn intervals_of_medians_hold_the_truth_93_to_97_times_in_100() {
+fn intervals_of_medians_contain_the_true_value_in_93_to_97_percent() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(2_013);
     let truth = Duration::from_millis(1);
     for rounds in [10, 15, 30] {
@@ -130,12 +130,12 @@ fn intervals_of_medians_hold_the_truth_93_to_97_times_in_100() {
             .map(|seed| Summary::of(&log_normal_times(&mut rng, rounds), seed).unwrap())
             .filter(|summary| summary.ci_low <= truth && truth <= summary.ci_high)
             .count();
-        assert!((930..=970).contains(&held), "{held} of 1000 with {rounds} rounds");
+        assert!((930..=970).contains(&held), "{held} of 1000 with {rounds} iterations");
     }
 }
 
 #[test]
-fn intervals_of_speedups_hold_the_truth_93_to_97_times_in_100() {
+fn intervals_of_speedups_contain_the_true_value_in_93_to_97_percent() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(2_014);
     for rounds in [10, 15, 30] {
         let held = (0..1_000)
@@ -145,24 +145,24 @@ fn intervals_of_speedups_hold_the_truth_93_to_97_times_in_100() {
             })
             .filter(|speedup| speedup.ci_low <= 1.6 && 1.6 <= speedup.ci_high)
             .count();
-        assert!((930..=970).contains(&held), "{held} of 1000 with {rounds} rounds");
+        assert!((930..=970).contains(&held), "{held} of 1000 with {rounds} iterations");
     }
 }
 
 #[test]
-fn the_overall_speedup_is_the_geometric_mean_and_surer_than_its_parts() {
+fn the_overall_speedup_is_the_geometric_mean_with_a_narrower_interval() {
     let speedup = |ratio: f64| Speedup { ratio, ci_low: ratio / 1.1, ci_high: ratio * 1.1 };
     let overall = Speedup::overall(&[speedup(2.0), speedup(0.5), speedup(4.0), speedup(4.0)]);
     let overall = overall.unwrap();
     assert!((overall.ratio - 2.0).abs() < 1e-12, "{overall:?}");
-    // Four errors of the same size leave half of it.
+    // The error of the mean of four equal errors is half of one.
     assert!((overall.ci_high / overall.ratio - 1.1_f64.sqrt()).abs() < 1e-9, "{overall:?}");
     assert!((overall.ratio / overall.ci_low - 1.1_f64.sqrt()).abs() < 1e-9, "{overall:?}");
     assert_eq!(Speedup::overall(&[]), None);
 }
 
 #[test]
-fn pairing_keeps_a_drift_that_both_share_out_of_the_interval() {
+fn pairing_removes_a_shared_drift_from_the_interval() {
     let (baseline, contender) = drifting_rounds(25);
     let mut strangers = contender.clone();
     strangers.shuffle(&mut Xoshiro256PlusPlus::seed_from_u64(3));
@@ -176,7 +176,7 @@ fn pairing_keeps_a_drift_that_both_share_out_of_the_interval() {
 }
 
 #[test]
-fn a_speedup_needs_pairs_of_rounds_that_took_time() {
+fn a_speedup_needs_paired_nonzero_times() {
     let unpaired = Speedup::paired(&ns(&[1, 2]), &ns(&[1]), SEED);
     assert_eq!(unpaired, Err(StatsError::Unpaired { baseline: 2, contender: 1 }));
 
@@ -185,7 +185,7 @@ fn a_speedup_needs_pairs_of_rounds_that_took_time() {
 }
 
 #[test]
-fn in_the_geometric_mean_twice_and_half_cancel() {
+fn twice_and_half_cancel_in_the_geometric_mean() {
     let mean = geometric_mean(&[2.0, 0.5, 8.0]).unwrap();
     assert!((mean - 2.0).abs() < 1e-12, "{mean}");
 }
@@ -202,7 +202,7 @@ fn even_times() -> impl Strategy<Value = Vec<u64>> {
     vec((1..1_000_000_u64).prop_map(|half| 2 * half), 1..30)
 }
 
-/// Two series of the same rounds.
+/// Two series of the same iterations.
 fn rounds() -> impl Strategy<Value = Vec<(u64, u64)>> {
     vec((1..1_000_000_u64, 1..1_000_000_u64), 1..30)
 }
@@ -217,7 +217,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_interval_holds_the_median_and_stays_among_the_timings(
+    fn the_interval_contains_the_median_and_stays_within_the_times(
         times in even_times(), seed: u64,
     ) {
         let times = ns(&times);
@@ -227,14 +227,14 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_timings_does_not_matter(
+    fn the_order_of_times_does_not_matter(
         (times, shuffled) in even_times().prop_flat_map(|t| (Just(t.clone()), Just(t).prop_shuffle())),
     ) {
         prop_assert_eq!(Summary::of(&ns(&times), SEED), Summary::of(&ns(&shuffled), SEED));
     }
 
     #[test]
-    fn a_clock_that_runs_faster_scales_a_summary_and_nothing_else(
+    fn scaled_times_have_a_scaled_summary(
         times in even_times(), factor in 1..1_000_u64,
     ) {
         let scaled: Vec<u64> = times.iter().map(|time| time * factor).collect();
@@ -245,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_rounds_does_not_matter(
+    fn the_order_of_iterations_does_not_matter(
         (rounds, shuffled) in rounds().prop_flat_map(|r| (Just(r.clone()), Just(r).prop_shuffle())),
     ) {
         let of = |rounds: &[(u64, u64)]| {
@@ -256,10 +256,10 @@ proptest! {
     }
 
     #[test]
-    fn a_contender_that_is_always_twice_as_fast_has_a_speedup_of_two_exactly(
+    fn a_contender_that_is_always_twice_as_fast_has_a_speedup_of_exactly_two(
         times in even_times(), seed: u64,
     ) {
-        // Doubled, so that the mean of the middle two stays whole when halved.
+        // The times are doubled, so that the mean of the middle two stays whole when halved.
         let [baseline, contender] = [2, 1].map(|factor| {
             ns(&times.iter().map(|time| time * factor).collect::<Vec<_>>())
         });
