@@ -1,29 +1,25 @@
-//! Gas, throughput and durations as people read them.
+//! Formats gas, throughput, durations and sizes for people.
 //!
-//! Turns exact values into short text for the terminal: rounded, with a unit or with thousands
-//! separated. Files for programs do not come through here; they carry integers in nanoseconds and
-//! gas, and decimals in full.
+//! Converts exact values into short text for the terminal, rounded and with a unit or thousands separators.
+//! Files for programs do not use this module: they contain integers in nanoseconds and gas, and full decimals.
 
 use std::time::Duration;
 
-/// Units of time with their length in nanoseconds, shortest first. Each but the last reaches up to
-/// 1000 of itself.
+/// Units of time with their length in nanoseconds, shortest first. Each unit but the last is used below 1000 of
+/// itself.
 const TIME_UNITS: [(&str, u128); 3] = [("µs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
 
-/// Units of size with their length in bytes, shortest first. Each but the last reaches up to 1000 of
+/// Units of size with their length in bytes, shortest first. Each unit but the last is used below 1000 of
 /// itself.
 const SIZE_UNITS: [(&str, u128); 4] =
     [("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000)];
 
-/// A text that is no duration.
+/// A text that is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no duration; write a whole number and its unit, such as 100us, 2ms or 1s; or 0")]
+#[error("{0:?} is not a duration; write a whole number and unit, such as 100us, 2ms or 1s; or 0")]
 pub struct BadDuration(String);
 
-/// A whole number of `ns`, `us`, `ms` or `s`; zero may go without a unit.
-///
-/// # Errors
-/// [`BadDuration`] for anything else.
+/// Parses a whole number with the unit `ns`, `us`, `ms` or `s`; zero needs no unit.
 pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
     let bad = || BadDuration(text.to_owned());
     let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
@@ -49,15 +45,14 @@ pub fn mgas_per_s(gas: u64, elapsed: Duration) -> Option<f64> {
     (!elapsed.is_zero()).then(|| mgas(gas) / elapsed.as_secs_f64())
 }
 
-/// A finite number that is not negative, with one decimal and its thousands separated: `1,234.5`.
+/// Formats a finite non-negative number with one decimal and thousands separators: `1,234.5`.
 pub fn grouped(value: f64) -> String {
     let text = format!("{value:.1}");
     let (whole, tenths) = text.split_once('.').unwrap_or((&text, "0"));
     format!("{}.{tenths}", with_separators(whole))
 }
 
-/// A duration with three decimals in the unit that leaves one to three digits before them: `4.512
-/// ms`.
+/// Formats a duration with three decimals, in the unit that leaves one to three digits before them: `4.512 ms`.
 ///
 /// Less than a microsecond is given in whole nanoseconds, and more than 1000 s in seconds.
 pub fn duration(elapsed: Duration) -> String {
@@ -74,7 +69,7 @@ pub fn duration(elapsed: Duration) -> String {
     format!("{}.{:03} {unit}", thousandths / 1_000, thousandths % 1_000)
 }
 
-/// A duration with three digits: `4.51 ms`, `45.1 ms`, `451 ms`. Less than a microsecond is given in
+/// Formats a duration with three digits: `4.51 ms`, `45.1 ms`, `451 ms`. Less than a microsecond is given in
 /// whole nanoseconds, and more than 1000 s in seconds.
 pub fn short(elapsed: Duration) -> String {
     let text = duration(elapsed);
@@ -82,20 +77,20 @@ pub fn short(elapsed: Duration) -> String {
     let Ok(value) = number.parse::<f64>() else { return text };
     match value {
         _ if unit == "ns" => text,
-        // Rounded first, so that 9.996 ms are 10.0 ms.
+        // The bounds round first, so that 9.996 ms is 10.0 ms.
         value if value < 9.995 => format!("{value:.2} {unit}"),
         value if value < 99.95 => format!("{value:.1} {unit}"),
         value => format!("{value:.0} {unit}"),
     }
 }
 
-/// A whole number with its thousands separated: `1,234`.
+/// Formats a whole number with thousands separators: `1,234`.
 pub fn count(number: u64) -> String {
     with_separators(&number.to_string())
 }
 
-/// A size with one decimal in the unit that leaves one to three digits before it: `4.5 MB`. Units are
-/// powers of 1000; less than 1000 bytes are given as they are.
+/// Formats a size with one decimal, in the unit that leaves one to three digits before it: `4.5 MB`. Units are
+/// powers of 1000. Less than 1000 bytes are given in bytes.
 pub fn bytes(size: u64) -> String {
     if size < 1_000 {
         return format!("{size} B");
@@ -109,7 +104,7 @@ pub fn bytes(size: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
-/// Digits with a comma before every group of three, counted from the right.
+/// Inserts a comma before every group of three digits, counted from the right.
 fn with_separators(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.char_indices() {

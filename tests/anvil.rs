@@ -1,4 +1,4 @@
-//! Blocks of a real anvil, proved by single proofs to the state root that anvil computed.
+//! Blocks of a real anvil, proved by single proofs against the state root that anvil computed.
 
 #[path = "support/anvil.rs"]
 mod anvil;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, process::Output};
 use support::{assert_code, blockrace, stderr, stdout, witness_of};
 
-/// Runs the command without standing in the way of a proxy on the same runtime.
+/// Runs the command without blocking a proxy on the same runtime.
 async fn run(cache: &tempfile::TempDir, arguments: &[&str]) -> Output {
     let cache = cache.path().to_owned();
     let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
@@ -31,8 +31,8 @@ async fn run(cache: &tempfile::TempDir, arguments: &[&str]) -> Output {
     tokio::task::spawn_blocking(run).await.expect("it runs")
 }
 
-/// Fetches the blocks that must match, and checks them with every executor. Blocks with deletions match
-/// if anvil makes them; otherwise those that do not are refused.
+/// Fetches the blocks that must match and checks them with every executor. Blocks with deletions are included
+/// only if this anvil deletes as Ethereum does.
 async fn fetch_and_verify(url: &str, chain: Chain, flags: &[&str]) {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let last = if chain.deletes { chain.last } else { chain.first_deletion - 1 };
@@ -50,7 +50,7 @@ async fn fetch_and_verify(url: &str, chain: Chain, flags: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_block_is_proved_by_single_proofs_and_auto_finds_that_way_by_itself() {
+async fn every_block_is_proved_by_single_proofs_and_auto_selects_them() {
     let Some(anvil) = Anvil::start().await else { return };
     let chain = Scenario::new(&anvil).await.build().await;
     let proxy = Proxy::before(&anvil.url, Batches::Taken, |_, _| None).await;
@@ -64,7 +64,7 @@ async fn every_block_is_proved_by_single_proofs_and_auto_finds_that_way_by_itsel
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_takes_no_batches_and_traces_transactions_only_will_do() {
+async fn a_node_without_batches_and_block_traces_suffices() {
     let Some(anvil) = Anvil::start().await else { return };
     let chain = Scenario::new(&anvil).await.build().await;
     let proxy = Proxy::before(&anvil.url, Batches::Refused, |method, _| {
@@ -76,7 +76,7 @@ async fn a_node_that_takes_no_batches_and_traces_transactions_only_will_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_without_the_method_that_was_asked_for_is_told_so() {
+async fn a_node_without_the_requested_method_gives_an_error_that_names_it() {
     let Some(anvil) = Anvil::start().await else { return };
     Scenario::new(&anvil).await.build().await;
     let cache = tempfile::tempdir().expect("a temporary folder");
@@ -102,7 +102,7 @@ async fn a_node_without_the_method_that_was_asked_for_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deletions_match_or_are_refused_where_anvil_does_not_make_them() {
+async fn deletions_match_or_are_refused_if_anvil_omits_them() {
     let Some(anvil) = Anvil::start().await else { return };
     let chain = Scenario::new(&anvil).await.build().await;
     let cache = tempfile::tempdir().expect("a temporary folder");
@@ -118,7 +118,7 @@ async fn deletions_match_or_are_refused_where_anvil_does_not_make_them() {
     assert_code(&run(&cache, &["verify"]).await, 0);
 }
 
-/// Every block that matches, as the library fetches it by proofs.
+/// Every block that matches, fetched by proofs through the library.
 async fn recorded(url: &str, chain: Chain) -> BTreeMap<u64, RecordedBlock> {
     let client = Client::new(&url.parse().expect("a URL"), &[], Limits::default());
     let node = Node::connect(client.expect("a client")).await.expect("it answers");

@@ -1,4 +1,4 @@
-//! `blockrace cache`: on recorded blocks, whole and damaged, and on archives of all kinds.
+//! `blockrace cache` on intact and damaged blocks, and on valid and invalid archives.
 
 mod support;
 
@@ -10,13 +10,13 @@ use std::{fs, path::Path};
 use support::{assert_code, blockrace, fetched, recordings, stderr, stdout, witness_of_mut};
 use tempfile::TempDir;
 
-/// A cache with every recorded block of mainnet and of Hoodi.
+/// A cache with every recorded block of mainnet and Hoodi.
 fn both_chains() -> Option<(TempDir, Cache)> {
     let recordings = recordings()?;
     let (folder, _) = fetched(&recordings, "mainnet");
     let (other, _) = fetched(&recordings, "hoodi");
     let [from, to] = [&other, &folder].map(|folder| folder.path().join("560048"));
-    fs::rename(from, to).expect("the folders are ours");
+    fs::rename(from, to).expect("they are writable");
     let cache = Cache::new(folder.path());
     Some((folder, cache))
 }
@@ -36,7 +36,7 @@ fn damage(cache: &Cache, id: &BlockId) {
     let mut bytes = fs::read(cache.path(id)).expect("the file is there");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    fs::write(cache.path(id), bytes).expect("the file is ours");
+    fs::write(cache.path(id), bytes).expect("it is writable");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn every_block_is_listed_with_its_facts_and_the_sums() {
 }
 
 #[test]
-fn a_long_range_costs_no_more_than_what_is_cached_of_it() {
+fn a_long_range_costs_no_more_than_its_cached_blocks() {
     let Some((folder, ..)) = small_cache() else { return };
     let output = blockrace(folder.path(), &["cache", "list", "1-18446744073709551615"]);
     assert_code(&output, 2);
@@ -87,7 +87,7 @@ fn an_empty_cache_has_nothing_to_list_and_nothing_to_check() {
 }
 
 #[test]
-fn a_damaged_file_is_named_and_the_rest_is_listed_checked_and_exported() {
+fn a_damaged_file_is_named_and_other_files_are_still_processed() {
     let Some((folder, cache, ids)) = small_cache() else { return };
     damage(&cache, &ids[0]);
     let archive = path(&folder, "blocks.tar");
@@ -106,11 +106,11 @@ fn a_damaged_file_is_named_and_the_rest_is_listed_checked_and_exported() {
 }
 
 #[test]
-fn checking_proves_what_no_checksum_can() {
+fn check_finds_a_wrong_block_with_a_valid_checksum() {
     let Some((folder, cache, ids)) = small_cache() else { return };
     let mut block = cache.get(&ids[0]).expect("it is whole");
     witness_of_mut(&mut block).nodes.truncate(20);
-    cache.put(&block).expect("the cache takes anything");
+    cache.put(&block).expect("any block can be stored");
     for jobs in ["1", "3"] {
         let output = blockrace(folder.path(), &["cache", "check", "--jobs", jobs]);
         assert_code(&output, 2);
@@ -121,12 +121,12 @@ fn checking_proves_what_no_checksum_can() {
 }
 
 #[test]
-fn without_blocks_those_of_every_chain_are_exported() {
+fn export_without_blocks_covers_every_chain() {
     let Some((folder, cache)) = both_chains() else { return };
     let id = cache.list(560_048).expect("the cache is readable")[0];
     let mut twin = cache.get(&id).expect("it is whole");
     twin.chain_id = 1;
-    cache.put(&twin).expect("the cache takes anything");
+    cache.put(&twin).expect("any block can be stored");
     let archive = path(&folder, "blocks.tar");
 
     let number = id.number.to_string();
@@ -141,7 +141,7 @@ fn without_blocks_those_of_every_chain_are_exported() {
 }
 
 #[test]
-fn exactly_what_is_asked_for_is_removed() {
+fn only_the_requested_blocks_are_removed() {
     let Some((folder, cache)) = both_chains() else { return };
     let refused = blockrace(folder.path(), &["cache", "remove"]);
     assert_code(&refused, 2);
@@ -168,12 +168,12 @@ fn exactly_what_is_asked_for_is_removed() {
 }
 
 #[test]
-fn what_killed_writers_left_is_removed_and_what_living_ones_write_is_not() {
+fn only_temporary_files_of_killed_writers_are_removed() {
     let Some((folder, cache, ids)) = small_cache() else { return };
     let chain = folder.path().join("560048");
     let [dead, alive] = [".put-aaaaaa.tmp", ".put-bbbbbb.tmp"].map(|name| chain.join(name));
-    fs::write(&dead, [0; 1_500]).expect("the folder is ours");
-    let writer = fs::File::create(&alive).expect("the folder is ours");
+    fs::write(&dead, [0; 1_500]).expect("it is writable");
+    let writer = fs::File::create(&alive).expect("it is writable");
     writer.lock().expect("the file system has locks");
 
     let listed = blockrace(folder.path(), &["cache", "list"]);
@@ -189,7 +189,7 @@ fn what_killed_writers_left_is_removed_and_what_living_ones_write_is_not() {
 }
 
 #[test]
-fn a_range_goes_into_an_archive_and_back() {
+fn a_range_is_exported_and_imported_again() {
     let Some((folder, cache)) = both_chains() else { return };
     let archive = path(&folder, "some.tar");
     let export = ["cache", "export", "19426580-25000000,974567", "-o", &archive];
@@ -238,8 +238,8 @@ fn a_bad_block_in_an_archive_is_named_and_never_stored() {
     let Some((folder, cache, ids)) = small_cache() else { return };
     let mut lie = cache.get(&ids[0]).expect("whole");
     witness_of_mut(&mut lie).nodes.truncate(20);
-    cache.put(&lie).expect("the cache takes anything");
-    // Its checksums are all right.
+    cache.put(&lie).expect("any block can be stored");
+    // The checksums of the archive are valid.
     let members: Vec<_> =
         ids.iter().map(|id| Member::of(&cache, *id).expect("whole as a file")).collect();
     let archive = path(&folder, "lie.tar");
@@ -256,13 +256,13 @@ fn a_bad_block_in_an_archive_is_named_and_never_stored() {
 }
 
 #[test]
-fn an_archive_that_was_cut_short_gives_what_is_left_of_it() {
+fn a_truncated_archive_yields_its_complete_blocks() {
     let Some((folder, _, ids)) = small_cache() else { return };
     let archive = path(&folder, "all.tar");
     assert_code(&blockrace(folder.path(), &["cache", "export", "--output", &archive]), 0);
-    let file = fs::File::options().write(true).open(&archive).expect("it is ours");
+    let file = fs::File::options().write(true).open(&archive).expect("the test owns it");
     let length = file.metadata().expect("it is there").len();
-    file.set_len(length - 20_000).expect("it is ours");
+    file.set_len(length - 20_000).expect("the test owns it");
 
     let other = tempfile::tempdir().expect("a temporary folder");
     let output = blockrace(other.path(), &["cache", "import", &archive]);
@@ -273,7 +273,7 @@ fn an_archive_that_was_cut_short_gives_what_is_left_of_it() {
 }
 
 #[test]
-fn nothing_escapes_from_an_archive() {
+fn an_import_writes_no_files_outside_the_cache() {
     let Some((folder, cache, ids)) = small_cache() else { return };
     let good = fs::read(cache.path(&ids[0])).expect("the file is there");
     let outside = folder.path().join("outside");
@@ -289,7 +289,7 @@ fn nothing_escapes_from_an_archive() {
         evil.append(&header, bytes).expect("memory");
     }
     let archive = path(&folder, "evil.tar");
-    fs::write(&archive, evil.into_inner().expect("memory")).expect("the folder is ours");
+    fs::write(&archive, evil.into_inner().expect("memory")).expect("it is writable");
 
     let inside = folder.path().join("a/b/cache");
     let output = blockrace(&inside, &["cache", "import", &archive]);
@@ -299,11 +299,11 @@ fn nothing_escapes_from_an_archive() {
 }
 
 #[test]
-fn what_is_no_archive_is_refused_in_one_line() {
+fn an_invalid_archive_is_refused_in_one_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = path(&folder, "file");
     for content in [&b""[..], b"this is no tar file", &[7; 5_000]] {
-        fs::write(&file, content).expect("the folder is ours");
+        fs::write(&file, content).expect("it is writable");
         let output = blockrace(folder.path(), &["cache", "import", &file]);
         assert_code(&output, 2);
         assert!(stderr(&output).contains(&file), "{}", stderr(&output));

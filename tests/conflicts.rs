@@ -1,4 +1,4 @@
-//! Two operations that get into each other's way within one block, every pair of them, under all forks.
+//! Every pair of conflicting operations within one block, under all forks.
 
 #[path = "support/world/mod.rs"]
 #[allow(dead_code, reason = "every test file uses another part")]
@@ -12,7 +12,7 @@ use world::{
     change,
 };
 
-/// Contracts of which each does one thing that another undoes, reads or repeats.
+/// Contracts with one effect each, which another contract undoes, reads or repeats.
 fn programs() -> Vec<Vec<Op>> {
     use Place::{Beneficiary, Child, Contract, Hollow, Nobody, Precompile, Sender};
     vec![
@@ -51,7 +51,7 @@ fn programs() -> Vec<Vec<Op>> {
     ]
 }
 
-/// What a transaction can do: run one of the contracts, pay, deploy, delegate.
+/// Possible transactions: calls of the contracts, payments, deployments, delegations.
 fn deeds() -> Vec<Deed> {
     use Place::{Beneficiary, Child, Contract, Hollow, Nobody, Precompile, Sender};
     let contracts = (0..programs().len() as u8).map(|number| Deed::Call(Contract(number), 1));
@@ -74,8 +74,8 @@ fn deeds() -> Vec<Deed> {
     contracts.chain(others).collect()
 }
 
-/// Who gets the fees: somebody new, a sender, contracts that look at balances or destroy themselves, a
-/// precompiled contract, nobody yet.
+/// Beneficiaries: a new account, a sender, contracts that read balances or self-destruct, a precompiled
+/// contract, an account that does not exist yet.
 const BENEFICIARIES: [Place; 8] = [
     Place::Beneficiary,
     Place::Sender(0),
@@ -118,7 +118,7 @@ fn deed(from: u8, deed: Deed) -> Tx {
     Tx { from, deed, tip: 0 }
 }
 
-/// A slot after the block, if it changed.
+/// The value of a slot after the block, if it changed.
 fn slot(outcome: &BlockOutcome, of: Address, slot: u8) -> Option<u64> {
     let change = change(&outcome.post_state, of)?;
     let found = change.slots.iter().find(|(key, _)| *key == U256::from(slot));
@@ -138,17 +138,17 @@ fn every_transaction_increments_the_same_slot() {
 }
 
 #[test]
-fn precompiled_contracts_are_called_again_with_what_is_there_then() {
+fn a_precompile_is_called_again_with_the_current_input() {
     let programs = vec![vec![Op::Digest(0), Op::Digest(0), Op::Digest(1)]];
     let txs = (0..40).map(|index| call(index % 4, 0)).collect();
     let outcome = outcome(&World { programs, txs, ..World::default() });
     let change = change(&outcome.post_state, world::contract(0)).expect("its slots were written");
     let [(_, eighty), (_, forty)] = change.slots[..] else { panic!("there are two digests") };
-    assert_ne!(eighty, forty, "one was made in 80 steps, the other in 40");
+    assert_ne!(eighty, forty, "one digest took 80 steps, the other 40");
 }
 
 #[test]
-fn a_balance_that_is_read_holds_all_payments_before() {
+fn a_balance_read_includes_all_earlier_payments() {
     let programs = vec![vec![Op::OwnBalance(0)], vec![Op::Call(Place::Contract(0), 3)]];
     let txs = vec![call(0, 1), deed(1, Deed::Call(Place::Contract(0), 10)), call(2, 1), call(3, 0)];
     let outcome = outcome(&World { programs, txs, ..World::default() });
@@ -156,7 +156,7 @@ fn a_balance_that_is_read_holds_all_payments_before() {
 }
 
 #[test]
-fn the_beneficiary_sees_its_fees_as_they_come() {
+fn the_beneficiary_reads_all_earlier_fees() {
     let programs = vec![vec![Op::Balance(Place::Beneficiary, 0)]];
     let beneficiary = Place::Beneficiary;
     let pay = |from| Tx { from, deed: Deed::Call(Place::Sender(3), 1), tip: 2 };
@@ -175,8 +175,8 @@ fn a_contract_can_be_called_as_soon_as_it_is_deployed() {
     assert_eq!(slot(&outcome, world.address(Place::Child(0)), 0), Some(2));
 }
 
-/// Until Cancun a contract that self-destructs is gone, with its storage, and can be created again; from
-/// then on it stays (EIP-6780).
+/// Until Cancun, a contract that self-destructs is removed with its storage and can be created again. From
+/// Cancun on it stays (EIP-6780).
 #[test]
 fn a_contract_is_destroyed_and_created_again() {
     let count = |fork| {
@@ -208,7 +208,7 @@ fn storage_that_was_cleared_reads_as_zero() {
 }
 
 #[test]
-fn what_a_reverted_call_wrote_was_never_there() {
+fn reverted_writes_are_not_visible() {
     let inner = vec![Op::Increment(0), Op::RevertIfOdd(0)];
     let programs = vec![inner, vec![Op::Delegate(Place::Contract(0)), Op::Copy(0, 1)]];
     let slots = vec![(1, 0, 2)];
@@ -220,7 +220,7 @@ fn what_a_reverted_call_wrote_was_never_there() {
 }
 
 #[test]
-fn one_sender_sends_everything_and_others_fill_the_gaps() {
+fn transactions_of_one_sender_mix_with_those_of_others() {
     let programs = vec![vec![Op::Increment(0)]];
     let txs = (0..30).map(|index| if index % 5 == 4 { call(1, 0) } else { call(0, 0) }).collect();
     let world = World { programs, txs, ..World::default() };
@@ -235,7 +235,7 @@ fn a_delegation_is_set_changed_and_cleared_between_calls() {
     let programs = vec![vec![Op::Increment(0)], vec![Op::Increment(1)]];
     let run = || deed(0, Deed::Call(Place::Sender(3), 0));
     let delegate = |code| deed(1, Deed::Delegate(3, code));
-    // Setting a delegation calls the account, too.
+    // Setting a delegation also calls the account.
     let txs = vec![
         run(),
         delegate(Some(0)),
@@ -253,16 +253,16 @@ fn a_delegation_is_set_changed_and_cleared_between_calls() {
 }
 
 #[test]
-fn transactions_read_what_the_protocol_wrote_before_them() {
+fn transactions_read_the_writes_of_system_calls() {
     let programs = vec![vec![Op::BlockHash(1, 0), Op::History(1), Op::Beacon(2)]];
     let txs = vec![call(0, 0), call(1, 0)];
     let outcome = outcome(&World { fork: Fork::Prague, programs, txs, ..World::default() });
     let read = |at| slot(&outcome, world::contract(0), at);
-    assert!(read(0).is_some() && read(0) == read(1), "EIP-2935 says what BLOCKHASH does");
+    assert!(read(0).is_some() && read(0) == read(1), "EIP-2935 and BLOCKHASH agree");
     assert!(read(2).is_some(), "EIP-4788 has the parent's beacon root");
 }
 
-/// EIP-161: what is touched and empty goes, and before it stays or even begins.
+/// EIP-161 removes touched empty accounts. Before it they stay, and a touch can even create one.
 #[test]
 fn empty_accounts_that_are_touched_stay_until_spurious_dragon() {
     let touch = |fork| {
@@ -278,7 +278,7 @@ fn empty_accounts_that_are_touched_stay_until_spurious_dragon() {
 }
 
 #[test]
-fn precompiled_contracts_have_balances_like_others() {
+fn precompiled_contracts_have_balances() {
     let programs =
         vec![vec![Op::Call(Place::Precompile(2), 1), Op::Balance(Place::Precompile(2), 0)]];
     let txs = vec![call(0, 0), deed(1, Deed::Call(Place::Precompile(2), 5)), call(2, 0)];
@@ -287,7 +287,7 @@ fn precompiled_contracts_have_balances_like_others() {
 }
 
 #[test]
-fn the_beneficiary_destroys_itself_and_is_paid_on() {
+fn a_self_destructed_beneficiary_still_earns_fees() {
     let beneficiary = Place::Contract(0);
     let programs = vec![vec![Op::Destroy(Place::Sender(3))]];
     let pay = |from| Tx { from, deed: Deed::Call(Place::Sender(2), 1), tip: 1 };
@@ -295,24 +295,24 @@ fn the_beneficiary_destroys_itself_and_is_paid_on() {
     let txs = vec![pay(0), destroy, pay(1)];
     let fork = Fork::Shanghai;
     let outcome = outcome(&World { fork, beneficiary, programs, txs, ..World::default() });
-    // The fee of the transaction that destroys it is lost with it.
+    // The fee of the transaction that destroys the beneficiary is lost.
     let left = change(&outcome.post_state, world::contract(0)).and_then(|change| change.account);
     assert_eq!(left.map(|account| account.balance), Some(U256::from(21_000)));
 }
 
-/// So many payments that `block-stm` executes several together, even on eight threads.
+/// Enough payments for `block-stm` to execute several together, even on eight threads.
 fn payments() -> impl Iterator<Item = Tx> {
     (0..160).map(|_| deed(3, Deed::Call(Place::Sender(0), 1)))
 }
 
-/// These, between payments.
+/// The given transactions between many payments.
 fn among_payments(txs: &[Tx]) -> Vec<Tx> {
     payments().chain(txs.iter().copied()).chain(payments()).collect()
 }
 
-/// To authorise costs less where the account exists, and to have been touched before does not make it exist (EIP-7702).
+/// An authorization costs less gas if the account exists, and being touched does not make it exist (EIP-7702).
 #[test]
-fn an_account_that_was_touched_and_does_not_exist_delegates() {
+fn a_touched_absent_account_delegates() {
     let delegate = |from| deed(from, Deed::Delegate(STRANGER, Some(0)));
     let touch = deed(0, Deed::Call(Place::Sender(STRANGER), 0));
     let gas = |txs: &[Tx]| {
@@ -322,12 +322,12 @@ fn an_account_that_was_touched_and_does_not_exist_delegates() {
     };
     assert_eq!(gas(&[touch, delegate(1)]) + gas(&[]), gas(&[touch]) + gas(&[delegate(1)]));
     let pay = deed(0, Deed::Call(Place::Sender(STRANGER), 1));
-    assert!(gas(&[pay, delegate(1)]) < gas(&[touch, delegate(1)]), "who was paid exists");
+    assert!(gas(&[pay, delegate(1)]) < gas(&[touch, delegate(1)]), "a paid account exists");
 }
 
-/// EIP-161: it is removed, and made anew by who pays it next.
+/// EIP-161: the touch removes the account, and the next payment creates it again.
 #[test]
-fn a_hollow_account_is_touched_and_then_paid() {
+fn an_empty_account_is_touched_and_then_paid() {
     let hollow = |value| deed(1, Deed::Call(Place::Hollow, value));
     let cleared = |txs: &[Tx]| {
         let txs = among_payments(txs);
@@ -343,9 +343,9 @@ fn a_hollow_account_is_touched_and_then_paid() {
     assert_eq!(cleared(&[hollow(5), hollow(0)]), (five, false));
 }
 
-/// EIP-161: to be paid a fee of nothing removes it, and the next fee makes it anew.
+/// EIP-161: a zero fee removes the beneficiary, and the next fee creates it again.
 #[test]
-fn a_hollow_beneficiary_is_removed_by_a_fee_of_nothing() {
+fn a_zero_fee_removes_an_empty_beneficiary() {
     for fork in [Fork::SpuriousDragon, Fork::Cancun] {
         let pay = |from, tip| Tx { from, deed: Deed::Call(Place::Sender(1), 1), tip };
         let txs = vec![pay(0, 0), pay(2, 2)];
@@ -356,9 +356,10 @@ fn a_hollow_beneficiary_is_removed_by_a_fee_of_nothing() {
     }
 }
 
-/// EIP-7702: who exists in the state, if with nothing in it, gets the refund of who exists, until it was touched.
+/// EIP-7702: an empty account that exists in the state gets the refund of an existing account until it is
+/// touched.
 #[test]
-fn a_hollow_account_is_touched_and_then_delegates() {
+fn an_empty_account_is_touched_and_then_delegates() {
     let delegate = |from| deed(from, Deed::Delegate(HOLLOW, Some(0)));
     let touch = deed(0, Deed::Call(Place::Hollow, 0));
     let gas = |txs: &[Tx]| {
@@ -368,7 +369,7 @@ fn a_hollow_account_is_touched_and_then_delegates() {
     assert!(gas(&[delegate(1)]) < gas(&[touch, delegate(1)]) - gas(&[touch]), "it is gone then");
 }
 
-/// Whoever sent before is paid like anybody who exists, however often it has sent by then.
+/// An account that has sent before is paid like any other existing account, however often it has sent.
 #[test]
 fn senders_are_paid_between_their_transactions() {
     let pay = |from, to| deed(from, Deed::Call(Place::Sender(to), 7));
@@ -384,9 +385,10 @@ fn senders_are_paid_between_their_transactions() {
     }
 }
 
-/// Before EIP-161 a fee of nothing makes the beneficiary exist, so that to call it costs no more than to call another.
+/// Before EIP-161 a zero fee creates the beneficiary, so a call to it costs no more than a call to an existing
+/// account.
 #[test]
-fn a_fee_of_nothing_makes_the_beneficiary_exist() {
+fn a_zero_fee_creates_the_beneficiary_before_eip161() {
     let gas = |fork, beneficiary| {
         let programs = vec![vec![Op::Call(Place::Beneficiary, 1), Op::Gas(0)]];
         let pay = deed(0, Deed::Call(Place::Sender(1), 1));

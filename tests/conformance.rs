@@ -1,4 +1,4 @@
-//! `blockrace conformance`: over a sample of Ethereum's tests, and over tests that are wrong on purpose.
+//! `blockrace conformance` over a sample of Ethereum's tests and over deliberately wrong tests.
 
 mod support;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::{env, fs, path::PathBuf};
 use support::{assert_code, blockrace, stdout};
 
-/// Where Ethereum's tests are: the folder in `BLOCKRACE_FIXTURES`, or `../shared/fixtures`.
+/// The folder of Ethereum's tests: `BLOCKRACE_FIXTURES`, or `../shared/fixtures`.
 fn fixtures() -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures");
     let folder = PathBuf::from(env::var_os("BLOCKRACE_FIXTURES").unwrap_or_else(|| beside.into()));
@@ -34,7 +34,7 @@ fn all_executors_pass_the_sample_of_ethereums_tests() {
     assert!(text.contains("BerlinToLondonAt5"), "{text}");
 }
 
-/// One valid test of the sample, as JSON: its file's name and content.
+/// File name and JSON content of one valid test of the sample.
 fn one_test() -> Option<(String, Value)> {
     let folder = fixtures()?.join("BlockchainTests/ValidBlocks/bcExample");
     let mut files: Vec<_> = fs::read_dir(folder).ok()?.filter_map(Result::ok).collect();
@@ -45,7 +45,7 @@ fn one_test() -> Option<(String, Value)> {
     Some((name, serde_json::from_slice(&content).expect("it is JSON")))
 }
 
-/// Runs the test after a change, and returns what the command printed; it must fail.
+/// Changes the test, runs it, asserts that it fails and returns the output.
 fn must_fail(change: impl Fn(&mut Value)) -> String {
     let Some((name, mut content)) = one_test() else { return String::new() };
     let tests = content.as_object_mut().expect("tests by name");
@@ -63,29 +63,29 @@ fn assert_says(text: &str, what: &str) {
 }
 
 #[test]
-fn a_test_that_is_wrong_fails_and_says_where() {
+fn a_wrong_test_fails_with_the_place_of_its_error() {
     assert_says(
         &must_fail(|test| test["lastblockhash"] = Value::from("0x".to_owned() + &"11".repeat(32))),
-        "leads in the end",
+        "the head is block",
     );
     assert_says(
         &must_fail(|test| test["pre"] = serde_json::json!({})),
         "state before the first block",
     );
-    assert_says(&must_fail(|test| test["postState"] = serde_json::json!({})), "state in the end");
+    assert_says(&must_fail(|test| test["postState"] = serde_json::json!({})), "the final state");
     assert_says(
         &must_fail(|test| test["blocks"][0]["expectException"] = "TR_Whatever".into()),
-        "is invalid, and was accepted; the test says why: TR_Whatever",
+        "is invalid, but was accepted; the test expects: TR_Whatever",
     );
     assert_says(
         &must_fail(|test| test["blocks"][0]["rlp"] = "0xc0".into()),
-        "block 0 is valid, and was refused: its RLP is not a block's",
+        "block 0 is valid, but was refused: its bytes are not the RLP of a block",
     );
     assert_says(&must_fail(|test| test["blocks"] = "none".into()), "the test cannot be read");
 }
 
 #[test]
-fn a_filter_chooses_and_the_results_come_as_json() {
+fn a_filter_selects_tests_and_results_are_written_as_json() {
     let Some(folder) = fixtures() else { return };
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     let json = file.path().to_string_lossy().into_owned();
@@ -98,19 +98,19 @@ fn a_filter_chooses_and_the_results_come_as_json() {
     assert_code(&run(&[&path, "--filter", "no such test"]), 2);
 }
 
-/// And where nothing else is, nothing has passed.
+/// A folder without blockchain tests is not a success.
 #[test]
-fn what_is_no_blockchain_test_is_counted_as_not_run() {
+fn other_kinds_of_tests_are_counted_as_not_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let state_test = r#"{"a": {"env": {}, "transaction": {}}, "b": 7}"#;
     fs::write(folder.path().join("state.json"), state_test).expect("it can be written");
     let output = run(&[&folder.path().to_string_lossy()]);
     assert_code(&output, 2);
-    assert!(stdout(&output).contains("not run: 2 tests: it is no blockchain test"));
+    assert!(stdout(&output).contains("not run: 2 tests: it is not a blockchain test"));
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error() {
+fn an_unreadable_file_is_an_error() {
     let output = run(&["/no/such/folder.json"]);
     assert_code(&output, 2);
     assert!(stdout(&output).contains("cannot read /no/such/folder.json"));

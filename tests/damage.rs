@@ -1,4 +1,4 @@
-//! Damaged files: never a wrong answer.
+//! Damaged files never lead to a wrong result.
 
 mod support;
 
@@ -12,16 +12,16 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use std::{fs, num::NonZeroUsize};
 use support::{fetched, recordings, witness_of_mut};
 
-/// What became of a damaged block.
+/// Result of verifying a damaged block.
 #[derive(Debug, PartialEq)]
 enum Fate {
-    /// Refused, with a message.
+    /// The block was refused with this message.
     Refused(String),
-    /// The damage was in something that does not matter.
+    /// The damage does not affect the result.
     Unharmed,
 }
 
-/// Verifies a block from its content, damaged inside the compressed frame, where no checksum helps.
+/// Verifies a block with damage inside the compressed frame, which no checksum detects.
 fn fate(recorded: RecordedBlock, pool: &WorkerPool) -> Fate {
     match verify_block(recorded, ExecutorKind::Sequential, pool, |_| ()) {
         Ok((_, Verdict::Match)) => Fate::Unharmed,
@@ -31,11 +31,11 @@ fn fate(recorded: RecordedBlock, pool: &WorkerPool) -> Fate {
 }
 
 fn one_thread() -> WorkerPool {
-    WorkerPool::new(NonZeroUsize::MIN).expect("the system has a thread left")
+    WorkerPool::new(NonZeroUsize::MIN).expect("a thread is available")
 }
 
 #[test]
-fn a_flipped_byte_in_a_file_is_never_a_wrong_answer() {
+fn a_flipped_byte_in_a_file_never_gives_a_wrong_result() {
     let Some(recordings) = recordings() else { return };
     let (folder, _) = fetched(&recordings, "mainnet");
     let cache = Cache::new(folder.path());
@@ -56,7 +56,7 @@ fn a_flipped_byte_in_a_file_is_never_a_wrong_answer() {
 }
 
 #[test]
-fn a_flipped_byte_in_a_witness_names_the_broken_link_or_does_not_matter() {
+fn a_flipped_byte_in_a_witness_is_refused_or_harmless() {
     let Some(recordings) = recordings() else { return };
     let (folder, _) = fetched(&recordings, "mainnet");
     let cache = Cache::new(folder.path());

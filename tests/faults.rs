@@ -1,4 +1,4 @@
-//! Nodes with the faults that providers show: every block arrives all the same.
+//! Nodes with typical faults of providers: every block is still fetched.
 
 mod support;
 
@@ -22,22 +22,22 @@ fn all_blocks_arrive(faults: &[&str], flags: &[&str]) {
 }
 
 #[test]
-fn every_block_arrives_from_a_busy_and_broken_gateway() {
+fn every_block_is_fetched_from_a_busy_and_broken_gateway() {
     let broken = ["--fail-every", "7", "--truncate-every", "11", "--latency-ms", "20"];
     all_blocks_arrive(&[&["--requests-per-second", "50"][..], &broken].concat(), &[]);
 }
 
 #[test]
-fn every_block_arrives_within_a_budget() {
+fn every_block_is_fetched_within_a_request_budget() {
     all_blocks_arrive(&["--requests-per-second", "50"], &["--requests-per-second", "40"]);
 }
 
 #[test]
-fn every_block_arrives_from_a_node_that_hangs() {
+fn every_block_is_fetched_from_a_node_that_hangs() {
     all_blocks_arrive(&["--hang-every", "5"], &["--rpc-timeout", "2"]);
 }
 
 #[test]
-fn every_block_arrives_by_the_other_witness_method() {
+fn every_block_is_fetched_by_the_other_witness_method() {
     all_blocks_arrive(&["--without", "debug_executionWitness"], &[]);
 }

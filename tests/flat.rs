@@ -1,4 +1,4 @@
-//! Blocks for which a node has only its `prestateTracer`: checked to the receipts, and said to be.
+//! Blocks from a node with `prestateTracer` only. They are verified up to the receipts, and the output says so.
 
 mod support;
 
@@ -20,7 +20,7 @@ fn numbers(list: &Path) -> Vec<u64> {
     text.lines().map(|line| line.parse().expect("a block number")).collect()
 }
 
-/// A cache with every block that has a tracer's reply and no witness, fetched by the command.
+/// A cache with every block that has a recorded trace, fetched by the command from a node without witnesses.
 fn fetched_flat(recordings: &Path) -> (TempDir, Vec<u64>) {
     let node = RecordedNode::serve(recordings, "mainnet", &NO_WITNESS);
     let cache = tempfile::tempdir().expect("a temporary folder");
@@ -35,7 +35,7 @@ fn fetched_flat(recordings: &Path) -> (TempDir, Vec<u64>) {
 }
 
 #[test]
-fn a_proved_block_is_not_replaced_by_an_unproved_one_unless_that_is_asked_for() {
+fn a_proved_block_is_replaced_by_an_unproved_one_only_on_request() {
     let Some(recordings) = recordings() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (cache, number) = (Cache::new(folder.path()), 19_426_587);
@@ -59,7 +59,7 @@ fn a_proved_block_is_not_replaced_by_an_unproved_one_unless_that_is_asked_for() 
     assert!(!is_proved());
 }
 
-/// Replays the cache, and gives `verified_to` of every block after checking that every row matches.
+/// Replays the cache, checks that every row matches and returns `verified_to` of every block.
 fn replayed(cache: &Path, iterations: &str) -> BTreeMap<u64, String> {
     let csv = cache.join("results.csv");
     let csv_path = csv.to_str().expect("a temporary path is text");
@@ -84,7 +84,7 @@ fn replayed(cache: &Path, iterations: &str) -> BTreeMap<u64, String> {
 }
 
 #[test]
-fn every_traced_block_is_fetched_replayed_and_matches_to_the_receipts() {
+fn every_traced_block_matches_up_to_the_receipts() {
     let Some(recordings) = recordings() else { return };
     let (cache, numbers) = fetched_flat(&recordings);
     let verified_to = replayed(cache.path(), "2");
@@ -100,7 +100,7 @@ fn every_traced_block_is_fetched_replayed_and_matches_to_the_receipts() {
 }
 
 #[test]
-fn auto_takes_the_best_that_the_node_has_for_each_block() {
+fn auto_selects_the_best_method_for_each_block() {
     let Some(recordings) = recordings() else { return };
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let cache = tempfile::tempdir().expect("a temporary folder");
@@ -119,7 +119,7 @@ fn auto_takes_the_best_that_the_node_has_for_each_block() {
 }
 
 #[test]
-fn a_block_with_a_witness_can_be_fetched_flat_and_one_without_is_refused_when_asked_for_one() {
+fn a_witnessed_block_can_be_fetched_flat_but_a_missing_witness_is_an_error() {
     let Some(recordings) = recordings() else { return };
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let cache = tempfile::tempdir().expect("a temporary folder");
@@ -134,12 +134,12 @@ fn a_block_with_a_witness_can_be_fetched_flat_and_one_without_is_refused_when_as
 }
 
 #[test]
-fn block_stm_gives_the_same_outcome_on_a_flat_state_on_however_many_threads() {
+fn block_stm_gives_the_same_outcome_on_a_flat_state_on_any_number_of_threads() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched_flat(&recordings);
     let pools = [1, 2, 4, 8].map(|threads| {
         let threads = NonZeroUsize::new(threads).expect("not zero");
-        WorkerPool::new(threads).expect("the system has a few threads left")
+        WorkerPool::new(threads).expect("threads are available")
     });
     let run = |kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool| {
         let executor = kind.prepare(job, pool.threads()).expect("the block is valid");
@@ -172,14 +172,14 @@ fn flat(recorded: &mut RecordedBlock) -> &mut FlatState {
     }
 }
 
-/// What keeps a block from being replayed, causes included.
+/// The error that prevents a replay of the block, with its causes.
 fn refusal(recorded: RecordedBlock) -> String {
     let error = prepare(recorded, |_| ()).expect_err("something is missing");
     format!("{:#}", eyre::Report::from(error))
 }
 
 #[test]
-fn what_a_flat_state_lacks_is_named_and_never_taken_for_zero() {
+fn values_missing_from_a_flat_state_are_errors_and_never_zero() {
     let Some(recordings) = recordings() else { return };
     let (folder, _) = fetched_flat(&recordings);
     let cache = Cache::new(folder.path());
@@ -206,11 +206,11 @@ fn what_a_flat_state_lacks_is_named_and_never_taken_for_zero() {
 }
 
 #[test]
-fn a_wrong_value_shows_in_the_receipts_or_does_not_matter_to_them() {
+fn a_wrong_value_changes_the_receipts_or_is_harmless() {
     let Some(recordings) = recordings() else { return };
     let (folder, _) = fetched_flat(&recordings);
     let cache = Cache::new(folder.path());
-    let pool = WorkerPool::new(NonZeroUsize::MIN).expect("the system has a thread left");
+    let pool = WorkerPool::new(NonZeroUsize::MIN).expect("a thread is available");
     let get = || cache.get_by_number(1, 13_217_637).expect("the block is cached");
     let accounts = flat(&mut get()).accounts.len();
     let mut refused = 0;
@@ -222,5 +222,5 @@ fn a_wrong_value_shows_in_the_receipts_or_does_not_matter_to_them() {
         let verified = verify_block(wrong, executor, &pool, |_| ());
         refused += u32::from(!matches!(verified, Ok((_, Verdict::Match))));
     }
-    assert!(refused > 10, "a wrong nonce invalidates what its account sends: {refused} of 21");
+    assert!(refused > 10, "a wrong nonce invalidates its transactions: {refused} of 21");
 }

@@ -1,5 +1,5 @@
-//! Witnesses made to do harm, and executors that panic or hang: a clear error in bounded time, and the
-//! next block goes on.
+//! Malicious witnesses, and executors that panic or hang. Each gives a clear error in bounded time, and the
+//! next block is still executed.
 
 #[path = "support/world/mod.rs"]
 #[allow(dead_code, reason = "every test file uses another part")]
@@ -24,7 +24,7 @@ use world::{Deed, Place, Tx, World};
 
 const ALICE: Address = Address::repeat_byte(0xa1);
 
-/// An RLP list of items that are encoded already.
+/// An RLP list of encoded items.
 fn list(items: &[Vec<u8>]) -> Vec<u8> {
     let payload = items.concat();
     let mut out = Vec::new();
@@ -37,14 +37,14 @@ fn string(bytes: &[u8]) -> Vec<u8> {
     alloy_rlp::encode(bytes)
 }
 
-/// A branch with the same child everywhere.
+/// A branch with the same child at every nibble.
 fn branch(child: &[u8]) -> Vec<u8> {
     let mut items = vec![string(child); 16];
     items.push(string(&[]));
     list(&items)
 }
 
-/// A leaf whose path is what is left of Alice's key after `depth` nibbles.
+/// A leaf with the rest of Alice's key after `depth` nibbles as its path.
 fn leaf(depth: usize, value: &[u8]) -> Vec<u8> {
     let key = keccak256(ALICE);
     let nibbles = key.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).skip(depth);
@@ -58,7 +58,7 @@ fn leaf(depth: usize, value: &[u8]) -> Vec<u8> {
     list(&[string(&path), string(value)])
 }
 
-/// What a trie of these nodes, the first its root, says of Alice.
+/// Looks up Alice in a trie of these nodes. The first node is the root.
 fn alice(nodes: Vec<Vec<u8>>) -> Result<(), NodeError> {
     let root = keccak256(&nodes[0]);
     let store = NodeStore::new(nodes.into_iter().map(Bytes::from)).expect("no node is too large");
@@ -77,10 +77,10 @@ fn assert_malformed(nodes: Vec<Vec<u8>>, expected: impl Fn(&Malformed) -> bool) 
     }
 }
 
-/// No hash can be part of what it is the hash of. The longest way down, each node leading to the next on
-/// every path, ends where keys do.
+/// A node cannot contain its own hash, so paths are finite. The longest path, with one child for every nibble
+/// of a branch, ends at the depth where keys end.
 #[test]
-fn a_chain_of_nodes_ends_where_keys_do() {
+fn a_chain_of_nodes_ends_at_the_depth_of_keys() {
     let mut nodes = vec![branch(&[0x11; 32])];
     for _ in 0..200 {
         let child = keccak256(nodes.last().expect("there is one"));
@@ -95,18 +95,18 @@ fn huge_values_and_wrong_parities_and_embedded_nodes_are_refused() {
     assert_malformed(vec![leaf(0, &vec![7; 60_000])], |reason| {
         matches!(reason, Malformed::Account(_))
     });
-    // A leaf that is right for depth 1 stands at depth 0, and the other way round.
+    // A leaf for depth 1 at depth 0, and a leaf for depth 0 at depth 1.
     assert_malformed(vec![leaf(1, &[1])], |reason| matches!(reason, Malformed::PathLength { .. }));
     let below = leaf(0, &[1; 40]);
     let above = branch(keccak256(&below).as_slice());
     assert_malformed(vec![above, below], |reason| matches!(reason, Malformed::PathLength { .. }));
-    // A node of 32 bytes and more inside its parent.
+    // A node of 32 bytes or more that is embedded in its parent.
     let mut items = vec![leaf(1, &[1; 40]); 16];
     items.push(string(&[]));
     assert_malformed(vec![list(&items)], |reason| {
         matches!(reason, Malformed::EmbeddedTooLong { .. })
     });
-    // Extensions embedded in extensions, on the way to Alice, as many as fit; the leaf ends too early.
+    // Extensions embedded in extensions on Alice's path, as many as fit. The leaf ends too early.
     let mut nested = list(&[string(&[0x20]), string(&[1])]);
     for depth in (0..8).rev() {
         let byte = keccak256(ALICE)[depth / 2];
@@ -116,9 +116,9 @@ fn huge_values_and_wrong_parities_and_embedded_nodes_are_refused() {
     assert_malformed(vec![nested], |reason| matches!(reason, Malformed::PathLength { .. }));
 }
 
-/// Two leaves for one path: which one counts is a matter of the hash that the parent names.
+/// If a witness has two leaves for one path, the leaf with the hash in its parent counts.
 #[test]
-fn of_two_leaves_for_one_path_the_named_one_counts() {
+fn the_leaf_referred_to_by_hash_counts_for_its_path() {
     let account = |nonce: u64| {
         let account = alloy_trie::TrieAccount { nonce, ..Default::default() };
         leaf(0, &alloy_rlp::encode(account))
@@ -132,7 +132,7 @@ fn of_two_leaves_for_one_path_the_named_one_counts() {
     }
 }
 
-/// A block without transactions, whose parent has this state root.
+/// A block without transactions on a parent with this state root.
 fn empty_block(state_root: B256, nodes: Vec<Bytes>) -> RecordedBlock {
     let parent = Header { number: 99, state_root, ..Default::default() };
     let header = Header {
@@ -149,21 +149,21 @@ fn empty_block(state_root: B256, nodes: Vec<Bytes>) -> RecordedBlock {
 }
 
 #[test]
-fn a_node_over_the_limit_is_refused_by_its_size() {
+fn an_oversized_node_is_refused() {
     let recorded = empty_block(B256::ZERO, vec![vec![0; MAX_NODE_BYTES + 1].into()]);
     let error = prepare(recorded, |_| ()).expect_err("it is too large");
     assert!(matches!(error, PrepareError::Nodes(TrieError::OversizedNode { index: 0, .. })));
 }
 
 #[test]
-fn a_million_nodes_that_nobody_needs_take_seconds_and_are_named() {
+fn a_million_unneeded_nodes_take_seconds_and_are_reported() {
     let junk = (0..1_000_000_u32).map(|index| Bytes::copy_from_slice(&index.to_be_bytes()));
     let recorded = empty_block(alloy_trie::EMPTY_ROOT_HASH, junk.collect());
     let start = Instant::now();
     let RecordedState::Witness(witness) = &recorded.state else { panic!("it has a witness") };
-    let error = check_reach(&recorded.block.header, witness).expect_err("nothing reaches them");
+    let error = check_reach(&recorded.block.header, witness).expect_err("no path reaches them");
     assert!(error.to_string().contains("does not belong"), "{error}");
-    prepare(recorded, |_| ()).expect("nothing leads to them");
+    prepare(recorded, |_| ()).expect("no path reaches them");
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
@@ -185,7 +185,7 @@ impl Executor for Panics {
     }
 }
 
-/// An executor of which one worker never returns.
+/// An executor with one worker that never returns.
 #[derive(Debug)]
 struct Hangs;
 
@@ -204,7 +204,7 @@ impl Executor for Hangs {
     }
 }
 
-/// What a guard is to watch.
+/// The work for a guard to watch.
 fn on(
     executor: &'static dyn Executor,
     job: &Arc<ReplayJob>,
@@ -214,12 +214,12 @@ fn on(
 }
 
 #[test]
-fn an_executor_that_panics_or_hangs_ends_its_block_and_not_the_run() {
+fn an_executor_that_panics_or_hangs_fails_its_block_only() {
     let world = World { txs: vec![call(0, 0)], ..World::default() };
     let job = Arc::new(world.rehearse().job);
     let threads = NonZeroUsize::new(2).expect("not zero");
     // On a busy machine, even a panic with its backtrace takes a while.
-    let mut guard = Guard::new(threads, Duration::from_secs(5)).expect("threads can be had");
+    let mut guard = Guard::new(threads, Duration::from_secs(5)).expect("threads are available");
     let baseline = ExecutorKind::Sequential;
 
     let panicked = guard.run(on(&Panics, &job)).expect_err("it panics");
@@ -233,7 +233,7 @@ fn an_executor_that_panics_or_hangs_ends_its_block_and_not_the_run() {
 }
 
 #[test]
-fn numbers_that_do_not_fit_are_no_accounts() {
+fn accounts_with_oversized_numbers_are_refused() {
     let mut value = Vec::new();
     U256::MAX.encode(&mut value);
     assert_malformed(vec![leaf(0, &value)], |reason| matches!(reason, Malformed::Account(_)));

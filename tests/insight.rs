@@ -1,5 +1,5 @@
-//! Dependency graphs of real blocks against what alloy-evm's executor does when a transaction is left
-//! out; and the commands that show what follows from them.
+//! Compares dependency graphs of real blocks with executions by alloy-evm that leave a transaction out. Also
+//! tests the commands that report these graphs.
 
 mod support;
 
@@ -19,17 +19,17 @@ use support::{RecordedNode, assert_code, blockrace, cached_sample, recordings, s
 
 type State<'a> = BlockState<&'a PreState>;
 
-/// What a transaction did: success, logs and gas. `None` if it was left out, or invalid.
+/// Effect of a transaction: success, logs and gas. `None` if it was left out or invalid.
 type Did = Option<(bool, Vec<Log>, u64)>;
 
-/// A run of a block from some transaction on: the state before each, and what each did.
+/// A run of a block from a given transaction on: the state before each transaction, and the effect of each.
 struct Ran<'a> {
     before: Vec<State<'a>>,
     did: Vec<Did>,
 }
 
-/// Runs the transactions `from` one on, over what those before it left. One that is left out still
-/// counts up its sender's nonce, and so does one that is invalid for lack of another.
+/// Runs the transactions from index `from` on, over the state after the earlier ones. A transaction that is
+/// left out still increments its sender's nonce. So does one that became invalid because another is missing.
 fn run<'a>(job: &'a ReplayJob, state: State<'a>, from: usize, left_out: Option<usize>) -> Ran<'a> {
     let mut run = job.context().over(state, 0);
     if from == 0 && left_out.is_none() {
@@ -59,7 +59,7 @@ fn count_up(state: &mut State<'_>, sender: Address) {
     state.commit(std::iter::once((sender, account)).collect());
 }
 
-/// What is at a place; `None` for a storage as a whole.
+/// The value at a place; `None` for a whole storage.
 fn value(state: &State<'_>, place: Place) -> Option<U256> {
     let info = state.basic_ref(place.address()).ok()?.unwrap_or_default();
     match place {
@@ -71,18 +71,20 @@ fn value(state: &State<'_>, place: Place) -> Option<U256> {
     }
 }
 
-/// Whether one of the transactions that depend on the one left out wrote to the place in its stead, as
-/// the second minter of a token does if the first is left out.
+/// Whether a dependent transaction wrote to the place instead of the one left out. For example, the second
+/// minter of a token does so if the first is left out.
 fn stood_in(without: &Ran<'_>, on: usize, until: usize, place: Place) -> bool {
     let value_before = |tx: usize| value(&without.before[tx - on], place);
     (on + 1..until).any(|tx| value_before(tx) != value_before(tx + 1))
 }
 
-/// Leaves out each transaction in turn. Every dependency on it must show in what the other reads, unless
-/// another does what was left out, or it is the nonce, which is counted up nevertheless. Whoever does not
-/// depend on it, not even indirectly, must do the same as before.
+/// Leaves out each transaction in turn and checks two claims.
 ///
-/// Returns how many dependencies and how many independent pairs were compared.
+/// Every dependency on it must change a value that the dependent transaction reads. Two exceptions hold:
+/// another transaction writes the same value instead, or the value is the nonce, which is incremented anyway. A
+/// transaction without a direct or indirect dependency must have the same effect as before.
+///
+/// Returns the numbers of compared dependencies and of compared independent pairs.
 fn leave_each_out(job: &ReplayJob) -> (usize, usize) {
     let study = Study::of(job, NonZeroU32::MIN).expect("the block is valid");
     let graph = study.graph(Model::Fields);
@@ -110,16 +112,15 @@ fn leave_each_out(job: &ReplayJob) -> (usize, usize) {
     (dependencies, independent)
 }
 
-/// Whether the transaction is invalid for want of money that the one left out would have left there.
-/// It may spend as soon as there is enough, in whatever order that came in, so it need not depend on all
-/// that brought it.
+/// Whether the transaction is invalid because the one left out would have provided its funds. It may spend as
+/// soon as the balance suffices, in any order of payments, so it need not depend on all of them.
 fn is_broke(job: &ReplayJob, whole: &Ran<'_>, without: &Ran<'_>, on: usize, tx: usize) -> bool {
     let sender = Place::Balance(job.transactions[tx].signer());
     let (left, had) = (value(&without.before[tx - on], sender), value(&whole.before[tx], sender));
     without.did[tx - on].is_none() && left < had
 }
 
-/// Asserts that `tx` reads something else at the place without `on`; `false` if that cannot be told.
+/// Asserts that `tx` reads another value at the place without `on`; `false` if this cannot be determined.
 fn shows(
     job: &ReplayJob,
     whole: &Ran<'_>,
@@ -140,19 +141,19 @@ fn shows(
 }
 
 fn job(block: RecordedBlock) -> ReplayJob {
-    prepare(block, |_| ()).expect("the block proves itself")
+    prepare(block, |_| ()).expect("the block is proved")
 }
 
 #[test]
-fn who_depends_on_a_transaction_notices_that_it_is_left_out_and_nobody_else_does() {
-    for block in sample().expect("the file that is built in is whole").into_iter().take(2) {
+fn only_dependent_transactions_change_if_one_is_left_out() {
+    for block in sample().expect("the sample is valid").into_iter().take(2) {
         let (dependencies, independent) = leave_each_out(&job(block));
         assert!(dependencies > 20 && independent > 1_000, "{dependencies}, {independent}");
     }
 }
 
 #[test]
-fn the_same_holds_of_three_recorded_blocks() {
+fn dependencies_of_recorded_blocks_match_their_executions() {
     let Some(recordings) = recordings() else { return };
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let cache = tempfile::tempdir().expect("a temporary folder");
@@ -168,7 +169,7 @@ fn the_same_holds_of_three_recorded_blocks() {
 }
 
 #[test]
-fn more_threads_allow_more_and_coarser_conflicts_less() {
+fn bounds_grow_with_threads_and_shrink_with_coarser_conflicts() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let csv = cache.path().join("analysis.csv");
     let csv_path = csv.to_str().expect("a temporary path is text");
@@ -188,14 +189,14 @@ fn more_threads_allow_more_and_coarser_conflicts_less() {
         for threads in [2, 4, 8, 16] {
             let bound = |kind: &str| number(&format!("bound_{kind}_{threads}"));
             assert!(bound("independent") <= f64::from(threads) + 1e-9);
-            // List scheduling is not always at its best.
+            // List scheduling is not always optimal.
             assert!(bound("fields") <= bound("independent") * 1.1);
             assert!(bound("accounts") <= bound("accounts_deferred") + 1e-9);
             assert!(bound("fields") <= number("parallelism") + 1e-9);
         }
         blocks += 1;
     }
-    assert_eq!(blocks, sample().expect("the file that is built in is whole").len());
+    assert_eq!(blocks, sample().expect("the sample is valid").len());
 }
 
 /// A cache with the first blocks of the sample, and their numbers.
@@ -206,7 +207,7 @@ fn cached(count: usize) -> (tempfile::TempDir, Vec<u64>) {
 }
 
 #[test]
-fn a_trace_has_a_track_per_thread_whose_slices_add_up_to_the_block() {
+fn the_slices_of_each_thread_in_a_trace_add_up_to_the_block() {
     let (cache, numbers) = cached(1);
     let file = cache.path().join("trace.json");
     let (path, number) = (file.to_str().expect("it is text"), numbers[0].to_string());
@@ -235,7 +236,7 @@ fn a_trace_has_a_track_per_thread_whose_slices_add_up_to_the_block() {
 }
 
 #[test]
-fn a_trace_is_of_one_block() {
+fn a_trace_of_several_blocks_is_refused() {
     let (cache, numbers) = cached(2);
     let file = cache.path().join("trace.json");
     let blocks = format!("{},{}", numbers[0], numbers[1]);
@@ -243,5 +244,5 @@ fn a_trace_is_of_one_block() {
     let output = blockrace(cache.path(), &["trace", &blocks, "--output", path]);
     assert_code(&output, 2);
     assert!(stderr(&output).contains("a trace is of one block"), "{}", stderr(&output));
-    assert!(!file.exists(), "nothing was traced, so there is no file");
+    assert!(!file.exists(), "no block was traced, so there is no file");
 }

@@ -1,5 +1,4 @@
-//! Fetches that are cut short, by whatever: nothing that was stored is lost or wrong, and the same
-//! command completes them.
+//! Interrupted fetches: no stored block is lost or wrong, and the same command completes the fetch.
 
 #![cfg(unix)]
 
@@ -43,7 +42,7 @@ fn interrupt(child: &Child) {
     assert!(sent.expect("kill runs").success(), "the process is there");
 }
 
-/// Waits until some blocks are stored, so that an interrupt finds the fetch at work.
+/// Waits until a block is stored, so that the interrupt hits a running fetch.
 fn wait_for_blocks(cache: &Path) {
     for _ in 0..1_200 {
         if stored(cache) > 0 {
@@ -54,21 +53,21 @@ fn wait_for_blocks(cache: &Path) {
     panic!("no block was stored within a minute");
 }
 
-/// Waits until so many blocks are stored, or the fetch has ended.
+/// Waits until `goal` blocks are stored or the fetch has ended.
 fn wait_until_stored(cache: &Path, goal: usize, child: &mut Child) {
-    while stored(cache) < goal && child.try_wait().expect("it is ours").is_none() {
+    while stored(cache) < goal && child.try_wait().expect("the test owns it").is_none() {
         sleep(Duration::from_millis(2));
     }
 }
 
-/// Moments to kill at: 10, or a quarter of `BLOCKRACE_REPEAT` where that is more.
+/// Number of moments to kill at: 10, or a quarter of `BLOCKRACE_REPEAT` if that is more.
 fn moments() -> u32 {
     let asked = std::env::var("BLOCKRACE_REPEAT").ok().and_then(|text| text.parse().ok());
     asked.map_or(10, |repeat: u32| (repeat / 4).max(10))
 }
 
 #[test]
-fn a_fetch_that_is_killed_at_any_moment_loses_nothing_that_was_stored() {
+fn a_fetch_killed_at_any_moment_loses_no_stored_block() {
     let Some(recordings) = recordings() else { return };
     let node = slow_node(&recordings);
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
@@ -78,14 +77,14 @@ fn a_fetch_that_is_killed_at_any_moment_loses_nothing_that_was_stored() {
         if before == node.numbers.len() {
             cache = tempfile::tempdir().expect("a temporary folder");
         }
-        // Some blocks are still to come by then, so that it is at work; at what is left to chance.
+        // Some blocks are still missing at that moment, so the fetch is running. Its current step is random.
         let missing = node.numbers.len() - stored(cache.path());
         let goal = node.numbers.len() - rng.random_range(1..=missing);
         let mut child = start_fetch(cache.path(), &node);
         wait_until_stored(cache.path(), goal, &mut child);
         sleep(Duration::from_millis(rng.random_range(0..30)));
-        child.kill().expect("it is ours");
-        child.wait().expect("it is ours");
+        child.kill().expect("the test owns it");
+        child.wait().expect("the test owns it");
 
         let check = blockrace(cache.path(), &["cache", "check"]);
         assert_code(&check, 0);
@@ -112,7 +111,7 @@ fn ctrl_c_ends_a_fetch_with_a_summary_and_the_same_command_completes_it() {
     let child = start_fetch(cache.path(), &node);
     wait_for_blocks(cache.path());
     interrupt(&child);
-    let output = child.wait_with_output().expect("it is ours");
+    let output = child.wait_with_output().expect("the test owns it");
     assert_code(&output, 130);
     let said = stdout(&output);
     assert!(said.contains("blocks fetched, proved and stored"), "{said}");
@@ -121,7 +120,7 @@ fn ctrl_c_ends_a_fetch_with_a_summary_and_the_same_command_completes_it() {
 
     assert!((1..node.numbers.len()).contains(&stored(cache.path())), "it ended early");
     let leftovers = Cache::new(cache.path()).leftovers(1).expect("the cache is readable");
-    assert_eq!(leftovers, [], "a fetch that ends in order tidies up");
+    assert_eq!(leftovers, [], "a fetch that ends normally removes its temporary files");
 
     let rest = fetch(cache.path(), &node);
     assert_code(&rest, 0);
@@ -137,19 +136,19 @@ fn ctrl_c_ends_a_fetch_from_a_node_that_hangs() {
     let child = start_fetch(cache.path(), &node);
     sleep(Duration::from_millis(1_500));
     interrupt(&child);
-    let output = child.wait_with_output().expect("it is ours");
+    let output = child.wait_with_output().expect("the test owns it");
     assert_code(&output, 130);
     assert!(stderr(&output).contains("interrupted before the first block"), "{}", stderr(&output));
 }
 
 #[test]
-fn two_fetches_into_one_cache_do_not_disturb_each_other() {
+fn two_fetches_into_one_cache_both_succeed() {
     let Some(recordings) = recordings() else { return };
     let node = slow_node(&recordings);
     let cache = tempfile::tempdir().expect("a temporary folder");
     let both = [(); 2].map(|()| start_fetch(cache.path(), &node));
     for child in both {
-        assert_code(&child.wait_with_output().expect("it is ours"), 0);
+        assert_code(&child.wait_with_output().expect("the test owns it"), 0);
     }
     let check = blockrace(cache.path(), &["cache", "check"]);
     assert_code(&check, 0);
@@ -166,12 +165,12 @@ fn a_cached_file_that_is_damaged_is_fetched_again() {
     let mut bytes = std::fs::read(whole.path(&damaged)).expect("the file is there");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    std::fs::write(whole.path(&damaged), bytes).expect("the file is ours");
-    // Well formed, and its checksum is right, but its body is not its header's.
+    std::fs::write(whole.path(&damaged), bytes).expect("it is writable");
+    // The file is well formed with a valid checksum, but the body does not match the header.
     let robbed = whole.find(1, 4_370_000).expect("it is cached");
     let mut block = whole.get(&robbed).expect("it is whole");
     block.block.body.transactions.pop();
-    whole.put(&block).expect("the cache takes anything");
+    whole.put(&block).expect("any block can be stored");
 
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let again = fetch(cache.path(), &node);
@@ -182,7 +181,7 @@ fn a_cached_file_that_is_damaged_is_fetched_again() {
 }
 
 #[test]
-fn failures_are_told_at_the_end_by_block() {
+fn failures_are_reported_by_block_at_the_end() {
     let Some(recordings) = recordings() else { return };
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let cache = tempfile::tempdir().expect("a temporary folder");

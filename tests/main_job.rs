@@ -1,4 +1,4 @@
-//! The main job on recorded mainnet blocks: fetch, verify, replay; and that outcomes never vary.
+//! The main use on recorded mainnet blocks: fetch, verify and replay. Outcomes never vary.
 
 mod support;
 
@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, fs, num::NonZeroUsize, path::Path};
 use support::{assert_code, blockrace, fetched, recordings, stdout};
 
 #[test]
-fn every_recorded_block_is_fetched_replayed_and_matches_to_the_state_root() {
+fn every_recorded_block_matches_up_to_the_state_root() {
     let Some(recordings) = recordings() else { return };
     for chain in ["mainnet", "hoodi"] {
         let (cache, numbers) = fetched(&recordings, chain);
@@ -54,7 +54,7 @@ fn verify_checks_every_block_with_every_executor() {
     }
 }
 
-/// So many of the recorded blocks, those with the most transactions.
+/// The `count` recorded blocks with the most transactions.
 fn jobs(cache: &Path, count: usize) -> Vec<ReplayJob> {
     let cache = Cache::new(cache);
     let ids = cache.list(1).expect("the cache is readable");
@@ -62,10 +62,10 @@ fn jobs(cache: &Path, count: usize) -> Vec<ReplayJob> {
     let mut recorded: Vec<_> = recorded.collect();
     recorded.sort_by_key(|recorded| std::cmp::Reverse(recorded.block.body.transactions.len()));
     let ready = recorded.into_iter().take(count).map(|recorded| prepare(recorded, |_| ()));
-    ready.collect::<Result<_, _>>().expect("the blocks prove themselves")
+    ready.collect::<Result<_, _>>().expect("the blocks are proved")
 }
 
-/// Repetitions of each block and number of threads: 200 where `BLOCKRACE_REPEAT=200` asks for it.
+/// Repetitions of each block and number of threads. `BLOCKRACE_REPEAT=200` sets them to 200.
 fn repetitions() -> usize {
     let asked = std::env::var("BLOCKRACE_REPEAT").ok().and_then(|text| text.parse().ok());
     asked.unwrap_or(10)
@@ -74,7 +74,7 @@ fn repetitions() -> usize {
 fn pools() -> [WorkerPool; 5] {
     [1, 2, 4, 8, 16].map(|threads| {
         let threads = NonZeroUsize::new(threads).expect("not zero");
-        WorkerPool::new(threads).expect("the system has a few threads left")
+        WorkerPool::new(threads).expect("threads are available")
     })
 }
 
@@ -84,7 +84,7 @@ fn execute(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> Execution 
 }
 
 #[test]
-fn every_executor_matches_in_its_own_way_on_every_recorded_block_on_however_many_threads() {
+fn every_executor_matches_every_recorded_block_on_any_number_of_threads_without_fallback() {
     let Some(recordings) = recordings() else { return };
     let (cache, numbers) = fetched(&recordings, "mainnet");
     let pools = pools();
@@ -111,7 +111,7 @@ fn every_executor_matches_in_its_own_way_on_every_recorded_block_on_however_many
 }
 
 #[test]
-fn a_race_leaves_a_few_payments_to_one_thread_and_says_so() {
+fn a_race_executes_few_payments_in_order_and_reports_the_mode() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched(&recordings, "mainnet");
     let pool = &pools()[1];
@@ -134,7 +134,7 @@ fn a_race_leaves_a_few_payments_to_one_thread_and_says_so() {
 }
 
 #[test]
-fn outcomes_are_the_same_however_often_blocks_are_executed() {
+fn repeated_executions_have_equal_outcomes() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched(&recordings, "mainnet");
     let pools = pools();
@@ -155,7 +155,7 @@ fn outcomes_are_the_same_however_often_blocks_are_executed() {
 }
 
 #[test]
-fn a_latency_of_the_state_changes_times_and_nothing_else() {
+fn state_latency_does_not_change_outcomes() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched(&recordings, "hoodi");
     let arguments = ["replay", "--executors", "all", "--threads", "2", "--state-latency", "20us"];
@@ -167,7 +167,7 @@ fn a_latency_of_the_state_changes_times_and_nothing_else() {
 }
 
 #[test]
-fn blocks_that_are_there_are_not_fetched_again_unless_asked() {
+fn cached_blocks_are_fetched_again_only_on_request() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched(&recordings, "hoodi");
     let node = support::RecordedNode::serve(&recordings, "hoodi", &[]);

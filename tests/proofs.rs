@@ -1,4 +1,4 @@
-//! Recorded mainnet blocks from a node that has proofs and a tracer, but no execution witnesses.
+//! Recorded mainnet blocks from a node with proofs and a tracer, but without execution witnesses.
 
 #[path = "support/proofs.rs"]
 mod proofs;
@@ -22,8 +22,8 @@ use std::{
 };
 use support::{RecordedNode, assert_code, blockrace, recordings};
 
-/// Recorded blocks, with the proofs that an archive node has of them. Of two blocks in a row the second
-/// is left out, as both would answer for the state in between.
+/// Recorded blocks with the proofs that an archive node has for them. The second of two consecutive blocks is
+/// left out, since both would answer for the state between them.
 async fn proved_blocks(node: &RecordedNode) -> Vec<ProvedBlock> {
     let client = Client::new(&node.url.parse().expect("a URL"), &[], Limits::default());
     let fetcher = Node::connect(client.expect("a client")).await.expect("it answers");
@@ -39,7 +39,7 @@ async fn proved_blocks(node: &RecordedNode) -> Vec<ProvedBlock> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mainnet_blocks_are_proved_by_single_proofs_collapses_included() {
+async fn mainnet_blocks_are_proved_by_single_proofs_including_collapses() {
     let Some(recordings) = recordings() else { return };
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let blocks = proved_blocks(&node).await;

@@ -1,4 +1,4 @@
-//! What real nodes put into a witness, and what damage to any of it looks like.
+//! Real witnesses contain no unreachable nodes, and damage to a node makes one unreachable.
 
 mod support;
 
@@ -11,7 +11,7 @@ use support::{fetched, recordings, witness_of};
 
 const CHAINS: [(&str, u64, usize); 2] = [("mainnet", 1, 50), ("hoodi", 560_048, 2)];
 
-/// Every recorded block that has a witness, as the node made it.
+/// Every recorded block with a witness, as the node built it.
 fn recorded_blocks() -> Option<Vec<RecordedBlock>> {
     let recordings = recordings()?;
     let blocks = CHAINS.into_iter().flat_map(|(chain, id, count)| {
@@ -24,7 +24,7 @@ fn recorded_blocks() -> Option<Vec<RecordedBlock>> {
     Some(blocks.collect())
 }
 
-/// The witness with one bit of the node at `index` turned over.
+/// The witness with one bit of the node at `index` flipped.
 fn damaged(witness: &Witness, index: usize, bit: usize) -> Witness {
     let mut node = witness.nodes[index].to_vec();
     let bit = bit % (node.len() * 8);
@@ -35,7 +35,7 @@ fn damaged(witness: &Witness, index: usize, bit: usize) -> Witness {
 }
 
 #[test]
-fn honest_witnesses_hold_no_node_that_their_state_does_not_lead_to() {
+fn honest_witnesses_contain_only_reachable_nodes() {
     let Some(blocks) = recorded_blocks() else { return };
     for recorded in blocks {
         let header = &recorded.block.header;
@@ -45,7 +45,7 @@ fn honest_witnesses_hold_no_node_that_their_state_does_not_lead_to() {
 }
 
 #[test]
-fn a_witness_with_one_wrong_bit_is_refused_wherever_it_is() {
+fn a_witness_with_any_flipped_bit_is_refused() {
     let Some(blocks) = recorded_blocks() else { return };
     for recorded in blocks {
         let (header, witness) = (&recorded.block.header, witness_of(&recorded));
@@ -55,7 +55,7 @@ fn a_witness_with_one_wrong_bit_is_refused_wherever_it_is() {
             let Err(PrepareError::Witness(WitnessError::Unreachable { count, .. })) =
                 check_reach(header, &damaged)
             else {
-                panic!("block {}: damage to node {index} goes unseen", header.number)
+                panic!("block {}: damage to node {index} is not detected", header.number)
             };
             assert!(count > 0);
         }
@@ -67,14 +67,14 @@ fn a_node_of_another_state_is_named_by_its_hash() {
     let Some(blocks) = recorded_blocks() else { return };
     let [first, .., last] = &*blocks else { panic!("there are several blocks") };
     let mut mixed = witness_of(first).clone();
-    // The root comes first in no recording, so all nodes of the other block are put in.
+    // No recording starts with the root node, so all nodes of the other block are added.
     mixed.nodes.extend(witness_of(last).nodes.iter().cloned());
     let smallest = witness_of(last).nodes.iter().map(keccak256).min();
     let error = check_reach(&first.block.header, &mixed).expect_err("these are not its nodes");
     assert!(error_says(&error, &smallest.expect("it has nodes").to_string()), "{error:?}");
 }
 
-/// Whether an error or one of its causes says this.
+/// Whether the message of an error or of one of its causes contains this text.
 fn error_says(error: &dyn std::error::Error, what: &str) -> bool {
     error.to_string().contains(what) || error.source().is_some_and(|cause| error_says(cause, what))
 }

@@ -1,5 +1,5 @@
-//! What `replay` leaves behind, over the built-in sample: files in every format, `compare` over them,
-//! and what an interrupt keeps.
+//! Output of `replay` over the built-in sample: files in every format, `compare` over them, and the results
+//! that remain after an interrupt.
 
 #![cfg(unix)]
 
@@ -19,7 +19,7 @@ use support::{assert_code, blockrace, cached_sample, start, stderr, stdout};
 const FEW: [&str; 9] =
     ["replay", "--executors", "block-stm", "--threads", "2", "--iterations", "2", "--warmup", "0"];
 
-/// Blocks of the built-in sample.
+/// Number of blocks in the built-in sample.
 const BLOCKS: usize = 24;
 
 fn file(folder: &Path, name: &str) -> PathBuf {
@@ -40,14 +40,14 @@ fn assert_obeys_the_schema(document: &Value) {
     assert!(errors.is_empty(), "{}", errors.join("\n"));
 }
 
-/// Runs `compare` over two files, with these further arguments.
+/// Runs `compare` over two files with these further arguments.
 fn compare(folder: &Path, base: &str, new: &str, more: &[&str]) -> std::process::Output {
     let paths = [base, new].map(|name| file(folder, name).display().to_string());
     let arguments = [&["compare", &paths[0], &paths[1]], more].concat();
     blockrace(folder, &arguments)
 }
 
-/// The run in a file, with the times of the contender multiplied.
+/// Copies the run of a file with the contender's times multiplied.
 fn slowed(folder: &Path, base: &str, new: &str, factor: f64) {
     let mut document = json_of(&file(folder, base));
     for sample in document["samples"].as_array_mut().expect("there are samples") {
@@ -56,11 +56,11 @@ fn slowed(folder: &Path, base: &str, new: &str, factor: f64) {
             sample["execute_ns"] = json!((time * factor).round() as u64);
         }
     }
-    fs::write(file(folder, new), document.to_string()).expect("the folder is ours");
+    fs::write(file(folder, new), document.to_string()).expect("it is writable");
 }
 
 #[test]
-fn a_replay_writes_every_format_and_compare_reads_what_it_wrote() {
+fn a_replay_writes_every_format_and_compare_reads_its_json() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let names = ["r.csv", "r.json", "r.md", "r.html", "s.csv"];
     let paths = names.map(|name| file(folder.path(), name).display().to_string());
@@ -73,7 +73,7 @@ fn a_replay_writes_every_format_and_compare_reads_what_it_wrote() {
     assert!(said.contains("noise floor"), "{said}");
     assert!(said.contains("24 blocks, 48 rows: all match chain 31337"), "{said}");
     assert!(said.lines().all(|line| line.chars().count() <= 100), "{said}");
-    assert!(!said.contains('\u{1b}'), "no colours where no terminal is");
+    assert!(!said.contains('\u{1b}'), "no colours without a terminal");
 
     let document = json_of(&file(folder.path(), "r.json"));
     assert_obeys_the_schema(&document);
@@ -81,9 +81,9 @@ fn a_replay_writes_every_format_and_compare_reads_what_it_wrote() {
     assert_eq!(count("results"), Some(2 * BLOCKS));
     assert_eq!(count("samples"), Some(4 * BLOCKS));
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    // One baseline once more and, where there is room, two at once.
+    // The baseline is measured once more. With at least two cores, two copies of it also run at once.
     assert_eq!(count("self_checks"), Some(cores.min(2) * BLOCKS));
-    assert_eq!(said.contains("cores worth"), cores >= 2, "{said}");
+    assert_eq!(said.contains("effective cores"), cores >= 2, "{said}");
     assert_eq!(count("preparation"), Some(BLOCKS));
     let text = |name: &str| fs::read_to_string(file(folder.path(), name)).expect("it is there");
     assert_eq!(text("s.csv").lines().count(), 4 * BLOCKS + 1);
@@ -95,13 +95,13 @@ fn a_replay_writes_every_format_and_compare_reads_what_it_wrote() {
     compared(folder.path());
 }
 
-/// Compares the run with itself, with slower ones, and with what it must not be compared with.
+/// Compares the run with itself, with slower runs and with incompatible ones.
 fn compared(folder: &Path) {
     let same = compare(folder, "r.json", "r.json", &[]);
     assert_code(&same, 0);
     assert!(stdout(&same).contains("no regression"), "{}", stdout(&same));
 
-    // The self-check of two rounds may have found a wide noise floor: far beyond it.
+    // The A/A runs of two iterations may give a wide noise floor, so the slowdown is far beyond it.
     slowed(folder, "r.json", "slow.json", 20.0);
     let slower = compare(folder, "r.json", "slow.json", &["--threshold", "5"]);
     assert_code(&slower, 1);
@@ -111,17 +111,17 @@ fn compared(folder: &Path) {
 
     let mut other = json_of(&file(folder, "r.json"));
     other["machine"]["logical_cpus"] = json!(4_096);
-    fs::write(file(folder, "other.json"), other.to_string()).expect("the folder is ours");
+    fs::write(file(folder, "other.json"), other.to_string()).expect("it is writable");
     let refused = compare(folder, "r.json", "other.json", &[]);
     assert_code(&refused, 2);
-    assert!(stderr(&refused).contains("now"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("in the second run"), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("--ignore machine"), "{}", stderr(&refused));
     assert_code(&compare(folder, "r.json", "other.json", &["--ignore", "machine"]), 0);
 
     let mut wrong = json_of(&file(folder, "r.json"));
     let row = wrong["results"].as_array_mut().and_then(|rows| rows.last_mut()).expect("a row");
     row["verdict"] = json!("mismatch");
-    fs::write(file(folder, "wrong.json"), wrong.to_string()).expect("the folder is ours");
+    fs::write(file(folder, "wrong.json"), wrong.to_string()).expect("it is writable");
     let worse = compare(folder, "r.json", "wrong.json", &[]);
     assert_code(&worse, 1);
     assert!(
@@ -139,7 +139,7 @@ fn compared(folder: &Path) {
 }
 
 #[test]
-fn quietly_only_totals_are_printed_and_colours_wherever_they_are_asked_for() {
+fn quiet_prints_only_totals_and_forced_colour_is_kept() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let short = [&FEW[..5], &["--iterations", "1", "--warmup", "0"]].concat();
     let output =
@@ -154,13 +154,13 @@ fn quietly_only_totals_are_printed_and_colours_wherever_they_are_asked_for() {
 }
 
 #[test]
-fn ctrl_c_ends_a_replay_with_a_report_of_what_was_measured() {
+fn ctrl_c_ends_a_replay_with_a_report_of_finished_rows() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let json = file(folder.path(), "r.json");
     let path = json.display().to_string();
     let many = ["--iterations", "5", "--warmup", "0", "-v", "--json", &path];
     let mut child = start(folder.path(), &[&FEW[..5], &many].concat());
-    // The first block is noted when it is done.
+    // The note on the first block appears when the block is done.
     let mut errors = BufReader::new(child.stderr.take().expect("it is piped"));
     let mut line = String::new();
     while !line.starts_with("block ") {
@@ -171,7 +171,7 @@ fn ctrl_c_ends_a_replay_with_a_report_of_what_was_measured() {
     assert!(sent.expect("kill runs").success(), "the process is there");
     let mut rest = String::new();
     errors.read_to_string(&mut rest).expect("it is text");
-    let output = child.wait_with_output().expect("it is ours");
+    let output = child.wait_with_output().expect("the test owns it");
     assert_code(&output, 130);
     assert!(stdout(&output).contains("interrupted: "), "{}", stdout(&output));
     let document = json_of(&json);
@@ -182,24 +182,24 @@ fn ctrl_c_ends_a_replay_with_a_report_of_what_was_measured() {
 }
 
 #[test]
-fn files_are_kept_where_nobody_reads_what_is_printed() {
+fn files_are_written_even_if_standard_output_is_closed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let json = file(folder.path(), "r.json");
     let path = json.display().to_string();
     let mut child = start(folder.path(), &[&FEW[..], &["--json", &path]].concat());
     drop(child.stdout.take().expect("it is piped"));
-    let output = child.wait_with_output().expect("it is ours");
+    let output = child.wait_with_output().expect("the test owns it");
     assert_code(&output, 2);
     assert!(stderr(&output).contains("cannot write the table"), "{}", stderr(&output));
     assert_obeys_the_schema(&json_of(&json));
 }
 
 #[test]
-fn where_nothing_could_be_run_no_file_is_written() {
+fn no_file_is_written_if_no_block_could_be_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     cached_sample(folder.path(), 1);
     let [kept, new] = ["kept.json", "new.json"].map(|name| file(folder.path(), name));
-    fs::write(&kept, "an earlier run").expect("the folder is ours");
+    fs::write(&kept, "an earlier run").expect("it is writable");
     for command in ["replay", "analyze"] {
         for (json, expected) in [(&kept, Some("an earlier run")), (&new, None)] {
             let path = json.display().to_string();
@@ -212,10 +212,10 @@ fn where_nothing_could_be_run_no_file_is_written() {
 }
 
 #[test]
-fn what_a_file_holds_is_kept_until_there_is_something_better() {
+fn an_existing_file_is_kept_until_a_result_replaces_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let kept = file(folder.path(), "kept.json");
-    fs::write(&kept, "an earlier run").expect("the folder is ours");
+    fs::write(&kept, "an earlier run").expect("it is writable");
     let path = kept.display().to_string();
     let unknown = [&["replay", "99999999"][..], &["--json", &path]].concat();
     assert_code(&blockrace(folder.path(), &unknown), 2);
@@ -224,7 +224,7 @@ fn what_a_file_holds_is_kept_until_there_is_something_better() {
     let refused = blockrace(folder.path(), &twice);
     assert_code(&refused, 2);
     assert!(stderr(&refused).contains("cannot hold two results"), "{}", stderr(&refused));
-    fs::write(&kept, "x".repeat(1 << 24)).expect("the folder is ours");
+    fs::write(&kept, "x".repeat(1 << 24)).expect("it is writable");
     assert_code(&blockrace(folder.path(), &[&FEW[..], &["--json", &path]].concat()), 0);
     assert_obeys_the_schema(&json_of(&kept));
 }

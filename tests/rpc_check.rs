@@ -1,4 +1,4 @@
-//! `blockrace rpc-check` against the recorded node with and without methods and faults.
+//! `blockrace rpc-check` against the recorded node, with missing methods and with faults.
 
 mod support;
 
@@ -27,7 +27,7 @@ fn served(report: &Value, method: &str) -> String {
 }
 
 #[test]
-fn a_node_with_witnesses_is_described_with_the_flags_that_suit_it() {
+fn a_node_with_witnesses_is_reported_with_suitable_flags() {
     let Some(recordings) = recordings() else { return };
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let report = json(&node, &[], 0);
@@ -43,7 +43,7 @@ fn a_node_with_witnesses_is_described_with_the_flags_that_suit_it() {
     for (method, word) in [
         ("debug_executionWitness", "yes"),
         ("debug_executionWitnessByBlockHash", "yes"),
-        // The head was recorded without a trace, and without receipts.
+        // The head was recorded without a trace and without receipts.
         ("debug_traceBlockByNumber", "fails"),
         ("eth_getBlockReceipts", "fails"),
         ("eth_getProof", "no"),
@@ -80,7 +80,7 @@ fn a_node_that_only_traces_serves_prestates() {
 }
 
 #[test]
-fn a_node_that_can_serve_nothing_is_no_success() {
+fn a_node_without_any_usable_method_is_a_failure() {
     let Some(recordings) = recordings() else { return };
     let trace = ["--without", "debug_traceBlockByNumber"];
     let node = RecordedNode::serve(&recordings, "mainnet", &[&WITNESS[..], &trace].concat());
@@ -90,7 +90,7 @@ fn a_node_that_can_serve_nothing_is_no_success() {
 }
 
 #[test]
-fn faults_that_pass_do_not_change_the_result() {
+fn transient_faults_do_not_change_the_result() {
     let Some(recordings) = recordings() else { return };
     let faults = ["--fail-every", "4", "--truncate-every", "5"];
     let [sound, broken] =
@@ -112,7 +112,7 @@ fn a_block_that_the_node_lacks_is_named() {
 }
 
 #[test]
-fn a_node_that_is_not_there_is_named_soon() {
+fn an_unreachable_node_is_reported_quickly() {
     let output =
         blockrace(Path::new("/nowhere"), &["rpc-check", "--rpc-url", "http://127.0.0.1:9"]);
     assert_code(&output, 2);

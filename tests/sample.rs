@@ -1,4 +1,4 @@
-//! The built-in sample: that it is what it is said to be, and that it verifies.
+//! The built-in sample: its documented properties and its verification.
 
 mod support;
 
@@ -14,19 +14,19 @@ use std::{collections::BTreeSet, num::NonZeroUsize};
 use support::{assert_code, blockrace, cached_sample, stderr, stdout};
 
 fn blocks() -> Vec<RecordedBlock> {
-    sample().expect("the file that is built in is whole")
+    sample().expect("the sample is valid")
 }
 
 fn pool(threads: usize) -> WorkerPool {
     let threads = NonZeroUsize::new(threads).expect("not zero");
-    WorkerPool::new(threads).expect("the system has a few threads left")
+    WorkerPool::new(threads).expect("threads are available")
 }
 
-/// Every block with what executing it gives.
+/// Every block with the outcome of its execution.
 fn executed() -> Vec<(ReplayJob, BlockOutcome)> {
     let (executor, pool) = (&Sequential, pool(1));
     let run = |recorded| {
-        let job = prepare(recorded, |_| ()).expect("the block proves itself");
+        let job = prepare(recorded, |_| ()).expect("the block is proved");
         let outcome = executor.execute(&job, &pool).expect("the block is valid").outcome;
         (job, outcome)
     };
@@ -40,14 +40,14 @@ fn every_block_matches_to_the_state_root_with_every_executor() {
         for recorded in blocks() {
             let number = recorded.block.header.number;
             let (_, verdict) =
-                verify_block(recorded, kind, &pool, |_| ()).expect("the block proves itself");
+                verify_block(recorded, kind, &pool, |_| ()).expect("the block is proved");
             assert_eq!(verdict, Verdict::Match, "block {number} with {kind}");
         }
     }
 }
 
 #[test]
-fn it_is_a_chain_of_at_least_24_blocks_of_100_to_300_transactions() {
+fn the_sample_is_a_chain_of_at_least_24_blocks_of_100_to_300_transactions() {
     let blocks = blocks();
     assert!(blocks.len() >= 24, "{} blocks", blocks.len());
     for pair in blocks.windows(2) {
@@ -61,13 +61,13 @@ fn it_is_a_chain_of_at_least_24_blocks_of_100_to_300_transactions() {
     }
 }
 
-/// What the contracts in `data/sample/contracts` emit.
+/// Whether the log is this event of a contract in `data/sample/contracts`.
 fn emits(log: &Log, event: &str) -> bool {
     log.topics().first() == Some(&keccak256(event))
 }
 
 #[test]
-fn it_is_mixed_as_mainnet_is() {
+fn the_sample_has_a_mix_of_transactions_like_mainnet() {
     let executed = executed();
     let count = |is: &dyn Fn(&Log) -> bool| {
         let receipts = executed.iter().flat_map(|(_, outcome)| &outcome.receipts);
@@ -94,7 +94,7 @@ fn it_is_mixed_as_mainnet_is() {
 }
 
 #[test]
-fn it_calls_many_precompiles() {
+fn the_sample_calls_many_precompiles() {
     let executed = executed();
     let receipts = executed.iter().flat_map(|(_, outcome)| &outcome.receipts);
     let logs = receipts.flat_map(|receipt| &receipt.logs);
@@ -104,7 +104,7 @@ fn it_calls_many_precompiles() {
 }
 
 #[test]
-fn an_empty_cache_means_the_sample_and_says_so() {
+fn an_empty_cache_selects_the_sample_with_a_notice() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let json = cache.path().join("results.json");
     let path = json.to_str().expect("a temporary path is text");
@@ -121,7 +121,7 @@ fn an_empty_cache_means_the_sample_and_says_so() {
 }
 
 #[test]
-fn verify_checks_the_sample_where_nothing_is_cached() {
+fn verify_checks_the_sample_if_the_cache_is_empty() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let output = blockrace(cache.path(), &["verify"]);
     assert_code(&output, 0);
@@ -130,7 +130,7 @@ fn verify_checks_the_sample_where_nothing_is_cached() {
 }
 
 #[test]
-fn whoever_wants_quiet_reads_of_no_single_block() {
+fn quiet_output_mentions_no_single_block() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [first, ..] = cached_sample(folder.path(), 2)[..] else { panic!("there are two") };
     for arguments in [

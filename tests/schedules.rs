@@ -1,7 +1,7 @@
-//! The engine of `block-stm`, as `model/` compiles it, under schedules: all of them, up to some preemptions, for
-//! small blocks, and many at random for others.
+//! Runs the engine of `block-stm`, as `model/` compiles it, under many schedules. Small blocks run under all
+//! schedules with a limited number of preemptions, other blocks under random ones.
 //!
-//! `MODEL_EFFORT` multiplies how many, and `MODEL_SEED` says which blocks are generated.
+//! `MODEL_EFFORT` multiplies the number of schedules, and `MODEL_SEED` selects the generated blocks.
 
 #[path = "support/bounded.rs"]
 mod bounded;
@@ -26,12 +26,12 @@ fn effort() -> usize {
     number("MODEL_EFFORT", 1)
 }
 
-/// Two are more than a short run has time for.
+/// Two preemptions take too long for a short run.
 fn preemptions() -> usize {
     if effort() > 1 { 2 } else { 1 }
 }
 
-/// Returns how many schedules there were.
+/// Returns the number of schedules.
 fn try_all(check: impl Fn() + Send + Sync + 'static, scheduler: impl Scheduler + 'static) -> usize {
     let mut config = Config::new();
     config.stack_size = 1 << 18;
@@ -43,7 +43,7 @@ fn run(scene: &Scene, scheduler: impl Scheduler + 'static) -> usize {
     try_all(move || scene.run(), scheduler)
 }
 
-/// Runs all schedules with at most so many preemptions, unless they are more than `most`.
+/// Runs all schedules with at most `preemptions` preemptions, but no more than `most` of them.
 fn run_bounded(scene: &Scene, preemptions: usize, most: usize) {
     let schedules = run(scene, Bounded::new(preemptions, most));
     let all = if schedules < most { "all" } else { "not all" };
@@ -51,51 +51,51 @@ fn run_bounded(scene: &Scene, preemptions: usize, most: usize) {
 }
 
 #[test]
-fn s3_a_sleeper_is_woken_by_work_whatever_the_schedule() {
+fn s3_work_wakes_a_sleeping_worker_in_every_schedule() {
     assert!(try_all(a_sleeper_is_woken_by_work, Bounded::new(4, 100_000)) < 100_000);
 }
 
 #[test]
-fn s3_whoever_is_woken_wakes_the_next_whatever_the_schedule() {
+fn s3_a_woken_worker_wakes_the_next_in_every_schedule() {
     assert!(try_all(whoever_is_woken_wakes_the_next, Bounded::new(2, 100_000)) < 100_000);
 }
 
 #[test]
-fn sleepers_are_told_to_stop_whatever_the_schedule() {
+fn sleeping_workers_stop_in_every_schedule() {
     assert!(try_all(sleepers_are_told_to_stop, Bounded::new(3, 100_000)) < 100_000);
 }
 
 #[test]
-fn a_commit_ends_the_run_whatever_the_schedule() {
+fn the_last_commit_ends_the_run_in_every_schedule() {
     let schedules = try_all(a_commit_ends_the_run, Bounded::new(2, 50_000 * effort()));
     println!("{schedules} schedules");
     try_all(a_commit_ends_the_run, RandomScheduler::new(2_000 * effort()));
 }
 
 #[test]
-fn the_smallest_blocks_end_as_in_block_order_whatever_the_schedule() {
+fn the_smallest_blocks_match_block_order_in_every_schedule() {
     for scene in tiny() {
         run_bounded(&scene, 3, 200_000 * effort());
     }
 }
 
 #[test]
-fn blocks_by_hand_end_as_in_block_order_whoever_is_preempted() {
+fn handwritten_blocks_match_block_order_with_any_preemption() {
     for scene in by_hand() {
         run_bounded(&scene, preemptions(), 20_000 * effort());
     }
 }
 
 #[test]
-fn blocks_by_hand_end_as_in_block_order_under_random_schedules() {
+fn handwritten_blocks_match_block_order_in_random_schedules() {
     for scene in by_hand() {
         run(&scene, RandomScheduler::new(2_000 * effort()));
     }
 }
 
-/// Few changes of priority find what needs one thread to be held up for long.
+/// Few changes of priority find bugs that need one thread to be delayed for long.
 #[test]
-fn blocks_by_hand_end_as_in_block_order_under_priorities() {
+fn handwritten_blocks_match_block_order_under_priorities() {
     for scene in by_hand() {
         for depth in 1..=4 {
             run(&scene, PctScheduler::new(depth, 500 * effort()));
@@ -104,7 +104,7 @@ fn blocks_by_hand_end_as_in_block_order_under_priorities() {
 }
 
 #[test]
-fn generated_blocks_end_as_in_block_order() {
+fn generated_blocks_match_block_order() {
     for scene in generated(300 * effort(), number("MODEL_SEED", 1)) {
         run(&scene, RandomScheduler::new(15));
         run(&scene, PctScheduler::new(3, 15));

@@ -1,4 +1,4 @@
-//! Nothing of a node's URL but scheme and host, and nothing of a header, is ever printed or written.
+//! Only scheme and host of a node's URL are ever printed or written, and no part of a header.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::{
 };
 use support::{RecordedNode, assert_code, recordings, stderr, stdout};
 
-/// Must show nowhere. The last is `someuser:hunter22` in base64, as it travels.
+/// Texts that must not appear. The last one is `someuser:hunter22` in base64, as HTTP sends it.
 const SECRETS: [&str; 6] = [
     "someuser",
     "hunter22",
@@ -24,7 +24,7 @@ fn secret_url(url: &str) -> String {
     format!("http://someuser:hunter22@{host}/v3/path-key-0123456789?apikey=query-key-abcdef")
 }
 
-/// How the secrets get in.
+/// The source of the secrets.
 #[derive(Clone, Copy)]
 enum By {
     Flags,
@@ -43,7 +43,7 @@ fn run(by: By, url: &str, folder: &Path, arguments: &[&str]) -> Output {
     command.env("TMPDIR", folder).output().expect("the command starts")
 }
 
-/// Every file below `folder`, with its path, as text.
+/// Every file below `folder` as text, with its path.
 fn files(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
     let texts = entries.flat_map(|entry| {
@@ -65,13 +65,13 @@ fn assert_nothing_shows(output: &Output, folder: &Path) {
     texts.extend([stdout(output), stderr(output)]);
     for secret in SECRETS {
         for text in &texts {
-            assert!(!text.contains(secret), "{secret} shows in {text:.500}");
+            assert!(!text.contains(secret), "{secret} appears in {text:.500}");
         }
     }
 }
 
 #[test]
-fn no_secret_shows_in_any_output_or_file() {
+fn no_secret_appears_in_any_output_or_file() {
     let Some(recordings) = recordings() else { return };
     let faulty = ["--fail-every", "3", "--truncate-every", "4"];
     let busy = ["--requests-per-second", "1"];
@@ -99,7 +99,7 @@ fn no_secret_shows_in_any_output_or_file() {
 }
 
 #[test]
-fn wrong_use_shows_no_secret() {
+fn wrong_use_prints_no_secret() {
     let url = secret_url("http://127.0.0.1:9");
     for arguments in [
         &["fetch", "46147"][..],
@@ -119,7 +119,7 @@ fn wrong_use_shows_no_secret() {
 }
 
 #[test]
-fn a_url_in_the_wrong_place_is_not_shown() {
+fn a_url_in_the_wrong_place_is_not_printed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let url = secret_url("http://node.example");
     for words in [

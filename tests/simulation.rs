@@ -4,21 +4,21 @@ use blockrace_model::simulation::{Block, Change, Costs, Location, Simulated, Ste
 
 const LENGTH: u64 = 100_000;
 
-/// So little that it does not hide what is counted.
+/// Costs too small to affect the counted steps.
 const COSTS: Costs = Costs { lock: 1, look: 1, yielding: 1, wake: 1 };
 
 fn simulated(steps: Vec<Step>, threads: usize) -> Simulated {
     simulate(Block { steps, early: vec![], accounts: 1, slots: 1 }, threads, COSTS)
 }
 
-/// Steps that all read one slot after so long, and write it at their end.
+/// Steps that all read one slot after this time and write it at their end.
 fn dependent(count: usize, read_at: u64) -> Vec<Step> {
     let slot = Location::Slot(0, 0);
     let (reads, writes) = (vec![(read_at, slot)], vec![(slot, Change::Set)]);
     vec![Step { length: LENGTH, reads, writes, kinds: 0 }; count]
 }
 
-/// How many steps one after the other it took as long as.
+/// The duration in steps that run one after the other.
 fn steps(Simulated { length, .. }: Simulated) -> u64 {
     (length + LENGTH / 20) / LENGTH
 }
@@ -31,7 +31,7 @@ fn independent_steps_share_the_threads() {
 }
 
 #[test]
-fn who_reads_too_early_is_executed_again() {
+fn a_transaction_that_reads_too_early_is_executed_again() {
     let both = simulated(dependent(2, 0), 2);
     assert_eq!((steps(both), both.incarnations), (2, 3));
     let alone = simulated(dependent(2, 0), 1);
@@ -39,7 +39,7 @@ fn who_reads_too_early_is_executed_again() {
 }
 
 #[test]
-fn who_reads_what_is_there_by_then_need_not_wait() {
+fn a_transaction_that_reads_published_values_does_not_wait() {
     let mut steps_to_take = dependent(2, LENGTH / 2);
     steps_to_take[0].length = LENGTH / 4;
     let both = simulated(steps_to_take, 2);

@@ -1,7 +1,7 @@
-//! Generated worlds with few keys and many conflicts: all executors have to agree on every one.
+//! Generated worlds with few keys and many conflicts. All executors must agree on each of them.
 //!
-//! `BLOCKRACE_WORLDS` says how many, and `BLOCKRACE_SEED` which; a failure prints the smallest world that
-//! still fails, and belongs into this file as a test of its own.
+//! `BLOCKRACE_WORLDS` sets the number of worlds, and `BLOCKRACE_SEED` selects them. A failure prints the
+//! smallest world that still fails. Add that world to this file as a separate test.
 
 #[path = "support/world/mod.rs"]
 #[allow(dead_code, reason = "every test file uses another part")]
@@ -40,7 +40,7 @@ fn runner(cases: u32, seed: u64) -> TestRunner {
 #[test]
 fn all_executors_agree_on_generated_worlds() {
     let panel = RefCell::new(panel());
-    // A race shows in few of many runs: once one was seen, smaller worlds are tried often.
+    // A race fails in few of many runs. Once it has failed, smaller worlds are tried repeatedly.
     let tries = Cell::new(1);
     let mut runner = runner(number("BLOCKRACE_WORLDS", 1000), number("BLOCKRACE_SEED", 1));
     let result = runner.run(&world::generate::world(), |world| {
@@ -58,7 +58,7 @@ fn all_executors_agree_on_generated_worlds() {
 }
 
 #[test]
-fn most_generated_transactions_are_valid_and_worlds_meet_all_forks() {
+fn most_generated_transactions_are_valid_and_all_forks_occur() {
     let (all, valid, forks) = (Cell::new(0), Cell::new(0), RefCell::new(BTreeSet::new()));
     let run = runner(300, 7).run(&world::generate::world(), |world| {
         all.set(all.get() + world.txs.len());
@@ -66,14 +66,14 @@ fn most_generated_transactions_are_valid_and_worlds_meet_all_forks() {
         valid.set(valid.get() + world.made_valid().0.txs.len());
         Ok(())
     });
-    run.expect("nothing is claimed of single worlds");
+    run.expect("no single world can fail");
     assert!(valid.get() * 10 > all.get() * 7, "{valid:?} of {all:?} transactions are valid");
     assert_eq!(forks.into_inner().len(), world::FORKS.len());
 }
 
 /// Found by seed 3.
 #[test]
-fn before_eip161_an_account_that_was_paid_nothing_keeps_what_it_is_paid_next() {
+fn before_eip161_an_account_created_by_a_zero_payment_keeps_the_next_one() {
     for fork in [Fork::Frontier, Fork::Homestead, Fork::Tangerine] {
         let tx = |to, tip| Tx { from: 0, deed: Deed::Call(to, 0), tip };
         let world = World {
@@ -90,10 +90,10 @@ fn before_eip161_an_account_that_was_paid_nothing_keeps_what_it_is_paid_next() {
     }
 }
 
-/// Found by seed 4. The nonce that block order will probably give a sender was never compared with the
-/// one that it did give, if all before had been published when the sender's transaction was started.
+/// Found by seed 4. The assumed nonce of a sender was never compared with its real nonce. This happened if all
+/// earlier transactions were published when the sender's transaction started.
 #[test]
-fn a_nonce_that_was_assumed_is_compared() {
+fn an_assumed_nonce_is_validated() {
     let tx = |from, deed| Tx { from, deed, tip: 0 };
     let world = World {
         fork: Fork::Prague,
@@ -112,8 +112,8 @@ fn a_nonce_that_was_assumed_is_compared() {
     }
 }
 
-/// Found by seed 21. Outdated withdrawals from one contract add up to more than it has; what seems to be in it
-/// then cannot take another payment, which made a transaction fail that depended on no balance.
+/// Found by seed 21. Stale withdrawals from one contract can add up to more than its balance. The speculative
+/// balance could then not take another payment, so a transaction failed without a dependency on a balance.
 #[test]
 fn a_payment_that_overflows_depends_on_the_balance() {
     let tx = |to, value| Tx { from: 0, deed: Deed::Call(to, value), tip: 0 };
@@ -134,8 +134,8 @@ fn a_payment_that_overflows_depends_on_the_balance() {
     }
 }
 
-/// Found by seed 1. Whoever records a block's accesses assumed nonces and compared none of them, so that executors
-/// that know accesses beforehand named a later transaction than the first invalid one.
+/// Found by seed 1. The recorder of a block's accesses assumed nonces and compared none of them. So executors
+/// with oracle knowledge named a later transaction than the first invalid one.
 #[test]
 fn the_first_invalid_transaction_is_named() {
     let tx = |from, deed| Tx { from, deed, tip: 0 };
@@ -156,10 +156,10 @@ fn the_first_invalid_transaction_is_named() {
     }
 }
 
-/// Found by seeds 5003 and 5004. A list took a slot of an emptied storage for written that was only read, while a
-/// contract was created again and ran out of gas.
+/// Found by seeds 5003 and 5004. A block access list reported a read of a slot as a write. The storage of the
+/// slot had been emptied, and the contract was created again and ran out of gas.
 #[test]
-fn a_storage_that_was_emptied_is_read_and_not_written() {
+fn reading_an_emptied_storage_is_not_a_write() {
     for fork in [Fork::Petersburg, Fork::Shanghai] {
         let tx = |to, value| Tx { from: 0, deed: Deed::Call(to, value), tip: 0 };
         let (child, creator, caller) = (Place::Child(0), Place::Contract(0), Place::Contract(2));
@@ -173,9 +173,9 @@ fn a_storage_that_was_emptied_is_read_and_not_written() {
     }
 }
 
-/// Found by seed 2007. What left an account with nothing in it was taken to have left none, as from EIP-161 on.
+/// Found by seed 2007. An account that ended up empty was treated as removed, as from EIP-161 on.
 #[test]
-fn before_eip161_a_destroyed_account_that_is_paid_nothing_exists_again() {
+fn before_eip161_a_zero_payment_recreates_a_destroyed_account() {
     for fork in [Fork::Frontier, Fork::Homestead, Fork::Tangerine] {
         let (destroyed, caller) = (Place::Contract(3), Place::Contract(1));
         let tx = |from| Tx { from, deed: Deed::Call(caller, 0), tip: 0 };
@@ -196,10 +196,10 @@ fn before_eip161_a_destroyed_account_that_is_paid_nothing_exists_again() {
     }
 }
 
-/// Found by reading. What the last phase makes of an account goes on top of what transactions made of it, and a slot of the
-/// emptied storage was looked up that nobody had read before the block.
+/// Found by review. The changes of the last phase are applied on top of those of transactions. A slot of the
+/// emptied storage was looked up there that had never been read before the block.
 #[test]
-fn a_contract_that_was_created_again_is_paid_after_the_last_transaction() {
+fn a_recreated_contract_is_paid_after_the_last_transaction() {
     for fork in [Fork::Petersburg, Fork::Shanghai] {
         let child = Place::Child(0);
         let tx = |to| Tx { from: 0, deed: Deed::Call(to, 0), tip: 0 };

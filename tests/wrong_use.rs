@@ -1,11 +1,11 @@
-//! Wrong use: exit code 2, nothing on standard output, and one message that says what to do.
+//! Wrong use gives exit code 2, no standard output and one message with advice.
 
 mod support;
 
 use std::fs;
 use support::{RecordedNode, assert_code, blockrace, fetched, recordings, stderr, stdout};
 
-/// One clear message: it begins with `error:`, says all of `parts`, and nothing else is printed.
+/// Asserts one clear message: it begins with `error:`, contains all of `parts`, and nothing else is printed.
 #[track_caller]
 fn assert_refused(output: &std::process::Output, parts: &[&str]) {
     assert_code(output, 2);
@@ -29,14 +29,14 @@ fn an_unknown_range_is_explained() {
 }
 
 #[test]
-fn an_unknown_executor_lists_those_that_there_are() {
+fn an_unknown_executor_is_refused_with_the_list_of_executors() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let output = blockrace(cache.path(), &["replay", "--executors", "pevm"]);
     assert_refused(&output, &["pevm", "sequential", "block-stm"]);
 }
 
 #[test]
-fn blocks_of_an_empty_cache_are_refused_with_how_to_fill_it() {
+fn blocks_of_an_empty_cache_are_refused_with_the_fetch_command() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     for arguments in [&["replay", "5"][..], &["verify", "5-6"], &["replay", "--chain", "1"]] {
         let output = blockrace(cache.path(), arguments);
@@ -46,7 +46,7 @@ fn blocks_of_an_empty_cache_are_refused_with_how_to_fill_it() {
 }
 
 #[test]
-fn a_block_that_is_not_cached_is_named_and_the_others_are_replayed() {
+fn an_uncached_block_is_named_and_the_others_are_replayed() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched(&recordings, "hoodi");
     let output = blockrace(cache.path(), &["replay", "974567,974568", "--iterations", "1"]);
@@ -57,7 +57,7 @@ fn a_block_that_is_not_cached_is_named_and_the_others_are_replayed() {
 }
 
 #[test]
-fn an_unreachable_node_is_named_without_what_is_secret() {
+fn an_unreachable_node_is_named_without_secrets() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let url = "http://user:hunter2@127.0.0.1:9/v3/0123456789abcdef?key=topsecret";
     let output = blockrace(cache.path(), &["fetch", "1", "--rpc-url", url]);
@@ -68,7 +68,7 @@ fn an_unreachable_node_is_named_without_what_is_secret() {
 }
 
 #[test]
-fn a_url_that_is_none_is_not_quoted() {
+fn an_invalid_url_is_not_quoted() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     for url in ["topsecret", "ftp://user:topsecret@host", "http://"] {
         let output = blockrace(cache.path(), &["fetch", "1", "--rpc-url", url]);
@@ -82,7 +82,7 @@ fn a_url_that_is_none_is_not_quoted() {
 }
 
 #[test]
-fn no_node_at_all_says_where_to_name_one() {
+fn a_missing_node_url_is_refused_with_its_flag() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     assert_refused(&blockrace(cache.path(), &["fetch", "1"]), &["--rpc-url", "ETH_RPC_URL"]);
 }
@@ -90,7 +90,7 @@ fn no_node_at_all_says_where_to_name_one() {
 #[test]
 fn a_node_of_an_unknown_chain_is_refused() {
     let Some(recordings) = recordings() else { return };
-    // Holesky has no recordings, so the chain is faked: the recorded node under another's name.
+    // Holesky has no recordings, so the recorded node is served under another chain id.
     let folder = tempfile::tempdir().expect("a temporary folder");
     let script = fs::read_to_string(recordings.join("serve")).expect("the node is a script");
     let other = script.replace("\"mainnet\": 1,", "\"mainnet\": 4242,");
@@ -107,7 +107,7 @@ fn a_node_of_an_unknown_chain_is_refused() {
 }
 
 #[test]
-fn a_long_list_that_goes_past_the_head_is_refused_at_once() {
+fn a_long_range_past_the_head_is_refused_at_once() {
     let Some(recordings) = recordings() else { return };
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let cache = tempfile::tempdir().expect("a temporary folder");
@@ -134,12 +134,12 @@ fn a_lying_witness_is_refused_and_nothing_is_stored() {
 }
 
 #[test]
-fn a_file_that_is_no_container_is_named() {
+fn an_invalid_container_file_is_named() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched(&recordings, "hoodi");
     let folder = cache.path().join("560048");
     let file = fs::read_dir(&folder).expect("a folder").next().expect("a file").expect("a file");
-    fs::write(file.path(), "this is no block").expect("the file is ours");
+    fs::write(file.path(), "this is no block").expect("it is writable");
     let output = blockrace(cache.path(), &["verify"]);
     assert_code(&output, 2);
     let name = file.file_name().into_string().expect("names are text");
@@ -149,7 +149,7 @@ fn a_file_that_is_no_container_is_named() {
 }
 
 #[test]
-fn a_result_file_that_cannot_be_made_fails_before_the_race() {
+fn an_uncreatable_result_file_fails_before_the_race() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let output = blockrace(cache.path(), &["replay", "--csv", "/nowhere/at/all.csv"]);
     assert_refused(&output, &["/nowhere/at/all.csv"]);

@@ -1,4 +1,4 @@
-//! The content of containers: blocks and witnesses in RLP, up to the roots of the body.
+//! Fuzzes the content of containers: blocks and witnesses in RLP, up to the roots of the body.
 
 #![no_main]
 

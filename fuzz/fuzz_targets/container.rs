@@ -1,4 +1,4 @@
-//! Containers: whatever decodes can be encoded again, to the same block.
+//! Fuzzes containers: every block that decodes can be encoded again and decodes to the same block.
 
 #![no_main]
 

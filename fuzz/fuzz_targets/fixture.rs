@@ -1,4 +1,4 @@
-//! Files of blockchain tests: whatever they say, nobody panics, and executors agree.
+//! Fuzzes files of blockchain tests: no content causes a panic, and all executors agree.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use std::{cell::RefCell, num::NonZeroUsize, time::Duration};
 thread_local! {
     static PANEL: RefCell<Panel> = RefCell::new(
         Panel::new(&[ExecutorKind::BlockStm], &[NonZeroUsize::MIN], Duration::from_secs(20))
-            .expect("threads can be had"),
+            .expect("threads are available"),
     );
 }
 

@@ -1,4 +1,4 @@
-//! What a user may write for blocks: it is refused, or stands for numbers.
+//! Fuzzes the `BLOCKS` argument: every text is refused or yields block numbers.
 
 #![no_main]
 
@@ -7,14 +7,14 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u64, &str)| {
     let (head, text) = input;
-    // A path is not looked at by the syntax, and must not be opened here.
+    // Parsing must not read the file of a path, and neither may this target.
     let Ok(BlockSpec::Items(list)) = text.parse() else { return };
     let _ = list.resolve(None);
     let Ok(numbers) = list.resolve(Some(head)) else { return };
     let mut ranges = numbers.ranges().to_vec();
     ranges.sort_unstable_by_key(|range| *range.start());
     for pair in ranges.windows(2) {
-        assert!(pair[0].end() < pair[1].start(), "no block is there twice");
+        assert!(pair[0].end() < pair[1].start(), "no block occurs twice");
     }
     let most = 1_000;
     let walked = numbers.iter().take(most).count() as u64;

@@ -1,7 +1,7 @@
-//! What a node may answer, over HTTP as it comes.
+//! Fuzzes the replies of a node over HTTP.
 //!
-//! The input is a way of asking and replies, one to a line. A reply that begins with `=` is a result, which
-//! gets the envelope and id that go with the question; any other is the whole body.
+//! The first input byte selects the requests; the replies follow, one per line. A reply that starts with `=` is
+//! a result and gets the envelope and id of its request. Any other reply is sent as the whole body.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
-/// One for all inputs, since making a client takes longer than asking.
+/// Shared by all inputs, since creating a client takes longer than a request.
 struct Scene {
     runtime: Runtime,
     listener: TcpListener,
@@ -25,12 +25,12 @@ struct Scene {
 }
 
 static SCENE: LazyLock<Scene> = LazyLock::new(|| {
-    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be had");
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port can be had");
+    let runtime = Builder::new_current_thread().enable_all().build().expect("it can be built");
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     let endpoint: Endpoint = format!("http://{address}").parse().expect("it is a URL");
     let client = runtime.block_on(async { Client::new(&endpoint, &[], LIMITS) });
-    Scene { runtime, listener, client: client.expect("nothing is asked yet") }
+    Scene { runtime, listener, client: client.expect("no request is sent yet") }
 });
 
 const LIMITS: Limits = Limits {
@@ -70,7 +70,7 @@ async fn ask(client: Client, way: u8) {
     }
 }
 
-/// Each question gets the next reply, and after the last one the first again.
+/// Answers each request with the next reply and starts again after the last one.
 async fn serve(listener: &TcpListener, replies: &[&[u8]]) {
     for reply in replies.iter().cycle() {
         let Ok((stream, _)) = listener.accept().await else { return };
@@ -91,7 +91,7 @@ async fn answer(mut stream: TcpStream, reply: &[u8]) -> std::io::Result<()> {
     stream.write_all(&[head.as_bytes(), &body].concat()).await
 }
 
-/// Whether a request has its whole body.
+/// Whether the body of a request is complete.
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };

@@ -1,6 +1,6 @@
-//! Tries with all, some or wrong nodes: a root is right, or there is none.
+//! Fuzzes tries with complete, partial or damaged nodes: a root is correct, or there is an error.
 //!
-//! The reference is alloy-trie's hash builder, which makes a root from sorted leaves and keeps no trie.
+//! The reference is alloy-trie's hash builder, which computes a root from sorted leaves and keeps no trie.
 
 #![no_main]
 
@@ -11,10 +11,10 @@ use blockrace::trie::{NodeStore, PartialTrie};
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
 
-/// Keys that part late, so that tries are deep and their nodes small: a fuzzer would not find such otherwise.
+/// Keys with long common prefixes, which make deep tries with small nodes. Random keys would not.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Key {
-    /// How many bytes at the end tell keys apart, besides the first.
+    /// Number of bytes at the end that distinguish keys, beside the first.
     late: u8,
     first: u8,
     last: [u8; 2],
@@ -39,14 +39,14 @@ enum Change {
 #[derive(Arbitrary, Debug)]
 struct Input {
     leaves: Vec<(Key, u8, u8)>,
-    /// Whose paths are in the witness, if not all are.
+    /// Keys with their paths in the witness; `None` for all.
     proved: Option<Vec<Key>>,
     changes: Vec<Change>,
-    /// Bytes of nodes that are changed, and into what.
+    /// Changes to bytes of nodes: node, position, new value.
     damage: Vec<(u8, u16, u8)>,
 }
 
-/// Never empty, and up to 64 bytes long.
+/// A value of 1 to 64 bytes.
 fn value(byte: u8, length: u8) -> Vec<u8> {
     vec![byte; 1 + usize::from(length % 64)]
 }
@@ -76,7 +76,7 @@ fuzz_target!(|input: Input| {
     damage(&mut nodes, &input.damage);
     let store = NodeStore::new(nodes).expect("no node is large");
     let Ok(mut trie) = PartialTrie::open(&store, root) else { return };
-    // A branch that collapses may leave a guess, which only insertions before deletions keep honest.
+    // A branch that collapses may leave a guess. It is correct only if insertions come before deletions.
     let inserts = |change: &&Change| matches!(change, Change::Insert(..));
     let (first, last): (Vec<_>, Vec<_>) = input.changes.iter().partition(inserts);
     for change in first.into_iter().chain(last) {
@@ -93,7 +93,7 @@ fuzz_target!(|input: Input| {
         };
         match guess {
             Ok(None) => {}
-            // A guess is told, and whoever asks for the root compares it.
+            // The removal returned a guess, so the root need not be correct and the caller would compare it.
             Ok(Some(_)) | Err(_) => return,
         }
     }

@@ -1,7 +1,7 @@
-//! Whole blocks, executed over whatever their witness holds.
+//! Fuzzes whole blocks that are executed over arbitrary witnesses.
 //!
-//! A fuzzer finds no hashes, so the header is made to commit to the body and to a parent, and the parent to
-//! a node. From there on everything is as the fuzzer has it.
+//! A fuzzer cannot find hashes. So this target makes the header commit to the body and a parent, and the parent
+//! to a node. Everything else comes from the input.
 
 #![no_main]
 
@@ -17,11 +17,11 @@ use blockrace_fuzz::block;
 use libfuzzer_sys::fuzz_target;
 use std::{num::NonZeroUsize, sync::LazyLock};
 
-/// Enough for every instruction, and not for a loop that takes long.
+/// Enough gas for every instruction, but too little for a long loop.
 const MOST_GAS: u64 = 3_000_000;
 
 static POOL: LazyLock<WorkerPool> =
-    LazyLock::new(|| WorkerPool::new(NonZeroUsize::MIN).expect("a thread can be had"));
+    LazyLock::new(|| WorkerPool::new(NonZeroUsize::MIN).expect("a thread can be started"));
 
 fuzz_target!(|content: &[u8]| {
     let Some(mut recorded) = block(content) else { return };
@@ -56,7 +56,7 @@ fn commit_to_witness(header: &mut Header, witness: &mut Witness) {
     witness.headers.push(alloy_rlp::encode(&parent).into());
 }
 
-/// Both executors have to agree, and a root may fail but not panic.
+/// Both executors must agree, and the root may fail but not panic.
 fn run(job: &ReplayJob) {
     let in_order = Sequential.execute(job, &POOL);
     let parallel = BlockStm::Always.execute(job, &POOL);

@@ -1,4 +1,7 @@
-//! Checks a block's body against its header and recovers senders.
+//! Checks a block's body against its header and recovers the senders.
+//!
+//! The checks cover the transactions root, the ommers hash, the withdrawals root and the signature rules of the
+//! block's fork. The caller must trust the header by other means.
 
 use crate::{
     cache::{RecordedBlock, RecordedState},
@@ -19,23 +22,24 @@ use rayon::prelude::*;
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum BodyError {
     /// Yellow Paper, section 4.3.2: `H_t`.
-    #[error("the transactions have root {actual}, the header says {expected}")]
+    #[error("the transactions root is {actual}, but the header has {expected}")]
     TransactionsRoot { expected: B256, actual: B256 },
     /// Yellow Paper, section 4.3.2: `H_o`.
-    #[error("the ommers have hash {actual}, the header says {expected}")]
+    #[error("the ommers hash is {actual}, but the header has {expected}")]
     OmmersHash { expected: B256, actual: B256 },
     /// EIP-4895.
-    #[error("the withdrawals have root {actual:?}, the header says {expected:?}")]
+    #[error("the withdrawals root is {actual:?}, but the header has {expected:?}")]
     WithdrawalsRoot { expected: Option<B256>, actual: Option<B256> },
     /// The signature is not one, or its `s` is high where Homestead forbids it (EIP-2).
     #[error("the sender of transaction {index} cannot be recovered")]
     Sender { index: usize, source: RecoveryError },
-    /// Signed for one chain (EIP-155) before Spurious Dragon, when no such signature was known.
-    #[error("transaction {index} is signed for one chain, which came with Spurious Dragon")]
+    /// A pre-Spurious Dragon transaction with a chain id in its signature (EIP-155). Such signatures were not
+    /// yet valid.
+    #[error("transaction {index} has a chain id in its signature (EIP-155) before Spurious Dragon")]
     SignedForChain { index: usize },
 }
 
-/// A body that belongs to its header, ready to execute.
+/// A body that matches its header, ready to execute.
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) transactions: Vec<Recovered<TxEnvelope>>,
@@ -43,8 +47,7 @@ pub(super) struct Body {
     pub(super) withdrawals: Option<Vec<Withdrawal>>,
 }
 
-/// Checks the body against the header and recovers senders, in parallel on the rayon pool that this is
-/// called in.
+/// Checks the body against the header and recovers the senders in parallel on the current rayon pool.
 pub(super) fn open_body(
     chain: &Chain,
     header: &Header,
@@ -63,22 +66,22 @@ pub(super) fn open_body(
     Ok(Body { transactions, ommers, withdrawals: withdrawals.map(Withdrawals::into_inner) })
 }
 
-/// Whether a body has to have its ommers.
+/// Whether the body must contain its ommers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OmmersRule {
-    /// Those that the header commits to.
+    /// The ommers that the header commits to.
     Required,
-    /// None at all, since nobody had them.
+    /// No ommers, because no node could return them.
     LeftOut,
 }
 
 impl OmmersRule {
-    /// The rule for a block of which these ommers are unknown.
+    /// The rule for a block with these unavailable ommers.
     pub(super) const fn of(unknown: &[B256]) -> Self {
         if unknown.is_empty() { Self::Required } else { Self::LeftOut }
     }
 
-    /// The rule for a block with this state.
+    /// The rule for a block with this recorded state.
     pub(super) fn of_state(state: &RecordedState) -> Self {
         match state {
             RecordedState::Witness(_) => Self::Required,
@@ -87,17 +90,18 @@ impl OmmersRule {
     }
 }
 
-/// Checks that a recorded block's transactions, ommers and withdrawals are those that its header commits
-/// to, ommers that nobody had left out.
+/// Checks that a recorded block's transactions, ommers and withdrawals match the commitments in its header.
+/// Ommers that no node could return may be missing.
 ///
 /// # Errors
-/// [`BodyError`], but for [`BodyError::Sender`]: no sender is recovered.
+/// Every [`BodyError`] except the signature errors [`BodyError::Sender`] and [`BodyError::SignedForChain`]:
+/// this function recovers no senders.
 pub fn check_recorded_body(recorded: &RecordedBlock) -> Result<(), BodyError> {
     let RecordedBlock { block, state, .. } = recorded;
     check_body(&block.header, &block.body, OmmersRule::of_state(state))
 }
 
-/// Checks that transactions, ommers and withdrawals are those that the header commits to.
+/// Checks transactions, ommers and withdrawals against the commitments in the header.
 fn check_body(
     header: &Header,
     body: &BlockBody<TxEnvelope>,

@@ -1,7 +1,7 @@
-//! A flat pre-state as a file holds it, and as the EVM reads it.
+//! Converts a flat pre-state between its file form and the form that the EVM reads.
 //!
-//! Nothing here can be proved, so what is checked is that the file does not contradict itself: codes
-//! are what their hashes say, headers lead up to the block, nothing is known and assumed at once.
+//! A flat pre-state has no proof, so this module only checks that the file is consistent. Codes must match
+//! their hashes, and headers must lead up to the block. No account or slot may be both known and assumed.
 
 use super::{
     WitnessError,
@@ -29,24 +29,24 @@ use revm::{
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum FlatError {
-    /// An account's code is not among the codes.
+    /// The code of an account is not in the file.
     #[error("the code of account {address}, with hash {hash}, is missing")]
     CodeMissing { address: Address, hash: B256 },
-    /// The code is there, and is no code that the EVM can hold.
+    /// The file holds the code, but the EVM cannot load it.
     #[error(transparent)]
     CodeMalformed(#[from] MalformedCode),
-    /// Both known and assumed, or assumed to be two things.
+    /// An account is both known and assumed, or assumed twice with different contents.
     #[error("account {address} is given twice: once as known, once as assumed")]
     Contradiction { address: Address },
-    /// A slot is assumed of an account of which nothing is known.
+    /// A slot is assumed for an account that the file does not contain.
     #[error("a slot of account {address} is assumed, and the account itself is missing")]
     OrphanSlot { address: Address },
-    /// The ancestors' headers are not the block's.
+    /// The ancestor headers do not lead up to the block.
     #[error(transparent)]
     Ancestors(#[from] WitnessError),
 }
 
-/// A code that the EVM cannot hold.
+/// A code that the EVM cannot load.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the code of account {address} is malformed")]
 pub struct MalformedCode {
@@ -56,7 +56,7 @@ pub struct MalformedCode {
 
 impl DBErrorMarker for MalformedCode {}
 
-/// What the EVM may read, from what a file holds.
+/// Converts the file form into the pre-state that the EVM reads.
 pub(super) fn pre_state(block: &Header, flat: &FlatState) -> Result<PreState, FlatError> {
     let codes = codes_by_hash(&flat.codes);
     let mut state = PreState { block_hashes: block_hashes(block, flat)?, ..Default::default() };
@@ -64,7 +64,8 @@ pub(super) fn pre_state(block: &Header, flat: &FlatState) -> Result<PreState, Fl
         let info =
             account.fields.map(|fields| info(account.address, fields, &codes)).transpose()?;
         let slots = account.slots.iter().copied().collect();
-        // Of an account with neither nonce nor code no storage is ever read: whoever creates a contract there begins with none.
+        // The EVM never reads storage of an account without nonce and code: a contract created there starts
+        // with empty storage.
         let rest_is_zero =
             info.as_ref().is_none_or(|info| info.nonce == 0 && info.is_empty_code_hash());
         let account = (account.address, PreAccount { rest_is_zero, info, slots });
@@ -98,7 +99,7 @@ fn insert(
     }
 }
 
-/// An account that exists with nothing in it.
+/// An account that exists but is empty.
 pub(super) fn empty_account() -> PreAccount {
     PreAccount { info: Some(AccountInfo::default()), rest_is_zero: true, ..Default::default() }
 }
@@ -123,7 +124,7 @@ fn block_hashes(block: &Header, flat: &FlatState) -> Result<HashMap<u64, B256>, 
     Ok(hashes)
 }
 
-/// What a file holds, from what a block read: all of `read` but what is `assumed`.
+/// Converts the values that a block read into the file form. Assumed values are stored in `assumed` only.
 pub(super) fn flat_state(read: PreState, headers: Vec<Bytes>, mut assumed: Assumed) -> FlatState {
     assumed.absent.sort_unstable();
     assumed.empty.sort_unstable();

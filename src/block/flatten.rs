@@ -1,9 +1,8 @@
-//! Executes a block once over a source of state, and writes down all that it reads.
+//! Executes a block once over a state source and records everything that it reads.
 //!
-//! No node says which accounts and slots a block touches: a witness holds nodes, a tracer leaves things
-//! out, and a flat file may hold too much. So the block is executed once, untimed, over the source
-//! itself: what it asks for is what it touches. Which answers are proved, known or assumed is the
-//! [`Source`]'s business.
+//! No node reports exactly which accounts and slots a block accesses. A witness holds trie nodes, a tracer
+//! omits some accesses, and a flat file may hold too much. So the block is executed once, untimed, and its
+//! reads are its access set. The [`Source`] decides which values are proved, known or assumed.
 
 use crate::state::{PreAccount, PreState};
 use alloy_primitives::{Address, B256, U256};
@@ -12,25 +11,25 @@ use revm::{
 };
 use std::{cell::RefCell, fmt::Debug};
 
-/// Where a [`Recorder`] gets the state before a block from. Each value is asked for once.
+/// The state before a block, as a [`Recorder`] reads it. Each value is requested once.
 pub(super) trait Source: Debug {
-    /// Why there is no answer.
+    /// The reason for a missing value.
     type Error: DBErrorMarker + std::error::Error + Clone + Send + Sync + 'static;
 
     /// An account with its code, and whether its storage is known to be empty.
     fn account(&self, address: Address) -> Result<PreAccount, Self::Error>;
 
-    /// A slot of an account that was asked for before.
+    /// A slot of an account that was requested before.
     fn slot(&self, address: Address, slot: U256) -> Result<U256, Self::Error>;
 
-    /// A code that did not come with its account.
+    /// Code that was not returned with its account.
     fn code(&self, hash: B256) -> Result<Bytecode, Self::Error>;
 
     /// The hash of an ancestor, for `BLOCKHASH`.
     fn ancestor(&self, number: u64) -> Result<B256, Self::Error>;
 }
 
-/// Answers the EVM from a source, and writes down every answer.
+/// A revm database over a source that records every value it returns.
 #[derive(Debug)]
 pub(super) struct Recorder<S: Source> {
     source: S,
@@ -40,7 +39,7 @@ pub(super) struct Recorder<S: Source> {
 #[derive(Debug)]
 struct Seen<E> {
     pre_state: PreState,
-    /// The first read without an answer: what the block failed for, in our words.
+    /// Error of the first failed read, which made the block fail.
     failed: Option<E>,
 }
 
@@ -54,12 +53,12 @@ impl<S: Source> Recorder<S> {
         &self.source
     }
 
-    /// The first read that had no answer, if any.
+    /// The error of the first failed read, if any.
     pub(super) fn failed(&self) -> Option<S::Error> {
         self.seen.borrow().failed.clone()
     }
 
-    /// All that was read, and where from.
+    /// The recorded reads and the source.
     pub(super) fn into_parts(self) -> (PreState, S) {
         (self.seen.into_inner().pre_state, self.source)
     }

@@ -1,4 +1,4 @@
-//! What every executor gets.
+//! The input of every executor: a [`ReplayJob`] holds a block and its pre-state.
 
 use crate::{
     evm::{BlockContext, Chain, EvmEnv},
@@ -11,10 +11,10 @@ use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::B256;
 use std::{sync::Arc, time::Duration};
 
-/// A block ready to execute: all that is left is the work that executors are timed for.
+/// A block ready to execute. Only the work that executors are timed for remains.
 #[derive(Debug)]
 pub struct ReplayJob {
-    /// Whose rules hold.
+    /// Rules of the block's chain.
     pub chain: Chain,
     /// Keccak-256 of the header.
     pub hash: B256,
@@ -22,56 +22,56 @@ pub struct ReplayJob {
     pub header: Header,
     /// Transactions in block order, with their senders.
     pub transactions: Vec<Recovered<TxEnvelope>>,
-    /// Headers of ommers.
+    /// Headers of the ommers.
     pub ommers: Vec<Header>,
     /// Withdrawals (EIP-4895); `None` before Shanghai.
     pub withdrawals: Option<Vec<Withdrawal>>,
-    /// The EVM's environment at this header.
+    /// The EVM environment of this header.
     pub env: EvmEnv,
-    /// All that the block reads.
+    /// Everything that the block reads.
     pub pre_state: PreState,
-    /// The same, numbered.
+    /// The same pre-state with dense indices for accounts and slots.
     pub numbered_state: NumberedState,
-    /// How long a first read of the pre-state takes; zero where it is not to be slowed.
+    /// Simulated latency of a first read of the pre-state; zero for no delay.
     pub state_latency: Duration,
-    /// What proves the pre-state.
+    /// Proof of the pre-state.
     pub proof: Proof,
-    /// What receipts say of how their transaction ended.
+    /// The outcome field of the block's receipts.
     pub receipt_status: ReceiptStatus,
 }
 
-/// What proves a pre-state, and the state root after the block with it.
+/// The proof of a pre-state. The state root after the block is computed from it.
 #[derive(Debug)]
 pub enum Proof {
-    /// The tries that it is part of.
+    /// Merkle Patricia tries that contain the pre-state.
     Witness {
-        /// Their nodes.
+        /// Nodes of the tries.
         nodes: Arc<NodeStore>,
         /// State root of the parent.
         parent_state_root: B256,
     },
-    /// Nothing: the pre-state came flat, and no root can be computed.
+    /// No proof: the pre-state is flat, and no root can be computed.
     None,
 }
 
-/// What receipts hold beside gas and logs.
+/// The outcome field of a receipt, beside gas and logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiptStatus {
     /// Success or failure (EIP-658, from Byzantium).
     Success,
-    /// Before: the state root after each transaction.
+    /// State root after each transaction, before Byzantium.
     Roots {
-        /// In block order.
+        /// Roots in block order.
         roots: Vec<B256>,
-        /// What had to be guessed for them. If the receipts do not match, then one of these may be why.
+        /// Guesses that the roots depend on. A wrong guess can explain receipts that do not match.
         guesses: Vec<Guess>,
     },
-    /// The same, where no root can be computed, so that receipts cannot be compared.
+    /// State roots that cannot be computed, so receipts cannot be compared.
     UnknownRoots,
 }
 
 impl ReplayJob {
-    /// What the block's phases need besides its transactions.
+    /// The inputs of the block's phases beside its transactions.
     pub fn context(&self) -> BlockContext<'_> {
         BlockContext {
             chain: &self.chain,
@@ -82,12 +82,12 @@ impl ReplayJob {
         }
     }
 
-    /// The pre-state for one execution: nothing of it has been read yet.
+    /// The pre-state for one execution, with every read still counted as a first read.
     pub fn storage(&self) -> Storage<'_> {
         Storage::slow(&self.pre_state, &self.numbered_state, self.state_latency)
     }
 
-    /// The pre-state without its latency, for what is not timed.
+    /// The pre-state without simulated latency, for untimed work.
     pub const fn instant_storage(&self) -> Storage<'_> {
         Storage::instant(&self.pre_state)
     }
@@ -97,13 +97,13 @@ impl ReplayJob {
         self.chain.fork(&self.header)
     }
 
-    /// The state trie that follows from the pre-state and these changes; `None` where the pre-state has
-    /// no proof. Storage tries are computed
-    /// in parallel on the rayon pool that this is called in. The tries come along, so that they can be
-    /// dropped outside a timer.
+    /// Computes the state trie after these changes; `None` if the pre-state has no proof.
+    ///
+    /// Storage tries are computed in parallel on the current rayon pool. The result contains the tries, so that
+    /// the caller can drop them outside a timer.
     ///
     /// # Errors
-    /// Where the witness lacks a node that the new root depends on.
+    /// The witness lacks a node that the new root depends on.
     pub fn trie_after(&self, post: &PostState) -> Result<Option<UpdatedTrie<'_>>, TrieError> {
         match &self.proof {
             Proof::Witness { nodes, parent_state_root } => {
@@ -113,10 +113,10 @@ impl ReplayJob {
         }
     }
 
-    /// The root of [`ReplayJob::trie_after`] alone, where nobody times it.
+    /// The root of [`ReplayJob::trie_after`], for untimed code.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`ReplayJob::trie_after`].
     pub fn root_after(&self, post: &PostState) -> Result<Option<B256>, TrieError> {
         Ok(self.trie_after(post)?.as_ref().map(UpdatedTrie::root))
     }

@@ -1,9 +1,9 @@
-//! States that are known in full, and jobs made of blocks on top of them.
+//! Fully known states, and jobs for blocks on top of them.
 //!
-//! A [`Ledger`] keeps the trie nodes and codes of every state it was told of, as one heap: a state is
-//! its root, and blocks that fork off anywhere find theirs. So a test's block becomes a
-//! [`ReplayJob`] by the very way of a real one, over a witness that lacks nothing: what it touches is
-//! proved, listed and flattened, and absence is proved as presence is.
+//! A [`Ledger`] stores the trie nodes and codes of all its states in one heap. A state is identified by its
+//! root, so blocks can fork from any of them. A test's block becomes a [`ReplayJob`] by the same steps as a
+//! recorded block. Its witness is complete, so every access is proved and flattened, including absent accounts
+//! and slots.
 
 use super::{
     PrepareError, Proof, ReplayJob,
@@ -23,40 +23,40 @@ use alloy_primitives::{
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 use std::sync::Arc;
 
-/// An account of a state that is founded, not reached by blocks.
+/// An account of a state that is defined directly, without executing blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundedAccount {
-    /// Transactions sent, or contracts created by a contract.
+    /// Number of transactions sent, or of contracts that this contract created.
     pub nonce: u64,
-    /// In wei.
+    /// Balance in wei.
     pub balance: U256,
-    /// Empty where there is none.
+    /// Code, or empty if the account has none.
     pub code: Bytes,
-    /// Slots in any order, each once; a zero is as good as none.
+    /// Slots in any order, each at most once. A zero value means that the slot is not set.
     pub slots: Vec<(U256, U256)>,
 }
 
-/// Nodes and codes of states that are known in full.
+/// Trie nodes and codes of fully known states.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     nodes: Arc<NodeStore>,
     codes: B256Map<Bytes>,
 }
 
-/// A block ready to execute, and what executing it once in order showed.
+/// A block ready to execute, and the result of executing it once in block order.
 #[derive(Debug)]
 pub struct Rehearsal {
-    /// For the executors. Of an invalid block it lists what was touched until the block failed.
+    /// Input for the executors. For an invalid block its pre-state covers the accesses before the failure.
     pub job: ReplayJob,
-    /// Codes that the block leaves behind, or why it is invalid.
+    /// Codes that the block deploys, or the reason that it is invalid.
     pub result: Result<Vec<Bytes>, FailedPhase>,
 }
 
 impl Ledger {
-    /// Adds the state of these accounts, of which no address may come twice. Returns its root.
+    /// Adds the state with these accounts and returns its root. No address may occur twice.
     ///
     /// # Errors
-    /// Never, in practice: a trie that is made from nothing lacks no node.
+    /// None in practice: a trie that is built from an empty one lacks no nodes.
     pub fn found(
         &mut self,
         accounts: impl IntoIterator<Item = (Address, FoundedAccount)>,
@@ -77,25 +77,26 @@ impl Ledger {
         Ok(root)
     }
 
-    /// Adds what a block made: new nodes of the tries after it, and the codes it left.
+    /// Adds the results of a block: new trie nodes and deployed codes.
     pub fn keep(&mut self, made: NewNodes, codes: impl IntoIterator<Item = Bytes>) {
         Arc::make_mut(&mut self.nodes).absorb(made);
         self.codes.extend(codes.into_iter().map(|code| (keccak256(&code), code)));
     }
 
-    /// An account of the state with this root; `None` if it has none there.
+    /// An account of the state with this root; `None` if the account does not exist.
     ///
     /// # Errors
-    /// If the ledger was never told of that state.
+    /// The ledger does not contain that state.
     pub fn account(&self, root: B256, of: Address) -> Result<Option<TrieAccount>, TrieError> {
         StateTrie::new(&self.nodes, root).account(of)
     }
 
-    /// Makes a job of a block whose parent has this state root, executing it once. `ancestors` are hashes
-    /// by block number. Roots are computed on the rayon pool that this is called in.
+    /// Executes a block once on the state with this root and makes a job of it. `ancestors` holds hashes by
+    /// block number. Roots are computed on the current rayon pool.
     ///
     /// # Errors
-    /// If the block reads what the ledger was never told of. That it is invalid is a result.
+    /// The block reads a value that the ledger does not contain. An invalid block is not an error: see
+    /// [`Rehearsal::result`].
     pub fn rehearse(
         &self,
         block: OpenBlock,

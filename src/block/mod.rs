@@ -1,20 +1,20 @@
-//! A block ready to execute: [`ReplayJob`], and how a recorded block becomes one.
+//! Blocks ready to execute: [`ReplayJob`], and how a recorded block becomes one.
 //!
-//! [`prepare`] is the way of recorded blocks to a [`ReplayJob`]: it checks the body against the header, recovers
-//! senders, proves the witness against the parent's state root and flattens what the block touches
-//! into a `PreState`. After it, nothing in the job rests on a node's word: the block hash certifies the
-//! header, the header the body and the parent, the parent's state root every account and slot.
+//! [`prepare`] checks the body against the header and recovers the senders. It proves the witness against the
+//! parent's state root and flattens the accessed state into a `PreState`. No value in the job then depends on
+//! trust in a node. The block hash certifies the header, and the header certifies the body and the parent. The
+//! parent's state root certifies every account and slot.
 //!
-//! A flat pre-state has no such proof: accounts and slots are the node's word, or assumed, and what
-//! `verify` can hold against the header ends with the receipts. Before Byzantium receipts hold state
-//! roots, so that even they cannot be compared, and gas, bloom and body are all that is checked. A
-//! [`Survey`] makes such a block complete when it is fetched; at replay, what is missing is an error.
+//! A flat pre-state has no such proof: its accounts and slots come from a node unproved, or are assumed.
+//! `verify` can then compare gas, bloom, receipts and body with the header, but not the state root. Before
+//! Byzantium, receipts contain state roots, so only gas, bloom and body can be compared. A [`Survey`] completes
+//! such a block when it is fetched. A value that is missing at replay is an error.
 //!
-//! Blocks of tests come on top of states that are known in full: a [`Ledger`] holds those, and makes jobs
-//! by the same steps.
+//! Blocks of tests are built on fully known states. A [`Ledger`] holds these states and makes jobs by the same
+//! steps.
 //!
-//! Executing the job is `executor`'s business, comparing the outcome with the header `verify`'s, and
-//! what a user may write for `BLOCKS` is in [`range`].
+//! `executor` executes a job, and `verify` compares the result with the header. [`range`] parses the `BLOCKS`
+//! argument.
 
 mod body;
 mod flat;

@@ -1,4 +1,4 @@
-//! A block whose body belongs to its header, before anything is known of the state.
+//! A block with a checked body, before its pre-state is known.
 
 use super::{
     BodyError, Proof, ReceiptStatus, ReplayJob,
@@ -12,7 +12,7 @@ use alloy_consensus::{Block, Header, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawal;
 use std::time::Duration;
 
-/// Header, transactions with their senders, ommers and withdrawals, and the rules that hold for them.
+/// A block with its header, transactions, senders, ommers and withdrawals, and the rules that apply to it.
 #[derive(Debug)]
 pub struct OpenBlock {
     chain: Chain,
@@ -21,7 +21,7 @@ pub struct OpenBlock {
     env: EvmEnv,
 }
 
-/// What is known of the state before a block, and of the roots in its receipts.
+/// The pre-state of a block with its proof, and the outcome field of its receipts.
 #[derive(Debug)]
 pub(super) struct Before {
     pub(super) pre_state: PreState,
@@ -30,11 +30,10 @@ pub(super) struct Before {
 }
 
 impl OpenBlock {
-    /// Checks the body against the header and recovers senders, on the rayon pool that this is called
-    /// in.
+    /// Checks the body against the header and recovers the senders on the current rayon pool.
     ///
     /// # Errors
-    /// If the body is not the header's, or a signature is none.
+    /// The body does not match the header, or a signature is invalid.
     pub fn open(chain: Chain, block: Block<TxEnvelope>) -> Result<Self, BodyError> {
         Self::open_with(chain, block, OmmersRule::Required)
     }
@@ -49,8 +48,8 @@ impl OpenBlock {
         Ok(Self { chain, header, body, env })
     }
 
-    /// A block of transactions whose senders are known already, without ommers. Nothing is checked:
-    /// the roots in the header may be anything.
+    /// Makes a block without ommers from transactions with known senders. It checks nothing, so the roots in
+    /// the header may have any value.
     pub fn unchecked(
         chain: Chain,
         header: Header,
@@ -71,7 +70,7 @@ impl OpenBlock {
         &self.body.transactions
     }
 
-    /// Whether receipts hold a status, not a state root (EIP-658).
+    /// Whether receipts hold a status instead of a state root (EIP-658).
     pub(super) fn has_status(&self) -> bool {
         self.chain.has_status_receipts(&self.header)
     }

@@ -1,4 +1,4 @@
-//! From a recorded block to a [`ReplayJob`], proving every step that can be proved.
+//! Converts a recorded block into a [`ReplayJob`] and checks everything that has a proof.
 
 use super::{
     BodyError, FlatError, MalformedCode, ReplayJob, WitnessError, WitnessReadError,
@@ -11,57 +11,59 @@ use crate::{
     trie::TrieError,
 };
 
-/// Why a recorded block cannot be replayed: the link of its proof that broke.
+/// The reason that a recorded block cannot be replayed. Each variant is one step of its proof.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// Nobody told us the rules of its chain.
+    /// The rules of the block's chain are unknown.
     #[error(transparent)]
     Chain(#[from] UnknownChain),
-    /// The body is not the header's.
+    /// The body does not match the header.
     #[error("the block's body does not belong to its header")]
     Body(#[from] BodyError),
-    /// The witness is not the block's.
+    /// The witness does not belong to the block.
     #[error("the witness does not belong to the block")]
     Witness(#[from] WitnessError),
-    /// The trie nodes are no trie.
+    /// A trie node is malformed.
     #[error("the witness holds a bad trie node")]
     Nodes(#[source] TrieError),
-    /// The block reads what the witness does not prove.
+    /// The block reads a value that the witness does not prove.
     #[error("the witness does not prove what the block reads")]
     NotProved(#[source] WitnessReadError),
-    /// The flat pre-state contradicts itself or the block.
+    /// The flat pre-state is inconsistent or does not belong to the block.
     #[error("the flat pre-state does not belong to the block")]
     Flat(#[from] FlatError),
-    /// The block reads what the flat pre-state does not hold.
+    /// The block reads a value that the flat pre-state does not contain.
     #[error("the flat pre-state lacks what the block reads; fetch it again with --overwrite")]
     NotKnown(#[source] StateError),
-    /// A tracer gave a code that is none.
+    /// The tracer returned malformed code.
     #[error("the tracer's reply cannot be used")]
     Traced(#[source] MalformedCode),
-    /// The block, executed once to see what it touches, is invalid.
+    /// The untimed execution that finds the accessed state found the block invalid.
     #[error("the block cannot be executed")]
     Execution(#[source] FailedPhase),
-    /// The state root after a transaction, which receipts hold before Byzantium, has no proof.
+    /// The state root after a transaction cannot be proved. Receipts contain it before Byzantium.
     #[error("the state root after a transaction cannot be computed from the witness")]
     ReceiptRoot(#[source] TrieError),
 }
 
-/// A phase of [`prepare`], as it begins.
+/// A phase of [`prepare`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Roots of the body, and recovering senders.
+    /// Checks the roots of the body and recovers the senders.
     Senders,
-    /// Hashing trie nodes and codes, chaining headers; for a flat pre-state, codes and headers.
+    /// Hashes trie nodes and codes and links headers. A flat pre-state has only codes and headers.
     Witness,
-    /// Executing once to find out what the block touches, over the trie if there is one.
+    /// Executes the block once to find the state that it accesses.
     Flatten,
 }
 
-/// Proves a recorded block and makes it ready to execute. `entering` is told of each phase, so that a
-/// caller may time them. Senders are recovered on the rayon pool that this is called in.
+/// Proves a recorded block and makes it ready to execute.
+///
+/// `entering` is called at the start of each phase, so that the caller can time the phases. Senders are
+/// recovered on the current rayon pool.
 ///
 /// # Errors
-/// [`PrepareError`] names the link of the proof that broke.
+/// [`PrepareError`] names the step of the proof that failed.
 pub fn prepare(
     recorded: RecordedBlock,
     mut entering: impl FnMut(Phase),

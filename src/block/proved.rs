@@ -1,6 +1,6 @@
-//! The state before a block as a witness proves it.
+//! The state before a block, read from its witness.
 //!
-//! Every answer, absence included, is proved against the parent's state root as it is given.
+//! Every value is proved against the given parent state root, including absent accounts and slots.
 
 use super::flatten::Source;
 use crate::{
@@ -19,39 +19,39 @@ use revm::{
 };
 use std::cell::RefCell;
 
-/// Why a witness has no answer to a read that the block makes.
+/// The reason that a witness cannot answer a read of the block.
 #[derive(Clone, Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum WitnessReadError {
-    /// A trie node is missing or malformed; the message names account and slot.
+    /// A trie node is missing or malformed. The message names the account and slot.
     #[error(transparent)]
     NotProved(#[from] TrieError),
-    /// The block needs a code that the witness does not hold.
+    /// The block needs a code that the witness does not contain.
     #[error("the witness lacks the code with hash {hash}")]
     CodeMissing {
         hash: B256,
-        /// An account that has it, so that its code can be asked for.
+        /// An account with this code, so that its code can be requested.
         owner: Option<Address>,
     },
-    /// The code is there, and is no code that the EVM can hold.
+    /// The witness contains the code, but the EVM cannot load it.
     #[error("the code with hash {hash} is malformed")]
     CodeMalformed { hash: B256, source: BytecodeDecodeError },
-    /// `BLOCKHASH` asked for an ancestor that the witness has no header of.
+    /// `BLOCKHASH` needs an ancestor header that the witness lacks.
     #[error("the witness lacks the header of ancestor {number}, which BLOCKHASH asks for")]
     AncestorMissing { number: u64 },
 }
 
 impl DBErrorMarker for WitnessReadError {}
 
-/// A witness's trie, codes and ancestors.
+/// Trie, codes and ancestor hashes of a witness.
 #[derive(Debug)]
 pub(super) struct Proved<'a> {
     trie: StateTrie<'a>,
     codes: &'a B256Map<Bytes>,
     block_hashes: HashMap<u64, B256>,
-    /// Of accounts that were asked for, so that a slot costs no second way down the trie.
+    /// Storage roots of accounts already read. A slot then needs no second lookup in the account trie.
     storage_roots: RefCell<AddressMap<B256>>,
-    /// An account for each code that is missing.
+    /// One account for each missing code.
     codeless: RefCell<B256Map<Address>>,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Proved<'a> {
     }
 }
 
-/// The analysed code; `None` if it is not there, which is an error only once it is run.
+/// The analysed code; `None` if it is missing. A missing code is an error only if it is executed.
 pub(super) fn known_code(
     codes: &B256Map<Bytes>,
     hash: B256,

@@ -1,14 +1,14 @@
-//! Finds out what a block reads that a tracer's reply leaves out.
+//! Finds the values that a block reads but a tracer's reply lacks.
 //!
-//! The tracer says what each transaction touched, with the values that it found there. The block is
-//! executed over these, untimed; what it reads besides is a [`Gap`], answered for the moment as if it
-//! were absent. Whoever asks the node fills the gaps, and the block is executed again, until no gap is
-//! left. What the node cannot tell becomes an assumption, which the block's file names.
+//! The tracer lists the state that each transaction touched, with the values that it read. The block is
+//! executed over these values, untimed. Every other value that it reads is a [`Gap`] and is treated as absent
+//! for now. The caller queries a node for the gaps and executes the block again until no gap is left. Values
+//! that the node cannot return become assumptions, which the block's file lists.
 //!
-//! Correctness lives in one rule, since the tracer's values are those before a *transaction* and the
-//! ones before the *block* are wanted: a value counts only if the tracer saw it no later than the
-//! transaction that reads it here for the first time. What it saw later may have been written by the
-//! block itself, as with an account that the block creates: tracers leave it out until it exists.
+//! Correctness lives in one rule. The tracer's values are those before a *transaction*, but the values before
+//! the *block* are needed. So a traced value counts only if the tracer saw it no later than the transaction
+//! that first reads it here. The block itself may have written a value that was seen later. For example,
+//! tracers omit a new account until the block creates it.
 
 use super::{
     PrepareError,
@@ -31,18 +31,18 @@ use alloy_primitives::{
 use revm::{bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
 use std::cell::{Cell, RefCell};
 
-/// Something that a block reads and nobody has told yet.
+/// A value that a block reads and that is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
     /// An account before the block.
     Account(Address),
-    /// A slot of an account that is known.
+    /// A slot of a known account.
     Slot(Address, U256),
     /// The hash of an ancestor older than the parent.
     Ancestor(u64),
 }
 
-/// A traced block on its way to being recorded.
+/// A traced block that is being completed.
 #[derive(Debug)]
 pub struct Survey {
     chain_id: u64,
@@ -51,31 +51,32 @@ pub struct Survey {
     body: Body,
     env: EvmEnv,
     traced: TracedState,
-    /// Headers' hashes that the block lists and no node had.
+    /// Hashes of ommers that the block lists and that no node could return.
     unknown_ommers: Vec<B256>,
     told: Told,
     nothing: Nothing,
 }
 
-/// What came of executing a block.
+/// The result of one execution over the known values.
 #[derive(Debug)]
 pub enum Surveyed {
-    /// Everything that it reads is known or assumed.
+    /// Every value that the block reads is known or assumed.
     Whole(Box<RecordedBlock>),
-    /// There are gaps.
+    /// Values that are still missing.
     Gaps(Vec<Gap>),
 }
 
-/// What an account that the tracer lists with nothing in it is taken for before EIP-161, when it cost
-/// gas to call one that did not exist. Some tracers list such accounts and some do not, so that only
-/// the gas that the block used can tell.
+/// How an empty account in the tracer's reply is read before EIP-161.
+///
+/// Before that fork, a call to an account that did not exist cost more gas. Some tracers list absent accounts
+/// as empty and others do not, so only the gas used by the block shows which reading is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Nothing {
     Exists,
     Absent,
 }
 
-/// What filled gaps; `None` is what cannot be told.
+/// Values that filled gaps; `None` for a value that no node can return.
 #[derive(Debug, Default)]
 struct Told {
     accounts: AddressMap<Option<AccountFields>>,
@@ -85,10 +86,10 @@ struct Told {
 }
 
 impl Survey {
-    /// Checks the body and recovers senders.
+    /// Checks the body and recovers the senders.
     ///
     /// # Errors
-    /// If the chain is unknown or the body is not the header's.
+    /// The chain is unknown or the body does not match the header.
     pub fn new(traced: TracedBlock) -> Result<Self, PrepareError> {
         let TracedBlock { chain_id, block: Block { header, body }, unknown_ommers, state } = traced;
         let chain = Chain::from_id(chain_id)?;
@@ -112,30 +113,30 @@ impl Survey {
         &self.header
     }
 
-    /// Fills [`Gap::Account`]; `None` if nobody can tell.
+    /// Fills [`Gap::Account`]; `None` if no node can return the account.
     pub fn fill_account(&mut self, address: Address, fields: Option<AccountFields>) {
         self.told.accounts.insert(address, fields);
     }
 
-    /// Fills [`Gap::Slot`]; `None` if nobody can tell.
+    /// Fills [`Gap::Slot`]; `None` if no node can return the slot.
     pub fn fill_slot(&mut self, address: Address, slot: U256, value: Option<U256>) {
         self.told.slots.insert((address, slot), value);
     }
 
-    /// Fills [`Gap::Ancestor`] with headers that lead, parent hash by parent hash, up to the block.
+    /// Fills [`Gap::Ancestor`] with headers that lead up to the block through their parent hashes.
     pub fn fill_ancestors(&mut self, headers: &[Header]) {
         let known = headers.iter().map(|header| (header.number, Some(header.hash_slow())));
         self.told.ancestors.extend(known);
         self.told.headers = headers.iter().map(|header| alloy_rlp::encode(header).into()).collect();
     }
 
-    /// Gives [`Gap::Ancestor`] up.
+    /// Marks [`Gap::Ancestor`] as unknown.
     pub fn give_up_ancestor(&mut self, number: u64) {
         self.told.ancestors.insert(number, None);
     }
 
-    /// Reads the tracer's reply in another way, for a block that did not come out as its header says.
-    /// Gives whether there is another way.
+    /// Switches to the other reading of empty accounts, for a block with a result that does not match its
+    /// header. Returns whether there is another reading.
     pub fn read_otherwise(&mut self) -> bool {
         let mut accounts = self.traced.accounts.values();
         let is_ambiguous =
@@ -147,10 +148,10 @@ impl Survey {
         !self.env.cfg_env.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
     }
 
-    /// Executes the block and says what it reads that is not known yet.
+    /// Executes the block and returns the values that it reads and that are not known yet.
     ///
     /// # Errors
-    /// If a code is malformed, or the block is invalid though nothing is missing.
+    /// A code is malformed, or the block is invalid although no value is missing.
     pub fn run(&self) -> Result<Surveyed, PrepareError> {
         let recorder = Recorder::new(Traced::new(self));
         let context = BlockContext {
@@ -189,19 +190,19 @@ impl Survey {
     }
 }
 
-/// How far the block is executed.
+/// Progress of the execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Position {
-    /// In the system calls before the first transaction.
+    /// System calls before the first transaction.
     Before,
     Transaction(usize),
-    /// In rewards, withdrawals and requests.
+    /// Rewards, withdrawals and requests.
     After,
 }
 
 impl Position {
-    /// Whether an account that the tracer saw first at transaction `seen`, and that is read here for
-    /// the first time, was then as it was before the block. System calls change no account.
+    /// Whether an account that the tracer first saw at transaction `seen` still had its value from before the
+    /// block. The account is now read for the first time. System calls change no account.
     const fn has_account(self, seen: usize) -> bool {
         match self {
             Self::Before | Self::After => true,
@@ -219,7 +220,7 @@ impl Position {
     }
 }
 
-/// The tracer's values, what filled gaps, and what is still missing.
+/// The tracer's values, the filled gaps and the values that are still missing.
 #[derive(Debug)]
 struct Traced<'a> {
     survey: &'a Survey,
@@ -235,7 +236,7 @@ impl<'a> Traced<'a> {
         Self { survey, position, gaps, assumed: RefCell::new(assumed) }
     }
 
-    /// The tracer's word where it counts, or else what filled the gap.
+    /// The traced value if it counts, else the value that filled the gap.
     fn account_fields(&self, address: Address) -> Option<Option<&AccountFields>> {
         let Survey { traced, told, .. } = self.survey;
         let traced = traced.accounts.get(&address);
@@ -256,8 +257,8 @@ impl<'a> Traced<'a> {
         }
     }
 
-    /// An account with nothing in it. From EIP-161 on that is one that does not exist; before, it makes
-    /// a difference that no method but a proof tells.
+    /// Reads an empty account. From EIP-161 on it does not exist. Before EIP-161 only a proof can show whether
+    /// it exists.
     fn nothing_in(&self, address: Address) -> PreAccount {
         if !self.survey.is_before_eip161() {
             return absent();
@@ -310,7 +311,7 @@ impl Source for Traced<'_> {
         Ok(U256::ZERO)
     }
 
-    /// Not asked for: every code comes with its account.
+    /// Never called: every code comes with its account.
     fn code(&self, _hash: B256) -> Result<Bytecode, MalformedCode> {
         Ok(Bytecode::default())
     }

@@ -1,4 +1,4 @@
-//! Executes a block once, untimed, to see what it touches.
+//! Executes a block once, untimed, to find the state that it accesses.
 
 use super::{
     PrepareError, Proof, ReceiptStatus,
@@ -17,16 +17,16 @@ use crate::{
 use alloy_primitives::{B256, Bytes};
 use std::sync::Arc;
 
-/// What executing a block over its proved state showed.
+/// The result of executing a block over its proved state.
 pub(super) struct Walked {
     pub(super) pre_state: PreState,
     pub(super) receipt_status: ReceiptStatus,
-    /// Codes that the block leaves behind, or why it is invalid.
+    /// Codes that the block deploys, or the reason that it is invalid.
     pub(super) result: Result<Vec<Bytes>, FailedPhase>,
 }
 
 impl OpenBlock {
-    /// Proves what the block touches, and computes the roots that its receipts hold.
+    /// Proves the accessed state and computes the roots that the receipts contain.
     pub(super) fn before_by_witness(
         &self,
         witness: Witness,
@@ -44,7 +44,7 @@ impl OpenBlock {
         Ok(Before { pre_state, proof, receipt_status })
     }
 
-    /// Finds out whether all that the block touches is there.
+    /// Checks that the flat pre-state contains all accessed state.
     pub(super) fn before_by_flat(
         &self,
         flat: &FlatState,
@@ -60,8 +60,7 @@ impl OpenBlock {
         Ok(Before { pre_state, proof: Proof::None, receipt_status })
     }
 
-    /// Executes the block over tries. An invalid block is a result; a read without an answer is an
-    /// error.
+    /// Executes the block over tries. An invalid block is part of the result; a failed read is an error.
     pub(super) fn walk(&self, proved: Proved<'_>) -> Result<Walked, PrepareError> {
         let recorder = Recorder::new(proved);
         let (mut roots, mut guesses) = (Vec::<B256>::new(), Vec::new());
@@ -98,7 +97,8 @@ impl OpenBlock {
         let state = BlockState::new(recorder);
         match run_block(&self.context(), self.transactions(), state, between) {
             Ok((_, state)) => Ok(state),
-            // The EVM wraps what the state said in its own words; ours name the account and slot.
+            // The EVM hides the error of the state behind its own; the recorded error names the account and
+            // slot.
             Err(error) => Err(recorder.failed().map_or(error, unanswered)),
         }
     }

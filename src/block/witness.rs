@@ -1,4 +1,4 @@
-//! Checks what a node says besides accounts and slots: ancestor headers and codes.
+//! Checks the parts of a witness beside the trie: ancestor headers and codes.
 
 use super::PrepareError;
 use crate::{cache::Witness, trie::NodeStore};
@@ -9,29 +9,29 @@ use alloy_primitives::{
 };
 use alloy_rlp::Decodable;
 
-/// Why a witness, or what came with a flat pre-state, does not belong to its block.
+/// The reason that a witness, or the headers of a flat pre-state, does not belong to its block.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum WitnessError {
-    /// No header at all, so nothing says what the state before the block was.
+    /// The witness has no header, so the state root of the parent is unknown.
     #[error("the witness holds no parent header; fetch the block again with --overwrite")]
     NoParent,
-    /// Not a header's RLP.
+    /// The RLP of a header is malformed.
     #[error("ancestor header {position} cannot be decoded")]
     BadHeader { position: usize, source: alloy_rlp::Error },
     /// The chain of parent hashes is broken.
-    #[error("ancestor header {number} has hash {actual}, its child says {expected}")]
+    #[error("ancestor header {number} has hash {actual}, but its child expects {expected}")]
     BrokenChain { number: u64, expected: B256, actual: B256 },
-    /// Nodes that are not the state's.
+    /// Trie nodes that are not part of the parent's state.
     #[error(
         "the witness holds {count} trie nodes that no path from the parent's state root reaches, \
-         {first} among them: it is damaged, or of another state; use another node, or \
+         {first} among them: it is damaged or belongs to another state; use another node or \
          --witness proofs"
     )]
     Unreachable { count: usize, first: B256 },
 }
 
-/// Ancestors whose hashes chain up to the block.
+/// Ancestors that the block descends from, as their hashes prove.
 #[derive(Debug)]
 pub(super) struct Ancestors {
     pub(super) parent_state_root: B256,
@@ -39,7 +39,7 @@ pub(super) struct Ancestors {
     pub(super) hashes: HashMap<u64, B256>,
 }
 
-/// Checks that the witness's headers lead, parent hash by parent hash, up to the block's own.
+/// Checks that the witness's headers lead up to the block through their parent hashes.
 pub(super) fn check_ancestors(
     block: &Header,
     witness: &Witness,
@@ -49,15 +49,15 @@ pub(super) fn check_ancestors(
     Ok(Ancestors { parent_state_root, hashes })
 }
 
-/// Checks that a witness holds trie nodes of the parent's state only.
+/// Checks that a witness contains only trie nodes of the parent's state.
 ///
-/// [`prepare`](super::prepare()) does not mind any others, as nothing leads to them. But a node that made
-/// an honest witness has none to give, so that this is the only sign of damage to a part that the block
-/// happens not to need. Not for witnesses put together from proofs, which may hold more.
+/// [`prepare`](super::prepare()) accepts other nodes, since no path leads to them. But an honest node produces
+/// none, so they are the only sign of damage to a part that the block does not need. This check does not apply
+/// to witnesses that are built from proofs, which may contain more nodes.
 ///
 /// # Errors
-/// [`PrepareError::Witness`] if there are others, or the headers do not lead to the parent;
-/// [`PrepareError::Nodes`] if a node is too large to be one.
+/// The error is [`PrepareError::Witness`] if there are other nodes, or the headers do not lead to the parent. A
+/// trie node that is too large gives [`PrepareError::Nodes`].
 pub fn check_reach(block: &Header, witness: &Witness) -> Result<(), PrepareError> {
     let Ancestors { parent_state_root, .. } = check_ancestors(block, witness)?;
     let nodes = NodeStore::new(witness.nodes.iter().cloned()).map_err(PrepareError::Nodes)?;
@@ -70,8 +70,8 @@ pub fn check_reach(block: &Header, witness: &Witness) -> Result<(), PrepareError
     }
 }
 
-/// Follows parent hashes back from the block through `headers`, the last of which should be the
-/// parent. Gives hashes by block number, and the parent's header if there are any.
+/// Follows parent hashes back from the block through `headers`; the last header should be the parent. Returns
+/// hashes by block number and the parent's header, if there is one.
 pub(super) fn link_ancestors(
     block: &Header,
     headers: &[Bytes],
@@ -98,7 +98,7 @@ fn decode_header(mut rlp: &[u8]) -> Result<Header, alloy_rlp::Error> {
     if rlp.is_empty() { Ok(header) } else { Err(alloy_rlp::Error::UnexpectedLength) }
 }
 
-/// Codes by their hash: a code is what its hash says, whatever the witness says of it.
+/// Codes by their computed hash. Hashes claimed by the witness are not used.
 pub(super) fn codes_by_hash(codes: &[Bytes]) -> B256Map<Bytes> {
     codes.iter().map(|code| (keccak256(code), code.clone())).collect()
 }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn ancestors_that_chain_up_to_the_block_give_their_hashes_and_the_parent_root() {
+    fn linked_ancestors_yield_their_hashes_and_the_parent_state_root() {
         let (block, witness) = chain(3);
         let ancestors = check_ancestors(&block, &witness).expect("the chain is whole");
         assert_eq!(ancestors.parent_state_root, B256::with_last_byte(2));

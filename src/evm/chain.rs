@@ -1,4 +1,6 @@
-//! Chains by id, or made of any hardforks: activations, blob schedules and deposit contracts.
+//! Chain rules: fork activations, blob schedules and deposit contracts.
+//!
+//! A chain is known by its id or built from a list of hardforks.
 
 use alloy_consensus::BlockHeader;
 use alloy_eips::{eip6110::MAINNET_DEPOSIT_CONTRACT_ADDRESS, eip7840::BlobParams};
@@ -6,11 +8,11 @@ use alloy_evm::{EvmEnv, eth::spec::EthExecutorSpec};
 use alloy_hardforks::{EthereumChainHardforks, EthereumHardfork, EthereumHardforks, ForkCondition};
 use alloy_primitives::{Address, address};
 
-/// A chain id whose rules are not known here.
+/// A chain id with unknown rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "chain {0} is not one whose hardforks are known; \
-     mainnet (1), Sepolia (11155111), Holesky (17000), Hoodi (560048), and anvil's (31337) are"
+    "the hardforks of chain {0} are not known; the known chains are \
+     mainnet (1), Sepolia (11155111), Holesky (17000), Hoodi (560048) and anvil (31337)"
 )]
 pub struct UnknownChain(pub u64);
 
@@ -20,17 +22,19 @@ pub struct Chain {
     id: u64,
     hardforks: EthereumChainHardforks,
     deposit_contract: Address,
-    /// From which fork on which parameters hold (EIP-7840, EIP-7892), ascending by fork.
+    /// Blob parameters by the fork that introduces them (EIP-7840, EIP-7892), ascending by fork.
     blob_schedule: Vec<(EthereumHardfork, BlobParams)>,
 }
 
 impl Chain {
-    /// The chain with this id (EIP-155). 31337 is that of development nodes such as anvil, taken to
-    /// run the forks of anvil's own default, up to BPO1, from genesis on. One that was told another
-    /// hardfork follows other rules, and its blocks may not match.
+    /// The chain with this id (EIP-155).
+    ///
+    /// Id 31337 belongs to development nodes such as anvil. They are assumed to run the forks of anvil's
+    /// default, up to BPO1, from genesis on. A node that runs another hardfork has other rules, so its blocks
+    /// may not match.
     ///
     /// # Errors
-    /// [`UnknownChain`] for any but Ethereum's mainnet, public testnets and development nodes.
+    /// [`UnknownChain`] for any chain but Ethereum's mainnet, public testnets and development nodes.
     pub fn from_id(id: u64) -> Result<Self, UnknownChain> {
         let (hardforks, deposit_contract) = match id {
             1 => (EthereumChainHardforks::mainnet(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
@@ -42,7 +46,7 @@ impl Chain {
                 EthereumChainHardforks::holesky(),
                 address!("0x4242424242424242424242424242424242424242"),
             ),
-            // Hoodi's genesis puts its deposit contract at mainnet's address.
+            // Hoodi's genesis has its deposit contract at mainnet's address.
             560_048 => (EthereumChainHardforks::hoodi(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
             31_337 => (development_hardforks(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
             _ => return Err(UnknownChain(id)),
@@ -50,8 +54,8 @@ impl Chain {
         Ok(Self { id, hardforks, deposit_contract, blob_schedule: mainnet_blobs() })
     }
 
-    /// A chain of these forks, such as a test's; a fork that is not named is never active. The deposit
-    /// contract and the blob schedule are mainnet's.
+    /// A chain with these forks, for example of a test. A fork that is not listed is never active. The deposit
+    /// contract and the blob schedule are those of mainnet.
     pub fn of_forks(
         id: u64,
         forks: impl IntoIterator<Item = (EthereumHardfork, ForkCondition)>,
@@ -61,7 +65,7 @@ impl Chain {
         Self { id, hardforks, deposit_contract, blob_schedule: mainnet_blobs() }
     }
 
-    /// The same chain with other blob parameters from `fork` on.
+    /// Replaces the blob parameters from `fork` on.
     #[must_use]
     pub fn with_blobs(mut self, fork: EthereumHardfork, params: BlobParams) -> Self {
         match self.blob_schedule.binary_search_by_key(&fork, |(from, _)| *from) {
@@ -71,7 +75,7 @@ impl Chain {
         self
     }
 
-    /// The id that transactions are signed for (EIP-155).
+    /// The chain id that transactions are signed for (EIP-155).
     pub const fn id(&self) -> u64 {
         self.id
     }
@@ -85,7 +89,7 @@ impl Chain {
             .unwrap_or(EthereumHardfork::Frontier)
     }
 
-    /// Whether receipts hold a status (EIP-658, Byzantium) rather than a state root.
+    /// Whether receipts hold a status (EIP-658, Byzantium) instead of a state root.
     pub fn has_status_receipts(&self, header: &impl BlockHeader) -> bool {
         self.is_active(EthereumHardfork::Byzantium, header)
     }
@@ -95,17 +99,17 @@ impl Chain {
         self.is_active(EthereumHardfork::Homestead, header)
     }
 
-    /// Whether transactions may be signed for one chain only (EIP-155, Spurious Dragon).
+    /// Whether signatures may contain the chain id (EIP-155, Spurious Dragon).
     pub fn has_replay_protection(&self, header: &impl BlockHeader) -> bool {
         self.is_active(EthereumHardfork::SpuriousDragon, header)
     }
 
-    /// Whether this block moves the DAO's ether (EIP-779).
+    /// Whether this block applies the DAO fork's irregular state change (EIP-779).
     pub fn is_dao_fork_block(&self, header: &impl BlockHeader) -> bool {
         self.dao_fork_block() == Some(header.number())
     }
 
-    /// The block that moves the DAO's ether (EIP-779), if the chain has one.
+    /// Number of the block with the DAO fork's irregular state change (EIP-779), if the chain has one.
     pub fn dao_fork_block(&self) -> Option<u64> {
         self.hardforks.ethereum_fork_activation(EthereumHardfork::Dao).block_number()
     }
@@ -115,7 +119,7 @@ impl Chain {
         EvmEnv::for_eth_block(header, self, self.id, self.blob_params(header))
     }
 
-    /// Whether the fork's rules hold at this header.
+    /// Whether the fork is active at this header.
     pub fn is_active(&self, fork: EthereumHardfork, header: &impl BlockHeader) -> bool {
         let condition = self.hardforks.ethereum_fork_activation(fork);
         condition.active_at_timestamp_or_number(header.timestamp(), header.number())
@@ -131,8 +135,8 @@ impl Chain {
     }
 }
 
-/// Mainnet's schedule, which every chain known by its id follows: only the times differ, and those are
-/// the hardforks'.
+/// Mainnet's schedule. All chains known by id use these parameters; only the activation times differ, which
+/// come from the hardforks.
 fn mainnet_blobs() -> Vec<(EthereumHardfork, BlobParams)> {
     use EthereumHardfork::{Bpo1, Bpo2, Cancun, Osaka, Prague};
     vec![
@@ -144,7 +148,7 @@ fn mainnet_blobs() -> Vec<(EthereumHardfork, BlobParams)> {
     ]
 }
 
-/// All forks up to BPO1, from genesis on, without the DAO's.
+/// All forks up to BPO1 from genesis on, except the DAO fork.
 fn development_hardforks() -> EthereumChainHardforks {
     let all = EthereumHardfork::devnet().into_iter();
     EthereumChainHardforks::new(
@@ -152,12 +156,12 @@ fn development_hardforks() -> EthereumChainHardforks {
     )
 }
 
-/// What alloy-evm is told.
+/// The fork activations that alloy-evm sees.
 impl EthereumHardforks for Chain {
     fn ethereum_fork_activation(&self, fork: EthereumHardfork) -> ForkCondition {
         match fork {
-            // alloy-evm moves the DAO's ether after the block's transactions. EIP-779 wants it before,
-            // which receipts of that time show, so `BlockContext::begin` does it.
+            // alloy-evm moves the DAO's ether after the block's transactions. EIP-779 moves it before them,
+            // which receipts of that time confirm. So `BlockContext::begin` does it.
             EthereumHardfork::Dao => ForkCondition::Never,
             fork => self.hardforks.ethereum_fork_activation(fork),
         }
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_development_chain_begins_with_the_newest_fork_that_anvil_runs() {
+    fn a_development_chain_runs_anvils_newest_fork_from_genesis() {
         assert_eq!(fork_at(31_337, 1, 1), "Bpo1");
         let header = Header { number: 1, timestamp: 1, ..Default::default() };
         let chain = Chain::from_id(31_337).expect("development nodes are known");
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_forks_has_those_and_its_own_blob_schedule() {
+    fn a_chain_of_forks_has_only_these_forks_and_its_own_blob_schedule() {
         use EthereumHardfork::{Bpo3, Cancun, Prague};
         let forks = [
             (Cancun, ForkCondition::Timestamp(0)),

@@ -1,4 +1,4 @@
-//! What the phases of a block need besides its transactions, and running them in order.
+//! The inputs of a block's phases beside its transactions, and their execution in order.
 
 use super::{Chain, EvmDatabase, PlainReceipts, Receipt};
 use alloy_consensus::{BlockHeader, Header, TxEnvelope, transaction::Recovered};
@@ -20,10 +20,10 @@ use std::borrow::Cow;
 pub type BlockRun<'a, DB> =
     EthBlockExecutor<'a, EthEvm<DB, NoOpInspector, PrecompilesMap>, &'a Chain, PlainReceipts>;
 
-/// A block's header and body, less its transactions.
+/// The header and body of a block without its transactions.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockContext<'a> {
-    /// Whose rules hold.
+    /// Rules of the block's chain.
     pub chain: &'a Chain,
     /// The block's header.
     pub header: &'a Header,
@@ -31,7 +31,7 @@ pub struct BlockContext<'a> {
     pub ommers: &'a [Header],
     /// Withdrawals (EIP-4895); `None` before Shanghai.
     pub withdrawals: Option<&'a [Withdrawal]>,
-    /// The EVM's environment at this header.
+    /// The EVM environment of this header.
     pub env: &'a EvmEnv,
 }
 
@@ -42,10 +42,10 @@ impl<'a> BlockContext<'a> {
         EthBlockExecutor::new(evm, self.execution_ctx(transactions), self.chain, PlainReceipts)
     }
 
-    /// Runs what comes before the block's transactions.
+    /// Runs the phases before the block's transactions.
     ///
     /// # Errors
-    /// If a system call fails, or the state could not answer.
+    /// A system call fails, or a read of the state fails.
     pub fn begin<DB: EvmDatabase + StateDB>(
         &self,
         run: &mut BlockRun<'a, DB>,
@@ -69,8 +69,8 @@ impl<'a> BlockContext<'a> {
     }
 }
 
-/// The irregular state change of EIP-779. An account that is left with nothing stays, as EIP-161 was yet
-/// to come; one that never was begins to exist.
+/// Applies the irregular state change of EIP-779. An account that ends up empty still exists, since EIP-161 was
+/// not active yet. An account that did not exist is created.
 fn move_dao_ether<DB: EvmDatabase + StateDB>(state: &mut DB) -> Result<(), DB::Error> {
     let mut changes = Vec::with_capacity(dao_fork::DAO_HARDFORK_ACCOUNTS.len() + 1);
     let mut total = U256::ZERO;
@@ -93,7 +93,7 @@ fn move_dao_ether<DB: EvmDatabase + StateDB>(state: &mut DB) -> Result<(), DB::E
     Ok(())
 }
 
-/// The account, touched.
+/// Loads the account and marks it as touched.
 fn load<DB: EvmDatabase + StateDB>(state: &mut DB, address: Address) -> Result<Account, DB::Error> {
     let missing = || Account::new_not_existing(TransactionId::ZERO);
     let mut account = state.basic(address)?.map_or_else(missing, Account::from);
@@ -101,15 +101,14 @@ fn load<DB: EvmDatabase + StateDB>(state: &mut DB, address: Address) -> Result<A
     Ok(account)
 }
 
-/// Runs all phases of a block in order on one thread, and hands back the state beside the result.
+/// Runs all phases of a block in order on one thread and returns the result and the state.
 ///
-/// `between` sees the state before the first transaction, when system calls are done, and after every
-/// transaction, each time with the number of transactions that are done; where nothing has to, pass
-/// `|_, _| Ok(())`.
+/// `between` is called with the state and the number of executed transactions. The first call follows the
+/// system calls, and each transaction is followed by one more. Pass `|_, _| Ok(())` if nothing has to be done.
 ///
 /// # Errors
-/// The block is invalid, the state could not answer, or `between` gave up; with the index of the
-/// transaction, if it was one.
+/// The block is invalid, a read of the state fails, or `between` returns an error. The error contains the index
+/// of the transaction that failed, if one did.
 pub fn run_block<DB: EvmDatabase + StateDB, E: From<FailedPhase>>(
     context: &BlockContext<'_>,
     transactions: &[Recovered<TxEnvelope>],
@@ -128,21 +127,21 @@ pub fn run_block<DB: EvmDatabase + StateDB, E: From<FailedPhase>>(
     Ok((result, evm.finish().0))
 }
 
-/// Where in a block execution failed, and why.
+/// The phase in which execution failed, with the error.
 #[derive(Debug, thiserror::Error)]
 pub enum FailedPhase {
-    /// In a transaction.
+    /// A transaction failed.
     #[error("transaction {index} failed")]
     Transaction {
         /// Position in the block, from 0.
         index: usize,
-        /// What alloy-evm says.
+        /// The error of alloy-evm.
         source: BlockExecutionError,
     },
-    /// Before the first transaction or after the last: system calls, rewards, requests.
+    /// A phase before the first transaction or after the last failed: system calls, rewards or requests.
     #[error("the block's system calls, rewards or requests failed")]
     Outside {
-        /// What alloy-evm says.
+        /// The error of alloy-evm.
         source: BlockExecutionError,
     },
 }
@@ -153,7 +152,7 @@ impl FailedPhase {
         Self::Transaction { index, source }
     }
 
-    /// The transaction that failed, by its position; `None` if it was a phase before or after them.
+    /// Index of the transaction that failed; `None` if another phase failed.
     pub const fn transaction(&self) -> Option<usize> {
         match self {
             Self::Transaction { index, .. } => Some(*index),

@@ -1,9 +1,9 @@
-//! The EVM for a block: which chain, which rules, which phases.
+//! The EVM for a block: its chain, its rules and its phases.
 //!
-//! [`Chain`] says which hardfork and which blob parameters hold at a header; [`BlockContext`] bundles
-//! what a block's phases need and makes alloy-evm's block executor over any state. The rules
-//! themselves (gas, system calls, rewards, requests) are revm's and alloy-evm's. Scheduling and
-//! speculation are the `executor` module's business; flat state is `state`'s.
+//! A [`Chain`] gives the hardfork and the blob parameters of a header. A [`BlockContext`] bundles the inputs of a
+//! block's phases and creates alloy-evm's block executor over any state. revm and alloy-evm implement the rules
+//! themselves: gas, system calls, rewards and requests. The `executor` module does scheduling and speculation,
+//! and `state` holds flat state.
 
 mod chain;
 mod context;
@@ -18,5 +18,5 @@ pub use alloy_evm::{
     block::{BlockExecutionError, BlockExecutionResult, BlockExecutor, BlockValidationError},
 };
 
-/// The gas of a transaction that runs no code and carries no data (Yellow Paper, appendix G).
+/// The gas of a transaction without code and data (Yellow Paper, appendix G).
 pub const PLAIN_TRANSFER_GAS: u64 = 21_000;

@@ -1,4 +1,4 @@
-//! Receipts as executors produce them: without bloom filters, which are a matter of verification.
+//! Receipts without bloom filters, as executors produce them. Verification computes the filters.
 
 use alloy_consensus::{EthereumReceipt, TxEnvelope, TxType};
 use alloy_evm::{
@@ -9,7 +9,8 @@ use alloy_evm::{
 /// Type, status, cumulative gas and logs of one transaction.
 pub type Receipt = EthereumReceipt<TxType>;
 
-/// Builds [`Receipt`]s. alloy-evm's own builder computes bloom filters, which the timer leaves out.
+/// Builds [`Receipt`]s. alloy-evm's own builder also computes bloom filters, which are not part of the timed
+/// work.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainReceipts;
 

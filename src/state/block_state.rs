@@ -1,4 +1,4 @@
-//! A block's changes so far, laid over the state before it.
+//! Overlay of a block's changes over the state before it.
 
 use super::{AccountChange, AccountFields, PostState};
 use alloy_primitives::{
@@ -11,21 +11,21 @@ use revm::{
     state::{Account, AccountInfo, EvmStorage},
 };
 
-/// What the block wrote of one account.
+/// The written values of one account.
 #[derive(Clone, Debug, Default)]
 struct Written {
-    /// `None`: the account does not exist any more.
+    /// The account; `None` if it no longer exists.
     info: Option<AccountInfo>,
-    /// The storage below is all there is; what lies under it is gone.
+    /// Whether the account's storage in the base was emptied. Only the slots below exist then.
     cleared: bool,
     slots: U256Map<U256>,
 }
 
-/// State within a block, for one executor: reads fall through to `base`, commits stay on top.
+/// State within a block, for one executor. Commits stay in the overlay; other reads go to `base`.
 ///
-/// Commits follow EIP-161: revm already turns what earlier forks do differently into the same terms
-/// (its journal marks an empty account that must stay as created, and one that merely was touched as
-/// untouched).
+/// Commits follow EIP-161. For earlier forks, revm already expresses the differences in these terms: its
+/// journal marks an empty account that must stay as created, and an account that was merely touched as
+/// untouched.
 #[derive(Clone, Debug)]
 pub struct BlockState<B> {
     base: B,
@@ -33,12 +33,12 @@ pub struct BlockState<B> {
 }
 
 impl<B: DatabaseRef> BlockState<B> {
-    /// No changes yet.
+    /// A state without changes.
     pub fn new(base: B) -> Self {
         Self { base, written: AddressMap::default() }
     }
 
-    /// Cuts what was written into parts by address.
+    /// Splits the written accounts into parts by address.
     pub fn split(self, parts: usize, part_of: impl Fn(&Address) -> usize) -> Vec<Self>
     where
         B: Copy,
@@ -51,14 +51,14 @@ impl<B: DatabaseRef> BlockState<B> {
         states
     }
 
-    /// Commits one account of a transaction, which leaves it with this in block order.
+    /// Commits one account of a transaction with the fields that it has in block order.
     pub fn commit_one(&mut self, address: Address, account: &Account, info: AccountInfo) {
         if account.is_touched() {
             commit_account(self.written.entry(address).or_default(), account, info);
         }
     }
 
-    /// All that was written, for whoever frees it.
+    /// Returns the written values, so that the caller can free them later.
     pub fn into_written(self) -> impl Send + 'static {
         self.written
     }
@@ -71,8 +71,8 @@ impl<B: DatabaseRef> BlockState<B> {
     /// The changes so far against the base, in canonical order.
     ///
     /// # Errors
-    /// Where the base does not know what a changed value was before. The EVM reads before it writes,
-    /// so this does not happen after an execution over the same base.
+    /// The base does not know the former value of a changed one. The EVM reads before it writes, so this does
+    /// not happen after an execution over the same base.
     pub fn post_state(&self) -> Result<PostState, B::Error> {
         let mut accounts = Vec::with_capacity(self.written.len());
         for (address, written) in &self.written {
@@ -85,15 +85,14 @@ impl<B: DatabaseRef> BlockState<B> {
         Ok(PostState { accounts })
     }
 
-    /// The codes of the accounts that were written, as far as they were loaded; all that are new among
-    /// them.
+    /// The loaded codes of the written accounts, which include all new codes.
     pub fn codes(&self) -> impl Iterator<Item = Bytes> {
         let infos = self.written.values().filter_map(|written| written.info.as_ref());
         let codes = infos.filter_map(|info| info.code.as_ref()).filter(|code| !code.is_empty());
         codes.map(Bytecode::original_bytes)
     }
 
-    /// What differs between an account before the block and what was written; `None` if nothing.
+    /// The difference between an account before the block and its written values; `None` if they are equal.
     fn change(
         &self,
         address: Address,
@@ -194,13 +193,13 @@ impl<B: DatabaseRef> DatabaseCommit for BlockState<B> {
     }
 }
 
-/// Whether nothing is left of an account that a transaction touched: it self-destructed, or was left empty (EIP-161).
-/// Before that, revm marks an account as created that stays with nothing in it.
+/// Whether a transaction removes an account that it touched. It does if the account self-destructed or became
+/// empty (EIP-161). For earlier forks, revm marks an empty account that stays as created.
 pub fn is_removed(account: &Account) -> bool {
     account.is_selfdestructed() || (account.is_empty() && !account.is_created())
 }
 
-/// `info` is the account's, which a balance in block order may have changed.
+/// Commits an account. `info` replaces its fields, since their balance may be corrected to that in block order.
 fn commit_account(written: &mut Written, account: &Account, info: AccountInfo) {
     if account.is_selfdestructed() || (info.is_empty() && !account.is_created()) {
         *written = Written { info: None, cleared: true, slots: U256Map::default() };

@@ -1,14 +1,15 @@
-//! Flat state: what is known before a block, what it changed, and the overlay between the two.
+//! Flat state: the known state before a block, the changes of the block, and the overlay between them.
 //!
-//! [`PreState`] answers the EVM's reads from memory and knows only what was proved; [`BlockState`]
-//! lays a block's changes over it in block order; [`Storage`] is the pre-state of one execution, with a
-//! latency if one is asked for; [`PostState`] is what then differs. [`NumberedState`] is the pre-state
-//! again, in the form that parallel executors index their tables by, and [`Names`] the way back. Tries,
-//! roots and proofs are the `trie` module's business, and reads of unfinished parallel work the
-//! executors'.
+//! A [`PreState`] answers the EVM's reads from memory and contains only known values. A [`Storage`] is the
+//! pre-state of one execution, with simulated latency on request. A [`BlockState`] lays the changes of a block
+//! over it in block order. A [`PostState`] holds the resulting differences. A [`NumberedState`] is the
+//! pre-state with dense indices for the tables of parallel executors, and [`Names`] maps the indices back. A
+//! [`Watched`] database reports its reads. The `trie` module handles tries, roots and proofs; executors handle
+//! reads of uncommitted parallel work.
 //!
-//! Correctness lives in two rules: what is not known is an error and never zero, and [`BlockState`]
-//! is the only place where the EVM's result becomes state, for every executor alike.
+//! Correctness lives in two rules. An unknown value is an error, never zero. The EVM's result becomes state by
+//! the same rules for every executor. A [`BlockState`] applies them in block order. Executors with a state of
+//! their own share [`is_removed`] and [`AccountChange::between`].
 
 mod block_state;
 mod names;

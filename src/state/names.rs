@@ -1,11 +1,11 @@
-//! The way back from the numbers of a [`NumberedState`] to addresses and keys, for people.
+//! Maps the indices of a [`NumberedState`] back to addresses and slot keys, for people.
 //!
-//! Executors need the other direction only, so these lists are made where somebody asks for them.
+//! Executors only need the other direction, so these lists are built on request.
 
 use super::NumberedState;
 use alloy_primitives::{Address, U256};
 
-/// Whose number is which.
+/// Addresses and slot keys by index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     accounts: Vec<Address>,
@@ -13,19 +13,19 @@ pub struct Names {
 }
 
 impl Names {
-    /// The address of the account with this number; `None` if no account has it.
+    /// The address of the account with this number; `None` if there is no such account.
     pub fn account(&self, number: u32) -> Option<Address> {
         self.accounts.get(number as usize).copied()
     }
 
-    /// The key of the slot with this number; `None` if no slot has it.
+    /// The key of the slot with this number; `None` if there is no such slot.
     pub fn slot(&self, number: u32) -> Option<U256> {
         self.slots.get(number as usize).copied()
     }
 }
 
 impl NumberedState {
-    /// Addresses and keys by number.
+    /// Addresses and keys by index.
     pub fn names(&self) -> Names {
         Names {
             accounts: self.accounts().iter().map(|account| account.address).collect(),
@@ -40,7 +40,7 @@ mod tests {
     use crate::state::{PreAccount, PreState};
 
     #[test]
-    fn every_number_leads_back_to_what_has_it() {
+    fn every_index_maps_back_to_its_account_or_slot() {
         let mut state = PreState::default();
         for byte in 0..10 {
             let slots = (0..u64::from(byte)).map(|slot| (U256::from(slot), U256::ONE)).collect();

@@ -1,4 +1,4 @@
-//! The pre-state with its accounts and slots numbered, so that tables over them are arrays.
+//! The pre-state with dense indices for accounts and slots, so that tables over them are arrays.
 
 use super::{PreAccount, PreState, StateError};
 use alloy_primitives::{
@@ -8,23 +8,23 @@ use alloy_primitives::{
 use revm::state::AccountInfo;
 use std::ops::Range;
 
-/// A slot's number among all slots of the pre-state, and its value.
+/// The index of a slot among all slots of the pre-state, and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NumberedSlot {
-    /// From 0, without gaps.
+    /// Index from 0, without gaps.
     pub number: u32,
-    /// Before the block.
+    /// Value before the block.
     pub value: U256,
 }
 
-/// An account's number among all accounts of the pre-state, and what is known of it.
+/// The index of an account among all accounts of the pre-state, and its known values.
 #[derive(Clone, Debug)]
 pub struct NumberedAccount {
-    /// From 0, without gaps, ascending by address.
+    /// Index from 0, without gaps, ascending by address.
     pub number: u32,
-    /// Whose.
+    /// Address of the account.
     pub address: Address,
-    /// As in [`PreAccount`](super::PreAccount).
+    /// Fields and code, as in [`PreAccount`](super::PreAccount).
     pub info: Option<AccountInfo>,
     slots: U256Map<NumberedSlot>,
     numbers: Range<u32>,
@@ -32,10 +32,10 @@ pub struct NumberedAccount {
 }
 
 impl NumberedAccount {
-    /// The slot, if it is listed; `None` if it is not, but known to be zero.
+    /// The slot if it is listed; `None` if it is not listed but known to be zero.
     ///
     /// # Errors
-    /// [`StateError::UnknownSlot`] where it is neither.
+    /// [`StateError::UnknownSlot`] if its value is unknown.
     pub fn slot(&self, slot: U256) -> Result<Option<NumberedSlot>, StateError> {
         match self.slots.get(&slot) {
             Some(listed) => Ok(Some(*listed)),
@@ -44,24 +44,24 @@ impl NumberedAccount {
         }
     }
 
-    /// The numbers of its listed slots, ascending by key.
+    /// The indices of the listed slots, ascending by key.
     pub fn slot_numbers(&self) -> Range<u32> {
         self.numbers.clone()
     }
 }
 
-/// A [`PreState`] whose accounts and slots are numbered. Holds the same, and knows no more.
+/// A [`PreState`] with dense indices for its accounts and slots. It holds the same values.
 #[derive(Clone, Debug, Default)]
 pub struct NumberedState {
     numbers: AddressMap<u32>,
     accounts: Vec<NumberedAccount>,
-    /// Key and value of every listed slot, by its number.
+    /// Key and value of every listed slot, by index.
     slots: Vec<(U256, U256)>,
     block_hashes: HashMap<u64, B256>,
 }
 
 impl NumberedState {
-    /// Numbers what is known: accounts by address, slots by account and key.
+    /// Assigns indices: to accounts by address, to slots by account and key.
     pub fn new(state: &PreState) -> Self {
         let mut numbered = Self { block_hashes: state.block_hashes.clone(), ..Self::default() };
         let mut accounts: Vec<_> = state.accounts.iter().collect();
@@ -93,30 +93,30 @@ impl NumberedState {
         }
     }
 
-    /// All accounts, by their numbers.
+    /// All accounts, by index.
     pub fn accounts(&self) -> &[NumberedAccount] {
         &self.accounts
     }
 
-    /// Key and value of every listed slot, by its number.
+    /// Key and value of every listed slot, by index.
     pub fn slots(&self) -> &[(U256, U256)] {
         &self.slots
     }
 
-    /// The account.
+    /// The account with this address.
     ///
     /// # Errors
-    /// [`StateError::UnknownAccount`] where it is not known.
+    /// [`StateError::UnknownAccount`] if the account is unknown.
     pub fn account(&self, address: Address) -> Result<&NumberedAccount, StateError> {
         let number = self.numbers.get(&address).ok_or(StateError::UnknownAccount { address })?;
         Ok(&self.accounts[*number as usize])
     }
 
-    /// The number of an account that the EVM has loaded: the id that it was given then, or by its address where it did not
-    /// exist.
+    /// The index of an account that the EVM has loaded. It is the id set at loading, or is looked up by address
+    /// if the account did not exist.
     ///
     /// # Errors
-    /// [`StateError::UnknownAccount`] where it is not known.
+    /// [`StateError::UnknownAccount`] if the account is unknown.
     pub fn number_loaded(&self, address: Address, info: &AccountInfo) -> Result<u32, StateError> {
         match info.account_id {
             Some(id) => Ok(id.get() as u32),
@@ -127,7 +127,7 @@ impl NumberedState {
     /// An account that the EVM has loaded.
     ///
     /// # Errors
-    /// As [`NumberedState::number_loaded`].
+    /// Those of [`NumberedState::number_loaded`].
     pub fn loaded(
         &self,
         address: Address,
@@ -139,7 +139,7 @@ impl NumberedState {
     /// The hash of an ancestor.
     ///
     /// # Errors
-    /// [`StateError::UnknownAncestor`] where its header is not known.
+    /// [`StateError::UnknownAncestor`] if its header is unknown.
     pub fn block_hash(&self, number: u64) -> Result<B256, StateError> {
         self.block_hashes.get(&number).copied().ok_or(StateError::UnknownAncestor { number })
     }
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_follow_addresses_and_keys_without_gaps() {
+    fn indices_follow_addresses_and_keys_without_gaps() {
         let mut state = PreState::default();
         for byte in (0..10).rev() {
             let slots = (0..u64::from(byte)).rev().map(|slot| (U256::from(slot), U256::ONE));

@@ -1,9 +1,9 @@
-//! The changes that a block made, in one canonical order.
+//! The changes of a block in one canonical order.
 
 use alloy_primitives::{Address, B256, U256};
 use revm::state::AccountInfo;
 
-/// The changes of a block, ordered by address and slot; only what differs from the pre-state.
+/// The changes of a block, ordered by address and slot. Only differences from the pre-state are listed.
 ///
 /// Two executors that agree on the block build equal values, so `==` is the comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,8 +13,11 @@ pub struct PostState {
 }
 
 impl PostState {
-    /// These changes, ascending by address, but for some accounts: their changes are made again by `make`, given what
-    /// comes with them and the change that was there. Each of them comes once.
+    /// The given changes with some accounts replaced.
+    ///
+    /// `accounts` must ascend by address, and no address in `again` may occur twice. For each account in
+    /// `again`, `make` receives the attached value and the previous change, if any. Its result replaces that
+    /// change.
     ///
     /// # Errors
     /// Those of `make`.
@@ -42,21 +45,23 @@ impl PostState {
     }
 }
 
-/// What became of one account.
+/// The change of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {
     /// The account after the block; `None` if it no longer exists.
     pub account: Option<AccountFields>,
-    /// Whether the storage it had before the block was emptied before `slots` were written
-    /// (self-destruct, re-creation).
+    /// Whether the storage from before the block was emptied before `slots` were written (self-destruct,
+    /// re-creation).
     pub storage_cleared: bool,
-    /// Slots that differ, ascending; zero means deleted.
+    /// Changed slots, ascending; zero means deleted.
     pub slots: Vec<(U256, U256)>,
 }
 
 impl AccountChange {
-    /// What became of an account between these two, whether its storage was emptied meanwhile, and the slots that
-    /// differ from what that left; `None` if it is as it was.
+    /// The change of an account between two states; `None` if it is unchanged.
+    ///
+    /// `is_emptied` says whether the block emptied its storage. `slots` are the slots that differ from the
+    /// storage after that.
     pub fn between(
         before: Option<&AccountInfo>,
         after: Option<AccountFields>,
@@ -70,20 +75,20 @@ impl AccountChange {
     }
 }
 
-/// The fields of an account that the state trie commits to, but for its storage root
-/// (Yellow Paper, section 4.1).
+/// The fields of an account that the state trie commits to, without its storage root (Yellow Paper, section
+/// 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountFields {
-    /// Transactions sent, or contracts created by a contract.
+    /// Number of transactions sent, or of contracts that this contract created.
     pub nonce: u64,
-    /// In wei.
+    /// Balance in wei.
     pub balance: U256,
-    /// Keccak-256 of the code; of the empty string where there is none.
+    /// Keccak-256 of the code, or of the empty string if there is no code.
     pub code_hash: B256,
 }
 
 impl AccountFields {
-    /// What multi-version memory holds of an account that does not exist: no code hash is zero.
+    /// Marks an absent account in multi-version memory: no real code hash is zero.
     pub const ABSENT: Self = Self { nonce: 0, balance: U256::ZERO, code_hash: B256::ZERO };
 }
 
@@ -102,14 +107,14 @@ mod tests {
         Address::repeat_byte(byte)
     }
 
-    /// A change that is known by its one slot.
+    /// A change that is identified by its single slot.
     fn change(slot: u8) -> AccountChange {
         let slots = vec![(U256::from(slot), U256::ONE)];
         AccountChange { slots, ..AccountChange::default() }
     }
 
     #[test]
-    fn what_is_made_again_replaces_comes_new_or_goes() {
+    fn amended_changes_are_replaced_added_or_removed() {
         let changes = vec![(at(2), change(2)), (at(4), change(4)), (at(6), change(6))];
         let again = [(at(1), 10), (at(4), 40), (at(5), 0), (at(6), 0), (at(9), 90)];
         let make = |address: Address, with: u8, first: Option<AccountChange>| {

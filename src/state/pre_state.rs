@@ -1,4 +1,4 @@
-//! The proved state before a block, as hash maps.
+//! The known state before a block, as hash maps.
 
 use alloy_primitives::{
     Address, B256, U256,
@@ -8,23 +8,23 @@ use revm::{
     DatabaseRef, bytecode::Bytecode, database_interface::DBErrorMarker, state::AccountInfo,
 };
 
-/// Why a read of the pre-state has no answer.
+/// The reason that a read of the pre-state has no answer.
 ///
-/// A block that reads such a value cannot be replayed from what is known; a speculative execution on
-/// a stale value may, and is then thrown away.
+/// A block that reads an unknown value cannot be replayed. A speculative execution may read one after it used a
+/// stale value; its result is then discarded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum StateError {
     /// Neither the account nor its absence is known.
     #[error("account {address} is not in the known pre-state")]
     UnknownAccount { address: Address },
-    /// The account is known, this slot of it is not.
+    /// The account is known, but this slot is not.
     #[error("slot {slot:#x} of account {address} is not in the known pre-state")]
     UnknownSlot { address: Address, slot: U256 },
-    /// An account has this code hash, and nobody gave the code.
+    /// An account has this code hash, but its code is unknown.
     #[error("the code with hash {hash} is not in the known pre-state")]
     UnknownCode { hash: B256 },
-    /// `BLOCKHASH` asked for an ancestor whose header is not known.
+    /// `BLOCKHASH` needs an ancestor with an unknown header.
     #[error("the hash of ancestor block {number} is not known; its header is missing")]
     UnknownAncestor { number: u64 },
 }
@@ -34,17 +34,17 @@ impl DBErrorMarker for StateError {}
 /// One account before the block.
 #[derive(Clone, Debug, Default)]
 pub struct PreAccount {
-    /// Balance, nonce, code hash and, where it was given, analysed code; `None` if the account is
-    /// known not to exist.
+    /// Balance, nonce, code hash and the analysed code, if it is known; `None` if the account is known not to
+    /// exist.
     pub info: Option<AccountInfo>,
     /// Known slots, zero included.
     pub slots: U256Map<U256>,
-    /// Whether every slot that is not listed is known to be zero: the account does not exist or its
-    /// storage is empty.
+    /// Whether every slot that is not listed is known to be zero. This holds if the account does not exist or
+    /// its storage is empty.
     pub rest_is_zero: bool,
 }
 
-/// Flat state before the block: only what is known, absence included.
+/// Flat state before the block. It contains only known values, including known absence.
 #[derive(Clone, Debug, Default)]
 pub struct PreState {
     /// Accounts by address.
@@ -66,7 +66,7 @@ impl DatabaseRef for PreState {
         self.account(address).map(|account| account.info.clone())
     }
 
-    /// Every known code hangs on its account, so revm only comes here for one that was not given.
+    /// Every known code is stored in its account, so revm calls this only for an unknown one.
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, StateError> {
         Err(StateError::UnknownCode { hash })
     }
@@ -92,7 +92,7 @@ mod tests {
     const ALICE: Address = Address::repeat_byte(0xa1);
 
     #[test]
-    fn what_is_not_known_is_an_error_and_never_zero() {
+    fn an_unknown_value_is_an_error_and_never_zero() {
         let mut state = PreState::default();
         assert_eq!(state.basic_ref(ALICE), Err(StateError::UnknownAccount { address: ALICE }));
 

@@ -1,17 +1,16 @@
-//! The pre-state as one execution of a block reads it: at once, or as slowly as a disk would.
+//! The pre-state of one execution, with optional simulated latency of a disk.
 //!
-//! Flat state in memory answers within nanoseconds, which no client's database does. Where a latency is
-//! asked for, the first read of every account and every slot takes that long, for every executor alike.
-//! *First* is by any thread within one execution: a second thread that asks meanwhile waits for the same
-//! answer, and whoever asks later has it from memory.
+//! Flat state in memory answers within nanoseconds, which no client's database does. With a latency, the first
+//! read of every account and every slot takes that long, for every executor alike. A read is *first* if no
+//! thread of this execution has read the value before. A second thread that reads it meanwhile waits for the
+//! same answer; later reads return at once.
 //!
-//! The wait gives the processor up, so that it can be hidden behind other work. It lasts at least as long
-//! as asked, and how much longer is up to the system's timer: about 55 µs on Linux, whose timers have that
-//! slack by default, and up to 15 ms on Windows. So 10us costs about 65 µs there, and reports of such
-//! times are comparable with each other on one machine only.
+//! The waiting thread sleeps, so other threads can use the processor. The sleep takes at least the given
+//! latency. The system's timer adds about 55 µs on Linux, which is its default timer slack, and up to 15 ms on
+//! Windows. So results with latency are comparable on one machine only.
 //!
-//! Slots of an account whose storage is known to be empty cost nothing, as the account says that there is
-//! nothing to read.
+//! Slots of an account with known empty storage have no latency, as its account shows that there is nothing to
+//! read.
 
 use super::{NumberedState, PreState, StateError};
 use alloy_primitives::{Address, B256, U256};
@@ -25,7 +24,7 @@ pub struct Storage<'a> {
     waits: Option<Waits<'a>>,
 }
 
-/// Who was waited for already, by number.
+/// Finished first reads, by index.
 #[derive(Debug)]
 struct Waits<'a> {
     numbers: &'a NumberedState,
@@ -35,12 +34,12 @@ struct Waits<'a> {
 }
 
 impl<'a> Storage<'a> {
-    /// Answers at once.
+    /// A state without latency.
     pub const fn instant(known: &'a PreState) -> Self {
         Self { known, waits: None }
     }
 
-    /// Answers every first read after `latency`; at once if that is zero. `numbers` holds the same state.
+    /// A state with `latency` on every first read; none if that is zero. `numbers` must hold the same state.
     pub fn slow(known: &'a PreState, numbers: &'a NumberedState, latency: Duration) -> Self {
         let unread = |count| std::iter::repeat_with(OnceLock::new).take(count).collect();
         let waits = (!latency.is_zero()).then(|| Waits {
@@ -52,8 +51,8 @@ impl<'a> Storage<'a> {
         Self { known, waits }
     }
 
-    /// Waits as a first read of the account with this number does, for those who read a
-    /// [`NumberedState`] themselves.
+    /// Waits for a first read of the account with this index. Callers use it before they read a
+    /// [`NumberedState`] directly.
     pub fn wait_for_account(&self, number: u32) {
         if let Some(waits) = &self.waits {
             waits.wait(&waits.accounts, number);
@@ -67,8 +66,8 @@ impl<'a> Storage<'a> {
         }
     }
 
-    /// Waits as a first read of the account, or of a slot of it, for those who have the value from
-    /// elsewhere.
+    /// Waits for a first read of the account or of its slot. Callers use it if they have the value from another
+    /// source.
     pub fn wait_for(&self, address: Address, slot: Option<U256>) {
         match (&self.waits, slot) {
             (Some(waits), Some(slot)) => waits.slot(address, slot),
@@ -79,7 +78,7 @@ impl<'a> Storage<'a> {
 }
 
 impl Waits<'_> {
-    /// Whoever comes while the first one sleeps is held until it wakes.
+    /// The first caller sleeps; concurrent callers block until it wakes.
     fn wait(&self, reads: &[OnceLock<()>], number: u32) {
         if let Some(read) = reads.get(number as usize) {
             read.get_or_init(|| thread::sleep(self.latency));
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_while_the_first_one_waits_has_no_answer_sooner() {
+    fn a_concurrent_read_waits_for_the_first_one() {
         let (known, numbers) = (known(), NumberedState::new(&known()));
         let storage = Storage::slow(&known, &numbers, LATENCY);
         let both = elapsed(|| {
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn without_latency_nothing_is_kept() {
+    fn without_latency_no_reads_are_tracked() {
         let (known, numbers) = (known(), NumberedState::new(&known()));
         assert!(Storage::slow(&known, &numbers, Duration::ZERO).waits.is_none());
     }

@@ -1,4 +1,4 @@
-//! A state that says what is read from it, when it is read.
+//! A database wrapper that reports each read before it happens.
 
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use revm::{
@@ -8,7 +8,7 @@ use revm::{
 };
 use std::fmt;
 
-/// Something that the EVM loads.
+/// An item that the EVM loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Read {
     /// Balance, nonce and code of an account.
@@ -24,7 +24,7 @@ pub struct Watched<DB, F> {
 }
 
 impl<DB, F> Watched<DB, F> {
-    /// Watches `db`.
+    /// Wraps `db`.
     pub const fn new(db: DB, on_read: F) -> Self {
         Self { db, on_read }
     }

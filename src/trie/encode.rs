@@ -1,7 +1,7 @@
-//! Hashes a working trie, from the leaves up.
+//! Hashes a working trie from the leaves up.
 //!
-//! Only open nodes are encoded; a closed one is already known by the reference that goes into its
-//! parent. The encodings are alloy-trie's.
+//! Only open nodes are encoded. The reference to a closed node is already known and is copied into its parent.
+//! The encodings come from alloy-trie.
 
 use std::array;
 
@@ -18,28 +18,29 @@ use super::{
     store::NewNodes,
 };
 
-/// Encodes nodes one after the other into one buffer.
+/// Encodes nodes one by one into one buffer.
 #[derive(Debug)]
 pub(super) struct Encoder<'s> {
     buffer: Vec<u8>,
-    /// Where open nodes go that their parents name by hash, if anybody wants them.
+    /// Collects open nodes that have a hash, if the caller needs them.
     kept: Option<&'s mut NewNodes>,
 }
 
 impl<'s> Encoder<'s> {
-    /// Bytes of a full branch, the largest node: 16 references of 33, an empty value, a header of 3.
+    /// Size in bytes of a full branch, the largest node: 16 references of 33 bytes, an empty value and a header
+    /// of 3.
     const CAPACITY: usize = 16 * 33 + 1 + 3;
 
     pub(super) fn new() -> Self {
         Self { buffer: Vec::with_capacity(Self::CAPACITY), kept: None }
     }
 
-    /// Also puts every open node that has a hash into `kept`.
+    /// Also stores every open node that has a hash in `kept`.
     pub(super) fn keeping(kept: &'s mut NewNodes) -> Self {
         Self { kept: Some(kept), ..Self::new() }
     }
 
-    /// The root hash of the trie with this root. A root is hashed however short.
+    /// Computes the root hash. A root node is hashed even if it is short.
     pub(super) fn root(&mut self, top: &Node<'_>) -> B256 {
         let reference = self.reference(top);
         if let Some(hash) = reference.as_hash() {
@@ -52,9 +53,9 @@ impl<'s> Encoder<'s> {
         hash
     }
 
-    /// What a parent holds for this child: its hash, or its RLP if that is shorter.
+    /// The reference that a parent holds for this child: its hash, or its RLP if that is shorter.
     ///
-    /// Recurses once for each node on a path, of which there are at most 65.
+    /// Recurses once for each node on a path, which has at most 65 nodes.
     fn reference(&mut self, node: &Node<'_>) -> RlpNode {
         match node {
             Node::Empty => RlpNode::from_rlp(&[EMPTY_STRING_CODE]),
@@ -75,7 +76,7 @@ impl<'s> Encoder<'s> {
         }
     }
 
-    /// Keeps the node that was just encoded, if it has a hash.
+    /// Stores the node that was just encoded, if it has a hash.
     fn keep(&mut self, reference: RlpNode) -> RlpNode {
         if let Some(kept) = self.kept.as_deref_mut()
             && self.buffer.len() >= HASHED_FROM
@@ -107,7 +108,7 @@ impl<'s> Encoder<'s> {
         BranchNodeRef::new(references, mask).rlp(self.cleared())
     }
 
-    /// The buffer, empty. The children of the node to come are done with it.
+    /// Empties the buffer. The children of the next node no longer need it.
     fn cleared(&mut self) -> &mut Vec<u8> {
         self.buffer.clear();
         &mut self.buffer

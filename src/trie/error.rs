@@ -1,19 +1,19 @@
-//! What can go wrong with a witness, in three layers: who asked, which node failed, what is wrong with it.
+//! Errors of a witness, in three layers.
 //!
-//! [`TrieError`] names the account or slot that could not be proved, its source [`NodeError`] the node
-//! and its place, and for a bad node [`Malformed`] the rule that it breaks. None of them says that the
-//! state is anything: an unproved account is not an absent one.
+//! [`TrieError`] names the account or slot that could not be proved. Its source [`NodeError`] names the node
+//! and its path. For a bad node, [`Malformed`] names the rule that it breaks. No error makes a statement about
+//! the state: an unproved account is not an absent one.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::Nibbles;
 
 use super::store::MAX_NODE_BYTES;
 
-/// Why a witness could not be loaded, read or updated.
+/// The reason that a witness could not be loaded, read or updated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum TrieError {
-    /// Something in the witness is far larger than any node of the state.
+    /// An entry of the witness is far larger than any node of the state.
     #[error(
         "node {index} of the witness has {size} bytes, over the limit of {MAX_NODE_BYTES}; \
          fetch the witness again"
@@ -32,33 +32,34 @@ pub enum TrieError {
 }
 
 impl TrieError {
-    /// Adds to `source` the account that was asked for.
+    /// Adds the requested account to `source`.
     pub(super) fn account(address: Address, source: NodeError) -> Self {
         Self::Account { address, source: Box::new(source) }
     }
 
-    /// Adds to `source` the slot that was asked for.
+    /// Adds the requested slot to `source`.
     pub(super) fn slot(address: Address, slot: U256, source: NodeError) -> Self {
         Self::Slot { address, slot, source: Box::new(source) }
     }
 }
 
-/// Why the path to a key could not be followed. The path leads from the root of its trie to the node.
+/// The reason that the path to a key could not be followed. The path leads from the root of the trie to the
+/// node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum NodeError {
-    /// A parent names this hash, and the witness holds no such node.
+    /// A parent refers to this hash, but the witness holds no such node.
     #[error("trie node {hash} at path {} is missing", hex(.path))]
     Missing { hash: B256, path: Nibbles },
 
-    /// The node is what its hash says, and yet no node of Ethereum's state. One embedded in its
-    /// parent has no hash there; it is named by that of its own bytes.
+    /// The node matches its hash but is no valid node of Ethereum's state. For an embedded node, this is the
+    /// hash of its own bytes, since its parent holds none.
     #[error("trie node {hash} at path {} is malformed", hex(.path))]
     Malformed { hash: B256, path: Nibbles, source: Malformed },
 }
 
 impl NodeError {
-    /// Says what is wrong with the node that `rlp` holds.
+    /// Adds the rule that the node in `rlp` breaks.
     pub(super) fn malformed(rlp: &[u8], path: Nibbles, source: Malformed) -> Self {
         Self::Malformed { hash: keccak256(rlp), path, source }
     }
@@ -68,75 +69,75 @@ impl NodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Malformed {
-    /// Lengths that do not fit, or an encoding that is not the shortest.
+    /// A length does not fit, or an encoding is not the shortest.
     #[error("it is not valid RLP")]
     Rlp(#[from] alloy_rlp::Error),
 
-    /// The list ends before the bytes do.
+    /// Bytes follow the end of the list.
     #[error("{bytes} bytes follow its end")]
     TrailingBytes { bytes: usize },
 
-    /// Neither a branch nor an extension or leaf.
+    /// The node is neither a branch nor an extension or leaf.
     #[error("it has neither 2 nor 17 items")]
     ItemCount,
 
-    /// The path's first nibble is none of 0 to 3.
-    #[error("its path starts with flags {flags:#x}, which mean nothing")]
+    /// The first nibble of the path is not in the range from 0 to 3.
+    #[error("its path starts with flags {flags:#x}, which are not defined")]
     PathFlags { flags: u8 },
 
-    /// The nibble that fills up a path of even length is not zero.
+    /// The padding nibble of a path of even length is not zero.
     #[error("the padding of its path is not zero")]
     PathPadding,
 
-    /// Keys have 64 nibbles: a leaf ends at 64, an extension before.
-    #[error("it lies at depth {depth} and its path has {nibbles} nibbles, where keys have 64")]
+    /// Keys have 64 nibbles: a leaf ends at depth 64, an extension above.
+    #[error("its depth of {depth} and its path of {nibbles} nibbles do not fit keys of 64 nibbles")]
     PathLength { depth: usize, nibbles: usize },
 
-    /// An extension that extends nothing.
+    /// An extension with an empty path.
     #[error("it is an extension with an empty path")]
     EmptyExtension,
 
-    /// An extension that leads nowhere.
+    /// An extension without a child.
     #[error("it is an extension without a child")]
     NoChild,
 
-    /// All keys have the same length, so none ends at a branch.
+    /// A branch with a value. All keys have the same length, so none ends at a branch.
     #[error("it is a branch with a value")]
     BranchValue,
 
-    /// A branch where keys have ended.
-    #[error("it is a branch at depth 64, where keys have ended")]
+    /// A branch at the depth where keys end.
+    #[error("it is a branch at depth 64, where keys end")]
     BranchTooDeep,
 
-    /// A branch where no two keys part.
+    /// A branch with fewer than two children.
     #[error("it is a branch with {children} children")]
     TooFewChildren { children: usize },
 
-    /// A child is named by 32 bytes, or by none.
-    #[error("it names a child by {bytes} bytes instead of 32")]
+    /// A reference to a child has neither 32 bytes nor none.
+    #[error("it refers to a child by {bytes} bytes instead of 32")]
     ChildHash { bytes: usize },
 
-    /// A child of 32 bytes or more belongs behind its hash.
-    #[error("it embeds a child of {bytes} bytes, where 32 and more are hashed")]
+    /// A child of 32 bytes or more must be referred to by its hash.
+    #[error("it embeds a child of {bytes} bytes, but a child of 32 bytes or more is hashed")]
     EmbeddedTooLong { bytes: usize },
 
-    /// A child of fewer than 32 bytes belongs inside its parent.
-    #[error("its parent names it by its hash, where {bytes} bytes are embedded")]
+    /// A child of fewer than 32 bytes must be embedded in its parent.
+    #[error("its parent refers to it by its hash, but a node of {bytes} bytes is embedded")]
     NotEmbedded { bytes: usize },
 
-    /// Deleted keys leave the trie, they do not stay with an empty value.
+    /// A leaf with an empty value. Deleted keys are removed from the trie.
     #[error("it is a leaf without a value")]
     EmptyValue,
 
-    /// Not the RLP of nonce, balance, storage root and code hash.
+    /// The value is not the RLP of nonce, balance, storage root and code hash.
     #[error("its value is not an account")]
     Account(#[source] alloy_rlp::Error),
 
-    /// Not the RLP of an integer of at most 32 bytes without leading zeros.
+    /// The value is not the RLP of an integer of at most 32 bytes without leading zeros.
     #[error("its value is not a storage word")]
     Slot(#[source] alloy_rlp::Error),
 
-    /// A slot is set to zero by leaving the trie.
+    /// A slot with the value zero. Such slots are removed from the trie.
     #[error("its value is zero, which storage tries do not hold")]
     ZeroSlot,
 }

@@ -1,8 +1,7 @@
-//! Walks from a trusted root to one key, in place, and says what is proved there.
+//! Walks from a trusted root to one key, in place, and returns what the witness proves about it.
 //!
-//! Allocates nothing: nodes are read where the witness holds them, and left behind. A walk ends at the
-//! key's leaf, at a place that proves that there is none, or with an error; which of the three is all
-//! that this file has to get right.
+//! The walk allocates nothing: it reads nodes in the witness's own memory. It ends at the key's leaf, at a node
+//! that proves its absence, or with an error. Correctness lives in the choice between these three.
 
 use alloy_primitives::{B256, U256};
 use alloy_trie::{Nibbles, TrieAccount};
@@ -13,13 +12,13 @@ use super::{
     store::NodeStore,
 };
 
-/// A leaf that was found, with what an error about its value needs.
+/// A leaf that was found, with the context for errors about its value.
 #[derive(Debug)]
 pub(super) struct ProvedLeaf<'a> {
     pub(super) value: &'a [u8],
     /// The whole node.
     rlp: &'a [u8],
-    /// From the root to the node.
+    /// The path from the root to the node.
     path: Nibbles,
 }
 
@@ -27,7 +26,7 @@ pub(super) struct ProvedLeaf<'a> {
 ///
 /// # Errors
 ///
-/// The node on the way that is missing or malformed.
+/// The node on the path that is missing or malformed.
 pub(super) fn find<'a>(
     nodes: &'a NodeStore,
     root: &B256,
@@ -49,7 +48,7 @@ pub(super) fn find<'a>(
                 child
             }
             RawNode::Extension { .. } => return Ok(None),
-            // A branch lies above depth 64, so there is a nibble left.
+            // A branch lies above depth 64, so one nibble is left.
             RawNode::Branch(children) => match children[usize::from(rest.get_unchecked(0))] {
                 Some(child) => {
                     depth += 1;
@@ -63,21 +62,21 @@ pub(super) fn find<'a>(
 }
 
 impl ProvedLeaf<'_> {
-    /// The leaf's value as an account: nonce, balance, storage root, code hash (Yellow Paper, 4.1).
+    /// Decodes the leaf's value as an account: nonce, balance, storage root, code hash (Yellow Paper, 4.1).
     ///
     /// # Errors
     ///
-    /// [`Malformed::Account`] if it is none.
+    /// [`Malformed::Account`] if it is not an account.
     pub(super) fn account(&self) -> Result<TrieAccount, NodeError> {
         alloy_rlp::decode_exact(self.value)
             .map_err(|reason| self.malformed(Malformed::Account(reason)))
     }
 
-    /// The leaf's value as a storage word, which is not zero.
+    /// Decodes the leaf's value as a storage word, which is not zero.
     ///
     /// # Errors
     ///
-    /// [`Malformed::Slot`] or [`Malformed::ZeroSlot`] if it is none.
+    /// [`Malformed::Slot`] or [`Malformed::ZeroSlot`] if it is not such a word.
     pub(super) fn slot(&self) -> Result<U256, NodeError> {
         match alloy_rlp::decode_exact::<U256>(self.value) {
             Ok(U256::ZERO) => Err(self.malformed(Malformed::ZeroSlot)),

@@ -1,26 +1,26 @@
-//! The part of Ethereum's state trie that a witness proves: what it says, and what it becomes.
+//! The part of Ethereum's state trie that a witness proves: lookups and updates.
 //!
-//! A witness is a heap of trie nodes (Yellow Paper, appendix D). [`NodeStore`] files each under the
-//! Keccak-256 of its bytes, [`StateTrie`] reads accounts and slots out of it and computes the state
-//! root after a block, and [`PartialTrie`] is the working copy of one trie while it changes.
+//! A witness is a heap of trie nodes (Yellow Paper, appendix D). A [`NodeStore`] indexes the nodes by the
+//! Keccak-256 of their bytes. A [`StateTrie`] reads accounts and slots and computes the state root after a block.
+//! A [`PartialTrie`] is the working copy of one trie while it changes.
 //!
-//! Knows nothing of blocks, codes or headers: the caller says which state root to trust, and compares
-//! the root that comes out with the header's. Threads are the caller's too; work is spread over the
-//! rayon pool that it runs in.
+//! The module does not know blocks, codes or headers. The caller chooses the state root to trust and compares
+//! the computed root with the header. The caller also provides the threads: work runs on the current rayon
+//! pool.
 //!
-//! Correctness lives in two places. What is read rests on hashes alone: a node counts only under the
-//! hash that its parent names, from the trusted root down, so a witness can withhold but not lie, and
-//! what it withholds is an error, never zero. What is written rests on the shape rules of [`PartialTrie`],
-//! which the tests compare with alloy-trie's computation over the whole state.
+//! Correctness lives in two places. Reads depend on hashes alone: from the trusted root down, a node counts
+//! only under the hash that its parent refers to. So a witness can omit values but not forge them, and an
+//! omitted value is an error, never zero. Writes depend on the shape rules of [`PartialTrie`]. Tests compare
+//! these with alloy-trie's root of the whole state.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `store` | nodes by hash |
-//! | `raw` | reads one node in place and refuses what Ethereum's tries cannot hold |
+//! | `raw` | reads one node in place and rejects nodes that Ethereum's tries cannot contain |
 //! | `lookup` | walks to one key, in place |
 //! | `node`, `partial`, `remove`, `encode` | the working trie: nodes, insertion, deletion, hashing |
-//! | `reach` | which nodes belong to a state at all |
-//! | `state` | accounts and storages, the root after a block |
+//! | `reach` | the nodes that belong to a state |
+//! | `state` | accounts and storage, the root after a block |
 
 mod encode;
 mod error;

@@ -1,9 +1,9 @@
-//! The nodes of a working trie: open where something was touched, a reference everywhere else.
+//! The nodes of a working trie: touched nodes are open, all others are references.
 //!
-//! An untouched subtree stays as its parent in the witness names it, one hash or a few embedded bytes,
-//! and is written back the same way; opening a node reads one level. Every operation keeps three rules:
-//! paths through open nodes end at depth 64, an extension's path is not empty, and a branch has two
-//! children or more, except between a deletion and the collapse that follows it.
+//! An untouched subtree is kept as the reference that its parent in the witness holds, a hash or a few embedded
+//! bytes. It is written back unchanged. Opening a node reads one level. Every operation keeps three rules.
+//! Paths through open nodes end at depth 64. The path of an extension is not empty. A branch has at least two
+//! children, except between a deletion and the collapse that follows it.
 
 use std::borrow::Cow;
 
@@ -18,27 +18,27 @@ use super::{
 /// A subtree.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Node<'a> {
-    /// No key lies here.
+    /// A subtree without keys.
     #[default]
     Empty,
-    /// Not opened: what the witness calls it.
+    /// A node that is not open: the reference in the witness.
     Closed(Reference<'a>),
     /// The end of one key.
     Leaf(Box<Leaf<'a>>),
-    /// A stretch of path that all keys below share.
+    /// A path segment that all keys below share.
     Extension(Box<Extension<'a>>),
-    /// Where keys part, by their next nibble.
+    /// A fork of the keys by their next nibble.
     Branch(Box<[Self; 16]>),
 }
 
-/// The rest of a key and its value: the witness's bytes, or new ones.
+/// The rest of a key and its value, borrowed from the witness or new.
 #[derive(Clone, Debug)]
 pub(super) struct Leaf<'a> {
     pub(super) path: Nibbles,
     pub(super) value: Cow<'a, [u8]>,
 }
 
-/// A shared stretch of path and what follows it.
+/// A shared path segment and its child.
 #[derive(Clone, Debug)]
 pub(super) struct Extension<'a> {
     pub(super) path: Nibbles,
@@ -51,11 +51,11 @@ impl<'a> Node<'a> {
         Self::Leaf(Box::new(Leaf { path, value }))
     }
 
-    /// Opens the node at `path` that `reference` names, one level of it.
+    /// Opens the node at `path` behind `reference`, one level deep.
     ///
     /// # Errors
     ///
-    /// If the witness lacks it or it is malformed.
+    /// The witness lacks the node, or it is malformed.
     pub(super) fn open(
         nodes: &'a NodeStore,
         reference: Reference<'a>,
@@ -64,11 +64,11 @@ impl<'a> Node<'a> {
         Self::parse(nodes.follow(reference, path)?, path)
     }
 
-    /// Opens the node at `path` that `rlp` holds, one level of it.
+    /// Opens the node at `path` that `rlp` holds, one level deep.
     ///
     /// # Errors
     ///
-    /// If it is malformed.
+    /// The node is malformed.
     pub(super) fn parse(rlp: &'a [u8], path: Nibbles) -> Result<Self, NodeError> {
         match read(rlp, path.len()) {
             Ok(raw) => Ok(raw.into()),
@@ -78,7 +78,7 @@ impl<'a> Node<'a> {
 
     /// This subtree with `prefix`, which is not empty, before all its paths.
     ///
-    /// Leaves and extensions take the prefix in; whatever else has keys gets an extension before it.
+    /// Leaves and extensions extend their own path. A branch or a reference gets an extension above it.
     pub(super) fn prefixed(self, prefix: Nibbles) -> Self {
         match self {
             Self::Empty => Self::Empty,

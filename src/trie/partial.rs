@@ -1,11 +1,11 @@
-//! One trie while it changes: opened from the witness where it is touched.
+//! One trie while it changes. Nodes of the witness are opened when they are touched.
 //!
-//! This file has the surface and the insertion; deletion is in `remove`, hashing in `encode`. It knows
+//! This file has the public methods and insertion; `remove` has deletion, `encode` has hashing. The trie holds
 //! keys and bytes, not accounts or slots.
 //!
-//! The shape of a trie follows from its keys alone, so the root is right exactly if each operation
-//! leaves the shape that a trie built from nothing would have. One thing can stand in the way, see
-//! [`PartialTrie::remove`]: do all insertions before the first deletion.
+//! The keys of a trie determine its shape. So the root is correct exactly if each operation leaves the shape
+//! that a trie built from an empty one would have. Deletion can fail this rule, see [`PartialTrie::remove`]: do
+//! all insertions before the first deletion.
 
 use std::{borrow::Cow, mem};
 
@@ -20,7 +20,7 @@ use super::{
     store::{NewNodes, NodeStore},
 };
 
-/// A Merkle Patricia trie over 32-byte keys of which only the touched part is in memory.
+/// A Merkle Patricia trie over 32-byte keys with only the touched part in memory.
 ///
 /// After an error its content is unspecified, and it should be dropped.
 #[derive(Clone, Debug)]
@@ -30,11 +30,11 @@ pub struct PartialTrie<'a> {
 }
 
 impl<'a> PartialTrie<'a> {
-    /// Opens the trie with this root: its root node, the rest when it is needed.
+    /// Opens the trie with this root. Only the root node is read now, other nodes when they are needed.
     ///
     /// # Errors
     ///
-    /// If the root node is missing or malformed. The empty trie's root needs no node.
+    /// The root node is missing or malformed. The empty trie's root needs no node.
     pub fn open(nodes: &'a NodeStore, root: B256) -> Result<Self, NodeError> {
         let top = match nodes.root_node(&root)? {
             Some(rlp) => Node::parse(rlp, Nibbles::new())?,
@@ -47,23 +47,23 @@ impl<'a> PartialTrie<'a> {
     ///
     /// # Errors
     ///
-    /// If a node on the key's path is missing or malformed.
+    /// A node on the key's path is missing or malformed.
     pub fn insert(&mut self, key: B256, value: Vec<u8>) -> Result<(), NodeError> {
         insert(&mut self.top, self.nodes, &Nibbles::unpack_array(&key.0), 0, value)
     }
 
-    /// Removes `key`; does nothing if it is provably absent. Gives back the hash of a node that the
-    /// witness lacks and that was taken for a branch.
+    /// Removes `key`; does nothing if it is provably absent. Returns the hash of a missing node that was
+    /// assumed to be a branch.
     ///
-    /// A branch that is left with one child gives way to that child, for which the child's content is
-    /// needed, and the witness may not have it. Then the trie takes it for a branch, the one kind of
-    /// node that stays as it is, and continues; a wrong guess shows in [`Self::root`]. If removals come
-    /// after all insertions of a block, then no branch collapses that the block does not collapse, and
-    /// honest witnesses leave nothing else to guess.
+    /// A branch with one child left is replaced by that child. The replacement depends on the child's content,
+    /// which the witness may lack. The trie then assumes that the child is a branch, the only kind of node that
+    /// the replacement does not change. A wrong guess shows in [`Self::root`]. If all removals of a block
+    /// follow its insertions, then only branches that the block really collapses do collapse. Honest witnesses
+    /// then leave nothing else to guess.
     ///
     /// # Errors
     ///
-    /// If a node on the key's path is missing or malformed, or the child that is left is malformed.
+    /// A node on the key's path is missing or malformed, or the remaining child is malformed.
     pub fn remove(&mut self, key: B256) -> Result<Option<B256>, NodeError> {
         match remove(&mut self.top, self.nodes, &Nibbles::unpack_array(&key.0), 0)? {
             Removal::Removed { guessed } => Ok(guessed),
@@ -71,12 +71,12 @@ impl<'a> PartialTrie<'a> {
         }
     }
 
-    /// The root hash. Hashes the nodes that were opened, and none of the others.
+    /// The root hash. Only nodes that were opened are hashed.
     pub fn root(&self) -> B256 {
         Encoder::new().root(&self.top)
     }
 
-    /// Encodes the nodes that were opened or made into `kept`, the root node among them.
+    /// Encodes the nodes that were opened or created into `kept`, including the root node.
     pub(super) fn keep_nodes(&self, kept: &mut NewNodes) {
         Encoder::keeping(kept).root(&self.top);
     }
@@ -84,7 +84,7 @@ impl<'a> PartialTrie<'a> {
 
 /// Sets `key` to `value` in the subtree `node`, which lies at `depth` on the key's path.
 ///
-/// Recurses at most twice for each of the key's 64 nibbles: to open a node, and to go down.
+/// Recurses at most twice for each of the key's 64 nibbles: once to open a node and once to descend.
 fn insert<'a>(
     node: &mut Node<'a>,
     nodes: &'a NodeStore,
@@ -99,7 +99,7 @@ fn insert<'a>(
             insert(node, nodes, key, depth, value)
         }
         Node::Branch(children) => {
-            // A branch lies above depth 64, so there is a nibble left.
+            // A branch lies above depth 64, so one nibble is left.
             let child = &mut children[usize::from(rest.get_unchecked(0))];
             insert(child, nodes, key, depth + 1, value)
         }
@@ -114,7 +114,7 @@ fn insert<'a>(
     }
 }
 
-/// `node` and a leaf that ends at it or parts from it, `rest` being the leaf's path from here.
+/// Adds a leaf at or beside `node`. `rest` is the leaf's path from here.
 fn with_leaf<'a>(node: Node<'a>, rest: Nibbles, value: Cow<'a, [u8]>) -> Node<'a> {
     match node {
         Node::Leaf(leaf) if leaf.path != rest => {
@@ -132,17 +132,17 @@ fn with_leaf<'a>(node: Node<'a>, rest: Nibbles, value: Cow<'a, [u8]>) -> Node<'a
     }
 }
 
-/// A branch where `rest` leaves `path`, and before it an extension over what they share.
+/// A branch at the nibble where `rest` leaves `path`, below an extension over their common prefix.
 ///
-/// `old` gives what the path led to, for what is left of the path below the branch.
+/// `old` returns the former target of the path, given the rest of the path below the branch.
 fn part<'a>(
     path: Nibbles,
     rest: Nibbles,
     value: Cow<'a, [u8]>,
     old: impl FnOnce(Nibbles) -> Node<'a>,
 ) -> Node<'a> {
-    // Neither is a prefix of the other: leaves at one place have paths of one length, and a key that
-    // goes through an extension does not part from it. So each has a nibble at `shared`.
+    // Neither path is a prefix of the other. Leaves at one place have paths of equal length, and a key that
+    // goes through an extension does not leave it. So each has a nibble at `shared`.
     let shared = path.common_prefix_length(&rest);
     let mut children: [Node<'a>; 16] = Default::default();
     children[usize::from(path.get_unchecked(shared))] = old(path.slice(shared + 1..));

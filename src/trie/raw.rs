@@ -1,11 +1,11 @@
 //! Reads one trie node in place: no copies, no allocation.
 //!
-//! Takes a node's RLP and its depth, gives its parts as slices of the input. Both the lookups and the
-//! working trie read nodes through [`read`], so what is accepted is decided here and nowhere else. The
-//! depth makes that strict: keys have 64 nibbles, so every path through accepted nodes ends at a leaf
-//! of exactly that depth, and code that follows one can neither run past its key nor for ever.
+//! The input is a node's RLP and its depth, the output its parts as slices of the input. Lookups and the
+//! working trie both use [`read`], so only this file decides which nodes are accepted. The depth makes the
+//! check strict. Keys have 64 nibbles, so every path through accepted nodes ends at a leaf of exactly that
+//! depth. Code that follows a path therefore neither runs past its key nor loops forever.
 //!
-//! What a leaf's value means is left to `lookup`.
+//! `lookup` decodes the value of a leaf.
 
 use alloy_primitives::B256;
 use alloy_rlp::Header;
@@ -13,50 +13,50 @@ use alloy_trie::Nibbles;
 
 use super::error::Malformed;
 
-/// Nibbles of a key: keys are Keccak-256 hashes.
+/// Number of nibbles of a key: keys are Keccak-256 hashes.
 pub(super) const KEY_NIBBLES: usize = 64;
 
-/// Nodes with at least this many bytes of RLP are referred to by hash, shorter ones are embedded.
+/// Nodes with at least this many bytes of RLP are referred to by hash; shorter nodes are embedded.
 pub(super) const HASHED_FROM: usize = 32;
 
-/// A node's parts, in the bytes that were read.
+/// The parts of a node, borrowed from the bytes that were read.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "lives on the stack for one step; a box would allocate"
 )]
 pub(super) enum RawNode<'a> {
-    /// The end of one key, and its value, which is not empty.
+    /// The end of one key and its value, which is not empty.
     Leaf { path: Nibbles, value: &'a [u8] },
-    /// A stretch of path, not empty, that all keys below share.
+    /// A path segment that all keys below share. It is not empty.
     Extension { path: Nibbles, child: Reference<'a> },
-    /// Where keys part, at least two ways.
+    /// A fork of the keys with at least two children.
     Branch([Option<Reference<'a>>; 16]),
 }
 
-/// How a parent names its child.
+/// A parent's reference to its child.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reference<'a> {
-    /// By its Keccak-256.
+    /// The Keccak-256 of the child.
     Hash(&'a B256),
-    /// By its RLP, which is shorter than [`HASHED_FROM`] bytes.
+    /// The child's RLP, which is shorter than [`HASHED_FROM`] bytes.
     Embedded(&'a [u8]),
 }
 
 /// One item of a node's list.
 struct Item<'a> {
     list: bool,
-    /// With its header.
+    /// The item with its header.
     rlp: &'a [u8],
-    /// Without its header.
+    /// The item without its header.
     payload: &'a [u8],
 }
 
-/// Reads the node in `rlp`, whose path from the root has `depth` nibbles.
+/// Reads the node in `rlp`. Its path from the root has `depth` nibbles.
 ///
 /// # Errors
 ///
-/// The rule that it breaks.
+/// The rule that the node breaks.
 pub(super) fn read(mut rlp: &[u8], depth: usize) -> Result<RawNode<'_>, Malformed> {
     let mut items = Header::decode_bytes(&mut rlp, true)?;
     if !rlp.is_empty() {
@@ -70,14 +70,14 @@ pub(super) fn read(mut rlp: &[u8], depth: usize) -> Result<RawNode<'_>, Malforme
     }
 }
 
-/// Takes the next item off a list's payload.
+/// Removes the next item from a list's payload.
 fn next_item<'a>(items: &mut &'a [u8]) -> Result<Item<'a>, Malformed> {
     if items.is_empty() {
         return Err(Malformed::ItemCount);
     }
     let start = *items;
     let Header { list, payload_length } = Header::decode(items)?;
-    // `Header::decode` has checked that the payload is there.
+    // `Header::decode` has checked that the payload is complete.
     let (payload, rest) = items.split_at(payload_length);
     *items = rest;
     let (rlp, _) = start.split_at(start.len() - rest.len());
@@ -100,15 +100,14 @@ fn read_short<'a>(
     }
 }
 
-/// What the flags of a path say about its node.
+/// Kind of a node with two items, from the flags of its path.
 #[derive(Clone, Copy)]
 enum ShortKind {
     Leaf,
     Extension,
 }
 
-/// Reads a path in hex-prefix encoding (Yellow Paper, appendix C), and checks that it ends where
-/// paths of its kind do.
+/// Reads a path in hex-prefix encoding (Yellow Paper, appendix C) and checks its length for its kind.
 fn read_path(item: &Item<'_>, depth: usize) -> Result<(ShortKind, Nibbles), Malformed> {
     let [first, rest @ ..] = string(item)? else {
         return Err(alloy_rlp::Error::InputTooShort.into());
@@ -123,7 +122,7 @@ fn read_path(item: &Item<'_>, depth: usize) -> Result<(ShortKind, Nibbles), Malf
         return Err(Malformed::PathPadding);
     }
 
-    // Before anything is unpacked: more than 64 nibbles would not fit.
+    // The check comes before the path is unpacked, since more than 64 nibbles would not fit.
     let nibbles = rest.len() * 2 + usize::from(odd);
     check_length(kind, depth, nibbles)?;
     let path = if odd { Nibbles::unpack(item.payload).slice(1..) } else { Nibbles::unpack(rest) };
@@ -140,7 +139,7 @@ fn check_length(kind: ShortKind, depth: usize, nibbles: usize) -> Result<(), Mal
     if fits { Ok(()) } else { Err(Malformed::PathLength { depth, nibbles }) }
 }
 
-/// Reads a node of 17 items, of which two are read and `items` holds the rest.
+/// Reads a node of 17 items. The first two are already read; `items` holds the rest.
 fn read_branch<'a>(
     first: &Item<'a>,
     second: &Item<'a>,
@@ -178,7 +177,7 @@ fn read_value<'a>(item: &Item<'a>) -> Result<&'a [u8], Malformed> {
     if value.is_empty() { Err(Malformed::EmptyValue) } else { Ok(value) }
 }
 
-/// Reads how a child is named; `None` where there is no child.
+/// Reads a reference to a child; `None` if there is no child.
 fn read_reference<'a>(item: &Item<'a>) -> Result<Option<Reference<'a>>, Malformed> {
     match (item.list, item.payload.len()) {
         (false, 0) => Ok(None),

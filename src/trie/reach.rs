@@ -1,8 +1,8 @@
-//! Which nodes of a witness belong to the state at all.
+//! Finds the nodes of a witness that belong to the state.
 //!
-//! Walks the account trie and every storage trie from the state root down, as far as there are nodes.
-//! What is never reached is not under a hash that the state names: damaged, from another state, or made
-//! up. It can do no harm, as nothing leads to it; but it says something about who made the witness.
+//! Walks the account trie and every storage trie from the state root down, as far as nodes exist. The state
+//! refers to no node that the walk misses: such a node is damaged, forged or part of another state. It is
+//! harmless, as no path leads to it, but it shows that the witness was not built correctly.
 
 use alloy_primitives::{B256, keccak256, map::B256Set};
 use alloy_rlp::Decodable;
@@ -13,7 +13,7 @@ use super::{
     store::NodeStore,
 };
 
-/// What the leaves of a trie hold.
+/// Kind of a trie, by the content of its leaves.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Accounts,
@@ -24,13 +24,13 @@ enum Kind {
 struct Walk<'a> {
     nodes: &'a NodeStore,
     reached: B256Set,
-    /// Tries whose roots were named and not walked yet.
+    /// Roots of tries that have not been walked yet.
     roots: Vec<(Kind, B256)>,
 }
 
 impl NodeStore {
-    /// Hashes of nodes that no path from the state's root leads to, in no order. The node of a trie
-    /// without keys belongs to every state. A node that is malformed counts as reached and leads nowhere.
+    /// Hashes of nodes that no path from the state's root reaches, in no order. The node of an empty trie
+    /// belongs to every state. A malformed node counts as reached, but its children are unknown.
     pub fn unreachable_from(&self, state_root: B256) -> Vec<B256> {
         let roots = vec![(Kind::Accounts, state_root)];
         let mut walk = Walk { nodes: self, reached: B256Set::default(), roots };
@@ -43,7 +43,7 @@ impl NodeStore {
 }
 
 impl Walk<'_> {
-    /// Walks on from the node with this hash, if it is there and new.
+    /// Walks the node with this hash, if it exists and was not reached before.
     fn enter(&mut self, kind: Kind, hash: &B256, depth: usize) {
         let nodes = self.nodes;
         if let Some(rlp) = nodes.get(hash)
@@ -53,7 +53,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads a node and goes on to what it names. Ends, since [`read`] allows no path longer than a key.
+    /// Reads a node and follows its references. Ends, since [`read`] allows no path longer than a key.
     fn descend(&mut self, kind: Kind, rlp: &[u8], depth: usize) {
         match read(rlp, depth) {
             Ok(RawNode::Branch(children)) => {
@@ -75,7 +75,7 @@ impl Walk<'_> {
         match child {
             Reference::Hash(hash) => self.enter(kind, hash, depth),
             Reference::Embedded(rlp) if rlp.len() < HASHED_FROM => {
-                // Some nodes list it by itself, too, though nobody looks it up by its hash.
+                // Some nodes also list an embedded node separately, although no lookup uses its hash.
                 self.reached.insert(keccak256(rlp));
                 self.descend(kind, rlp, depth);
             }

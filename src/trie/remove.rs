@@ -1,8 +1,8 @@
-//! Deletion, and the collapse of branches that it leaves with one child.
+//! Deletion, and the collapse of branches with one child left.
 //!
-//! The order of deletions does not matter, but their place does: after all insertions of the same trie.
-//! A branch that loses a key and gains another in one block never collapses; in the wrong order it
-//! would for a moment, and want a sibling that the witness has no reason to hold.
+//! The order among deletions does not matter, but all insertions of the same trie must come first. A branch
+//! that loses a key and gains another in one block never collapses. In the wrong order it would collapse for a
+//! moment, and that would need a sibling that an honest witness need not contain.
 
 use std::mem;
 
@@ -19,23 +19,23 @@ use super::{
 /// Whether a deletion found its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Removal {
-    /// It was there, and is gone.
+    /// The key existed and was removed.
     Removed {
-        /// The child that was left alone in its branch, where the witness lacks it and it was taken
-        /// for a branch.
+        /// Hash of the last child of a branch, if the witness lacks that child and it was assumed to be a
+        /// branch.
         guessed: Option<B256>,
     },
-    /// It is provably absent; nothing changed.
+    /// The key is provably absent; nothing changed.
     Absent,
 }
 
 /// Removes `key` from the subtree `node`, which lies at `depth` on the key's path.
 ///
-/// Recurses at most twice for each of the key's 64 nibbles: to open a node, and to go down.
+/// Recurses at most twice for each of the key's 64 nibbles: once to open a node and once to descend.
 ///
 /// # Errors
 ///
-/// If a node on the path is missing or malformed, or a branch's last child is malformed.
+/// A node on the path is missing or malformed, or a branch's last child is malformed.
 pub(super) fn remove<'a>(
     node: &mut Node<'a>,
     nodes: &'a NodeStore,
@@ -64,13 +64,13 @@ pub(super) fn remove<'a>(
         }
         Node::Leaf(_) | Node::Extension(_) => Ok(Removal::Absent),
         Node::Branch(children) => {
-            // A branch lies above depth 64, so there is a nibble left.
+            // A branch lies above depth 64, so one nibble is left.
             let child = &mut children[usize::from(rest.get_unchecked(0))];
             let removal = remove(child, nodes, key, depth + 1)?;
             if removal != Removal::Absent
                 && let Some((nibble, last)) = last_child(children)
             {
-                // At most once for each key: what a collapse leaves is still a child further up.
+                // A key collapses at most one branch, since the collapsed node is still a child of its parent.
                 let (collapsed, guessed) = collapse(last, nodes, key.slice(..depth), nibble)?;
                 *node = collapsed;
                 return Ok(Removal::Removed { guessed });
@@ -80,15 +80,15 @@ pub(super) fn remove<'a>(
     }
 }
 
-/// Takes out the child of a branch that has no other.
+/// Takes the child of a branch that has only one.
 fn last_child<'a>(children: &mut [Node<'a>; 16]) -> Option<(u8, Node<'a>)> {
     let mut occupied = (0..).zip(children).filter(|(_, child)| !matches!(child, Node::Empty));
     let (nibble, last) = occupied.next()?;
     occupied.next().is_none().then(|| (nibble, mem::take(last)))
 }
 
-/// What takes the place of the branch at `path` whose last child is `last`, at `nibble`; and the
-/// hash of that child, if it was taken for a branch.
+/// Replaces the branch at `path` by its last child `last` at `nibble`. Also returns the hash of that child, if
+/// it was assumed to be a branch.
 fn collapse<'a>(
     last: Node<'a>,
     nodes: &'a NodeStore,
@@ -103,11 +103,10 @@ fn collapse<'a>(
     Ok((last.prefixed(step), guessed))
 }
 
-/// Opens the last child at `path`, unless it is a branch, which a collapse leaves as it is.
+/// Opens the last child at `path`, unless it is a branch, which a collapse does not change.
 ///
-/// One that the witness lacks is taken for a branch, and its hash given back beside it. Builders leave branches out for the very reason
-/// that nothing in them is needed; and were it not a branch, then the root would come out wrong and
-/// the header would tell.
+/// A missing child is assumed to be a branch, and its hash is returned. Builders omit branches because nothing
+/// in them is needed. If the guess is wrong, the root does not match the header.
 fn unless_branch<'a>(
     reference: Reference<'a>,
     nodes: &'a NodeStore,

@@ -1,11 +1,11 @@
-//! Accounts and storages as the witness proves them, and the state root after a block.
+//! Accounts and storage as the witness proves them, and the state root after a block.
 //!
-//! Knows that keys are hashes of addresses and slots and what the leaves hold; how a trie is walked and
-//! changed is left to the other files.
+//! This file knows that keys are hashes of addresses and slots, and how leaves are encoded. The other files
+//! walk and change a trie.
 //!
-//! The accounts of a block are independent until their leaves meet in the account trie, so everything
-//! up to the leaf is done in parallel and the rest in order. Errors are collected in the order of the
-//! addresses, so which one is reported does not depend on the threads.
+//! The accounts of a block are independent until their leaves are written to the account trie. So the leaves
+//! are computed in parallel and then written in order. Errors are collected in the order of the addresses, so
+//! the reported error does not depend on the threads.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
@@ -26,13 +26,13 @@ pub struct StateTrie<'a> {
     root: B256,
 }
 
-/// A node that the witness lacks, and that was taken for a branch when a deletion left it as the only
-/// child of its parent. If it is none, the root is wrong.
+/// A missing node that was assumed to be a branch, after a deletion left it as the only child of its parent. If
+/// the node is not a branch, the root is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guess {
-    /// Whose leaf was deleted, or a slot of whose storage.
+    /// The account that was deleted, or the owner of the slot that was deleted.
     pub address: Address,
-    /// The slot that was deleted; `None` if the account was.
+    /// The deleted slot; `None` if the account was deleted.
     pub slot: Option<U256>,
     /// The Keccak-256 of the node.
     pub hash: B256,
@@ -40,8 +40,8 @@ pub struct Guess {
 
 /// The state root after a block, and the tries that it was computed with.
 ///
-/// They are kept so that whoever measures the computation can drop them when the clock has stopped, and
-/// for whoever goes on from there.
+/// The tries are kept so that a benchmark can drop them after its timer stops. They also provide the new nodes
+/// for the next block.
 #[derive(Clone, Debug)]
 pub struct UpdatedTrie<'a> {
     root: B256,
@@ -49,17 +49,17 @@ pub struct UpdatedTrie<'a> {
     tries: Vec<PartialTrie<'a>>,
 }
 
-/// One changed account, its storage done, on the way into the account trie.
+/// One changed account with updated storage, before it is written to the account trie.
 #[derive(Debug)]
 struct UpdatedAccount<'a> {
     address: Address,
-    /// The leaf's key: the address hashed.
+    /// The key of the leaf: the hashed address.
     key: B256,
-    /// The leaf's value; `None` to remove the leaf.
+    /// The value of the leaf; `None` to remove the leaf.
     leaf: Option<Vec<u8>>,
     /// The working trie, if a slot was written.
     storage: Option<PartialTrie<'a>>,
-    /// What was guessed in the storage.
+    /// Guesses made in the storage trie.
     guesses: Vec<Guess>,
 }
 
@@ -69,7 +69,8 @@ impl UpdatedTrie<'_> {
         self.root
     }
 
-    /// The nodes that were opened or made for it: with those of the state before, all of the state after.
+    /// The nodes that were opened or created. Together with the nodes of the previous state they contain the
+    /// whole new state.
     pub fn new_nodes(&self) -> NewNodes {
         let mut kept = NewNodes::default();
         for trie in &self.tries {
@@ -78,19 +79,19 @@ impl UpdatedTrie<'_> {
         kept
     }
 
-    /// What had to be guessed for it. None of it matters if the root is the header's.
+    /// Guesses that the root depends on. They do not matter if the root matches the header.
     pub fn guesses(&self) -> &[Guess] {
         &self.guesses
     }
 }
 
 impl<'a> StateTrie<'a> {
-    /// The state with this root. The root must come from a header that is trusted.
+    /// The state with this root, which must come from a trusted header.
     pub fn new(nodes: &'a NodeStore, root: B256) -> Self {
         Self { nodes, root }
     }
 
-    /// The account, or `None` if it is proved that there is none.
+    /// The account; `None` if its absence is proved.
     ///
     /// # Errors
     ///
@@ -101,8 +102,8 @@ impl<'a> StateTrie<'a> {
             .map_err(|source| TrieError::account(address, source))
     }
 
-    /// The value of a slot of the account whose storage has this root, zero if it is proved that the
-    /// slot is not set.
+    /// The value of a slot in the storage with this root; zero if the absence of the slot is proved. `address`
+    /// is used in errors only.
     ///
     /// # Errors
     ///
@@ -120,18 +121,19 @@ impl<'a> StateTrie<'a> {
 
     /// The state root after the changes of a block.
     ///
-    /// Storages are updated in parallel on the current rayon pool, then the account trie on this
-    /// thread. Where a deletion leaves a choice open, the root is that of the likely shape, see
-    /// [`PartialTrie::remove`]: it must be compared with the header's.
+    /// Storage tries are updated in parallel on the current rayon pool, then the account trie on this thread. A
+    /// deletion may require a guess, see [`PartialTrie::remove`]. So the caller must compare the root with the
+    /// header's.
     ///
     /// # Errors
     ///
-    /// [`TrieError::Account`] or [`TrieError::Slot`] for the first change whose path is not proved.
+    /// [`TrieError::Account`] or [`TrieError::Slot`] for the first change that has no proved path.
     pub fn root_after(&self, post: &PostState) -> Result<UpdatedTrie<'a>, TrieError> {
         let Some((first, _)) = post.accounts.first() else {
             return Ok(UpdatedTrie { root: self.root, guesses: Vec::new(), tries: Vec::new() });
         };
-        // Collecting results directly would take a lock, and report whichever error comes first.
+        // Collecting into a `Result` directly would take a lock and would report the error that comes first in
+        // time.
         let results: Vec<Result<_, _>> = post
             .accounts
             .par_iter()
@@ -180,7 +182,7 @@ impl<'a> StateTrie<'a> {
         Ok(self.account(address)?.map_or(EMPTY_ROOT_HASH, |account| account.storage_root))
     }
 
-    /// Writes slots into the storage with this root; `None` if there are none to write.
+    /// Writes slots into the storage with this root; `None` if there are no slots.
     fn updated_storage(
         &self,
         address: Address,
@@ -195,7 +197,7 @@ impl<'a> StateTrie<'a> {
             trie.insert(slot_key(*slot), alloy_rlp::encode(value))
                 .map_err(|source| TrieError::slot(address, *slot, source))?;
         }
-        // Deletions last: see `remove`.
+        // Deletions come last: see `remove`.
         for (slot, _) in slots.iter().filter(|(_, value)| value.is_zero()) {
             let guessed = trie
                 .remove(slot_key(*slot))
@@ -206,7 +208,7 @@ impl<'a> StateTrie<'a> {
     }
 }
 
-/// Brings the changed accounts into the account trie, and hashes it.
+/// Writes the changed accounts into the account trie and hashes it.
 fn apply<'a>(
     mut accounts: PartialTrie<'a>,
     updates: Vec<UpdatedAccount<'a>>,
@@ -223,7 +225,7 @@ fn apply<'a>(
             None => removed.push((address, key)),
         }
     }
-    // Deletions last: see `remove`.
+    // Deletions come last: see `remove`.
     for (address, key) in removed {
         let guessed = accounts.remove(key).map_err(|source| TrieError::account(address, source))?;
         guesses.extend(guessed.map(|hash| Guess { address, slot: None, hash }));
@@ -233,7 +235,7 @@ fn apply<'a>(
     Ok(UpdatedTrie { root, guesses, tries })
 }
 
-/// Where a slot lies in its storage trie.
+/// The key of a slot in its storage trie.
 fn slot_key(slot: U256) -> B256 {
     keccak256(B256::from(slot))
 }

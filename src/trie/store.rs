@@ -1,8 +1,7 @@
-//! The witness's nodes, each filed under the Keccak-256 of its bytes.
+//! The nodes of a witness, indexed by the Keccak-256 of their bytes.
 //!
-//! Nothing else about a node is trusted or even looked at here: order, duplicates and nodes that
-//! nobody needs make no difference. Whether the bytes are a node at all is decided when a walk
-//! reaches them.
+//! The store trusts and checks nothing else about a node. Order, duplicates and unneeded nodes make no
+//! difference. A walk checks that the bytes are a valid node when it reaches them.
 
 use alloy_primitives::{B256, Bytes, keccak256, map::B256Map};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
@@ -12,36 +11,36 @@ use super::{
     raw::{HASHED_FROM, Reference},
 };
 
-/// The most bytes that one entry of a witness may have.
+/// Maximum size in bytes of one entry of a witness.
 ///
-/// The largest real node is a full branch of 532 bytes. The limit leaves room for what nobody needs,
-/// and stops a file that would have gigabytes hashed.
+/// The largest real node is a full branch of 532 bytes. The limit tolerates unneeded entries, but avoids
+/// hashing gigabytes of a malicious file.
 pub const MAX_NODE_BYTES: usize = 64 * 1024;
 
-/// Trie nodes by hash: of all tries of a state, in no order.
+/// Trie nodes by hash. They belong to all tries of a state and have no order.
 #[derive(Clone, Debug, Default)]
 pub struct NodeStore {
     nodes: B256Map<Bytes>,
 }
 
-/// Nodes that a working trie made, with their hashes.
+/// Nodes that a working trie created, with their hashes.
 #[derive(Clone, Debug, Default)]
 pub struct NewNodes(Vec<(B256, Bytes)>);
 
 impl NewNodes {
-    /// `hash` must be that of `rlp`.
+    /// Adds a node. `hash` must be the hash of `rlp`.
     pub(super) fn push(&mut self, hash: B256, rlp: Bytes) {
         self.0.push((hash, rlp));
     }
 }
 
 impl NodeStore {
-    /// Adds what a working trie made, so that the state after a block can be read, too.
+    /// Adds the nodes of a working trie, so that the state after a block can be read as well.
     pub fn absorb(&mut self, made: NewNodes) {
         self.nodes.extend(made.0);
     }
 
-    /// Hashes and files the nodes of a witness, given as RLP.
+    /// Hashes and stores the nodes of a witness, given as RLP.
     ///
     /// # Errors
     ///
@@ -54,7 +53,7 @@ impl NodeStore {
         Ok(Self { nodes: hashed.collect::<Result<_, _>>()? })
     }
 
-    /// The node with this hash, if the witness has it.
+    /// The node with this hash, if the witness contains it.
     pub(super) fn get(&self, hash: &B256) -> Option<&[u8]> {
         self.nodes.get(hash).map(AsRef::as_ref)
     }
@@ -64,7 +63,7 @@ impl NodeStore {
         self.nodes.keys()
     }
 
-    /// The root node of a trie, or `None` for the trie without keys. A root is hashed however short.
+    /// The root node of a trie, or `None` for the empty trie. A root is hashed even if it is short.
     ///
     /// # Errors
     ///
@@ -77,11 +76,12 @@ impl NodeStore {
         self.get(root).map(Some).ok_or_else(missing)
     }
 
-    /// The RLP of the node at `path` that its parent refers to.
+    /// The RLP of the node at `path` behind `reference`.
     ///
     /// # Errors
     ///
-    /// [`NodeError::Missing`] if it is known by a hash that the witness lacks.
+    /// [`NodeError::Missing`] if the witness lacks the node with this hash. [`NodeError::Malformed`] if the
+    /// node is too short to be referred to by hash.
     pub(super) fn follow<'a>(
         &'a self,
         reference: Reference<'a>,

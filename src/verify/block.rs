@@ -1,4 +1,4 @@
-//! The whole way of one block: prepare, execute, compute the root, compare with the header.
+//! Verifies one block completely: prepare, execute, compute the root, compare with the header.
 
 use super::{Verdict, check};
 use crate::{
@@ -8,38 +8,39 @@ use crate::{
     trie::{Guess, TrieError, UpdatedTrie},
 };
 
-/// Why no verdict could be reached on a block.
+/// The reason that no verdict was reached on a block.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// A link of its proof is broken.
-    #[error("the recorded block does not prove itself")]
+    /// A step of the block's proof failed.
+    #[error("the recorded block cannot be replayed")]
     Prepare(#[from] PrepareError),
-    /// The executor gave up.
-    #[error("the executor gave up on the block")]
+    /// The executor returned an error.
+    #[error("the executor could not execute the block")]
     Execute(#[from] ExecuteError),
-    /// The changes lead where the witness has no nodes.
+    /// The changes need trie nodes that the witness lacks.
     #[error("the state root after the block cannot be computed from the witness")]
     Root(#[source] TrieError),
 }
 
-/// A step of [`verify_block`], as it begins.
+/// A step of [`verify_block`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A phase of making the block ready.
+    /// A phase of [`prepare`].
     Prepare(Phase),
-    /// Executing it.
+    /// Executes the block.
     Execute,
-    /// Computing the state root.
+    /// Computes the state root.
     Root,
-    /// Comparing with the header.
+    /// Compares the result with the header.
     Check,
 }
 
-/// Proves, executes and checks one block. `entering` is told of each step, so that a caller may time
-/// them. Everything that can be parallel runs on `pool`.
+/// Proves, executes and checks one block. All parallel work runs on `pool`.
+///
+/// `entering` is called at the start of each step, so that the caller can time the steps.
 ///
 /// # Errors
-/// [`VerifyError`] where no verdict can be reached; an outcome that differs is a verdict.
+/// [`VerifyError`] if no verdict can be reached. A different outcome is a verdict, not an error.
 pub fn verify_block(
     recorded: RecordedBlock,
     executor: ExecutorKind,
@@ -58,12 +59,14 @@ pub fn verify_block(
     Ok((job, verdict))
 }
 
-/// What had to be guessed for the state roots after the block and, where receipts hold them, after its
-/// transactions. If one of these does not match, then a guess may be why: the node is needed, and the witness
-/// lacks it. None where there is no witness. Executes the block once more, in order.
+/// The guesses that the state root after the block depends on. If receipts hold state roots, their guesses are
+/// included.
+///
+/// If a root does not match, a wrong guess may be the reason: the witness lacks a node that is needed. Without
+/// a witness there are no guesses. Executes the block once more, in order.
 ///
 /// # Errors
-/// As [`verify_block`].
+/// Those of [`verify_block`].
 pub fn guesses(job: &ReplayJob, pool: &WorkerPool) -> Result<Vec<Guess>, VerifyError> {
     let outcome = Sequential.execute(job, pool)?.outcome;
     let trie = pool.install(|| job.trie_after(&outcome.post_state)).map_err(VerifyError::Root)?;
@@ -82,7 +85,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     #[test]
-    fn what_was_guessed_for_receipts_counts_as_guessed() {
+    fn guesses_include_those_of_receipt_roots() {
         let pool = WorkerPool::new(NonZeroUsize::MIN).unwrap();
         let mut job = prepare(sample().unwrap().swap_remove(0), |_| ()).unwrap();
         let before = guesses(&job, &pool).unwrap();

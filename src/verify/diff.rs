@@ -7,23 +7,23 @@ use crate::{
 use alloy_primitives::Address;
 use std::fmt;
 
-/// The first thing in which two outcomes differ.
+/// The first difference between two outcomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// A receipt, by position; `None` where one side has no such receipt.
+    /// A receipt differs, or only one side has it.
     Receipt {
         /// Position in the block, from 0.
         index: usize,
     },
     /// Gas used, blob gas used or requests.
     Totals,
-    /// An account; the two changes, `None` where one side has none.
+    /// An account differs.
     Account {
-        /// Whose.
+        /// Address of the account.
         address: Address,
-        /// The first outcome's change.
+        /// Change in the first outcome, if any.
         expected: Option<Box<AccountChange>>,
-        /// The second outcome's change.
+        /// Change in the second outcome, if any.
         actual: Option<Box<AccountChange>>,
     },
 }
@@ -34,13 +34,14 @@ impl fmt::Display for Difference {
             Self::Receipt { index } => write!(f, "the receipt of transaction {index} differs"),
             Self::Totals => f.write_str("gas used, blob gas used or requests differ"),
             Self::Account { address, expected, actual } => {
-                write!(f, "account {address} becomes {actual:?}, expected {expected:?}")
+                write!(f, "account {address} changes to {actual:?}, but expected {expected:?}")
             }
         }
     }
 }
 
-/// Where two outcomes differ first, receipts before totals before accounts; `None` if nowhere.
+/// The first difference between two outcomes; `None` if they are equal. Receipts come before totals, and totals
+/// before accounts.
 pub fn first_difference(expected: &BlockOutcome, actual: &BlockOutcome) -> Option<Difference> {
     first_receipt(expected, actual)
         .or_else(|| totals(expected, actual))

@@ -16,7 +16,7 @@ use std::fmt;
 pub enum Check {
     /// Gas used.
     GasUsed,
-    /// Gas of blobs (EIP-4844).
+    /// Blob gas used (EIP-4844).
     BlobGasUsed,
     /// Bloom filter of all logs.
     LogsBloom,
@@ -41,18 +41,18 @@ impl fmt::Display for Check {
     }
 }
 
-/// What comparing came to.
+/// Result of the comparison with the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Equal to the header in every field.
+    /// All fields equal the header.
     Match,
     /// The first field that differs.
     Mismatch {
-        /// Which.
+        /// The field that differs.
         at: Check,
-        /// What the header says.
+        /// The value in the header.
         expected: String,
-        /// What the executor produced.
+        /// The value that the executor produced.
         actual: String,
     },
 }
@@ -62,24 +62,24 @@ impl fmt::Display for Verdict {
         match self {
             Self::Match => f.write_str("match"),
             Self::Mismatch { at, expected, actual } => {
-                write!(f, "{at} is {actual}, the header says {expected}")
+                write!(f, "{at} is {actual}, but the header has {expected}")
             }
         }
     }
 }
 
-/// How far a result can be compared with the chain.
+/// The extent to which a result can be compared with the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerifiedTo {
-    /// Down to the state root: a witness proved the pre-state.
+    /// Everything up to the state root: a witness proved the pre-state.
     StateRoot,
-    /// Gas, receipts root, bloom and requests only: the pre-state came flat, without proof. Before
-    /// Byzantium receipts hold state roots, so that not even their root can be compared.
+    /// Gas, receipts root, bloom and requests only: the flat pre-state has no proof. Before Byzantium, receipts
+    /// hold state roots, so the receipts root cannot be compared either.
     Receipts,
 }
 
 impl VerifiedTo {
-    /// How far outcomes of this block can be compared.
+    /// The extent to which outcomes of this block can be compared.
     pub const fn of(job: &ReplayJob) -> Self {
         match job.proof {
             Proof::Witness { .. } => Self::StateRoot,
@@ -87,7 +87,7 @@ impl VerifiedTo {
         }
     }
 
-    /// As in the column `verified_to`.
+    /// The value in the column `verified_to`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::StateRoot => "state-root",
@@ -102,8 +102,8 @@ impl fmt::Display for VerifiedTo {
     }
 }
 
-/// Compares an outcome, and the state root that follows from it, with the job's header. `None` is a
-/// root that cannot be computed: [`VerifiedTo::of`] the job says how far the verdict then goes.
+/// Compares an outcome and the resulting state root with the job's header. `None` means that the root cannot be
+/// computed. [`VerifiedTo::of`] gives the extent of the verdict.
 pub fn check(job: &ReplayJob, outcome: &BlockOutcome, state_root: Option<B256>) -> Verdict {
     let header = &job.header;
     let requests_hash = header.requests_hash.map(|_| outcome.requests.requests_hash());
@@ -132,8 +132,8 @@ fn bloom(receipts: &[Receipt]) -> Bloom {
     logs_bloom(receipts.iter().flat_map(TxReceipt::logs))
 }
 
-/// The root of the trie of receipts, which before Byzantium hold the state root after their
-/// transaction, as `prepare` computed it in block order; `None` where it could not.
+/// The root of the receipt trie; `None` if it cannot be computed. Before Byzantium, receipts hold the state
+/// root after their transaction, which `prepare` computed in block order.
 fn receipts_root(job: &ReplayJob, receipts: &[Receipt]) -> Option<B256> {
     let roots: &[B256] = match &job.receipt_status {
         ReceiptStatus::Success => &[],
@@ -143,7 +143,7 @@ fn receipts_root(job: &ReplayJob, receipts: &[Receipt]) -> Option<B256> {
     Some(calculate_receipt_root(&with_blooms(roots, receipts)))
 }
 
-/// Receipts as consensus encodes them, with `roots` in place of success as far as there are any.
+/// Receipts in consensus encoding. The available `roots` replace the status.
 fn with_blooms(roots: &[B256], receipts: &[Receipt]) -> Vec<ReceiptEnvelope> {
     let mut roots = roots.iter();
     let envelope = |receipt: &Receipt| {

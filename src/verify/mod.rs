@@ -1,11 +1,11 @@
-//! Is the outcome the one that the network agreed on?
+//! Compares outcomes with block headers and with each other.
 //!
-//! [`check`] compares what an executor produced with the block's header: gas, blob gas, receipts root,
-//! bloom, requests and state root, in the order in which a difference is most telling.
-//! On a flat pre-state no root can be computed, and [`VerifiedTo`] says so wherever a verdict is shown.
-//! A difference is a [`Verdict`], not an error; whoever shows a number shows it beside its verdict.
-//! [`verify_block`] goes the whole way of one recorded block, [`first_difference`] compares two outcomes
-//! with each other, for tests and for finding out what a wrong executor did.
+//! [`check`] compares an executor's outcome with the block's header. It checks gas, blob gas, bloom, receipts
+//! root, requests and state root in this order and reports the first difference. On a flat pre-state no state
+//! root can be computed; [`VerifiedTo`] gives the extent of a verdict. A difference is a [`Verdict`], not an
+//! error. Every report shows a measured value beside its verdict. [`verify_block`] prepares, executes and
+//! checks one recorded block. [`first_difference`] compares two outcomes, for tests and for debugging an
+//! executor.
 
 mod block;
 mod diff;

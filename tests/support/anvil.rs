@@ -1,4 +1,4 @@
-//! A real anvil, for as long as a test needs it.
+//! A real anvil for the duration of a test.
 
 use blockrace::fetch::{Client, Limits};
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-/// Where `npm install --prefix target/anvil @foundry-rs/anvil` puts its packages.
+/// The folder into which `npm install --prefix target/anvil @foundry-rs/anvil` puts its packages.
 const PACKAGES: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/target/anvil/node_modules/@foundry-rs");
 
 /// The anvil in `ANVIL`, or the one that npm installed.
 ///
-/// Without one a test that needs it says so and passes, unless `BLOCKRACE_REQUIRE_ANVIL` is set, as
-/// continuous integration does.
+/// Without an anvil, a test prints a notice and passes. If `BLOCKRACE_REQUIRE_ANVIL` is set, as in continuous
+/// integration, it fails.
 fn program() -> Option<PathBuf> {
     let program = env::var_os("ANVIL").map(PathBuf::from).or_else(installed);
     if program.is_none() {
@@ -31,15 +31,15 @@ fn program() -> Option<PathBuf> {
     program
 }
 
-/// The program of this platform's package. The one in `.bin` is a script that starts it, and would
-/// leave it behind when it is ended.
+/// The program of this platform's package. The script in `.bin` would start it as a child process and leave it
+/// running after the test.
 fn installed() -> Option<PathBuf> {
     let packages = fs::read_dir(PACKAGES).ok()?;
     let programs = packages.filter_map(|package| Some(package.ok()?.path().join("bin/anvil")));
     programs.into_iter().find(|program| program.is_file())
 }
 
-/// An anvil on a free loopback port that mines when it is told to; ends with the test.
+/// An anvil on a free loopback port that mines on request only. It ends with the test.
 #[derive(Debug)]
 pub(crate) struct Anvil {
     process: Child,
@@ -48,7 +48,7 @@ pub(crate) struct Anvil {
 }
 
 impl Anvil {
-    /// Starts it, if there is one.
+    /// Starts an anvil, if it is installed.
     pub(crate) async fn start() -> Option<Self> {
         let program = program()?;
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());

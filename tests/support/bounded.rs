@@ -1,23 +1,23 @@
 //! Every schedule with a few preemptions.
 //!
-//! A thread is preempted where another takes over although it could have gone on. Most bugs of concurrency need
-//! one or two preemptions only (Musuvathi and Qadeer, "Iterative Context Bounding for Systematic Testing of
-//! Multithreaded Programs", PLDI 2007), and so few can be tried at every place, in every combination.
+//! A preemption is a switch from a thread that could have continued. Most concurrency bugs need only one or two
+//! preemptions (Musuvathi and Qadeer, "Iterative Context Bounding for Systematic Testing of Multithreaded
+//! Programs", PLDI 2007). So few can be tried at every place, in every combination.
 
 use shuttle::scheduler::{DataSource, RandomDataSource, Schedule, Scheduler, Task, TaskId};
 
-/// A place where there was a choice: who could run, first whoever costs nothing, and who of them did.
+/// A point of choice: the runnable threads and the chosen one. The first thread costs no preemption.
 #[derive(Debug)]
 struct Fork {
     choices: Vec<TaskId>,
     chosen: usize,
 }
 
-/// Tries all schedules with at most so many preemptions.
+/// Tries all schedules with at most this number of preemptions.
 #[derive(Debug)]
 pub(crate) struct Bounded {
     preemptions: usize,
-    /// Where the schedule that runs had a choice.
+    /// Points of choice in the current schedule.
     trail: Vec<Fork>,
     step: usize,
     preempted: usize,
@@ -26,12 +26,12 @@ pub(crate) struct Bounded {
 }
 
 impl Bounded {
-    /// Gives up after so many schedules.
+    /// Stops after `most` schedules.
     pub(crate) fn new(preemptions: usize, most: usize) -> Self {
         Self { preemptions, trail: Vec::new(), step: 0, preempted: 0, tried: 0, most }
     }
 
-    /// Turns to the next schedule: another choice at the last place where one is left.
+    /// Advances to the next schedule: another choice at the last point that has one left.
     fn advance(&mut self) -> Option<()> {
         while let Some(fork) = self.trail.last_mut() {
             fork.chosen += 1;
@@ -89,7 +89,7 @@ impl Scheduler for Bounded {
         );
         self.step += 1;
         let next = fork.choices[fork.chosen];
-        // Whoever yields or cannot go on is not preempted.
+        // A thread that yields or is blocked is not preempted.
         let goes_on = current.filter(|current| !yields && fork.choices.contains(current));
         self.preempted += usize::from(goes_on.is_some_and(|current| current != next));
         Some(next)

@@ -1,4 +1,4 @@
-//! What several integration tests need: recorded blocks, a node that plays them, the command itself.
+//! Shared by integration tests: recorded blocks, a node that serves them, and the command itself.
 
 #![allow(dead_code, reason = "every test file uses another part")]
 
@@ -10,10 +10,10 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-/// Where real blocks are recorded: the folder in `BLOCKRACE_RECORDINGS`, or `../shared/node`.
+/// The folder of recorded blocks: `BLOCKRACE_RECORDINGS`, or `../shared/node`.
 ///
-/// Without them a test that needs them says so and passes, unless `BLOCKRACE_REQUIRE_RECORDINGS` is
-/// set, as continuous integration does.
+/// Without recordings, a test prints a notice and passes. If `BLOCKRACE_REQUIRE_RECORDINGS` is set, as in
+/// continuous integration, it fails.
 pub(crate) fn recordings() -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/node");
     let folder =
@@ -30,7 +30,7 @@ pub(crate) fn recordings() -> Option<PathBuf> {
     None
 }
 
-/// A node that plays recordings; ends with the test.
+/// A node that serves recordings. It ends with the test.
 #[derive(Debug)]
 pub(crate) struct RecordedNode {
     server: Child,
@@ -66,10 +66,10 @@ impl Drop for RecordedNode {
     }
 }
 
-/// Puts the first blocks of the built-in sample into a cache; their numbers.
+/// Stores the first blocks of the built-in sample in a cache and returns their numbers.
 pub(crate) fn cached_sample(folder: &Path, count: usize) -> Vec<u64> {
     let cache = Cache::new(folder);
-    let blocks = sample().expect("the file that is built in is whole").into_iter().take(count);
+    let blocks = sample().expect("the sample is valid").into_iter().take(count);
     let put = |block: RecordedBlock| {
         cache.put(&block).expect("the folder can be written");
         block.block.header.number
@@ -82,7 +82,7 @@ pub(crate) fn blockrace(cache: &Path, arguments: &[&str]) -> Output {
     command(cache, arguments).output().expect("the command starts")
 }
 
-/// Starts `blockrace` with these arguments and this cache, its output piped.
+/// Starts `blockrace` with these arguments and this cache; its output is piped.
 pub(crate) fn start(cache: &Path, arguments: &[&str]) -> Child {
     let piped = || Stdio::piped();
     let mut command = command(cache, arguments);
@@ -104,7 +104,7 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Fails, with all that was printed, unless the command ended with this code.
+/// Fails with the whole output unless the command exited with this code.
 #[track_caller]
 pub(crate) fn assert_code(output: &Output, code: i32) {
     let (out, err) = (stdout(output), stderr(output));
@@ -130,7 +130,7 @@ pub(crate) fn witness_of(recorded: &RecordedBlock) -> &Witness {
     }
 }
 
-/// The same, to damage it.
+/// The mutable witness of a block that has one, for damaging it.
 #[track_caller]
 pub(crate) fn witness_of_mut(recorded: &mut RecordedBlock) -> &mut Witness {
     match &mut recorded.state {

@@ -1,8 +1,8 @@
-//! A node that has no execution witnesses: recorded blocks, proved by `eth_getProof`.
+//! A node without execution witnesses: recorded blocks, proved by `eth_getProof`.
 //!
-//! The proofs come from whole recorded witnesses, through alloy-trie's hash builder and not through the
-//! tries of this crate: before the block as recorded, after it with the block's changes. Both roots are
-//! held against the headers, so that the proofs are those that an archive node gives.
+//! The proofs come from complete recorded witnesses. alloy-trie's hash builder computes them, not the tries of
+//! this crate. The state before a block is recorded, and the state after it includes the block's changes. Both
+//! roots are compared with the headers, so the proofs equal those of an archive node.
 
 use alloy_consensus::Header;
 use alloy_eips::{
@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 
 use crate::support::witness_of;
 
-/// What lies at a place of a trie: the value of a key, or the hash of all that begins there.
+/// An entry of a trie: the value of a key, or the hash of a subtree.
 #[derive(Clone)]
 enum Entry {
     Leaf(Vec<u8>),
@@ -50,7 +50,7 @@ struct State {
     values: HashMap<(Address, U256), U256>,
 }
 
-/// Answers about one block, its parent's state and its own.
+/// Answers calls about one block, its parent's state and its own state.
 pub(crate) struct ProvedBlock {
     number: u64,
     headers: Vec<Header>,
@@ -70,7 +70,7 @@ impl ProvedBlock {
         let headers = witness.headers.iter();
         let headers = headers.map(|rlp| Header::decode(&mut rlp.as_ref()).expect("a header"));
         let headers = headers.collect();
-        let job = prepare(recorded, |_| ()).expect("the recorded block proves itself");
+        let job = prepare(recorded, |_| ()).expect("the recorded block is proved");
         let post = Sequential.execute(&job, pool).expect("it executes").outcome.post_state;
         let (before, after) = states(&nodes, &job, &post);
         Self { number, headers, codes, trace: trace(&job), before, after }
@@ -80,12 +80,12 @@ impl ProvedBlock {
         self.number
     }
 
-    /// Whether the tag names this block, and not its parent.
+    /// Whether the tag refers to this block instead of its parent.
     pub(crate) fn is_own(&self, at: &Value) -> bool {
         tag(at) == Some(self.number)
     }
 
-    /// Answers a call that is about this block.
+    /// Answers a call about this block.
     pub(crate) fn answer(&self, method: &str, params: &Value) -> Option<Value> {
         match method {
             "debug_traceBlockByNumber" => {
@@ -148,8 +148,8 @@ fn path(proofs: &ProofNodes, key: impl AsRef<[u8]>) -> Vec<Bytes> {
     nodes.into_iter().map(|(_, rlp)| rlp).collect()
 }
 
-/// What a tracer tells: accounts that exist, and none that only system calls or the beneficiary's
-/// reward touch.
+/// The reply of a tracer. It lists accounts that exist, but not those that only system calls or the
+/// beneficiary's reward touch.
 fn trace(job: &ReplayJob) -> Value {
     let left_out = [
         BEACON_ROOTS_ADDRESS,
@@ -173,7 +173,7 @@ fn trace(job: &ReplayJob) -> Value {
     json!([{"result": state}])
 }
 
-/// The states before and after a block, with proofs of all that it touches.
+/// The states before and after a block, with proofs of all accessed state.
 fn states(nodes: &B256Map<Bytes>, job: &ReplayJob, post: &PostState) -> (State, State) {
     let mut accounts = Entries::new();
     let Proof::Witness { parent_state_root, .. } = job.proof else { panic!("it has a witness") };
@@ -261,7 +261,7 @@ fn slot_key(slot: U256) -> Nibbles {
     Nibbles::unpack(keccak256(B256::from(slot)))
 }
 
-/// The root of what lies at these places, and the nodes on the way to `keys`.
+/// The root over these entries and the nodes on the paths to `keys`.
 fn prove(entries: &Entries, keys: Vec<Nibbles>) -> (B256, ProofNodes) {
     let mut builder = HashBuilder::default().with_proof_retainer(ProofRetainer::new(keys));
     for (path, entry) in entries {
@@ -273,7 +273,7 @@ fn prove(entries: &Entries, keys: Vec<Nibbles>) -> (B256, ProofNodes) {
     (builder.root(), builder.take_proof_nodes())
 }
 
-/// All that a witness knows of the trie with this root.
+/// Everything that a witness contains of the trie with this root.
 fn collect(nodes: &B256Map<Bytes>, root: B256, entries: &mut Entries) {
     if root != EMPTY_ROOT_HASH {
         collect_below(nodes, &RlpNode::word_rlp(&root), Nibbles::new(), entries);

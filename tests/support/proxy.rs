@@ -1,4 +1,4 @@
-//! A gateway before a node: it answers some methods itself, hands the others on, and counts.
+//! A gateway before a node. It answers some methods itself, forwards the others and counts calls.
 
 use serde_json::{Value, json};
 use std::{
@@ -10,10 +10,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What the gateway does with one call: `None` hands it on; an error is its code.
+/// Decides on one call: `None` forwards it, and an error holds its code.
 type Rule = dyn Fn(&str, &Value) -> Option<Result<Value, i64>> + Send + Sync;
 
-/// Whether it hands batches on.
+/// Whether batches are forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Batches {
     Taken,
@@ -31,7 +31,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Stands before `node` while the runtime lives.
+    /// Proxies `node` for the lifetime of the runtime.
     pub(crate) async fn before(
         node: &str,
         batches: Batches,
@@ -52,7 +52,7 @@ impl Proxy {
         proxy
     }
 
-    /// How often each method was called. Batches count as one call to `batch`, and their content.
+    /// Number of calls by method. A batch counts as one call to `batch`, in addition to its calls.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         self.counts.lock().expect("no test panics in between").clone()
     }
@@ -76,7 +76,7 @@ impl Proxy {
                     for call in calls {
                         answers.push(self.answer(call).await?);
                     }
-                    // In whatever order.
+                    // A node may answer a batch in any order.
                     answers.reverse();
                     Value::from(answers).to_string()
                 }

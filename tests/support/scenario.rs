@@ -1,14 +1,15 @@
-//! A short chain that has what is hard to prove by single proofs.
+//! A short chain with states that are hard to prove by single proofs.
 //!
-//! anvil deviates from Ethereum, and its headers show it:
-//! - The genesis header has the empty trie's root although accounts are funded, so that block 1 cannot
-//!   be proved.
-//! - The system calls of EIP-4788, EIP-7002 and EIP-7251 are not made. Without the beacon roots contract
-//!   that call does nothing on either side; the other two are deployed, and do nothing while their
-//!   queues are empty. The parent hashes of EIP-2935 are kept as on mainnet.
-//! - Up to 1.7.1 its tries keep slots that were set to zero, as leaves with the value zero, and accounts
-//!   that were looked at or destroyed and do not exist. No other client agrees with the roots of such
-//!   blocks, so they come last, and [`Chain`] says from where on.
+//! Headers of anvil show three deviations from Ethereum. First, the genesis header has the empty trie's root
+//! although accounts are funded, so block 1 cannot be proved.
+//!
+//! Second, anvil does not make the system calls of EIP-4788, EIP-7002 and EIP-7251. Without the beacon roots
+//! contract, the first call has no effect on either side. The other two contracts are deployed and have no
+//! effect while their queues are empty. The parent hashes of EIP-2935 are kept as on mainnet.
+//!
+//! Third, storage tries up to 1.7.1 keep slots that were set to zero, as leaves with the value zero. The
+//! account trie keeps accounts that were only read or were destroyed. No other client computes the roots of
+//! such blocks. So these blocks come last, and [`Chain`] holds the first of them.
 
 use super::anvil::Anvil;
 use alloy_consensus::{SignableTransaction, TxEip7702, TxEnvelope, crypto::secp256k1};
@@ -32,13 +33,13 @@ const STORE: &[u8] = &hex!("5f5b8036111560175780602001358135556040016001565b00")
 const FACTORY: &[u8] = &hex!("365f5f37365f5ff000");
 /// Sends its value to the address in its input.
 const FORWARDER: &[u8] = &hex!("5f5f5f5f345f355af100");
-/// Keeps the hash of the block whose number is its input.
+/// Stores the hash of the block with the number in its input.
 const HASHES: &[u8] = &hex!("5f35405f5500");
-/// Keeps the size of the code at the address in its input.
+/// Stores the size of the code at the address in its input.
 const SIZES: &[u8] = &hex!("5f353b5f5500");
-/// Destroys itself in favour of the caller.
+/// Self-destructs in favour of the caller.
 const DOOMED: &[u8] = &hex!("33ff");
-/// Does not work.
+/// Fails with an invalid instruction.
 const INVALID: &[u8] = &hex!("fe");
 
 /// The key of anvil's account 5, from its well-known mnemonic.
@@ -46,13 +47,13 @@ const AUTHORITY_KEY: B256 =
     b256!("0x8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba");
 const AUTHORITY: usize = 5;
 
-/// What was built.
+/// The blocks of a built chain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chain {
-    /// The first block with something that an anvil up to 1.7.1 keeps and Ethereum does not.
+    /// The first block with a deletion that an anvil up to 1.7.1 omits.
     pub(crate) first_deletion: u64,
     pub(crate) last: u64,
-    /// Whether this anvil deletes what Ethereum deletes.
+    /// Whether this anvil deletes as Ethereum does.
     pub(crate) deletes: bool,
 }
 
@@ -88,7 +89,7 @@ impl<'a> Scenario<'a> {
         self.delegations(store).await;
 
         let first_deletion = self.head().await + 1;
-        self.nobody().await;
+        self.absent_accounts().await;
         self.doomed_at_birth().await;
         self.undone_delegation().await;
         self.collapses(store).await;
@@ -101,7 +102,7 @@ impl<'a> Scenario<'a> {
         serde_json::from_value::<U64>(head).expect("a number").to()
     }
 
-    /// Whether a storage of which all was deleted is empty.
+    /// Whether a storage is empty after all its slots were deleted.
     async fn deletes(&self, store: Address) -> bool {
         let proof = self.anvil.call("eth_getProof", json!([store, [], "latest"])).await;
         proof["storageHash"] == json!(EMPTY_ROOT_HASH)
@@ -119,7 +120,7 @@ impl<'a> Scenario<'a> {
         serde_json::from_value(hash).expect("a hash")
     }
 
-    /// Deploys `code`, and gives where it will be. Account 1 does nothing else.
+    /// Deploys `code` and returns its future address. Account 1 only deploys.
     async fn deploy(&self, code: &[u8]) -> Address {
         let deployer = self.accounts[1];
         let nonce = self.anvil.call("eth_getTransactionCount", json!([deployer, "pending"])).await;
@@ -142,7 +143,7 @@ impl<'a> Scenario<'a> {
             (vec![far, sibling, other_sibling], near),
             (vec![near], far),
         ] {
-            // The last write empties the storage, which `deletes` looks at.
+            // The last write empties the storage, which `deletes` checks.
             self.write(store, kept.iter().chain([&deleted]).map(|slot| (*slot, 1))).await;
             self.mine().await;
             self.write(store, [(deleted, 0)]).await;
@@ -152,7 +153,7 @@ impl<'a> Scenario<'a> {
         }
     }
 
-    /// Slots are set, and set again.
+    /// Sets slots and sets them again.
     async fn growth(&self, store: Address) {
         for count in [1, 3, 40] {
             self.write(store, (0..count).map(|slot| (U256::from(slot), slot + count))).await;
@@ -196,8 +197,8 @@ impl<'a> Scenario<'a> {
         self.mine().await;
     }
 
-    /// Accounts that do not exist are looked at, called and listed.
-    async fn nobody(&self) {
+    /// Reads, calls and lists accounts that do not exist.
+    async fn absent_accounts(&self) {
         let forwarder = self.deploy(FORWARDER).await;
         let sizes = self.deploy(SIZES).await;
         self.mine().await;
@@ -219,7 +220,7 @@ impl<'a> Scenario<'a> {
         self.mine().await;
     }
 
-    /// Contracts that are gone in the transaction that creates them.
+    /// Contracts that self-destruct in the transaction that creates them.
     async fn doomed_at_birth(&self) {
         let factory = self.deploy(FACTORY).await;
         self.mine().await;
@@ -228,11 +229,11 @@ impl<'a> Scenario<'a> {
         self.mine().await;
     }
 
-    /// An account that delegates, is called, and takes its delegation back (EIP-7702).
+    /// An account that sets a delegation, is called, and clears the delegation (EIP-7702).
     async fn delegations(&self, store: Address) {
         let forwarder = self.deploy(FORWARDER).await;
         self.mine().await;
-        // To the one a slot, to the other an account that exists.
+        // The input is a slot for one contract, and an existing account for the other.
         let slot = U256::from_be_bytes(word(Address::repeat_byte(0x51)).0);
         for delegate in [store, forwarder, store, Address::ZERO] {
             self.delegate(delegate).await;
@@ -256,7 +257,7 @@ impl<'a> Scenario<'a> {
         let nonce = self.anvil.call("eth_getTransactionCount", json!([authority, "latest"])).await;
         let nonce: u64 = serde_json::from_value::<U64>(nonce).expect("a number").to();
         let chain_id = 31_337;
-        // The authority sends the transaction itself, which takes one nonce.
+        // The authority sends the transaction itself, which uses one nonce.
         let authorization =
             Authorization { chain_id: U256::from(chain_id), address, nonce: nonce + 1 };
         let signature = sign(authorization.signature_hash());
@@ -296,8 +297,8 @@ fn precompile(number: u8) -> Address {
     Address::with_last_byte(number)
 }
 
-/// Slots whose hashes part in the root branch, in a branch below it, and further down: `far` differs from the
-/// others in the first nibble, `near` in the second, `twins` in the fourth, `siblings` in the third.
+/// Slots with hashes that diverge at different depths. `far` differs from the others in the first nibble and
+/// `near` in the second. `siblings` differ in the third nibble, `twins` in the fourth.
 fn shapes() -> [U256; 6] {
     let slots: Vec<_> = (0..50_000_u64).map(U256::from).collect();
     let nibbles = |slot: &U256| hex::encode(keccak256(B256::from(*slot)));

@@ -1,7 +1,7 @@
-//! The syntax of `BLOCKS`: a list of items, each a block, a range, or a count of blocks.
+//! The syntax of `BLOCKS`: a list of items, each a block, a range or a count of blocks.
 //!
-//! Turns text into values and back. What `latest` stands for, which file holds a list, and whether
-//! a block exists are left to [`range`](super).
+//! Parses text into values and prints them again. [`range`](super) resolves `latest`, reads list files and
+//! leaves the existence of blocks to its callers.
 //!
 //! ```text
 //! list  = item *( "," item )
@@ -9,23 +9,23 @@
 //! block = number / "latest" / "latest-" number
 //! ```
 //!
-//! A number after `latest-` always counts back from the head, so `latest-10-latest` is a range of
-//! eleven blocks and `latest-10-5` one that starts ten before the head and ends at block 5. With
-//! that rule no text has two readings.
+//! A number after `latest-` always counts back from the head. So `latest-10-latest` is a range of eleven
+//! blocks, and `latest-10-5` starts ten blocks before the head and ends at block 5. This rule makes the syntax
+//! unambiguous.
 
 use std::fmt;
 use std::num::{NonZeroU64, ParseIntError};
 
 use alloy_primitives::BlockNumber;
 
-/// One block, as written.
+/// One block in the syntax of `BLOCKS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
     /// A block number: `19426587`.
     Number(BlockNumber),
-    /// So many blocks before the head of the chain: `latest` or `latest-10`.
+    /// A number of blocks before the head of the chain: `latest` or `latest-10`.
     Latest {
-        /// 0 for the head itself.
+        /// Distance to the head; 0 is the head itself.
         back: u64,
     },
 }
@@ -40,23 +40,23 @@ impl fmt::Display for Bound {
     }
 }
 
-/// One item of a list of blocks, as written. Printed as it would be typed.
+/// One item of a list of blocks. It is printed in the syntax of `BLOCKS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A single block: `19426587`.
     One(Bound),
     /// From one block to another, both included: `19426580-19426599`.
     Range {
-        /// Where the range starts.
+        /// First block of the range.
         first: Bound,
-        /// Where the range ends.
+        /// Last block of the range.
         last: Bound,
     },
-    /// So many blocks from one on: `19426580:+20`.
+    /// A number of consecutive blocks: `19426580:+20`.
     Count {
-        /// Where the blocks start.
+        /// First of the blocks.
         first: Bound,
-        /// How many there are.
+        /// Number of blocks.
         count: NonZeroU64,
     },
 }
@@ -71,33 +71,33 @@ impl fmt::Display for Item {
     }
 }
 
-/// Why a text is no list of blocks. Characters are counted from 1.
+/// The reason that a text is not a list of blocks. Characters are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum ItemError {
-    /// The text ends, or a comma follows, where a block should be.
+    /// The text ends, or a comma follows, at the position of a block.
     #[error("a block is missing at character {at}; write for example 19426587 or latest-10")]
     Missing { at: usize },
 
-    /// Something else than a number or `latest`.
+    /// A text that is neither a number nor `latest`.
     #[error(
         "`{found}` at character {at} is not a block; write for example 19426587, \
          19426580-19426599, 19426580:+20 or latest-10"
     )]
     NotABlock { found: String, at: usize },
 
-    /// More than 64 bits.
+    /// A number above 64 bits.
     #[error("{digits} at character {at} is too large; the last possible block is {}", u64::MAX)]
     TooLarge { digits: String, at: usize, source: ParseIntError },
 
-    /// Something after a complete item.
+    /// Text after a complete item.
     #[error(
         "`{found}` at character {at} cannot follow {item}; separate items by commas, for example \
          {item},19426587"
     )]
     Trailing { found: String, item: Item, at: usize },
 
-    /// A range whose end is before its start.
+    /// A range that ends before its start.
     #[error("{first}-{last} at character {at} runs backwards; write {last}-{first}")]
     Backwards { first: Bound, last: Bound, at: usize },
 
@@ -105,7 +105,7 @@ pub enum ItemError {
     #[error("{first}:+0 at character {at} is no block at all; write for example {first}:+20")]
     NoCount { first: Bound, at: usize },
 
-    /// A count that runs past the last possible number.
+    /// A count that exceeds the largest block number.
     #[error("{item} at character {at} runs past the last possible block, {}", u64::MAX)]
     PastTheLast { item: Item, at: usize },
 
@@ -118,7 +118,7 @@ pub enum ItemError {
     NoFile,
 }
 
-/// Reads a comma list of items. White space around an item is ignored.
+/// Parses a comma-separated list of items. White space around an item is ignored.
 pub(super) fn parse_list(text: &str) -> Result<Vec<Item>, ItemError> {
     let mut at = 1;
     let mut items = Vec::new();
@@ -129,7 +129,7 @@ pub(super) fn parse_list(text: &str) -> Result<Vec<Item>, ItemError> {
     Ok(items)
 }
 
-/// Reads one item that starts, white space included, at character `at`.
+/// Parses one item. Its text starts at character `at`, white space included.
 fn parse_item(text: &str, at: usize) -> Result<Item, ItemError> {
     let body = text.trim_start();
     let at = at + text.chars().count() - body.chars().count();
@@ -142,7 +142,7 @@ fn parse_item(text: &str, at: usize) -> Result<Item, ItemError> {
     sensible(item, at)
 }
 
-/// Refuses what no head of the chain can make right.
+/// Refuses items that are invalid for every head of the chain.
 fn sensible(item: Item, at: usize) -> Result<Item, ItemError> {
     match item {
         Item::Range { first, last } if are_reversed(first, last) => {
@@ -165,7 +165,7 @@ fn are_reversed(first: Bound, last: Bound) -> bool {
     }
 }
 
-/// What is left of the text, and where in the whole it starts.
+/// The remaining text and its position in the whole text.
 struct Scanner<'a> {
     rest: &'a str,
     at: usize,
@@ -211,7 +211,7 @@ impl Scanner<'_> {
         digits.parse().map_err(too_large)
     }
 
-    /// Whether the text goes on with `token`, which is then behind.
+    /// Consumes `token` if the remaining text starts with it, and returns whether it did.
     fn accept(&mut self, token: &str) -> bool {
         let after = self.rest.strip_prefix(token);
         if let Some(rest) = after {
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_is_wrong_and_where_and_gives_an_example() {
+    fn an_error_contains_cause_position_and_example() {
         for (text, message) in [
             ("", "a block is missing at character 1; write for example 19426587 or latest-10"),
             ("1,,2", "a block is missing at character 3;"),
@@ -338,7 +338,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_read_back(item in items()) {
+        fn a_printed_item_parses_back(item in items()) {
             let read = parse_item(&item.to_string(), 1);
             prop_assert_eq!(read, sensible(item, 1));
         }

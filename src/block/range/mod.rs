@@ -1,11 +1,10 @@
-//! Which blocks: the `BLOCKS` argument of the commands.
+//! The `BLOCKS` argument of the commands.
 //!
-//! Three steps, so that each can fail where it belongs. Parsing a [`BlockSpec`] looks at nothing
-//! but the text. [`BlockSpec::load`] reads the file, if one was named. [`BlockList::resolve`] turns
-//! the items into block numbers; [`BlockList::needs_head`] tells beforehand whether that takes the
-//! head of the chain, which only a node or the cache knows and the caller must ask.
+//! It is read in three steps, each with its own errors. Parsing a [`BlockSpec`] uses only the text.
+//! [`BlockSpec::load`] reads the file, if the text names one. [`BlockList::resolve`] turns the items into block
+//! numbers. The caller must look up the head of the chain beforehand if [`BlockList::needs_head`] returns true.
 //!
-//! Whether the blocks exist, and in which chain, is left to those who read them.
+//! This module does not check whether the blocks exist, or in which chain.
 
 mod item;
 mod numbers;
@@ -20,17 +19,16 @@ use alloy_primitives::BlockNumber;
 pub use self::item::{Bound, Item, ItemError};
 pub use self::numbers::BlockNumbers;
 
-/// `BLOCKS` as typed: a comma list such as `19426580:+20,latest`, or `@FILE`.
+/// `BLOCKS` as typed: a comma-separated list such as `19426580:+20,latest`, or `@FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlockSpec {
-    /// The items, in the order given.
+    /// Items in input order.
     Items(BlockList),
-    /// The path of a file with one item per line. Not looked at yet.
+    /// The path of a file with one item per line. The file has not been read yet.
     File(PathBuf),
 }
 
-/// Reads the syntax of [`Item`], or takes what follows an `@` as a path, commas and spaces
-/// included.
+/// Parses the syntax of [`Item`]. The text after an `@` is a path and may contain commas and spaces.
 impl FromStr for BlockSpec {
     type Err = ItemError;
 
@@ -44,13 +42,13 @@ impl FromStr for BlockSpec {
 }
 
 impl BlockSpec {
-    /// The items, read from the file if the specification names one. Each line of it holds one
-    /// item, or several with commas between; blank lines are skipped, and so is everything from a
-    /// `#` to the end of its line.
+    /// Returns the items, read from the file if the specification names one.
+    ///
+    /// Each line of the file holds one item or a comma-separated list. Blank lines are skipped, and a `#`
+    /// starts a comment.
     ///
     /// # Errors
-    /// [`BlocksError::Read`], [`BlocksError::Line`] or [`BlocksError::NoBlocks`], all about the
-    /// file.
+    /// [`BlocksError::Read`], [`BlocksError::Line`] or [`BlocksError::NoBlocks`], all for the file.
     pub fn load(self) -> Result<BlockList, BlocksError> {
         match self {
             Self::Items(list) => Ok(list),
@@ -59,13 +57,13 @@ impl BlockSpec {
     }
 }
 
-/// Blocks as written, the head of the chain still open.
+/// A list of blocks with `latest` not resolved yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockList {
     items: Vec<Item>,
 }
 
-/// The items as they can be written again.
+/// Prints the items in the syntax of `BLOCKS`.
 impl fmt::Display for BlockList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, item) in self.items.iter().enumerate() {
@@ -82,46 +80,46 @@ impl BlockList {
         self.items.iter().any(|item| item.needs_head())
     }
 
-    /// The block numbers, in the order given, duplicates removed.
+    /// The block numbers in input order, without duplicates.
     ///
     /// # Errors
-    /// [`BlocksError::HeadUnknown`] if an item needs the head and there is none; otherwise an item
-    /// that with this head starts before block 0, goes past the head, or runs backwards. Items
-    /// without `latest` are not compared with the head.
+    /// [`BlocksError::HeadUnknown`] if an item needs the head and `head` is `None`. Other errors are for items
+    /// that start before block 0, end after the head, or run backwards. Items without `latest` are not compared
+    /// with the head.
     pub fn resolve(&self, head: Option<BlockNumber>) -> Result<BlockNumbers, BlocksError> {
         self.items.iter().map(|item| item.resolve(head)).collect()
     }
 }
 
-/// Why a list of blocks could not be read, or not be turned into block numbers.
+/// The reason that a list of blocks cannot be read or resolved.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum BlocksError {
-    /// The file of `@FILE` is missing, unreadable, or not text.
+    /// The file of `@FILE` is missing, unreadable or not text.
     #[error("cannot read the list of blocks in {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
 
-    /// A line of the file that is no list of items.
+    /// A line of the file is not a list of items.
     #[error("{}:{line} does not name blocks", .path.display())]
     Line { path: PathBuf, line: usize, source: ItemError },
 
-    /// A file without a single item.
+    /// A file without items.
     #[error("{} lists no blocks; write one per line, for example 19426587", .path.display())]
     NoBlocks { path: PathBuf },
 
-    /// `latest`, with nobody to ask.
+    /// `latest` without a known head.
     #[error("{item} needs the head of the chain, which is not known here; write block numbers")]
     HeadUnknown { item: Item },
 
-    /// Further back than the chain is long.
+    /// A block before the genesis block.
     #[error("{item} is before block 0; the head is block {head}")]
     BeforeGenesis { item: Item, head: BlockNumber },
 
-    /// Blocks that are yet to come.
+    /// Blocks after the head of the chain.
     #[error("{item} goes to block {last}, past the head at block {head}; ask for fewer blocks")]
     PastHead { item: Item, last: BlockNumber, head: BlockNumber },
 
-    /// A range that only turns out reversed once the head is known.
+    /// A range that is reversed with this head.
     #[error("{item} runs backwards, from block {first} to block {last}; put the lower first")]
     Backwards { item: Item, first: BlockNumber, last: BlockNumber },
 }
@@ -135,7 +133,7 @@ impl Item {
         }
     }
 
-    /// The numbers this stands for if the chain ends at `head`.
+    /// The block numbers of this item if the chain ends at `head`.
     fn resolve(
         self,
         head: Option<BlockNumber>,
@@ -184,7 +182,7 @@ fn read_list(path: &Path) -> Result<BlockList, BlocksError> {
     Ok(BlockList { items })
 }
 
-/// The items of a line; none if the line is blank or a comment.
+/// The items of a line; none for a blank line or a comment.
 fn items_of(line: &str) -> Result<Vec<Item>, ItemError> {
     let text = line.split_once('#').map_or(line, |(before, _comment)| before);
     if text.trim().is_empty() { Ok(Vec::new()) } else { item::parse_list(text) }
@@ -207,13 +205,13 @@ mod tests {
         list(text).resolve(Some(HEAD)).unwrap().iter().collect()
     }
 
-    /// What a user reads: the message and its causes on one line.
+    /// The message and its causes on one line, as a user sees them.
     fn chain(error: &dyn Error) -> String {
         let causes = error.source().map(chain).into_iter();
         [error.to_string()].into_iter().chain(causes).collect::<Vec<_>>().join(": ")
     }
 
-    /// A file of this content, removed when dropped.
+    /// A temporary file with this content, removed on drop.
     struct ListFile(PathBuf);
 
     impl ListFile {
@@ -228,7 +226,7 @@ mod tests {
             format!("@{}", self.0.display()).parse::<BlockSpec>().unwrap().load()
         }
 
-        /// The error of loading it, with `FILE` in place of its path.
+        /// The error of loading the file, with `FILE` in place of its path.
         fn error(&self) -> String {
             let error = chain(&self.load().unwrap_err());
             error.replace(&self.0.display().to_string(), "FILE")
@@ -269,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_head_rules_out_is_said_with_the_numbers() {
+    fn errors_about_the_head_contain_the_block_numbers() {
         for (text, message) in [
             ("latest-1001", "latest-1001 is before block 0; the head is block 1000"),
             ("latest:+2", "latest:+2 goes to block 1001, past the head at block 1000;"),
@@ -284,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_billions_is_resolved_without_writing_it_out() {
+    fn a_range_of_billions_resolves_without_a_list_of_its_blocks() {
         assert_eq!(list("1-4000000000").resolve(None).unwrap().count(), 4_000_000_000);
     }
 
@@ -319,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_does_not_name_another() {
+    fn a_list_file_cannot_include_another() {
         let error = ListFile::new("nested", "@other\n").error();
         assert!(error.contains("FILE:1") && error.contains("`@` at character 1"), "{error}");
     }

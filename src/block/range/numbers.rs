@@ -1,34 +1,33 @@
-//! The block numbers that a list of ranges stands for, without writing them out.
+//! The block numbers of a list, stored as ranges.
 //!
-//! Keeps ranges, so that four billion blocks take no more memory than two. Duplicates are removed
-//! where the ranges come in: of every range only the parts stay that no earlier one covered. That
-//! is where correctness lives: the kept ranges never overlap.
+//! Ranges keep the memory use independent of the number of blocks. Duplicates are removed when a range is
+//! added: only the parts that no earlier range covers are kept. Correctness lives in this step: the kept ranges
+//! never overlap.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use alloy_primitives::BlockNumber;
 
-/// Block numbers in the order given, each once.
+/// Block numbers in input order, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockNumbers {
-    /// No two overlap, and none is empty.
+    /// Ranges that are not empty and do not overlap.
     ranges: Vec<RangeInclusive<BlockNumber>>,
 }
 
 impl BlockNumbers {
-    /// The numbers, in the order given.
+    /// The numbers in input order.
     pub fn iter(&self) -> impl Iterator<Item = BlockNumber> {
         self.ranges.iter().cloned().flatten()
     }
 
-    /// The numbers as ranges that do not overlap, in the order given.
+    /// Disjoint ranges of the numbers, in input order.
     pub fn ranges(&self) -> &[RangeInclusive<BlockNumber>] {
         &self.ranges
     }
 
-    /// How many numbers there are. The one set that this cannot count, that of all 64-bit numbers,
-    /// is counted one short.
+    /// The number of blocks. The set of all 64-bit numbers is counted one short, since its count does not fit.
     pub fn count(&self) -> u64 {
         let blocks = |range: &RangeInclusive<u64>| (range.end() - range.start()).saturating_add(1);
         self.ranges.iter().map(blocks).fold(0, u64::saturating_add)
@@ -45,18 +44,18 @@ impl FromIterator<RangeInclusive<BlockNumber>> for BlockNumbers {
     }
 }
 
-/// The numbers that some range has covered so far, as disjoint ranges: start → end, both included.
+/// The numbers covered so far, as disjoint ranges. The map goes from start to end, both included.
 #[derive(Default)]
 struct Covered(BTreeMap<BlockNumber, BlockNumber>);
 
 impl Covered {
-    /// Covers `first..=last`, and gives the parts of it that were not covered before, lowest first.
+    /// Covers `first..=last` and returns the parts that were not covered before, lowest first.
     fn claim(&mut self, first: BlockNumber, last: BlockNumber) -> Vec<RangeInclusive<BlockNumber>> {
         let overlapping = self.overlapping(first, last);
         let fresh = gaps(first, last, &overlapping);
 
-        // Merged, a later range has one entry to look at here instead of many: every entry is
-        // removed at most once, so that a long list does not take quadratic time.
+        // Merging leaves one entry for later ranges instead of many. Every entry is removed at most once, so a
+        // long list does not take quadratic time.
         let (mut start, mut end) = (first, last);
         for (from, to) in overlapping {
             self.0.remove(&from);
@@ -73,8 +72,8 @@ impl Covered {
         first: BlockNumber,
         last: BlockNumber,
     ) -> Vec<(BlockNumber, BlockNumber)> {
-        // Disjoint entries end in the order in which they start, so the walk down may stop at the
-        // first that ends too early.
+        // Disjoint entries have the same order by end as by start. So the search may stop at the first entry
+        // that ends too early.
         let down = self.0.range(..=last).rev().take_while(|(_, end)| **end >= first);
         let mut overlapping: Vec<_> = down.map(|(start, end)| (*start, *end)).collect();
         overlapping.reverse();
@@ -82,14 +81,14 @@ impl Covered {
     }
 }
 
-/// What `first..=last` has outside of `covered`, which is in order, disjoint, and overlaps it.
+/// The parts of `first..=last` outside of `covered`. The covered ranges are sorted, disjoint and overlap it.
 fn gaps(
     first: BlockNumber,
     last: BlockNumber,
     covered: &[(BlockNumber, BlockNumber)],
 ) -> Vec<RangeInclusive<BlockNumber>> {
     let mut gaps = Vec::new();
-    // The lowest number not looked at yet; none after the last possible one.
+    // The lowest number not handled yet; `None` after the largest possible number.
     let mut next = Some(first);
     for (start, end) in covered {
         if let Some(from) = next.filter(|from| from < start) {
@@ -115,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn the_order_given_is_kept_and_duplicates_go() {
+    fn input_order_is_kept_and_duplicates_are_removed() {
         let numbers = numbers(&[7..=7, 3..=5, 4..=8, 3..=3, 1..=1]);
         assert_eq!(numbers.iter().collect::<Vec<_>>(), [7, 3, 4, 5, 6, 8, 1]);
         assert_eq!(numbers.count(), 7);
     }
 
     #[test]
-    fn billions_of_blocks_are_not_written_out() {
+    fn billions_of_blocks_stay_one_range() {
         let numbers = numbers(&[1..=4_000_000_000, 2..=3_999_999_999]);
         assert_eq!(numbers.ranges, vec![1..=4_000_000_000]);
         assert_eq!(numbers.count(), 4_000_000_000);
@@ -146,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranges_give_what_writing_them_out_would(
+        fn ranges_equal_the_list_of_their_blocks(
             ends in vec((0..60_u64, 0..12_u64), 0..20),
         ) {
             let ranges: Vec<_> = ends.into_iter().map(|(start, more)| start..=start + more).collect();

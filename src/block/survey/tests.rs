@@ -1,4 +1,4 @@
-//! Surveys of blocks that pay from made-up senders.
+//! Surveys of blocks with payments from generated senders.
 
 use super::*;
 use crate::block::prepare;
@@ -7,15 +7,15 @@ use alloy_consensus::{
 };
 use alloy_primitives::{Signature, TxKind};
 
-/// Who has nothing before the block.
+/// An account that does not exist before the block.
 const NEWCOMER: Address = Address::repeat_byte(0xaa);
-/// The block's beneficiary, who has something.
+/// The block's beneficiary, which has a balance.
 const MINER: Address = Address::repeat_byte(0xbb);
 
 /// After Spurious Dragon and before Byzantium: no system calls, no withdrawals.
 const NUMBER: u64 = 3_000_000;
 
-/// A transaction that sends `value` to the newcomer, with the sender that its signature gives.
+/// A transaction that sends `value` to the newcomer, and the sender recovered from its signature.
 fn payment(value: u64) -> (TxEnvelope, Address) {
     let transaction = TxLegacy {
         gas_limit: 21_000,
@@ -33,7 +33,7 @@ fn rich(since: usize) -> TracedAccount {
     TracedAccount { since, fields, slots: Default::default() }
 }
 
-/// A block of two payments, and its tracer's reply from a node that leaves out what is empty.
+/// A block of two payments, with the reply of a tracer that omits empty accounts.
 fn traced(number: u64) -> (TracedBlock, [Address; 2]) {
     let (payments, senders): (Vec<_>, Vec<_>) = [5, 6].map(payment).into_iter().unzip();
     let header = Header {
@@ -76,7 +76,7 @@ fn assumed(recorded: &RecordedBlock) -> &Assumed {
 }
 
 #[test]
-fn what_the_tracer_saw_after_the_block_wrote_it_does_not_count() {
+fn traced_values_seen_after_a_write_of_the_block_are_ignored() {
     let mut survey = Survey::new(traced(NUMBER).0).unwrap();
     assert_eq!(gaps(&survey), [Gap::Account(NEWCOMER)]);
     survey.fill_account(NEWCOMER, Some(AccountFields::default()));
@@ -90,7 +90,7 @@ fn what_the_tracer_saw_after_the_block_wrote_it_does_not_count() {
 }
 
 #[test]
-fn what_nobody_can_tell_is_assumed_and_named() {
+fn values_that_no_node_returns_are_assumed_and_listed() {
     let mut survey = Survey::new(traced(NUMBER).0).unwrap();
     survey.fill_account(NEWCOMER, None);
     let recorded = whole(&survey);
@@ -100,7 +100,7 @@ fn what_nobody_can_tell_is_assumed_and_named() {
 }
 
 #[test]
-fn a_survey_does_not_pass_over_a_block_that_is_invalid() {
+fn a_survey_of_an_invalid_block_is_an_error() {
     let (mut traced, [poor, _]) = traced(NUMBER);
     traced.state.accounts.get_mut(&poor).expect("it is traced").fields.balance = U256::ZERO;
     let mut survey = Survey::new(traced).unwrap();
@@ -109,7 +109,7 @@ fn a_survey_does_not_pass_over_a_block_that_is_invalid() {
 }
 
 #[test]
-fn before_eip161_an_account_that_is_listed_with_nothing_can_be_read_in_two_ways() {
+fn before_eip161_a_listed_empty_account_has_two_readings() {
     let mut block = traced(2_600_000).0;
     block.state.accounts.insert(
         NEWCOMER,
@@ -130,7 +130,7 @@ fn before_eip161_an_account_that_is_listed_with_nothing_can_be_read_in_two_ways(
 }
 
 #[test]
-fn positions_tell_what_counts() {
+fn a_traced_value_counts_if_seen_no_later_than_its_first_reader() {
     let (before, second, after) = (Position::Before, Position::Transaction(1), Position::After);
     assert_eq!([0, 1, 2].map(|seen| second.has_slot(seen)), [true, true, false]);
     assert_eq!([0, 1, 2].map(|seen| second.has_account(seen)), [true, true, false]);
@@ -139,7 +139,7 @@ fn positions_tell_what_counts() {
 }
 
 #[test]
-fn ommers_that_nobody_had_are_left_out_and_named() {
+fn ommers_that_no_node_returns_are_left_out_and_listed() {
     let mut block = traced(NUMBER).0;
     block.block.header.ommers_hash = B256::repeat_byte(1);
     assert!(matches!(Survey::new(block.clone()), Err(PrepareError::Body(_))));
@@ -156,10 +156,10 @@ fn ommers_that_nobody_had_are_left_out_and_named() {
 }
 
 #[test]
-fn a_code_that_is_none_is_named() {
+fn malformed_code_names_its_account() {
     let (mut block, [sender, _]) = traced(NUMBER);
     let account = block.state.accounts.get_mut(&sender).expect("it is traced");
-    // The start of a delegation (EIP-7702), and nothing that it could be to.
+    // The prefix of a delegation (EIP-7702) without its target address.
     account.fields.code = Bytes::from_static(&[0xef, 0x01, 0x00, 0x01]);
     let mut survey = Survey::new(block).unwrap();
     survey.fill_account(NEWCOMER, None);

@@ -47,7 +47,7 @@ fn only_change(state: &BlockState<&PreState>) -> AccountChange {
 }
 
 #[test]
-fn an_account_that_ends_as_it_began_is_no_change() {
+fn a_restored_account_is_no_change() {
     let world = world();
     let touched = after(11, AccountStatus::empty(), &[(1, 5, 7)]);
     let restored = after(10, AccountStatus::empty(), &[(1, 7, 5)]);
@@ -86,7 +86,7 @@ fn a_touched_empty_account_is_removed() {
 }
 
 #[test]
-fn an_account_that_never_was_and_is_not_now_is_no_change() {
+fn a_touched_absent_account_is_no_change() {
     let world = world();
     let state = committed(&world, &[(BOB, after(0, AccountStatus::empty(), &[]))]);
     assert_eq!(state.post_state(), Ok(PostState::default()));

@@ -1,4 +1,4 @@
-//! Nodes that are what their hash says, and yet nonsense.
+//! Nodes that match their hash but break the rules of Ethereum's tries.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Error as RlpError, Header};
@@ -28,7 +28,7 @@ fn short(path: &[u8], second: &[u8]) -> Vec<u8> {
     list(&[string(path), second.to_vec()])
 }
 
-/// A branch with these references in front, as RLP, and this value.
+/// A branch that starts with these references, given as RLP, and has this value.
 fn branch(children: &[Vec<u8>], value: &[u8]) -> Vec<u8> {
     let mut items = children.to_vec();
     items.resize(16, string(&[]));
@@ -96,7 +96,7 @@ fn each_rule_is_enforced_by_its_own_error() {
 }
 
 #[test]
-fn a_malformed_node_is_named_wherever_it_is_met() {
+fn lookup_and_update_name_a_malformed_node() {
     let rlp = short(&[0x40; 40], &hash());
     let (nodes, root) = single(&rlp);
     let source = Malformed::PathFlags { flags: 4 };
@@ -106,7 +106,7 @@ fn a_malformed_node_is_named_wherever_it_is_met() {
 }
 
 #[test]
-fn a_malformed_embedded_node_is_named_by_its_own_bytes() {
+fn a_malformed_embedded_node_is_named_by_the_hash_of_its_bytes() {
     let bad = short(&[0x40], &string(&[1]));
     let (nodes, root) = single(&branch(&[bad.clone(), hash(), hash()], &[]));
     let source = Malformed::PathFlags { flags: 4 };
@@ -137,7 +137,7 @@ fn a_malformed_last_child_stops_a_collapse() {
 }
 
 #[test]
-fn a_child_that_should_be_embedded_is_refused_behind_its_hash() {
+fn a_short_child_referred_to_by_hash_is_refused() {
     let leaf = list(&[string(&[0x3a]), string(&[1])]);
     let top = branch(&[string(keccak256(&leaf).as_slice()), hash()], &[]);
     let root = keccak256(&top);
@@ -151,7 +151,7 @@ fn a_child_that_should_be_embedded_is_refused_behind_its_hash() {
 }
 
 #[test]
-fn an_embedded_node_that_is_listed_by_itself_belongs_to_the_state() {
+fn an_embedded_node_listed_separately_belongs_to_the_state() {
     let leaf = list(&[string(&[0x3a]), string(&[1])]);
     let top = branch(&[leaf.clone(), hash()], &[]);
     let root = keccak256(&top);
@@ -160,7 +160,7 @@ fn an_embedded_node_that_is_listed_by_itself_belongs_to_the_state() {
     assert_eq!(nodes.unreachable_from(root), [keccak256(&stranger)]);
 }
 
-/// The one leaf of a trie, at the hash of `preimage`.
+/// A trie with a single leaf at the hash of `preimage`.
 fn lone_leaf(preimage: &[u8], value: &[u8]) -> (NodeStore, B256) {
     let encoded_path = [&[0x20][..], keccak256(preimage).as_slice()].concat();
     single(&short(&encoded_path, &string(value)))
@@ -215,7 +215,7 @@ fn an_account_has_four_fields_and_nothing_after_them() {
 }
 
 #[test]
-fn an_oversized_node_is_refused_by_its_place() {
+fn an_oversized_node_is_refused_with_its_index() {
     let fits = Bytes::from(vec![0; MAX_NODE_BYTES]);
     assert!(NodeStore::new([fits.clone()]).is_ok());
     let size = MAX_NODE_BYTES + 1;
@@ -223,7 +223,7 @@ fn an_oversized_node_is_refused_by_its_place() {
     assert_eq!(error, TrieError::OversizedNode { index: 1, size });
 }
 
-/// Looks up, inserts and removes below `rlp` as root; what comes out does not matter.
+/// Looks up, inserts and removes keys below the root `rlp` and ignores the results.
 fn exercise(rlp: &[u8], keys: &[B256]) {
     let (nodes, root) = single(rlp);
     for key in keys {
@@ -237,7 +237,7 @@ fn exercise(rlp: &[u8], keys: &[B256]) {
     }
 }
 
-/// Lists of lists and strings, now and then with the shape of a node.
+/// Lists of lists and strings that sometimes have the shape of a node.
 fn any_rlp() -> impl Strategy<Value = Vec<u8>> {
     let text = prop_oneof![
         Just(vec![]),

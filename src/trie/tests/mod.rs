@@ -1,5 +1,5 @@
-//! Compares the trie with alloy-trie's computation over whole tries, which shares no code with it
-//! but the node encoders, and feeds it witnesses that are incomplete, altered or nonsense.
+//! Compares the trie with alloy-trie's computation over whole tries. The two share only the node encoders.
+//! Further tests use incomplete, altered or malformed witnesses.
 
 mod malformed;
 mod partial;
@@ -19,7 +19,7 @@ use super::{
 /// The keys and values of a whole trie.
 type Leaves = BTreeMap<B256, Vec<u8>>;
 
-/// A whole trie, as alloy-trie builds it.
+/// A whole trie, built by alloy-trie.
 struct FullTrie {
     root: B256,
     nodes: BTreeMap<Nibbles, Bytes>,
@@ -36,8 +36,8 @@ impl FullTrie {
         Self { root, nodes: builder.take_proof_nodes().nodes_sorted().into_iter().collect() }
     }
 
-    /// The root, the nodes on the paths of `touched`, and those that hang off the paths of `removed`, as far as
-    /// `siblings` wants them.
+    /// The root node, the nodes on the paths of `touched`, and the siblings on the paths of `removed` that
+    /// `siblings` selects.
     fn witness(&self, touched: &[B256], removed: &[B256], siblings: Siblings) -> NodeStore {
         let on_path = |keys: &[B256], at: &Nibbles| keys.iter().any(|k| path(*k).starts_with(at));
         let wanted = self.nodes.iter().filter(|(at, rlp)| {
@@ -53,7 +53,7 @@ impl FullTrie {
     }
 }
 
-/// What a builder adds for branches that might collapse.
+/// The siblings that a witness contains for branches that might collapse.
 #[derive(Clone, Copy)]
 enum Siblings {
     All,
@@ -84,12 +84,12 @@ fn path(key: B256) -> Nibbles {
     Nibbles::unpack(key)
 }
 
-/// A key with these leading nibbles, written as hex digits, and zeros after them.
+/// A key with these leading nibbles, written as hex digits and padded with zeros.
 fn key(nibbles: &str) -> B256 {
     format!("{nibbles:0<64}").parse().expect("hex digits")
 }
 
-/// Keys of all kinds: scattered, with long shared prefixes, and so close that nodes are embedded.
+/// Scattered keys, keys with long shared prefixes, and keys so close that nodes are embedded.
 fn any_key() -> impl Strategy<Value = B256> {
     let few = || prop::sample::select(vec![0x00u8, 0x01, 0x10, 0x12, 0xff]);
     prop_oneof![
@@ -107,7 +107,7 @@ fn any_key() -> impl Strategy<Value = B256> {
     ]
 }
 
-/// Values from a byte, which make embedded nodes, to more than a hash.
+/// Values from one byte, which make embedded nodes, to more than a hash.
 fn any_value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         collection::vec(any::<u8>(), 1..4),

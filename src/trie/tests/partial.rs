@@ -1,4 +1,4 @@
-//! One trie: insertion, deletion, collapse, and lookups.
+//! Insertion, deletion, collapse and lookups in one trie.
 
 use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::EMPTY_ROOT_HASH;
@@ -9,7 +9,7 @@ use super::{
     FullTrie, Leaves, Siblings, any_key, any_value, key, store,
 };
 
-/// What a block does to one key.
+/// Effect of a block on one key.
 #[derive(Clone, Debug)]
 enum Change {
     Keep,
@@ -17,7 +17,7 @@ enum Change {
     Remove,
 }
 
-/// Keys, with the value before and the change.
+/// Keys, with the value before the block and the change.
 type Plan = Vec<(B256, Option<Vec<u8>>, Change)>;
 
 fn any_plan() -> impl Strategy<Value = Plan> {
@@ -55,7 +55,7 @@ fn removed(plan: &Plan) -> Vec<B256> {
     removed.map(|(key, ..)| *key).collect()
 }
 
-/// Sets, then removes, as a block does.
+/// Inserts before it removes, as a block update does.
 fn apply(trie: &mut PartialTrie<'_>, plan: &Plan) -> Result<(), NodeError> {
     for (key, _, change) in plan {
         if let Change::Set(value) = change {
@@ -69,7 +69,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn the_root_after_changes_is_that_of_a_trie_built_from_nothing(plan in any_plan()) {
+    fn the_root_after_changes_equals_that_of_a_rebuilt_trie(plan in any_plan()) {
         let full = FullTrie::new(&before(&plan));
         let nodes = full.witness(&touched(&plan), &removed(&plan), Siblings::All);
         let mut trie = PartialTrie::open(&nodes, full.root)?;
@@ -88,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn without_any_siblings_there_is_a_root_or_a_missing_node(plan in any_plan()) {
+    fn an_update_without_siblings_gives_a_root_or_a_missing_node(plan in any_plan()) {
         let full = FullTrie::new(&before(&plan));
         let nodes = full.witness(&touched(&plan), &[], Siblings::None);
         let mut trie = PartialTrie::open(&nodes, full.root)?;
@@ -99,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn a_trie_emptied_and_refilled_is_the_same(plan in any_plan()) {
+    fn emptying_and_refilling_a_trie_restores_its_root(plan in any_plan()) {
         let leaves = before(&plan);
         let full = FullTrie::new(&leaves);
         let nodes = full.store();
@@ -115,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn lookups_find_what_is_there_and_prove_what_is_not(plan in any_plan(), other in any_key()) {
+    fn lookups_find_present_keys_and_prove_absent_ones(plan in any_plan(), other in any_key()) {
         let leaves = before(&plan);
         let full = FullTrie::new(&leaves);
         let keys: Vec<_> = plan.iter().map(|(key, ..)| *key).chain([other]).collect();
@@ -149,12 +149,12 @@ proptest! {
     }
 }
 
-/// A value long enough that its leaf is hashed.
+/// A value that is long enough for its leaf to be hashed.
 fn long(byte: u8) -> Vec<u8> {
     vec![byte; 40]
 }
 
-/// The root after removing `gone`, from a witness with its path and `siblings`; and the true one.
+/// The root after removing `gone` from a witness with its path and `siblings`, and the correct root.
 fn remove_one(leaves: &Leaves, gone: B256, siblings: Siblings) -> (B256, B256) {
     let full = FullTrie::new(leaves);
     let nodes = full.witness(&[gone], &[gone], siblings);
@@ -167,7 +167,7 @@ fn remove_one(leaves: &Leaves, gone: B256, siblings: Siblings) -> (B256, B256) {
 }
 
 #[test]
-fn an_unknown_sibling_is_taken_for_a_branch() {
+fn a_missing_sibling_is_assumed_to_be_a_branch() {
     let keys = ["1", "20", "21"];
     let leaves = keys.into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
     let (root, truth) = remove_one(&leaves, key("1"), Siblings::None);
@@ -175,7 +175,7 @@ fn an_unknown_sibling_is_taken_for_a_branch() {
 }
 
 #[test]
-fn an_extension_over_a_collapsed_branch_takes_an_unknown_sibling_in() {
+fn an_extension_above_a_collapsed_branch_absorbs_a_missing_sibling() {
     let keys = ["aa1", "aa20", "aa21"];
     let leaves = keys.into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
     let (root, truth) = remove_one(&leaves, key("aa1"), Siblings::None);
@@ -183,7 +183,7 @@ fn an_extension_over_a_collapsed_branch_takes_an_unknown_sibling_in() {
 }
 
 #[test]
-fn an_unknown_sibling_that_is_a_leaf_gives_another_root() {
+fn a_missing_sibling_that_is_a_leaf_gives_a_wrong_root() {
     let leaves = Leaves::from([(key("1"), long(1)), (key("2"), long(2))]);
     let (root, truth) = remove_one(&leaves, key("1"), Siblings::None);
     assert_ne!(root, truth);
@@ -192,7 +192,7 @@ fn an_unknown_sibling_that_is_a_leaf_gives_another_root() {
 }
 
 #[test]
-fn an_unknown_sibling_is_named_by_its_hash() {
+fn the_guess_names_the_hash_of_the_missing_sibling() {
     let leaves = Leaves::from([(key("1"), long(1)), (key("2"), long(2))]);
     let full = FullTrie::new(&leaves);
     let guessed = |siblings| {
@@ -201,12 +201,12 @@ fn an_unknown_sibling_is_named_by_its_hash() {
         trie.remove(key("1")).expect("the path is there")
     };
     assert_eq!(guessed(Siblings::All), None);
-    let hash = guessed(Siblings::None).expect("nobody gave the sibling");
+    let hash = guessed(Siblings::None).expect("the witness lacks the sibling");
     assert!(full.nodes.values().any(|rlp| keccak256(rlp) == hash));
 }
 
 #[test]
-fn an_unknown_sibling_that_is_an_extension_gives_another_root() {
+fn a_missing_sibling_that_is_an_extension_gives_a_wrong_root() {
     let keys = ["1", "2aa0", "2aa1"];
     let leaves = keys.into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
     let (root, truth) = remove_one(&leaves, key("1"), Siblings::None);
@@ -228,7 +228,7 @@ fn a_branch_that_gains_a_key_before_it_loses_one_needs_no_sibling() {
 }
 
 #[test]
-fn a_path_into_a_missing_node_names_it() {
+fn an_error_on_a_path_names_the_missing_node() {
     let leaves: Leaves =
         ["10", "11", "2"].into_iter().map(|nibbles| (key(nibbles), long(1))).collect();
     let full = FullTrie::new(&leaves);

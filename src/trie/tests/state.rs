@@ -1,4 +1,4 @@
-//! Accounts and storages: proofs, and the root after a block.
+//! Accounts and storage: proofs, and the root after a block.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ type Slots = BTreeMap<U256, U256>;
 #[derive(Clone, Debug)]
 struct Account {
     fields: AccountFields,
-    /// None of them zero.
+    /// Slots with values other than zero.
     slots: Slots,
 }
 
 type World = BTreeMap<Address, Account>;
 
-/// What a block does to one account.
+/// Effect of a block on one account.
 #[derive(Clone, Debug)]
 enum Change {
     Keep,
@@ -46,7 +46,7 @@ fn any_fields() -> impl Strategy<Value = AccountFields> {
     })
 }
 
-/// Slots from a small range, so that writes meet what is there; zero now and then.
+/// Slots from a small range, so that writes hit existing slots; some values are zero.
 fn any_slots() -> impl Strategy<Value = Slots> {
     let value = prop_oneof![Just(U256::ZERO), any::<u64>().prop_map(U256::from), Just(U256::MAX)];
     collection::btree_map((0u8..24).prop_map(U256::from), value, 0..12)
@@ -121,7 +121,7 @@ fn post_state(plan: &Plan) -> PostState {
     PostState { accounts: accounts.collect() }
 }
 
-/// Storage root by alloy-trie.
+/// The storage root computed by alloy-trie.
 fn storage_root(slots: &Slots) -> B256 {
     storage_root_unhashed(slots.iter().map(|(slot, value)| (B256::from(*slot), *value)))
 }
@@ -131,7 +131,7 @@ fn trie_account(account: &Account) -> TrieAccount {
     TrieAccount::new(nonce, balance, storage_root(&account.slots), code_hash)
 }
 
-/// State root by alloy-trie.
+/// The state root computed by alloy-trie.
 fn state_root(world: &World) -> B256 {
     state_root_unhashed(world.iter().map(|(address, account)| (*address, trie_account(account))))
 }
@@ -149,7 +149,7 @@ fn account_trie(world: &World) -> FullTrie {
     FullTrie::new(&world.iter().map(leaf).collect::<Leaves>())
 }
 
-/// Every node of the state, children before parents, the storages' twice.
+/// Every node of the state, children before parents. Storage nodes occur twice.
 fn all_nodes(world: &World) -> Vec<Bytes> {
     let storages = || world.values().flat_map(|a| storage_trie(&a.slots).nodes.into_values());
     let accounts = account_trie(world).nodes.into_values().rev();
@@ -160,7 +160,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn the_root_after_a_block_is_that_of_the_whole_state(plan in any_plan()) {
+    fn the_root_after_a_block_equals_that_of_the_whole_state(plan in any_plan()) {
         let world = before(&plan);
         let nodes = store(all_nodes(&world));
         let state = StateTrie::new(&nodes, state_root(&world));
@@ -250,7 +250,7 @@ fn a_deleted_account_leaves_the_trie() {
 }
 
 #[test]
-fn cleared_storage_starts_from_nothing() {
+fn cleared_storage_starts_empty() {
     let change = AccountChange { storage_cleared: true, ..update(1, &[(2, 5)]) };
     let mut expected = world();
     expected.get_mut(&ALICE).unwrap().slots = [(U256::from(2), U256::from(5))].into();
@@ -267,7 +267,7 @@ fn storage_with_all_slots_deleted_has_the_empty_root() {
 
 #[test]
 fn storage_that_gains_a_slot_while_it_loses_one_needs_no_sibling() {
-    // Two slots whose keys part at the first nibble, and a third apart from both.
+    // Two slots with keys that differ in the first nibble, and a third that differs from both.
     let nibble = |slot: u64| keccak256(B256::from(U256::from(slot)))[0] >> 4;
     let kept = (2..).find(|slot| nibble(*slot) != nibble(1)).unwrap();
     let added = (2..).find(|slot| ![nibble(1), nibble(kept)].contains(&nibble(*slot))).unwrap();
@@ -275,7 +275,7 @@ fn storage_that_gains_a_slot_while_it_loses_one_needs_no_sibling() {
     let slots = Slots::from([word(1, U256::MAX), word(kept, U256::MAX)]);
     let world = World::from([(ALICE, Account { fields: fields(1), slots: slots.clone() })]);
 
-    // The leaf that is kept is not in the witness, and the branch does not collapse onto it.
+    // The witness lacks the leaf that is kept, and the branch does not collapse onto it.
     let storage = storage_trie(&slots);
     let gone = keccak256(B256::from(U256::from(1)));
     let partial = storage.witness(&[gone], &[], super::Siblings::None);
@@ -294,7 +294,7 @@ fn storage_that_gains_a_slot_while_it_loses_one_needs_no_sibling() {
 }
 
 #[test]
-fn what_the_witness_leaves_out_is_an_error_and_names_the_account_or_slot() {
+fn a_missing_node_is_an_error_that_names_the_account_or_slot() {
     let world = world();
     let root = state_root(&world);
     let storage = storage_root(&world[&ALICE].slots);
@@ -318,7 +318,7 @@ fn what_the_witness_leaves_out_is_an_error_and_names_the_account_or_slot() {
 }
 
 #[test]
-fn the_first_unproved_account_is_reported_whatever_the_threads() {
+fn the_first_unproved_account_is_reported_for_every_number_of_threads() {
     let nothing = store([]);
     let root = B256::repeat_byte(1);
     let accounts = (1..200).map(|n| (Address::with_last_byte(n), update(1, &[]))).collect();

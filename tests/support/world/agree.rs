@@ -1,4 +1,4 @@
-//! Has worlds executed by all executors.
+//! Executes worlds with all executors.
 
 use super::World;
 use blockrace::{
@@ -10,10 +10,10 @@ use std::{num::NonZeroUsize, time::Duration};
 /// All executors, on 1, 2 and 8 threads.
 pub(crate) fn panel() -> Panel {
     let threads = [1, 2, 8].map(|threads| NonZeroUsize::new(threads).expect("not zero"));
-    Panel::new(&ExecutorKind::ALL, &threads, Duration::from_secs(60)).expect("threads can be had")
+    Panel::new(&ExecutorKind::ALL, &threads, Duration::from_secs(60)).expect("threads start")
 }
 
-/// Executes the block as it is, which may be invalid, and then without what made it so.
+/// Executes the block, which may be invalid, and then without its invalid transactions.
 pub(crate) fn check(world: World, panel: &mut Panel) -> Result<(), Disagreement> {
     let rehearsal = world.rehearse();
     let is_valid = rehearsal.result.is_ok();
@@ -30,7 +30,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// What comes of a valid block, on which all executors agree.
+/// The outcome of a valid block, on which all executors agree.
 #[track_caller]
 pub(crate) fn outcome(world: &World) -> BlockOutcome {
     let rehearsal = world.rehearse();
@@ -38,6 +38,6 @@ pub(crate) fn outcome(world: &World) -> BlockOutcome {
     if let Err(error) = panel().examine(rehearsal) {
         panic!("{}: {world:?}", chain(&error));
     }
-    let pool = WorkerPool::new(NonZeroUsize::MIN).expect("a thread can be had");
+    let pool = WorkerPool::new(NonZeroUsize::MIN).expect("a thread is available");
     Sequential.execute(&world.rehearse().job, &pool).expect("the block is valid").outcome
 }

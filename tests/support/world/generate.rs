@@ -1,13 +1,13 @@
-//! Random worlds, for proptest, which makes a failing one small again.
+//! Random worlds for proptest, which shrinks a failing one.
 
 use super::{CONTRACTS, Deed, FORKS, Fork, HOLLOW, Op, Place, SENDERS, STRANGER, Tx, World};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-/// Any world, of any fork.
+/// Any world of any fork.
 pub(crate) fn world() -> impl Strategy<Value = World> {
     let programs = vec(vec(op(), 0..6), usize::from(CONTRACTS));
     let slots = vec((0..CONTRACTS, 0..4_u8, 0..4_u8), 0..6);
-    // A purse that may or may not do for a few transactions, or is full.
+    // A balance that is unlimited, or may be too small for a few transactions.
     let purse = prop_oneof![3 => Just(u64::MAX), 1 => 2_000_000..20_000_000_u64];
     let purses = vec(purse, usize::from(SENDERS));
     let withdrawals = vec((place(), 0..3_u8), 0..3);
@@ -18,7 +18,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     })
 }
 
-/// The newest forks most often.
+/// The newest forks are chosen most often.
 fn fork() -> impl Strategy<Value = Fork> {
     prop_oneof![1 => select(&FORKS[..]), 1 => select(&FORKS[11..])]
 }
@@ -35,7 +35,7 @@ fn place() -> impl Strategy<Value = Place> {
     ]
 }
 
-/// Few of all kinds, and sometimes so many payments after them that some are executed together.
+/// Few transactions of all kinds, sometimes with enough payments after them that some are executed together.
 fn txs() -> impl Strategy<Value = Vec<Tx>> {
     let payment = Tx { from: 0, deed: Deed::Call(Place::Sender(1), 1), tip: 0 };
     let payments = prop_oneof![8 => Just(0_usize), 2 => Just(40), 1 => Just(300)];

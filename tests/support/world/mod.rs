@@ -1,4 +1,4 @@
-//! Small worlds in which transactions get into each other's way: few accounts, few slots, one block.
+//! Small worlds with conflicting transactions: few accounts, few slots, one block.
 
 pub(crate) mod agree;
 pub(crate) mod generate;
@@ -24,17 +24,18 @@ use blockrace::{
 use k256::ecdsa::SigningKey;
 use std::collections::BTreeMap;
 
-/// The block's number.
+/// Number of the block.
 const NUMBER: u64 = 300;
-/// Since London, in wei.
+/// Base fee in wei, from London on.
 const BASE_FEE: u64 = 7;
-/// Enough for a dozen steps with calls, and so little that `block-stm` may execute a call and a payment together.
+/// Enough gas for a dozen steps with calls. It is small enough that `block-stm` may execute a call and a
+/// payment together.
 const GAS_LIMIT: u64 = 300_000;
-/// How many accounts send, and how many have programs.
+/// Number of accounts that send. [`CONTRACTS`] is the number of accounts with programs.
 pub(crate) const SENDERS: u8 = 4;
-/// Who has a key as well, but no account yet.
+/// Index of a key without an account.
 pub(crate) const STRANGER: u8 = SENDERS;
-/// The one behind [`Place::Hollow`].
+/// Index of the key of [`Place::Hollow`].
 pub(crate) const HOLLOW: u8 = STRANGER + 1;
 const KEYS: usize = HOLLOW as usize + 1;
 pub(crate) const CONTRACTS: u8 = 4;
@@ -58,33 +59,34 @@ pub(crate) const FORKS: [Fork; 15] = [
     Fork::Bpo1,
 ];
 
-/// An address that means something in a world.
+/// An address with a role in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// An account with a key.
     Sender(u8),
     /// A contract with a program.
     Contract(u8),
-    /// What contract 0 creates with a salt.
+    /// The contract that contract 0 creates with a salt.
     Child(u8),
-    /// Whoever gets the fees.
+    /// The beneficiary of the fees.
     Beneficiary,
-    /// A precompiled contract, from 1.
+    /// A precompiled contract, counted from 1.
     Precompile(u8),
-    /// An account with a key that exists with nothing in it, as some do until they are touched after EIP-161.
+    /// An account with a key that exists but is empty. Such accounts existed before EIP-161 and stay until they
+    /// are touched.
     Hollow,
     /// An account that does not exist.
     Nobody,
 }
 
-/// What a transaction does.
+/// The action of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
-    /// Pays, and runs whatever code is there.
+    /// Pays an account and runs its code, if any.
     Call(Place, u16),
-    /// Creates a child by transaction.
+    /// Creates a child contract by transaction.
     Deploy(u8, u16),
-    /// Lets a sender's account run a contract's code, or no code any more, and calls it (EIP-7702).
+    /// Sets or clears the delegation of a sender's account to a contract's code, and calls it (EIP-7702).
     Delegate(u8, Option<u8>),
 }
 
@@ -93,7 +95,7 @@ pub(crate) enum Deed {
 pub(crate) struct Tx {
     pub(crate) from: u8,
     pub(crate) deed: Deed,
-    /// What the beneficiary gets for a unit of gas, in wei.
+    /// Tip of the beneficiary in wei per unit of gas.
     pub(crate) tip: u8,
 }
 
@@ -102,13 +104,14 @@ pub(crate) struct Tx {
 pub(crate) struct World {
     pub(crate) fork: Fork,
     pub(crate) beneficiary: Place,
-    /// Of the contracts, by number.
+    /// Programs of the contracts, by number.
     pub(crate) programs: Vec<Vec<Op>>,
     /// Slots of contracts that are set before the block.
     pub(crate) slots: Vec<(u8, u8, u8)>,
-    /// What contract 0 can create with these salts and is there already: with a contract's program, or with a balance alone.
+    /// Children of contract 0 that exist before the block, by salt: with a contract's program, or with a
+    /// balance alone.
     pub(crate) children: Vec<(u8, Option<u8>)>,
-    /// The wei of each sender; missing ones are rich.
+    /// Balance in wei of each sender; senders without an entry are rich.
     pub(crate) purses: Vec<u64>,
     pub(crate) txs: Vec<Tx>,
     pub(crate) withdrawals: Vec<(Place, u8)>,
@@ -137,7 +140,7 @@ fn sender(number: u8) -> Address {
     Address::from_public_key(key(number).verifying_key())
 }
 
-/// Some have sent before the block, and some have not.
+/// Some senders have sent before the block, others have not.
 fn first_nonce(sender: u8) -> u64 {
     if sender < SENDERS { u64::from(sender) } else { 0 }
 }
@@ -297,7 +300,7 @@ impl World {
         Recovered::new_unchecked(TxEnvelope::Eip7702(signed), sender(tx.from))
     }
 
-    /// Makes the block ready, by executing it once in order.
+    /// Makes the block ready by executing it once in order.
     pub(crate) fn rehearse(&self) -> Rehearsal {
         let mut ledger = Ledger::default();
         let root = ledger.found(self.accounts()).expect("a state makes a trie");
@@ -336,7 +339,7 @@ fn ancestor(number: u64) -> B256 {
     B256::from(U256::from(number << 32))
 }
 
-/// Signed by the authority, with the nonce that it has by then if nothing else gets in the way.
+/// An authorization signed by the authority, with its expected nonce at that point.
 fn authorization(authority: u8, code: Option<u8>, nonces: &mut [u64; KEYS]) -> SignedAuthorization {
     let nonce = nonces[usize::from(authority)];
     nonces[usize::from(authority)] += 1;
@@ -348,7 +351,7 @@ fn authorization(authority: u8, code: Option<u8>, nonces: &mut [u64; KEYS]) -> S
     authorization.into_signed(Signature::from(signed))
 }
 
-/// What became of an account; nothing, if it did not change.
+/// The change of an account, if it changed.
 pub(crate) fn change(post: &PostState, address: Address) -> Option<&AccountChange> {
     let found = post.accounts.iter().find(|(of, _)| *of == address);
     found.map(|(_, change)| change)

@@ -1,68 +1,68 @@
-//! Small contracts: what one does, step by step, and its bytecode.
+//! Small contracts, described step by step, and their bytecode.
 
 use super::{Fork, Place};
 use alloy_eips::eip4788::SYSTEM_ADDRESS;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use blockrace::block::FoundedAccount;
 
-/// A step of a contract. Slots are few, so that contracts meet in them.
+/// A step of a contract. Slots are few, so that contracts conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// One more in a slot.
+    /// Increments a slot.
     Increment(u8),
-    /// A slot set to a value.
+    /// Sets a slot to a value.
     Set(u8, u8),
-    /// A slot copied to another.
+    /// Copies a slot to another.
     Copy(u8, u8),
-    /// A balance into a slot.
+    /// Stores a balance in a slot.
     Balance(Place, u8),
-    /// The contract's own balance into a slot (EIP-1884).
+    /// Stores the contract's own balance in a slot (EIP-1884).
     OwnBalance(u8),
-    /// A code's hash into a slot (EIP-1052).
+    /// Stores a code's hash in a slot (EIP-1052).
     CodeHash(Place, u8),
-    /// A code's size into a slot.
+    /// Stores a code's size in a slot.
     CodeSize(Place, u8),
-    /// The gas that is left into a slot, so that every cost shows.
+    /// Stores the remaining gas in a slot, so that every cost is visible.
     Gas(u8),
-    /// A call with a value; whether it worked, into slot 6.
+    /// Calls with a value and stores the success in slot 6.
     Call(Place, u8),
-    /// A call in the contract's own storage.
+    /// Calls code in the contract's own storage.
     Delegate(Place),
-    /// A call that may not write (EIP-214).
+    /// Calls without permission to write (EIP-214).
     Static(Place),
-    /// Undoes everything if a slot is odd.
+    /// Reverts if a slot is odd.
     RevertIfOdd(u8),
-    /// Ends if a slot is odd.
+    /// Stops if a slot is odd.
     StopIfOdd(u8),
-    /// Self-destructs in favour of somebody.
+    /// Self-destructs in favour of an address.
     Destroy(Place),
-    /// Creates a contract at an address that follows from the nonce; its address into slot 5.
+    /// Creates a contract at an address derived from the nonce, and stores the address in slot 5.
     Create(u8),
-    /// Creates one at an address that follows from the salt (EIP-1014); its address into slot 5.
+    /// Creates a contract at an address derived from the salt (EIP-1014), and stores the address in slot 5.
     Create2(u8),
-    /// The hash of a block so many before this one into a slot.
+    /// Stores the hash of an earlier block in a slot, by distance.
     BlockHash(u8, u8),
-    /// What the contract of EIP-2935 says of the parent, into a slot.
+    /// Stores the parent's hash from the contract of EIP-2935 in a slot.
     History(u8),
-    /// What the contract of EIP-4788 says of this block's time, into a slot.
+    /// Stores the beacon root for this block's time from the contract of EIP-4788 in a slot.
     Beacon(u8),
-    /// A log with a slot as its topic.
+    /// Emits a log with a slot as its topic.
     Log(u8),
-    /// A slot becomes its own digest, by a precompiled contract that takes a while over it.
+    /// Replaces a slot by its digest, computed by a slow precompiled contract.
     Digest(u8),
-    /// Adds a slot to what transient storage holds in it, and back (EIP-1153).
+    /// Adds a slot to its transient storage and copies the sum back (EIP-1153).
     Transient(u8),
 }
 
-/// Gas that calls hand on: enough for some steps, and an end to circles.
+/// Gas that calls forward: enough for some steps, and a bound for call cycles.
 const CALL_GAS: u64 = 40_000;
 
 const RIPEMD_160: Address = Address::with_last_byte(3);
 
-/// Bytes that are digested at once: 4,560 gas.
+/// Number of bytes digested at once: 4,560 gas.
 const DIGESTED: u64 = 1_024;
 
-/// Bytecode in the making.
+/// Bytecode under construction.
 #[derive(Clone, Debug, Default)]
 struct Code(Vec<u8>);
 
@@ -93,7 +93,7 @@ impl Code {
         self.push(slot).op(0x55)
     }
 
-    /// Runs `body` if what is on the stack is not zero.
+    /// Runs `body` if the top of the stack is not zero.
     fn when(&mut self, body: impl FnOnce(&mut Self)) -> &mut Self {
         self.op(0x15).op(0x61);
         let patch = self.0.len();
@@ -114,7 +114,7 @@ impl Code {
         self
     }
 
-    /// Asks a system contract about a word, and keeps the answer.
+    /// Queries a system contract with a word and stores the answer.
     fn ask(&mut self, contract: Address, about: u8, offset: u8, slot: u8) -> &mut Self {
         self.push(offset).op(about).op(0x03).push(0u8).op(0x52);
         self.push(32u8).push(32u8).push(32u8).push(0u8).push_address(contract);
@@ -122,7 +122,7 @@ impl Code {
     }
 }
 
-/// The bytecode of a contract with these steps. What a fork does not have is left out.
+/// The bytecode of a contract with these steps. Steps that the fork does not support are left out.
 pub(crate) fn compile(ops: &[Op], fork: Fork, places: &impl Fn(Place) -> Address) -> Bytes {
     let mut code = Code::default();
     for op in ops.iter().filter(|op| is_in(**op, fork)) {
@@ -198,8 +198,8 @@ fn call_without_value(code: &mut Code, to: Address, call: u8) -> &mut Code {
     code.push(0u8).push(0u8).push(0u8).push(0u8).push_address(to).push(CALL_GAS).op(call).sstore(6)
 }
 
-/// Code that creates a contract, which counts its calls in slot 0, and self-destructs in favour of its
-/// caller when it is paid. An odd kind fails, if it is paid while it is created.
+/// Initialisation code of a contract that counts its calls in slot 0. When it is paid, it self-destructs in
+/// favour of its caller. The creation of an odd kind fails if it is paid.
 pub(crate) fn child_init(kind: u8) -> Bytes {
     let mut runtime = Code::default();
     runtime.sload(0).push(1u8).op(0x01).sstore(0).op(0x34).when(|code| {
@@ -219,18 +219,18 @@ pub(crate) fn child_init(kind: u8) -> Bytes {
     init.0.into()
 }
 
-/// Where a contract puts a child by its salt.
+/// The address at which a contract creates a child with its salt.
 pub(crate) fn child_address(creator: Address, kind: u8) -> Address {
     creator.create2(B256::with_last_byte(kind), keccak256(child_init(kind)))
 }
 
-/// EIP-2935.
+/// The history contract (EIP-2935).
 pub(crate) const HISTORY: Address = alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
-/// EIP-4788.
+/// The beacon roots contract (EIP-4788).
 pub(crate) const BEACON: Address = alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 
-/// A contract that keeps what the protocol tells it, by the word of `about` less `before`, and tells
-/// anybody else who asks.
+/// A contract that stores values from system calls, indexed by the word `about` minus `before`. Other callers
+/// can read them.
 pub(crate) fn system_contract(about: u8, before: u8) -> FoundedAccount {
     let mut code = Code::default();
     code.push_address(SYSTEM_ADDRESS).op(0x33).op(0x14).when(|code| {
