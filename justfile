@@ -1,4 +1,4 @@
-# `just` alone lists the recipes.
+# `just` without arguments lists the recipes.
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 _default:
@@ -6,51 +6,51 @@ _default:
 
 anvil := "@foundry-rs/anvil@1.7.1"
 
-# Build everything once, tests included, and get the client that tests run against
+# Build the release binary and the tests, and install anvil, the client that some tests need
 setup:
     cargo build --release --locked
     cargo test --no-run --locked
     npm install --no-audit --no-fund --prefix target/anvil {{anvil}}
 
-# Everything that needs no network
+# Run all tests that need no network
 test:
     cargo test --locked
 
-# Formatting and lints, as in continuous integration
+# Check the formatting and run the lints, as in continuous integration
 lint:
     cargo fmt --all --check
     cargo clippy --all-targets --locked -- -D warnings
 
-# Advisories, licences and sources of dependencies; needs cargo-deny, and the network for the advisories
+# Check advisories, licences and sources of dependencies; needs cargo-deny and network access
 deny:
     cargo deny --locked check
 
-# All executors over Ethereum's blockchain tests: just conformance ../tests/BlockchainTests
+# Run Ethereum's blockchain tests with all executors: just conformance ../tests/BlockchainTests
 conformance *ARGS:
     cargo run --release --locked -- conformance {{ARGS}}
 
-# Generated worlds, many of them: just worlds 100000
+# Run all executors over many generated worlds, each with a pre-state and a chain: just worlds 100000
 worlds COUNT="100000" SEED="2":
     BLOCKRACE_WORLDS={{COUNT}} BLOCKRACE_SEED={{SEED}} cargo test --release --locked --test worlds
 
-# The parallel engine under many schedules; `cargo test` runs a few: just model 50
+# Test the Block-STM engine under many simulated schedules; `cargo test` runs a few of them: just model 50
 model EFFORT="20" SEED="2":
     MODEL_EFFORT={{EFFORT}} MODEL_SEED={{SEED}} cargo test --locked --test schedules -- --nocapture
 
-# The same blocks on real threads under miri, which models weak memory; needs a nightly toolchain with miri
+# Test the Block-STM engine on real threads under Miri, which models weak memory; needs a nightly toolchain with miri
 miri:
     MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance" cargo +nightly miri test --target-dir target/miri -p blockrace-model --no-default-features
 
-# And under the thread sanitizer; needs a nightly toolchain with rust-src
+# Test the Block-STM engine on real threads under ThreadSanitizer; needs a nightly toolchain with rust-src
 tsan:
     RUSTFLAGS=-Zsanitizer=thread cargo +nightly test --target-dir target/tsan -Zbuild-std --target x86_64-unknown-linux-gnu \
         -p blockrace-model --no-default-features
 
-# A fuzzer for some seconds: just fuzz trie 600; needs a nightly toolchain and cargo-fuzz. fuzz/seeds makes seeds
+# Run one fuzzer for a number of seconds: just fuzz trie 600; needs a nightly toolchain and cargo-fuzz. fuzz/seeds writes the seed inputs
 fuzz TARGET SECONDS="600":
     cargo +nightly fuzz run -s none {{TARGET}} -- -max_total_time={{SECONDS}} -timeout=20 -rss_limit_mb=4096
 
-# Criterion benches of the parts that decide the whole
+# Run the Criterion benchmarks
 bench *ARGS:
     cargo bench --locked {{ARGS}}
 
@@ -62,10 +62,10 @@ fetch *ARGS:
 replay *ARGS:
     cargo run --release --locked -- replay {{ARGS}}
 
-# Make data/sample.blocks again, by a real anvil; about a quarter of an hour
+# Rebuild data/sample.blocks with anvil; takes about 15 minutes
 sample *ARGS:
     data/sample/make.sh {{ARGS}}
 
-# What continuous integration runs
+# Run all checks of continuous integration
 ci:
     .ci/run

@@ -1,4 +1,7 @@
-//! The command line, as typed. Values only: nothing here looks at the world.
+//! Declares the command line: commands, flags and their values.
+//!
+//! Parsing reads the arguments and two environment variables of [`NodeArgs`]. It opens no file and asks no node;
+//! `commands` does both.
 
 mod cache;
 mod compare;
@@ -26,28 +29,28 @@ use std::{
     time::Duration,
 };
 
-/// The most threads that a pool is made of: several times what any machine runs at once.
+/// Maximum number of threads of a pool. It is several times the number of cores of any machine.
 const MOST_THREADS: usize = 1_024;
 
-/// A number of threads that a machine can be asked for.
+/// Parses a number of threads up to [`MOST_THREADS`].
 fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
     let threads = text.parse::<NonZeroUsize>().map_err(|error| error.to_string())?;
-    let most = || format!("{MOST_THREADS} at most: more only take turns");
+    let most = || format!("the maximum is {MOST_THREADS} threads");
     Some(threads).filter(|threads| threads.get() <= MOST_THREADS).ok_or_else(most)
 }
 
-/// What `--help` says at the end.
-const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 a block does not match its header, or \
-     compare found a regression; 2 bad arguments, missing data, a node or a file that failed; 130 interrupted by Ctrl-C";
+/// Last paragraph of `--help`.
+const EXIT_CODES: &str = "Exit codes: 0 success; 1 a block does not match its header, or compare found a \
+     regression; 2 invalid arguments, missing data, or an error of a node or a file; 130 interrupted by Ctrl-C";
 
-/// Race EVM executors over real Ethereum blocks, and check every lap.
+/// Race EVM executors over real Ethereum blocks and verify every sample
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// What all commands take.
+    /// Options of every command.
     #[command(flatten)]
     pub common: CommonArgs,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -55,63 +58,62 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct CommonArgs {
-    /// Where blocks are kept [default: blockrace in the user's cache folder]
+    /// Folder of cached blocks [default: blockrace in the user's cache folder]
     #[arg(long, value_name = "DIR", global = true)]
     pub cache_dir: Option<PathBuf>,
-    /// Show no progress and no table of blocks, only what sums them up
+    /// Print only totals: no progress bar and no table of blocks
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more, such as one line for each block that is done
+    /// Print more, such as one line per completed block
     #[arg(short, long, global = true)]
     pub verbose: bool,
-    /// Colour in what is printed; auto honours NO_COLOR
+    /// Colour of the output
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub color: ColorArg,
 }
 
-/// What may follow `--color`.
+/// Values of `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ColorArg {
-    /// At a terminal, unless NO_COLOR is set
+    /// Colour on a terminal, unless NO_COLOR is set
     Auto,
-    /// Always
+    /// Always colour
     Always,
-    /// Never
+    /// No colour
     Never,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Fetch blocks and their witnesses from a node, prove them, and keep them in the cache
+    /// Fetch blocks and their witnesses from a node, prove them and store them in the cache
     Fetch(FetchArgs),
-    /// Race executors over cached blocks, or the built-in sample where there are none
+    /// Race executors over cached blocks, or over the built-in sample if the cache is empty
     Replay(ReplayArgs),
-    /// Say what blocks allow: bounds of the speedup, and what stands in the way
+    /// Compute each block's maximum speedup and its bottlenecks
     Analyze(AnalyzeArgs),
-    /// Write what every thread of an executor does with one block, as a timeline for Perfetto
+    /// Record the threads of an executor over one block, as a timeline for Perfetto
     Trace(TraceArgs),
-    /// Tell what became slower or faster between two runs of replay --json
+    /// Compare two runs of replay --json and report regressions
     Compare(CompareArgs),
-    /// Check cached blocks, or the built-in sample, with one executor and without timing
+    /// Verify cached blocks, or the built-in sample, with one executor and without a benchmark
     Verify(VerifyArgs),
     /// Run Ethereum's blockchain tests with all executors
     Conformance(ConformanceArgs),
-    /// List, check, remove and carry cached blocks
+    /// List, check, remove, export and import cached blocks
     Cache(CacheArgs),
-    /// Find out what a node can serve, and by which flags blocks are fetched from it
+    /// Test which methods a node serves, and print the matching flags of fetch
     RpcCheck(RpcCheckArgs),
 }
 
-/// Which blocks, of those that are cached.
+/// Selection of cached blocks.
 #[derive(Debug, Args)]
 pub struct CachedBlocks {
-    /// 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, comma lists, or @FILE;
-    /// every cached block if absent
+    /// Cached blocks: 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, a comma-separated
+    /// list of these, or @FILE [default: every cached block]
     #[arg(value_name = "BLOCKS")]
     pub blocks: Option<BlockSpec>,
-    /// Only blocks of the chain with this id; needed where several chains are cached and share a
-    /// block number
+    /// Chain id of the blocks; required if the cache has blocks of several chains with the same number
     #[arg(long, value_name = "ID")]
     pub chain: Option<u64>,
 }
@@ -119,30 +121,31 @@ pub struct CachedBlocks {
 /// Arguments of `fetch`.
 #[derive(Debug, Args)]
 pub struct FetchArgs {
-    /// 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, comma lists, or @FILE
+    /// Blocks to fetch: 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, a comma-separated
+    /// list of these, or @FILE
     #[arg(value_name = "BLOCKS")]
     pub blocks: BlockSpec,
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,
-    /// How the node is to tell or prove the state before a block
+    /// Method that fetches or proves the pre-state of each block
     #[arg(long, value_name = "METHOD", default_value = "auto")]
     pub witness: WitnessArg,
-    /// Fetch again what is cached already
+    /// Fetch cached blocks again and replace them
     #[arg(long)]
     pub overwrite: bool,
 }
 
-/// What may follow `--witness`.
+/// Values of `--witness`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WitnessArg {
-    /// For each block the first of the others that the node has
+    /// First of the following methods that the node serves, chosen for each block
     Auto,
-    /// By debug_executionWitness or debug_executionWitnessByBlockHash
+    /// Witness from debug_executionWitness or debug_executionWitnessByBlockHash
     ExecutionWitness,
-    /// By eth_getProof of all that debug_traceBlockByNumber says the block touches
+    /// Proofs from eth_getProof for the state that debug_traceBlockByNumber lists
     Proofs,
-    /// By debug_traceBlockByNumber alone, which proves nothing: such a block is checked to the receipts
+    /// Unproved state from debug_traceBlockByNumber; such a block is verified to the receipts only
     Prestate,
 }
 
@@ -160,53 +163,53 @@ impl From<WitnessArg> for WitnessChoice {
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// Which blocks.
+    /// Blocks to race over.
     #[command(flatten)]
     pub blocks: CachedBlocks,
-    /// Executors to race, with commas between, or "all"; the baseline, sequential, always runs
+    /// Comma-separated executors, or "all"; the baseline, sequential, always runs
     #[arg(long, value_name = "NAMES", default_value = "all")]
     pub executors: Executors,
-    /// Numbers of threads for the parallel executors, with commas between
+    /// Comma-separated thread counts of the parallel executors
     /// [default: 1, 2, 4 ... up to the number of cores]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_threads)]
     pub threads: Vec<NonZeroUsize>,
-    /// How often, and under which conditions.
+    /// Options of the measurement.
     #[command(flatten)]
     pub rounds: RoundArgs,
-    /// How long the first read of an account or slot of the pre-state takes in each execution, such as
-    /// 10us or 100us; the system's timer adds some tens of microseconds
+    /// Latency of the first read of each account or slot of the pre-state in each execution, such as
+    /// 10us or 2ms; the system's timer adds some tens of microseconds
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
     pub state_latency: Duration,
-    /// Also write the results to this file, as CSV
+    /// Write the results to FILE as CSV
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Also write the results and every sample to this file, as JSON (data/replay.schema.json)
+    /// Write the results and every sample to FILE as JSON (schema: data/replay.schema.json)
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Also write the results to this file, as Markdown for a pull request
+    /// Write the results to FILE as Markdown, for a pull request
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
-    /// Also write the results to this file, as one HTML page that needs nothing else
+    /// Write the results to FILE as a self-contained HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Also draw the speedup of each executor in this file, as SVG, for a README
+    /// Write a chart of the speedup of each executor to FILE as SVG, for a README
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
-    /// Also write every timed lap to this file, as CSV
+    /// Write every sample to FILE as CSV
     #[arg(long, value_name = "FILE")]
     pub samples: Option<PathBuf>,
-    /// Stop at the first block that cannot be run or does not match
+    /// Stop at the first block that fails or does not match its header
     #[arg(long)]
     pub fail_fast: bool,
 }
 
-/// How many blocks are checked at a time, and how patiently.
+/// Parallelism and time limit of a check.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct SideBySide {
-    /// Blocks that are worked on side by side, each on one thread [default: the number of cores]
+    /// Number of blocks to check in parallel, each on one thread [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// How long a block may take before it is left behind
+    /// Time limit per block, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     pub time_limit: NonZeroU64,
 }
@@ -214,18 +217,18 @@ pub struct SideBySide {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Which blocks.
+    /// Blocks to verify.
     #[command(flatten)]
     pub blocks: CachedBlocks,
-    /// The executor to check
+    /// Executor that executes the blocks
     #[arg(long, value_name = "NAME", default_value = "sequential")]
     pub executor: ExecutorKind,
-    /// How blocks are worked on.
+    /// Parallelism and time limit.
     #[command(flatten)]
     pub side_by_side: SideBySide,
 }
 
-/// A list of executors, or all.
+/// A list of executors, or all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executors(pub Vec<ExecutorKind>);
 
@@ -246,7 +249,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn the_command_line_has_no_contradictions() {
         Cli::command().debug_assert();
     }
 

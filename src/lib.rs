@@ -1,34 +1,38 @@
-//! blockrace races EVM executors over real Ethereum blocks and checks every lap.
+//! blockrace races EVM executors over real Ethereum blocks and verifies every sample.
 //!
-//! It answers one question for any block: how much faster could it have been executed, and is the
-//! answer right? This page follows a block from a node to a number.
+//! It answers two questions about a block. How much faster can the block be executed? Is the result
+//! correct? The rest of this page follows a block from a node to a speedup.
 //!
-//! [`fetch`] asks a node for the block and for the witness that proves its pre-state. Nothing the node
-//! says is believed: before [`cache`] keeps a block, it was executed once and compared with its header.
-//! A cached file is no more trusted than a node. [`block`] makes a [`block::ReplayJob`] of it: the hash
-//! certifies the header, the header the body and the parent, the parent's state root every account and
-//! slot through the partial tries of [`trie`]. What the block touches is flattened into hash maps
-//! ([`state`]), so that execution is not slowed by proofs.
+//! [`fetch`] downloads the block and the witness that proves its pre-state. The node is not trusted: a
+//! block is executed once and compared with its header before [`cache`] stores it. A cached file is not
+//! trusted either. [`block`] proves it and returns a [`block::ReplayJob`]. The block's hash certifies the
+//! header, and the header certifies the body and the parent. The parent's state root certifies every
+//! account and slot, through the partial tries of [`trie`]. The proved values are flattened into hash
+//! maps ([`state`]), so that executors do not pay for proofs. A block without a witness has a flat
+//! pre-state that nothing proves. Such a block is verified to the receipts only.
 //!
-//! [`executor`] has the contestants, behind one trait. All of them run the same EVM ([`evm`]: revm and
-//! alloy-evm, which also bring the protocol's rules) over the same flat state, and end with the same
-//! kind of outcome. The baseline is alloy-evm's own block executor.
+//! [`executor`] has the executors, behind one trait. All of them run the same EVM over the same flat
+//! state and return the same type of outcome. [`evm`] wraps revm and alloy-evm, which also implement the
+//! protocol's rules. The baseline is alloy-evm's own block executor.
 //!
-//! [`measure`] is the only reader of the clock. It runs the contestants in shuffled rounds on warm
-//! thread pools; what is inside the timer is one function. Each lap's outcome goes to [`verify`], which
-//! compares gas, bloom, receipts, requests and state root with the header. A contestant that is wrong
-//! once has no times. From the samples follow medians and bootstrap intervals, and warnings where
-//! something spoils them; [`report`] writes all of it as a table, a page, Markdown, CSV or JSON, and
-//! compares two runs.
+//! [`measure`] takes the samples. It runs all contenders in each iteration, in shuffled order, on warm
+//! thread pools. One function contains the timer. It computes medians and bootstrap intervals from the
+//! samples, and warns about disturbances.
 //!
-//! [`insight`] says what the block itself allows: who depends on whom, the bound that follows, and what
-//! stands in the way.
+//! [`verify`] checks the outcome of each sample. Gas, bloom, receipts, requests and state root must match
+//! the header. A contender with one wrong outcome has no times.
 //!
-//! [`conformance`] runs Ethereum's own blockchain tests through the same executors and checks.
+//! [`report`] writes the results as a table, an HTML page, Markdown, CSV or JSON. It also compares two
+//! runs.
 //!
-//! [`commands`] ties this together for the command line of [`cli`], with [`progress`] on the side.
-//! Modules depend on those below them only; a test reads the sources and holds that, and which module
-//! may use which crate.
+//! [`insight`] analyses the block itself: the dependencies of its transactions, the bound of the speedup
+//! and the bottlenecks.
+//!
+//! Ethereum's blockchain tests run in [`conformance`], with the same executors and checks.
+//!
+//! [`commands`] combines these modules for the command line of [`cli`]; [`progress`] shows a progress bar.
+//! A module depends only on the modules below it. `tests/architecture.rs` reads the sources and enforces
+//! this rule. It also restricts which module may use which crate.
 
 pub mod commands;
 

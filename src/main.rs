@@ -1,4 +1,4 @@
-//! The `blockrace` command: parse, run, exit code.
+//! Entry point of the `blockrace` command. It parses the arguments, runs the command and returns the exit code.
 
 use blockrace::{cli, commands};
 use clap::Parser;
@@ -7,7 +7,7 @@ use std::{
     process::{self, ExitCode},
 };
 
-/// One allocator for all executors; the report names it.
+/// All executors share one allocator. The report names it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says why what was typed makes no sense, or the help that it asks for, and ends the program.
+/// Prints the parse error or the requested help, and exits. URLs in the error are hidden.
 fn refuse(error: &clap::Error) -> ! {
     let words: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     match cli::without_urls(&error.to_string(), &words) {

@@ -62,7 +62,7 @@ fn every_block_is_listed_with_its_facts_and_the_sums() {
     assert_code(&some, 2);
     assert!(stdout(&some).contains("3 blocks in "), "{}", stdout(&some));
     assert!(
-        stderr(&some).contains("98 blocks are not cached, the first of them 2"),
+        stderr(&some).contains("98 blocks are not cached; the first is 2"),
         "{}",
         stderr(&some)
     );
@@ -132,7 +132,7 @@ fn export_without_blocks_covers_every_chain() {
     let number = id.number.to_string();
     let refused = blockrace(folder.path(), &["cache", "export", &number, "-o", &archive]);
     assert_code(&refused, 2);
-    let expected = format!("error: block {number}: it is cached of several chains");
+    let expected = format!("error: block {number}: blocks of several chains have this number");
     assert!(stderr(&refused).starts_with(&expected), "{}", stderr(&refused));
 
     let all = blockrace(folder.path(), &["cache", "export", "-o", &archive]);
@@ -178,7 +178,7 @@ fn only_temporary_files_of_killed_writers_are_removed() {
 
     let listed = blockrace(folder.path(), &["cache", "list"]);
     assert_code(&listed, 0);
-    let expected = "1 temporary file of killed writers, 1.5 kB";
+    let expected = "1 temporary file of killed processes, 1.5 kB";
     assert!(stdout(&listed).contains(expected), "{}", stdout(&listed));
     let output = blockrace(folder.path(), &["cache", "remove", "--leftovers"]);
     assert_code(&output, 0);
@@ -215,7 +215,7 @@ fn a_range_is_exported_and_imported_again() {
     let again = blockrace(other.path(), &["cache", "import", &archive]);
     assert_code(&again, 0);
     assert!(stdout(&again).starts_with("0 of "), "{}", stdout(&again));
-    assert!(stdout(&again).contains("there already"), "{}", stdout(&again));
+    assert!(stdout(&again).contains("already cached"), "{}", stdout(&again));
 }
 
 #[test]

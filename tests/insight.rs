@@ -243,6 +243,6 @@ fn a_trace_of_several_blocks_is_refused() {
     let path = file.to_str().expect("it is text");
     let output = blockrace(cache.path(), &["trace", &blocks, "--output", path]);
     assert_code(&output, 2);
-    assert!(stderr(&output).contains("a trace is of one block"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("a trace needs exactly one block"), "{}", stderr(&output));
     assert!(!file.exists(), "no block was traced, so there is no file");
 }

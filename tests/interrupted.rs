@@ -124,7 +124,7 @@ fn ctrl_c_ends_a_fetch_with_a_summary_and_the_same_command_completes_it() {
 
     let rest = fetch(cache.path(), &node);
     assert_code(&rest, 0);
-    assert!(stdout(&rest).contains("there already"), "{}", stdout(&rest));
+    assert!(stdout(&rest).contains("already cached"), "{}", stdout(&rest));
     assert_eq!(stored(cache.path()), node.numbers.len());
 }
 
@@ -176,7 +176,7 @@ fn a_cached_file_that_is_damaged_is_fetched_again() {
     let again = fetch(cache.path(), &node);
     assert_code(&again, 0);
     assert!(stdout(&again).starts_with("2 of 2 blocks fetched"), "{}", stdout(&again));
-    assert!(stdout(&again).contains("48 blocks were there already"), "{}", stdout(&again));
+    assert!(stdout(&again).contains("48 blocks were already cached"), "{}", stdout(&again));
     assert_code(&blockrace(cache.path(), &["cache", "check"]), 0);
 }
 

@@ -179,7 +179,7 @@ fn cached_blocks_are_fetched_again_only_on_request() {
     let before = written();
     let again = blockrace(cache.path(), &["fetch", "974567,1041734", "--rpc-url", &node.url]);
     assert_code(&again, 0);
-    assert!(stdout(&again).contains("2 blocks were there already"), "{}", stdout(&again));
+    assert!(stdout(&again).contains("2 blocks were already cached"), "{}", stdout(&again));
     assert_eq!(written(), before);
     let arguments = ["fetch", "974567", "--overwrite", "--rpc-url", &node.url];
     assert_code(&blockrace(cache.path(), &arguments), 0);

@@ -125,7 +125,7 @@ fn compared(folder: &Path) {
     let worse = compare(folder, "r.json", "wrong.json", &[]);
     assert_code(&worse, 1);
     assert!(
-        stdout(&worse).ends_with("WRONG: new rows that do not match: 1\n"),
+        stdout(&worse).ends_with("WRONG: rows of the new run that do not match: 1\n"),
         "{}",
         stdout(&worse)
     );

@@ -86,7 +86,7 @@ fn a_node_without_any_usable_method_is_a_failure() {
     let node = RecordedNode::serve(&recordings, "mainnet", &[&WITNESS[..], &trace].concat());
     let report = json(&node, &[], 2);
     assert_eq!(report["fetch_flags"], Value::Null);
-    assert!(stdout(&check(&node, &[])).contains("Nothing can be fetched"));
+    assert!(stdout(&check(&node, &[])).contains("No block can be fetched"));
 }
 
 #[test]

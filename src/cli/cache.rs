@@ -1,4 +1,4 @@
-//! What can be done with the cache.
+//! Declares the subcommands of `cache` and their arguments.
 
 use super::{CachedBlocks, SideBySide};
 use clap::{Args, Subcommand};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Arguments of `cache`.
 #[derive(Debug, Args)]
 pub struct CacheArgs {
-    /// What to do with it.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: CacheCommand,
 }
@@ -15,25 +15,25 @@ pub struct CacheArgs {
 /// The commands of `cache`.
 #[derive(Debug, Subcommand)]
 pub enum CacheCommand {
-    /// List cached blocks, with what is in them and their sizes
+    /// List cached blocks with their contents and sizes
     List(CachedBlocks),
-    /// Prove, execute and check cached blocks again, up to the state root
+    /// Prove, execute and verify cached blocks again, to the state root
     Check(CheckArgs),
-    /// Remove blocks, and what killed writers left behind
+    /// Remove cached blocks, and temporary files of killed processes
     Remove(RemoveArgs),
     /// Write cached blocks to one archive
     Export(ExportArgs),
-    /// Take blocks from an archive, each proved before it enters the cache
+    /// Import blocks from an archive; each is proved before it is stored
     Import(ImportArgs),
 }
 
 /// Arguments of `cache check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Which blocks.
+    /// Blocks to check.
     #[command(flatten)]
     pub blocks: CachedBlocks,
-    /// How blocks are worked on.
+    /// Parallelism and time limit.
     #[command(flatten)]
     pub side_by_side: SideBySide,
 }
@@ -42,13 +42,13 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 #[group(id = "what", required = true, multiple = false, args = ["blocks", "all", "leftovers"])]
 pub struct RemoveArgs {
-    /// Which blocks.
+    /// Blocks to remove.
     #[command(flatten)]
     pub blocks: CachedBlocks,
-    /// Every cached block; of one chain, if --chain is given
+    /// Remove every cached block; with --chain, only those of that chain
     #[arg(long)]
     pub all: bool,
-    /// No block, only temporary files of writers that were killed
+    /// Remove no block, only temporary files of killed processes
     #[arg(long)]
     pub leftovers: bool,
 }
@@ -56,10 +56,10 @@ pub struct RemoveArgs {
 /// Arguments of `cache export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Which blocks.
+    /// Blocks to export.
     #[command(flatten)]
     pub blocks: CachedBlocks,
-    /// The archive, a tar file; what is there is replaced once the new one is complete
+    /// Tar archive to write; an existing file is replaced once the archive is complete
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 }
@@ -67,7 +67,7 @@ pub struct ExportArgs {
 /// Arguments of `cache import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// An archive that `cache export` wrote
+    /// Archive from `cache export`
     #[arg(value_name = "FILE")]
     pub archive: PathBuf,
 }

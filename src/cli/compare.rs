@@ -1,4 +1,4 @@
-//! Arguments of `compare`.
+//! Declares the arguments of `compare`.
 
 use crate::report::compare::{Aspect, By};
 use clap::{Args, ValueEnum};
@@ -7,38 +7,39 @@ use std::{convert::Infallible, path::PathBuf};
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// What replay --json wrote before; of several runs, with commas between
+    /// Results of the base run, from replay --json; several files are separated by commas
     #[arg(value_name = "BASE.json", value_parser = run_files)]
     pub base: RunFiles,
-    /// What it wrote now, likewise
+    /// Results of the new run, from replay --json; several files are separated by commas
     #[arg(value_name = "NEW.json", value_parser = run_files)]
     pub new: RunFiles,
-    /// A slowdown by more than this, and beyond noise, is a regression
+    /// Smallest slowdown that counts as a regression, in percent; it must also exceed the noise
     #[arg(long, value_name = "PERCENT", default_value = "3", value_parser = percent)]
     pub threshold: f64,
-    /// What is compared
-    #[arg(long, value_name = "WHAT", default_value = "speedup")]
+    /// Metric to compare
+    #[arg(long, value_name = "METRIC", default_value = "speedup")]
     pub by: ByArg,
-    /// Compare although these differ, with commas between: machine, settings, blocks
-    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    /// Comma-separated differences to ignore: machine, settings, blocks
+    #[arg(long, value_name = "ASPECTS", value_delimiter = ',')]
     pub ignore: Vec<AspectArg>,
 }
 
-/// Files of one side.
+/// Result files of one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunFiles(pub Vec<PathBuf>);
 
-/// One side as a single argument: several would leave it open where the other begins.
+/// Parses one side from a single argument. With one argument per file, the border between the sides would be
+/// ambiguous.
 fn run_files(text: &str) -> Result<RunFiles, Infallible> {
     Ok(RunFiles(text.split(',').map(PathBuf::from).collect()))
 }
 
-/// What may follow `--by`.
+/// Values of `--by`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ByArg {
-    /// Time relative to the baseline's in the same round, which cancels what slows the whole machine
+    /// Time relative to the baseline in the same iteration; cancels slowdowns of the whole machine
     Speedup,
-    /// Time as such, the baseline's included
+    /// Absolute time, including the baseline's
     Time,
 }
 
@@ -51,14 +52,14 @@ impl From<ByArg> for By {
     }
 }
 
-/// What may follow `--ignore`.
+/// Values of `--ignore`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AspectArg {
     /// Processor, memory, kernel, governor, build
     Machine,
-    /// Executors, threads, rounds, pinning
+    /// Executors, threads, iterations, pinning
     Settings,
-    /// Only blocks that both runs have are compared
+    /// Blocks of one run only; the blocks of both runs are compared
     Blocks,
 }
 
@@ -78,10 +79,10 @@ fn percent(text: &str) -> Result<f64, PercentError> {
     valid.then_some(percent).ok_or(PercentError::Range)
 }
 
-/// Why some text is no percentage.
+/// Errors of a percentage.
 #[derive(Debug, thiserror::Error)]
 enum PercentError {
-    #[error("it must not be negative")]
+    #[error("the percentage must be finite and not negative")]
     Range,
     #[error(transparent)]
     Number(#[from] std::num::ParseFloatError),
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_threshold_is_a_percentage_from_zero_on() {
+    fn a_threshold_is_a_finite_percentage_of_zero_or_more() {
         assert!(matches!(percent("2.5"), Ok(value) if value == 2.5));
         for wrong in ["-1", "NaN", "inf", "much"] {
             assert!(percent(wrong).is_err(), "{wrong}");

@@ -1,4 +1,4 @@
-//! What `conformance` takes.
+//! Declares the arguments of `conformance`.
 
 use super::{Executors, parse_threads};
 use clap::Args;
@@ -10,14 +10,13 @@ use std::{
 /// Arguments of `conformance`.
 #[derive(Debug, Args)]
 pub struct ConformanceArgs {
-    /// Blockchain tests as ethereum/tests and execution-spec-tests publish them: files, folders, or
-    /// archives (.tar.gz)
+    /// Blockchain tests of ethereum/tests or execution-spec-tests: files, folders, or archives (.tar.gz)
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
-    /// Executors to run, with commas between, or "all"; the baseline, sequential, always runs
+    /// Comma-separated executors, or "all"; the baseline, sequential, always runs
     #[arg(long, value_name = "NAMES", default_value = "all")]
     pub executors: Executors,
-    /// Numbers of threads for the parallel executors, with commas between
+    /// Comma-separated thread counts of the parallel executors
     #[arg(
         long,
         value_name = "LIST",
@@ -26,16 +25,16 @@ pub struct ConformanceArgs {
         value_parser = parse_threads
     )]
     pub threads: Vec<NonZeroUsize>,
-    /// Only tests whose file and name (FILE::NAME) are like this; * is any text, ? any character
+    /// Run only tests with a matching FILE::NAME; * matches any text, ? one character
     #[arg(long, value_name = "GLOB")]
     pub filter: Option<String>,
-    /// Files that are worked on side by side [default: the number of cores]
+    /// Number of files to run in parallel [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// Also write the results to this file, as JSON
+    /// Write the results to FILE as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// How long an executor may take for a block before it is left behind
+    /// Time limit per block and executor, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     pub time_limit: NonZeroU64,
 }

@@ -1,4 +1,4 @@
-//! The commands that explain: values only.
+//! Declares the arguments of `analyze` and `trace`.
 
 use super::{CachedBlocks, parse_threads};
 use crate::{block::range::BlockSpec, executor::ExecutorKind};
@@ -11,22 +11,22 @@ use std::{
 /// Arguments of `analyze`.
 #[derive(Debug, Args)]
 pub struct AnalyzeArgs {
-    /// Which blocks.
+    /// Blocks to analyse.
     #[command(flatten)]
     pub blocks: CachedBlocks,
-    /// Numbers of threads to find bounds for, with commas between
+    /// Comma-separated thread counts for the bounds
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,2,4,8,16,32,64", value_parser = parse_threads)]
     pub threads: Vec<NonZeroUsize>,
-    /// Sequential runs that transactions are timed in; the shortest time of each counts
+    /// Number of sequential runs; the shortest time of each transaction counts
     #[arg(long, value_name = "N", default_value = "10")]
     pub iterations: NonZeroU32,
-    /// Also write the results to this file, as CSV
+    /// Write the results to FILE as CSV
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Also write the results to this file, as JSON, with more about conflicts
+    /// Write the results to FILE as JSON, with more detail about conflicts
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Also write the results to this file, as one HTML page that needs nothing else
+    /// Write the results to FILE as a self-contained HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
@@ -34,19 +34,19 @@ pub struct AnalyzeArgs {
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// The block
+    /// Number of the block to trace, or latest
     #[arg(value_name = "BLOCK")]
     pub block: BlockSpec,
-    /// The id of its chain; needed where several chains are cached and share its number
+    /// Chain id of the block; required if the cache has blocks of several chains with this number
     #[arg(long, value_name = "ID")]
     pub chain: Option<u64>,
-    /// The executor to watch
+    /// Executor to profile
     #[arg(long, value_name = "NAME", default_value = "block-stm")]
     pub executor: ExecutorKind,
-    /// Its number of threads [default: the number of cores]
+    /// Number of threads of the executor [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
-    /// Where to write the timeline, for Perfetto (ui.perfetto.dev)
+    /// File for the timeline, to be opened in Perfetto (ui.perfetto.dev)
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 }

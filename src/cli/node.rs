@@ -1,29 +1,29 @@
-//! How a node is reached.
+//! Declares the options for the connection to a node.
 
 use clap::Args;
 use std::num::{NonZeroU32, NonZeroUsize};
 
-/// Which node to ask, and how hard.
+/// The node, and limits for the requests.
 #[derive(Debug, Args)]
 pub struct NodeArgs {
-    // Not parsed here: clap quotes what it rejects, and a URL may hold a key.
-    /// The node's JSON-RPC URL; only its scheme and host are ever shown
+    // The URL is not parsed here: clap quotes a rejected value, and a URL may hold a key.
+    /// JSON-RPC URL of the node; output shows only its scheme and host
     #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
     pub rpc_url: Option<String>,
-    /// A header to send with every request, as "Name: value"; may be repeated
+    /// HTTP header of every request, as "Name: value"; may be repeated
     #[arg(long, value_name = "HEADER", env = "ETH_RPC_HEADERS", hide_env_values = true)]
     #[arg(value_delimiter = '\n')]
     pub rpc_header: Vec<String>,
-    /// Most requests that are open at the same time
+    /// Maximum number of concurrent requests
     #[arg(long, value_name = "N", default_value = "8")]
     pub concurrency: NonZeroUsize,
-    /// Most requests that start in a second [default: no limit]
+    /// Maximum number of requests per second [default: no limit]
     #[arg(long, value_name = "N")]
     pub requests_per_second: Option<NonZeroU32>,
-    /// How often a question is asked again after a fault that may pass
+    /// Retries per request after a transient error
     #[arg(long, value_name = "N", default_value = "6")]
     pub max_retries: u32,
-    /// Longest silence of the node, in seconds
+    /// Maximum time without data from the node during a request, in seconds
     #[arg(long, value_name = "SECS", default_value = "30")]
     pub rpc_timeout: NonZeroU32,
 }
@@ -31,10 +31,10 @@ pub struct NodeArgs {
 /// Arguments of `rpc-check`.
 #[derive(Debug, Args)]
 pub struct RpcCheckArgs {
-    /// The node.
+    /// The node and its limits.
     #[command(flatten)]
     pub node: NodeArgs,
-    /// Ask about this block [default: the newest]
+    /// Block number to test with [default: the newest block]
     #[arg(long, value_name = "N")]
     pub block: Option<u64>,
     /// Print JSON instead of a table

@@ -1,47 +1,47 @@
-//! How `replay` measures.
+//! Declares the measurement options of `replay`.
 
 use clap::Args;
 use std::{num::ParseIntError, str::FromStr, time::Duration};
 
-/// Options of `replay` that say how often and under which conditions blocks are run.
+/// Number of iterations and conditions of the measurement.
 #[derive(Debug, Args)]
 pub struct RoundArgs {
-    /// Timed rounds of each block, or auto: until the interval of every speedup is within 2 %
+    /// Timed iterations per block, or auto: until every speedup's 95 % interval is within 2 %
     #[arg(long, value_name = "N|auto", default_value = "10", value_parser = at_least_one)]
     pub iterations: RoundsArg,
-    /// Rounds before those, verified but not timed, or auto: until no executor gets faster any more
+    /// Untimed iterations before the timed ones, or auto: until no executor speeds up any more
     #[arg(long, value_name = "N|auto", default_value = "auto")]
     pub warmup: RoundsArg,
-    /// Seconds after which --iterations auto goes on to the next block [default: 60]
+    /// Time limit per block for --iterations auto, in seconds [default: 60]
     #[arg(long, value_name = "SECS")]
     pub time_limit: Option<u64>,
-    /// Also race the baseline against itself: once more, which shows what difference is noise, and several at once,
-    /// which shows how many cores' worth the machine gives
+    /// Add A/A runs: the baseline races itself, which measures the noise floor, and several baselines run at once,
+    /// which measures the effective cores
     #[arg(long)]
     pub self_check: bool,
-    /// Keep each thread on one core
+    /// Pin each thread to one core
     #[arg(long)]
     pub pin: bool,
-    /// Let an executor's threads sleep until a lap begins, so that it includes waking them; otherwise they already look
-    /// out for the block
+    /// Let the workers sleep until a sample starts, so that its time includes their wake-up; by default they
+    /// spin-wait for the block
     #[arg(long)]
     pub asleep: bool,
-    /// Seed of the order within rounds and of the confidence intervals
+    /// Seed for the order within iterations and for the bootstrap intervals
     #[arg(long, value_name = "N", default_value = "0")]
     pub seed: u64,
 }
 
-/// A number of rounds, or as many as are needed.
+/// A number of iterations, fixed or automatic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoundsArg {
-    /// So many.
+    /// A fixed number.
     Rounds(u32),
-    /// As many as are needed.
+    /// As many iterations as the result needs.
     Auto,
 }
 
 impl RoundArgs {
-    /// How long one block may take, where rounds are as many as are needed.
+    /// Time limit per block for `--iterations auto`.
     pub fn limit(&self) -> Duration {
         Duration::from_secs(self.time_limit.unwrap_or(60))
     }
@@ -65,10 +65,10 @@ fn at_least_one(text: &str) -> Result<RoundsArg, RoundsError> {
     }
 }
 
-/// Why some text is no number of rounds.
+/// Errors of a number of iterations.
 #[derive(Debug, thiserror::Error)]
 enum RoundsError {
-    #[error("at least one round must be timed")]
+    #[error("at least one iteration must be timed")]
     None,
     #[error(transparent)]
     Number(#[from] ParseIntError),
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounds_are_a_number_or_auto() {
+    fn iterations_are_a_number_or_auto() {
         assert_eq!("12".parse(), Ok(RoundsArg::Rounds(12)));
         assert_eq!("auto".parse(), Ok(RoundsArg::Auto));
         assert!("some".parse::<RoundsArg>().is_err());

@@ -1,8 +1,8 @@
-//! `blockrace analyze`: what blocks allow, and what stands in the way.
+//! `blockrace analyze`: computes each block's maximum speedup and its bottlenecks.
 //!
-//! No executor is raced. Each block is executed in order, held against its header, and executed a few times more, for
-//! its transactions' times and accesses; all else follows from these by [`Analysis`]. Blocks are worked on one after the
-//! other, since transactions that share a processor's caches with other blocks would take longer.
+//! This command runs no race. It executes each block in order and compares the result with the header. Further
+//! sequential runs record the times and accesses of the transactions. [`Analysis`] derives all results from these.
+//! The command executes one block at a time, since blocks that share a processor's caches would slow each other down.
 
 use super::{
     Context, Outcome,
@@ -49,12 +49,12 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
     Ok(outcome)
 }
 
-/// A block whose times and conflicts would be those of something else.
+/// The result of a block does not match its header, so its times and conflicts would be meaningless.
 #[derive(Debug, thiserror::Error)]
-#[error("it does not match its header: {0}")]
+#[error("the block does not match its header: {0}")]
 struct Wrong(Verdict);
 
-/// The command with every setting that moves numbers, and none that does not.
+/// The command line, with only those settings that affect the results.
 fn command(args: &AnalyzeArgs, threads: &[NonZeroUsize]) -> String {
     let words = named(&args.blocks).into_iter().chain([
         format!("--threads {}", joined(threads)),
@@ -63,7 +63,7 @@ fn command(args: &AnalyzeArgs, threads: &[NonZeroUsize]) -> String {
     ["blockrace analyze".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// One block in memory at a time. What fails for one does not stop the rest.
+/// Analyses all blocks, with one block in memory at a time. An error of one block does not stop the others.
 fn analyse_all(
     asked: Vec<(u64, eyre::Result<Source>)>,
     settings: &AnalysisSettings,

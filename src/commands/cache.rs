@@ -1,4 +1,4 @@
-//! `blockrace cache`: what is in the cache, and out of it and back.
+//! `blockrace cache`: lists, checks, removes, exports and imports cached blocks.
 
 mod check;
 mod export;
@@ -27,7 +27,7 @@ pub(super) fn run(args: CacheArgs, context: &Context) -> eyre::Result<Outcome> {
     }
 }
 
-/// Prints errors that were collected under a progress bar.
+/// Prints errors that were collected while a progress bar was visible.
 fn print_errors(errors: &[String]) -> Outcome {
     for error in errors {
         eprintln!("error: {error}");
@@ -35,12 +35,12 @@ fn print_errors(errors: &[String]) -> Outcome {
     if errors.is_empty() { Outcome::Verified } else { Outcome::Failed }
 }
 
-/// What failed for a block.
+/// Formats the error of a block.
 fn of_block(id: &BlockId, error: impl Into<eyre::Report>) -> String {
     format!("block {}: {:#}", id.number, error.into())
 }
 
-/// "1 block", "2 blocks".
+/// Formats a number of blocks: "1 block", "2 blocks".
 fn blocks(count: usize) -> String {
     counted(count, "block")
 }

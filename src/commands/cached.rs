@@ -1,4 +1,4 @@
-//! Which blocks the user means: cached ones, or the built-in sample where nothing is cached.
+//! Selects the blocks of a command: cached blocks, or the built-in sample if the cache is empty.
 
 use super::{Context, Outcome};
 use crate::{
@@ -10,30 +10,31 @@ use alloy_primitives::BlockNumber;
 use eyre::{WrapErr, bail, eyre};
 use std::collections::BTreeMap;
 
-/// The blocks to work on, in order, and how the user named them. A block that is not cached is an
-/// error of its own, so that the others are still worked on.
+/// The selected blocks in order, and the user's description of them. A block that is not cached has its own
+/// error, so that the command can continue with the others.
 pub(super) struct Selection {
     pub(super) blocks: Vec<(u64, Result<Source, eyre::Report>)>,
     pub(super) named: String,
 }
 
-/// Whether the file of a block is there and holds what its name certifies: the header by its hash, and
-/// by the header transactions, ommers and withdrawals. The file's own checksum tells damage to the
-/// rest, which was proved before it was stored; `cache check` proves it again.
+/// Whether the cache has a complete file of the block.
+///
+/// The hash in the file name certifies the header. The header certifies transactions, ommers and withdrawals. The
+/// file's checksum detects damage to the rest, which was proved before it was stored. `cache check` proves it again.
 pub(super) fn is_whole(cache: &Cache, id: &BlockId) -> bool {
     cache.get(id).is_ok_and(|recorded| check_recorded_body(&recorded).is_ok())
 }
 
-/// Where a block is.
+/// Source of a block.
 pub(super) enum Source {
-    /// In a file of the cache, which is not read yet.
+    /// A file of the cache, which has not been read yet.
     Cached(BlockId),
-    /// In the program itself.
+    /// The sample that is compiled into the program.
     BuiltIn(Box<RecordedBlock>),
 }
 
 impl Source {
-    /// The block; reads its file.
+    /// Loads the block, from its file if it is cached.
     pub(super) fn load(self, context: &Context) -> Result<RecordedBlock, CacheError> {
         match self {
             Self::Cached(id) => context.cache.get(&id),
@@ -41,8 +42,8 @@ impl Source {
         }
     }
 
-    /// About how much there is to do for it, in a unit that only other blocks of one selection share: bytes of
-    /// its file, which hold what it touches, or else gas.
+    /// Estimated work for the block, comparable within one selection only. It is the size of the file in bytes,
+    /// since the file holds the state that the block touches. For the sample it is the gas.
     pub(super) fn weight(&self, context: &Context) -> u64 {
         match self {
             Self::Cached(id) => context.cache.size(id).unwrap_or_default(),
@@ -50,7 +51,7 @@ impl Source {
         }
     }
 
-    /// Where it is, for messages.
+    /// Path or name of the source, for messages.
     pub(super) fn place(&self, context: &Context) -> String {
         match self {
             Self::Cached(id) => context.cache.path(id).display().to_string(),
@@ -59,10 +60,10 @@ impl Source {
     }
 }
 
-/// Finds the blocks by their file names; nothing is read yet.
+/// Finds the blocks by their file names, without reading the files.
 ///
 /// # Errors
-/// If the list of blocks or the cache cannot be read, or the cache is empty and blocks are named.
+/// If the list of blocks or the cache cannot be read, or if the user selects blocks from an empty cache.
 pub(super) fn select(args: CachedBlocks, context: &Context) -> eyre::Result<Selection> {
     let cached = all_cached(args.chain, context)?;
     let Some(spec) = args.blocks else {
@@ -83,7 +84,7 @@ pub(super) fn select(args: CachedBlocks, context: &Context) -> eyre::Result<Sele
     Ok(Selection { blocks, named })
 }
 
-/// The built-in sample; says on standard error what it is.
+/// Selects the built-in sample, and prints a notice about it on standard error.
 fn built_in(context: &Context) -> eyre::Result<Selection> {
     let blocks = sample().wrap_err("the built-in sample cannot be read")?;
     let numbers = blocks.iter().map(|recorded| recorded.block.header.number);
@@ -91,7 +92,7 @@ fn built_in(context: &Context) -> eyre::Result<Selection> {
     let count = blocks.len();
     let named =
         format!("built-in sample: {count} blocks, {first}-{last}, of a chain made by anvil");
-    eprintln!("no blocks are cached in {}; this is the {named}", context.cache_dir.display());
+    eprintln!("no blocks are cached in {}; using the {named}", context.cache_dir.display());
     eprintln!("fetch real blocks with: blockrace fetch BLOCKS --rpc-url URL");
     let found =
         |block: RecordedBlock| (block.block.header.number, Ok(Source::BuiltIn(Box::new(block))));
@@ -102,26 +103,26 @@ fn refuse_none(cached: &[BlockId], chain: Option<u64>, context: &Context) -> eyr
     if cached.is_empty() {
         let of_chain = chain.map_or_else(String::new, |id| format!(" of chain {id}"));
         bail!(
-            "no blocks are cached{of_chain} in {}; fetch some with: blockrace fetch BLOCKS --rpc-url URL",
+            "no blocks are cached{of_chain} in {}; fetch blocks with: blockrace fetch BLOCKS --rpc-url URL",
             context.cache_dir.display()
         );
     }
     Ok(())
 }
 
-/// The cached blocks that the user means, and how many more were asked for.
+/// The cached blocks of a selection, and the count of blocks that are not cached.
 pub(super) struct Found {
-    /// By chain, number and hash. All of a number, where there are several.
+    /// Sorted by chain, number and hash. A number may have several blocks; all of them are here.
     pub(super) ids: Vec<BlockId>,
-    /// How many of the numbers asked for are not cached.
+    /// Count of the selected numbers that are not cached.
     pub(super) missing: u64,
-    /// The first of those.
+    /// The first selected number that is not cached.
     pub(super) first_missing: Option<BlockNumber>,
 }
 
 impl Found {
-    /// Finds the blocks by their file names; nothing is read yet. Unlike for [`select`], a long range
-    /// costs no more than what is cached of it, and no blocks at all are fine.
+    /// Finds the blocks by their file names, without reading the files. Unlike in [`select`], a long range costs
+    /// only as much as its cached blocks, and an empty cache is no error.
     ///
     /// # Errors
     /// If the list of blocks or the cache cannot be read.
@@ -144,11 +145,11 @@ impl Found {
         Ok(Self { ids, missing, first_missing })
     }
 
-    /// The same; a number that blocks of several chains have is refused, as who names it means one of them. Who names
-    /// none wants those of every chain.
+    /// As [`Found::new`], but a selected number must not have blocks of several chains, since the user means one of
+    /// them. A selection without numbers includes the blocks of every chain.
     ///
     /// # Errors
-    /// As for [`Found::new`], and if there is such a number.
+    /// As [`Found::new`], and if a selected number has blocks of several chains.
     pub(super) fn unambiguous(args: CachedBlocks, context: &Context) -> eyre::Result<Self> {
         let is_named = args.blocks.is_some();
         let found = Self::new(args, context)?;
@@ -165,13 +166,13 @@ impl Found {
         }
     }
 
-    /// Says what was asked for and is not there.
+    /// Prints an error for the selected blocks that are not cached.
     pub(super) fn report_missing(&self) -> Outcome {
         let Some(first) = self.first_missing else { return Outcome::Verified };
         match self.missing {
             1 => eprintln!("error: block {first} is not cached"),
             missing => {
-                eprintln!("error: {missing} blocks are not cached, the first of them {first}");
+                eprintln!("error: {missing} blocks are not cached; the first is {first}");
             }
         }
         Outcome::Failed
@@ -179,17 +180,17 @@ impl Found {
 }
 
 fn of_several_chains() -> eyre::Report {
-    eyre!("it is cached of several chains; say which with --chain ID")
+    eyre!("blocks of several chains have this number; select one with --chain ID")
 }
 
 fn all_cached(chain: Option<u64>, context: &Context) -> eyre::Result<Vec<BlockId>> {
     let chains = match chain {
         Some(id) => vec![id],
-        None => context.cache.chains().wrap_err("cannot look into the cache")?,
+        None => context.cache.chains().wrap_err("cannot list the cache")?,
     };
     let mut blocks = Vec::new();
     for chain in chains {
-        blocks.extend(context.cache.list(chain).wrap_err("cannot look into the cache")?);
+        blocks.extend(context.cache.list(chain).wrap_err("cannot list the cache")?);
     }
     Ok(blocks)
 }
@@ -207,18 +208,18 @@ fn find(cached: &[BlockId], number: u64, context: &Context) -> eyre::Result<Bloc
     }
 }
 
-/// The arguments that name these blocks.
+/// The arguments that select these blocks.
 pub(super) fn named(blocks: &CachedBlocks) -> Vec<String> {
     let chain = blocks.chain.map(|chain| format!("--chain {chain}"));
     blocks.blocks.as_ref().map(describe).into_iter().chain(chain).collect()
 }
 
-/// Values with commas between, as arguments list them.
+/// Joins values with commas, as in an argument.
 pub(super) fn joined(values: &[impl ToString]) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The blocks as they were named.
+/// The selection as the user wrote it.
 fn describe(spec: &crate::block::range::BlockSpec) -> String {
     use crate::block::range::BlockSpec;
     match spec {

@@ -1,7 +1,7 @@
-//! Checks many blocks side by side: prove, execute, compute the root, compare with the header.
+//! Checks many blocks in parallel: proves them, executes them, computes state roots and compares with the headers.
 //!
-//! What is printed about a block that matches is left to the commands. Times are those of a machine that does several blocks at once:
-//! they tell which step is long, and are no measurement.
+//! The commands print the blocks that match. The times are no measurement, since several blocks run at once. They
+//! only show which step takes long.
 
 use super::{Context, Outcome, cached::Source, caught::caught, machine};
 use crate::{
@@ -16,14 +16,13 @@ use crate::{
 use eyre::eyre;
 use std::{num::NonZeroUsize, thread, time::Duration};
 
-/// What came of one block, by its number.
+/// A block number and the result of its check.
 pub(super) type CheckResult = (u64, eyre::Result<Checked>);
 
-/// Checks all `blocks`, as many at a time as there are jobs, under a progress bar. The results are in the
-/// order of the blocks.
+/// Checks all `blocks` with a progress bar, one block per job at a time. The results are in the order of the blocks.
 ///
 /// # Errors
-/// If the threads cannot be had; what fails for a block is part of its result.
+/// If the threads cannot be started. An error of a block is part of its result.
 pub(super) fn check_all(
     blocks: Vec<(u64, eyre::Result<Source>)>,
     executor: ExecutorKind,
@@ -53,10 +52,10 @@ pub(super) fn check_all(
     Ok(checked.into_iter().map(|(_, number, result)| (number, result)).collect())
 }
 
-/// A block to check, with its place in the result.
+/// A block to check, with its position in the result.
 type Asked = (usize, u64, eyre::Result<Source>);
 
-/// Deals blocks out in turn: neighbours cost about the same, so the shares do.
+/// Deals the blocks to the jobs in turn. Neighbouring blocks cost about the same, so the shares do as well.
 fn deal(blocks: Vec<(u64, eyre::Result<Source>)>, jobs: usize) -> Vec<Vec<Asked>> {
     let mut shares: Vec<_> = (0..jobs.min(blocks.len())).map(|_| Vec::new()).collect();
     for (position, (number, found)) in blocks.into_iter().enumerate() {
@@ -66,8 +65,8 @@ fn deal(blocks: Vec<(u64, eyre::Result<Source>)>, jobs: usize) -> Vec<Vec<Asked>
     shares
 }
 
-/// One thread does all of a block, so that as many blocks as there are jobs keep all threads busy. What panics
-/// or takes too long ends its block only.
+/// Checks one job's share of the blocks, one after the other. Each block runs on one thread, so that the jobs keep
+/// all cores busy. A panic or a timeout affects only its block.
 fn check_share(
     share: Vec<Asked>,
     (executor, limit): (ExecutorKind, Duration),
@@ -84,8 +83,8 @@ fn check_share(
     Ok(share.into_iter().map(check_one).collect())
 }
 
-/// What checking one block found. Whether it matched is in the verdict; an error is a block that could not be
-/// checked.
+/// The result of a check. The verdict states whether the block matches its header. A block that could not be
+/// checked has an error instead.
 pub(super) struct Checked {
     pub(super) fork: String,
     pub(super) transactions: usize,
@@ -94,7 +93,7 @@ pub(super) struct Checked {
     pub(super) times: Times,
 }
 
-/// Reads one block, proves it, executes it, and compares it with its header, all on the calling thread.
+/// Reads a block on the calling thread. Proves, executes and verifies it on the one thread of `guard`.
 fn check(
     source: Source,
     executor: ExecutorKind,
@@ -118,7 +117,7 @@ fn check(
     Ok(checked?)
 }
 
-/// A part of the work that is timed.
+/// A timed step of the check.
 #[derive(Clone, Copy)]
 enum Part {
     Decode,
@@ -153,7 +152,7 @@ impl Part {
     }
 }
 
-/// Time by part, added up over what was checked.
+/// Time by step, summed over the checked blocks.
 #[derive(Default)]
 pub(super) struct Times([Duration; Part::ALL.len()]);
 
@@ -180,22 +179,22 @@ impl std::fmt::Display for Times {
     }
 }
 
-/// What came of several blocks together.
+/// Counts over several checked blocks.
 pub(super) struct Tally {
     blocks: usize,
     matched: usize,
-    /// Of those, the ones on a flat pre-state.
+    /// Matching blocks with a flat pre-state, which are verified to the receipts only.
     to_receipts: usize,
     pub(super) outcome: Outcome,
 }
 
 impl Tally {
-    /// Of no block.
+    /// Creates the counts of zero blocks.
     pub(super) const fn new() -> Self {
         Self { blocks: 0, matched: 0, to_receipts: 0, outcome: Outcome::Verified }
     }
 
-    /// Adds a block. That one does not match, or could not be checked, is said on standard error.
+    /// Adds a block. Prints mismatches and errors on standard error.
     pub(super) fn add(&mut self, (number, result): &CheckResult) {
         self.blocks += 1;
         let of_block = match result {
@@ -216,13 +215,15 @@ impl Tally {
         self.outcome = self.outcome.and(of_block);
     }
 
-    /// How many match, and how far they were checked.
+    /// States how many blocks match, and the depth of their verification.
     pub(super) fn conclusion(&self) -> String {
         let (blocks, matched) = (self.blocks, self.matched);
         let depth = match (matched - self.to_receipts, self.to_receipts) {
-            (_, 0) => "up to the state root".to_owned(),
-            (0, _) => "only to the receipts".to_owned(),
-            (proved, flat) => format!("{proved} up to the state root, {flat} only to the receipts"),
+            (_, 0) => "verified to the state root".to_owned(),
+            (0, _) => "verified to the receipts only".to_owned(),
+            (proved, flat) => {
+                format!("{proved} verified to the state root, {flat} to the receipts only")
+            }
         };
         match blocks {
             1 => format!("{matched} of 1 block matches its header, {depth}"),

@@ -1,9 +1,8 @@
-//! `blockrace compare`: what became slower or faster between two runs.
+//! `blockrace compare`: compares two runs and reports regressions.
 //!
-//! Reads files of `replay --json`, one or several for each side. Runs that differ in machine, settings or blocks are
-//! refused, each difference on a line of its own on standard error, unless `--ignore` names it. A regression is the
-//! outcome of a mismatch, so that the exit code is 1; what is one is [`Comparison`]'s to say. So are new rows that do not
-//! match: wrong is worse than slow.
+//! Each side is one or several files of `replay --json`. The command prints every difference in machine, settings
+//! or blocks on standard error. It refuses the runs unless `--ignore` names these differences. [`Comparison`] decides
+//! whether a change is a regression. Regressions, and rows of the new run that do not match, lead to exit code 1.
 
 use super::{Context, Outcome};
 use crate::{
@@ -27,19 +26,23 @@ pub(super) fn run(args: CompareArgs, context: &Context) -> eyre::Result<Outcome>
     refuse(&differences(&base, &new), &ignored)?;
     let comparison = Comparison::new(&base, &new, args.by.into(), args.threshold / 100.0);
     if comparison.contenders.is_empty() && new.mismatches == 0 {
-        bail!("the two runs have no block and executor in common that could be compared");
+        bail!("the runs share no block and executor with times, so there is nothing to compare");
     }
     compared::write(&comparison, context.detail(), context.stdout())?;
     if new.mismatches > 0 {
-        writeln!(context.stdout(), "WRONG: new rows that do not match: {}", new.mismatches)?;
+        writeln!(
+            context.stdout(),
+            "WRONG: rows of the new run that do not match: {}",
+            new.mismatches
+        )?;
     }
     let is_worse = comparison.is_regression() || new.mismatches > 0;
     Ok(if is_worse { Outcome::Mismatch } else { Outcome::Verified })
 }
 
-/// The runs of one side, joined.
+/// Reads and joins the runs of one side.
 fn read_all(paths: &[PathBuf], ignored: &[Aspect]) -> eyre::Result<Run> {
-    let (first, others) = paths.split_first().ok_or_else(|| eyre!("there is no file to read"))?;
+    let (first, others) = paths.split_first().ok_or_else(|| eyre!("no result file given"))?;
     let mut joined = read(first)?;
     for path in others {
         let run = read(path)?;
@@ -53,12 +56,12 @@ fn read(path: &Path) -> eyre::Result<Run> {
     let file = File::open(path).wrap_err_with(|| format!("cannot open {}", path.display()))?;
     let run = Run::read(file).wrap_err_with(|| format!("cannot read {}", path.display()))?;
     if run.mismatches > 0 {
-        eprintln!("{}: {} rows did not match and have no times", path.display(), run.mismatches);
+        eprintln!("{}: {} rows do not match and have no times", path.display(), run.mismatches);
     }
     Ok(run)
 }
 
-/// Says what differs; an error unless all of it is to be ignored.
+/// Prints the differences. Returns an error unless all of them are ignored.
 fn refuse(found: &[Difference], ignored: &[Aspect]) -> eyre::Result<()> {
     for Difference { aspect, what } in found {
         eprintln!("the {aspect} differ: {what}");
@@ -70,5 +73,5 @@ fn refuse(found: &[Difference], ignored: &[Aspect]) -> eyre::Result<()> {
         return Ok(());
     }
     let names = aspects.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    bail!("these runs cannot be compared; if they are to be all the same: --ignore {names}");
+    bail!("the runs are not comparable; to compare them anyway: --ignore {names}");
 }

@@ -1,4 +1,6 @@
-//! What spoiled the numbers of a report: from its rows and the machine's state to warnings.
+//! Derives the warnings of a report from its rows, the course of the race and the state of the machine.
+//!
+//! `measure::warnings` has the thresholds and the texts.
 
 use super::machine;
 use crate::{
@@ -13,18 +15,18 @@ use crate::{
 };
 use std::num::NonZeroUsize;
 
-/// How the races went, as far as no row tells.
+/// Events of the races that no row of the report contains.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Course {
-    /// Blocks on which somebody still got faster when warm-up was given up.
+    /// Number of blocks with a contender that still sped up at the end of the warm-up.
     pub(super) never_warm: usize,
-    /// Blocks whose time was up before their intervals were narrow enough.
+    /// Number of blocks that reached the time limit before their intervals were narrow enough.
     pub(super) out_of_time: usize,
-    /// Blocks that were not run since somebody interrupted; `None` if nobody did.
+    /// Number of blocks that did not run because of Ctrl-C. `None` without an interrupt.
     pub(super) interrupted: Option<usize>,
 }
 
-/// All that is to be said of this report's numbers.
+/// Returns all warnings of a report.
 pub(super) fn warnings(report: &Report, course: Course, load: Option<OtherLoad>) -> Vec<Warning> {
     let threads = report.rows.iter().map(|row| row.threads).max().unwrap_or(NonZeroUsize::MIN);
     let circumstances = Conditions {
@@ -46,7 +48,7 @@ pub(super) fn warnings(report: &Report, course: Course, load: Option<OtherLoad>)
     of_course.chain(shared).chain(conditions(&circumstances)).chain(findings(&rows)).collect()
 }
 
-/// What the samples of a row show; `None` for one that did not match.
+/// Collects the indicators of disturbed samples from a row. `None` if the row does not match.
 fn finding(report: &Report, row: &Row) -> Option<Finding> {
     let figures = row.verdict.figures()?;
     let is_floor = |check: &&SelfCheckRow| check.hash == row.block.hash && check.is_of_noise();

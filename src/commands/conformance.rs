@@ -1,4 +1,4 @@
-//! `blockrace conformance`: runs Ethereum's blockchain tests.
+//! `blockrace conformance`: runs Ethereum's blockchain tests with all selected executors.
 
 mod work;
 
@@ -31,7 +31,7 @@ pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outc
     };
     let report = ConformanceReport { settings, tests, unreadable, elapsed: stopwatch.lap() };
     if report.tests.is_empty() && report.unreadable.is_empty() {
-        bail!("no test is there, or none is like --filter says");
+        bail!("no tests found, or none matches --filter");
     }
     report::write_text(&report, io::stdout().lock())?;
     if let Some(file) = json {
@@ -41,7 +41,7 @@ pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outc
 }
 
 fn outcome(report: &ConformanceReport) -> Outcome {
-    // A suite of which nothing was run has shown nothing.
+    // A suite without a single executed test proves nothing, so it fails.
     let is_shown = report.unreadable.is_empty() && report.has_run_any();
     let read = if is_shown { Outcome::Verified } else { Outcome::Failed };
     read.and(if report.has_failures() { Outcome::Mismatch } else { Outcome::Verified })

@@ -1,4 +1,7 @@
-//! `blockrace fetch`: from a node into the cache, proving every block on the way.
+//! `blockrace fetch`: fetches blocks from a node and stores them in the cache.
+//!
+//! A block with a witness is proved to its state root before it is stored. A block without one is checked to its
+//! receipts.
 
 mod flat;
 mod kept;
@@ -38,7 +41,7 @@ pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
     })
 }
 
-/// What has to be known before the first block is fetched.
+/// Connects to the node and resolves the list of blocks.
 async fn ask(args: &FetchArgs) -> eyre::Result<(Node, BlockNumbers)> {
     let list = args.blocks.clone().load()?;
     let node = Node::connect(client(&args.node)?).await?;
@@ -49,7 +52,7 @@ async fn ask(args: &FetchArgs) -> eyre::Result<(Node, BlockNumbers)> {
     Ok((node, numbers))
 }
 
-/// Refuses a long list that goes on where the chain has ended: each of its blocks would be asked for in vain.
+/// Refuses a long list that goes past the head, since each request past the head would fail.
 async fn refuse_unborn(node: &Node, numbers: &BlockNumbers) -> eyre::Result<()> {
     let last = numbers.ranges().iter().map(|range| *range.end()).max().unwrap_or_default();
     if numbers.count() >= LONG {
@@ -62,11 +65,11 @@ async fn refuse_unborn(node: &Node, numbers: &BlockNumbers) -> eyre::Result<()> 
     Ok(())
 }
 
-/// Blocks of a list that is worth a question.
+/// Minimum number of blocks for which the head is requested.
 const LONG: u64 = 1_000;
 
-/// Fetches what is not there, until all is done or the user ends it. What is under way then is
-/// dropped: a block is stored whole or not at all.
+/// Fetches the blocks that are not cached. Ctrl-C ends the fetch and drops the unfinished blocks. A block is stored
+/// completely or not at all.
 async fn fetch(
     args: &FetchArgs,
     (node, numbers): (Node, BlockNumbers),
@@ -103,11 +106,11 @@ async fn fetch(
     Ok(summary.print(kept.whole(), context))
 }
 
-/// How well a stored block is known.
+/// The verification depth of a stored block.
 enum Stored {
-    /// Proved to the state root.
+    /// The block is proved to the state root.
     Proved,
-    /// Checked to the receipts, with this assumed.
+    /// The block is checked to the receipts, under these assumptions.
     Checked(Assumed),
 }
 
@@ -130,7 +133,7 @@ async fn keep(
     (number, stored)
 }
 
-/// Where blocks are stored, and how they were asked for.
+/// The cache for new blocks, and the method of `--witness`.
 #[derive(Clone)]
 struct Shelf {
     cache: Cache,
@@ -152,7 +155,8 @@ impl Shelf {
         Ok(stored)
     }
 
-    /// Whether what is cached is proved, and this is not: a node that gives less today, where nobody asked for less.
+    /// Whether this block would replace a proved block in the cache by one without a proof. This happens if the node
+    /// no longer returns proofs. `--witness prestate` allows it.
     fn would_lose_a_proof(&self, recorded: &RecordedBlock) -> bool {
         let is_flat = |recorded: &RecordedBlock| matches!(recorded.state, RecordedState::Flat(_));
         self.choice == WitnessChoice::Auto
@@ -164,5 +168,5 @@ impl Shelf {
     }
 }
 
-const LOSES_PROOF: &str = "the node gives no proof this time, and what is cached is proved to the state root, so it stays; \
+const LOSES_PROOF: &str = "the node returned no proof, but the cached block is proved to the state root, so it is kept; \
                            --witness prestate replaces it";

@@ -1,6 +1,8 @@
-//! Result files: opened before the work, so that a bad path fails early, and written after it, so that what an
-//! earlier run left there is kept until there is something better, and a new file does not stay behind with nothing
-//! in it, unless the program is killed.
+//! Opens and writes result files.
+//!
+//! A file is opened before the work, so that a bad path fails early. It is written after the work, so that the
+//! results of an earlier run are kept until new ones exist. A new file that was never written is removed, unless
+//! the process is killed.
 
 use crate::report::ReportError;
 use eyre::{WrapErr, ensure};
@@ -10,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file that waits for its contents.
+/// An open result file without its new contents.
 pub(super) struct ResultFile {
     path: PathBuf,
     file: File,
@@ -18,7 +20,7 @@ pub(super) struct ResultFile {
 }
 
 impl ResultFile {
-    /// Opens the file, or makes it.
+    /// Opens the file, or creates it. Existing contents are kept.
     pub(super) fn open(path: &Path) -> eyre::Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true);
@@ -33,7 +35,7 @@ impl ResultFile {
         Ok(Self { path: path.to_owned(), file, unwritten })
     }
 
-    /// Replaces what is in it.
+    /// Replaces the contents of the file.
     pub(super) fn write<E: std::error::Error + Send + Sync + 'static>(
         self,
         contents: impl FnOnce(BufWriter<File>) -> Result<(), E>,
@@ -41,13 +43,13 @@ impl ResultFile {
         let Self { path, file, mut unwritten } = self;
         unwritten.0 = None;
         let written = empty(&file)
-            .wrap_err("what was there cannot be removed")
+            .wrap_err("the old contents cannot be removed")
             .and_then(|()| Ok(contents(BufWriter::new(file))?));
         written.wrap_err_with(|| format!("cannot write {}", path.display()))
     }
 }
 
-/// A file that was made and has nothing in it yet, if it is one: removed when this is dropped.
+/// Removes a file on drop if this process created it and it is still empty. `None` for other files.
 struct Unwritten(Option<PathBuf>);
 
 impl Drop for Unwritten {
@@ -55,23 +57,23 @@ impl Drop for Unwritten {
         let is_empty = |path: &&PathBuf| {
             fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
         };
-        // Meanwhile somebody else may have written there.
+        // Another process may have written to the file meanwhile, so a file with contents is kept.
         if let Some(path) = self.0.as_ref().filter(is_empty) {
-            // If it cannot be removed, an empty file stays: worth no error beside the one that brought us here.
+            // A failure leaves an empty file. The error that caused the drop matters more.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// A device or a pipe holds nothing.
+/// Truncates a regular file. A device or a pipe has no contents to remove.
 fn empty(file: &File) -> io::Result<()> {
     if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
 }
 
-/// How a report becomes a file.
+/// A function that writes a report in one format.
 type Format<R> = fn(&R, BufWriter<File>) -> Result<(), ReportError>;
 
-/// Files that wait for a report of type `R`.
+/// Open result files for a report of type `R`.
 pub(super) struct ResultFiles<R>(Vec<(ResultFile, Format<R>)>);
 
 impl<R> Default for ResultFiles<R> {
@@ -81,7 +83,7 @@ impl<R> Default for ResultFiles<R> {
 }
 
 impl<R> ResultFiles<R> {
-    /// Opens the file, if one is asked for.
+    /// Opens the file of a flag, if the flag is set.
     pub(super) fn add(&mut self, path: Option<&Path>, format: Format<R>) -> eyre::Result<()> {
         if let Some(path) = path {
             let is_taken = self.0.iter().any(|(other, _)| other.path == path);
@@ -91,8 +93,8 @@ impl<R> ResultFiles<R> {
         Ok(())
     }
 
-    /// Writes the report to all of them, even where one cannot be written. To be called before anything is printed, as
-    /// whoever reads that may be gone.
+    /// Writes the report to all files, even if one of them fails. The caller must do this before it prints, since a
+    /// closed pipe on standard output ends the command.
     pub(super) fn write(self, report: &R) -> eyre::Result<()> {
         let write = |(file, format): (ResultFile, Format<R>)| file.write(|out| format(report, out));
         self.0.into_iter().map(write).fold(Ok(()), Result::and)

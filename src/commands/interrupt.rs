@@ -1,6 +1,6 @@
-//! Ctrl-C: once to end in order, twice to end at once.
+//! Handles Ctrl-C. The first one ends the command in order, the second one ends the process immediately.
 //!
-//! Watched on a thread of its own, so that the second one works whatever the command is busy with.
+//! A separate thread waits for the signal, so that the second Ctrl-C works even if the command is busy.
 
 use super::outcome::INTERRUPTED;
 use std::{future::pending, io, process, thread};
@@ -10,19 +10,20 @@ use tokio::{
     sync::oneshot::{self, Receiver},
 };
 
-/// From now on Ctrl-C does not end the process, but is announced here. A second one ends it.
+/// Installs the handler. The first Ctrl-C sends a message to the returned receiver; the second one ends the process.
 ///
 /// # Errors
-/// If the system has no thread left.
+/// If the thread or its runtime cannot be started.
 pub(super) fn watch() -> io::Result<Receiver<()>> {
     let (announce, interrupted) = oneshot::channel();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let both = async move {
         if ctrl_c().await.is_err() {
-            // There is no such signal here. To drop `announce` would look like one.
+            // The system has no such signal. `announce` must stay alive, since a closed channel looks like an interrupt
+            // to `fetch`.
             return pending().await;
         }
-        // Whoever does not listen any more has ended anyway.
+        // The send fails only if the command has dropped the receiver, so it is ending anyway.
         let _ = announce.send(());
         if ctrl_c().await.is_ok() {
             process::exit(INTERRUPTED.into());

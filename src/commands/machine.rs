@@ -1,4 +1,4 @@
-//! The machine that a report was made on, as Linux tells it; elsewhere most of it is unknown.
+//! Describes the machine of a report. The facts come from Linux; on other systems most of them are unknown.
 
 use crate::{measure::warnings::Build, report::Machine};
 use std::{
@@ -8,16 +8,16 @@ use std::{
     thread,
 };
 
-/// Where Linux describes its processors.
+/// Folder in which Linux describes the processors.
 const PROCESSORS: &str = "/sys/devices/system/cpu";
 
-/// The versions of everything that is built in.
+/// Contents of `Cargo.lock`, for the versions of the linked libraries.
 const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 
-/// The libraries that execute blocks, of which a report names the versions.
+/// Libraries that execute blocks. A report lists their versions.
 const LIBRARIES: [&str; 3] = ["alloy-evm", "revm", "revm-interpreter"];
 
-/// Asks the system what it is.
+/// Reads the facts about the machine.
 pub(super) fn describe() -> Machine {
     let system = rustix::system::uname();
     let kernel = [system.sysname(), system.release()].map(|part| part.to_string_lossy());
@@ -40,12 +40,12 @@ pub(super) fn describe() -> Machine {
     }
 }
 
-/// How this program was built.
+/// Build profile of this program.
 pub(super) const fn build() -> Build {
     if cfg!(debug_assertions) { Build::Debug } else { Build::Optimised }
 }
 
-/// Processors that this process may use; one if the system does not tell.
+/// Number of processors that this process may use; 1 if it is unknown.
 pub(super) fn cores() -> NonZeroUsize {
     thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
@@ -54,7 +54,7 @@ fn cpu_model(info: &str) -> Option<String> {
     values(info, "model name").next().map(str::to_owned)
 }
 
-/// Different pairs of package and core.
+/// Number of distinct pairs of package and core.
 fn physical_cores(info: &str) -> Option<usize> {
     let cores: BTreeSet<_> = values(info, "physical id").zip(values(info, "core id")).collect();
     (!cores.is_empty()).then_some(cores.len())
@@ -68,7 +68,7 @@ fn values<'a>(info: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// The first line of `/proc/meminfo` is in KiB.
+/// Total memory in bytes. Linux writes it in KiB, although the unit there is `kB`.
 fn memory(info: &str) -> Option<u64> {
     let total = values(info, "MemTotal").next()?;
     let kib: u64 = total.strip_suffix("kB")?.trim().parse().ok()?;
@@ -92,13 +92,13 @@ fn caches() -> Vec<String> {
     (0..).map_while(cache).collect()
 }
 
-/// Who sets the clock of the first processor; `None` where nobody does, as in most virtual machines.
+/// Frequency governor of the first processor. `None` without one, as in most virtual machines.
 pub(super) fn governor() -> Option<String> {
     let path = format!("{PROCESSORS}/cpu0/cpufreq/scaling_governor");
     fs::read_to_string(path).ok().map(|name| name.trim().to_owned())
 }
 
-/// The versions of [`LIBRARIES`] in a lock file.
+/// Versions of [`LIBRARIES`] in a lock file.
 fn libraries(lock: &str) -> BTreeMap<String, String> {
     let version = |name: &str| {
         let entry = format!("name = \"{name}\"\nversion = \"");
@@ -116,20 +116,20 @@ mod tests {
         processor\t: 1\nmodel name\t: AMD EPYC\nphysical id\t: 0\ncore id\t\t: 0\n";
 
     #[test]
-    fn two_threads_of_one_core_are_one_core() {
+    fn two_threads_of_one_core_count_as_one_core() {
         assert_eq!(cpu_model(INFO).as_deref(), Some("AMD EPYC"));
         assert_eq!(physical_cores(INFO), Some(1));
         assert_eq!(physical_cores(""), None);
     }
 
     #[test]
-    fn memory_is_in_bytes() {
+    fn memory_is_converted_to_bytes() {
         assert_eq!(memory("MemTotal:       2 kB\nMemFree: 1 kB\n"), Some(2_048));
         assert_eq!(memory("MemTotal: much\n"), None);
     }
 
     #[test]
-    fn the_libraries_that_execute_blocks_have_their_versions() {
+    fn versions_of_the_executing_libraries_are_found() {
         let libraries = libraries(LOCK_FILE);
         assert_eq!(libraries.keys().collect::<Vec<_>>(), ["alloy-evm", "revm", "revm-interpreter"]);
         assert!(libraries["revm"].starts_with(|digit: char| digit.is_ascii_digit()));

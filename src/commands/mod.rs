@@ -1,8 +1,11 @@
-//! One file per subcommand: the only place that knows all the other modules.
+//! Runs the subcommands, one file each. Only these files combine all other modules.
 //!
-//! A command reads what the user gave, calls the library, and prints. The result goes to standard
-//! output; progress, warnings and errors go to standard error. What is computed, and whether it is
-//! right, is the library's business.
+//! A command reads its arguments, calls the library and prints. The result goes to standard output. Progress,
+//! warnings and errors go to standard error. Correctness lives in the library: `verify` compares a block with its
+//! header, and `block` proves the pre-state.
+//!
+//! Some steps that combine several modules are here, too: `prove` proves a fetched block and completes its witness,
+//! `rows` and `conditions` turn a race into a report, and `replay` holds the loop over the blocks.
 
 mod analyze;
 mod cache;
@@ -38,11 +41,10 @@ use anstream::{AutoStream, ColorChoice};
 use eyre::OptionExt;
 use std::io::{self, StdoutLock};
 
-/// Does what the command line says.
+/// Runs the command.
 ///
 /// # Errors
-/// If nothing can be done at all; what fails for one block of several is printed and part of the
-/// outcome.
+/// If the command fails as a whole. An error of one block is printed and becomes part of the outcome.
 pub fn run(cli: Cli) -> eyre::Result<Outcome> {
     let context = Context::new(&cli.common)?;
     match cli.command {
@@ -58,18 +60,18 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
     }
 }
 
-/// What every command needs.
+/// The cache and the output settings of a command.
 #[derive(Debug)]
 struct Context {
     cache: Cache,
-    /// Where the cache is, for messages.
+    /// Folder of the cache, for messages.
     cache_dir: std::path::PathBuf,
     chatter: Chatter,
     color: ColorChoice,
 }
 
 impl Context {
-    /// How much results say.
+    /// Amount of detail in the printed result.
     const fn detail(&self) -> Detail {
         match self.chatter {
             Chatter::Quiet => Detail::Totals,
@@ -77,17 +79,18 @@ impl Context {
         }
     }
 
-    /// Standard output, which drops colours where they are not wanted.
+    /// Standard output, with or without colours.
     fn stdout(&self) -> AutoStream<StdoutLock<'static>> {
         AutoStream::new(io::stdout().lock(), self.color)
     }
 
     fn new(common: &CommonArgs) -> eyre::Result<Self> {
         let default = || dirs::cache_dir().map(|dir| dir.join("blockrace"));
-        let cache_dir =
-            common.cache_dir.clone().or_else(default).ok_or_eyre(
-                "the user has no cache folder; say where blocks are with --cache-dir",
-            )?;
+        let cache_dir = common
+            .cache_dir
+            .clone()
+            .or_else(default)
+            .ok_or_eyre("the user has no cache folder; set the folder with --cache-dir")?;
         let chatter = match (common.quiet, common.verbose) {
             (true, _) => Chatter::Quiet,
             (false, true) => Chatter::Verbose,

@@ -1,25 +1,26 @@
-//! How a command ended, and the exit code that says so.
+//! The outcome of a command, and its exit code.
 
 use std::process::ExitCode;
 
-/// The exit code that shells give a command that SIGINT ended: 128 and the signal's number.
+/// Exit code after SIGINT, as in shells: 128 plus the signal number.
 pub(super) const INTERRUPTED: u8 = 130;
 
-/// How a command ended. The greater of two is what matters: see [`Outcome::and`].
+/// The outcome of a command. Variants are ordered by severity; see [`Outcome::and`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// Everything was done, and everything that was checked was right.
+    /// Everything succeeded, and every checked block matches.
     Verified,
-    /// Something could not be done: bad arguments, missing data, a node or a file that failed.
+    /// Something failed: invalid arguments, missing data, or an error of a node or a file.
     Failed,
-    /// The user ended it by Ctrl-C. What was done until then stays, and what came of it was printed.
+    /// The user ended the command by Ctrl-C. The results so far are kept and printed.
     Interrupted,
-    /// A block did not match.
+    /// A block does not match its header, or `compare` found a regression.
     Mismatch,
 }
 
 impl Outcome {
-    /// Both together. A wrong block is the worst news, so that no failure beside it hides it, nor who interrupts.
+    /// The more severe of two outcomes. A mismatch is the most severe, so that neither a failure nor an interrupt
+    /// hides it.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         self.max(other)

@@ -1,7 +1,7 @@
-//! Proves a fetched block by executing it, and completes its witness where that shows a gap.
+//! Proves a fetched block by executing it, and completes its witness if a value is missing.
 //!
-//! Execution names the first thing that is missing; it is asked for, and the block executed again, a
-//! bounded number of times. Nothing is stored here.
+//! Each execution reports the first missing value. The prover fetches it and executes the block again, a bounded
+//! number of times. `verify` compares the result with the header. The caller stores the block.
 
 use crate::{
     block::{PrepareError, WitnessReadError, check_reach},
@@ -14,11 +14,11 @@ use crate::{
 use eyre::eyre;
 use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc};
 
-/// How often a witness is completed before the block is given up. More than the accounts that the DAO
-/// fork touches by rule, which no tracer tells.
+/// Maximum number of completions of a witness before the block is refused. It exceeds the number of accounts that the
+/// DAO fork changes by rule, since no tracer lists these.
 const MOST_ROUNDS: u32 = 200;
 
-/// After so many single things, all that a tracer can tell is asked for at once.
+/// Completion in which the state of a tracer's reply is fetched at once, instead of a single value.
 const ROUND_BY_TRACE: u32 = 6;
 
 /// Proves blocks.
@@ -27,18 +27,18 @@ pub(super) struct Prover {
     pool: WorkerPool,
 }
 
-/// What kept a block out of the cache.
+/// The reason that a block is not stored.
 pub(super) enum Refused {
-    /// It could not be fetched, proved or stored.
+    /// The block could not be fetched, proved or stored.
     Failed(eyre::Report),
-    /// It was executed, and is not what its header says.
+    /// The block was executed, and the result does not match its header.
     Mismatch(Verdict),
 }
 
-/// What came of executing a block over its witness.
+/// The result of executing a block over its witness.
 enum Proof {
     Holds,
-    /// It is refused for this reason, unless what is missing can be had.
+    /// A value is missing. The block is refused for this reason if the value cannot be fetched.
     Lacks(Missing, Refused),
     Refused(Refused),
 }
@@ -54,8 +54,8 @@ impl Prover {
         Ok(Self { node, pool: WorkerPool::new(NonZeroUsize::MIN)? })
     }
 
-    /// The block with a witness that proves it, completed if need be; or with a flat state that holds,
-    /// completed by ancestors at most.
+    /// Returns the block with a witness that proves it, completed if necessary. A flat state is checked instead, and
+    /// only its ancestors are completed.
     pub(super) async fn prove(
         self: &Arc<Self>,
         mut recorded: RecordedBlock,
@@ -78,8 +78,8 @@ impl Prover {
         }
     }
 
-    /// The same for a witness that a node made. Nothing in it may be of another state, needed or not;
-    /// if something is, then that is why it does not prove the block.
+    /// As [`prove`](Self::prove), for a witness from a node. All trie nodes of the witness must belong to the block's
+    /// pre-state, even those that execution does not need. If one does not, this error replaces the other.
     pub(super) async fn prove_whole(
         self: &Arc<Self>,
         recorded: RecordedBlock,
@@ -119,7 +119,7 @@ impl Prover {
         round: u32,
     ) -> Result<Completion, FetchError> {
         if round == ROUND_BY_TRACE {
-            // Where the tracer fails, single questions may still do.
+            // If the tracer fails, requests for single values may still succeed.
             if let Ok(Completion::Added) = self.node.complete_by_trace(recorded).await {
                 return Ok(Completion::Added);
             }
@@ -128,7 +128,8 @@ impl Prover {
     }
 }
 
-/// A completed witness is checked as a whole: what it lacked may be what leads to the rest.
+/// Checks that all nodes of a witness are reachable from the state root. The check follows the completion, since an
+/// added node may be the parent of others.
 async fn check_all_is_reached(recorded: RecordedBlock) -> Result<RecordedBlock, Refused> {
     let check = move || {
         if let RecordedState::Witness(witness) = &recorded.state {
@@ -140,21 +141,22 @@ async fn check_all_is_reached(recorded: RecordedBlock) -> Result<RecordedBlock, 
 }
 
 impl Refused {
-    /// Whether a block matches cannot be told where a deletion leads to nodes that the witness lacks.
+    /// Builds the error for a witness without the trie nodes that deletions need. The state root is unknown without
+    /// these nodes, so a mismatch is not certain.
     fn for_guesses(guesses: &[Guess], mismatch: Verdict) -> Self {
         let nodes: BTreeSet<_> = guesses.iter().map(|guess| guess.hash.to_string()).collect();
         let nodes = Vec::from_iter(nodes).join(", ");
         Self::Failed(eyre!(
-            "the block cannot be proved, as the witness lacks trie nodes that deletions lead to ({nodes}); without \
-             them {mismatch}"
+            "the block cannot be proved, since the witness lacks trie nodes that deletions need ({nodes}); without \
+             them: {mismatch}"
         ))
     }
 
-    /// Says also why what is missing could not be had. A mismatch remains the more telling fact.
+    /// Adds the error of the failed completion. A mismatch stays unchanged, since it says more.
     fn for_want_of(self, error: FetchError) -> Self {
         match self {
             Self::Failed(report) => {
-                let error = eyre::Report::new(error).wrap_err("it cannot be completed");
+                let error = eyre::Report::new(error).wrap_err("the witness cannot be completed");
                 Self::Failed(error.wrap_err(format!("{report:#}")))
             }
             Self::Mismatch(_) => self,
@@ -162,7 +164,7 @@ impl Refused {
     }
 }
 
-/// What the block could not be proved for, if it is something that a node can be asked for.
+/// The missing value of a failed proof, if a node may have it.
 fn missing(error: &VerifyError) -> Option<Missing> {
     match error {
         VerifyError::Prepare(PrepareError::NotProved(error)) => missing_read(error),

@@ -1,9 +1,10 @@
 //! `blockrace replay`: races executors over cached blocks, or the built-in sample.
 //!
-//! Result files are created before the first lap, so that a bad path costs no race, and written after the last,
-//! with what there is if somebody interrupts; if that is nothing, what an earlier run left there stays. Blocks are
-//! raced one after the other ([`course`]); after its rounds each is run once more under watch (`watched`), which no
-//! time comes from.
+//! [`course`] races the blocks one after the other. After its iterations, each block is profiled in further runs
+//! (`watched`). The times of these runs are not part of the samples.
+//!
+//! Result files are opened before the first sample, so that a bad path fails early. They are written after the last
+//! sample. After Ctrl-C they contain the results so far. Without any result, the files of an earlier run are kept.
 
 mod ahead;
 mod course;
@@ -56,7 +57,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     Ok(outcome(&report).and(interrupted))
 }
 
-/// The files that are asked for, created, so that a bad path fails before the race.
+/// Opens the result files of all flags, so that a bad path fails before the race.
 fn result_files(args: &ReplayArgs) -> eyre::Result<ResultFiles<Report>> {
     let mut files = ResultFiles::default();
     files.add(args.csv.as_deref(), report::csv::write)?;

@@ -1,4 +1,4 @@
-//! From finished races to rows of a report.
+//! Converts a finished race to rows of a report.
 
 use crate::{
     block::ReplayJob,
@@ -15,26 +15,26 @@ use crate::{
 };
 use std::time::Duration;
 
-/// A block and what decides its intervals.
+/// A raced block, and the inputs of its rows.
 pub(super) struct Block<'a> {
     pub(super) job: &'a ReplayJob,
     pub(super) race: &'a Race,
-    /// What the bounds follow from.
+    /// Measured transactions, from which the bounds are computed.
     pub(super) study: &'a Study,
-    /// Of the resampling.
+    /// Seed of the bootstrap.
     pub(super) seed: u64,
 }
 
 impl Block<'_> {
-    /// One row for each contestant, the baseline first.
+    /// One row for each contender, the baseline first.
     ///
     /// # Errors
-    /// If the clock did not advance during a lap, so that there is no ratio.
+    /// If the clock did not advance during a sample, so that no ratio exists.
     pub(super) fn rows(&self) -> Result<Vec<Row>, StatsError> {
         self.race.finishes.iter().map(|finish| self.row(finish)).collect()
     }
 
-    /// The baseline against itself, where that was asked for and both were right.
+    /// The A/A runs of the baseline. Runs that do not match are omitted.
     ///
     /// # Errors
     /// As [`Block::rows`].
@@ -62,7 +62,7 @@ impl Block<'_> {
                 let comparison = self.compare(finish, measured)?;
                 let mut figures = figures(measured, comparison, self.seed)?;
                 let Contestant { executor, threads } = finish.contestant;
-                // Waiting for the state can overlap as it likes, which no bound here knows of.
+                // The bounds do not model the latency of state, which can overlap freely.
                 let knows_all = self.job.state_latency.is_zero();
                 figures.bound_speedup =
                     knows_all.then(|| self.study.bound(executor, threads)).flatten();
@@ -88,7 +88,7 @@ impl Block<'_> {
         let Some(baseline) = self.baseline() else { return Ok(Comparison::NoBaseline) };
         let speedup = Speedup::paired(&execute(baseline), &execute(measured), self.seed)?;
         let total = |measured: &Measured| times(measured, Sample::total);
-        // Without a root there are no totals, and so no rounds to pair.
+        // Without state roots, no iteration has a total.
         let total_speedup = Speedup::paired(&total(baseline), &total(measured), self.seed).ok();
         Ok(Comparison::Against { speedup, total_speedup: total_speedup.map(|total| total.ratio) })
     }
@@ -98,7 +98,7 @@ fn execute(measured: &Measured) -> Vec<Duration> {
     times(measured, |sample| Some(sample.execute))
 }
 
-/// What the block's own data say of it.
+/// The facts of a block from its own data.
 pub(super) fn facts(job: &ReplayJob) -> BlockFacts {
     BlockFacts {
         chain_id: job.chain.id(),
@@ -118,7 +118,7 @@ fn mode(mode: ExecutionMode) -> Mode {
     }
 }
 
-/// The mode of a contestant that gave no outcome.
+/// The mode of a contender without an outcome.
 const fn expected_mode(finish: &Finish) -> Mode {
     if finish.contestant.executor.is_parallel() { Mode::Parallel } else { Mode::Sequential }
 }
@@ -149,7 +149,7 @@ fn times(measured: &Measured, time: impl Fn(&Sample) -> Option<Duration>) -> Vec
     measured.samples.iter().filter_map(time).collect()
 }
 
-/// The median of each count, if every lap was counted.
+/// The median of each count. `None` unless every sample has counts.
 fn counts(measured: &Measured) -> Option<Counts> {
     let all: Option<Vec<_>> = measured.samples.iter().map(|sample| sample.counts).collect();
     let all = all?;
@@ -158,7 +158,7 @@ fn counts(measured: &Measured) -> Option<Counts> {
     Some(Counts { instructions, cycles: middle(|counts| counts.cycles)? })
 }
 
-/// Of two middle counts the greater, since the mean of two counts need not be one.
+/// The upper median: the larger of two middle counts, since their mean may not be an integer.
 fn upper_median(counts: &mut [u64]) -> Option<u64> {
     counts.sort_unstable();
     counts.get(counts.len() / 2).copied()

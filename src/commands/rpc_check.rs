@@ -1,4 +1,4 @@
-//! `blockrace rpc-check`: what a node can serve, and by which flags blocks are fetched from it.
+//! `blockrace rpc-check`: tests which methods a node serves, and prints the matching flags of `fetch`.
 
 use super::{Outcome, node::client};
 use crate::{
@@ -11,7 +11,7 @@ use comfy_table::CellAlignment::Left;
 use serde_json::{Value, json};
 use std::{error::Error, iter::successors};
 
-/// Of the JSON. A change that may break a reader increases it.
+/// Version of the JSON format. It increases with each incompatible change.
 const SCHEMA_VERSION: u32 = 1;
 
 pub(super) fn run(args: RpcCheckArgs) -> eyre::Result<Outcome> {
@@ -28,7 +28,7 @@ pub(super) fn run(args: RpcCheckArgs) -> eyre::Result<Outcome> {
     Ok(if flags(&found).is_some() { Outcome::Verified } else { Outcome::Failed })
 }
 
-/// The `fetch` flags that suit the node; `None` if nothing can be fetched from it and replayed.
+/// The matching flags of `fetch`. `None` if no block of the node can be replayed.
 fn flags(found: &Abilities) -> Option<String> {
     let known = Chain::from_id(found.chain_id).is_ok();
     let best = found.witnesses().into_iter().next().filter(|_| known)?;
@@ -47,7 +47,7 @@ fn print(found: &Abilities) {
     for (name, value) in facts {
         println!("{name:<14}{value}");
     }
-    println!("\nAsked about block {}:", found.block);
+    println!("\nTested with block {}:", found.block);
     const COLUMNS: [Column; 3] = [("method", Left), ("served", Left), ("why not", Left)];
     let rows = found.methods.iter().map(|(method, answer)| {
         let reason = answer.as_ref().err().map(why).unwrap_or_default();
@@ -59,7 +59,7 @@ fn print(found: &Abilities) {
 
 fn conclusion(found: &Abilities) -> String {
     let Some(flags) = flags(found) else {
-        return "Nothing can be fetched from this node that could be replayed.".to_owned();
+        return "No block can be fetched from this node and replayed.".to_owned();
     };
     let names: Vec<_> = found.witnesses().iter().map(|kind| kind.name()).collect();
     let others = match &names[..] {
@@ -71,14 +71,14 @@ fn conclusion(found: &Abilities) -> String {
 
 fn chain(found: &Abilities) -> String {
     match Chain::from_id(found.chain_id) {
-        Ok(_) => format!("{}, whose hardforks are known", found.chain_id),
+        Ok(_) => format!("{} (supported)", found.chain_id),
         Err(unknown) => unknown.to_string(),
     }
 }
 
 fn oldest(number: &u64) -> String {
     match number {
-        0 => "block 0: all of them, an archive node".to_owned(),
+        0 => "block 0 (archive node)".to_owned(),
         number => format!("block {number}"),
     }
 }
@@ -95,7 +95,7 @@ fn batches(found: &Abilities) -> String {
     }
 }
 
-/// Whether a method can be used, in one word. One that exists may still fail for this block.
+/// States in one word whether a method works. An existing method may still fail for this block.
 fn served(answer: &Result<(), RpcError>) -> &'static str {
     match answer {
         Ok(()) => "yes",
@@ -104,7 +104,7 @@ fn served(answer: &Result<(), RpcError>) -> &'static str {
     }
 }
 
-/// What went wrong, without the method and the node, which are known.
+/// Formats the cause of an error. It omits the method and the node, since the table shows them.
 fn why(error: &RpcError) -> String {
     let cause: &(dyn Error + 'static) = match error {
         RpcError::Failed { source, .. } => source,

@@ -1,7 +1,7 @@
-//! `blockrace trace`: what every thread of an executor does with one block.
+//! `blockrace trace`: writes a timeline of an executor's threads over one block.
 //!
-//! Of several runs under watch the one of median length. It is verified like any other, and a wrong one is not
-//! written. Its time is longer than a measured one, by what telling costs: some dozens of nanoseconds for each event.
+//! The command profiles several runs and takes the one of median length. This run is verified, and it is not written
+//! if it does not match. A profiled run takes longer than a sample, since each event costs some dozens of nanoseconds.
 
 use super::{
     Context, Outcome,
@@ -24,7 +24,7 @@ use crate::{
 use eyre::{WrapErr, bail};
 use std::num::NonZeroUsize;
 
-/// Runs of which the one of median length is shown.
+/// Number of profiled runs, and the state of the workers before each.
 const RUNS: Runs =
     Runs { count: NonZeroUsize::new(9).expect("not zero"), readiness: Readiness::Awake };
 
@@ -63,7 +63,7 @@ fn only(blocks: CachedBlocks, context: &Context) -> eyre::Result<Source> {
     let mut selected = select(blocks, context)?.blocks;
     match (selected.pop(), selected.is_empty()) {
         (Some((number, source)), true) => source.wrap_err_with(|| format!("block {number}")),
-        (Some(_), false) => bail!("a trace is of one block; name a single one"),
-        (None, _) => bail!("no block is named; name one"),
+        (Some(_), false) => bail!("a trace needs exactly one block; name a single one"),
+        (None, _) => bail!("no block given; name one"),
     }
 }

@@ -1,7 +1,7 @@
-//! `blockrace verify`: checks blocks without timing executors against each other.
+//! `blockrace verify`: verifies blocks without a race.
 //!
-//! Blocks are worked on side by side, each on one thread, by one executor once. The times on a line are of that one
-//! run with others beside it: they show which phase is long, and are no measurement.
+//! One executor executes each block once, on one thread. Several blocks run in parallel, so the printed times are no
+//! measurement. They only show which phase takes long.
 
 use super::{
     Context, Outcome,
@@ -22,7 +22,7 @@ pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> 
     Ok(tally.outcome)
 }
 
-/// A line for each block that could be checked, and one for all.
+/// Prints one line for each checked block, and one with the totals.
 fn print_table(checked: &[CheckResult]) {
     let mut total = Times::default();
     let line = |block: &str, fork: &str, txs: &str| format!("{block:>10}  {fork:<14} {txs:>5}");

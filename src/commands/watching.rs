@@ -1,4 +1,4 @@
-//! A run of an executor that is watched, and verified like any other.
+//! Profiles runs of an executor, and verifies their outcome.
 
 use crate::{
     block::ReplayJob,
@@ -10,19 +10,21 @@ use crate::{
 use eyre::WrapErr;
 use std::num::NonZeroUsize;
 
-/// How an executor is watched.
+/// Settings of the profiled runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Runs {
     pub(super) count: NonZeroUsize,
-    /// What its threads do when a run begins.
+    /// State of the workers at the start of a run.
     pub(super) readiness: Readiness,
 }
 
-/// Executes the block so many times under watch, each time with threads that are as ready as in a race, and takes the run
-/// of median length: a single one may be the one in which the system gave memory or took a processor away.
+/// Profiles `count` runs of the block and returns the run of median length. A single run could be an outlier, in
+/// which the system provided memory or took a processor away. The workers start each run in the same state as in a
+/// race.
 ///
 /// # Errors
-/// The block is invalid, the pre-state lacks what it reads, or its witness what the state root needs.
+/// The block is invalid, the pre-state lacks a value that it reads, or the witness lacks nodes that the state root
+/// needs.
 pub(super) fn watched(
     executor: &dyn Executor,
     job: &ReplayJob,
@@ -40,10 +42,10 @@ pub(super) fn watched(
     Ok((trace, check(job, &execution.outcome, pool)?))
 }
 
-/// Holds an outcome against the block's header, as far as the pre-state allows.
+/// Compares an outcome with the block's header, to the depth that the pre-state allows.
 ///
 /// # Errors
-/// If the witness lacks what the state root needs.
+/// If the witness lacks nodes that the state root needs.
 pub(super) fn check(
     job: &ReplayJob,
     outcome: &BlockOutcome,

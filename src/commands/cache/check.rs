@@ -1,4 +1,4 @@
-//! `blockrace cache check`: every block once more through all that a fetched block goes through.
+//! `blockrace cache check`: proves, executes and verifies cached blocks, with the checks that a fetched block passes.
 
 use super::{
     Context, Found, Outcome, Source,
@@ -13,7 +13,7 @@ pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     Ok(print(&checked).and(found.report_missing()))
 }
 
-/// A line for each block that failed, and one for all.
+/// Prints one line for each failed block, and one with the totals.
 fn print(checked: &[CheckResult]) -> Outcome {
     let mut tally = Tally::new();
     checked.iter().for_each(|block| tally.add(block));

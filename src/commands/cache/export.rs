@@ -1,4 +1,4 @@
-//! `blockrace cache export`: cached blocks into one archive.
+//! `blockrace cache export`: writes cached blocks to one archive.
 
 use super::{Context, Found, Outcome, blocks, of_block, print_errors};
 use crate::{
@@ -9,8 +9,10 @@ use crate::{
 };
 use eyre::{WrapErr, bail};
 
-/// Blocks that cannot be read are named and left out. Every file is read twice: for the manifest, which
-/// comes first in the archive, and to be written; this keeps one block in memory at a time.
+/// Writes the archive. Blocks that cannot be read are reported and omitted.
+///
+/// Every file is read twice, so that only one block is in memory at a time. The first pass is for the manifest,
+/// which precedes the blocks in the archive.
 pub(super) fn run(args: ExportArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = Found::unambiguous(args.blocks, context)?;
     let progress = Progress::new(context.chatter, 2 * found.ids.len() as u64, "steps");
@@ -30,7 +32,7 @@ pub(super) fn run(args: ExportArgs, context: &Context) -> eyre::Result<Outcome> 
     let outcome = print_errors(&errors).and(found.report_missing());
     written.wrap_err_with(|| format!("cannot export to {}", args.output.display()))?;
     if members.is_empty() {
-        bail!("there is no block to export, so {} was not written", args.output.display());
+        bail!("no block to export; {} was not written", args.output.display());
     }
     let size = units::bytes(members.iter().map(|member| member.size).sum());
     println!("{} exported to {}, {size}", blocks(members.len()), args.output.display());

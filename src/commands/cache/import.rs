@@ -1,4 +1,4 @@
-//! `blockrace cache import`: blocks from an archive, each proved before it enters the cache.
+//! `blockrace cache import`: imports blocks from an archive. Each block is proved before it is stored.
 
 use super::{Context, Outcome, blocks, is_whole, machine, print_errors};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 use eyre::WrapErr;
 use std::{fs::File, io::BufReader};
 
-/// What fails for one block does not stop the rest.
+/// Imports all blocks. An error of one block does not stop the others.
 pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> {
     let path = args.archive.display();
     let file = File::open(&args.archive).wrap_err_with(|| format!("cannot open {path}"))?;
@@ -34,22 +34,22 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> 
     let Desk { stored, there, .. } = desk;
     println!("{stored} of {} proved and stored in {}", blocks(listed), context.cache_dir.display());
     if there > 0 {
-        println!("{} were there already", blocks(there));
+        println!("{} already cached", blocks(there));
     }
     Ok(outcome)
 }
 
-/// Where blocks are let in.
+/// The import: the target cache, and counts of the blocks so far.
 struct Desk<'a> {
     context: &'a Context,
     pool: WorkerPool,
     stored: usize,
-    /// Blocks of which the cache has a whole file.
+    /// Number of blocks with a complete file in the cache.
     there: usize,
 }
 
 impl Desk<'_> {
-    /// Proves and stores a block, unless it is there already.
+    /// Proves and stores a block, unless the cache has it.
     fn take(&mut self, recorded: RecordedBlock) -> Taken {
         let id = recorded.id();
         if is_whole(&self.context.cache, &id) {
@@ -76,7 +76,7 @@ impl Desk<'_> {
     }
 }
 
-/// What came of one member, and what to print about it.
+/// The outcome of one archive member, and an error to print.
 type Taken = (Outcome, Option<String>);
 
 fn failed(error: &eyre::Report) -> Taken {

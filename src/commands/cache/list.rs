@@ -1,4 +1,4 @@
-//! `blockrace cache list`: facts and sizes of every block.
+//! `blockrace cache list`: prints the contents and the size of every cached block.
 
 use super::{Context, Found, Outcome, blocks, counted, of_block, print_errors};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 use comfy_table::CellAlignment::{Left, Right};
 
-/// In place of a value that does not apply.
+/// Placeholder for a value that does not apply.
 const NONE: &str = "-";
 
 const COLUMNS: [Column; 11] = [
@@ -32,7 +32,7 @@ const COLUMNS: [Column; 11] = [
     ("size", Right),
 ];
 
-/// Reads every file, so that what is listed is there and whole.
+/// Prints the list. It reads every file, so that it lists only blocks with a complete file.
 pub(super) fn run(args: CachedBlocks, context: &Context) -> eyre::Result<Outcome> {
     let found = Found::new(args, context)?;
     let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");
@@ -52,14 +52,14 @@ pub(super) fn run(args: CachedBlocks, context: &Context) -> eyre::Result<Outcome
     Ok(print_errors(&errors).and(found.report_missing()))
 }
 
-/// What a block is called.
+/// Chain, number and short hash of a block.
 fn names(id: &BlockId) -> Vec<String> {
     let hash = id.hash.to_string();
     let short = hash.get(..10).unwrap_or(&hash);
     vec![id.chain_id.to_string(), id.number.to_string(), format!("{short}…")]
 }
 
-/// What is in a block's file; of several, the sums.
+/// Contents of a block's file, or the sums over several files.
 #[derive(Default)]
 struct Facts {
     fork: Option<String>,
@@ -68,7 +68,7 @@ struct Facts {
     nodes: usize,
     codes: usize,
     ancestors: usize,
-    /// How far it can be verified.
+    /// Verification depth of the block.
     to: Option<VerifiedTo>,
     size: u64,
 }
@@ -133,7 +133,7 @@ fn print(mut rows: Vec<Vec<String>>, total: &Facts, context: &Context) -> eyre::
     if !leftovers.is_empty() {
         let size = units::bytes(leftovers.iter().map(|leftover| leftover.size).sum());
         println!(
-            "{} of killed writers, {size}; blockrace cache remove --leftovers removes what they left",
+            "{} of killed processes, {size}; to remove: blockrace cache remove --leftovers",
             counted(leftovers.len(), "temporary file")
         );
     }

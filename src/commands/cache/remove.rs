@@ -1,4 +1,4 @@
-//! `blockrace cache remove`: blocks, and what killed writers left.
+//! `blockrace cache remove`: removes blocks, and the temporary files of killed processes.
 
 use super::{Context, Found, Outcome, blocks, counted, of_block, print_errors};
 use crate::{cli::RemoveArgs, units};
@@ -46,7 +46,7 @@ fn remove_leftovers(chain: Option<u64>, context: &Context) -> eyre::Result<()> {
     if removed.files > 0 {
         let Removed { files, bytes } = removed;
         let files = counted(files, "temporary file");
-        println!("{files} of killed writers removed, {}", units::bytes(bytes));
+        println!("{files} of killed processes removed, {}", units::bytes(bytes));
     }
     Ok(())
 }

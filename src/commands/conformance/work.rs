@@ -1,7 +1,7 @@
-//! Deals test files out to jobs, and collects what came of their tests.
+//! Distributes test files to jobs and collects the results of the tests.
 //!
-//! The calling thread reads files, one ahead, and gives each to whoever asks first: some files take a
-//! thousand times as long as others.
+//! The calling thread reads one file ahead and gives it to the first job that requests one. A fixed distribution
+//! would be uneven, since some files take a thousand times as long as others.
 
 use super::Context;
 use crate::{
@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-/// What every job does with its files.
+/// Settings of every job.
 pub(super) struct Orders {
     pub(super) executors: Vec<ExecutorKind>,
     pub(super) threads: Vec<NonZeroUsize>,
@@ -29,14 +29,14 @@ pub(super) struct Orders {
     pub(super) limit: Duration,
 }
 
-/// A job that is ready for a file, by where to send it.
+/// A job's request for a file: the channel on which the job waits.
 type Ask = SyncSender<TestFile>;
 
-/// Runs the tests of all files, as many files as there are `jobs` at a time. The rows are in the order of
-/// files and tests; beside them, what could not be read.
+/// Runs the tests of all files, one file per job at a time. Returns the rows, sorted by file and test, and the errors
+/// of unreadable files.
 ///
 /// # Errors
-/// If the threads cannot be had.
+/// If the threads cannot be started.
 pub(super) fn run_all(
     paths: &[PathBuf],
     orders: &Orders,
@@ -64,7 +64,7 @@ pub(super) fn run_all(
     Ok((rows, unreadable))
 }
 
-/// Hands out all files, until nobody asks any more.
+/// Sends each file to a waiting job. Ends early if no job is left.
 fn deal(paths: &[PathBuf], asked: Receiver<Ask>, progress: &Progress) -> Vec<FilesError> {
     let mut unreadable = Vec::new();
     for path in paths {
@@ -75,7 +75,7 @@ fn deal(paths: &[PathBuf], asked: Receiver<Ask>, progress: &Progress) -> Vec<Fil
                     progress.expect(1);
                     let Ok(desk) = asked.recv() else { return ControlFlow::Break(()) };
                     progress.at(&*file.name);
-                    // A job that asks waits until it is answered.
+                    // The send succeeds, since a job waits for the answer to its request.
                     let _ = desk.send(file);
                 }
             }
@@ -88,7 +88,7 @@ fn deal(paths: &[PathBuf], asked: Receiver<Ask>, progress: &Progress) -> Vec<Fil
     unreadable
 }
 
-/// Asks for files and runs their tests, until there are none.
+/// Requests files and runs their tests until no file is left.
 fn work(
     orders: &Orders,
     ask: &Sender<Ask>,
@@ -120,7 +120,7 @@ fn run_file(
         |name: &str| filter.is_none_or(|glob| glob.matches(&format!("{}::{name}", file.name)));
     let mut rows = Vec::new();
     for (name, text) in tests.into_iter().filter(|(name, _)| wanted(name)) {
-        // Nothing in a file may end the suite; what a panel's executors do is caught closer to them.
+        // A panic in one test must not end the suite. Panics of executors are caught earlier, in the panel.
         let run = catch_unwind(AssertUnwindSafe(|| conformance::run(text, panel)));
         let row = match run {
             Ok(run) => TestRow::new(&file.name, &name, &run),

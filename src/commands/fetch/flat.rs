@@ -1,4 +1,6 @@
-//! Completes blocks that came with a tracer's reply: asks the node for what the tracer left out.
+//! Completes blocks with a tracer's reply. It fetches the state that the tracer omitted from the node.
+//!
+//! [`Survey`] finds the missing state; this file sends the requests.
 
 use crate::{
     block::{Gap, PrepareError, Survey, Surveyed},
@@ -9,8 +11,8 @@ use crate::{
 use futures::future::try_join_all;
 use std::sync::Arc;
 
-/// Completes and proves a block. Where its tracer's reply can be read in two ways, the one that makes
-/// the block come out as its header says is right.
+/// Completes and proves a block. A tracer's reply may have two readings. The reading that leads to the header's
+/// results is the right one.
 pub(super) async fn prove(
     prover: &Arc<Prover>,
     traced: TracedBlock,
@@ -32,8 +34,8 @@ pub(super) async fn prove(
     }
 }
 
-/// Executes the block and asks for what is missing, until nothing is. What the node cannot tell is no
-/// error but an assumption, and part of the block.
+/// Executes the block and fetches missing state until none is missing. State that the node does not have becomes an
+/// assumption, which is stored with the block. It is no error.
 async fn complete(
     node: &Node,
     mut survey: Survey,
@@ -50,8 +52,8 @@ async fn complete(
     }
 }
 
-/// Fills all gaps of one run: the first alone, since a node that cannot tell it will not be asked for
-/// the others.
+/// Fetches the state for all gaps of one run. The first account is fetched alone. If the node cannot return it, the
+/// node receives no requests for the others.
 async fn fill(node: &Node, survey: &mut Survey, gaps: Vec<Gap>) -> Result<(), FetchError> {
     let number = survey.header().number;
     let (mut accounts, mut slots, mut ancestors) = (Vec::new(), Vec::new(), Vec::new());
@@ -76,7 +78,7 @@ async fn fill(node: &Node, survey: &mut Survey, gaps: Vec<Gap>) -> Result<(), Fe
     fill_ancestors(node, survey, &ancestors).await
 }
 
-/// Asks for the oldest ancestor and all after it, which link it to the block.
+/// Fetches the oldest ancestor and all headers after it, which link it to the block.
 async fn fill_ancestors(
     node: &Node,
     survey: &mut Survey,

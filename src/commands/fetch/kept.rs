@@ -1,8 +1,7 @@
-//! Which blocks need not be fetched: those of which the cache has a whole file.
+//! Finds the blocks that need no fetch, since the cache has a complete file of each.
 //!
-//! The folder is listed once. The files are read as their blocks' turn comes, a few at a time and away
-//! from the threads that talk to the node, so that neither a large cache nor a long range holds those
-//! up.
+//! The folder is listed once. The files are read in the order of the fetch, a few at a time. Blocking threads read
+//! them, so that a large cache or a long range does not delay the threads that talk to the node.
 
 use crate::{
     cache::{BlockId, Cache, CacheError},
@@ -11,17 +10,17 @@ use crate::{
 use futures::{Stream, StreamExt};
 use std::{cell::Cell, collections::HashMap};
 
-/// What the cache had when it was listed.
+/// The blocks in the cache when it was listed.
 #[derive(Default)]
 pub(super) struct Kept {
     cache: Option<Cache>,
-    /// By number. `None` where a reorg left several.
+    /// Blocks by number. `None` if a reorg left several blocks of a number.
     ids: HashMap<u64, Option<BlockId>>,
     whole: Cell<u64>,
 }
 
 impl Kept {
-    /// Lists what there is of a chain.
+    /// Lists the cached blocks of a chain.
     ///
     /// # Errors
     /// If the cache cannot be listed.
@@ -33,12 +32,12 @@ impl Kept {
         Ok(Self { cache: Some(cache.clone()), ids, whole: Cell::new(0) })
     }
 
-    /// How many whole blocks were come across so far.
+    /// Number of complete files found so far.
     pub(super) fn whole(&self) -> u64 {
         self.whole.get()
     }
 
-    /// Those of `numbers` that have to be fetched, in order; `skipped` is told of each other one.
+    /// Returns the `numbers` to fetch, in order. Calls `skipped` for each other number.
     pub(super) fn missing(
         &self,
         numbers: impl Iterator<Item = u64>,
@@ -60,7 +59,7 @@ impl Kept {
         else {
             return false;
         };
-        // A file that cannot even be looked at is fetched again.
+        // If the check itself fails, the block is fetched again.
         tokio::task::spawn_blocking(move || is_whole(&cache, &id)).await.unwrap_or(false)
     }
 }

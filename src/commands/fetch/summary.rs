@@ -1,4 +1,4 @@
-//! What came of a fetch, and how it is told.
+//! Counts the results of a fetch and prints them.
 
 use super::{Refused, Stored};
 use crate::{
@@ -7,14 +7,14 @@ use crate::{
     report::counted,
 };
 
-/// Most failures that are kept to be told at the end. More are counted.
+/// Maximum number of failures that are printed at the end. Further failures are only counted.
 const MOST_FAILURES: usize = 10_000;
 
-/// What came of the blocks so far.
+/// Results of the blocks so far.
 pub(super) struct Summary {
     asked: u64,
     proved: u64,
-    /// Stored too, but checked to the receipts only.
+    /// Number of stored blocks that are checked to the receipts only.
     checked: u64,
     refused: u64,
     failures: Vec<(u64, String)>,
@@ -22,13 +22,13 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Nothing yet, of so many blocks.
+    /// Creates the summary of `asked` blocks without results.
     pub(super) const fn new(asked: u64) -> Self {
         let failures = Vec::new();
         Self { asked, proved: 0, checked: 0, refused: 0, failures, outcome: Outcome::Verified }
     }
 
-    /// One block is done.
+    /// Adds the result of one block.
     pub(super) fn take(
         &mut self,
         number: u64,
@@ -59,13 +59,13 @@ impl Summary {
         }
     }
 
-    /// The user ends it.
+    /// Marks the fetch as interrupted by the user.
     pub(super) const fn interrupt(&mut self) {
         self.outcome = Outcome::Interrupted;
     }
 
-    /// Tells it all: failures by block on standard error, the counts on standard output. `there` blocks
-    /// did not have to be fetched.
+    /// Prints the failures by block on standard error and the counts on standard output. `there` is the number of
+    /// blocks that were already cached.
     pub(super) fn print(mut self, there: u64, context: &Context) -> Outcome {
         self.failures.sort_by_key(|(number, _)| *number);
         for (_, what) in &self.failures {
@@ -75,23 +75,23 @@ impl Summary {
         let stored = proved + checked;
         let more = refused - self.failures.len() as u64;
         if more > 0 {
-            eprintln!("error: {more} more blocks failed; fetch again to see which");
+            eprintln!("error: {more} more blocks failed; fetch again to list them");
         }
         let (fetched, dir) = (asked.saturating_sub(there), context.cache_dir.display());
         println!("{stored} of {fetched} blocks fetched, proved and stored in {dir}");
         if checked > 0 {
             println!(
-                "{checked} of them came without a witness, and are checked to the receipts only"
+                "{checked} of them came without a witness and are checked to the receipts only"
             );
         }
         if there > 0 {
             let (blocks, were) =
                 (counted(there as usize, "block"), if there == 1 { "was" } else { "were" });
-            println!("{blocks} {were} there already; --overwrite fetches again");
+            println!("{blocks} {were} already cached; --overwrite fetches again");
         }
         if self.outcome == Outcome::Interrupted {
             let left = fetched.saturating_sub(stored + refused);
-            println!("interrupted: {left} blocks are left; the same command goes on with them");
+            println!("interrupted: {left} blocks are left; the same command continues with them");
         }
         self.outcome
     }

@@ -1,36 +1,36 @@
-//! How much of a replay is done, for the time that is left.
+//! Estimates the completed share of a replay, for the estimated time left.
 //!
-//! Blocks differ in length a hundredfold, so that neither blocks nor laps tell how much is left. Each block
-//! weighs what its [`Source`](crate::commands::cached::Source) says, known before it is read; how many laps
-//! it takes is guessed from the blocks before it, as warm-up ends when nobody gets faster.
+//! Blocks differ in length a hundredfold, so a count of blocks or samples is not enough. Each block has a weight from
+//! its [`Source`](crate::commands::cached::Source), known before the block is read. The number of samples per block is
+//! estimated from the earlier blocks, since automatic warm-up varies.
 
-/// What is done, and what is still to do.
+/// Completed and remaining work of a replay.
 #[derive(Clone, Debug)]
 pub(super) struct Ahead {
-    /// Of blocks that are not done, in order; the first is being run.
+    /// Weights of the blocks that have not started, in order.
     weights: std::vec::IntoIter<u64>,
     total: u64,
     done: u64,
-    /// Of the block that is being run.
+    /// Weight of the running block.
     current: u64,
     laps: u64,
-    /// Laps of all blocks that were run to their end, and how many those are.
+    /// Number of samples of all ended blocks, and the number of these blocks.
     seen: (u64, u64),
-    /// Laps of a block, as long as none was seen.
+    /// Assumed number of samples per block while no block has ended.
     guess: u64,
 }
 
 impl Ahead {
-    /// Nothing is done of blocks with these weights, each thought to take about `guess` laps.
+    /// Creates the estimate for blocks with these weights. `guess` is the assumed number of samples per block.
     pub(super) fn new(weights: Vec<u64>, guess: u64) -> Self {
-        // A block without weight still is one.
+        // A weight of zero, such as that of a missing file, must not hide the block.
         let weights: Vec<_> = weights.into_iter().map(|weight| weight.max(1)).collect();
         let total = weights.iter().sum();
         let weights = weights.into_iter();
         Self { weights, total, done: 0, current: 0, laps: 0, seen: (0, 0), guess: guess.max(1) }
     }
 
-    /// The next block is begun; the one before has ended, however it did.
+    /// Starts the next block. The previous one counts as completed, even after an error.
     pub(super) fn begin_block(&mut self) {
         self.done += self.current;
         if self.laps > 0 {
@@ -40,12 +40,12 @@ impl Ahead {
         self.laps = 0;
     }
 
-    /// One more lap of the block is run.
+    /// Adds a sample of the running block.
     pub(super) const fn lap(&mut self) {
         self.laps += 1;
     }
 
-    /// The part of the whole that is done, from 0 to 1.
+    /// Completed share of the whole work, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
         let (laps, blocks) = self.seen;
         let expected = laps.checked_div(blocks).unwrap_or(self.guess).max(1);
@@ -59,23 +59,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_blocks_count_more_and_laps_are_learned_from_those_before() {
+    fn shares_follow_weights_and_sample_counts_of_earlier_blocks() {
         let mut ahead = Ahead::new(vec![10, 80, 10], 5);
         ahead.begin_block();
         assert_eq!(ahead.share(), 0.0);
         (0..20).for_each(|_| ahead.lap());
-        assert_eq!(ahead.share(), 0.1, "more laps than expected are no more than the block");
+        assert_eq!(ahead.share(), 0.1, "a block counts at most its own weight");
         ahead.begin_block();
         assert_eq!(ahead.share(), 0.1);
         (0..10).for_each(|_| ahead.lap());
-        assert_eq!(ahead.share(), 0.5, "half of the 20 laps that the first took");
+        assert_eq!(ahead.share(), 0.5, "half of the 20 samples that the first block took");
         ahead.begin_block();
         ahead.begin_block();
-        assert_eq!(ahead.share(), 1.0, "a block that could not be run is done as well");
+        assert_eq!(ahead.share(), 1.0, "a block without samples counts as completed");
     }
 
     #[test]
-    fn nothing_to_do_is_no_share() {
+    fn without_blocks_the_share_is_zero() {
         assert_eq!(Ahead::new(vec![], 0).share(), 0.0);
     }
 }

@@ -1,4 +1,6 @@
-//! Races blocks one after the other, and keeps what was measured whatever happens next.
+//! Races blocks one after the other. Errors and Ctrl-C keep the results of earlier blocks.
+//!
+//! [`Runner`] measures a block and verifies every sample. This file prepares the block and collects the results.
 
 use super::{
     ahead::Ahead,
@@ -27,27 +29,26 @@ use eyre::WrapErr;
 use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
 use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
-/// How many rounds a block is thought to need, for the time that is left, where nobody says.
+/// Assumed numbers of iterations per block for the estimated time left, if the flags say `auto`.
 const USUAL_WARM_UP: u64 = 4;
 const USUAL_ROUNDS: u64 = 20;
 
-/// How often transactions are timed for the bounds. The shortest time of each hardly changes after some
-/// runs.
+/// Number of runs that time the transactions for the bounds. The shortest times hardly change after a few runs.
 const RUNS_FOR_BOUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
-/// Where blocks are raced.
+/// Everything that the races of all blocks share.
 pub(super) struct RaceTrack<'a> {
     context: &'a Context,
     runner: Runner,
-    /// For preparing, which is not timed: all cores.
+    /// Threads on all cores for preparation, which is not part of a sample.
     crew: WorkerPool,
     interrupted: Receiver<()>,
-    /// Of every block's pre-state.
+    /// Latency of first reads from every block's pre-state.
     state_latency: Duration,
     pictures: Pictures,
 }
 
-/// What all races gave.
+/// Results of all races.
 #[derive(Default)]
 pub(super) struct Raced {
     pub(super) rows: Vec<Row>,
@@ -72,13 +73,13 @@ impl<'a> RaceTrack<'a> {
         Ok(Self { context, runner, crew, interrupted, state_latency, pictures })
     }
 
-    /// What laps are timed by.
+    /// Clock of the samples.
     pub(super) const fn clock(&self) -> &SystemClock {
         self.runner.clock()
     }
 
-    /// Races every block, one in memory at a time. What fails for one does not stop the rest, unless
-    /// that is asked for. Ctrl-C ends it, and what was measured until then stays.
+    /// Races every block, with one block in memory at a time. An error of one block does not stop the others, except
+    /// with `fail_fast`. Ctrl-C ends the races and keeps the results so far.
     pub(super) fn race_all(&mut self, selection: Selection, fail_fast: bool) -> Raced {
         let count = selection.blocks.len();
         let weight = |found: &eyre::Result<Source>| {
@@ -86,9 +87,9 @@ impl<'a> RaceTrack<'a> {
         };
         let weights = selection.blocks.iter().map(|(_, found)| weight(found)).collect();
         let mut ahead = Ahead::new(weights, self.laps_per_block());
-        let progress = Progress::projected(self.context.chatter, "laps");
+        let progress = Progress::projected(self.context.chatter, "samples");
         if !self.runner.has_counters() {
-            progress.note("the system does not let us count instructions and cycles");
+            progress.note("hardware counters are unavailable; see kernel.perf_event_paranoid");
         }
         let mut raced = Raced::default();
         for (position, (number, found)) in selection.blocks.into_iter().enumerate() {
@@ -112,7 +113,7 @@ impl<'a> RaceTrack<'a> {
         raced
     }
 
-    /// Takes up what came of a block.
+    /// Adds the result of a block. Breaks if the race ends.
     fn add(
         &self,
         raced: &mut Raced,
@@ -135,8 +136,7 @@ impl<'a> RaceTrack<'a> {
         }
     }
 
-    /// Laps of a block as they are thought to be, as long as none was raced: warm-up and, with `auto`, the rounds
-    /// themselves are as many as they need to be.
+    /// Assumed number of samples per block, used until a block has ended. The exact number is unknown with `auto`.
     fn laps_per_block(&self) -> u64 {
         let plan = self.runner.plan();
         let warmup = match plan.rounds.warmup {
@@ -150,11 +150,11 @@ impl<'a> RaceTrack<'a> {
         (warmup + timed) * plan.starters().len() as u64
     }
 
-    /// Makes a block ready, studies it for the bounds, races it, and runs it under watch; all of it is gone from
-    /// memory when this returns.
+    /// Prepares a block, measures its transactions for the bounds, races it and profiles it. The block is freed before
+    /// this returns.
     ///
     /// # Errors
-    /// If the block cannot be read, proved or executed, or was interrupted before its first whole round.
+    /// If the block cannot be read, proved or executed, or if Ctrl-C arrives before its first complete iteration.
     fn race(
         &mut self,
         number: u64,
@@ -170,14 +170,14 @@ impl<'a> RaceTrack<'a> {
             .install(|| prepare(recorded, |phase| times.enter(phase)))
             .wrap_err_with(|| format!("{place} cannot be replayed"))?;
         let preparation = times.finish(&job);
-        // Before state takes time to read: bounds do not know of that.
+        // The bounds do not model the latency of state, so the study precedes it.
         let study = self.study(&job)?;
         job.state_latency = self.state_latency;
         let interrupted = &mut self.interrupted;
         let mut race = self.runner.race(&job, || {
             ahead.lap();
             progress.step_to(ahead.share());
-            // A closed channel means that nobody watches, which is no interrupt.
+            // A closed channel means that the handler has ended. It is no interrupt.
             match interrupted.try_recv() {
                 Ok(()) => ControlFlow::Break(()),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => ControlFlow::Continue(()),
@@ -185,7 +185,7 @@ impl<'a> RaceTrack<'a> {
         })?;
         let rounds = race.rounds;
         progress.note(&format!(
-            "block {number}: {} transactions, {rounds} rounds after {}",
+            "block {number}: {} transactions, {rounds} iterations after {} warm-up iterations",
             job.transactions.len(),
             race.warmup
         ));
@@ -204,18 +204,18 @@ impl<'a> RaceTrack<'a> {
         Ok(BlockRaced { rows, self_checks, preparation, watched, picture, race })
     }
 
-    /// What the bounds follow from.
+    /// Measures the transactions for the bounds.
     fn study(&self, job: &ReplayJob) -> Result<Study, ExecuteError> {
         let mut study = Study::of(job, RUNS_FOR_BOUNDS)?;
         if let Some(alone) = self.runner.pool(Contestant::BASELINE.threads) {
-            // Where it fails, the baseline's times remain: whether `block-stm` can execute the block is for its own laps
-            // to tell, and no reason to lose those of the others.
+            // On failure, the baseline's times remain. The samples of `block-stm` show the failure, and the samples of
+            // other executors must not be lost.
             let _ = caught(|| Ok(study.times.take_worker(job, alone, RUNS_FOR_BOUNDS)?));
         }
         Ok(study)
     }
 
-    /// Who is interrupted wants to see what there is, not to wait for more.
+    /// Profiles the executors. After Ctrl-C it skips this, so that the results appear immediately.
     fn watch(&self, job: &ReplayJob, study: &Study, race: &mut Race) -> Seen {
         match race.end {
             End::Interrupted => Seen::default(),
@@ -224,7 +224,7 @@ impl<'a> RaceTrack<'a> {
     }
 }
 
-/// What one block's race gave, with what was found out besides.
+/// Results of one block: the race, its profiles and its picture.
 struct BlockRaced {
     rows: Vec<Row>,
     self_checks: Vec<SelfCheckRow>,
@@ -235,7 +235,7 @@ struct BlockRaced {
 }
 
 impl Raced {
-    /// Adds a block. Ends the whole race where somebody interrupted, or a result was wrong and that is to end it.
+    /// Adds a block. Breaks after Ctrl-C, and with `fail_fast` after a mismatch.
     fn take(&mut self, block: BlockRaced, fail_fast: bool) -> ControlFlow<()> {
         let BlockRaced { rows, self_checks, preparation, watched, picture, race } = block;
         let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
@@ -257,7 +257,8 @@ impl Raced {
     }
 }
 
-/// Times the steps of making a block ready, in wall-clock time. They overlap with nothing and are in no speedup.
+/// Times the steps of a block's preparation, in wall-clock time. The steps do not overlap and are not part of any
+/// speedup.
 struct PhaseTimes {
     stopwatch: Stopwatch,
     running: Option<Phase>,

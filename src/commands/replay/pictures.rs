@@ -1,4 +1,4 @@
-//! What a block's own dependencies look like, for the reports that draw them.
+//! Collects a block's dependencies, bounds and schedules for the charts of the HTML report.
 
 use crate::{
     block::ReplayJob,
@@ -12,15 +12,15 @@ use crate::{
 };
 use std::{cmp::Reverse, num::NonZeroUsize};
 
-/// Whether somebody draws blocks.
+/// Whether a report draws charts of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pictures {
     Wanted,
-    /// Nobody looks, so nobody has to find out.
+    /// No report needs charts, so their data are not computed.
     Unwanted,
 }
 
-/// What is known of a block, with schedules that were seen; `None` for one without transactions.
+/// Returns the data of a block's charts, with the profiled schedules. `None` for a block without transactions.
 pub(super) fn picture(
     job: &ReplayJob,
     study: &Study,
@@ -31,11 +31,11 @@ pub(super) fn picture(
     threads.dedup();
     let analysis = Analysis::of(study, &threads);
     let graph = study.graph(Model::Fields);
-    // That of all executors which do not know beforehand what a transaction will read.
+    // The bound of `block-stm` holds for every executor without oracle knowledge.
     let bound = |threads: &NonZeroUsize| {
         study.bound(ExecutorKind::BlockStm, *threads).map(|bound| (*threads, bound))
     };
-    // Waiting for the state can overlap as it likes, which no bound here knows of.
+    // The bounds do not model the latency of state, which can overlap freely.
     let threads = if job.state_latency.is_zero() { threads } else { Vec::new() };
     let conflict = |spot: &insight::HotSpot| HotSpot {
         place: short_place(&spot.place, job.chain.id()),
@@ -53,7 +53,7 @@ pub(super) fn picture(
     })
 }
 
-/// How many transactions depend on another one there.
+/// Number of transactions that depend on another transaction at `place`.
 fn dependents(graph: &Graph, study: &Study, place: &Place) -> usize {
     let is_there = |dependency: &Dependency| {
         Place::of(dependency.at, &study.names).is_some_and(|at| at == *place)

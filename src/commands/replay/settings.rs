@@ -1,4 +1,4 @@
-//! From arguments to a plan, and to the words for both in a report.
+//! Converts the arguments to a plan, and to the settings of a report.
 
 use super::machine;
 use crate::{
@@ -11,8 +11,8 @@ use crate::{
 use eyre::ensure;
 use std::num::{NonZeroU32, NonZeroUsize};
 
-/// The numbers of threads that are asked for, or 1, 2, 4 and so on, up to the number of cores, which is
-/// always there.
+/// The thread counts of `--threads`. Without the flag: powers of two below the number of cores, then the number of
+/// cores.
 pub(super) fn threads(args: &ReplayArgs) -> Vec<NonZeroUsize> {
     if !args.threads.is_empty() {
         return args.threads.clone();
@@ -26,14 +26,14 @@ pub(super) fn threads(args: &ReplayArgs) -> Vec<NonZeroUsize> {
     threads
 }
 
-/// What to measure on every block.
+/// Builds the measurement plan, the same for every block.
 ///
 /// # Errors
-/// If there is a limit to something that has an end of its own.
+/// If a time limit is set for a fixed number of iterations.
 pub(super) fn plan(args: &ReplayArgs, threads: &[NonZeroUsize]) -> eyre::Result<Plan> {
     let asked = &args.rounds;
     let is_auto = asked.iterations == RoundsArg::Auto;
-    ensure!(is_auto || asked.time_limit.is_none(), "--time-limit goes with --iterations auto");
+    ensure!(is_auto || asked.time_limit.is_none(), "--time-limit requires --iterations auto");
     let rounds = Rounds {
         warmup: match asked.warmup {
             RoundsArg::Rounds(rounds) => Warmup::Rounds(rounds),
@@ -56,7 +56,7 @@ pub(super) fn plan(args: &ReplayArgs, threads: &[NonZeroUsize]) -> eyre::Result<
     Ok(Plan::new(&args.executors.0, threads, rounds))
 }
 
-/// The same for a report; which blocks they came to is filled in by the caller.
+/// Builds the settings of a report. The caller fills in the blocks.
 pub(super) fn settings(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Settings {
     let asked = &args.rounds;
     Settings {
@@ -91,7 +91,7 @@ const fn amount(rounds: RoundsArg) -> Amount {
     }
 }
 
-/// The command with every setting that moves numbers, and none that does not: no paths.
+/// The command line, with only those settings that affect the results. It has no paths of result files.
 fn command(args: &ReplayArgs, threads: &[NonZeroUsize]) -> String {
     let asked = &args.rounds;
     let mut words = vec!["blockrace replay".to_owned()];
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_that_makes_a_run_again_asks_for_the_same() {
+    fn the_reported_command_reproduces_the_settings() {
         for arguments in [
             "",
             "5,7-9 --chain 1 --executors block-stm --threads 1,4 --iterations auto --time-limit 9",
@@ -142,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn a_time_limit_of_rounds_that_are_counted_is_refused() {
+    fn a_time_limit_needs_automatic_iterations() {
         let [counted, auto] = ["--time-limit 9", "--iterations auto --time-limit 9"].map(replay);
         assert!(plan(&counted, &threads(&counted)).is_err());
         assert!(plan(&auto, &threads(&auto)).is_ok());
     }
 
     #[test]
-    fn without_threads_every_power_of_two_up_to_the_cores_is_raced() {
+    fn default_threads_are_ascending_and_end_with_the_number_of_cores() {
         let threads = threads(&replay(""));
         assert_eq!(threads[0].get(), 1);
         assert_eq!(threads.last(), Some(&machine::cores()));

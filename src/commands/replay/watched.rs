@@ -1,6 +1,6 @@
-//! Runs under watch, after a block's rounds: where the threads' time goes, and the pictures of that.
+//! Profiles the executors after a block's iterations, for the bottlenecks and the schedules of the reports.
 //!
-//! Nothing of it is measured among the rounds, so watching may cost what it likes.
+//! The profiled runs are no samples, so the overhead of profiling does not affect the speedups.
 
 use super::pictures::Pictures;
 use crate::{
@@ -21,20 +21,22 @@ use crate::{
 use eyre::bail;
 use std::num::NonZeroUsize;
 
-/// Runs of which the one of median length is shown.
+/// Number of profiled runs. The run of median length is reported.
 const COUNT: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
-/// What was seen of a block.
+/// Profiles of one block.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) watched: Vec<Watched>,
-    /// Where somebody draws them.
+    /// Schedules for the charts; empty if no report draws them.
     pub(super) schedules: Vec<Schedule>,
 }
 
-/// Watches every parallel executor that was right in all rounds, on the most threads that there are cores for: beyond
-/// those, some sleep on purpose, which nobody should take for time lost. Who fails now or is wrong was not right in all
-/// that it did, which the race says from then on; what the others did stays.
+/// Profiles every parallel executor without a mismatch, on the largest thread count that does not exceed the cores.
+/// With more threads, some workers sleep on purpose, and the profile would show this as lost time.
+///
+/// If a profiled run fails or does not match, the executor's result in `race` becomes an error. The results of other
+/// executors stay.
 pub(super) fn watch_all(
     job: &ReplayJob,
     study: &Study,
@@ -64,7 +66,7 @@ pub(super) fn watch_all(
                     seen.schedules.push(schedule(executor, &trace, pool));
                 }
             }
-            Err(error) => finish.result = Err(format!("under watch: {error:#}")),
+            Err(error) => finish.result = Err(format!("in a profiled run: {error:#}")),
         }
     }
     seen
@@ -97,7 +99,7 @@ fn row(
         executor: executor.to_string(),
         threads: pool.threads(),
         total: trace.total,
-        // Transactions are timed without the latency of state.
+        // The transactions' times do not include the latency of state.
         alone: job.state_latency.is_zero().then(|| study.times.alone()),
         spent: trace.spent(),
         latency: trace.latency(),
@@ -124,7 +126,7 @@ fn schedule(executor: ExecutorKind, trace: &Trace, pool: &WorkerPool) -> Schedul
     Schedule { title, threads: pool.threads(), total: trace.total, spans }
 }
 
-/// What a thread does besides executing, if it does anything.
+/// The kind of a span, other than an execution. `None` for spans that are not drawn here.
 const fn kind_of(activity: Activity) -> Option<SpanKind> {
     match activity {
         Activity::WarmUp { .. } => Some(SpanKind::ThrownAway),
