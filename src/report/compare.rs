@@ -1,10 +1,12 @@
-//! Two runs side by side: what differs in how they were made, and who became slower or faster.
+//! Compares two runs: differences of machine, settings and blocks, and the change of each contender's time.
 //!
-//! What is compared is, by choice ([`By`]), each contender's time relative to the baseline's of the
-//! same round of its own run, or its time as such. The first cancels whatever slows a whole machine or
-//! run down, and is silent about the baseline. Where both runs have it, a contender on several threads is compared with
-//! as many baselines at once: what others do on the same machine unseen slows those down as well, and one alone hardly.
-//! Either side may be several runs, joined. The statistics are [`change`](crate::measure::change)'s.
+//! [`By`] selects the compared quantity. The first choice is a contender's time relative to the baseline's in
+//! the same iteration of the same run. It cancels everything that slows down the whole machine or run, and
+//! says nothing about the baseline. The second choice is the absolute time.
+//!
+//! A contender on several threads is compared with as many concurrent baselines, if both runs have them.
+//! Other load on the machine slows down several baselines, but hardly a single one. Each side may consist of
+//! several joined runs. The statistics are in [`change`](crate::measure::change).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,12 +16,12 @@ use serde_json::Value;
 use super::run::{BlockKey, Run, Runner};
 use crate::measure::change::{BlockChange, Change, FEWEST_BLOCKS, Judgement, overall, stands_out};
 
-/// What must be equal for two runs to be comparable.
+/// A property that must be equal for two runs to be comparable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
-    /// The machine and the build, but for the version, which is what one usually compares.
+    /// The machine and the build, except for versions. Comparing versions is the usual purpose.
     Machine,
-    /// The settings, but for the seed and the words of the command.
+    /// The settings, except for the seed and the text of the command.
     Settings,
     /// The blocks.
     Blocks,
@@ -35,33 +37,32 @@ impl fmt::Display for Aspect {
     }
 }
 
-/// What two runs do not share.
+/// A difference between two runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// In what.
+    /// The property that differs.
     pub aspect: Aspect,
-    /// What, in words.
+    /// The difference in words.
     pub what: String,
 }
 
-/// What is compared.
+/// The compared quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// Time relative to the baseline's in the same round, or to that of several at once.
+    /// Time relative to the baseline's in the same iteration, or to that of concurrent baselines.
     Speedup,
-    /// Time as such, the baseline's included.
+    /// Absolute time. The baseline is compared too.
     Time,
 }
 
-/// Fields of the machine that may differ: versions are what one compares.
+/// Fields of the machine that may differ, because the purpose is to compare versions.
 const FREE_MACHINE: [&str; 2] = ["blockrace_version", "libraries"];
 
-/// Fields of the settings that move no number, or say nothing that others do not. Blocks are compared
-/// by their hashes.
+/// Fields of the settings that affect no figure or repeat other fields. Blocks are compared by their hashes.
 const FREE_SETTINGS: [&str; 3] = ["seed", "command", "blocks"];
 
-/// What differs between two runs that ought to be equal. What only one of them says is from another release, and says
-/// nothing of the other.
+/// Differences between two runs in properties that must be equal. A field that only one run has comes from
+/// another release and is ignored.
 pub fn differences(base: &Run, new: &Run) -> Vec<Difference> {
     let mut found = fields(Aspect::Machine, &base.machine, &new.machine, &FREE_MACHINE);
     found.extend(fields(Aspect::Settings, &base.settings, &new.settings, &FREE_SETTINGS));
@@ -78,8 +79,10 @@ fn fields(
     let both = base.iter().filter_map(|(name, then)| Some((name, then, new.get(name)?)));
     let bound = both.filter(|(name, ..)| !free.contains(&name.as_str()));
     let differing = bound.filter(|(_, then, now)| then != now);
-    let say =
-        |(name, then, now)| Difference { aspect, what: format!("{name}: {then} then, {now} now") };
+    let say = |(name, then, now)| Difference {
+        aspect,
+        what: format!("{name}: {then} in the first run, {now} in the second run"),
+    };
     differing.map(say).collect()
 }
 
@@ -91,71 +94,71 @@ fn blocks(base: &Run, new: &Run) -> Vec<Difference> {
     let difference = |missing: Vec<String>, which: &str| {
         let count = missing.len();
         let first = missing.first()?;
-        let what = format!("{count} only {which}, the first of them {first}");
+        let what = format!("{count} only in the {which} run, the lowest: {first}");
         Some(Difference { aspect: Aspect::Blocks, what })
     };
     let (gone, added) = (only(base, new), only(new, base));
-    [difference(gone, "then"), difference(added, "now")].into_iter().flatten().collect()
+    [difference(gone, "first"), difference(added, "second")].into_iter().flatten().collect()
 }
 
 /// One contender in both runs.
 #[derive(Clone, Debug)]
 pub struct ContenderChange {
-    /// Who.
+    /// The contender.
     pub runner: Runner,
-    /// On how many threads the baselines are that its times are relative to; `None` for times as such.
+    /// Number of concurrent baselines that its times are relative to; `None` for absolute times.
     pub baselines: Option<u64>,
-    /// Over all blocks; above 1 it became slower.
+    /// Change over all blocks; above 1 the contender became slower.
     pub overall: Change,
-    /// What that comes to.
+    /// Judgement of this change.
     pub judgement: Judgement,
-    /// By block, in order.
+    /// Changes by block, in block order.
     pub blocks: Vec<(BlockKey, Change)>,
-    /// The blocks on which it became slower by more than blocks scatter, by position.
+    /// Positions of the blocks that became slower by more than the scatter of blocks.
     pub slower_blocks: Vec<usize>,
-    /// How much those say.
+    /// Significance of these blocks.
     pub repeated: Repeated,
 }
 
-/// Whether both sides of a comparison hold several runs.
+/// Whether both sides of a comparison consist of several runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
-    /// A block that one run found slower is slower.
+    /// They do. A slower block is a regression.
     Yes,
-    /// It may as well be that a neighbour was busy while the block had its turn, which is over in a fraction of a
-    /// second.
+    /// At least one side is a single run. Other load on the machine may be the cause, because all iterations
+    /// of a block take only a fraction of a second.
     No,
 }
 
 impl ContenderChange {
-    /// Whether it became slower, over all blocks or, where runs were repeated, on one that stands out.
+    /// Whether the contender became slower: over all blocks or, with repeated runs, on a single block.
     pub fn is_regression(&self) -> bool {
         let on_all = self.judgement == Judgement::Slower && !self.is_doubtful();
         on_all || (self.repeated == Repeated::Yes && !self.slower_blocks.is_empty())
     }
 
-    /// Whether what it comes to may be a busy neighbour's doing, as there are too few blocks to tell by, and one run.
+    /// Whether other load may explain the change, because a side is a single run with too few blocks.
     pub fn is_doubtful(&self) -> bool {
         self.repeated == Repeated::No && self.blocks.len() < FEWEST_BLOCKS
     }
 }
 
-/// Two runs, compared.
+/// The result of comparing two runs.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// Contenders that both runs have, in the order of the first.
+    /// Contenders of both runs, in the order of the base run.
     pub contenders: Vec<ContenderChange>,
-    /// The noise that the runs' own self-checks found, as a share: the greater of the two; `None` if neither had one.
+    /// The greater noise floor of both runs, as a share; `None` if neither has an A/A run.
     pub noise: Option<f64>,
-    /// What counts as slower, as a share.
+    /// Threshold of a regression, as a share.
     pub threshold: f64,
-    /// What was compared.
+    /// The compared quantity.
     pub by: By,
 }
 
 impl Comparison {
-    /// Compares what both runs have: contenders and blocks with verified times. `threshold` is a share,
-    /// 0.05 for 5 %.
+    /// Compares the contenders and blocks that have verified times in both runs. `threshold` is a share: 0.05
+    /// is 5 %.
     pub fn new(base: &Run, new: &Run, by: By, threshold: f64) -> Self {
         let floors = [base.noise_floor, new.noise_floor].into_iter().flatten();
         let noise = floors.max_by(f64::total_cmp);
@@ -170,7 +173,7 @@ impl Comparison {
         Self { contenders, noise, threshold, by }
     }
 
-    /// Whether anything became slower by more than the threshold and beyond noise.
+    /// Whether a contender became slower by more than the threshold and the noise floor.
     pub fn is_regression(&self) -> bool {
         self.contenders.iter().any(ContenderChange::is_regression)
     }
@@ -209,8 +212,8 @@ fn contender(
     })
 }
 
-/// Whom a contender's times are relative to: the most baselines at once that both runs have, and that are no more than
-/// the contender's threads. `None` without a baseline.
+/// The reference of a contender's times: the largest number of concurrent baselines that both runs have and
+/// that does not exceed the contender's threads. `None` without a baseline.
 fn reference((base, new): (&Run, &Run), runner: &Runner) -> Option<Runner> {
     let baseline = base.baseline.clone()?;
     let mut several = base.side_by_side.range(..=runner.threads).rev();
@@ -218,7 +221,7 @@ fn reference((base, new): (&Run, &Run), runner: &Runner) -> Option<Runner> {
     Some(both.map_or(baseline.clone(), |threads| Runner { threads: *threads, ..baseline }))
 }
 
-/// What a contender's rounds cost on a block: relative to somebody else's, or in nanoseconds.
+/// Costs of a contender's iterations on a block: relative to the reference, or in nanoseconds.
 fn costs(run: &Run, block: BlockKey, runner: &Runner, reference: Option<&Runner>) -> Vec<f64> {
     let laps = |runner: &Runner| run.times.get(&(block, runner.clone()));
     let Some(own) = laps(runner) else { return vec![] };

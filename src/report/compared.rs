@@ -1,4 +1,4 @@
-//! Two runs compared, for a person at a terminal.
+//! Writes the comparison of two runs for a terminal.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use super::paint::{BAD, Cell, FAINT, GOOD, PLAIN, STRONG, columns, paint};
 use super::{Detail, ReportError, counted};
 use crate::measure::change::{Change, Judgement};
 
-/// Writes what changed as text for a terminal, with colours.
+/// Writes the changes as coloured text for a terminal.
 ///
 /// # Errors
 /// [`ReportError::Table`] if `out` fails.
@@ -57,10 +57,12 @@ fn overall(comparison: &Comparison) -> Vec<String> {
     let several = comparison.contenders.iter().any(|contender| contender.baselines > Some(1));
     let what = match comparison.by {
         By::Speedup if several => {
-            "Time relative to the baseline's, of which as many ran at once in the same rounds, new / base."
+            "Time relative to concurrent baselines in the same iterations, new / base."
         }
-        By::Speedup => "Time relative to the baseline's in the same rounds, new / base.",
-        By::Time => "Time as such, new / base: other load and a slower machine look like a change.",
+        By::Speedup => "Time relative to the baseline in the same iterations, new / base.",
+        By::Time => {
+            "Absolute time, new / base: other load or a slower machine looks like a change."
+        }
     };
     lines.push(paint(what, FAINT));
     lines
@@ -83,13 +85,13 @@ fn line(first: String, contender: &ContenderChange, change: &Change, words: &str
     ]
 }
 
-/// A ratio as a change in percent.
+/// Formats a ratio as a change in percent.
 fn percent(ratio: f64) -> String {
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
 }
 
-/// A block or a few that only one run found slower.
-const DOUBTFUL: &str = "\nslower?: by the block itself, or by what else the machine did just then? Several runs of each side tell: \
+/// Hint for slower blocks that are based on a single run.
+const DOUBTFUL: &str = "\nslower?: one run cannot distinguish a regression from other load. Compare several runs of each side: \
                         compare BASE1.json,BASE2.json NEW1.json,NEW2.json";
 
 fn conclusion(comparison: &Comparison) -> String {
@@ -141,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn a_comparison_looks_like_this() {
+    fn a_comparison_matches_the_snapshot() {
         let expected = "\
 block     executor   threads  change of time  95 % interval
 19426587  block-stm  2        +5.0 %          [+4.0 %, +6.0 %]
 
 all blocks  executor   threads  change of time  95 % interval
 1           block-stm  2        +5.0 %          [+4.0 %, +6.0 %]  SLOWER
-Time relative to the baseline's in the same rounds, new / base.
+Time relative to the baseline in the same iterations, new / base.
 
 REGRESSION: block-stm on 2 threads (threshold 3.0 %, noise floor 1.2 %)
 ";
@@ -158,14 +160,14 @@ REGRESSION: block-stm on 2 threads (threshold 3.0 %, noise floor 1.2 %)
     }
 
     #[test]
-    fn without_a_regression_the_last_line_says_so() {
+    fn without_a_regression_the_last_line_states_it() {
         let text = written(vec![contender(0.9, Judgement::Faster)]);
         assert!(text.ends_with("no regression (threshold 3.0 %, noise floor 1.2 %)\n"), "{text}");
         assert!(text.contains("-10.0 %"), "{text}");
     }
 
     #[test]
-    fn a_few_blocks_that_one_run_found_slower_are_doubtful() {
+    fn a_slowdown_over_few_blocks_of_one_run_is_doubtful() {
         let slower = contender(1.05, Judgement::Slower);
         let once = written(vec![ContenderChange { repeated: Repeated::No, ..slower }]);
         assert!(once.contains("[+4.0 %, +6.0 %]  slower?\n"), "{once}");
@@ -173,7 +175,7 @@ REGRESSION: block-stm on 2 threads (threshold 3.0 %, noise floor 1.2 %)
     }
 
     #[test]
-    fn a_block_that_one_run_found_slower_is_doubtful_and_that_several_did_a_regression() {
+    fn a_slower_block_is_doubtful_in_one_run_and_a_regression_in_several() {
         let slower = |repeated| {
             let slower_blocks = vec![0];
             written(vec![ContenderChange {

@@ -1,4 +1,6 @@
-//! What came of a suite of blockchain tests: a table by folder and network, what failed, and JSON.
+//! Reports a run of a suite of blockchain tests: a table by folder and network, the failed tests, and JSON.
+//!
+//! Running the tests is left to [`conformance`](crate::conformance).
 
 use crate::conformance::{Blocks, Ending, FilesError, Ground, Run};
 use serde_json::{Value, json};
@@ -13,50 +15,50 @@ use std::{
 /// A finished run of a suite.
 #[derive(Debug)]
 pub struct ConformanceReport {
-    /// With what.
+    /// The settings of the run.
     pub settings: ConformanceSettings,
-    /// In the order of files and names.
+    /// Tests in the order of files and names.
     pub tests: Vec<TestRow>,
     /// Files that could not be read.
     pub unreadable: Vec<FilesError>,
-    /// How long it all took.
+    /// Duration of the whole run.
     pub elapsed: Duration,
 }
 
-/// What a suite was run with.
+/// The settings of a run.
 #[derive(Clone, Debug)]
 pub struct ConformanceSettings {
-    /// By name.
+    /// Executors by name.
     pub executors: Vec<String>,
-    /// Of the parallel ones.
+    /// Thread counts of the parallel executors.
     pub threads: Vec<NonZeroUsize>,
-    /// Files side by side.
+    /// Number of files that run concurrently.
     pub jobs: NonZeroUsize,
 }
 
-/// How a test ended.
+/// The result of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TestResult {
-    /// As it says itself.
+    /// Every block had the expected result.
     Passed,
-    /// Otherwise; the first difference.
+    /// A block had another result. Holds the first difference.
     Failed(String),
-    /// It was not run; why.
+    /// The test was not run. Holds the reason.
     OutOfScope(String),
 }
 
 /// One test.
 #[derive(Clone, Debug)]
 pub struct TestRow {
-    /// Path of its file.
+    /// Path of the file.
     pub file: String,
-    /// Its name in the file.
+    /// Name of the test in the file.
     pub name: String,
-    /// Its network; empty where there is none.
+    /// Network of the test; empty without one.
     pub network: String,
-    /// Its blocks.
+    /// Counts of its blocks.
     pub blocks: Blocks,
-    /// How it ended.
+    /// The result.
     pub result: TestResult,
 }
 
@@ -72,9 +74,9 @@ impl TestRow {
         Self { file: file.to_owned(), name: name.to_owned(), network, blocks, result }
     }
 
-    /// The row of a test whose run panicked, outside of any executor.
+    /// The row of a test that panicked outside of an executor.
     pub fn panicked(file: &str, name: &str) -> Self {
-        let result = TestResult::Failed("running it panicked; this is a bug".to_owned());
+        let result = TestResult::Failed("the test run panicked; this is a bug".to_owned());
         Self::without_run(file, name, result)
     }
 
@@ -88,9 +90,9 @@ impl TestRow {
     }
 }
 
-/// The one row of a file that holds no tests at all.
+/// The single row of a file without tests.
 pub fn failed_file(file: &str, error: &serde_json::Error) -> TestRow {
-    TestRow::without_run(file, "", TestResult::Failed(format!("it is no file of tests: {error}")))
+    TestRow::without_run(file, "", TestResult::Failed(format!("not a test file: {error}")))
 }
 
 impl fmt::Display for TestRow {
@@ -164,7 +166,7 @@ impl ConformanceReport {
         groups.into_iter().map(|(group, rows)| (group, Sums::of(rows))).collect()
     }
 
-    /// How many tests were not run, by reason.
+    /// Number of tests that were not run, by reason.
     fn reasons(&self) -> BTreeMap<&str, u64> {
         let mut reasons = BTreeMap::new();
         for row in &self.tests {
@@ -176,10 +178,10 @@ impl ConformanceReport {
     }
 }
 
-/// Writes the table by folder and network, then what was not run and why, then what failed.
+/// Writes the table by folder and network, the reasons of tests that were not run, and the failed tests.
 ///
 /// # Errors
-/// If the output does not take it.
+/// Writing to `out` fails.
 pub fn write_text(report: &ConformanceReport, mut out: impl Write) -> io::Result<()> {
     let groups = report.groups();
     let width = groups.keys().map(|(folder, _)| folder.len()).max().unwrap_or(0).max(6);
@@ -196,10 +198,7 @@ pub fn write_text(report: &ConformanceReport, mut out: impl Write) -> io::Result
     }
     if all.out_of_scope > 0 {
         let count = all.out_of_scope;
-        writeln!(
-            out,
-            "not checked: the seals of {count} blocks that are invalid for nothing else"
-        )?;
+        writeln!(out, "not checked: the seals of {count} blocks that have no other fault")?;
     }
     let failed = report.tests.iter().filter(|row| matches!(row.result, TestResult::Failed(_)));
     for row in failed {
@@ -238,10 +237,10 @@ fn last_line(report: &ConformanceReport, all: &Sums) -> String {
     )
 }
 
-/// Writes everything as JSON, one entry for each test.
+/// Writes the report as JSON, with one entry for each test.
 ///
 /// # Errors
-/// If the output does not take it.
+/// Writing to `out` fails.
 pub fn write_json(report: &ConformanceReport, mut out: impl Write) -> io::Result<()> {
     let all = Sums::of(&report.tests);
     let ConformanceSettings { executors, threads, jobs } = &report.settings;

@@ -1,9 +1,9 @@
-//! The rows of a report as CSV (RFC 4180): a header, then one line per block, executor and thread
+//! Writes the rows of a report as CSV (RFC 4180): a header, then one line per block, executor and thread
 //! count.
 //!
-//! Decimals are plain, with no exponent and with all their digits, so that nothing is lost on the
-//! way to another tool. A value that does not apply is empty. What each column holds is in
-//! `record`; the machine, the settings, the samples and the failures are in [`json`](super::json).
+//! Decimals have no exponent and keep all their digits, so that other tools read the exact value. A value
+//! that does not apply is empty. `record` defines the columns. The machine, the settings, the samples and
+//! the failures are only in [`json`](super::json).
 
 use std::io;
 
@@ -43,7 +43,7 @@ const COLUMNS: [&str; 29] = [
     "verified_to",
 ];
 
-/// Writes the rows of `report`, under a header that is there even without rows.
+/// Writes the rows of `report` below a header. The header is written even without rows.
 ///
 /// # Errors
 /// [`ReportError::Csv`] or [`ReportError::Finish`] if `out` fails.
@@ -56,7 +56,7 @@ pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     writer.flush().map_err(ReportError::Finish)
 }
 
-/// The columns of a row. Unlike the CSV library, `Display` never writes a decimal with an exponent.
+/// The columns of a row. `Display` never writes an exponent, unlike the CSV library.
 fn plain(row: &Row) -> Record<'_, String> {
     Record::new(row, |value| value.to_string())
 }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_the_documented_one_even_without_rows() {
+    fn the_header_is_written_even_without_rows() {
         assert_eq!(written(vec![]), [HEADER]);
     }
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mismatch_has_no_numbers_but_those_of_the_block() {
+    fn a_mismatch_has_only_the_numbers_of_its_block() {
         let lines = written(vec![testing::mismatch()]);
         let expected = format!(
             "1,19426587,{},Cancun,167,12900000,two-phase,8,parallel,10,\
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_verified_to_the_receipts_says_so_and_has_no_root() {
+    fn a_row_verified_to_the_receipts_has_no_root() {
         let lines = written(vec![testing::receipts_only()]);
         let expected = format!(
             "1,46147,{},Frontier,1,21000,sequential,1,sequential,10,\

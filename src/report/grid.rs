@@ -1,14 +1,14 @@
-//! Text in columns.
+//! Lays out text in columns with blanks only.
 //!
-//! Lays out cells with blanks only; what is in them, and that it fits the terminal, is left to the
-//! callers. Every row becomes exactly one line as long as no cell has a line feed.
+//! Callers choose the cells and keep the lines short enough for the terminal. Every row becomes exactly
+//! one line if no cell holds a line feed.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-/// A column: its title, and the side that its cells and title keep to.
+/// A column: its title, and the alignment of its title and cells.
 pub(crate) type Column = (&'static str, CellAlignment);
 
-/// A line of titles, then one line per row.
+/// Returns a line of titles and one line per row.
 pub(crate) fn lines<T: AsRef<str>>(
     columns: &[(T, CellAlignment)],
     rows: Vec<Vec<String>>,

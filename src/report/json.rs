@@ -1,9 +1,8 @@
-//! A whole report as JSON (RFC 8259), for programs and for comparing runs.
+//! Writes a whole report as JSON (RFC 8259), for programs and for comparing runs.
 //!
-//! `data/replay.schema.json` is its schema, with a description of every field; tests hold the two
-//! together. The rows have the columns of [`csv`](super::csv) as fields; a value that does not apply is
-//! `null`. Durations are integers in nanoseconds. Integers may exceed 2⁵³: readers that hold every
-//! number as a double must expect that of the seed.
+//! `data/replay.schema.json` is the schema and describes every field. Tests check that both agree. The rows
+//! have the columns of [`csv`](super::csv) as fields. A value that does not apply is `null`. Durations are
+//! integers in nanoseconds. The seed may exceed 2⁵³, so readers must not store it as a double.
 
 use std::io;
 
@@ -16,10 +15,10 @@ use super::{
 };
 use crate::measure::{stats::Speedup, warnings::Warning};
 
-/// Grows whenever a field changes its meaning or goes. A new field alone does not change it.
+/// Increases if a field is removed or changes its meaning. New fields do not increase it.
 pub const SCHEMA_VERSION: u32 = 2;
 
-/// Writes `report` as one JSON document, indented, with a line feed at its end.
+/// Writes `report` as one indented JSON document, with a line feed at its end.
 ///
 /// # Errors
 /// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
@@ -27,7 +26,7 @@ pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     write_document(&Document::new(report), out)
 }
 
-/// Writes any document as [`write`] does.
+/// Writes a document in the format of [`write`].
 pub(super) fn write_document(
     document: &impl Serialize,
     mut out: impl io::Write,
@@ -74,7 +73,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// A condition that spoils numbers, and what to do about it.
+/// A condition that makes figures less reliable, and its remedy.
 #[derive(Debug, Serialize)]
 struct WarningRecord {
     kind: &'static str,
@@ -88,7 +87,7 @@ impl WarningRecord {
     }
 }
 
-/// Why a row has no figures, or came about in another way, for which it has no column.
+/// The reason of a mismatch or a fallback. Rows have no column for it.
 #[derive(Debug, Serialize)]
 struct ReasonRecord<'a> {
     chain_id: u64,
@@ -115,7 +114,7 @@ impl<'a> ReasonRecord<'a> {
     }
 }
 
-/// The baseline against itself on one block.
+/// A comparison of the baseline with itself on one block.
 #[derive(Debug, Serialize)]
 struct SelfCheckRecord {
     chain_id: u64,
@@ -137,7 +136,7 @@ impl SelfCheckRecord {
     }
 }
 
-/// What making a block ready took, in nanoseconds.
+/// Preparation times of a block, in nanoseconds.
 #[derive(Debug, Serialize)]
 struct PreparationRecord {
     chain_id: u64,
@@ -161,8 +160,8 @@ impl PreparationRecord {
     }
 }
 
-/// What the threads of one executor did in a run under watch, in nanoseconds of all threads together; the
-/// parts of [`Spent`](crate::insight::Spent) add up to threads times the run's time.
+/// A profiled run of one executor, in nanoseconds over all threads. The parts of
+/// [`Spent`](crate::insight::Spent) add up to threads × the run's time.
 #[derive(Debug, Serialize)]
 struct WatchedRecord<'a> {
     chain_id: u64,
@@ -228,7 +227,7 @@ mod tests {
         serde_json::from_slice(&out).unwrap()
     }
 
-    /// The schema in the repository.
+    /// The schema of the repository.
     fn validator() -> jsonschema::Validator {
         let schema = include_str!("../../data/replay.schema.json");
         let schema = serde_json::from_str(schema).unwrap();
@@ -245,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn every_document_obeys_the_schema() {
+    fn every_document_conforms_to_the_schema() {
         let mut fallen = testing::contender();
         fallen.mode = Mode::FellBack("it has no access list".into());
         for report in [
@@ -259,14 +258,14 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_knows_every_field_and_misses_none() {
+    fn the_schema_requires_every_field_and_allows_no_other() {
         let document = written(&testing::full_report());
         for damage in
             ["results", "samples", "details", "self_checks", "preparation", "watched", "warnings"]
         {
             let mut extra = document.clone();
             extra[damage][0]["no_such_field"] = json!(1);
-            assert!(!validator().is_valid(&extra), "a field too many in {damage}");
+            assert!(!validator().is_valid(&extra), "additional field in {damage}");
             let mut less = document.clone();
             let fields = less[damage][0].as_object_mut().unwrap();
             let first = fields.keys().next().unwrap().clone();
@@ -290,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_match_has_numbers_as_numbers() {
+    fn the_figures_of_a_match_are_json_numbers() {
         let row = &written(&testing::report())["results"][1];
         for (field, value) in [
             ("block_hash", json!(testing::HASH.to_string())),
@@ -343,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_numbered_by_round_and_lack_the_root_that_was_not_computed() {
+    fn samples_are_numbered_by_iteration_and_a_missing_root_is_null() {
         let rows = vec![testing::contender(), testing::receipts_only()];
         assert_eq!(
             written(&testing::report_of(rows))["samples"],
@@ -362,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_number_does_not_apply() {
+    fn an_infinite_value_is_null() {
         let mut row = testing::contender();
         if let Verdict::Match(figures) = &mut row.verdict {
             figures.bound_speedup = Some(f64::INFINITY);

@@ -1,8 +1,8 @@
-//! What held a row back, in a few words.
+//! Finds the bottleneck of a row.
 //!
-//! The first reason that applies is given, the most decisive one first. Every reason is a comparison
-//! of figures that stand in the report, so that a reader can check it. Where there is no bound, the
-//! block's dependencies cannot be told from other reasons, and the words say only what was seen.
+//! The rules are in order of importance, and the first one that applies gives the reason. Every rule
+//! compares figures of the report, so that a reader can check it. Without a bound, dependencies of the block
+//! cannot be distinguished from other reasons. The reason then states only the observation.
 
 use std::time::Duration;
 
@@ -11,37 +11,37 @@ use super::watched::{Watched, lost};
 use super::{Comparison, Report, Row, by_block};
 use crate::{executor::ExecutorKind, units};
 
-/// A row this close to its bound is held back by the block itself.
+/// From this share of the bound on, the block itself is the bottleneck.
 const NEAR_BOUND: f64 = 0.9;
 
-/// A bound below this share of the threads leaves threads without work.
+/// Below this ratio of bound to threads, threads have no work.
 const LOW_BOUND: f64 = 0.75;
 
-/// So many executions per transaction are much repetition.
+/// Above this number of incarnations per transaction, re-execution is the bottleneck.
 const MANY_EXECUTIONS: f64 = 1.2;
 
-/// Handing work from thread to thread weighs in blocks that are shorter than this.
+/// In shorter blocks, scheduling overhead dominates.
 const SHORT: Duration = Duration::from_micros(500);
 
-/// So much more processor time than the baseline is a cost in itself.
+/// Above this ratio to the baseline's CPU time, overhead is the bottleneck.
 const MUCH_PROCESSOR_TIME: f64 = 1.3;
 
-/// A smaller part of the threads' time explains nothing.
+/// A smaller share of the threads' time is not reported as the bottleneck.
 const WORTH_SAYING: f64 = 0.03;
 
-/// A row, and what held it back.
+/// A row and its bottleneck.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limit<'a> {
     /// The row.
     pub row: &'a Row,
     /// Its speedup.
     pub speedup: f64,
-    /// A few words.
+    /// The bottleneck in a few words.
     pub reason: String,
 }
 
-/// The rows with the smallest speedups among contenders that had several threads, at most `count`,
-/// one for each block, the slowest first.
+/// The bottlenecks of the `count` slowest blocks, slowest first. Each block is represented by its fastest
+/// contender on several threads.
 pub fn worst(report: &Report, count: usize) -> Vec<Limit<'_>> {
     let mut limits: Vec<_> =
         by_block(&report.rows).iter().filter_map(|rows| best_of_block(report, rows)).collect();
@@ -50,7 +50,7 @@ pub fn worst(report: &Report, count: usize) -> Vec<Limit<'_>> {
     limits
 }
 
-/// What held back the best row of a block: if even that one is slow, the block is to blame.
+/// The bottleneck of the fastest row of a block. If even that row is slow, the block itself is slow.
 fn best_of_block<'a>(report: &Report, rows: &[&'a Row]) -> Option<Limit<'a>> {
     let baseline = rows.iter().copied().find(|row| is_baseline(row));
     let speedup = |row: &Row| row.verdict.figures().and_then(speedup_ratio);
@@ -74,7 +74,7 @@ fn reason(report: &Report, row: &Row, baseline: Option<&Row>) -> String {
         .or_else(|| repetition(row))
         .or_else(|| processor_time(row, baseline))
         .or_else(|| largest_loss(report, row))
-        .unwrap_or_else(|| "nothing stands out: threads wait for each other".into())
+        .unwrap_or_else(|| "no single bottleneck: threads wait for each other".into())
 }
 
 fn few_transactions(row: &Row) -> Option<String> {
@@ -87,15 +87,19 @@ fn few_transactions(row: &Row) -> Option<String> {
     })
 }
 
-/// The bound of who runs in order is the executor's own, whatever depends on what.
+/// An executor that runs transactions in block order has a bound of its own, independent of dependencies.
 fn in_order(row: &Row, rows: &[&Row]) -> Option<String> {
     let bound_of = |row: &Row| row.verdict.figures()?.bound_speedup;
     let in_order = row.executor.parse().is_ok_and(ExecutorKind::runs_in_order);
     let own = bound_of(row).filter(|_| in_order)?;
     let rivals = rows.iter().filter(|other| other.threads == row.threads);
     let most = rivals.filter_map(|other| bound_of(other)).fold(own, f64::max);
-    let others = if most > own { format!("; others might reach {most:.2}") } else { String::new() };
-    Some(format!("{} runs one transaction after the other{others}", row.executor))
+    let others = if most > own {
+        format!("; the bound of other executors is {most:.2}")
+    } else {
+        String::new()
+    };
+    Some(format!("{} executes transactions in block order{others}", row.executor))
 }
 
 fn bound(row: &Row) -> Option<String> {
@@ -104,45 +108,46 @@ fn bound(row: &Row) -> Option<String> {
     let threads = row.threads.get() as f64;
     let waits = row.executor.parse().is_ok_and(ExecutorKind::waits_for_values);
     let reason = match bound < threads {
-        true if waits => "transactions depend on each other",
-        true => "some transactions are too long to be shared out evenly",
-        false => "near its bound",
+        true if waits => "dependencies between transactions",
+        true => "long transactions prevent an even load",
+        false => "the speedup is near its bound",
     };
-    (is_near || bound < LOW_BOUND * threads).then(|| format!("{reason}: its bound is {bound:.2}"))
+    (is_near || bound < LOW_BOUND * threads).then(|| format!("{reason}: the bound is {bound:.2}"))
 }
 
 fn few_cores(report: &Report, row: &Row) -> Option<String> {
     let cores = report.machine.logical_cpus;
-    (row.threads > cores).then(|| format!("{} threads on {cores} cores", row.threads))
+    (row.threads > cores)
+        .then(|| format!("oversubscribed: {} threads on {cores} logical CPUs", row.threads))
 }
 
 fn short(row: &Row, baseline: Option<&Row>) -> Option<String> {
     let time = baseline?.verdict.figures()?.execute.median;
-    (time < SHORT && row.threads.get() > 1)
-        .then(|| format!("short: {} in all, so handing work over weighs", units::short(time)))
+    (time < SHORT && row.threads.get() > 1).then(|| {
+        format!("short block: {} in total, so scheduling overhead dominates", units::short(time))
+    })
 }
 
 fn repetition(row: &Row) -> Option<String> {
     let rate = re_execution_rate(row)?;
-    (rate > MANY_EXECUTIONS)
-        .then(|| format!("conflicts: each transaction was executed {rate:.2} times"))
+    (rate > MANY_EXECUTIONS).then(|| format!("conflicts: {rate:.2} incarnations per transaction"))
 }
 
 fn processor_time(row: &Row, baseline: Option<&Row>) -> Option<String> {
     let cpu = row.verdict.figures()?.cpu_median?;
     let ratio = cpu.div_duration_f64(baseline?.verdict.figures()?.cpu_median?);
     (ratio.is_finite() && ratio > MUCH_PROCESSOR_TIME)
-        .then(|| format!("overhead: {ratio:.2} times the baseline's processor time"))
+        .then(|| format!("overhead: {ratio:.2} times the baseline's CPU time"))
 }
 
-/// Where most of the threads' time went that was not executing at the pace of one thread alone, if anybody watched.
+/// The largest loss of the threads' time; `None` without a profiled run.
 fn largest_loss(report: &Report, row: &Row) -> Option<String> {
     let is_own = |run: &&Watched| run.hash == row.block.hash && run.contender() == row.contender();
     let run = report.watched.iter().find(is_own)?;
     let lost = lost(std::slice::from_ref(run)).into_iter().next()?;
     let (share, what) = lost.losses().into_iter().next()?;
     (share >= WORTH_SAYING)
-        .then(|| format!("{:.0} % of its threads' time goes into {what}", share * 100.0))
+        .then(|| format!("{:.0} % of its threads' time is {what}", share * 100.0))
 }
 
 #[cfg(test)]
@@ -165,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_is_given_where_its_figures_say_so() {
+    fn each_reason_follows_from_its_figures() {
         let row = || with(raced(5, 900, 1.1), |figures| figures.incarnations = None);
         let few = Row { block: paced(5, 1).block, ..row() };
         let few = {
@@ -176,19 +181,23 @@ mod tests {
         let crowded = Row { threads: testing::threads(32), ..row() };
         for (row, micros, words) in [
             (few, 9_000, "only 9 transactions for 8 threads"),
-            (with(row(), |figures| figures.bound_speedup = Some(1.2)), 9_000, "its bound is 1.20"),
-            (crowded, 9_000, "32 threads on 16 cores"),
-            (row(), 100, "short: 100 µs in all"),
-            (with(row(), |figures| figures.incarnations = Some(500)), 9_000, "executed 2.99 times"),
-            (with(row(), |figures| figures.cpu_median = None), 9_000, "nothing stands out"),
+            (with(row(), |figures| figures.bound_speedup = Some(1.2)), 9_000, "the bound is 1.20"),
+            (crowded, 9_000, "32 threads on 16 logical CPUs"),
+            (row(), 100, "short block: 100 µs in total"),
+            (
+                with(row(), |figures| figures.incarnations = Some(500)),
+                9_000,
+                "2.99 incarnations per transaction",
+            ),
+            (with(row(), |figures| figures.cpu_median = None), 9_000, "no single bottleneck"),
         ] {
             let reason = reason_of(row, micros);
-            assert!(reason.contains(words), "{reason:?} should say {words:?}");
+            assert!(reason.contains(words), "{reason:?} must contain {words:?}");
         }
     }
 
     #[test]
-    fn what_a_watched_run_lost_most_time_to_is_said_where_nothing_else_is() {
+    fn the_largest_loss_of_a_profiled_run_is_the_last_reason() {
         let row = with(raced(5, 900, 1.1), |figures| {
             (figures.incarnations, figures.cpu_median) = (None, None);
         });
@@ -196,11 +205,11 @@ mod tests {
         let rows = vec![paced(5, 9_000), row];
         let report = Report { watched: vec![run], ..testing::report_of(rows) };
         let reason = &worst(&report, 1)[0].reason;
-        assert_eq!(reason, "40 % of its threads' time goes into executing slower than alone");
+        assert_eq!(reason, "40 % of its threads' time is slowdown of useful execution");
     }
 
     #[test]
-    fn who_runs_in_order_is_not_held_back_by_dependencies() {
+    fn dependencies_are_no_bottleneck_of_an_executor_in_block_order() {
         let bounded = |row: Row, bound| with(row, |figures| figures.bound_speedup = Some(bound));
         let prefetch = Row { executor: "prefetch".into(), ..bounded(raced(5, 900, 1.0), 1.05) };
         let rows = vec![paced(5, 900), prefetch, bounded(raced(5, 1_000, 0.9), 1.9)];
@@ -208,12 +217,12 @@ mod tests {
         let reason = &worst(&report, 1)[0].reason;
         assert_eq!(
             reason,
-            "prefetch runs one transaction after the other; others might reach 1.90"
+            "prefetch executes transactions in block order; the bound of other executors is 1.90"
         );
     }
 
     #[test]
-    fn the_worst_blocks_come_first_each_with_its_best_row() {
+    fn the_slowest_blocks_come_first_each_with_its_fastest_row() {
         let rows = vec![
             paced(5, 9_000),
             raced(5, 5_000, 1.8),

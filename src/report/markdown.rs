@@ -1,5 +1,5 @@
-//! A report as Markdown (GitHub's), for pull requests: who won and whether to believe it first, the
-//! blocks folded away, and how to make it again last.
+//! Writes a report as GitHub Markdown, for pull requests. The fastest contender and the noise floor come
+//! first, the blocks are folded, and the command that reproduces the run comes last.
 
 use std::io;
 
@@ -22,8 +22,8 @@ pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError
         standings(report),
         list("Problems", problems(report)),
         list("Warnings", warnings(report)),
-        list("Known beforehand", known_beforehand(report)),
-        list("What limited the slowest blocks", limits(report)),
+        list("Oracle knowledge", known_beforehand(report)),
+        list("Bottlenecks of the slowest blocks", limits(report)),
         blocks(report),
         footing(report),
     ];
@@ -78,7 +78,7 @@ fn standing_line(rows: &[&Row], standing: &Standing<'_>) -> String {
     ])
 }
 
-/// Every row, folded away.
+/// Every row, in a folded section.
 fn blocks(report: &Report) -> Vec<String> {
     if report.rows.is_empty() {
         return vec![];
@@ -129,13 +129,13 @@ fn warnings(report: &Report) -> Vec<String> {
 
 fn limits(report: &Report) -> Vec<String> {
     let said = |limit: &limits::Limit<'_>| {
-        let (number, who) = (limit.row.block.number, limit.row.contender());
-        format!("{number}: {:.2} by {who}: {}", limit.speedup, limit.reason)
+        let (number, contender) = (limit.row.block.number, limit.row.contender());
+        format!("{number}: {:.2} by {contender}: {}", limit.speedup, limit.reason)
     };
     limits::worst(report, 5).iter().map(said).collect()
 }
 
-/// Where and how.
+/// The machine, the method and the command that reproduces the run.
 fn footing(report: &Report) -> Vec<String> {
     let (machine, settings) = (&report.machine, &report.settings);
     let caches = machine.caches.join(", ");
@@ -150,9 +150,9 @@ fn footing(report: &Report) -> Vec<String> {
             machine.blockrace_version,
             machine.build
         )),
-        "Every lap of a row that says match was verified; speedups are medians over the rounds, with"
+        "Every sample of a matching row was verified; speedups are medians over the iterations, with"
             .to_owned(),
-        "95 % bootstrap intervals. To make it again:".to_owned(),
+        "95 % bootstrap intervals. To reproduce this run:".to_owned(),
         String::new(),
         format!("```sh\n{}\n```", one_line(&settings.command).replace('`', "'")),
     ]
@@ -167,7 +167,7 @@ fn list(title: &str, items: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// Titles, of which the first few are of text and the others of numbers.
+/// The title row and the alignment row. The first `texts` columns hold text, the others numbers.
 fn head(titles: &[&str], texts: usize) -> Vec<String> {
     let sides = (0..titles.len()).map(|at| if at < texts { ":--" } else { "--:" });
     let titles: Vec<_> = titles.iter().map(|title| (*title).to_owned()).collect();
@@ -183,7 +183,7 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// Text on one line that means nothing to Markdown. Names come from nodes and files.
+/// Puts text on one line and escapes Markdown, because names come from nodes and files.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for char in one_line(text).chars() {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_winner_comes_first_and_the_command_last() {
+    fn the_fastest_contender_comes_first_and_the_command_last() {
         let mut report = testing::full_report();
         report.rows.retain(|row| row.verdict.figures().is_some());
         let text = written(&report);
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn tables_have_as_many_cells_as_titles() {
         let text = written(&testing::full_report());
-        // Escaped bars are no borders.
+        // Escaped bars are not cell borders.
         let cells = |line: &str| line.replace("\\|", "").matches('|').count();
         let lines: Vec<_> = text.lines().filter(|line| line.starts_with('|')).collect();
         assert!(lines.iter().all(|line| [8, 12].contains(&cells(line))), "{text}");
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_outside_is_no_markup() {
+    fn external_text_is_escaped() {
         let mut report = testing::full_report();
         report.failures[0].what = "<script>\n# *boo* | `x`".into();
         let text = written(&report);

@@ -1,13 +1,17 @@
-//! What was measured, as a value, and its forms: [`table`], [`csv`], [`samples`], [`json`],
-//! [`markdown`] and [`html`]. [`compare`] reads two runs back and tells what changed.
+//! The report of a replay as a value, and its output formats.
 //!
-//! A [`Report`] is filled by others and complete when it arrives here; this module computes only
-//! what follows from a single row, such as Mgas/s, totals over rows ([`totals`]), and what held a row
-//! back ([`limits`]). It writes to any [`io::Write`] and opens nothing.
+//! The formats are [`table`], [`csv`], [`samples`], [`json`], [`markdown`], [`html`] and the picture
+//! [`html::svg`]. [`compare`] compares two runs that were read back from JSON. [`analysis`], [`trace`] and
+//! [`conformance`] hold the reports of the other commands.
 //!
-//! The rule that numbers need a verdict is held by the types: [`Figures`], timings and samples
-//! included, exist only inside [`Verdict::Match`], so no form of the report can show them for a
-//! result that was wrong. A change of executor is in [`Mode`], and every form carries it.
+//! The measuring code fills a [`Report`]. This module derives only what follows from its rows: Mgas/s,
+//! totals over rows ([`totals`]), shares of a profiled run ([`watched`]) and the bottleneck of a row
+//! ([`limits`]). It writes to any [`io::Write`] and opens no file.
+//!
+//! The types enforce that figures belong to a correct result. A [`Figures`], with its timings and samples,
+//! exists only inside [`Verdict::Match`]. No format can show figures of a wrong result. The [`Mode`] of a row
+//! says how the block was executed, for example after a fallback. The table, the page, Markdown, CSV and JSON
+//! show a fallback.
 
 pub mod analysis;
 pub mod compare;
@@ -49,30 +53,30 @@ pub use picture::BlockPicture;
 pub use setting::{KnownBeforehand, Machine, Settings};
 pub use watched::Watched;
 
-/// Everything a replay found out.
+/// The results of a replay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// Where it ran.
+    /// The machine that ran the replay.
     pub machine: Machine,
-    /// With which settings.
+    /// The settings of the replay.
     pub settings: Settings,
     /// One row per block, executor and thread count. Rows of one block need not be neighbours.
     pub rows: Vec<Row>,
-    /// The blocks that could not be run at all.
+    /// The blocks that could not be run.
     pub failures: Vec<Failure>,
-    /// The baseline against itself, where that was asked for.
+    /// A/A runs and concurrent baselines; empty without `--self-check`.
     pub self_checks: Vec<SelfCheckRow>,
-    /// What making the blocks ready took.
+    /// Preparation times of the blocks.
     pub preparation: Vec<PreparationRow>,
-    /// What the threads of each executor did in a run that was watched.
+    /// Profiled runs, which record what the threads of each executor do.
     pub watched: Vec<Watched>,
-    /// What spoils the numbers.
+    /// Conditions that make the figures less reliable.
     pub warnings: Vec<Warning>,
-    /// What is known of blocks besides; empty where nobody looked into them.
+    /// Dependencies and schedules of blocks; empty if the blocks were not analysed.
     pub pictures: Vec<BlockPicture>,
 }
 
-/// The baseline against itself on one block.
+/// A comparison of the baseline with itself on one block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SelfCheckRow {
     /// EIP-155 chain id.
@@ -81,77 +85,77 @@ pub struct SelfCheckRow {
     pub number: BlockNumber,
     /// Block hash.
     pub hash: B256,
-    /// How many of it ran at once: one once more, or several, each with the whole block.
+    /// Number of baselines that ran concurrently, each over the whole block. With 1 the row is an A/A run.
     pub threads: NonZeroUsize,
-    /// Time of the baseline alone / time until all of these were done, in the same rounds.
+    /// Time of the baseline alone / time until all concurrent baselines ended, in the same iterations.
     pub ratio: Speedup,
-    /// What the latter took, by round.
+    /// Times until all concurrent baselines ended, by iteration.
     pub laps: Vec<Duration>,
 }
 
 impl SelfCheckRow {
-    /// Whether it is one baseline once more, so that whatever differs is noise.
+    /// Whether the row is an A/A run, so that every difference is noise.
     pub fn is_of_noise(&self) -> bool {
         self.threads == NonZeroUsize::MIN
     }
 }
 
-/// How long the steps of making a block ready took, once, on all cores. Wall-clock times.
+/// Wall-clock times of the steps that prepare a block. Each step ran once, on all cores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PreparationRow {
     /// EIP-155 chain id.
     pub chain_id: u64,
     /// Block number.
     pub number: BlockNumber,
-    /// Reading the file and decoding it.
+    /// Reading and decoding the file.
     pub decode: Duration,
-    /// Roots of the body, and recovering senders.
+    /// Computing the roots of the body and recovering senders.
     pub senders: Duration,
-    /// Hashing trie nodes and codes, chaining headers.
+    /// Hashing trie nodes and codes, and linking headers.
     pub witness: Duration,
-    /// Executing once over the trie, to find out what the block touches.
+    /// Executing once over the trie, to collect the state that the block accesses.
     pub flatten: Duration,
 }
 
-/// How much of a report to show.
+/// Level of detail of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// All of it.
+    /// Every block and the totals.
     Blocks,
-    /// Only what sums it up.
+    /// Only the totals.
     Totals,
 }
 
-/// A block that could not be run, so that there are no rows for it.
+/// A block that could not be run. It has no rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    /// Its number.
+    /// Block number.
     #[serde(rename = "block_number")]
     pub block: BlockNumber,
-    /// What failed, and why.
+    /// The failed step and its cause.
     pub what: String,
 }
 
-/// One block, replayed by one executor on a number of threads.
+/// The result of one executor on one block and one thread count.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The block.
     pub block: BlockFacts,
     /// Name of the executor.
     pub executor: String,
-    /// All threads that may take part, coordinators included.
+    /// Maximum number of threads, coordinators included.
     pub threads: NonZeroUsize,
-    /// How the block was executed in the end.
+    /// The way in which the block was executed.
     pub mode: Mode,
-    /// Timed rounds.
+    /// Timed iterations.
     pub iterations: u32,
-    /// Whether the result was right, and if so, the figures.
+    /// Whether the result was correct, and if so, the figures.
     pub verdict: Verdict,
-    /// How far the result was checked.
+    /// Depth of the verification.
     pub verified_to: VerifiedTo,
 }
 
-/// What the header and body of a block say about it.
+/// Properties of a block from its header and body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockFacts {
     /// EIP-155 chain id; 1 is mainnet.
@@ -160,7 +164,7 @@ pub struct BlockFacts {
     pub number: BlockNumber,
     /// Block hash.
     pub hash: B256,
-    /// Name of the hard fork whose rules apply.
+    /// Name of the active hard fork.
     pub fork: String,
     /// Number of transactions.
     pub transactions: usize,
@@ -168,19 +172,19 @@ pub struct BlockFacts {
     pub gas_used: u64,
 }
 
-/// How a block was executed.
+/// The way in which a block was executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// In block order.
     Sequential,
     /// In parallel.
     Parallel,
-    /// The executor gave up, and the block was executed in another way; this says why.
+    /// The executor fell back to another way of execution. Holds the reason.
     FellBack(String),
 }
 
 impl Mode {
-    /// As in the column `mode`.
+    /// The name in the column `mode`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Sequential => "sequential",
@@ -190,18 +194,18 @@ impl Mode {
     }
 }
 
-/// Whether all rounds gave the result that the chain agreed on.
+/// Whether every iteration produced the result of the chain.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "nearly all rows match, and they are few")]
 pub enum Verdict {
-    /// They did, and these are their figures.
+    /// Every iteration did. Holds their figures.
     Match(Figures),
-    /// One did not. Says where, what was expected, and what was found.
+    /// One iteration did not. Holds the place of the first difference, the expected and the actual value.
     Mismatch(String),
 }
 
 impl Verdict {
-    /// As in the column `verdict`.
+    /// The name in the column `verdict`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Match(_) => "match",
@@ -209,7 +213,7 @@ impl Verdict {
         }
     }
 
-    /// The figures, if the result was right.
+    /// The figures, if the result was correct.
     pub const fn figures(&self) -> Option<&Figures> {
         match self {
             Self::Match(figures) => Some(figures),
@@ -218,106 +222,106 @@ impl Verdict {
     }
 }
 
-/// What was measured of a result that was right.
+/// The measurements of a correct result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
-    /// Wall-clock time of executing the block, over all rounds.
+    /// Wall-clock time of executing the block, over all iterations.
     pub execute: Summary,
-    /// Against the baseline on the same block.
+    /// Comparison with the baseline on the same block.
     pub comparison: Comparison,
-    /// Median time of the state root; `None` where none could be computed.
+    /// Median time of the state root; `None` if no root could be computed.
     pub root_median: Option<Duration>,
     /// Median time of execution and state root together; `None` as above.
     pub total_median: Option<Duration>,
-    /// Bound of the speedup at this number of threads, given the block's dependencies.
+    /// Bound of the speedup on this number of threads, given the block's dependencies.
     pub bound_speedup: Option<f64>,
-    /// Executions of transactions, repetitions included; `None` if the executor does not count.
+    /// Incarnations of all transactions, re-executions included; `None` if the executor does not count them.
     pub incarnations: Option<u64>,
-    /// Gas of the executions that were thrown away; `None` as above.
+    /// Gas of aborted incarnations; `None` as above.
     pub wasted_gas: Option<u64>,
     /// Transactions that accessed several shards; `None` if the executor has no shards.
     pub cross_shard: Option<u64>,
-    /// Median processor time of all threads during execution; `None` if the system does not tell.
+    /// Median CPU time of all threads during execution; `None` if the system does not report it.
     pub cpu_median: Option<Duration>,
-    /// Median instructions and cycles during execution; `None` if the system does not let us count.
+    /// Median instructions and cycles during execution; `None` if hardware counters are unavailable.
     pub counts_median: Option<Counts>,
-    /// Rounds whose time lies far from the others'. They count like all.
+    /// Number of outliers among the samples. The statistics include them.
     pub outliers: usize,
-    /// By how much the time went up or down over the rounds, as a share; `None` if it did not.
+    /// Drift of the time over the iterations, as a share; `None` without drift.
     pub drift: Option<f64>,
-    /// The rounds behind the medians, in the order in which they ran.
+    /// The samples behind the medians, in the order in which they ran.
     pub samples: Vec<Sample>,
 }
 
-/// How a row relates to the baseline.
+/// The relation of a row to the baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Comparison {
-    /// It is the baseline: its speedup is 1, without an interval.
+    /// The row is the baseline: its speedup is 1, without an interval.
     Baseline,
-    /// It ran next to a baseline that was right.
+    /// The row ran in the same iterations as a correct baseline.
     Against {
-        /// Speedup of the execution.
+        /// Speedup of execution.
         speedup: Speedup,
-        /// Speedup of execution and state root together, where there is a root.
+        /// Speedup of execution and state root together; `None` without a root.
         total_speedup: Option<f64>,
     },
-    /// There is no baseline to compare with, for example because its own result was wrong.
+    /// No baseline is available, for example because its result was wrong.
     NoBaseline,
 }
 
-/// Why a report could not be written. Its causes lead to the [`io::Error`], where there is one.
+/// A report could not be written. The error source leads to the [`io::Error`], if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// In [`table::write`].
-    #[error("cannot write the table of results; check where standard output goes")]
+    /// Error of [`table::write`].
+    #[error("cannot write the result table to standard output; check the terminal or pipe")]
     Table(#[source] io::Error),
 
-    /// In [`csv::write`] or [`samples::write`].
+    /// Error of [`csv::write`] or [`samples::write`].
     #[error("cannot write the results as CSV; check the file's path and free space")]
     Csv(#[source] ::csv::Error),
 
-    /// In [`json::write`] or [`trace::write`].
+    /// Error of [`json::write`] or [`trace::write`].
     #[error("cannot write the results as JSON; check the file's path and free space")]
     Json(#[source] serde_json::Error),
 
-    /// In [`markdown::write`].
+    /// Error of [`markdown::write`].
     #[error("cannot write the results as Markdown; check the file's path and free space")]
     Markdown(#[source] io::Error),
 
-    /// In [`html::write`].
+    /// Error of [`html::write`].
     #[error("cannot write the results as HTML; check the file's path and free space")]
     Html(#[source] io::Error),
 
-    /// In [`html::write`]: the numbers cannot be drawn.
+    /// [`html::write`] cannot draw a chart.
     #[error("cannot draw the chart {chart:?}")]
     Chart {
-        /// Its title.
+        /// Title of the chart.
         chart: String,
-        /// What the drawing library says.
+        /// Error of the drawing library.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// In a file, at the very end.
+    /// The last flush failed.
     #[error("cannot finish writing the results; check the file's path and free space")]
     Finish(#[source] io::Error),
 }
 
-/// An executor on a number of threads: what competes with others on every block.
+/// An executor on a number of threads. Contenders race each other on every block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Contender<'a> {
     /// Name of the executor.
     pub executor: &'a str,
-    /// All threads that may take part.
+    /// Maximum number of threads.
     pub threads: NonZeroUsize,
 }
 
 impl Row {
-    /// Who this row is about.
+    /// The contender of the row.
     pub fn contender(&self) -> Contender<'_> {
         Contender { executor: &self.executor, threads: self.threads }
     }
 
-    /// Whether the contender executed the block as the baseline does, since more threads would not have paid.
+    /// Whether the contender executed the block sequentially because the block is too small for several threads.
     pub fn is_left_to_one_thread(&self) -> bool {
         let figures = self.verdict.figures();
         self.mode == Mode::Sequential
@@ -331,7 +335,7 @@ impl fmt::Display for Contender<'_> {
     }
 }
 
-/// The rows of each block, blocks in the order in which they first appear.
+/// Groups rows by block. Blocks are in the order of their first row.
 fn by_block<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Vec<&'a Row>> {
     let mut places = HashMap::new();
     let mut blocks: Vec<Vec<&Row>> = Vec::new();
@@ -345,12 +349,12 @@ fn by_block<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Vec<&'a Row>> {
     blocks
 }
 
-/// The contenders of some rows, in the order in which they first appear.
+/// The distinct contenders of some rows, in the order of their first row.
 fn contenders<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Contender<'a>> {
     contenders_of(rows.into_iter().map(Row::contender))
 }
 
-/// Each once, in the order in which they first appear.
+/// Removes duplicates and keeps the order of first appearance.
 fn contenders_of<'a>(all: impl IntoIterator<Item = Contender<'a>>) -> Vec<Contender<'a>> {
     let mut contenders = Vec::new();
     for contender in all {
@@ -361,7 +365,7 @@ fn contenders_of<'a>(all: impl IntoIterator<Item = Contender<'a>>) -> Vec<Conten
     contenders
 }
 
-/// A count with its noun: `1 block`, `2 blocks`.
+/// Formats a count with its noun: `1 block`, `2 blocks`.
 pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -1,21 +1,21 @@
-//! Colour for a terminal, and columns of coloured cells.
+//! Colours text for a terminal and aligns coloured cells in columns.
 //!
-//! Text is always written with its colours; whoever opens the output strips them where they are not
-//! wanted. Widths count characters, so cells must not hold any that take two columns or none.
+//! Text is always written with its colours. The code that opens the output strips them if they are not
+//! wanted. Widths count characters, so every character of a cell must take exactly one terminal column.
 
 use anstyle::{AnsiColor, Style};
 
-/// What is good news.
+/// An improvement.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// What is bad news.
+/// A deterioration.
 pub(super) const BAD: Style = AnsiColor::Red.on_default();
-/// What must not be overlooked.
+/// An error.
 pub(super) const ALARM: Style = AnsiColor::Red.on_default().bold();
-/// What is less important.
+/// Secondary text.
 pub(super) const FAINT: Style = Style::new().dimmed();
-/// What matters most.
+/// Titles and main results.
 pub(super) const STRONG: Style = Style::new().bold();
-/// What has no colour.
+/// Text without a colour.
 pub(super) const PLAIN: Style = Style::new();
 
 /// Text with a style.
@@ -34,7 +34,7 @@ impl Cell {
         Self::new(text, PLAIN)
     }
 
-    /// The text in its colour.
+    /// The text with its colour codes.
     pub(super) fn painted(&self) -> String {
         paint(&self.text, self.style)
     }
@@ -44,7 +44,7 @@ impl Cell {
     }
 }
 
-/// Text in a colour.
+/// Adds the colour codes of `style` to `text`.
 pub(super) fn paint(text: &str, style: Style) -> String {
     if style.is_plain() { text.to_owned() } else { format!("{style}{text}{style:#}") }
 }
@@ -52,7 +52,7 @@ pub(super) fn paint(text: &str, style: Style) -> String {
 /// Blanks between two columns.
 const GAP: usize = 2;
 
-/// Rows of cells, each column as wide as its widest cell, kept to the left.
+/// Aligns rows of cells to the left. Each column is as wide as its widest cell.
 pub(super) fn columns(rows: &[Vec<Cell>]) -> Vec<String> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -75,7 +75,7 @@ fn line(row: &[Cell], widths: &[usize]) -> String {
     line
 }
 
-/// A bar of `width` characters, filled by `share` of one, in eighths of a character.
+/// A bar of `width` characters, filled by `share` (0 to 1), in steps of an eighth of a character.
 pub(super) fn bar(share: f64, width: usize) -> String {
     const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     let eighths = (share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_line_up_whatever_their_colour() {
+    fn columns_are_aligned_independent_of_colour() {
         let rows = [
             vec![Cell::plain("a"), Cell::new("bb", GOOD), Cell::plain("c")],
             vec![Cell::new("aaaa", BAD), Cell::plain("b"), Cell::plain("")],

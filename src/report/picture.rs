@@ -1,76 +1,75 @@
-//! What is known of a block besides its times: its dependencies, and how it was scheduled.
+//! Holds the dependencies, conflicts and schedules of a block.
 //!
-//! Filled by whoever analysed the block, and shown by [`html`](super::html); a report without pictures
-//! is complete. Everything here is plain data, so that nothing above or below has to agree on how it
-//! was found out.
+//! The analysis fills a [`BlockPicture`], and [`html`](super::html) shows it. A report without pictures is
+//! complete. The types are plain data, so that the report does not depend on the analysis.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use alloy_primitives::B256;
 
-/// One block, looked into.
+/// Dependencies and schedules of one block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockPicture {
-    /// Its hash.
+    /// Block hash.
     pub block: B256,
-    /// The longest chain of dependent transactions / the whole block, in gas or in time: 1 is a block
-    /// in which everything waits for something.
+    /// Critical path / whole block, in gas or in time. In a block with 1, all transactions form one chain
+    /// of dependencies.
     pub critical_path_share: f64,
-    /// The bound on the speedup, by number of threads.
+    /// Bound of the speedup by number of threads.
     pub bounds: Vec<(NonZeroUsize, f64)>,
-    /// Where most transactions meet, the hottest first.
+    /// Places with the most conflicts, hottest first.
     pub conflicts: Vec<HotSpot>,
-    /// Pairs of positions in the block: the second transaction needs what the first one wrote.
+    /// Pairs of transaction indices: the second transaction depends on the first.
     pub dependencies: Vec<(usize, usize)>,
-    /// How the block was, or could be, executed on several threads.
+    /// Schedules of the block on several threads.
     pub schedules: Vec<Schedule>,
 }
 
 /// A place where transactions conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HotSpot {
-    /// What it is, in words: an account's balance, a slot of a contract.
+    /// Description of the place: an account's balance, a slot of a contract.
     pub place: String,
-    /// How many transactions depend on another one there.
+    /// Number of transactions that depend on an earlier one at this place.
     pub transactions: usize,
 }
 
-/// What each thread did when.
+/// Activities of each thread over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Whose schedule this is: an executor on a number of threads.
+    /// Executor and number of threads.
     pub title: String,
-    /// All that could have taken part.
+    /// Number of threads.
     pub threads: NonZeroUsize,
-    /// From the begin of the block to its end.
+    /// Time from the start to the end of the block.
     pub total: Duration,
-    /// Bars, by thread and time.
+    /// Activities by thread and time.
     pub spans: Vec<Span>,
 }
 
-/// Something that a thread did.
+/// One activity of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// On which thread, from 0.
+    /// Thread index, counted from 0.
     pub thread: usize,
-    /// When it began, from the begin of the block.
+    /// Start, relative to the start of the block.
     pub start: Duration,
-    /// How long it took.
+    /// Duration.
     pub length: Duration,
-    /// What it was.
+    /// Kind of activity.
     pub kind: SpanKind,
 }
 
-/// What a bar of a schedule stands for.
+/// Kind of activity in a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpanKind {
-    /// An execution of a transaction, or part of one, whose result counts.
+    /// Execution of a committed incarnation, or part of it.
     Counted,
-    /// One that was thrown away, or that only warmed up the state.
+    /// Execution of an aborted incarnation, or prefetching of state.
     ThrownAway,
-    /// Waiting for another transaction.
+    /// Waiting for a dependency.
     Waiting,
-    /// Checks, commits, and what comes before and after the transactions.
+    /// Validation, commit, and the phases before and after the transactions.
     Other,
 }

@@ -1,7 +1,7 @@
-//! A row as its readers get it: flat, named by column, in integers and decimals.
+//! Flattens a row into named columns of integers and decimals.
 //!
-//! CSV and JSON share this one list of columns, in this order; how a decimal is written is left to
-//! them. This is where durations become nanoseconds, and where what follows from a row is computed.
+//! CSV and JSON share this list of columns in this order. They choose the format of a decimal. This
+//! module converts durations to nanoseconds and computes the figures that follow from a single row.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::{Comparison, Figures, Row, Speedup};
 use crate::units;
 
-/// The columns of a row. `N` is how a decimal is written. `None` is a value that does not apply,
-/// and all that was measured does not apply unless the verdict is `match`.
+/// The columns of a row. `N` is the type of a decimal. `None` is a value that does not apply. Measured
+/// values do not apply unless the verdict is `match`.
 ///
-/// Durations are in nanoseconds of wall-clock time, `cpu_ns_median` of processor time; gas is in
+/// Durations are in nanoseconds of wall-clock time, `cpu_ns_median` in nanoseconds of CPU time. Gas is in
 /// gas.
 #[derive(Debug, Serialize)]
 pub(super) struct Record<'a, N> {
@@ -49,9 +49,9 @@ pub(super) struct Record<'a, N> {
 }
 
 impl<'a, N> Record<'a, N> {
-    /// The columns of `row`, with `decimal` writing the decimals.
+    /// The columns of `row`. `decimal` converts decimals.
     ///
-    /// Long because there are many columns; it does nothing but name them.
+    /// The function is long because it names every column.
     pub(super) fn new(row: &'a Row, decimal: impl Fn(f64) -> N) -> Self {
         let block = &row.block;
         let figures = row.verdict.figures();
@@ -92,7 +92,7 @@ impl<'a, N> Record<'a, N> {
     }
 }
 
-/// One round of one row. Rounds are counted from 0; durations are in nanoseconds.
+/// One sample of one row. `round` is the iteration, counted from 0. Durations are in nanoseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct SampleRecord<'a> {
     chain_id: u64,
@@ -107,7 +107,7 @@ pub(super) struct SampleRecord<'a> {
     cycles: Option<u64>,
 }
 
-/// The rounds of a row, if it matched.
+/// The samples of a row; none if it did not match.
 pub(super) fn sample_records(row: &Row) -> impl Iterator<Item = SampleRecord<'_>> {
     let samples = row.verdict.figures().map_or(&[][..], |figures| &figures.samples);
     samples.iter().enumerate().map(|(round, sample)| SampleRecord {
@@ -124,7 +124,7 @@ pub(super) fn sample_records(row: &Row) -> impl Iterator<Item = SampleRecord<'_>
     })
 }
 
-/// What is known of a row besides its columns, for JSON.
+/// Further fields of a row, for JSON only.
 #[derive(Debug, Serialize)]
 pub(super) struct DetailRecord<'a> {
     chain_id: u64,
@@ -160,22 +160,21 @@ pub(super) fn mgas_per_s(row: &Row) -> Option<f64> {
     units::mgas_per_s(row.block.gas_used, figures.execute.median)
 }
 
-/// Incarnations per transaction; does not apply to a block without transactions.
+/// Incarnations per transaction; `None` for a block without transactions.
 pub(super) fn re_execution_rate(row: &Row) -> Option<f64> {
     let incarnations = row.verdict.figures()?.incarnations?;
     let transactions = row.block.transactions;
     (transactions > 0).then(|| incarnations as f64 / transactions as f64)
 }
 
-/// Share of the transactions that accessed several shards; does not apply to a block without
-/// transactions.
+/// Share of the transactions that accessed several shards; `None` for a block without transactions.
 pub(super) fn cross_shard_share(row: &Row) -> Option<f64> {
     let crossing = row.verdict.figures()?.cross_shard?;
     let transactions = row.block.transactions;
     (transactions > 0).then(|| crossing as f64 / transactions as f64)
 }
 
-/// The speedup that was measured, as opposed to the baseline's, which is 1 by definition.
+/// The measured speedup; `None` for the baseline, which has a speedup of 1 by definition.
 pub(super) fn measured_speedup(figures: &Figures) -> Option<Speedup> {
     match figures.comparison {
         Comparison::Against { speedup, .. } => Some(speedup),
@@ -183,7 +182,7 @@ pub(super) fn measured_speedup(figures: &Figures) -> Option<Speedup> {
     }
 }
 
-/// The speedup, which for the baseline is 1.
+/// The speedup. The baseline has a speedup of 1.
 pub(super) fn speedup_ratio(figures: &Figures) -> Option<f64> {
     match figures.comparison {
         Comparison::Baseline => Some(1.0),
@@ -191,7 +190,7 @@ pub(super) fn speedup_ratio(figures: &Figures) -> Option<f64> {
     }
 }
 
-/// How much of the bound was reached: speedup / bound.
+/// Share of the bound: speedup / bound.
 pub(super) fn bound_share(row: &Row) -> Option<f64> {
     let figures = row.verdict.figures()?;
     let share = measured_speedup(figures)?.ratio / figures.bound_speedup?;
@@ -206,7 +205,7 @@ fn total_speedup(figures: &Figures) -> Option<f64> {
     }
 }
 
-/// Whole nanoseconds, at most 584 years of them.
+/// Whole nanoseconds, limited to [`u64::MAX`].
 pub(super) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,7 @@
-//! A run read back from its JSON: what is needed to compare it with another one.
+//! Reads a run back from its JSON, so that [`compare`](super::compare) can compare it with another run.
 //!
-//! Only verified rows have samples, so a run that is read has times of nothing else. Fields that are
-//! not needed here are skipped, so that a newer release's additions do no harm.
+//! Only verified rows have samples, so a run holds times of verified rows only. The reader skips fields
+//! that it does not need. A newer release can therefore add fields.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
@@ -11,41 +11,41 @@ use serde_json::Value;
 
 use super::json::SCHEMA_VERSION;
 
-/// Why a file is no run.
+/// A file is not a run.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum RunError {
-    /// Not what `replay --json` writes.
-    #[error("this is not a file that replay --json wrote")]
+    /// `replay --json` did not write the file.
+    #[error("the file was not written by replay --json")]
     Malformed(#[from] serde_json::Error),
 
-    /// Written by another release.
+    /// A release with another schema version wrote the file.
     #[error("the file has schema version {found}, and this release reads {SCHEMA_VERSION}")]
     Version { found: u32 },
 }
 
-/// A run.
+/// A run of `replay`, or several joined runs.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Where it ran, by field.
+    /// Fields of the machine.
     pub machine: BTreeMap<String, Value>,
-    /// With which settings, by field.
+    /// Fields of the settings.
     pub settings: BTreeMap<String, Value>,
-    /// Hashes and numbers of the blocks it has rows of, in order of their numbers.
+    /// Hashes of the blocks with rows, by chain id and number.
     pub blocks: BTreeMap<BlockKey, String>,
-    /// Wall-clock times of execution in nanoseconds, by round.
+    /// Wall-clock times of execution in nanoseconds, by iteration.
     pub times: HashMap<(BlockKey, Runner), BTreeMap<u64, f64>>,
-    /// Who is the baseline: the row whose speedup has no interval.
+    /// The baseline. Its rows have a speedup without an interval.
     pub baseline: Option<Runner>,
-    /// On how many threads there were as many baselines at once; their times are the baseline's on these.
+    /// Thread counts with as many concurrent baselines. Their times are stored as the baseline's on these threads.
     pub side_by_side: BTreeSet<u64>,
-    /// Contenders, in the order of the file.
+    /// Contenders in the order of the file.
     pub runners: Vec<Runner>,
     /// Rows that did not match.
     pub mismatches: usize,
-    /// What difference is noise by the run's own self-check, as a share; none where there was none.
+    /// Noise floor from the A/A run, as a share; `None` without an A/A run.
     pub noise_floor: Option<f64>,
-    /// Of how many runs it has the rounds.
+    /// Number of joined runs.
     pub runs: usize,
 }
 
@@ -57,7 +57,7 @@ pub type BlockKey = (u64, u64);
 pub struct Runner {
     /// Name of the executor.
     pub executor: String,
-    /// All threads that may take part.
+    /// Maximum number of threads.
     pub threads: u64,
 }
 
@@ -109,10 +109,10 @@ struct Lap {
 }
 
 impl Run {
-    /// Reads what `replay --json` wrote.
+    /// Reads a file of `replay --json`.
     ///
     /// # Errors
-    /// If it is something else, or was written by a release whose fields mean other things.
+    /// The file is no report of a replay, or has another schema version.
     pub fn read(input: impl io::Read) -> Result<Self, RunError> {
         let document: Value = serde_json::from_reader(io::BufReader::new(input))?;
         let Version { schema_version: found } = Version::deserialize(&document)?;
@@ -149,8 +149,8 @@ impl Run {
         run
     }
 
-    /// The same with the rounds of another run of the same behind its own. Blocks and contenders that only the other has
-    /// are left out.
+    /// Appends the iterations of `other` to this run. Blocks and contenders that only `other` has are
+    /// dropped.
     pub fn join(&mut self, other: Self) {
         let last = self.times.values().filter_map(|laps| laps.keys().next_back()).max();
         let first = last.map_or(0, |last| last + 1);
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read_back() {
+    fn a_written_report_can_be_read_back() {
         let mut file = Vec::new();
         json::write(&testing::full_report(), &mut file).unwrap();
         let run = Run::read(file.as_slice()).unwrap();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_the_same_are_joined_round_by_round() {
+    fn joining_runs_appends_their_iterations() {
         let mut file = Vec::new();
         json::write(&testing::full_report(), &mut file).unwrap();
         let mut run = Run::read(file.as_slice()).unwrap();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_refused() {
+    fn other_files_are_rejected() {
         let read = |text: &str| Run::read(text.as_bytes());
         assert!(matches!(read("{}"), Err(RunError::Malformed(_))));
         assert!(matches!(read("nonsense"), Err(RunError::Malformed(_))));

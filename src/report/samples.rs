@@ -1,7 +1,8 @@
-//! Every timed lap as CSV, one line each: for statistics of one's own.
+//! Writes every sample as one line of CSV, for custom statistics.
 //!
-//! Rounds are counted from 0 within a block; laps of the same block and round ran next to each other.
-//! Durations are in nanoseconds; a value that is not known is empty. Rows that did not match have none.
+//! Column `round` is the iteration, counted from 0 within a block. Samples of the same block and iteration
+//! ran one after the other. Durations are in nanoseconds. An unknown value is empty. Rows that did not
+//! match have no samples.
 
 use std::io;
 
@@ -22,7 +23,7 @@ const COLUMNS: [&str; 10] = [
     "cycles",
 ];
 
-/// Writes the samples of `report`, under a header that is there even without any.
+/// Writes the samples of `report` below a header. The header is written even without samples.
 ///
 /// # Errors
 /// [`ReportError::Csv`] or [`ReportError::Finish`] if `out` fails.
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_lap_has_a_line_and_what_is_not_known_is_empty() {
+    fn every_sample_has_a_line_and_unknown_values_are_empty() {
         let mut out = Vec::new();
         let rows = vec![testing::contender(), testing::mismatch(), testing::receipts_only()];
         write(&testing::report_of(rows), &mut out).unwrap();

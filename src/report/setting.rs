@@ -1,4 +1,4 @@
-//! Where and how a run was made: all that its numbers depend on, and the command that makes it again.
+//! Describes the machine and the settings of a run, and the command that reproduces it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,80 +7,81 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-/// The machine and the build, as far as they move numbers. What the system does not tell is `None`.
+/// The machine and the build, as far as they affect the figures. A value that the system does not report is
+/// `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Machine {
-    /// The processor's name for itself.
+    /// Model name of the processor.
     pub cpu_model: String,
-    /// Processors that the system schedules threads on.
+    /// Number of logical CPUs.
     pub logical_cpus: NonZeroUsize,
-    /// Cores that these are part of: half as many where each runs two threads at a time.
+    /// Number of physical cores. With two hardware threads per core it is half of the logical CPUs.
     pub physical_cores: Option<usize>,
     /// Caches of the first processor, with their sizes: `L1d 32K`.
     pub caches: Vec<String>,
     /// Main memory, in bytes.
     pub memory_bytes: Option<u64>,
-    /// Who sets the processor's clock.
+    /// CPU frequency governor.
     pub governor: Option<String>,
     /// Name and release of the operating system's kernel.
     pub kernel: String,
-    /// The memory allocator that was built in.
+    /// Memory allocator of the build.
     pub allocator: String,
-    /// The version of blockrace.
+    /// Version of blockrace.
     pub blockrace_version: String,
-    /// How it was built: `release` or `debug`.
+    /// Build profile: `release` or `debug`.
     pub build: String,
     /// Versions of the libraries that execute blocks, by name.
     pub libraries: BTreeMap<String, String>,
 }
 
-/// The settings that move numbers.
+/// The settings that affect the figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Settings {
     /// The executors, in the order given.
     pub executors: Vec<String>,
     /// The thread counts, in the order given.
     pub threads: Vec<NonZeroUsize>,
-    /// Timed rounds of each block.
+    /// Timed iterations of each block.
     pub iterations: Amount,
-    /// Rounds before those, not timed.
+    /// Warm-up iterations. They run before the timed ones.
     pub warmup: Amount,
-    /// After how long automatic rounds of a block end, in seconds.
+    /// Time limit of automatic iterations per block, in seconds.
     pub time_limit_s: Option<u64>,
-    /// Whether the baseline ran against itself.
+    /// Whether the replay included A/A runs.
     pub self_check: bool,
-    /// Whether threads were kept on one core each.
+    /// Whether each thread was pinned to a core.
     pub pinned: bool,
-    /// Whether an executor's threads slept until a lap began.
+    /// Whether an executor's threads slept until a sample began.
     pub asleep: bool,
-    /// Seed of the order within rounds and of the intervals.
+    /// Seed of the order within iterations and of the bootstrap intervals.
     pub seed: u64,
-    /// How long a first read of the pre-state took, as asked for.
+    /// Requested latency of a first read of the pre-state.
     #[serde(rename = "state_latency_ns", serialize_with = "nanoseconds")]
     pub state_latency: Duration,
-    /// What executors were told of each block, untimed.
+    /// Oracle knowledge of the executors. Deriving it is not timed.
     pub known_beforehand: Vec<KnownBeforehand>,
-    /// The blocks, as given.
+    /// The blocks, as given on the command line.
     pub blocks: String,
-    /// The command that makes this run again, with every setting spelt out.
+    /// The command that reproduces this run, with every setting spelt out.
     pub command: String,
 }
 
 impl Settings {
-    /// What an executor was told of each block, if anything.
+    /// Oracle knowledge of an executor; `None` without any.
     pub fn knew(&self, executor: &str) -> Option<&str> {
         let known = self.known_beforehand.iter().find(|known| known.executor == executor);
         known.map(|known| known.what.as_str())
     }
 }
 
-/// What an executor knew of each block before it executed it: derived from a sequential run of the same
-/// block, which was not timed.
+/// Oracle knowledge that an executor has of each block before it executes the block. It comes from an
+/// untimed sequential run of the same block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KnownBeforehand {
-    /// Its name.
+    /// Name of the executor.
     pub executor: String,
-    /// What it knew.
+    /// Description of the knowledge.
     pub what: String,
 }
 
@@ -88,10 +89,10 @@ fn nanoseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::O
     serializer.serialize_u64(super::record::nanoseconds(*duration))
 }
 
-/// A number of rounds, or as many as are needed.
+/// A number of iterations: fixed, or as many as are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
-    /// So many.
+    /// A fixed number.
     Rounds(u32),
     /// As many as are needed.
     Auto,

@@ -1,8 +1,9 @@
-//! The end of the table: totals by fork and over all blocks, what went wrong, what to think of the
-//! numbers, who won, and what was verified.
+//! Writes the end of the terminal report: totals by fork and over all blocks, shares of the threads' time,
+//! problems, bottlenecks, warnings, the fastest contender and the verification result.
 //!
-//! Numbers come from `totals` and `limits`. Correctness of the conclusion lives in [`conclusion`]: a
-//! block counts as verified only if every one of its rows matched.
+//! The figures come from `totals`, `watched` and `limits`. The Markdown report and the HTML page use the
+//! same sentences. Correctness of the verification result lives in [`conclusion`]: a block counts as
+//! verified only if every one of its rows matched.
 
 use std::collections::BTreeSet;
 
@@ -15,36 +16,36 @@ use super::{
 };
 use crate::measure::stats::Speedup;
 
-/// As many contenders as fit beside the name of a fork.
+/// Number of contender columns that fit beside the name of a fork.
 const CONTENDERS_PER_PANEL: usize = 4;
 
-/// Of how many blocks it is said what held them back.
+/// Number of blocks in the list of bottlenecks.
 const EXPLAINED: usize = 5;
 
-/// How many of the winner's losses are named.
+/// Number of losses that are shown for the fastest contender.
 const NAMED_LOSSES: usize = 3;
 
-/// Characters of a bar.
+/// Width of a bar in characters.
 const BAR: usize = 10;
 
-/// The widest line.
+/// Maximum line width in characters.
 const WIDTH: usize = 100;
 
 const LEGEND: [&str; 3] = [
-    "Speedups over all blocks. The geometric mean counts every block the same; its interval is the",
-    "noise of the rounds. The total-time ratio counts long blocks more: the baseline's median times of",
-    "all blocks, added up, / the executor's.",
+    "Speedups over all blocks. The geometric mean weighs all blocks equally; its 95 % interval reflects",
+    "the noise between iterations. The total-time ratio weighs long blocks more: it is the sum of the",
+    "baseline's median times / the sum of the executor's median times.",
 ];
 
 const LOSSES_LEGEND: [&str; 5] = [
-    "What all threads' time goes into, in a run under watch, over all blocks, in %. executing: what",
-    "counts, at the pace of one thread alone; slower: what that lacks; again: thrown away, or only warmed",
-    "up; waiting: for another transaction; searching: for work; tail: nothing left; checking: and",
-    "committing; outside: before and after the transactions. final: when half of the results are, in %",
-    "of the block's time.",
+    "Shares of all threads' time in profiled runs, over all blocks, in %. useful: execution at",
+    "single-thread speed; slowdown: extra time of it on several threads; wasted: aborted incarnations and",
+    "prefetching; waiting: for a dependency; idle: without work between transactions; tail: without work",
+    "at the end; validate: validation and commit; outside: before the first and after the last",
+    "transaction. final: time until half of the results are final, in % of the block's time.",
 ];
 
-/// Everything below the blocks.
+/// The sections below the blocks.
 pub(super) fn sections(report: &Report) -> Vec<Vec<String>> {
     let mut sections = forks(report);
     sections.extend([
@@ -58,7 +59,7 @@ pub(super) fn sections(report: &Report) -> Vec<Vec<String>> {
     sections
 }
 
-/// Both totals of each fork, where there are several.
+/// Both totals of each fork, if there are several forks.
 fn forks(report: &Report) -> Vec<Vec<String>> {
     let forks = totals::by_fork(&report.rows);
     let all: Vec<_> = totals::standings(&report.rows.iter().collect::<Vec<_>>())
@@ -136,7 +137,7 @@ fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
     ]
 }
 
-/// What each executor's threads did instead of what one thread alone does.
+/// Shares of the threads' time in profiled runs, one line per contender.
 fn losses(report: &Report) -> Vec<String> {
     let lost = lost(&report.watched);
     if lost.is_empty() {
@@ -147,32 +148,32 @@ fn losses(report: &Report) -> Vec<String> {
     cells.extend(lost.iter().map(|lost| {
         let percent = |share: f64| Cell::plain(format!("{:.0}", share * 100.0));
         let half = lost.latency.map_or_else(|| Cell::plain(NONE), |latency| percent(latency.p50));
-        let who = [lost.contender.executor.to_owned(), lost.contender.threads.to_string()];
+        let name = [lost.contender.executor.to_owned(), lost.contender.threads.to_string()];
         let shares = lost.shares.into_iter().map(percent);
-        who.map(Cell::plain).into_iter().chain(shares).chain([half]).collect()
+        name.map(Cell::plain).into_iter().chain(shares).chain([half]).collect()
     }));
     let mut lines = columns(&cells);
     lines.extend(LOSSES_LEGEND.map(|line| paint(line, FAINT)));
     lines
 }
 
-/// What held the slowest blocks back.
+/// Bottlenecks of the slowest blocks.
 fn explanations(report: &Report) -> Vec<String> {
     let worst = limits::worst(report, EXPLAINED);
     if worst.is_empty() {
         return vec![];
     }
     let mut lines =
-        vec![paint("What limited the slowest blocks, even their best executor:", STRONG)];
+        vec![paint("Bottlenecks of the slowest blocks, each with its fastest executor:", STRONG)];
     lines.extend(worst.iter().flat_map(|limit| {
         let row = limit.row;
-        let who = format!("{:>10}  {:.2}  {}: ", row.block.number, limit.speedup, row.contender());
-        wrapped(&who, &limit.reason, 16)
+        let name = format!("{:>10}  {:.2}  {}: ", row.block.number, limit.speedup, row.contender());
+        wrapped(&name, &limit.reason, 16)
     }));
     lines
 }
 
-/// What spoils the numbers, and what to do about it.
+/// Conditions that make the figures less reliable, each with its remedy.
 fn warnings(report: &Report) -> Vec<String> {
     let warning = |warning: &crate::measure::warnings::Warning| {
         wrapped("warning: ", &format!("{warning}; {}", warning.remedy()), 9)
@@ -181,7 +182,7 @@ fn warnings(report: &Report) -> Vec<String> {
     lines.map(|line| line.replacen("warning:", &paint("warning:", ALARM), 1)).collect()
 }
 
-/// Who won, whether to believe it, and what was verified.
+/// The fastest contender, its losses, the noise floor and the verification result.
 fn verdicts(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some((standing, speedup)) =
@@ -199,74 +200,76 @@ fn verdicts(report: &Report) -> Vec<String> {
     lines
 }
 
-/// In words, since this is what most readers came for.
+/// The fastest contender in words. A speedup within the noise floor is not called fastest.
 pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Speedup) -> String {
     let blocks = counted(totals::block_count(&report.rows), "block");
     let Speedup { ratio, ci_low, ci_high } = speedup;
     let interval = format!("[{ci_low:.2}, {ci_high:.2}]");
-    let who = standing.contender;
+    let best = standing.contender;
     let noise = totals::self_check(report).map_or(0.0, |(_, noise)| noise);
     if ci_low > 1.0 && ratio > 1.0 + noise {
-        let told = told(report, who);
+        let told = told(report, best);
         format!(
-            "fastest: {who}, {ratio:.2} {interval} times as fast as the baseline over {blocks}{told}"
+            "fastest: {best}, {ratio:.2} {interval} times as fast as the baseline over {blocks}{told}"
         )
     } else if ci_high < 1.0 {
-        format!("no executor beat the baseline; the nearest, {who}: {ratio:.2} {interval}")
+        format!("no executor was faster than the baseline; the best, {best}: {ratio:.2} {interval}")
     } else {
-        format!("no executor clearly beat the baseline; the nearest, {who}: {ratio:.2} {interval}")
+        format!(
+            "no executor was clearly faster than the baseline; the best, {best}: {ratio:.2} {interval}"
+        )
     }
 }
 
-/// What the winner was told beforehand, and who won of those that were told nothing.
+/// Oracle knowledge of the winner, and the fastest contender without oracle knowledge.
 fn told(report: &Report, winner: Contender<'_>) -> String {
     let Some(what) = report.settings.knew(winner.executor) else { return String::new() };
     let untold = totals::untold_winner(report)
         .and_then(|standing| Some((standing.contender, standing.speedup?)));
-    let nearest = untold.map_or_else(String::new, |(who, measured)| {
-        format!("; of those that knew nothing, {who}: {}", speedup(measured))
+    let nearest = untold.map_or_else(String::new, |(best, measured)| {
+        format!("; fastest without: {best}: {}", speedup(measured))
     });
-    format!("; it knew {what} beforehand{nearest}")
+    format!("; it has oracle knowledge ({what}){nearest}")
 }
 
-/// Before the reasons of [`why_line`].
-pub(super) const WHY_NOT_MORE: &str = "why not more:";
+/// Prefix of [`why_line`].
+pub(super) const WHY_NOT_MORE: &str = "bottlenecks:";
 
-/// Why a contender was not faster, by what its threads did instead; `None` if nobody watched it.
+/// The largest losses of a contender's threads; `None` without a profiled run.
 pub(super) fn why_line(report: &Report, contender: Contender<'_>) -> Option<String> {
     let lost = lost(&report.watched).into_iter().find(|lost| lost.contender == contender)?;
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let losses = lost.losses().into_iter().take(NAMED_LOSSES).filter(|(share, _)| *share >= 0.005);
     let losses: Vec<_> = losses.map(|(share, what)| format!("{} {what}", percent(share))).collect();
     Some(format!(
-        "of its threads' time, {} does what one thread alone does; {}",
+        "{} of the threads' time is useful execution at single-thread speed; {}",
         percent(lost.shares[0]),
         losses.join(", ")
     ))
 }
 
-/// Below which difference nothing is to be believed.
+/// The noise floor. Smaller differences are not significant.
 pub(super) fn noise_line(report: &Report) -> String {
     match totals::self_check(report) {
         Some((itself, floor)) => format!(
-            "noise floor {:.1} %: the baseline against itself gave {}",
+            "noise floor {:.1} %: the A/A run of the baseline gave {}",
             floor * 100.0,
             speedup(itself)
         ),
-        None => "noise floor: not measured; --self-check races the baseline against itself".into(),
+        None => "noise floor: not measured; --self-check adds an A/A run of the baseline".into(),
     }
 }
 
-/// What the machine's cores were worth together; `None` where it was not measured.
+/// The machine's effective cores; `None` without concurrent baselines.
 pub(super) fn cores_line(report: &Report) -> Option<String> {
     let worth = totals::cores_worth(report).into_iter();
     let each = |(threads, worth)| format!("{} of {threads}", speedup(worth));
     let all: Vec<_> = worth.map(each).collect();
     (!all.is_empty())
-        .then(|| format!("cores worth {}, by as many baselines at once", all.join(", ")))
+        .then(|| format!("effective cores: {}, by concurrent runs of the baseline", all.join(", ")))
 }
 
-/// Text behind an opening, broken between words where it gets too wide; what follows is indented.
+/// Wraps `text` behind `opening` at [`WIDTH`]. Further lines are indented.
 pub(super) fn wrapped(opening: &str, text: &str, indent: usize) -> Vec<String> {
     let mut lines = vec![opening.trim_end().to_owned()];
     for word in one_line(text).split(' ') {
@@ -282,7 +285,7 @@ pub(super) fn wrapped(opening: &str, text: &str, indent: usize) -> Vec<String> {
     lines
 }
 
-/// One line for everything that did not go as it should, with block and reason.
+/// One line for each mismatch, fallback and failed block, with its reason.
 pub(super) fn problems(report: &Report) -> Vec<String> {
     let rows = &report.rows;
     let mismatches = rows.iter().filter_map(mismatch_line);
@@ -290,7 +293,7 @@ pub(super) fn problems(report: &Report) -> Vec<String> {
     mismatches.chain(fallbacks).chain(report.failures.iter().map(failure_line)).collect()
 }
 
-/// What was verified, and how far.
+/// The verification result, and its depth.
 pub(super) fn conclusion(report: &Report) -> String {
     let rows = &report.rows;
     let blocks = by_block(rows);
@@ -319,8 +322,8 @@ pub(super) fn conclusion(report: &Report) -> String {
     text
 }
 
-/// Text on one line: line feeds, control characters and runs of blanks become single blanks.
-/// Reasons come from nodes and files, which must not be able to move the cursor.
+/// Puts text on one line: line feeds, control characters and runs of blanks become single blanks.
+/// Reasons come from nodes and files. They must not be able to move the cursor.
 pub(super) fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
@@ -345,7 +348,7 @@ fn failure_line(failure: &Failure) -> String {
     format!("not run: block {}: {}", failure.block, one_line(&failure.what))
 }
 
-/// How far a block was verified by all of its rows; `None` if one of them did not match.
+/// Verification depth that all rows of a block reached; `None` if one row did not match.
 fn verified_to(rows: &[&Row]) -> Option<VerifiedTo> {
     if rows.iter().any(|row| row.verdict.figures().is_none()) {
         return None;
@@ -354,7 +357,7 @@ fn verified_to(rows: &[&Row]) -> Option<VerifiedTo> {
     Some(if to_root { VerifiedTo::StateRoot } else { VerifiedTo::Receipts })
 }
 
-/// What the rows were compared with.
+/// Name of the chain that the results were compared with.
 fn chain_name(rows: &[Row]) -> String {
     let chains: BTreeSet<u64> = rows.iter().map(|row| row.block.chain_id).collect();
     match (chains.first(), chains.len()) {

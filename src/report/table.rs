@@ -1,9 +1,9 @@
-//! A report for a person at a terminal, at most 100 columns wide.
+//! Writes a report for a terminal, at most 100 columns wide.
 //!
-//! First where and how it ran, then a panel of the blocks for every three contenders: blocks as rows,
-//! contenders as columns. Then `summary`'s part: totals, warnings, explanations, and last, where the
-//! eye is when the command ends, who won and what was verified. Reasons of problems are not wrapped, so
-//! that they can be searched and copied; they alone may be wider.
+//! The heading shows the machine and the settings. One panel for every three contenders follows: blocks
+//! are rows and contenders are columns. `summary` writes the rest: totals, problems, bottlenecks and
+//! warnings. The fastest contender and the verification result come last, next to the shell prompt.
+//! Reasons of problems are not wrapped, so that a user can search and copy them. Only these lines may be wider.
 
 use std::io;
 
@@ -18,34 +18,33 @@ use super::{
 use crate::measure::stats::Speedup;
 use crate::units;
 
-/// In place of a value that does not apply.
+/// Placeholder for a value that does not apply.
 pub(super) const NONE: &str = "-";
 
-/// The longest text from outside that still leaves room for what stands beside it.
+/// Maximum length of an external text in the heading, so that the line fits.
 const LONGEST_NAME: usize = 56;
 
-/// As many contenders as fit beside a block and its baseline.
+/// Number of contender columns that fit beside the block and the baseline.
 const CONTENDERS_PER_PANEL: usize = 3;
 
-/// Characters of a bar.
+/// Width of a bar in characters.
 const BAR: usize = 7;
 
 const LEGEND: [&str; 3] = [
-    "Each cell: median time and Mgas/s; speedup with its 95 % interval; how much of the bound it is,",
-    "or of the number of threads where no bound is known. A speedup is the median over the rounds of",
-    "the baseline's time / the contender's. It is green or red where the interval leaves out 1.",
+    "Each cell: median time and Mgas/s; speedup with its 95 % interval; speedup as a share of the bound,",
+    "or of the thread count if the bound is unknown. A speedup is the median of baseline time /",
+    "contender time over the iterations. It is green or red if its interval excludes 1.",
 ];
 
 const RECEIPTS_LEGEND: &str =
-    "* checked to the receipts only: no witness, so no state root to compare.";
+    "* verified to the receipts only: without a witness there is no state root to compare.";
 
-const FELL_BACK_LEGEND: &str =
-    "! gave up and executed the block in another way, for the reason below.";
+const FELL_BACK_LEGEND: &str = "! fell back to another way of execution, for the reason below.";
 
 const ONE_THREAD_LEGEND: &str =
-    "= left the block to one thread, as the baseline: it is too small for more to pay.";
+    "= executed on one thread, as the baseline: the block is too small for several threads.";
 
-/// Writes `report` as text for a terminal, with colours.
+/// Writes `report` as coloured text for a terminal.
 ///
 /// # Errors
 /// [`ReportError::Table`] if `out` fails.
@@ -71,7 +70,7 @@ fn heading(report: &Report) -> Vec<String> {
     let governor =
         machine.governor.as_deref().map(|name| format!(", governor {}", shortened(name)));
     let pinned = if settings.pinned { ", threads pinned" } else { "" };
-    let asleep = if settings.asleep { ", threads asleep when a lap begins" } else { "" };
+    let asleep = if settings.asleep { ", threads asleep before each sample" } else { "" };
     let mut lines = vec![
         format!("{} on {}, {cpus}", paint(&version, STRONG), shortened(&machine.cpu_model)),
         format!(
@@ -82,18 +81,18 @@ fn heading(report: &Report) -> Vec<String> {
         ),
         format!("blocks {}", shortened(&settings.blocks)),
         format!(
-            "timed rounds {}, warm-up rounds {}, seed {}{pinned}{asleep}",
+            "timed iterations {}, warm-up iterations {}, seed {}{pinned}{asleep}",
             settings.iterations, settings.warmup, settings.seed
         ),
     ];
     if !settings.state_latency.is_zero() {
         let latency = units::duration(settings.state_latency);
-        lines.push(format!("first reads of the pre-state take {latency} and what the timer adds"));
+        lines.push(format!("first reads of the pre-state take {latency} plus the timer overhead"));
     }
     lines
 }
 
-/// One table for every few contenders.
+/// One panel for each group of contenders.
 fn panels(report: &Report) -> Vec<Vec<String>> {
     let is_baseline = |contender: &Contender<'_>| {
         let mut own = report.rows.iter().filter(|row| row.contender() == *contender);
@@ -107,7 +106,7 @@ fn panels(report: &Report) -> Vec<Vec<String>> {
     others.chunks(CONTENDERS_PER_PANEL).map(|chunk| panel(report, chunk)).collect()
 }
 
-/// The blocks under their forks, with the baseline and some contenders.
+/// Blocks grouped by fork, with columns for the baseline and the chosen contenders.
 fn panel(report: &Report, chosen: &[Contender<'_>]) -> Vec<String> {
     let mut cells = vec![titles(report, chosen)];
     let mut forks = Vec::new();
@@ -124,7 +123,7 @@ fn panel(report: &Report, chosen: &[Contender<'_>]) -> Vec<String> {
     lines
 }
 
-/// Above the columns: the block, the baseline and the chosen contenders.
+/// Column titles: the block, the baseline and the chosen contenders.
 fn titles(report: &Report, chosen: &[Contender<'_>]) -> Vec<Cell> {
     let baseline = report.rows.iter().find(|row| is_baseline_row(row));
     let baseline = baseline.map_or("no baseline", |row| row.contender().executor);
@@ -152,7 +151,7 @@ fn block(rows: &[&Row], chosen: &[Contender<'_>]) -> Vec<Vec<Cell>> {
     (0..3).map(line).collect()
 }
 
-/// What block it is, with the marks that the legend explains; transactions; gas.
+/// The block number with its marks, the transaction count and the gas. The legend explains the marks.
 fn facts(block: &BlockFacts, marks: &str) -> [Cell; 3] {
     [
         Cell::new(format!("{}{marks}", block.number), STRONG),
@@ -161,7 +160,7 @@ fn facts(block: &BlockFacts, marks: &str) -> [Cell; 3] {
     ]
 }
 
-/// The baseline's time, throughput, and the time of the state root, where there is one.
+/// Time and throughput of the baseline, and the time of the state root if it was computed.
 fn baseline_cells(row: Option<&Row>) -> [Cell; 3] {
     let figures = row.and_then(|row| row.verdict.figures());
     let root = figures.and_then(|figures| figures.root_median);
@@ -175,7 +174,7 @@ fn baseline_cells(row: Option<&Row>) -> [Cell; 3] {
     ]
 }
 
-/// Time and throughput; speedup; share of what is possible. A wrong result has none of them.
+/// Time and throughput, speedup, and share of the bound. A wrong result has none of them.
 fn contender_cells(row: &Row) -> [Cell; 3] {
     let Some(figures) = row.verdict.figures() else {
         return [Cell::new("MISMATCH", ALARM), Cell::plain(NONE), Cell::plain(NONE)];
@@ -187,7 +186,7 @@ fn contender_cells(row: &Row) -> [Cell; 3] {
     [Cell::plain(time), Cell::new(interval, measured.map_or(FAINT, verdict)), share(row, figures)]
 }
 
-/// How much was reached of what is possible.
+/// Speedup as a share of the bound, or of the thread count if the bound is unknown.
 fn share(row: &Row, figures: &Figures) -> Cell {
     let Some(measured) = measured_speedup(figures) else { return Cell::plain("") };
     let threads = row.threads.get() as f64;
@@ -198,12 +197,12 @@ fn share(row: &Row, figures: &Figures) -> Cell {
     Cell::new(format!("{} {:.0} % of {of}", bar(share, BAR), share * 100.0), FAINT)
 }
 
-/// A speedup with its 95 % interval: `1.60 [1.55, 1.65]`.
+/// Formats a speedup with its 95 % interval: `1.60 [1.55, 1.65]`.
 pub(super) fn speedup(speedup: Speedup) -> String {
     format!("{:.2} [{:.2}, {:.2}]", speedup.ratio, speedup.ci_low, speedup.ci_high)
 }
 
-/// Good or bad news, or none: a difference counts if the interval leaves out 1.
+/// Style of a speedup. A speedup is green above 1 and red below 1, if its interval excludes 1.
 pub(super) fn verdict(speedup: Speedup) -> Style {
     match speedup {
         Speedup { ci_low, .. } if ci_low > 1.0 => GOOD,
@@ -212,7 +211,7 @@ pub(super) fn verdict(speedup: Speedup) -> Style {
     }
 }
 
-/// With decimals only where they tell something.
+/// Formats Mgas/s. Large values have no decimals.
 fn throughput(mgas_per_s: f64) -> String {
     if mgas_per_s < 100.0 {
         return format!("{} Mgas/s", units::grouped(mgas_per_s));
@@ -220,7 +219,7 @@ fn throughput(mgas_per_s: f64) -> String {
     format!("{} Mgas/s", units::count(mgas_per_s.round() as u64))
 }
 
-/// A value, or the sign that there is none.
+/// The value, or [`NONE`].
 pub(super) fn cell(value: Option<String>) -> String {
     value.unwrap_or_else(|| NONE.into())
 }
@@ -237,7 +236,7 @@ fn has_fallen_back(row: &Row) -> bool {
     matches!(row.mode, Mode::FellBack(_))
 }
 
-/// Stands at what came about in another way than the executor's own.
+/// Marks a row that the executor did not execute in its own way.
 fn mark(row: &Row) -> &'static str {
     if has_fallen_back(row) {
         "!"
@@ -248,12 +247,12 @@ fn mark(row: &Row) -> &'static str {
     }
 }
 
-/// What the cells and the marks mean, for someone who sees them for the first time.
+/// Explains the cells and the marks.
 fn legend(report: &Report) -> Vec<String> {
     let rows = &report.rows;
     let mut lines: Vec<String> = LEGEND.map(str::to_owned).into();
     if !rows.iter().any(is_baseline_row) {
-        lines.push("There are no speedups, since no baseline was verified to compare with.".into());
+        lines.push("There are no speedups, because no baseline was verified.".into());
     }
     lines.extend(known_beforehand(report));
     lines.extend(crossings(rows));
@@ -267,25 +266,29 @@ fn legend(report: &Report) -> Vec<String> {
         lines.push(ONE_THREAD_LEGEND.into());
     }
     if rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_))) {
-        lines.push("MISMATCH: wrong, for the reason below, and so without a time.".into());
-    }
-    lines
-}
-
-/// What executors were told, and that it cost them nothing.
-pub(super) fn known_beforehand(report: &Report) -> Vec<String> {
-    let known = &report.settings.known_beforehand;
-    let mut lines: Vec<_> =
-        known.iter().map(|known| format!("{} knew {}.", known.executor, known.what)).collect();
-    if !lines.is_empty() {
         lines.push(
-            "That was derived from a sequential run of the same block, which is not timed.".into(),
+            "MISMATCH: the result is wrong, for the reason below, so no time is shown.".into(),
         );
     }
     lines
 }
 
-/// How many transactions crossed shards, over all blocks, for each contender that has shards.
+/// Oracle knowledge of the executors, and its source.
+pub(super) fn known_beforehand(report: &Report) -> Vec<String> {
+    let known = &report.settings.known_beforehand;
+    let mut lines: Vec<_> = known
+        .iter()
+        .map(|known| format!("{} has oracle knowledge: {}.", known.executor, known.what))
+        .collect();
+    if !lines.is_empty() {
+        lines.push(
+            "Oracle knowledge comes from an untimed sequential run of the same block.".into(),
+        );
+    }
+    lines
+}
+
+/// Share of transactions that crossed shards over all blocks, for each contender with shards.
 fn crossings(rows: &[Row]) -> Vec<String> {
     let mut contenders: Vec<(Contender<'_>, u64, usize)> = Vec::new();
     for row in rows {
@@ -307,7 +310,7 @@ fn crossings(rows: &[Row]) -> Vec<String> {
     contenders.into_iter().map(line).collect()
 }
 
-/// Text from outside, cut where it would leave no room.
+/// Shortens an external text to [`LONGEST_NAME`] characters.
 fn shortened(text: &str) -> String {
     let text = summary::one_line(text);
     if text.chars().count() <= LONGEST_NAME {

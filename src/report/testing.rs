@@ -1,4 +1,4 @@
-//! Small reports for the tests of this folder.
+//! Builds small reports for the tests of this folder.
 
 use alloy_primitives::b256;
 
@@ -12,8 +12,7 @@ pub(super) const FRONTIER_HASH: B256 =
 
 pub(super) const WHY: &str = "receipt 12: expected status success, found failure";
 
-/// Two blocks that ran, one of them from a flat pre-state, one mismatch, and a block that is
-/// missing.
+/// A report of two replayed blocks and a missing one. One block has a flat pre-state, and one row is a mismatch.
 pub(super) fn report() -> Report {
     let rows = vec![baseline(), contender(), mismatch(), receipts_only()];
     let failures = vec![Failure { block: 19_426_588, what: "not cached; fetch it first".into() }];
@@ -62,19 +61,19 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
     }
 }
 
-/// The baseline against itself on the block of [`baseline`].
+/// An A/A run on the block of [`baseline`].
 pub(super) fn self_check(ratio: Speedup) -> SelfCheckRow {
     self_checks_of(1, ratio)
 }
 
-/// So many baselines at once on that block.
+/// Concurrent baselines on the block of [`baseline`].
 pub(super) fn self_checks_of(threads: usize, ratio: Speedup) -> SelfCheckRow {
     let laps = vec![Duration::from_millis(8), Duration::from_millis(9)];
     let threads = self::threads(threads);
     SelfCheckRow { chain_id: 1, number: 19_426_587, hash: HASH, threads, ratio, laps }
 }
 
-/// A run of block `number` on eight threads, so many times 1.25 ms long, half of which was executing.
+/// A profiled run of block `number` on eight threads. It takes `times` × 1.25 ms, half of it execution.
 pub(super) fn watched(number: u64, times: u32) -> Watched {
     let ms = Duration::from_millis;
     let latency = crate::insight::Latency { first: 0.1, p50: 0.5, p90: 0.9, p99: 0.99 };
@@ -99,7 +98,7 @@ pub(super) fn watched(number: u64, times: u32) -> Watched {
     }
 }
 
-/// The contender of block `number`, on `micros` µs and with this speedup.
+/// The contender's row of block `number`, with a time of `micros` µs and this speedup.
 pub(super) fn raced(number: u64, micros: u64, ratio: f64) -> Row {
     let mut row = contender();
     row.block.number = number;
@@ -113,7 +112,7 @@ pub(super) fn raced(number: u64, micros: u64, ratio: f64) -> Row {
     row
 }
 
-/// The baseline of block `number`, on `micros` µs.
+/// The baseline's row of block `number`, with a time of `micros` µs.
 pub(super) fn paced(number: u64, micros: u64) -> Row {
     let mut row = Row { block: raced(number, 1, 1.0).block, ..baseline() };
     if let Verdict::Match(figures) = &mut row.verdict {
@@ -122,7 +121,7 @@ pub(super) fn paced(number: u64, micros: u64) -> Row {
     row
 }
 
-/// A report with everything that a page can show: two blocks, bounds, warnings, pictures.
+/// A report that fills every part of a page: two blocks, bounds, warnings, pictures.
 pub(super) fn full_report() -> Report {
     let mut bounded = contender();
     if let Verdict::Match(figures) = &mut bounded.verdict {
@@ -267,10 +266,10 @@ fn row(executor: &str, count: usize, mode: Mode, verdict: Verdict) -> Row {
     }
 }
 
-/// Nothing on the page comes from elsewhere.
-pub(super) fn assert_asks_nobody(page: &str) {
+/// Asserts that the page loads nothing from outside.
+pub(super) fn assert_self_contained(page: &str) {
     for reference in ["http://", "https://", "src=", "@import", "url(", "<script", "<iframe"] {
-        // The name of a namespace is no address, but not needed in HTML either.
+        // HTML needs no XML namespace, so a page has no `http://` at all.
         assert!(!page.contains(reference), "{reference}");
     }
 }

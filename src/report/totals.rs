@@ -1,8 +1,8 @@
-//! What follows from several rows: standings over all blocks, by fork, and who won.
+//! Computes figures over several rows: standings over all blocks and by fork, the winner, the noise floor
+//! and the effective cores.
 //!
-//! Only rows that matched count. Two totals are given, because they answer two questions: the geometric
-//! mean of the speedups counts every block the same, and the ratio of the total times counts long
-//! blocks more.
+//! Only rows that matched count. There are two totals because they answer two questions. The geometric
+//! mean of the speedups weighs all blocks equally. The ratio of the total times weighs long blocks more.
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
@@ -15,25 +15,25 @@ use super::{Comparison, Contender, Report, Row, by_block, contenders};
 use crate::measure::stats::{Speedup, geometric_mean};
 use crate::measure::warnings::noise_floor;
 
-/// How one contender did over some blocks.
+/// The result of one contender over some blocks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing<'a> {
-    /// Who.
+    /// The contender.
     pub contender: Contender<'a>,
-    /// Rows of it.
+    /// Number of its rows.
     pub rows: usize,
-    /// Those of them that matched.
+    /// Number of its rows that matched.
     pub verified: usize,
-    /// Geometric mean of the speedups with its interval; `None` for the baseline, which has none, and
-    /// where there is no baseline.
+    /// Geometric mean of the speedups with its interval; `None` for the baseline itself and without a
+    /// baseline.
     pub speedup: Option<Speedup>,
-    /// Added-up times of the baseline / those of the contender, over the blocks where both matched.
+    /// Total time of the baseline / total time of the contender, over the blocks where both matched.
     pub total_time_ratio: Option<f64>,
-    /// Geometric mean of speedup / bound, where there are bounds.
+    /// Geometric mean of speedup / bound; `None` without bounds.
     pub bound_share: Option<f64>,
 }
 
-/// The standings of all contenders over some rows, in the order in which they first appear.
+/// The standings of all contenders over some rows, in the order of their first row.
 pub fn standings<'a>(rows: &[&'a Row]) -> Vec<Standing<'a>> {
     let baselines = baselines(rows);
     let standing = |contender: Contender<'a>| {
@@ -53,7 +53,7 @@ pub fn standings<'a>(rows: &[&'a Row]) -> Vec<Standing<'a>> {
     contenders(rows.iter().copied()).into_iter().map(standing).collect()
 }
 
-/// The rows of each fork, forks in the order in which they first appear.
+/// Groups rows by fork. Forks are in the order of their first row.
 pub fn by_fork(rows: &[Row]) -> Vec<(&str, Vec<&Row>)> {
     let mut forks: Vec<(&str, Vec<&Row>)> = Vec::new();
     for row in rows {
@@ -65,14 +65,14 @@ pub fn by_fork(rows: &[Row]) -> Vec<(&str, Vec<&Row>)> {
     forks
 }
 
-/// Who was fastest over all blocks, among those that were right on every block: who is not has not
-/// finished the race. Of an executor that more threads do not clearly make faster, with the fewest. `None` if there is no
-/// such contender.
+/// The fastest contender over all blocks. A contender with a wrong result on any block cannot win.
+/// If more threads do not make the executor clearly faster, the smallest thread count wins. `None` without
+/// such a contender.
 pub fn winner(report: &Report) -> Option<Standing<'_>> {
     winner_among(report, |_| true)
 }
 
-/// The same among those that were told nothing of a block beforehand.
+/// The fastest contender without oracle knowledge.
 pub fn untold_winner(report: &Report) -> Option<Standing<'_>> {
     winner_among(report, |contender| report.settings.knew(contender.executor).is_none())
 }
@@ -97,16 +97,16 @@ fn winner_among(
     as_fast.min_by_key(|standing| standing.contender.threads)
 }
 
-/// The baseline against itself over all blocks, and the difference that is noise by that; `None`
-/// where it was not measured.
+/// The speedup of the A/A run over all blocks, and the noise floor that follows from it; `None` without
+/// A/A runs.
 pub fn self_check(report: &Report) -> Option<(Speedup, f64)> {
     let of_noise = report.self_checks.iter().filter(|check| check.is_of_noise());
     let overall = Speedup::overall(&of_noise.map(|check| check.ratio).collect::<Vec<_>>())?;
     Some((overall, noise_floor(&overall)))
 }
 
-/// What the machine's cores are worth together: as many baselines at once get through as much as so many cores would that
-/// do not disturb each other. By the number of threads; empty where it was not measured.
+/// The machine's effective cores, by thread count. As many concurrent baselines have the throughput of
+/// this number of cores that do not disturb each other. Empty without concurrent baselines.
 pub fn cores_worth(report: &Report) -> BTreeMap<NonZeroUsize, Speedup> {
     let mut by_threads: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for check in report.self_checks.iter().filter(|check| !check.is_of_noise()) {
@@ -121,12 +121,12 @@ pub fn cores_worth(report: &Report) -> BTreeMap<NonZeroUsize, Speedup> {
     by_threads.into_iter().filter_map(worth).collect()
 }
 
-/// How many blocks the rows are of.
+/// Number of distinct blocks of the rows.
 pub fn block_count(rows: &[Row]) -> usize {
     by_block(rows).len()
 }
 
-/// The median execute time of the baseline of each block that has a verified one.
+/// Median execution time of the baseline, for each block with a verified baseline.
 type Baselines = HashMap<B256, Duration>;
 
 fn baselines(rows: &[&Row]) -> Baselines {
@@ -138,7 +138,7 @@ fn baselines(rows: &[&Row]) -> Baselines {
     rows.iter().filter_map(baseline).collect()
 }
 
-/// Time of the baseline / time of the contender, over the blocks where both were verified.
+/// Total time of the baseline / total time of the contender, over the blocks where both were verified.
 fn total_time_ratio(rows: &[&Row], baselines: &Baselines) -> Option<f64> {
     let times = |row: &&Row| {
         let baseline = baselines.get(&row.block.hash)?;
@@ -151,7 +151,7 @@ fn total_time_ratio(rows: &[&Row], baselines: &Baselines) -> Option<f64> {
     (!contender.is_zero()).then(|| baseline.div_duration_f64(contender))
 }
 
-/// Mgas/s over all blocks of a contender that matched: all gas / all time.
+/// Throughput of a contender over all blocks that matched, in Mgas/s: total gas / total time.
 pub fn total_mgas_per_s(rows: &[&Row], contender: Contender<'_>) -> Option<f64> {
     let own = rows.iter().filter(|row| row.contender() == contender);
     let matched = own.filter_map(|row| Some((row.block.gas_used, row.verdict.figures()?)));
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_totals_are_the_geometric_mean_and_the_ratio_of_summed_times() {
-        // 100 µs -> 50 µs and 900 µs -> 1800 µs: the mean is sqrt(2 * 0.5), the ratio 1000 / 1850.
+        // 100 µs -> 50 µs and 900 µs -> 1800 µs: the geometric mean is 1, the ratio is 1000 / 1850.
         let rows = [paced(5, 100), raced(5, 50, 2.0), paced(6, 900), raced(6, 1_800, 0.5)];
         let standings = standings(&rows.iter().collect::<Vec<_>>());
         assert_eq!(standings.len(), 2);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn forks_keep_their_own_standings() {
+    fn each_fork_has_its_own_standings() {
         let mut old = raced(5, 50, 2.0);
         old.block.fork = "London".into();
         let rows = [old, raced(6, 50, 3.0)];
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_wrong_on_one_block_cannot_win() {
+    fn a_contender_with_a_mismatch_cannot_win() {
         let mut wrong = testing::mismatch();
         wrong.block.number = 6;
         let mut fast = raced(5, 10, 9.0);
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(winner(&report).unwrap().contender.executor, "block-stm");
     }
 
-    /// `block-stm` on so many threads, on one block. Its interval reaches 0.05 to either side.
+    /// A row of `block-stm` on one block. Its interval is the speedup ± 0.05.
     fn on(threads: usize, ratio: f64) -> Row {
         let mut row = Row { threads: testing::threads(threads), ..raced(5, 50, ratio) };
         if let Verdict::Match(figures) = &mut row.verdict {
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn more_threads_win_only_where_they_are_clearly_faster() {
+    fn more_threads_win_only_if_they_are_clearly_faster() {
         let threads_that_win = |on_four| {
             let report = testing::report_of(vec![paced(5, 90), on(2, 1.8), on(4, on_four)]);
             winner(&report).unwrap().contender.threads.get()
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_self_check_there_is_no_noise_floor() {
+    fn without_an_a_a_run_there_is_no_noise_floor() {
         let mut report = testing::report();
         assert_eq!(self_check(&report), None);
         let itself = Speedup { ratio: 1.0, ci_low: 0.99, ci_high: 1.02 };
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_are_worth_what_as_many_baselines_get_through() {
+    fn effective_cores_follow_from_concurrent_baselines() {
         let mut report = testing::report();
         assert_eq!(cores_worth(&report), BTreeMap::new());
         let ratio = |ratio: f64| Speedup { ratio, ci_low: ratio, ci_high: ratio };
@@ -242,6 +242,6 @@ mod tests {
         }
         let worth = |threads| cores_worth(&report)[&NonZeroUsize::new(threads).unwrap()].ratio;
         assert!((worth(2) - 1.8).abs() < 1e-12 && (worth(4) - 2.0).abs() < 1e-12);
-        assert_eq!(cores_worth(&report).len(), 2, "one once more is for the noise");
+        assert_eq!(cores_worth(&report).len(), 2, "the A/A run counts for the noise floor only");
     }
 }

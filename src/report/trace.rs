@@ -1,8 +1,9 @@
-//! A trace in the Trace Event Format, as Chrome and Perfetto open it, and in a few lines of text.
+//! Writes a trace in the Trace Event Format of Chrome and Perfetto, and a summary of a few lines.
 //!
-//! One track per thread, with a slice for every span, an instant for every abort, wait and commit, and
-//! flows from writes to whom they concerned. Times are microseconds with decimals, so that nothing is lost of the
-//! nanoseconds, and chosen so that slices neither overlap for readers that cut off, nor for those that add up.
+//! Each thread has a track. Every span is a slice, and every abort, wait and commit is an instant. A flow
+//! leads from a write to the transaction that it aborts or releases. Times are microseconds with decimals, so
+//! that no nanosecond is lost. They are chosen so that slices do not overlap, for readers that truncate times
+//! and for readers that add durations.
 
 use super::{ReportError, analysis::place};
 use crate::{
@@ -17,22 +18,22 @@ use crate::{
 use serde_json::{Value, json};
 use std::{io, time::Duration};
 
-/// What a trace is of.
+/// The subject of a trace.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// EIP-155 chain id.
     pub chain_id: u64,
-    /// Block, executor and threads, as a title.
+    /// Title: block, executor and threads.
     pub title: String,
-    /// Addresses and keys by number.
+    /// Addresses and storage keys by index.
     pub names: Names,
 }
 
-/// The one process of the trace.
+/// The process id of the trace.
 const PROCESS: u32 = 1;
 
-/// A thread's number in the trace. Readers that know Linux take 0 for the idle task, which is no thread of any process:
-/// Perfetto puts its slices into another thread's track, and drops those that then overlap.
+/// The thread id in the trace. It starts at 1, because thread 0 is the idle task of Linux and belongs to no
+/// process. Perfetto puts its slices into the track of another thread and drops those that then overlap.
 const fn track(thread: usize) -> usize {
     thread + 1
 }
@@ -66,16 +67,16 @@ fn events(trace: &Trace, subject: &Subject) -> Vec<Value> {
     events
 }
 
-/// In microseconds. Some readers multiply by 1000 and cut off rather than round: they must not find a
-/// nanosecond less, by which slices would overlap.
+/// Converts a time to microseconds. Some readers multiply by 1000 and truncate. They must not get one
+/// nanosecond less, because slices would then overlap.
 fn microseconds(time: Duration) -> f64 {
     let nanoseconds = time.as_nanos() as f64;
     let micros = nanoseconds / 1e3;
     if micros * 1e3 < nanoseconds { micros.next_up() } else { micros }
 }
 
-/// The span's length in microseconds. Some readers add it to the start: they must not come past the end, where the
-/// next slice starts.
+/// The span's duration in microseconds. Some readers add it to the start. The sum must not exceed the start
+/// of the next slice.
 fn length(span: &Span) -> f64 {
     let (from, to) = (microseconds(span.from), microseconds(span.to));
     let exact = microseconds(span.length());
@@ -98,18 +99,18 @@ fn slice(track: usize, span: &Span) -> Value {
     })
 }
 
-/// Category and name of what a thread does.
+/// Category and name of an activity.
 fn activity(activity: Activity) -> (&'static str, String) {
     match activity {
         Activity::Before => ("outside", "before transactions".to_owned()),
         Activity::Execute { tx } => ("execute", format!("execute {tx}")),
-        Activity::Check { tx } => ("check", format!("check {tx}")),
+        Activity::Check { tx } => ("validate", format!("validate {tx}")),
         Activity::Commit { tx } => ("commit", format!("commit {tx}")),
         Activity::Wait { on } => ("wait", format!("wait for {on}")),
-        Activity::WarmUp { tx } => ("warm-up", format!("warm up for {tx}")),
+        Activity::WarmUp { tx } => ("prefetch", format!("prefetch for {tx}")),
         Activity::Search => ("wait", "wait for work".to_owned()),
         Activity::After => ("outside", "after transactions".to_owned()),
-        Activity::Absent => ("absent", "not there".to_owned()),
+        Activity::Absent => ("absent", "absent".to_owned()),
     }
 }
 
@@ -157,7 +158,7 @@ fn arrow(id: usize, flow: &Flow) -> [Value; 2] {
     [end("s", &flow.from), end("f", &flow.to)]
 }
 
-/// Where the threads' time went and when results became final, for a person.
+/// Shares of the threads' time and the times at which results became final, as text.
 pub fn summary(trace: &Trace) -> Vec<String> {
     let all = trace.total.saturating_mul(u32::try_from(trace.threads.len()).unwrap_or(u32::MAX));
     let mut lines = vec![format!(
@@ -172,11 +173,11 @@ pub fn summary(trace: &Trace) -> Vec<String> {
     };
     let aborts = count(|event| matches!(event, Event::Aborted { .. }));
     let waits = count(|event| matches!(event, Event::Blocked { .. }));
-    lines.push(format!("aborts: {aborts}; given up to wait for another: {waits}"));
+    lines.push(format!("aborts: {aborts}; incarnations blocked on a dependency: {waits}"));
     lines.extend(trace.latency().map(|latency| {
         let percent = |share: f64| format!("{:.1} %", share * 100.0);
         format!(
-            "results final after, of the block's time: first {}, p50 {}, p90 {}, p99 {}",
+            "results final, as a share of the block's time: first {}, p50 {}, p90 {}, p99 {}",
             percent(latency.first),
             percent(latency.p50),
             percent(latency.p90),
@@ -211,7 +212,7 @@ mod tests {
         Moment { thread, at: at(nanos), incarnation: 0, event }
     }
 
-    /// Transaction 1 reads what 0 writes later.
+    /// Transaction 1 reads a value before transaction 0 writes it.
     fn trace() -> Trace {
         let over = Some(Conflict { at: Location::Balance(0), by: Some(0) });
         Trace {
@@ -237,8 +238,8 @@ mod tests {
         let subject = Subject { chain_id: 1, title: "block 1".to_owned(), names: Names::default() };
         let mut out = Vec::new();
         write(&trace(), &subject, &mut out).expect("writing to memory does not fail");
-        let document: Value = serde_json::from_slice(&out).expect("it is JSON");
-        document["traceEvents"].as_array().expect("it is a list").clone()
+        let document: Value = serde_json::from_slice(&out).expect("the output is JSON");
+        document["traceEvents"].as_array().expect("traceEvents is a list").clone()
     }
 
     fn of_phase(phase: &str) -> Vec<Value> {
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn every_span_is_a_slice_to_the_nanosecond() {
+    fn every_span_is_a_slice_with_nanosecond_precision() {
         let slices = of_phase("X");
         assert_eq!(slices.len(), 5);
         let execution = &slices[2];
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_adds_up_finds_the_end_where_the_next_slice_starts_to_the_nanosecond() {
+    fn start_plus_duration_does_not_exceed_the_start_of_the_next_slice() {
         for nanos in 0..100_000 {
             let (from, to) = (at(nanos * 977), at(nanos * 977 + nanos % 1_013));
             let span = Span { activity: Activity::Search, incarnation: 0, from, to };
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_cuts_off_finds_the_same_nanoseconds_as_whoever_rounds() {
+    fn truncated_and_rounded_times_are_the_same_nanoseconds() {
         for nanos in (0..100_000).chain(123_456_789..123_556_789) {
             let scaled = microseconds(at(nanos)) * 1e3;
             assert_eq!((scaled as u64, scaled.round() as u64), (nanos, nanos));
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abort_names_the_writer_and_is_pointed_at() {
+    fn an_abort_names_the_writer_and_is_the_end_of_a_flow() {
         let instants = of_phase("i");
         let names: Vec<_> = instants.iter().map(|event| event["name"].as_str()).collect();
         assert_eq!(names, [Some("final 0"), Some("abort 1")]);
@@ -286,10 +287,10 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_accounts_for_all_time() {
+    fn the_shares_of_the_summary_add_up_to_all_time() {
         let lines = summary(&trace());
         assert_eq!(lines[0], "10.000 µs on 2 threads, of which:");
-        assert!(lines.contains(&"   50.0 %  executing what counted".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"   50.0 %  useful execution".to_owned()), "{lines:?}");
         let percent = |line: &String| -> Option<f64> {
             line.split_once('%').and_then(|(part, _)| part.trim().parse().ok())
         };

@@ -1,15 +1,16 @@
-//! What the threads of executors did while somebody watched, summed over blocks.
+//! Sums up profiled runs over blocks.
 //!
-//! After a block's rounds every executor runs it once more on as many threads as there were at most, and
-//! tells what its threads do. Such a run is verified like any other and counts in no time; it says what the
-//! threads' time went into, and so what a speedup lacks. All shares are of threads times the block's time.
+//! After the iterations of a block, each parallel executor with correct results runs it again, on the largest
+//! thread count with enough cores. The profiled run records the activity of every thread. It is verified like
+//! any other run, and its time is in no figure of a row. The parts of the threads' time explain the losses
+//! behind a speedup. All shares are relative to threads × the run's time.
 
 use super::{Contender, contenders_of};
 use crate::insight::{Latency, Spent};
 use alloy_primitives::{B256, BlockNumber};
 use std::{num::NonZeroUsize, time::Duration};
 
-/// One run under watch.
+/// One profiled run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watched {
     /// EIP-155 chain id.
@@ -20,26 +21,26 @@ pub struct Watched {
     pub hash: B256,
     /// Name of the executor.
     pub executor: String,
-    /// All threads that may take part.
+    /// Maximum number of threads.
     pub threads: NonZeroUsize,
-    /// How long the run took, telling included.
+    /// Time of the run, recording included.
     pub total: Duration,
-    /// What the same transactions take one after the other on one thread; `None` where reading state takes
-    /// time, which that does not hold.
+    /// Time of the same transactions on one thread in block order. `None` if state reads have an artificial
+    /// latency, because this time does not include it.
     pub alone: Option<Duration>,
-    /// What the threads' time went into.
+    /// Parts of the threads' time.
     pub spent: Spent,
-    /// When results became final; `None` for a block without transactions.
+    /// Times at which results became final; `None` for a block without transactions.
     pub latency: Option<Latency>,
 }
 
 impl Watched {
-    /// Who ran.
+    /// The contender of the run.
     pub fn contender(&self) -> Contender<'_> {
         Contender { executor: &self.executor, threads: self.threads }
     }
 
-    /// The threads' time in the parts that reports show; they add up to the time of all threads.
+    /// The threads' time in the parts that reports show. The parts add up to the time of all threads.
     fn parts(&self) -> [Duration; PARTS] {
         let spent = &self.spent;
         let as_alone = self.alone.map_or(spent.useful, |alone| alone.min(spent.useful));
@@ -56,40 +57,40 @@ impl Watched {
     }
 }
 
-/// How many parts the threads' time has.
+/// Number of parts of the threads' time.
 pub const PARTS: usize = 8;
 
-/// The parts in a word or two.
+/// Short names of the parts, for column titles.
 pub const SHORT_NAMES: [&str; PARTS] =
-    ["executing", "slower", "again", "waiting", "searching", "tail", "checking", "outside"];
+    ["useful", "slowdown", "wasted", "waiting", "idle", "tail", "validate", "outside"];
 
-/// The parts, so that nobody has to ask.
+/// Full names of the parts, for legends and sentences.
 pub const LONG_NAMES: [&str; PARTS] = [
-    "executing, at the pace of one thread alone",
-    "executing slower than alone",
-    "executing what was thrown away, or only warmed up",
-    "waiting for another transaction",
-    "looking for work",
-    "idling with nothing left to do",
-    "checking and committing",
-    "what comes before and after the transactions",
+    "useful execution at single-thread speed",
+    "slowdown of useful execution",
+    "aborted incarnations and prefetching",
+    "waiting for a dependency",
+    "idle time between transactions",
+    "idle time at the end (tail)",
+    "validation and commit",
+    "time before and after the transactions",
 ];
 
-/// What one contender's threads did over all blocks.
+/// Parts of one contender's thread time over all blocks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lost<'a> {
-    /// Who.
+    /// The contender.
     pub contender: Contender<'a>,
-    /// Runs that were watched, one for each block.
+    /// Number of profiled runs, one for each block.
     pub runs: usize,
-    /// Shares of the threads' time of all runs together, adding up to 1.
+    /// Shares of the threads' time over all runs. They add up to 1.
     pub shares: [f64; PARTS],
-    /// When results became final: the medians over the blocks, each figure by itself.
+    /// Times at which results became final. Each figure is a median over the blocks.
     pub latency: Option<Latency>,
 }
 
 impl Lost<'_> {
-    /// The parts of the time that are not executing at the pace of one thread alone, by name, the largest first.
+    /// The losses: all parts but useful execution at single-thread speed, largest first.
     pub fn losses(&self) -> Vec<(f64, &'static str)> {
         let mut losses: Vec<_> = self.shares.into_iter().zip(LONG_NAMES).skip(1).collect();
         losses.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -97,7 +98,7 @@ impl Lost<'_> {
     }
 }
 
-/// The sums of each contender that was watched, in the order in which they first appear.
+/// The sums of each contender with profiled runs, in the order of their first run.
 pub fn lost(watched: &[Watched]) -> Vec<Lost<'_>> {
     let contenders = contenders_of(watched.iter().map(Watched::contender));
     contenders.into_iter().filter_map(|contender| of_contender(watched, contender)).collect()
@@ -128,7 +129,7 @@ fn of_contender<'a>(watched: &'a [Watched], contender: Contender<'a>) -> Option<
     })
 }
 
-/// Of two values in the middle the greater.
+/// The median. For an even count it is the greater of the two middle values.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
@@ -140,19 +141,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_of_all_runs_add_up_and_long_runs_count_more() {
+    fn shares_add_up_to_one_and_long_runs_weigh_more() {
         let watched = [testing::watched(1, 1), testing::watched(2, 9)];
         let lost = lost(&watched);
         assert_eq!(lost.len(), 1);
         assert_eq!(lost[0].runs, 2);
         assert!((lost[0].shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{lost:?}");
-        // All threads together have 10 and 90 ms. Alone, each run takes 1 of its 5 and 45 useful ones.
+        // All threads together have 10 and 90 ms. On one thread each run takes 1 ms.
         assert!((lost[0].shares[0] - 0.02).abs() < 1e-9, "{lost:?}");
         assert!((lost[0].shares[1] - 0.48).abs() < 1e-9, "{lost:?}");
     }
 
     #[test]
-    fn where_nobody_knows_the_time_alone_nothing_is_called_slow() {
+    fn without_the_time_on_one_thread_there_is_no_slowdown() {
         let watched = [Watched { alone: None, ..testing::watched(1, 1) }];
         assert_eq!(lost(&watched)[0].shares[1], 0.0);
     }

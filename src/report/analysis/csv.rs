@@ -1,7 +1,7 @@
-//! One line per block, as CSV (RFC 4180).
+//! Writes an analysis as CSV (RFC 4180), one line per block.
 //!
-//! Which bounds there are depends on the numbers of threads that were asked for: a column of each kind
-//! for each number. Hot spots are in [`json`](super::json), but for the one that costs most.
+//! Every kind of bound has one column for each requested thread count. Only the most expensive hot spot has
+//! columns. The other hot spots are in [`json`](super::json).
 
 use super::{AnalysedBlock, AnalysisReport, place};
 use crate::{
@@ -33,7 +33,7 @@ const COLUMNS: [&str; 19] = [
     "bound_without_worst",
 ];
 
-/// The bounds of each number of threads.
+/// Column prefix of a bound, and its value.
 type Bound = (&'static str, fn(&Bounds) -> f64);
 
 const BOUNDS: [Bound; 6] = [
@@ -45,7 +45,7 @@ const BOUNDS: [Bound; 6] = [
     ("bound_accounts_deferred", |bounds| bounds.accounts_deferred),
 ];
 
-/// Writes a line for each block, under a header that is there even without blocks.
+/// Writes a line for each block below a header. The header is written even without blocks.
 ///
 /// # Errors
 /// [`ReportError::Csv`] or [`ReportError::Finish`] if `out` fails.
@@ -75,7 +75,7 @@ fn line(block: &AnalysedBlock, threads: &[NonZeroUsize]) -> Vec<String> {
     facts(block).into_iter().chain(bounds).collect()
 }
 
-/// In the order of [`COLUMNS`].
+/// The cells in the order of [`COLUMNS`].
 fn facts(block: &AnalysedBlock) -> [String; COLUMNS.len()] {
     let AnalysedBlock { facts, analysis } = block;
     let worst = analysis.worst();
@@ -102,7 +102,7 @@ fn facts(block: &AnalysedBlock) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// Plain, with all its digits; empty where it does not apply.
+/// A decimal with all its digits and no exponent; empty if it does not apply.
 fn decimal(value: Option<f64>) -> String {
     value.filter(|value| value.is_finite()).map(|value| value.to_string()).unwrap_or_default()
 }

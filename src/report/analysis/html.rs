@@ -1,8 +1,8 @@
-//! An analysis as one HTML page that needs nothing else, like the page of a replay.
+//! Writes an analysis as one self-contained HTML page, like the page of a replay.
 //!
-//! First what the blocks allow, and what it would cost to see conflicts otherwise; then the charts, each with its
-//! numbers as a table; a section for each block, with its hot spots and who depends on whom; last the machine,
-//! and the command that makes the page again.
+//! The page starts with the bounds of the blocks and the effect of other definitions of a conflict. Charts with
+//! their numbers as tables follow. Each block has a section with its hot spots and dependencies. The machine
+//! and the command that reproduces the page come last.
 
 use super::{
     AnalysedBlock, AnalysisReport,
@@ -24,7 +24,7 @@ use comfy_table::CellAlignment;
 use maud::{Markup, html};
 use std::{io, num::NonZeroUsize};
 
-/// How many numbers of threads are told apart in a line.
+/// Number of thread counts that a chart line can show.
 const BOUNDS_DRAWN: usize = 4;
 
 /// Writes `report` as a page.
@@ -39,7 +39,7 @@ pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportE
 fn page(report: &AnalysisReport) -> Result<Markup, ReportError> {
     let page = Page {
         title: "blockrace: analysis",
-        question: "How much faster could these blocks be executed, and what stands in the way?",
+        question: "What is the maximum speedup of these blocks, and what are their bottlenecks?",
         entries: &[
             ("result", "Result"),
             ("charts", "Charts"),
@@ -49,7 +49,7 @@ fn page(report: &AnalysisReport) -> Result<Markup, ReportError> {
         ],
         version: &report.machine.blockrace_version,
     };
-    // One thread has no bound but 1.
+    // The bound on one thread is always 1.
     let charts = match several(report).is_empty() {
         true => vec![],
         false => vec![by_threads(report)?, by_block(report)?],
@@ -80,7 +80,7 @@ fn result(report: &AnalysisReport) -> Markup {
     }
 }
 
-/// The bound against the number of threads, by what counts as a conflict.
+/// The bound against the number of threads, by definition of a conflict.
 fn by_threads(report: &AnalysisReport) -> Result<Markup, ReportError> {
     let mut points = Vec::new();
     for (series, (_, bound)) in KINDS.iter().enumerate() {
@@ -101,14 +101,14 @@ fn by_threads(report: &AnalysisReport) -> Result<Markup, ReportError> {
         lines: (0..KINDS.len()).map(|index| Line::through(&points, index)).collect(),
         points,
     };
-    let words = "What the blocks allow, by what counts as a conflict: a schedule of the measured times, geometric means \
-                 over the blocks. An estimate, as the schedule is good and not proven best.";
+    let words = "Bound of the speedup by definition of a conflict: geometric means over the blocks, from a schedule of the \
+                 measured times. The bound is an estimate, because the schedule is not proven optimal.";
     let legend: Vec<_> = KINDS.iter().map(|(name, _)| (*name).to_owned()).enumerate().collect();
     let numbers = listing(title, &listings::by_model(report));
     Ok(figure(("threads", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
 }
 
-/// The bound of each block on some numbers of threads.
+/// The bound of each block on several thread counts.
 fn by_block(report: &AnalysisReport) -> Result<Markup, ReportError> {
     let threads: Vec<_> = several(report).into_iter().take(BOUNDS_DRAWN).collect();
     let bounds =
@@ -131,8 +131,8 @@ fn by_block(report: &AnalysisReport) -> Result<Markup, ReportError> {
         reference: Some(1.0),
         height: 28,
     };
-    let words = "Where marks of several numbers of threads are close to each other, a chain of transactions that wait for \
-                 each other is in the way, or a single long one.";
+    let words = "If the marks of several thread counts are close to each other, a chain of dependent transactions or a \
+                 single long transaction is the bottleneck.";
     let name = |threads: &NonZeroUsize| counted(threads.get(), "thread");
     let legend: Vec<_> = threads.iter().map(name).enumerate().collect();
     let link = |row: usize, number: &str| {
@@ -156,13 +156,14 @@ fn contracts(report: &AnalysisReport) -> Markup {
         section id="contracts" {
             h2 { "Contracts" }
             @if report.blocks.len() <= listings::FEW_BLOCKS {
-                p { "Where there are so few blocks, see what each of them says." }
+                p { "The report has few blocks. Their sections list the hot spots of each block." }
             } @else if hottest.rows.is_empty() {
-                p { "No transaction waits for another." }
+                p { "No transaction depends on another." }
             } @else {
                 p {
-                    "Those that cost most over all blocks. Pairs: transactions of which the later needs what the earlier \
-                     writes there. Worst in: blocks whose bound would rise most without it."
+                    "The contracts with the largest share of the critical paths over all blocks. Pairs: pairs of \
+                     transactions in which the later one reads a value of the contract that the earlier one \
+                     writes. Worst in: number of blocks in which removing the contract would raise the bound most."
                 }
                 (listing("Hottest contracts", &hottest))
             }
@@ -170,7 +171,7 @@ fn contracts(report: &AnalysisReport) -> Markup {
     }
 }
 
-/// A block, folded away.
+/// The folded section of a block.
 fn section(block: &AnalysedBlock) -> Markup {
     let AnalysedBlock { facts, analysis } = block;
     let spots = listings::hot_spots(block);
@@ -191,12 +192,12 @@ fn section(block: &AnalysedBlock) -> Markup {
     }
 }
 
-/// A listing as a table; nothing if it has no row.
+/// A listing as a table; empty if it has no row.
 fn listing(caption: &str, listing: &Listing) -> Markup {
     linked(caption, listing, |_, text| Cell::text(text))
 }
 
-/// A listing as a table, with the first cell of each row made by `first`, which is told the row.
+/// A listing as a table. `first` makes the first cell of each row from the row index and the text.
 fn linked(caption: &str, listing: &Listing, first: impl Fn(usize, &str) -> Cell) -> Markup {
     if listing.rows.is_empty() {
         return html! {};

@@ -1,6 +1,6 @@
-//! A whole analysis as JSON (RFC 8259), with the conflicts by cause.
+//! Writes a whole analysis as JSON (RFC 8259), with the conflicts by cause.
 //!
-//! Durations are integers in nanoseconds; a value that does not apply is `null`.
+//! Durations are integers in nanoseconds. A value that does not apply is `null`.
 //!
 //! ```text
 //! { "schema_version": 1, "machine": {..}, "settings": { threads, runs, blocks },
@@ -17,10 +17,10 @@ use crate::{
 use serde::Serialize;
 use std::io;
 
-/// Grows whenever a field changes its meaning or goes. A new field alone does not change it.
+/// Increases if a field is removed or changes its meaning. New fields do not increase it.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Writes `report` as one JSON document, indented, with a line feed at its end.
+/// Writes `report` as one indented JSON document, with a line feed at its end.
 ///
 /// # Errors
 /// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
@@ -141,7 +141,7 @@ impl BoundsRecord {
     }
 }
 
-/// What happens if one of the refinements is done without.
+/// Dependencies and critical path without one refinement of the conflict model.
 #[derive(Debug, Serialize)]
 struct OrderedRecord {
     what: &'static str,

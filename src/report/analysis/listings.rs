@@ -1,4 +1,4 @@
-//! The tables of an analysis as data, for the terminal and the page alike.
+//! Builds the tables of an analysis as data. The terminal report and the page share them.
 
 use super::{
     AnalysedBlock, AnalysisReport,
@@ -16,61 +16,61 @@ use crate::{
 use comfy_table::CellAlignment::{self, Left, Right};
 use std::num::NonZeroUsize;
 
-/// Up to so many blocks, the hot spots of each are shown, and not those of all.
+/// Up to this number of blocks, hot spots are shown per block. Beyond it they are shown over all blocks.
 pub(super) const FEW_BLOCKS: usize = 3;
 
-/// How many hot spots are shown.
+/// Number of hot spots that are shown.
 const HOT_SPOTS: usize = 5;
 
-/// A way to see conflicts, in words, and its bound.
+/// A definition of a conflict in words, and its bound.
 type Kind = (&'static str, fn(&Bounds) -> f64);
 
-/// From no conflicts at all down to conflicts over whole accounts.
+/// Definitions of a conflict, from none at all to conflicts on whole accounts.
 pub(super) const KINDS: [Kind; 6] = [
-    ("no conflicts: only the longest transaction is in the way", |bounds| bounds.independent),
+    ("no conflicts: only the longest transaction limits", |bounds| bounds.independent),
     ("conflicts on balance, nonce, code and slot", |bounds| bounds.fields),
-    ("the same, started only when all it reads is there", |bounds| bounds.when_ready),
-    ("the same, started in block order without looking ahead", |bounds| bounds.in_order),
-    ("whole accounts, fees and plain transfers deferred", |bounds| bounds.accounts_deferred),
-    ("whole accounts", |bounds| bounds.accounts),
+    ("the same, started when all reads are ready", |bounds| bounds.when_ready),
+    ("the same, started in block order", |bounds| bounds.in_order),
+    ("whole accounts, fees and plain transfers commute", |bounds| bounds.accounts_deferred),
+    ("conflicts on whole accounts", |bounds| bounds.accounts),
 ];
 
-/// A table: titles, each with the side that its column keeps to, and cells.
+/// A table: titles with the alignment of their columns, and cells.
 pub(super) struct Listing {
     pub(super) columns: Vec<(String, CellAlignment)>,
     pub(super) rows: Vec<Vec<String>>,
 }
 
 impl Listing {
-    /// These columns, and one for each number of threads.
+    /// A listing of fixed columns and one column for each thread count.
     fn new(columns: &[Column], threads: &[NonZeroUsize], rows: Vec<Vec<String>>) -> Self {
         let fixed = columns.iter().map(|(title, side)| ((*title).to_owned(), *side));
         let bounds = threads.iter().map(|threads| (format!("x{threads}"), Right));
         Self { columns: fixed.chain(bounds).collect(), rows }
     }
 
-    /// As text; nothing if there is not one row.
+    /// The listing as text; empty without rows.
     pub(super) fn lines(self) -> Vec<String> {
         if self.rows.is_empty() { vec![] } else { grid::lines(&self.columns, self.rows) }
     }
 }
 
-/// Two decimals, without a unit: speedups and what bounds them.
+/// Formats a speedup or a bound with two decimals.
 pub(super) fn ratio(value: Option<f64>) -> String {
     cell(value.map(|value| format!("{value:.2}")))
 }
 
-/// A share of one as whole percents.
+/// Formats a share as a whole percentage.
 fn percent(share: Option<f64>) -> String {
     cell(share.map(|share| format!("{:.0} %", share * 100.0)))
 }
 
-/// All numbers of threads but one, on which the bound is always 1.
+/// All thread counts above one. On one thread the bound is always 1.
 pub(super) fn several(report: &AnalysisReport) -> Vec<NonZeroUsize> {
     report.settings.threads.iter().copied().filter(|threads| threads.get() > 1).collect()
 }
 
-/// A row for each block: what it is, how long its transactions take, and what it allows.
+/// A row for each block: its size, its times and its bounds.
 pub(super) fn blocks(report: &AnalysisReport, threads: &[NonZeroUsize]) -> Listing {
     const COLUMNS: [Column; 8] = [
         ("block", Right),
@@ -80,7 +80,7 @@ pub(super) fn blocks(report: &AnalysisReport, threads: &[NonZeroUsize]) -> Listi
         ("chain", Right),
         ("indep.", Right),
         ("longest", Right),
-        ("limit", Right),
+        ("bound", Right),
     ];
     let rows = report.blocks.iter().map(|block| block_cells(block, threads)).collect();
     Listing::new(&COLUMNS, threads, rows)
@@ -102,14 +102,14 @@ fn block_cells(block: &AnalysedBlock, threads: &[NonZeroUsize]) -> Vec<String> {
     fixed.into_iter().chain(bounds).collect()
 }
 
-/// Medians over the blocks of each fork and of all, where there are more than a few blocks.
+/// Medians over the blocks of each fork and over all blocks; empty for few blocks.
 pub(super) fn by_fork(report: &AnalysisReport, threads: &[NonZeroUsize]) -> Listing {
     const COLUMNS: [Column; 5] = [
         ("medians by fork", Left),
         ("blocks", Right),
         ("indep.", Right),
         ("longest", Right),
-        ("limit", Right),
+        ("bound", Right),
     ];
     let cells = |medians: &ForkMedians<'_>| {
         let fixed = [
@@ -126,7 +126,7 @@ pub(super) fn by_fork(report: &AnalysisReport, threads: &[NonZeroUsize]) -> List
     Listing::new(&COLUMNS, threads, forks.iter().map(cells).collect())
 }
 
-/// What is lost to what.
+/// The mean bound for each definition of a conflict.
 pub(super) fn by_model(report: &AnalysisReport) -> Listing {
     let threads = several(report);
     let cells = |(name, bound): &Kind| {
@@ -140,7 +140,7 @@ pub(super) fn by_model(report: &AnalysisReport) -> Listing {
     Listing::new(&[("bound, geometric mean", Left)], &threads, rows)
 }
 
-/// The contracts that cost most, where there are more than a few blocks.
+/// The contracts with the most time on critical paths; empty for few blocks.
 pub(super) fn contracts(report: &AnalysisReport) -> Listing {
     const COLUMNS: [Column; 5] = [
         ("hottest contracts", Left),
@@ -163,7 +163,7 @@ pub(super) fn contracts(report: &AnalysisReport) -> Listing {
     Listing::new(&COLUMNS, &[], rows.collect())
 }
 
-/// Where the transactions of a block meet: contracts, then fields.
+/// The hot spots of a block: contracts, then fields.
 pub(super) fn hot_spots(block: &AnalysedBlock) -> Listing {
     const COLUMNS: [Column; 4] = [
         ("hot spots", Left),

@@ -1,8 +1,7 @@
-//! What was found out about blocks without racing anybody, and its forms: [`table`], [`html`],
-//! [`csv`] and [`json`].
+//! The report of an analysis as a value, and its output formats: [`table`], [`html`], [`csv`] and [`json`].
 //!
-//! As for a replay, the report is complete when it arrives here. What follows from several blocks
-//! together (medians by fork, the hottest contracts of all) is computed here.
+//! An analysis computes bounds and conflicts of blocks without a race. `commands` fills the report. This
+//! module computes only figures over several blocks, such as medians by fork and the hottest contracts.
 
 pub mod csv;
 pub mod html;
@@ -21,49 +20,49 @@ use super::{BlockFacts, Failure, Machine};
 use crate::insight::Analysis;
 use std::num::{NonZeroU32, NonZeroUsize};
 
-/// All that an analysis found out.
+/// The results of an analysis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnalysisReport {
-    /// Where it ran.
+    /// The machine that ran the analysis.
     pub machine: Machine,
-    /// With which settings.
+    /// The settings of the analysis.
     pub settings: AnalysisSettings,
-    /// Block by block.
+    /// The analysed blocks.
     pub blocks: Vec<AnalysedBlock>,
     /// The blocks that could not be analysed.
     pub failures: Vec<Failure>,
 }
 
-/// The settings that move numbers.
+/// The settings that affect the figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalysisSettings {
-    /// Numbers of threads that there are bounds for, ascending.
+    /// Thread counts of the bounds, ascending.
     pub threads: Vec<NonZeroUsize>,
-    /// Sequential runs behind the times.
+    /// Number of sequential runs behind the times.
     pub runs: NonZeroU32,
-    /// The blocks, as given.
+    /// The blocks, as given on the command line.
     pub blocks: String,
-    /// The command that makes this analysis again, with every setting spelt out.
+    /// The command that reproduces this analysis, with every setting spelt out.
     pub command: String,
 }
 
-/// One block.
+/// The analysis of one block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnalysedBlock {
-    /// What the block's own data say of it.
+    /// Properties from the block's header and body.
     pub facts: BlockFacts,
-    /// What follows from its accesses and times.
+    /// Results that follow from its accesses and times.
     pub analysis: Analysis,
 }
 
 impl AnalysedBlock {
-    /// A part of the transactions, as a ratio; `None` for a block without any.
+    /// Converts a number of transactions to a share; `None` for a block without transactions.
     fn share(&self, transactions: usize) -> Option<f64> {
         let all = self.facts.transactions;
         (all > 0).then(|| transactions as f64 / all as f64)
     }
 
-    /// Which part of the time of all transactions the longest takes.
+    /// Share of the longest transaction in the time of all transactions.
     fn longest_share(&self) -> Option<f64> {
         let Analysis { total, longest_transaction, .. } = self.analysis;
         (!total.is_zero()).then(|| longest_transaction.div_duration_f64(total))

@@ -1,4 +1,4 @@
-//! What several blocks have in common: medians by fork, means of bounds, the hottest contracts of all.
+//! Computes figures over several blocks: medians by fork, means of bounds, and the hottest contracts.
 
 use super::{AnalysedBlock, AnalysisReport};
 use crate::{
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// The blocks of one fork, as medians. Blocks without transactions are left out.
+/// Medians over the blocks of one fork. Blocks without transactions are excluded.
 #[derive(Debug)]
 pub(super) struct ForkMedians<'a> {
     pub(super) fork: &'a str,
@@ -19,11 +19,11 @@ pub(super) struct ForkMedians<'a> {
     pub(super) parallelism: Option<f64>,
     pub(super) independent: Option<f64>,
     pub(super) longest_share: Option<f64>,
-    /// One for each of the numbers of threads.
+    /// One bound for each thread count.
     pub(super) bounds: Vec<Option<f64>>,
 }
 
-/// Medians of each fork, oldest first, and then of all.
+/// Medians of each fork, oldest first. With several forks, the medians of all blocks come last.
 pub(super) fn medians<'a>(
     report: &'a AnalysisReport,
     threads: &[NonZeroUsize],
@@ -65,13 +65,13 @@ fn of_fork<'a>(
 }
 
 impl AnalysedBlock {
-    /// The bounds at a number of threads, if they were asked for.
+    /// The bounds at a thread count; `None` if they were not requested.
     pub(super) fn bounds_at(&self, threads: NonZeroUsize) -> Option<&Bounds> {
         self.analysis.bounds.iter().find(|bounds| bounds.threads == threads)
     }
 }
 
-/// Of two values in the middle, their mean.
+/// The median. For an even count it is the mean of the two middle values.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let upper = *values.get(values.len() / 2)?;
@@ -79,7 +79,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-/// Geometric mean over all blocks of one kind of bound.
+/// Geometric mean of one kind of bound over all blocks.
 pub(super) fn mean_bound(
     report: &AnalysisReport,
     threads: NonZeroUsize,
@@ -89,7 +89,7 @@ pub(super) fn mean_bound(
     geometric_mean(&bounds.map(bound).collect::<Vec<_>>())
 }
 
-/// How much longer the critical path would be without a refinement, as a geometric mean.
+/// Growth factor of the critical path without a refinement, as a geometric mean.
 pub(super) fn path_growth(report: &AnalysisReport, ordered: Ordered) -> Option<f64> {
     let growth = |block: &AnalysedBlock| {
         let path = block.analysis.critical_path;
@@ -99,20 +99,20 @@ pub(super) fn path_growth(report: &AnalysisReport, ordered: Ordered) -> Option<f
     geometric_mean(&report.blocks.iter().filter_map(growth).collect::<Vec<_>>())
 }
 
-/// A contract, over all blocks where it is on the critical path.
+/// A contract, over all blocks in which it is a hot spot.
 #[derive(Debug)]
 pub(super) struct HotContract {
     pub(super) chain_id: u64,
     pub(super) place: Place,
     pub(super) blocks: usize,
     pub(super) pairs: usize,
-    /// Of all blocks' critical paths together.
+    /// Share of the critical paths of all blocks together.
     pub(super) path_share: f64,
-    /// In how many blocks its removal would raise the bound most.
+    /// Number of blocks in which its removal would raise the bound most.
     pub(super) worst_in: usize,
 }
 
-/// The contracts that cost most over all blocks, at most `count`.
+/// The `count` contracts with the most time on critical paths over all blocks.
 pub(super) fn hottest(report: &AnalysisReport, count: usize) -> Vec<HotContract> {
     let paths: Duration = report.blocks.iter().map(|block| block.analysis.critical_path).sum();
     let worst = worst_counts(report);

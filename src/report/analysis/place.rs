@@ -1,10 +1,10 @@
-//! Names of hot spots: for people short, for programs whole.
+//! Names hot spots: short names for text, full addresses and keys for JSON.
 
 use crate::insight::{HotSpot, Place, well_known};
 use alloy_primitives::B256;
 use serde::Serialize;
 
-/// What kind of thing it is, in one word.
+/// Kind of a place in one word.
 pub(super) const fn kind(place: &Place) -> &'static str {
     match place {
         Place::Account(_) => "account",
@@ -16,7 +16,7 @@ pub(super) const fn kind(place: &Place) -> &'static str {
     }
 }
 
-/// For people: a well-known contract by its name, any other by its address in short.
+/// Short name for text. A well-known contract has its name, any other account its shortened address.
 pub(crate) fn short(place: &Place, chain_id: u64) -> String {
     let address = place.address();
     let shortened = || {
@@ -38,7 +38,7 @@ fn short_key(key: &str) -> String {
     }
 }
 
-/// A hot spot for programs.
+/// A hot spot in JSON.
 #[derive(Debug, Serialize)]
 pub(super) struct HotSpotRecord {
     kind: &'static str,

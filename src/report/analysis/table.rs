@@ -1,7 +1,7 @@
-//! An analysis for a person at a terminal, at most 100 columns wide.
+//! Writes an analysis for a terminal, at most 100 columns wide.
 //!
-//! Blocks first, then what they have in common: medians by fork, what each way to see conflicts allows,
-//! and the contracts that cost most. Few blocks get their own hot spots in full.
+//! The blocks come first. Figures over all blocks follow: medians by fork, the bounds by definition of a
+//! conflict, and the hottest contracts. For few blocks, the hot spots of each block are listed.
 
 use super::{
     AnalysedBlock, AnalysisReport,
@@ -14,7 +14,7 @@ use crate::report::{
 };
 use std::{io, num::NonZeroUsize};
 
-/// How many numbers of threads fit beside the other columns.
+/// Number of thread counts that fit beside the other columns.
 const BOUNDS_SHOWN: usize = 4;
 
 /// Writes `report` as text for a terminal.
@@ -47,12 +47,12 @@ pub fn write(
     writeln!(out, "{}", text.join("\n\n")).and_then(|()| out.flush()).map_err(ReportError::Table)
 }
 
-/// The numbers of threads that have columns: the lowest above one.
+/// The thread counts with columns: the lowest above one.
 fn shown(report: &AnalysisReport) -> Vec<NonZeroUsize> {
     several(report).into_iter().take(BOUNDS_SHOWN).collect()
 }
 
-/// What ran where, and how often.
+/// The machine, the blocks and the number of runs.
 fn heading(report: &AnalysisReport) -> Vec<String> {
     let machine = &report.machine;
     let cpu = one_line(&machine.cpu_model);
@@ -66,12 +66,15 @@ fn legend(report: &AnalysisReport) -> Vec<String> {
 fn contracts(report: &AnalysisReport) -> Vec<String> {
     let mut lines = listings::contracts(report).lines();
     if !lines.is_empty() {
-        lines.push("worst in: blocks whose bound would rise most without it.".to_owned());
+        lines.push(
+            "worst in: number of blocks in which removing the contract would raise the bound most."
+                .to_owned(),
+        );
     }
     lines
 }
 
-/// The hot spots of each block, where there are few.
+/// The hot spots of each block; empty for many blocks.
 fn details(report: &AnalysisReport) -> Vec<String> {
     let is_few = report.blocks.len() <= FEW_BLOCKS;
     let few = if is_few { &report.blocks[..] } else { &[] };

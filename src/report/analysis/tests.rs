@@ -1,4 +1,4 @@
-//! Forms of a small analysis.
+//! Tests the output formats with a small analysis.
 
 use super::*;
 use crate::{
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 fn threads(count: usize) -> NonZeroUsize {
-    NonZeroUsize::new(count).expect("not zero")
+    NonZeroUsize::new(count).expect("the count is not zero")
 }
 
 fn bounds(on: usize, fields: f64) -> Bounds {
@@ -77,7 +77,7 @@ fn report(blocks: usize) -> AnalysisReport {
 fn text(report: &AnalysisReport, write: fn(&AnalysisReport, &mut Vec<u8>) -> bool) -> String {
     let mut out = Vec::new();
     assert!(write(report, &mut out), "writing to memory does not fail");
-    String::from_utf8(out).expect("it is text")
+    String::from_utf8(out).expect("the output is UTF-8")
 }
 
 fn table(report: &AnalysisReport) -> String {
@@ -85,7 +85,7 @@ fn table(report: &AnalysisReport) -> String {
 }
 
 #[test]
-fn a_field_is_worse_than_its_contract_unless_the_contract_is_worth_more() {
+fn a_field_is_the_worst_hot_spot_unless_its_contract_raises_the_bound_more() {
     let mut analysis = analysis();
     assert_eq!(analysis.worst(), analysis.fields.first());
     analysis.contracts[0].bound_without = Some(2.6);
@@ -98,11 +98,12 @@ fn a_field_is_worse_than_its_contract_unless_the_contract_is_worth_more() {
 fn the_csv_has_a_column_for_each_kind_of_bound_and_number_of_threads() {
     let csv = text(&report(1), |report, out| csv::write(report, out).is_ok());
     let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
-    let header = reader.headers().expect("it has a header").clone();
-    let line = reader.records().next().expect("it has a line").expect("it is well-formed");
+    let header = reader.headers().expect("the CSV has a header").clone();
+    let line =
+        reader.records().next().expect("the CSV has a line").expect("the line is well-formed");
     let column = |name| {
         let place = header.iter().position(|column| column == name);
-        line[place.unwrap_or_else(|| panic!("{name} is a column"))].to_owned()
+        line[place.unwrap_or_else(|| panic!("{name} must be a column"))].to_owned()
     };
     assert_eq!(column("bound_fields_2"), "1.75");
     assert_eq!(column("bound_accounts_8"), "1");
@@ -114,9 +115,9 @@ fn the_csv_has_a_column_for_each_kind_of_bound_and_number_of_threads() {
 }
 
 #[test]
-fn the_json_names_hot_spots_in_full() {
+fn the_json_has_full_addresses_and_keys_of_hot_spots() {
     let json = text(&report(1), |report, out| json::write(report, out).is_ok());
-    let document: Value = serde_json::from_str(&json).expect("it is JSON");
+    let document: Value = serde_json::from_str(&json).expect("the output is JSON");
     let block = &document["blocks"][0];
     assert_eq!(
         block["fields"][0],
@@ -136,7 +137,7 @@ fn the_json_names_hot_spots_in_full() {
 }
 
 #[test]
-fn the_table_shows_few_blocks_in_detail_and_many_together() {
+fn the_table_shows_hot_spots_per_block_for_few_blocks_only() {
     let one = table(&report(1));
     assert!(one.contains("Without WETH slot 0xffffff…ffff the bound would rise most"), "{one}");
     assert!(!one.contains("medians by fork"), "{one}");
@@ -154,32 +155,32 @@ fn page(report: &AnalysisReport) -> String {
 }
 
 #[test]
-fn the_page_says_what_the_blocks_allow_and_shows_each() {
+fn the_page_shows_the_bounds_and_every_block() {
     let mut report = report(1);
     report.machine.cpu_model = "<script>".to_owned();
     let page = page(&report);
-    let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("{words} is not there"));
+    let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("the page lacks {words}"));
     let order = [
-        place("On 8 threads, 1 block allows 2.00 times the speed of one thread; 1.00 if"),
+        place("On 8 threads, 1 block allows a speedup of 2.00; 1.00 if"),
         place("not analysed: block 19426588"),
         place("Bound against threads"),
         place("Bound of each block"),
         place(r##"href="#block-19426587-0x"##),
         place(r#"id="block-19426587-0x"#),
         place("Without WETH slot 0xffffff…ffff the bound would rise most: from 2.00 to 2.50."),
-        place("Block 19426587: who depends on whom"),
+        place("Block 19426587: dependencies between transactions"),
         place("blockrace analyze 19426587 --threads 2,8 --iterations 1"),
         place("&lt;script&gt;"),
     ];
     assert!(order.is_sorted(), "{order:?}");
-    testing::assert_asks_nobody(&page);
+    testing::assert_self_contained(&page);
 }
 
 #[test]
-fn an_analysis_of_nothing_is_a_page_too() {
+fn an_analysis_without_blocks_is_a_valid_page() {
     let page = page(&report(0));
     assert!(page.contains("not analysed: block 19426588"), "{page}");
-    assert!(!page.contains("times the speed of one thread"), "{page}");
+    assert!(!page.contains("a speedup of"), "{page}");
 }
 
 #[test]
@@ -198,5 +199,5 @@ fn a_block_without_transactions_has_no_bound() {
     let line = table(&report).lines().find(|line| line.contains("19426587  ")).map(str::to_owned);
     let line = line.expect("the block has a line");
     let cells: Vec<_> = line.split_whitespace().rev().take(3).collect();
-    assert_eq!(cells, ["-"; 3], "limit and bounds");
+    assert_eq!(cells, ["-"; 3], "bounds of the block");
 }

@@ -1,4 +1,4 @@
-//! What an analysis says in sentences, for the terminal and the page.
+//! Formats the sentences of an analysis. The terminal report and the page share them.
 
 use super::{
     AnalysedBlock, AnalysisReport,
@@ -12,16 +12,16 @@ use crate::{
     units,
 };
 
-/// What the columns of blocks mean.
-pub(super) const LEGEND: &str = "time: of all transactions on one thread, the shortest of several runs. limit: that over the time of \
-     the critical path, the longest chain of transactions that wait for each other, so the bound on any \
-     number of threads. x2, x4: bounds on 2 and 4 threads, from a schedule of the measured times in which \
-     a transaction waits where it reads what another has still to write; nothing is done twice, and \
-     nothing else takes time. chain: transactions in the longest chain of dependent ones. indep.: share \
-     that depend on no other. longest: share of the time that the longest takes. Conflicts are on \
+/// Explains the columns of the block table.
+pub(super) const LEGEND: &str = "time: time of all transactions on one thread, the shortest of several runs. chain: transactions in the \
+     longest chain of dependencies. indep.: share of transactions without a dependency. longest: share of \
+     the time of the longest transaction. bound: time / critical path, the bound of the speedup on any \
+     number of threads. The critical path is the chain of dependent transactions that takes longest. x2, \
+     x4: bounds on 2 and 4 threads, from a schedule of the measured times. In it, a transaction waits at a \
+     read for the transaction that writes the value. There are no aborts and no overhead. Conflicts are on \
      balance, nonce, code and slot; payments commute, and senders' nonces are known.";
 
-/// Which blocks, and how often they were run.
+/// The blocks and the number of runs.
 pub(super) fn runs(report: &AnalysisReport) -> String {
     let runs = counted(report.settings.runs.get() as usize, "run");
     let blocks = one_line(&report.settings.blocks);
@@ -29,7 +29,7 @@ pub(super) fn runs(report: &AnalysisReport) -> String {
     format!("blocks {blocks} ({count}); times are the shortest of {runs}")
 }
 
-/// What the blocks allow on the most threads; `None` if that is one, or none of them has a transaction.
+/// Mean bound of the blocks on the largest thread count. `None` on one thread, or without transactions.
 pub(super) fn allowed(report: &AnalysisReport) -> Option<String> {
     let most = *report.settings.threads.last().filter(|most| most.get() > 1)?;
     let [fields, accounts] = [
@@ -41,12 +41,12 @@ pub(super) fn allowed(report: &AnalysisReport) -> Option<String> {
     let allow = if blocks == 1 { "allows" } else { "allow" };
     let blocks = counted(blocks, "block");
     Some(format!(
-        "on {threads}, {blocks} {allow} {fields:.2} times the speed of one thread; {accounts:.2} if conflicts \
-         are seen on whole accounts"
+        "on {threads}, {blocks} {allow} a speedup of {fields:.2}; {accounts:.2} if conflicts are detected on \
+         whole accounts"
     ))
 }
 
-/// What each of the refinements of fields is worth.
+/// Effect of each refinement of the conflict model on the critical path.
 pub(super) fn refinements(report: &AnalysisReport) -> Option<String> {
     let growth = |ordered| path_growth(report, ordered).map(|growth| format!("{growth:.2}"));
     let [fees, nonces, balances] =
@@ -57,7 +57,7 @@ pub(super) fn refinements(report: &AnalysisReport) -> Option<String> {
     ))
 }
 
-/// What a block allows on the most threads; `None` if it has no transaction.
+/// The bound of a block on the largest thread count; `None` without transactions.
 pub(super) fn bound(block: &AnalysedBlock) -> Option<String> {
     let bounds = block.analysis.bounds.last()?;
     Some(format!(
@@ -69,13 +69,13 @@ pub(super) fn bound(block: &AnalysedBlock) -> Option<String> {
     ))
 }
 
-/// Without what the bound would rise most; `None` if it would not rise at all.
+/// The hot spot without which the bound would rise most; `None` if the bound would not rise.
 pub(super) fn what_if(block: &AnalysedBlock) -> Option<String> {
     let (spot, bounds) = (block.analysis.worst()?, block.analysis.bounds.last()?);
     let (now, without) = (ratio(Some(bounds.fields)), ratio(spot.bound_without));
     let place = place::short(&spot.place, block.facts.chain_id);
     Some(match now == without {
-        true => format!("Without any single one of them the bound would stay {now}."),
+        true => format!("Without any one of these hot spots the bound would stay {now}."),
         false => format!("Without {place} the bound would rise most: from {now} to {without}."),
     })
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 const ROUNDS: usize = 12;
 
-/// A run of the baseline and a contender over 30 blocks, on a machine that is `machine` times as slow
-/// as ours, with a contender `slowdown` times as slow. Laps vary by a few percent.
+/// A run of the baseline and a contender over 30 blocks. `machine` scales all times, and `slowdown` scales
+/// the contender's times. Samples vary by a few percent.
 fn run(seed: u64, machine: f64, slowdown: f64) -> Run {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut rows = Vec::new();
@@ -45,7 +45,7 @@ fn a_slowdown_of_five_percent_is_a_regression_on_any_machine() {
 }
 
 #[test]
-fn two_runs_of_the_same_are_no_regression_even_on_a_machine_that_slowed_down() {
+fn equal_runs_are_no_regression_even_on_a_slower_machine() {
     for pair in 0..20 {
         let (base, new) = (run(100 + 2 * pair, 1.0, 1.0), run(101 + 2 * pair, 1.1, 1.0));
         let compared = Comparison::new(&base, &new, By::Speedup, 0.03);
@@ -54,7 +54,7 @@ fn two_runs_of_the_same_are_no_regression_even_on_a_machine_that_slowed_down() {
     }
 }
 
-/// The same where a neighbour slows down what runs on two threads, and two baselines at once were measured, too.
+/// A run with two concurrent baselines. `neighbour` scales all times on two threads.
 fn disturbed(seed: u64, neighbour: f64, slowdown: f64) -> Run {
     let mut run = run(seed, 1.0, slowdown * neighbour);
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(!seed);
@@ -69,7 +69,7 @@ fn disturbed(seed: u64, neighbour: f64, slowdown: f64) -> Run {
 }
 
 #[test]
-fn a_neighbour_that_slows_down_as_many_baselines_at_once_is_no_regression() {
+fn other_load_that_slows_down_concurrent_baselines_is_no_regression() {
     for pair in 0..20 {
         let (quiet, loud) =
             (disturbed(200 + 2 * pair, 1.0, 1.0), disturbed(201 + 2 * pair, 1.1, 1.0));
@@ -78,11 +78,14 @@ fn a_neighbour_that_slows_down_as_many_baselines_at_once_is_no_regression() {
         assert!(Comparison::new(&loud, &worse, By::Speedup, 0.03).is_regression(), "{pair}");
         let alone = run(300 + pair, 1.0, 1.1);
         let compared = Comparison::new(&quiet, &alone, By::Speedup, 0.03);
-        assert!(compared.is_regression(), "{pair}: where one run lacks them, one baseline counts");
+        assert!(
+            compared.is_regression(),
+            "{pair}: without concurrent baselines in both runs, one baseline is the reference"
+        );
     }
 }
 
-/// One block's contender was slower by half.
+/// A run with a contender that takes 1.5 times as long on one block.
 fn with_a_slow_block(seed: u64) -> Run {
     let mut run = run(seed, 1.0, 1.0);
     for ((block, runner), laps) in &mut run.times {
@@ -94,7 +97,7 @@ fn with_a_slow_block(seed: u64) -> Run {
 }
 
 #[test]
-fn one_slower_block_is_a_regression_if_several_runs_say_so() {
+fn one_slower_block_is_a_regression_if_several_runs_agree() {
     let compared = |base: &Run, new: &Run| Comparison::new(base, new, By::Speedup, 0.03);
     let (mut base, mut new) = (run(1, 1.0, 1.0), with_a_slow_block(2));
     let once = compared(&base, &new);
@@ -106,20 +109,20 @@ fn one_slower_block_is_a_regression_if_several_runs_say_so() {
     let mut disturbed = new.clone();
     disturbed.join(run(4, 1.0, 1.0));
     let denied = compared(&base, &disturbed);
-    assert!(denied.contenders[0].slower_blocks.is_empty(), "the other run denies it");
+    assert!(denied.contenders[0].slower_blocks.is_empty(), "the second run was not slower");
     new.join(with_a_slow_block(4));
     assert!(compared(&base, &new).is_regression());
 }
 
 #[test]
-fn compared_by_time_a_slower_machine_is_a_regression_of_everybody() {
+fn compared_by_time_a_slower_machine_is_a_regression_of_every_contender() {
     let compared = Comparison::new(&run(1, 1.0, 1.0), &run(2, 1.1, 1.0), By::Time, 0.03);
     assert_eq!(compared.contenders.len(), 2);
     assert!(compared.contenders.iter().all(ContenderChange::is_regression));
 }
 
 #[test]
-fn only_what_is_said_to_be_the_same_has_to_be() {
+fn versions_and_seeds_may_differ_and_other_properties_may_not() {
     let base = read(&testing::full_report());
     let mut other = testing::full_report();
     other.machine.blockrace_version = "9.9.9".into();
@@ -135,15 +138,15 @@ fn only_what_is_said_to_be_the_same_has_to_be() {
     assert_eq!(
         texts,
         [
-            "machine: logical_cpus: 16 then, 4 now",
-            "settings: pinned: false then, true now",
-            "blocks: 1 only then, the first of them 7",
+            "machine: logical_cpus: 16 in the first run, 4 in the second run",
+            "settings: pinned: false in the first run, true in the second run",
+            "blocks: 1 only in the first run, the lowest: 7",
         ]
     );
 }
 
 #[test]
-fn a_change_within_the_noise_floor_of_the_runs_is_none() {
+fn a_change_within_the_noise_floor_is_no_regression() {
     let (mut base, new) = (run(1, 1.0, 1.0), run(2, 1.0, 1.05));
     base.noise_floor = Some(0.2);
     let compared = Comparison::new(&base, &new, By::Speedup, 0.03);

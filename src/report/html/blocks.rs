@@ -1,4 +1,4 @@
-//! A section for each block: its figures by executor, and what is known of it besides.
+//! Writes a section for each block: its figures by executor, its schedules and its dependencies.
 
 use maud::{Markup, html};
 
@@ -10,7 +10,7 @@ use crate::report::table::speedup;
 use crate::report::{BlockFacts, Mode, Report, Row, Verdict, by_block, counted};
 use crate::units;
 
-/// The sections of all blocks, folded away.
+/// The folded sections of all blocks.
 pub(super) fn sections(report: &Report) -> Markup {
     let blocks = by_block(&report.rows);
     if blocks.is_empty() {
@@ -31,7 +31,7 @@ fn section(report: &Report, rows: &[&Row]) -> Markup {
     html! {
         details class="block" {
             summary { (summary(block, rows)) }
-            // Inside, so that a browser which follows a link to it unfolds the section.
+            // The id is inside the section, so that a browser unfolds the section when it follows a link.
             p class="hash" id=(block_id(block)) { "Hash " code { (block.hash) } ", chain " (block.chain_id) }
             (figures(block, rows))
             @for row in rows { (reason(row)) }
@@ -40,7 +40,7 @@ fn section(report: &Report, rows: &[&Row]) -> Markup {
     }
 }
 
-/// What is seen while the section is folded.
+/// The text of a folded section.
 fn summary(block: &BlockFacts, rows: &[&Row]) -> String {
     let speedups = rows.iter().filter_map(|row| {
         row.verdict.figures().and_then(measured_speedup).map(|speedup| (row, speedup.ratio))
@@ -67,8 +67,8 @@ fn figures(block: &BlockFacts, rows: &[&Row]) -> Markup {
         "Mgas/s",
         "speedup",
         "share of the bound",
-        "executions per transaction",
-        "processor time",
+        "incarnations per transaction",
+        "CPU time",
         "state root",
         "outliers",
         "verdict",
@@ -97,13 +97,14 @@ fn line(row: &Row) -> Vec<Cell> {
     ]
 }
 
-/// Why a row is wrong, or came about in another way.
+/// The reason of a mismatch, a fallback, or execution on one thread.
 fn reason(row: &Row) -> Markup {
     let text = match (&row.verdict, &row.mode) {
         (Verdict::Mismatch(what), _) => format!("MISMATCH by {}: {what}", row.contender()),
         (_, Mode::FellBack(why)) => format!("{} fell back: {why}", row.contender()),
         _ if row.is_left_to_one_thread() => {
-            let why = "left the block to one thread, as it is too small for more to pay";
+            let why =
+                "executed the block on one thread, because it is too small for several threads";
             return html! { p { (row.contender()) " " (why) "." } };
         }
         _ => return html! {},

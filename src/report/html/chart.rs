@@ -1,8 +1,7 @@
-//! Drawing: two kinds of charts, each in a wide and in a narrow form, of which the page shows the one
-//! that fits.
+//! Draws two kinds of charts. Each chart has a wide and a narrow form, and the page shows the one that fits.
 //!
-//! [`Rows`] has a line for each of several things, along one axis of numbers; [`Plot`] has two axes.
-//! What is drawn is described by data, so that both forms, and the table beside them, show the same.
+//! [`Rows`] has one line per item along a single numeric axis. [`Plot`] has two axes. A chart is described by
+//! data, so that both forms and the table next to them show the same numbers.
 
 use std::io;
 use std::ops::Range;
@@ -17,23 +16,23 @@ use super::palette::{BOUND, FAINT, Hue, INK, series};
 use crate::report::ReportError;
 use crate::units;
 
-/// Pixels of the two forms.
+/// Widths of the two forms in pixels, and their CSS classes.
 const WIDTHS: [(u32, &str); 2] = [(960, "wide"), (340, "narrow")];
 
-/// Pixels of text; the library's fonts are 1.24 times as big as they are drawn.
+/// Font size in pixels. The library draws a font smaller than its nominal size by a factor of 1.24.
 const TEXT: f64 = 12.0 * 1.24;
 
-/// Pixels of one character, at most.
+/// Maximum width of a character in pixels.
 const CHARACTER: u32 = 7;
 
-/// Pixels above the first and below the last thing that is drawn.
+/// Margin above and below the drawing in pixels.
 const MARGIN: u32 = 12;
 
-/// Pixels for the numbers and the name of an axis, below and beside a chart.
+/// Space for the numbers and the title of an axis in pixels, below and beside a chart.
 const AXIS: u32 = 44;
 const SIDE_AXIS: u32 = 64;
 
-/// A chart of more pixels than this has its axis at the top as well, as no screen shows both ends.
+/// Above this height in pixels a chart repeats its axis at the top, because a screen does not show both ends.
 const ONE_SCREEN: u32 = 800;
 
 pub(in crate::report) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -44,35 +43,35 @@ pub(in crate::report) type DrawError = DrawingAreaErrorKind<io::Error>;
 pub(in crate::report) enum Mark {
     /// A value with its interval.
     Point { value: f64, low: f64, high: f64, series: usize },
-    /// What is possible at best.
+    /// The bound of the speedup.
     Bound { value: f64 },
-    /// From here to there.
+    /// A bar between two values.
     Bar { from: f64, to: f64, series: usize },
-    /// Smallest, lower quartile, median, upper quartile, greatest.
+    /// Minimum, lower quartile, median, upper quartile, maximum.
     Spread { five: [f64; 5], series: usize },
 }
 
-/// A chart with a line for each of several things, one below the other.
+/// A chart with one line per item.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Rows {
     pub(in crate::report) title: String,
     pub(in crate::report) axis: &'static str,
-    /// A label for each line, and marks with how far down the line they stand, from 0 to 1.
+    /// Label and marks of each line. A mark has its vertical position in the line, from 0 to 1.
     pub(in crate::report) rows: Vec<(String, Vec<(f64, Mark)>)>,
     pub(in crate::report) range: Range<f64>,
-    /// Where something changes its sign, such as a speedup of 1.
+    /// A reference value, such as a speedup of 1.
     pub(in crate::report) reference: Option<f64>,
-    /// Pixels of a line.
+    /// Height of a line in pixels.
     pub(in crate::report) height: u32,
 }
 
 impl Rows {
-    /// Both forms.
+    /// Draws both forms.
     pub(in crate::report) fn draw(&self) -> Result<Markup, ReportError> {
         forms(&self.title, self.pixels(), &|area, width| self.draw_on(area, width))
     }
 
-    /// The wide form, to stand by itself, with its width and height.
+    /// Draws the wide form as a separate picture, with its width and height.
     pub(in crate::report) fn draw_alone(&self) -> Result<(String, u32, u32), ReportError> {
         let (width, height) = (WIDTHS[0].0, self.pixels());
         let drawn = drawn(&self.title, (width, height), &|area, width| self.draw_on(area, width))?;
@@ -168,7 +167,7 @@ fn draw_mark(
     }
 }
 
-/// Every series has its shape, so that colour alone need not tell them apart.
+/// Series differ in shape as well as in colour, so that colour vision is not required.
 fn draw_shape(area: &Area<'_>, index: usize, at: (i32, i32)) -> Result<(), DrawError> {
     let color = series(index).color();
     match index % 4 {
@@ -190,7 +189,7 @@ pub(in crate::report) struct Line {
 }
 
 impl Line {
-    /// From left to right through the points of a series.
+    /// A line from left to right through the points of a series.
     pub(in crate::report) fn through(points: &[Point], index: usize) -> Self {
         let own = points.iter().filter(|point| point.series == index);
         let mut points: Vec<_> = own.map(|point| (point.x, point.y)).collect();
@@ -199,7 +198,7 @@ impl Line {
     }
 }
 
-/// A point in a [`Plot`], with its interval from below to above.
+/// A point in a [`Plot`] with its vertical interval.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::report) struct Point {
     pub(in crate::report) x: f64,
@@ -209,14 +208,14 @@ pub(in crate::report) struct Point {
     pub(in crate::report) series: usize,
 }
 
-/// Which numbers are written along an axis.
+/// Selection of the numbers along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Ticks {
-    /// All that the axis has.
+    /// All numbers of the axis.
     All,
-    /// Whole ones from 1 on: there is no half of a thread.
+    /// Integers from 1 on, for thread counts.
     Counts,
-    /// Two to the power of whole ones: each step doubles.
+    /// Powers of two. The axis is logarithmic.
     Doublings,
 }
 
@@ -238,7 +237,7 @@ pub(in crate::report) struct Plot {
     pub(in crate::report) title: String,
     pub(in crate::report) x_axis: &'static str,
     pub(in crate::report) y_axis: &'static str,
-    /// Which numbers stand along the first axis.
+    /// Numbers along the horizontal axis.
     pub(in crate::report) ticks: Ticks,
     pub(in crate::report) x: Range<f64>,
     pub(in crate::report) y: Range<f64>,
@@ -247,7 +246,7 @@ pub(in crate::report) struct Plot {
 }
 
 impl Plot {
-    /// Both forms.
+    /// Draws both forms.
     pub(in crate::report) fn draw(&self) -> Result<Markup, ReportError> {
         forms(&self.title, 340, &|area, width| self.draw_on(area, width))
     }
@@ -290,10 +289,10 @@ fn text() -> TextStyle<'static> {
     ("sans-serif", TEXT).into_font().color(&INK.color())
 }
 
-/// Draws on an area of this width.
+/// A function that draws on an area of the given width.
 type Draw<'a> = &'a dyn Fn(&Area<'_>, u32) -> Result<(), DrawError>;
 
-/// One form, as a document of its own.
+/// Draws one form as a separate document.
 fn drawn(title: &str, size: (u32, u32), draw: Draw<'_>) -> Result<String, ReportError> {
     let mut drawn = String::new();
     {
@@ -306,7 +305,7 @@ fn drawn(title: &str, size: (u32, u32), draw: Draw<'_>) -> Result<String, Report
     Ok(drawn)
 }
 
-/// The wide and the narrow form of a picture; only one of them is shown, and read aloud, at a time.
+/// The wide and the narrow form of a picture. Only one of them is visible to readers and screen readers.
 fn forms(title: &str, height: u32, draw: Draw<'_>) -> Result<Markup, ReportError> {
     let mut forms = Vec::new();
     for (width, class) in WIDTHS {
@@ -319,14 +318,14 @@ fn forms(title: &str, height: u32, draw: Draw<'_>) -> Result<Markup, ReportError
     Ok(html! { @for form in forms { (form) } })
 }
 
-/// What stands inside the outermost element, which the page writes itself.
+/// The content of the outermost element. The page writes that element itself.
 fn inside(svg: &str) -> &str {
     let begin = svg.find('>').map_or(0, |at| at + 1);
     let end = svg.rfind("</svg>").unwrap_or(svg.len());
     svg.get(begin..end).unwrap_or_default()
 }
 
-/// A number on an axis, with as many decimals as it needs, at most three.
+/// Formats a number on an axis with the decimals it needs, at most three.
 fn number(value: f64) -> String {
     let text = format!("{value:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
@@ -336,7 +335,7 @@ fn number(value: f64) -> String {
     }
 }
 
-/// A range that holds all values, with some air at its ends; from 0 where that is near.
+/// A range around all values with some padding. It starts at 0 if the values are near 0.
 pub(in crate::report) fn range(values: impl IntoIterator<Item = f64>) -> Range<f64> {
     let finite = values.into_iter().filter(|value| value.is_finite());
     let (least, most) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
@@ -355,7 +354,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_has_air_and_begins_at_zero_where_that_is_near() {
+    fn a_range_has_padding_and_starts_at_zero_if_zero_is_near() {
         assert_eq!(range([]), 0.0..1.0);
         assert_eq!(range([f64::NAN]), 0.0..1.0);
         let near = range([0.5, 2.0]);
@@ -376,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_is_drawn_wide_and_narrow_with_a_name_and_without_a_size_of_its_own() {
+    fn a_chart_has_a_wide_and_a_narrow_form_with_a_label_and_no_fixed_size() {
         let point = Mark::Point { value: 1.5, low: 1.4, high: 1.6, series: 0 };
         let rows = Rows {
             title: "a <title>".into(),

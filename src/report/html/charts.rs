@@ -1,9 +1,10 @@
-//! The charts over all blocks.
+//! Draws the charts over all blocks.
 //!
-//! Each function makes one figure: what is drawn (a [`Plot`] or [`Rows`]), the words above it and the same numbers as a
-//! table. An executor has one colour and one shape on the whole page ([`legend`]). Only rows that matched have
-//! figures, so a wrong result is in no chart; speedups are medians of ratios within rounds, with their
-//! 95 % intervals; bounds are those of the rows, or of the pictures where there are some.
+//! Each function makes one figure: a [`Plot`] or [`Rows`], an explanation and the same numbers as a table. An
+//! executor has one colour and one shape on the whole page ([`legend`]). Only rows that matched have figures,
+//! so a wrong result is in no chart. Speedups are medians of ratios within iterations, with 95 % intervals.
+//! Charts take bounds from the pictures. The chart over thread counts uses those of the rows if there are no
+//! pictures.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -20,10 +21,10 @@ use crate::report::record::{measured_speedup, mgas_per_s};
 use crate::report::{Contender, Report, ReportError, Row, by_block, contenders, totals};
 use crate::units;
 
-/// The name of an executor and the number of its colour.
+/// Colour index and name of each executor.
 pub(super) type Legend = Vec<(usize, String)>;
 
-/// Every executor has its colour on the whole page.
+/// Assigns a colour to every executor, for the whole page.
 pub(super) fn legend(report: &Report) -> Legend {
     let mut names: Vec<&str> = Vec::new();
     for contender in contenders(&report.rows) {
@@ -38,12 +39,12 @@ pub(super) fn series_of(legend: &[(usize, String)], executor: &str) -> usize {
     legend.iter().find(|(_, name)| name == executor).map_or(0, |(series, _)| *series)
 }
 
-/// The speedups of a row, if it is one of a contender that matched.
+/// The speedup of a row; `None` for the baseline and for a mismatch.
 fn speedup_of(row: &Row) -> Option<Speedup> {
     row.verdict.figures().and_then(measured_speedup)
 }
 
-/// Who takes part in this chart besides the baseline.
+/// The executors with a speedup. The baseline is not among them.
 fn shown(legend: &[(usize, String)], report: &Report) -> Legend {
     let takes_part = |name: &str| {
         report.rows.iter().any(|row| row.executor == name && speedup_of(row).is_some())
@@ -51,7 +52,7 @@ fn shown(legend: &[(usize, String)], report: &Report) -> Legend {
     legend.iter().filter(|(_, name)| takes_part(name)).cloned().collect()
 }
 
-/// One chart for each number of threads: blocks as rows, speedups with intervals, and the bound.
+/// One chart for each thread count: blocks as rows, speedups with intervals, and the bound.
 pub(super) fn speedups(report: &Report, legend: &[(usize, String)]) -> Result<Markup, ReportError> {
     let legend = shown(legend, report);
     let mut threads: Vec<NonZeroUsize> = contenders(&report.rows)
@@ -88,16 +89,16 @@ fn speedups_on(
         reference: Some(1.0),
         height: 22.max(10 + 9 * legend.len() as u32),
     };
-    let words = "Each mark is the median over the rounds of the baseline's time / the executor's; the \
-                 line through it is the 95 % interval. The upright grey mark is the bound: a \
-                 good schedule of the transactions as one thread takes them, given what depends on \
-                 what, for executors that do not know that beforehand. Left of 1 is slower than the baseline.";
+    let words = "Each mark is the median of baseline time / executor time over the iterations. The \
+                 line through it is the 95 % interval. The vertical grey mark is the bound for executors \
+                 without oracle knowledge, from a schedule of the transactions with their dependencies \
+                 and their single-thread times. Left of 1 is slower than the baseline.";
     let id = format!("speedup-{threads}");
     let numbers = speedup_table(&title, &own);
     Ok(figure((&id, &title), words, (Swatch::Shape, legend), &rows.draw()?, &numbers))
 }
 
-/// The bound of executors that do not know beforehand what a transaction will read, for rows of one block and as many threads.
+/// The bound for executors without oracle knowledge, for rows of one block and one thread count.
 fn bound(report: &Report, rows: &[&Row]) -> Option<f64> {
     let row = rows.first()?;
     let picture = report.pictures.iter().find(|picture| picture.block == row.block.hash)?;
@@ -140,13 +141,13 @@ fn speedup_table(title: &str, rows: &[&Row]) -> Markup {
     table(title, &titles, &rows.iter().map(line).collect::<Vec<_>>())
 }
 
-/// A block's number, as a link to its section.
+/// The block number as a link to its section.
 pub(super) fn block_link(row: &Row) -> Cell {
     let block = &row.block;
     Cell::Link { text: block.number.to_string(), target: format!("#{}", block_id(block)) }
 }
 
-/// The geometric mean over blocks against the number of threads, with the bound's.
+/// Geometric means of speedup and bound over the blocks, against the thread count.
 pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Markup, ReportError> {
     let legend = shown(legend, report);
     let rows: Vec<_> = report.rows.iter().collect();
@@ -182,13 +183,13 @@ pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Mar
         lines,
         points,
     };
-    let words = "Geometric means over the blocks, with their 95 % intervals. The grey curve, where \
-                 there is one, is the mean of the bounds.";
+    let words = "Geometric means over the blocks, with their 95 % intervals. The grey curve is the \
+                 mean of the bounds, if they are known.";
     let numbers = threads_table(title, &overall, &bounds);
     Ok(figure(("threads", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
 }
 
-/// The geometric mean of the blocks' bounds by number of threads: those of pictures, or of rows.
+/// Geometric mean of the blocks' bounds by thread count. Without pictures, the bounds of the rows are used.
 fn bound_curve(report: &Report) -> Vec<(f64, f64)> {
     let mut bounds: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for (threads, bound) in report.pictures.iter().flat_map(|picture| &picture.bounds) {
@@ -235,7 +236,7 @@ fn threads_table(
     table(title, &["executor", "threads", "geometric mean", "from", "to"], &lines)
 }
 
-/// How throughput spreads over the blocks.
+/// Distribution of the throughput over the blocks.
 pub(super) fn throughput(
     report: &Report,
     legend: &[(usize, String)],
@@ -258,9 +259,9 @@ pub(super) fn throughput(
         reference: None,
         height: 30,
     };
-    let words = "For each executor the slowest and the fastest block (line), half of all blocks (box), \
-                 and the median (upright line). Blocks of little gas are slow by this measure, since \
-                 every block costs something.";
+    let words = "For each executor: the slowest and the fastest block (line), the middle half of all \
+                 blocks (box), and the median (vertical line). Blocks with little gas have a low \
+                 throughput, because every block has a fixed cost.";
     let line = |(contender, five): &(Contender<'_>, [f64; 5])| {
         let mut cells =
             vec![Cell::text(contender.executor), Cell::number(contender.threads.to_string())];
@@ -268,12 +269,12 @@ pub(super) fn throughput(
         cells
     };
     let titles =
-        ["executor", "threads", "least", "lower quartile", "median", "upper quartile", "most"];
+        ["executor", "threads", "minimum", "lower quartile", "median", "upper quartile", "maximum"];
     let numbers = table(title, &titles, &spreads.iter().map(line).collect::<Vec<_>>());
     Ok(figure(("throughput", title), words, (Swatch::Square, &[]), &rows.draw()?, &numbers))
 }
 
-/// Least, quartiles and most of a contender's Mgas/s, over blocks that have gas.
+/// Minimum, quartiles and maximum of a contender's Mgas/s, over blocks that use gas.
 fn five_numbers(report: &Report, contender: Contender<'_>) -> Option<[f64; 5]> {
     let own = report.rows.iter().filter(|row| row.contender() == contender);
     let mut rates: Vec<f64> = own.filter_map(mgas_per_s).filter(|rate| *rate > 0.0).collect();
@@ -282,7 +283,7 @@ fn five_numbers(report: &Report, contender: Contender<'_>) -> Option<[f64; 5]> {
     Some([at(0)?, at(1)?, at(2)?, at(3)?, at(4)?])
 }
 
-/// Where the time of a block goes besides execution.
+/// Times of the phases of each block, execution included.
 pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
     let phases = phase_rows(report);
     let names = ["senders", "witness", "flatten", "execute (baseline)", "state root"];
@@ -298,7 +299,7 @@ pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
         });
         (label.clone(), bars.collect())
     };
-    let title = "Where the time of each block goes";
+    let title = "Phases of each block";
     let rows = Rows {
         title: title.into(),
         axis: "share of all phases, %",
@@ -307,9 +308,9 @@ pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
         reference: None,
         height: 22,
     };
-    let words = "Recovering senders, checking the witness and flattening the state (an execution over \
-                 the trie) were timed once, on all cores, and are in no speedup. Execution and state \
-                 root are medians of the baseline's rounds.";
+    let words = "Sender recovery, witness verification and flattening of the state (one execution over \
+                 the trie) were timed once, on all cores. They are in no speedup. Execution and state \
+                 root are medians over the baseline's iterations.";
     let legend: Legend = names.iter().map(|name| (*name).to_owned()).enumerate().collect();
     let line = |(label, times): &(String, [Duration; 5])| {
         let mut cells = vec![Cell::text(label.clone())];
@@ -339,7 +340,7 @@ fn phase_rows(report: &Report) -> Vec<(String, [Duration; 5])> {
     report.preparation.iter().filter_map(row).collect()
 }
 
-/// How the length of the longest chain of dependent transactions shows in the speedups.
+/// Speedup against the share of the critical path.
 pub(super) fn critical_path(
     report: &Report,
     legend: &[(usize, String)],
@@ -372,9 +373,9 @@ pub(super) fn critical_path(
         ]
     };
     let title = "Critical path against speedup";
-    let words = "Each mark is a block, with as many threads as there were at most. The longest chain \
-                 of transactions that depend on each other, as a share of the block, is what no \
-                 number of threads can shorten.";
+    let words = "Each mark is a block on the largest thread count. The critical path is the longest \
+                 chain of dependent transactions, as a share of the block. More threads cannot \
+                 shorten it.";
     let titles = ["block", "executor", "threads", "critical path", "speedup"];
     let numbers = table(title, &titles, &known.iter().map(line).collect::<Vec<_>>());
     let plot = Plot {

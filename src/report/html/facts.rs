@@ -1,7 +1,7 @@
-//! Where and how the run was made, and how it is made again.
+//! Writes the section about the machine, the settings and the command that reproduces the run.
 //!
-//! Last on the page, since it is for who doubts the numbers or wants them for a machine of their own. Nothing here
-//! is read from the machine: [`Report`] brings it, and what the system did not tell is said to be unknown.
+//! It is the last section, for readers that check or reproduce the figures. All values come from [`Report`].
+//! A value that the system did not report is shown as unavailable.
 
 use maud::{Markup, html};
 
@@ -9,7 +9,7 @@ use crate::report::table::known_beforehand;
 use crate::report::{Machine, Report};
 use crate::units;
 
-/// The last section of the page.
+/// The section about the machine and the settings.
 pub(super) fn section(report: &Report) -> Markup {
     html! {
         section id="facts" {
@@ -19,46 +19,46 @@ pub(super) fn section(report: &Report) -> Markup {
             h3 { "Settings" }
             (list(&settings(report)))
             @for line in known_beforehand(report) { p { (line) } }
-            h3 { "What is timed" }
+            h3 { "Timed phases" }
             p {
-                "From a block that is ready (transactions decoded, senders recovered, state before the \
-                 block in memory) to its complete outcome: system calls, every transaction, \
-                 withdrawals and requests, receipts in order, and the changes of state. The same outcome \
-                 from every executor; what workers of parallel ones spare on one thread already, such as \
-                 hashes computed before in the block, shows in their rows for one thread. Decoding, \
-                 proofs, the state root, verification and dropping what was built are outside. Every lap was compared with the block's header: gas, receipts, \
-                 bloom, requests and, where a witness proves the state before the block, the state root."
+                "A sample starts with a prepared block: transactions are decoded, senders are recovered, \
+                 and the pre-state is in memory. It ends with the complete result: system calls, every \
+                 transaction, withdrawals and requests, receipts in block order, and the state changes. \
+                 Every executor produces the same result. Parallel executors also save work on one \
+                 thread, for example with cached hashes. Their rows on one thread show this effect. Decoding, proofs, \
+                 the state root, verification and deallocation are not timed. Every sample was compared with the \
+                 block's header: gas, receipts, bloom, requests and, with a witness, the state root."
             }
             p {
-                "Executors run in shuffled order in every round, so that drift falls on all alike. A \
-                 speedup is the median over the rounds of the baseline's time / the executor's; \
-                 intervals are 95 % bootstrap intervals. No lap was left out."
+                "Executors run in shuffled order in every iteration, so that drift affects all of them \
+                 equally. A speedup is the median of baseline time / executor time over the iterations. \
+                 Intervals are 95 % bootstrap intervals. No sample was excluded."
             }
         }
     }
 }
 
-/// The command that makes a run again.
+/// The command that reproduces a run.
 pub(in crate::report) fn again(command: &str) -> Markup {
     html! {
-        h3 { "Make it again" }
+        h3 { "Reproduce this run" }
         pre tabindex="0" aria-label="The command of this run" { code { (command) } }
-        p { "Where the blocks are not cached yet: blockrace fetch, with the blocks and --rpc-url." }
+        p { "If the blocks are not cached yet, fetch them first: blockrace fetch, with the blocks and --rpc-url." }
     }
 }
 
-/// Where a run was made.
+/// The machine of a run.
 pub(in crate::report) fn machine(machine: &Machine) -> Markup {
     html! { h3 { "Machine" } (list(&about(machine))) }
 }
 
-/// Names, each with its value.
+/// A list of names and values.
 pub(in crate::report) fn list(entries: &[(&str, String)]) -> Markup {
     html! { dl { @for (name, value) in entries { dt { (name) } dd { (value) } } } }
 }
 
 fn about(machine: &Machine) -> Vec<(&'static str, String)> {
-    let unknown = || "not told by the system".to_owned();
+    let unknown = || "not reported by the system".to_owned();
     let cores = machine.physical_cores.map_or_else(unknown, |cores| cores.to_string());
     let libraries: Vec<_> =
         machine.libraries.iter().map(|(name, version)| format!("{name} {version}")).collect();
@@ -84,18 +84,18 @@ fn settings(report: &Report) -> Vec<(&'static str, String)> {
         ("Blocks", settings.blocks.clone()),
         ("Executors", settings.executors.join(", ")),
         ("Threads", threads.join(", ")),
-        ("Timed rounds", settings.iterations.to_string()),
-        ("Warm-up rounds", settings.warmup.to_string()),
-        ("Baseline against itself", yes_or_no(settings.self_check)),
+        ("Timed iterations", settings.iterations.to_string()),
+        ("Warm-up iterations", settings.warmup.to_string()),
+        ("A/A run of the baseline", yes_or_no(settings.self_check)),
         ("Threads pinned to cores", yes_or_no(settings.pinned)),
-        ("Threads asleep when a lap begins", yes_or_no(settings.asleep)),
+        ("Threads asleep before each sample", yes_or_no(settings.asleep)),
         ("Seed", settings.seed.to_string()),
     ];
     if !settings.state_latency.is_zero() {
-        entries.push(("First reads of the state take", units::duration(settings.state_latency)));
+        entries.push(("Latency of a first state read", units::duration(settings.state_latency)));
     }
     if let Some(seconds) = settings.time_limit_s {
-        entries.push(("Time limit of a block", format!("{seconds} s")));
+        entries.push(("Time limit per block", format!("{seconds} s")));
     }
     entries
 }

@@ -1,4 +1,4 @@
-//! What the threads' time went into, and when results became final: what a speedup lacks, by cause.
+//! Shows profiled runs: shares of the threads' time, and the times at which results became final.
 
 use maud::{Markup, html};
 
@@ -9,14 +9,14 @@ use crate::insight::Latency;
 use crate::report::watched::{LONG_NAMES, Lost, lost};
 use crate::report::{Report, ReportError};
 
-/// A bar for each executor that was watched, and a table of when results were final.
+/// A bar for each executor with profiled runs, and a table of the times at which results became final.
 pub(super) fn figures(report: &Report) -> Result<Markup, ReportError> {
     let lost = lost(&report.watched);
     Ok(html! { (shares(&lost)?) (latencies(&lost)) })
 }
 
 fn shares(lost: &[Lost<'_>]) -> Result<Markup, ReportError> {
-    let title = "What the threads' time goes into";
+    let title = "Shares of the threads' time";
     let bars = |lost: &Lost<'_>| {
         let mut from = 0.0;
         let bars = lost.shares.iter().enumerate().map(|(series, share)| {
@@ -35,10 +35,10 @@ fn shares(lost: &[Lost<'_>]) -> Result<Markup, ReportError> {
         reference: None,
         height: 30,
     };
-    let words = "A run of each block under watch, after the rounds: the time of all threads together, over \
-                 all blocks. Only the first part is what one thread alone does, too; the others are what keeps \
-                 the speedup below the number of threads, waiting that the blocks' dependencies make \
-                 necessary included.";
+    let words = "Time of all threads in a profiled run of each block, over all blocks. Profiled runs follow the timed \
+                 iterations. Only the first part is also needed on one thread. The other parts are losses \
+                 that keep the speedup below the number of threads. They include waiting that the \
+                 dependencies of the blocks make necessary.";
     let line = |lost: &Lost<'_>| {
         let mut cells = vec![
             Cell::text(lost.contender.executor),
@@ -54,7 +54,7 @@ fn shares(lost: &[Lost<'_>]) -> Result<Markup, ReportError> {
 }
 
 fn latencies(lost: &[Lost<'_>]) -> Markup {
-    let title = "When results are final";
+    let title = "Time until results are final";
     let line = |lost: &Lost<'_>| {
         let Latency { first, p50, p90, p99 } = lost.latency?;
         let mut cells = vec![
@@ -65,12 +65,13 @@ fn latencies(lost: &[Lost<'_>]) -> Markup {
         cells.extend([first, p50, p90, p99].map(percent));
         Some(cells)
     };
-    let titles = ["executor", "threads", "first", "half", "nine in ten", "99 in 100"];
+    let titles = ["executor", "threads", "first", "p50", "p90", "p99"];
     html! {
         h3 id="final" { (title) }
         p {
-            "After which part of the block's time so many results can no longer change, as medians over the \
-             blocks. Executors that check a block as a whole, at its end, know no result before."
+            "Share of the block's time until this percentile of the results is final, as medians over the \
+             blocks. A final result can no longer change. Executors that validate a block as a whole have no final \
+             result before its end."
         }
         (table(title, &titles, &lost.iter().filter_map(line).collect::<Vec<_>>()))
     }

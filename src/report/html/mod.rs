@@ -1,12 +1,12 @@
-//! A report as one HTML page that needs nothing else: no network, no script, no other file.
+//! Writes a report as one self-contained HTML page: no network, no script, no other file.
 //!
-//! The page says first who won, by how much, and whether to believe it; then come the charts, each with
-//! its numbers as a table, a section for each block, and last the machine, the settings and the command
-//! that makes the run again. It follows the reader's choice of light or dark, fits a telephone, and
-//! prints, as far as it is unfolded. What is known of blocks besides their times ([`BlockPicture`](super::BlockPicture)) is shown
-//! where a report has it, and missed by nothing where it has not.
+//! The page starts with the fastest contender, the verification result and the noise floor. The charts
+//! follow, each with its numbers as a table. Then come a section for each block, the machine, the settings
+//! and the command that reproduces the run. The page supports light and dark mode, small screens and printing.
+//! Only unfolded sections are printed. Dependencies and schedules ([`BlockPicture`](super::BlockPicture)) are
+//! shown if the report has them.
 //!
-//! Charts are drawn by plotters; `maud` escapes every text, since names and reasons come from nodes and
+//! `plotters` draws the charts. `maud` escapes every text, because names and reasons come from nodes and
 //! files.
 
 mod blocks;
@@ -35,7 +35,7 @@ use crate::units;
 use shell::{Page, list, sentence};
 use table::{Cell, table};
 
-/// Of how many blocks it is said what held them back.
+/// Number of blocks in the list of bottlenecks.
 const EXPLAINED: usize = 10;
 
 /// Writes `report` as a page.
@@ -55,7 +55,7 @@ fn page(report: &Report) -> Result<Markup, ReportError> {
     entries.push(("facts", "Machine and settings"));
     let page = Page {
         title: "blockrace: results",
-        question: "How much faster could these blocks have been executed, and is the answer right?",
+        question: "How large is the speedup of each executor on these blocks, and are the results correct?",
         entries: &entries,
         version: &report.machine.blockrace_version,
     };
@@ -69,7 +69,7 @@ fn page(report: &Report) -> Result<Markup, ReportError> {
     }))
 }
 
-/// Who won, and whether to believe it.
+/// The fastest contender, the verification result, warnings and bottlenecks.
 fn result(report: &Report) -> Markup {
     let winner = totals::winner(report)
         .and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
@@ -88,7 +88,7 @@ fn result(report: &Report) -> Markup {
             @if let Some(cores) = cores_line(report) { p { (sentence(&cores)) } }
             (list("Problems", "alarm", &problems))
             @if !report.warnings.is_empty() {
-                h3 { "What spoils these numbers, and what to do about it" }
+                h3 { "Warnings and remedies" }
                 ul class="warnings" {
                     @for warning in &report.warnings {
                         li { strong { (sentence(&warning.to_string())) } " " (sentence(warning.remedy())) }
@@ -96,7 +96,7 @@ fn result(report: &Report) -> Markup {
                 }
             }
             @if !limits.is_empty() {
-                h3 { "What limited the slowest blocks" }
+                h3 { "Bottlenecks of the slowest blocks" }
                 (limits_table(&limits))
             }
         }
@@ -112,8 +112,8 @@ fn limits_table(limits: &[limits::Limit<'_>]) -> Markup {
             Cell::text(limit.reason.clone()),
         ]
     };
-    let titles = ["block", "speedup", "by", "what limited it"];
-    let caption = "The blocks with the smallest speedups, each with its best executor";
+    let titles = ["block", "speedup", "by", "bottleneck"];
+    let caption = "The blocks with the smallest speedups, each with its fastest executor";
     table(caption, &titles, &limits.iter().map(line).collect::<Vec<_>>())
 }
 
@@ -143,12 +143,12 @@ fn standings(report: &Report) -> Markup {
         section id="standings" {
             h2 { "Standings" }
             p {
-                "Speedups against the sequential baseline. The geometric mean counts every block the \
-                 same; its brackets are the 95 % interval of the noise between rounds. The total-time \
-                 ratio counts long blocks more: the baseline's median times of all blocks, added up, / the \
-                 executor's. The bound is a good schedule of the transactions, each as fast as one thread takes it \
-                 at best, given what depends on what: an estimate, which payments executed together, and luck, \
-                 can beat."
+                "Speedups against the sequential baseline. The geometric mean weighs all blocks equally; \
+                 its brackets are the 95 % interval of the noise between iterations. The total-time \
+                 ratio weighs long blocks more: it is the sum of the baseline's median times / the sum of the \
+                 executor's median times. The bound comes from a schedule of the transactions with their \
+                 dependencies and their shortest single-thread times. It is an estimate. A speedup can exceed \
+                 it, because executors may batch payments and times vary."
             }
             @if !all.is_empty() { (table("Over all blocks", &titles, &all)) }
             (by_fork(report))
@@ -198,7 +198,7 @@ fn by_fork(report: &Report) -> Markup {
     html! { details { summary { "By fork" } (table("By fork", &titles, &lines)) } }
 }
 
-/// All charts that there are numbers for.
+/// All charts for which the report has figures.
 fn charts(report: &Report) -> Result<Markup, ReportError> {
     if report.rows.is_empty() {
         return Ok(html! {});

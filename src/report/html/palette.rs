@@ -1,14 +1,14 @@
-//! Colours, for light and dark.
+//! Defines the colours for light and dark mode.
 //!
-//! Charts are drawn in the light colours; the style sheet replaces each of them, wherever it stands in
-//! a chart, by a variable that has another value in the dark. So a picture is drawn once, and follows
-//! the reader's choice. Series differ in shape as well as in colour.
+//! Charts are drawn in the light colours. The style sheet replaces each colour of a chart with a variable,
+//! and dark mode gives the variable another value. A picture is therefore drawn once for both modes. Series
+//! differ in shape as well as in colour.
 
 use std::fmt::Write as _;
 
 use plotters::style::RGBColor;
 
-/// A colour in the light, and its name in the style sheet.
+/// A colour in light and in dark mode, and its name in the style sheet.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::report) struct Hue {
     light: (u8, u8, u8),
@@ -18,17 +18,17 @@ pub(in crate::report) struct Hue {
 
 /// Text and axes.
 pub(super) const INK: Hue = Hue { light: (34, 38, 46), dark: (226, 229, 235), name: "ink" };
-/// What stands back: grids, and text that explains.
+/// Grid lines and the reference line.
 pub(in crate::report) const FAINT: Hue =
     Hue { light: (214, 218, 225), dark: (62, 68, 80), name: "faint" };
-/// What is possible at best.
+/// The bound of the speedup.
 pub(super) const BOUND: Hue = Hue { light: (120, 126, 138), dark: (150, 157, 170), name: "bound" };
-/// What was thrown away.
+/// Aborted incarnations.
 pub(super) const ABORTED: Hue =
     Hue { light: (200, 30, 45), dark: (255, 110, 110), name: "aborted" };
 
-/// The colours of series, which people with any sight of colours can tell apart (M. Okabe and K. Ito,
-/// *Color Universal Design*, 2008), made a little darker for the light, and lighter for the dark.
+/// The colours of series. Readers with any kind of colour vision can distinguish them (M. Okabe and K. Ito,
+/// *Color Universal Design*, 2008). They are slightly darker in light mode and lighter in dark mode.
 const SERIES: [Hue; 8] = [
     Hue { light: (0, 114, 178), dark: (92, 172, 238), name: "s0" },
     Hue { light: (213, 94, 0), dark: (255, 146, 66), name: "s1" },
@@ -40,18 +40,18 @@ const SERIES: [Hue; 8] = [
     Hue { light: (120, 110, 90), dark: (190, 180, 155), name: "s7" },
 ];
 
-/// The colour of a series; they begin again after the eighth.
+/// The colour of a series. The ninth series has the first colour again.
 pub(in crate::report) const fn series(index: usize) -> Hue {
     SERIES[index % SERIES.len()]
 }
 
 impl Hue {
-    /// For drawing.
+    /// The colour for drawing.
     pub(super) const fn color(self) -> RGBColor {
         RGBColor(self.light.0, self.light.1, self.light.2)
     }
 
-    /// The variable in the style sheet.
+    /// The variable of the style sheet.
     pub(super) fn variable(self) -> String {
         format!("var(--{})", self.name)
     }
@@ -65,7 +65,7 @@ fn hex((red, green, blue): (u8, u8, u8)) -> String {
     format!("#{red:02X}{green:02X}{blue:02X}")
 }
 
-/// The variables with their values in the light.
+/// The variables with their values in light mode.
 pub(super) fn light() -> String {
     all().fold(String::new(), |mut css, hue| {
         // Writing to a string does not fail.
@@ -74,7 +74,7 @@ pub(super) fn light() -> String {
     })
 }
 
-/// The same in the dark.
+/// The variables with their values in dark mode.
 pub(super) fn dark() -> String {
     all().fold(String::new(), |mut css, hue| {
         let _ = write!(css, "--{}:{};", hue.name, hex(hue.dark));
@@ -82,7 +82,7 @@ pub(super) fn dark() -> String {
     })
 }
 
-/// Replaces the colours that charts are drawn in by the variables.
+/// Style rules that replace the drawn colours with the variables.
 pub(super) fn rules() -> String {
     all().fold(String::new(), |mut css, hue| {
         let (hex, name) = (hex(hue.light), hue.name);
@@ -98,7 +98,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn no_two_hues_are_drawn_in_the_same_colour() {
+    fn all_hues_have_distinct_colours() {
         let colours: BTreeSet<_> = all().map(|hue| hex(hue.light)).collect();
         assert_eq!(colours.len(), all().count());
     }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn every_series_stands_out_from_the_page_in_the_light_and_in_the_dark() {
+    fn every_series_has_enough_contrast_in_light_and_dark_mode() {
         let contrast = |one: f64, other: f64| (one.max(other) + 0.05) / (one.min(other) + 0.05);
         for hue in SERIES.into_iter().chain([INK, ABORTED, BOUND]) {
             let light = contrast(luminance(hue.light), luminance((255, 255, 255)));

@@ -1,8 +1,7 @@
-//! What is known of a block besides its times: its schedules, its dependencies, its conflicts.
+//! Draws the schedules, dependencies and conflicts of a block.
 //!
-//! These pictures are of one block's transactions and no charts of numbers: bars on threads
-//! ([`schedule`](super::schedule)), and arcs from one transaction to another. They are written as a few paths
-//! each, so that a page of many blocks stays small.
+//! [`schedule`](super::schedule) draws the activities of threads as bars. This module draws dependencies as
+//! arcs between transactions. Each picture consists of a few paths, so that a page of many blocks stays small.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,16 +14,16 @@ use super::table::{Cell, table};
 use crate::report::Report;
 use crate::report::picture::{BlockPicture, HotSpot};
 
-/// Units of a picture's width; it is scaled to the page.
+/// Width of a picture in units. The page scales it.
 pub(super) const WIDTH: f64 = 1_000.0;
 
-/// Ticks that are closer than so many units to each other would be one band.
+/// Minimum distance of ticks in units. Closer ticks would form one band.
 const LEAST_STEP: f64 = 3.0;
 
-/// Where the conflicts of all blocks are shown, the hottest first.
+/// Number of places in the list of hottest conflicts.
 const HOTTEST: usize = 20;
 
-/// Everything about a block.
+/// Schedules, dependencies and conflicts of a block.
 pub(super) fn of_block(number: u64, transactions: usize, picture: &BlockPicture) -> Markup {
     html! {
         p {
@@ -56,10 +55,10 @@ pub(super) fn hottest(report: &Report) -> Markup {
         figure id="conflicts" {
             figcaption {
                 h3 { "Hottest conflicts" }
-                p { "Where transactions depend on an earlier one of their block, over all blocks: of each block, the places on \
-                     its critical path." }
+                p { "Places on which transactions depend on an earlier one of their block, over all blocks. Only places on \
+                     the critical path of a block are included." }
             }
-            @if spots.is_empty() { p { "There are none." } }
+            @if spots.is_empty() { p { "There are no conflicts." } }
             @else { (conflicts("Hottest conflicts", &spots)) }
         }
     }
@@ -73,7 +72,7 @@ fn conflicts(caption: &str, spots: &[HotSpot]) -> Markup {
     table(caption, &titles, &spots.iter().map(line).collect::<Vec<_>>())
 }
 
-/// Transactions from left to right, an arc from each to what it depends on; nothing if none does.
+/// Transactions from left to right, with an arc for each dependency; empty without dependencies.
 pub(in crate::report) fn graph(
     number: u64,
     transactions: usize,
@@ -100,12 +99,12 @@ pub(in crate::report) fn graph(
         path
     });
     let ticks = ticks(last, step, height + 8.0);
-    let title = format!("Block {number}: who depends on whom");
+    let title = format!("Block {number}: dependencies between transactions");
     html! {
         figure {
             figcaption {
                 h4 { (title) }
-                p { "Transactions from left to right; an arc leads from each to one that needs its result." }
+                p { "Transactions from left to right. An arc leads from a transaction to one that depends on it." }
             }
             div class="scroll" tabindex="0" role="region" aria-label=(title) {
                 svg class="picture" role="img" aria-label={ (title) "; the pairs are in the table below" }
@@ -122,7 +121,7 @@ pub(in crate::report) fn graph(
     }
 }
 
-/// A line below the arcs, with a tick for each transaction where they are far enough from each other.
+/// A line below the arcs, with a tick for each transaction if there is enough space.
 fn ticks(last: usize, step: f64, base: f64) -> String {
     let mut path = format!("M10 {base:.0}H{:.0}", WIDTH - 10.0);
     if step >= LEAST_STEP {
@@ -134,7 +133,7 @@ fn ticks(last: usize, step: f64, base: f64) -> String {
     path
 }
 
-/// One line for each transaction that needs others.
+/// One line for each transaction with dependencies.
 fn needs_table(title: &str, dependencies: &[(usize, usize)]) -> Markup {
     let mut needs: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (from, to) in dependencies {
@@ -144,5 +143,5 @@ fn needs_table(title: &str, dependencies: &[(usize, usize)]) -> Markup {
         let of: Vec<_> = of.iter().map(ToString::to_string).collect();
         vec![Cell::text(tx.to_string()), Cell::text(of.join(", "))]
     };
-    table(title, &["transaction", "needs"], &needs.iter().map(line).collect::<Vec<_>>())
+    table(title, &["transaction", "depends on"], &needs.iter().map(line).collect::<Vec<_>>())
 }

@@ -1,7 +1,7 @@
-//! What each thread did when, as a picture: threads as rows, executions as bars.
+//! Draws schedules: threads are rows, activities are bars.
 //!
-//! All bars of a kind are one path of thick strokes, with every bar told by where it is from the one before
-//! it, so that a page of many blocks with several executors each stays small.
+//! All bars of a kind form one path of thick strokes. The position of a bar is relative to the bar before it.
+//! A page of many blocks with several executors therefore stays small.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -15,21 +15,21 @@ use super::table::{Cell, table};
 use crate::report::picture::{Schedule, Span, SpanKind};
 use crate::units;
 
-/// Units of a thread's row.
+/// Height of a thread's row in units.
 const ROW: f64 = 26.0;
 
-/// What there is to see, with colour, units of height, and a word.
+/// The kinds of bars with colour, height in units, and legend text.
 const KINDS: [(SpanKind, Hue, f64, &str); 4] = [
-    (SpanKind::Counted, series(0), 20.0, "execution that counted"),
-    (SpanKind::ThrownAway, ABORTED, 12.0, "thrown away, or only to warm up"),
-    (SpanKind::Waiting, INK, 4.0, "waiting for another transaction"),
-    (SpanKind::Other, series(4), 8.0, "checks, commits, before and after"),
+    (SpanKind::Counted, series(0), 20.0, "committed incarnation"),
+    (SpanKind::ThrownAway, ABORTED, 12.0, "aborted incarnation or prefetching"),
+    (SpanKind::Waiting, INK, 4.0, "waiting for a dependency"),
+    (SpanKind::Other, series(4), 8.0, "validation, commit, before and after"),
 ];
 
-/// The least width of a bar, in tenths of a unit, and the gap between two.
+/// Minimum width of a bar and width of the gap between two bars, in tenths of a unit.
 const LEAST: i64 = 2;
 
-/// Bars narrower than this that follow each other are drawn as one: nobody could tell them apart.
+/// Narrower bars in sequence are drawn as one, because they would not be distinguishable. In tenths of a unit.
 const NARROW: i64 = 6;
 
 /// The schedules of one block.
@@ -38,8 +38,8 @@ pub(super) fn figures(number: u64, schedules: &[Schedule]) -> Markup {
         @if !schedules.is_empty() {
             h4 { "Block " (number) ": schedules" }
             p {
-                "A run of each executor under watch, which is not among the measured ones. Each line is a \
-                 thread, from the begin of the block to its end; each bar is something that it did."
+                "A profiled run of each executor. It is not among the timed iterations. Each line is a \
+                 thread, from the start to the end of the block. Each bar is an activity."
             }
             ul class="legend" {
                 @for (_, hue, height, words) in KINDS { li { (swatch(hue, height)) (words) } }
@@ -91,7 +91,7 @@ fn lines(threads: usize) -> String {
     })
 }
 
-/// A path with a stroke for each bar of a kind, standing on its thread's line.
+/// A path with a stroke for each bar of a kind. The bars stand on the line of their thread.
 fn bars(schedule: &Schedule, kind: SpanKind, height: f64) -> String {
     let tenths = |time: Duration| {
         let share =
@@ -105,7 +105,7 @@ fn bars(schedule: &Schedule, kind: SpanKind, height: f64) -> String {
         let ranges = ranges.map(|span| tenths(span.start)..tenths(span.start + span.length));
         let mut at = None;
         for Range { start: from, end: to } in merged(ranges) {
-            // A narrow gap shows where one bar ends and the next begins.
+            // A narrow gap separates two bars.
             let length = (to - from - LEAST).max(LEAST);
             let begin = match at {
                 None => format!("M{} {}", decimal(from), (thread + 1) as f64 * ROW - height / 2.0),
@@ -118,7 +118,7 @@ fn bars(schedule: &Schedule, kind: SpanKind, height: f64) -> String {
     path
 }
 
-/// Ascending ranges, the narrow ones that follow each other as one.
+/// Merges narrow adjacent ranges. The ranges are ascending.
 fn merged(ranges: impl Iterator<Item = Range<i64>>) -> Vec<Range<i64>> {
     let mut merged: Vec<Range<i64>> = Vec::new();
     for range in ranges {
@@ -131,7 +131,7 @@ fn merged(ranges: impl Iterator<Item = Range<i64>>) -> Vec<Range<i64>> {
     merged
 }
 
-/// Tenths as a number with no digit more than it needs.
+/// Formats tenths as a number without unnecessary digits.
 fn decimal(tenths: i64) -> String {
     let number = tenths as f64 / 10.0;
     if tenths % 10 == 0 { format!("{number:.0}") } else { format!("{number:.1}") }
@@ -162,7 +162,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     #[test]
-    fn bars_stand_where_they_belong_each_told_from_the_one_before() {
+    fn the_position_of_a_bar_is_relative_to_the_bar_before() {
         let span = |thread, start, length, kind| Span {
             thread,
             start: Duration::from_micros(start),
@@ -180,14 +180,14 @@ mod tests {
                 span(1, 500, 500, SpanKind::Counted),
             ],
         };
-        // Two tenths are left out between bars.
+        // The gap between bars is two tenths.
         assert_eq!(bars(&schedule, SpanKind::Counted, 20.0), "M0 16h99.8m50.2 0h99.8M500 42h499.8");
         assert_eq!(bars(&schedule, SpanKind::ThrownAway, 12.0), "M100 20h49.8");
         assert_eq!(bars(&schedule, SpanKind::Waiting, 4.0), "");
     }
 
     #[test]
-    fn only_narrow_bars_that_follow_each_other_are_drawn_as_one() {
+    fn only_narrow_adjacent_bars_are_merged() {
         let all = [0..20, 20..23, 23..26, 40..42, 42..80];
         assert_eq!(merged(all.into_iter()), [0..26, 40..42, 42..80]);
     }

@@ -1,4 +1,4 @@
-//! What every page has around its sections, how it words them, and how it is written.
+//! Writes the parts that every page shares: head, header, contents, footer and lists.
 
 use std::io;
 
@@ -7,22 +7,22 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::palette;
 use crate::report::{BlockFacts, ReportError};
 
-/// All but the colours.
+/// The style sheet without the colours.
 const STYLE: &str = include_str!("style.css");
 
-/// A page without its sections.
+/// The properties of a page.
 pub(in crate::report) struct Page<'a> {
     pub(in crate::report) title: &'static str,
-    /// What the page answers.
+    /// The question that the page answers.
     pub(in crate::report) question: &'static str,
-    /// Sections: id and name.
+    /// Id and name of each section.
     pub(in crate::report) entries: &'a [(&'static str, &'static str)],
-    /// Of the program.
+    /// Version of blockrace.
     pub(in crate::report) version: &'a str,
 }
 
 impl Page<'_> {
-    /// The whole page around its sections.
+    /// Puts the page around its sections.
     pub(in crate::report) fn around(&self, sections: &Markup) -> Markup {
         html! {
             (DOCTYPE)
@@ -52,7 +52,7 @@ impl Page<'_> {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                // A page from disk has no icon; without this, browsers would ask for one.
+                // The empty icon keeps browsers from requesting one.
                 link rel="icon" href="data:,";
                 title { (self.title) }
                 style { (PreEscaped(style)) }
@@ -61,7 +61,7 @@ impl Page<'_> {
     }
 }
 
-/// Writes all of a page or picture.
+/// Writes a page or a picture.
 ///
 /// # Errors
 /// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails.
@@ -70,12 +70,12 @@ pub(in crate::report) fn write(markup: Markup, mut out: impl io::Write) -> Resul
     out.flush().map_err(ReportError::Finish)
 }
 
-/// The id of a block's section. Its number alone may be that of two blocks.
+/// The id of a block's section. It includes the hash, because two blocks may have the same number.
 pub(in crate::report) fn block_id(block: &BlockFacts) -> String {
     format!("block-{}-{:.10}", block.number, block.hash.to_string())
 }
 
-/// A list under a title, if there is anything to list.
+/// A list with a title; empty without items.
 pub(in crate::report) fn list(title: &str, class: &str, items: &[String]) -> Markup {
     html! {
         @if !items.is_empty() {
@@ -85,7 +85,7 @@ pub(in crate::report) fn list(title: &str, class: &str, items: &[String]) -> Mar
     }
 }
 
-/// With a capital at its beginning and a full stop at its end.
+/// Adds a capital letter at the start and a full stop at the end.
 pub(in crate::report) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! The picture of a run that stands alone, for a README: every executor's speedup, with its bound.
+//! Writes a self-contained picture of a run, for a README: the speedup of every executor with its bound.
 //!
-//! It is drawn like the charts of the page, and follows the reader's choice of light or dark by itself.
+//! The picture is drawn like the charts of the page and supports light and dark mode.
 
 use std::io;
 
@@ -35,7 +35,7 @@ fn document(picture: &str, width: u32, height: u32) -> Markup {
             width=(width) height=(height) {
             title { (TITLE) }
             style { (PreEscaped(style)) }
-            // Whatever is around it may be light where the reader's choice is dark.
+            // The surrounding page may be light although the reader prefers dark mode.
             rect width="100%" height="100%" style="fill:var(--page)" {}
             (PreEscaped(picture))
         }
@@ -44,7 +44,7 @@ fn document(picture: &str, width: u32, height: u32) -> Markup {
 
 const TITLE: &str = "Speedup of each executor, with its 95 % interval; the grey mark is the bound";
 
-/// A line for each executor and number of threads, the fastest first.
+/// A line for each contender, fastest first.
 fn chart(report: &Report) -> Rows {
     let rows: Vec<&Row> = report.rows.iter().collect();
     let mut standings = standings(&rows);
@@ -58,7 +58,7 @@ fn chart(report: &Report) -> Rows {
     let ends = marked.iter().flat_map(|(_, marks)| marks.iter().flat_map(|(_, mark)| ends(mark)));
     Rows {
         title: TITLE.into(),
-        axis: "times as fast as the baseline (geometric mean); grey: the bound; *: told of the block beforehand",
+        axis: "speedup against the baseline (geometric mean); grey: the bound; *: with oracle knowledge",
         range: range(ends.chain([1.0])),
         rows: marked,
         reference: Some(1.0),
@@ -70,7 +70,7 @@ fn ratio(standing: &Standing<'_>) -> f64 {
     standing.speedup.map_or(0.0, |speedup| speedup.ratio)
 }
 
-/// Who it is, and whether it was told something.
+/// Executor and thread count, with a star for oracle knowledge.
 fn label(report: &Report, standing: &Standing<'_>) -> String {
     let contender = standing.contender;
     let star = if report.settings.knew(contender.executor).is_some() { "*" } else { "" };
@@ -104,7 +104,7 @@ mod tests {
     use crate::report::{KnownBeforehand, testing};
 
     #[test]
-    fn who_was_told_something_has_a_star() {
+    fn an_executor_with_oracle_knowledge_has_a_star() {
         let mut report = testing::full_report();
         let [executor, what] = ["block-stm", "everything"].map(str::to_owned);
         report.settings.known_beforehand = vec![KnownBeforehand { executor, what }];
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_stands_alone() {
+    fn the_picture_is_self_contained() {
         let mut out = Vec::new();
         write(&testing::full_report(), &mut out).unwrap();
         let picture = String::from_utf8(out).unwrap();

@@ -1,8 +1,8 @@
-//! Tables of a page: the numbers of charts, and what is a table by itself.
+//! Writes the tables and figures of a page.
 
 use maud::{Markup, html};
 
-/// A cell: text, or a number, which stands to the right.
+/// A cell of a table. Numbers are aligned to the right.
 #[derive(Clone, Debug)]
 pub(in crate::report) enum Cell {
     Text(String),
@@ -23,13 +23,13 @@ impl Cell {
         Self::Number(text.into())
     }
 
-    /// A number with two decimals, or the sign that there is none.
+    /// A number with two decimals, or a dash without a value.
     pub(in crate::report) fn decimal(value: Option<f64>) -> Self {
         Self::Number(value.map_or_else(|| "–".into(), |value| format!("{value:.2}")))
     }
 }
 
-/// A table that can be scrolled sideways, by keyboard too. The first cell of a line names it.
+/// A table with horizontal scrolling, also by keyboard. The first cell of a line is its heading.
 pub(in crate::report) fn table(caption: &str, titles: &[&str], lines: &[Vec<Cell>]) -> Markup {
     html! {
         div class="scroll" tabindex="0" role="region" aria-label=(caption) {
@@ -64,7 +64,7 @@ fn one(column: usize, cell: &Cell) -> Markup {
     }
 }
 
-/// Numbers stand to the right, and so do their titles.
+/// CSS class of a cell. Numbers and their titles are aligned to the right.
 const fn side(cell: &Cell) -> Option<&'static str> {
     match cell {
         Cell::Number(_) => Some("number"),
@@ -72,16 +72,16 @@ const fn side(cell: &Cell) -> Option<&'static str> {
     }
 }
 
-/// What stands for a series in a legend.
+/// Symbol of a series in a legend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Swatch {
-    /// The shape of its points.
+    /// The shape of the series' points.
     Shape,
-    /// A piece of its bars.
+    /// A square in the colour of the series' bars.
     Square,
 }
 
-/// A picture with its legend, and its numbers folded away below.
+/// A picture with its legend, and a folded table of its numbers.
 pub(in crate::report) fn figure(
     (id, title): (&str, &str),
     words: &str,
@@ -105,7 +105,7 @@ pub(in crate::report) fn figure(
     }
 }
 
-/// The shape and colour of a series.
+/// The symbol of a series in its colour.
 fn drawn(swatch: Swatch, series: usize) -> Markup {
     let colour = super::palette::series(series).variable();
     let style = format!("fill:{colour};stroke:{colour}");

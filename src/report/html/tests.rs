@@ -8,15 +8,15 @@ fn written(report: &Report) -> String {
 }
 
 #[test]
-fn the_page_asks_nobody_for_anything() {
+fn the_page_is_self_contained() {
     let page = written(&testing::full_report());
-    testing::assert_asks_nobody(&page);
+    testing::assert_self_contained(&page);
 }
 
 #[test]
-fn the_winner_stands_before_the_charts_and_the_command_at_the_end() {
+fn the_fastest_contender_comes_before_the_charts_and_the_command_comes_last() {
     let page = written(&testing::full_report());
-    let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("{words} is not there"));
+    let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("the page lacks {words}"));
     let order = [
         place("Fastest: block-stm on 8 threads, 1.55 "),
         place("Noise floor 2.0 %"),
@@ -29,7 +29,7 @@ fn the_winner_stands_before_the_charts_and_the_command_at_the_end() {
 }
 
 #[test]
-fn every_picture_has_a_name_and_its_numbers_in_a_table() {
+fn every_picture_has_a_label_and_a_table_of_its_numbers() {
     let page = written(&testing::full_report());
     let pictures = page.matches("<svg").count();
     let named = page.matches(r#"role="img" aria-label="#).count();
@@ -42,7 +42,7 @@ fn every_picture_has_a_name_and_its_numbers_in_a_table() {
 }
 
 #[test]
-fn ids_are_unique_and_links_lead_to_them() {
+fn ids_are_unique_and_every_link_has_a_target() {
     let page = written(&testing::full_report());
     let after = |mark: &str| -> Vec<String> {
         let parts = page.split(mark).skip(1);
@@ -59,24 +59,27 @@ fn ids_are_unique_and_links_lead_to_them() {
 }
 
 #[test]
-fn schedule_graph_and_conflicts_are_shown_where_they_are_known() {
+fn schedules_dependencies_and_conflicts_are_shown_if_the_report_has_them() {
     let mut report = testing::full_report();
     let page = written(&report);
-    for words in
-        ["thrown away", "who depends on whom", "Hottest conflicts", "Critical path against"]
-    {
+    for words in [
+        "aborted incarnation",
+        ": dependencies between",
+        "Hottest conflicts",
+        "Critical path against",
+    ] {
         assert!(page.contains(words), "{words}");
     }
     assert!(page.contains("slot 3 of 0x&lt;Router&gt;"));
     report.pictures.clear();
     let page = written(&report);
-    for words in ["who depends on whom", "Hottest conflicts", "Critical path against"] {
+    for words in [": dependencies between", "Hottest conflicts", "Critical path against"] {
         assert!(!page.contains(words), "{words}");
     }
 }
 
 #[test]
-fn what_comes_from_outside_cannot_become_part_of_the_page() {
+fn external_text_is_escaped() {
     let mut report = testing::full_report();
     report.failures[0].what = "<script>alert(1)</script>".into();
     report.machine.cpu_model = "\"><img src=x>".into();
@@ -88,7 +91,7 @@ fn what_comes_from_outside_cannot_become_part_of_the_page() {
 }
 
 #[test]
-fn a_report_without_rows_is_a_page_too() {
+fn a_report_without_rows_is_a_valid_page() {
     let page = written(&Report { rows: vec![], ..testing::report() });
     assert!(page.contains("Nothing") || page.contains("nothing was verified"), "{page}");
     assert!(!page.contains("<svg"));

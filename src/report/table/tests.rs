@@ -20,7 +20,7 @@ fn last_line(report: &Report) -> String {
 }
 
 #[test]
-fn a_small_report_looks_like_this() {
+fn a_small_report_matches_the_snapshot() {
     let actual = written(&testing::full_report());
     let expected = include_str!("small.txt");
     assert_eq!(actual, expected, "got:\n{actual}");
@@ -28,7 +28,7 @@ fn a_small_report_looks_like_this() {
 }
 
 #[test]
-fn quietly_only_the_totals_are_shown() {
+fn without_block_details_only_the_totals_are_shown() {
     let text = shown(&testing::full_report(), Detail::Totals);
     assert!(!text.contains("— Cancun"), "{text}");
     assert!(text.contains("geometric mean"), "{text}");
@@ -36,7 +36,7 @@ fn quietly_only_the_totals_are_shown() {
 }
 
 #[test]
-fn good_news_is_green_and_a_mismatch_is_red() {
+fn a_clear_speedup_is_green_and_a_mismatch_is_red() {
     let mut out = Vec::new();
     write(&testing::full_report(), Detail::Blocks, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
@@ -78,7 +78,7 @@ fn the_widest_values_fit_100_columns() {
 }
 
 #[test]
-fn a_mismatch_shows_no_number_and_is_named_with_its_reason() {
+fn a_mismatch_shows_its_reason_and_no_number() {
     let report = testing::report_of(vec![testing::baseline(), testing::mismatch()]);
     let text = written(&report);
     assert!(text.contains("MISMATCH\n"), "{text}");
@@ -88,7 +88,7 @@ fn a_mismatch_shows_no_number_and_is_named_with_its_reason() {
 }
 
 #[test]
-fn blocks_stand_under_their_forks_wherever_their_rows_are() {
+fn blocks_are_grouped_by_fork_in_any_row_order() {
     let old = |mut row: Row| {
         row.block.fork = "London".into();
         row
@@ -113,23 +113,23 @@ fn blocks_stand_under_their_forks_wherever_their_rows_are() {
 }
 
 #[test]
-fn a_fall_back_is_marked_and_explained() {
+fn a_fallback_is_marked_and_explained() {
     let mut row = testing::contender();
     row.mode = Mode::FellBack("block has no access list".into());
     let text = written(&testing::report_of(vec![testing::baseline(), row]));
     assert!(text.contains("5.00 ms! 2,580 Mgas/s"), "{text}");
-    assert!(text.contains("\n! gave up and executed the block in another way"), "{text}");
+    assert!(text.contains("\n! fell back to another way of execution"), "{text}");
     let reason = "\nfell back: block 19426587, block-stm on 8 threads: block has no access list\n";
     assert!(text.contains(reason), "{text}");
 }
 
 #[test]
-fn a_block_that_was_left_to_one_thread_is_marked() {
+fn a_block_executed_on_one_thread_is_marked() {
     let mut row = testing::contender();
     row.mode = Mode::Sequential;
     let text = written(&testing::report_of(vec![testing::baseline(), row]));
     assert!(text.contains("5.00 ms= 2,580 Mgas/s"), "{text}");
-    assert!(text.contains("\n= left the block to one thread, as the baseline"), "{text}");
+    assert!(text.contains("\n= executed on one thread, as the baseline"), "{text}");
     assert_eq!(text.matches(" ms= ").count(), 1, "the baseline has no mark: {text}");
 }
 
@@ -140,7 +140,7 @@ fn without_a_verified_baseline_there_are_no_speedups() {
         figures.comparison = Comparison::NoBaseline;
     }
     let text = written(&testing::report_of(vec![row]));
-    assert!(text.contains("\nThere are no speedups, since no baseline was verified"), "{text}");
+    assert!(text.contains("\nThere are no speedups, because no baseline was verified"), "{text}");
     assert!(!text.contains("fastest"), "{text}");
 }
 
@@ -157,7 +157,7 @@ fn the_last_line_says_what_was_verified_and_how_far() {
 }
 
 #[test]
-fn whether_somebody_won_depends_on_the_interval() {
+fn the_fastest_contender_depends_on_the_interval() {
     let with = |ratio: f64| {
         let mut row = raced(5, 9, ratio);
         if let Verdict::Match(figures) = &mut row.verdict {
@@ -170,9 +170,9 @@ fn whether_somebody_won_depends_on_the_interval() {
         (1.5, "\nfastest: block-stm on 8 threads, 1.50 [1.45, 1.55] times as fast as the baseline"),
         (
             1.02,
-            "\nno executor clearly beat the baseline; the nearest, block-stm on 8 threads: 1.02",
+            "\nno executor was clearly faster than the baseline; the best, block-stm on 8 threads: 1.02",
         ),
-        (0.8, "\nno executor beat the baseline; the nearest, block-stm on 8 threads: 0.80"),
+        (0.8, "\nno executor was faster than the baseline; the best, block-stm on 8 threads: 0.80"),
     ] {
         let text = with(ratio);
         assert!(text.contains(words), "{text}");
@@ -180,7 +180,7 @@ fn whether_somebody_won_depends_on_the_interval() {
 }
 
 #[test]
-fn nobody_wins_by_less_than_the_baseline_differs_from_itself() {
+fn a_speedup_within_the_noise_floor_is_not_called_fastest() {
     let with = |noise: f64| {
         let mut report = testing::report_of(vec![paced(5, 10), raced(5, 9, 1.1)]);
         let itself = Speedup { ratio: 1.0, ci_low: 1.0, ci_high: 1.0 + noise };
@@ -189,7 +189,10 @@ fn nobody_wins_by_less_than_the_baseline_differs_from_itself() {
     };
     let (quiet, noisy) = (with(0.05), with(0.2));
     assert!(quiet.contains("\nfastest: block-stm on 8 threads, 1.10"), "{quiet}");
-    assert!(noisy.contains("\nno executor clearly beat the baseline; the nearest"), "{noisy}");
+    assert!(
+        noisy.contains("\nno executor was clearly faster than the baseline; the best"),
+        "{noisy}"
+    );
 }
 
 #[test]
@@ -200,7 +203,7 @@ fn another_chain_is_not_called_mainnet() {
 }
 
 #[test]
-fn with_nothing_but_failures_there_is_no_table() {
+fn a_report_with_failures_only_has_no_table() {
     let report = Report { rows: vec![], ..testing::report() };
     let text = written(&report);
     assert!(!text.contains("executor"), "{text}");
@@ -210,7 +213,7 @@ fn with_nothing_but_failures_there_is_no_table() {
 }
 
 #[test]
-fn reasons_from_outside_cannot_break_the_lines() {
+fn control_characters_of_a_reason_are_removed() {
     let what = "node said:\n\t\u{1b}[31mno\u{7} such block".into();
     let report =
         Report { failures: vec![Failure { block: 5, what }], ..testing::report_of(vec![]) };
@@ -218,18 +221,18 @@ fn reasons_from_outside_cannot_break_the_lines() {
 }
 
 #[test]
-fn a_winner_that_was_told_something_beforehand_says_so_and_who_won_without() {
+fn a_winner_with_oracle_knowledge_is_shown_with_the_best_contender_without() {
     let mut report = testing::report_of(vec![
         paced(5, 900),
         Row { executor: "bal".into(), ..raced(5, 300, 3.0) },
         raced(5, 450, 2.0),
     ]);
-    assert!(!written(&report).contains("beforehand"));
+    assert!(!written(&report).contains("oracle knowledge"));
     let (executor, what) = ("bal".into(), "everything".into());
     report.settings.known_beforehand = vec![KnownBeforehand { executor, what }];
     let text = one_line(&written(&report));
-    let told = "over 1 block; it knew everything beforehand; of those that knew nothing, block-stm on 8 threads: 2.00 [";
+    let told = "over 1 block; it has oracle knowledge (everything); fastest without: block-stm on 8 threads: 2.00 [";
     assert!(text.contains(told), "{text}");
     let totals = shown(&report, Detail::Totals);
-    assert!(totals.contains("bal knew everything.\n"), "{totals}");
+    assert!(totals.contains("bal has oracle knowledge: everything.\n"), "{totals}");
 }

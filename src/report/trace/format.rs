@@ -1,6 +1,7 @@
-//! Traces of every executor against the rules of the Trace Event Format, as Perfetto's importer takes them:
-//! it rounds times to nanoseconds, has slices of a thread nest and never overlap, drops a flow whose end
-//! is in no slice, and takes thread 0 for Linux's idle task.
+//! Tests traces of every executor against the rules of the Trace Event Format, as Perfetto's importer reads it.
+//!
+//! The importer rounds times to nanoseconds. Slices of a thread must nest and must not overlap. The importer
+//! drops a flow that ends in no slice. Thread 0 is the idle task of Linux.
 
 use super::*;
 use crate::{
@@ -15,28 +16,28 @@ use std::{
     ops::Range,
 };
 
-/// Whole nanoseconds; the file has microseconds.
+/// Converts the microseconds of the file to whole nanoseconds.
 fn nanoseconds(value: &Value) -> u64 {
     let micros = value.as_f64().expect("a time is a number");
-    assert!(micros >= 0.0, "no time is before the beginning");
+    assert!(micros >= 0.0, "a time is not negative");
     (micros * 1e3).round() as u64
 }
 
 /// The events of one run.
 fn written(kind: ExecutorKind, threads: usize, block: usize) -> Vec<Value> {
-    let blocks = sample().expect("the file that is built in is whole");
-    let block = blocks.into_iter().nth(block).expect("there are several");
-    let job = prepare(block, |_| ()).expect("it proves itself");
-    let threads = NonZeroUsize::new(threads).expect("not zero");
-    let pool = WorkerPool::new(threads).expect("the system has threads");
+    let blocks = sample().expect("the built-in sample is readable");
+    let block = blocks.into_iter().nth(block).expect("the sample has enough blocks");
+    let job = prepare(block, |_| ()).expect("the witness of the block is complete");
+    let threads = NonZeroUsize::new(threads).expect("the count is not zero");
+    let pool = WorkerPool::new(threads).expect("the threads start");
     let executor = kind.prepare(&job, threads).expect("the block is valid");
     let (_, trace) = watch(&*executor, &job, &pool).expect("the block is valid");
     let title = format!("{kind} on {threads} threads");
     let subject = Subject { chain_id: 1, title, names: job.numbered_state.names() };
     let mut out = Vec::new();
     write(&trace, &subject, &mut out).expect("writing to memory does not fail");
-    let document: Value = serde_json::from_slice(&out).expect("it is JSON");
-    document["traceEvents"].as_array().expect("it is a list").clone()
+    let document: Value = serde_json::from_slice(&out).expect("the output is JSON");
+    document["traceEvents"].as_array().expect("traceEvents is a list").clone()
 }
 
 /// The slices of each thread, in the order of the file.
@@ -50,22 +51,23 @@ fn slices(events: &[Value]) -> BTreeMap<u64, Vec<Range<u64>>> {
     slices
 }
 
-/// Which phases may come, and which members each must have.
+/// Asserts that the phase is known and that the event has all members of its phase.
 fn check_members(event: &Value) {
     let members: &[&str] = match event["ph"].as_str().expect("every event has a phase") {
         "M" => &["pid", "name", "args"],
         "X" => &["pid", "tid", "name", "cat", "ts", "dur", "args"],
         "i" => &["pid", "tid", "name", "cat", "ts", "s"],
         "s" | "f" => &["pid", "tid", "name", "cat", "ts", "id"],
-        other => panic!("phase {other}"),
+        other => panic!("unknown phase {other}"),
     };
     for member in members {
-        assert!(!event[*member].is_null(), "{member} of {event}");
+        assert!(!event[*member].is_null(), "{member} is missing in {event}");
     }
     assert!(event["name"].as_str().is_some_and(|name| !name.is_empty()), "{event}");
 }
 
-/// Starts and ends come in pairs of the same name and category, the start no later, both in a slice.
+/// Asserts that flow starts and ends form pairs of the same name and category. Both lie in a slice, and the
+/// start is not later than the end.
 fn check_flows(events: &[Value], slices: &BTreeMap<u64, Vec<Range<u64>>>) {
     let mut started = BTreeMap::new();
     for event in events.iter().filter(|event| event["ph"] == "s" || event["ph"] == "f") {
@@ -74,19 +76,19 @@ fn check_flows(events: &[Value], slices: &BTreeMap<u64, Vec<Range<u64>>>) {
         assert!(own.iter().any(|slice| (slice.start..=slice.end).contains(&at)), "{event}");
         let id = event["id"].as_u64().expect("an id is a number");
         if event["ph"] == "s" {
-            assert!(started.insert(id, event).is_none(), "an id is of one flow");
+            assert!(started.insert(id, event).is_none(), "each flow has its own id");
         } else {
-            let start = started.remove(&id).expect("it was started before");
+            let start = started.remove(&id).expect("the flow has a start");
             assert_eq!((&start["name"], &start["cat"]), (&event["name"], &event["cat"]));
             assert!(nanoseconds(&start["ts"]) <= at);
-            assert_eq!(event["bp"], "e", "it ends in the slice around it");
+            assert_eq!(event["bp"], "e", "the flow ends in the enclosing slice");
         }
     }
     assert!(started.is_empty(), "every flow ends");
 }
 
 #[test]
-fn traces_of_all_executors_obey_the_trace_event_format() {
+fn traces_of_all_executors_conform_to_the_trace_event_format() {
     for (kind, threads) in ExecutorKind::ALL.into_iter().flat_map(|kind| [(kind, 1), (kind, 3)]) {
         for block in 0..3 {
             let events = written(kind, threads, block);
@@ -98,7 +100,7 @@ fn traces_of_all_executors_obey_the_trace_event_format() {
             assert!(slices.keys().all(|thread| *thread > 0), "{kind}: 0 is the idle task");
             let mut ends = BTreeSet::new();
             for own in slices.values() {
-                assert_eq!(own[0].start, 0, "{kind}: each thread begins with the block");
+                assert_eq!(own[0].start, 0, "{kind}: each thread starts with the block");
                 assert!(own.windows(2).all(|pair| pair[0].end == pair[1].start), "{kind}");
                 ends.extend(own.last().map(|last| last.end));
             }
