@@ -19,7 +19,7 @@ test:
 # Check the formatting and run the lints, as in continuous integration
 lint:
     cargo fmt --all --check
-    cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # Check advisories, licences and sources of dependencies; needs cargo-deny and network access
 deny:

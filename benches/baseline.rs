@@ -26,10 +26,6 @@ use blockrace::{
 };
 use std::num::NonZeroUsize;
 
-/// As the command has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn sequential(job: &ReplayJob, pool: &WorkerPool) -> BlockOutcome {
     Sequential.execute(job, pool).expect("the block is valid").outcome
 }

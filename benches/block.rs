@@ -42,7 +42,7 @@ fn execute(criterion: &mut Criterion) {
     let pools = pools();
     for job in support::heaviest(BLOCKS).into_iter().map(support::job) {
         group.throughput(Throughput::Elements(job.header.gas_used));
-        for kind in ExecutorKind::ALL {
+        for kind in ExecutorKind::BUILT_IN {
             for pool in pools.iter().filter(|pool| kind.is_parallel() || pool.threads().get() == 1)
             {
                 let name = format!("{kind}, {} threads", pool.threads());

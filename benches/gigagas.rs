@@ -31,10 +31,6 @@ use support::{
     traffic::{Kind, Traffic},
 };
 
-/// As the command has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn pool(threads: usize) -> WorkerPool {
     let threads = NonZeroUsize::new(threads).expect("it is not zero");
     WorkerPool::new(threads).expect("threads start")
@@ -47,11 +43,11 @@ fn execute(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> Execution 
 
 /// The baseline's outcome, which the others' must equal.
 fn agreed(job: &ReplayJob, pools: [&WorkerPool; 2]) -> BlockOutcome {
-    let expected = execute(ExecutorKind::Sequential, job, pools[0]).outcome;
+    let expected = execute(ExecutorKind::SEQUENTIAL, job, pools[0]).outcome;
     let failed = expected.receipts.iter().position(|receipt| !receipt.success);
     assert_eq!(failed, None, "a transaction failed");
     for pool in pools {
-        let outcome = execute(ExecutorKind::BlockStm, job, pool).outcome;
+        let outcome = execute(ExecutorKind::BLOCK_STM, job, pool).outcome;
         assert!(outcome == expected, "the outcome with {} threads differs", pool.threads());
     }
     expected
@@ -79,15 +75,15 @@ fn race(name: &str, job: &ReplayJob, [one, two]: [&WorkerPool; 2], rounds: usize
     let laps = rounds::race(
         rounds,
         [
-            &|| execute(ExecutorKind::Sequential, job, one),
-            &|| execute(ExecutorKind::BlockStm, job, one),
-            &|| execute(ExecutorKind::BlockStm, job, two),
+            &|| execute(ExecutorKind::SEQUENTIAL, job, one),
+            &|| execute(ExecutorKind::BLOCK_STM, job, one),
+            &|| execute(ExecutorKind::BLOCK_STM, job, two),
         ],
     );
     // Apart, as two whole blocks at once leave nothing of the caches to whoever comes next.
     let [alone, both] = rounds::race(
         rounds,
-        [&|| execute(ExecutorKind::Sequential, job, one), &|| {
+        [&|| execute(ExecutorKind::SEQUENTIAL, job, one), &|| {
             SideBySide.execute(job, two).expect("the block is valid")
         }],
     );

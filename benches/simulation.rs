@@ -112,7 +112,8 @@ fn study(job: &ReplayJob) -> Study {
 fn beside(job: &ReplayJob) -> u64 {
     let two = pool(number(2));
     let runs = (0..RUNS.get()).map(|_| {
-        let (_, trace) = watch(&BlockStm::Always, job, &two).expect("the block is valid");
+        let (_, trace) = watch(ExecutorKind::BLOCK_STM, &BlockStm::Always, job, &two)
+            .expect("the block is valid");
         let spent = trace.spent();
         ((spent.outside + spent.idle_outside) / 2).as_nanos() as u64
     });
@@ -133,7 +134,7 @@ fn speedups(job: &ReplayJob) -> [[f64; 2]; THREADS.len()] {
     let baseline = study.times.before + study.times.total() + study.times.after;
     THREADS.map(|threads| {
         let simulated = simulate(block(job, &study, number(threads)), threads, COSTS);
-        let bound = study.bound(ExecutorKind::BlockStm, number(threads));
+        let bound = study.bound(ExecutorKind::BLOCK_STM, number(threads));
         let speedup = baseline as f64 / (simulated.length + beside) as f64;
         [speedup, bound.expect("there are transactions")]
     })

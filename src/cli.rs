@@ -11,6 +11,9 @@ mod insight;
 mod node;
 mod rounds;
 
+/// A command line that cannot be parsed, or a request for help.
+pub use clap::Error as UsageError;
+
 pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
 pub use compare::{AspectArg, ByArg, CompareArgs, RunFiles};
 pub use conformance::ConformanceArgs;
@@ -20,9 +23,12 @@ pub use node::{NodeArgs, RpcCheckArgs};
 pub use rounds::{RoundArgs, RoundsArg};
 
 use crate::{
-    block::range::BlockSpec, executor::ExecutorKind, fetch::WitnessChoice, units::parse_duration,
+    block::range::BlockSpec,
+    executor::{ExecutorKind, Registry, UnknownExecutor},
+    fetch::WitnessChoice,
+    units::parse_duration,
 };
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::{
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
@@ -167,7 +173,7 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub blocks: CachedBlocks,
     /// Comma-separated executors, or "all"; the baseline, sequential, always runs
-    #[arg(long, value_name = "NAMES", default_value = "all")]
+    #[arg(long, value_name = "NAMES", default_value = "all", value_parser = built_in_executors)]
     pub executors: Executors,
     /// Comma-separated thread counts of the parallel executors
     /// [default: 1, 2, 4 ... up to the number of cores]
@@ -180,6 +186,9 @@ pub struct ReplayArgs {
     /// 10us or 2ms; the system's timer adds some tens of microseconds
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
     pub state_latency: Duration,
+    /// Time limit of a single execution, in seconds; an executor that exceeds it is out for this block
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub execution_limit: NonZeroU64,
     /// Write the results to FILE as CSV
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
@@ -221,7 +230,7 @@ pub struct VerifyArgs {
     #[command(flatten)]
     pub blocks: CachedBlocks,
     /// Executor that executes the blocks
-    #[arg(long, value_name = "NAME", default_value = "sequential")]
+    #[arg(long, value_name = "NAME", default_value = "sequential", value_parser = built_in_executor)]
     pub executor: ExecutorKind,
     /// Parallelism and time limit.
     #[command(flatten)]
@@ -232,21 +241,69 @@ pub struct VerifyArgs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executors(pub Vec<ExecutorKind>);
 
-impl std::str::FromStr for Executors {
-    type Err = crate::executor::UnknownExecutor;
-
-    fn from_str(names: &str) -> Result<Self, Self::Err> {
+impl Executors {
+    fn parse(names: &str, registry: &Registry) -> Result<Self, UnknownExecutor> {
         if names == "all" {
-            return Ok(Self(ExecutorKind::ALL.to_vec()));
+            return Ok(Self(registry.all().to_vec()));
         }
-        names.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>().map(Self)
+        names.split(',').map(|name| registry.find(name.trim())).collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// Parses a list of this crate's executors; [`parse`] widens it to those of the program.
+fn built_in_executors(names: &str) -> Result<Executors, UnknownExecutor> {
+    Executors::parse(names, &Registry::default())
+}
+
+/// The same for a single name.
+fn built_in_executor(name: &str) -> Result<ExecutorKind, UnknownExecutor> {
+    Registry::default().find(name)
+}
+
+/// Parses the command line of this process, with the executors of `registry` to choose from.
+///
+/// # Errors
+/// The usage error, or the help text that was asked for.
+pub fn parse(registry: &Registry) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command(registry).try_get_matches()?)
+}
+
+/// The command line, with the executors of `registry` in its help and its value parsers.
+fn command(registry: &Registry) -> clap::Command {
+    let listed: Vec<_> =
+        registry.all().iter().map(|kind| format!("- {kind}: {}", kind.description())).collect();
+    let listed = listed.join(
+        "
+",
+    );
+    let many = |command: clap::Command, registry: Registry| {
+        let parser = move |names: &str| Executors::parse(names, &registry);
+        command.mut_arg("executors", |arg| listing(arg, &listed).value_parser(parser))
+    };
+    let one = |command: clap::Command, registry: Registry| {
+        let parser = move |name: &str| registry.find(name);
+        command.mut_arg("executor", |arg| listing(arg, &listed).value_parser(parser))
+    };
+    Cli::command()
+        .mut_subcommand("replay", |command| many(command, registry.clone()))
+        .mut_subcommand("conformance", |command| many(command, registry.clone()))
+        .mut_subcommand("verify", |command| one(command, registry.clone()))
+        .mut_subcommand("trace", |command| one(command, registry.clone()))
+}
+
+/// Adds the executors to an argument's long help.
+fn listing(arg: clap::Arg, listed: &str) -> clap::Arg {
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    arg.long_help(format!(
+        "{help}
+
+{listed}"
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_has_no_contradictions() {
@@ -255,9 +312,9 @@ mod tests {
 
     #[test]
     fn executors_are_a_list_or_all() {
-        assert_eq!("all".parse(), Ok(Executors(ExecutorKind::ALL.to_vec())));
-        let both = Executors(vec![ExecutorKind::Sequential, ExecutorKind::BlockStm]);
-        assert_eq!("sequential,block-stm".parse(), Ok(both));
-        assert!("sequential,,".parse::<Executors>().is_err());
+        assert_eq!(built_in_executors("all"), Ok(Executors(ExecutorKind::BUILT_IN.to_vec())));
+        let both = Executors(vec![ExecutorKind::SEQUENTIAL, ExecutorKind::BLOCK_STM]);
+        assert_eq!(built_in_executors("sequential,block-stm"), Ok(both));
+        assert!(built_in_executors("sequential,,").is_err());
     }
 }

@@ -63,3 +63,56 @@ pub mod fetch;
 pub mod cache;
 
 pub mod units;
+
+use executor::{ExecutorFactory, Registry};
+use std::{
+    env,
+    process::{self, ExitCode},
+};
+
+/// One allocator for all executors; reports name it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Runs the whole command line of this process, with these executors beside the built-in ones.
+///
+/// `blockrace::run([])` is the `blockrace` command itself. A program with executors of its own calls this
+/// from `main`:
+///
+/// ```no_run
+/// # use blockrace::executor::ExecutorFactory;
+/// # fn mine() -> Box<dyn ExecutorFactory> { unimplemented!() }
+/// fn main() -> std::process::ExitCode {
+///     blockrace::run([mine()])
+/// }
+/// ```
+pub fn run(executors: impl IntoIterator<Item = Box<dyn ExecutorFactory>>) -> ExitCode {
+    match Registry::default().with(executors) {
+        Ok(registry) => run_with(&registry),
+        Err(error) => {
+            eprintln!("error: {error}");
+            commands::Outcome::Failed.into()
+        }
+    }
+}
+
+fn run_with(registry: &Registry) -> ExitCode {
+    let typed = cli::parse(registry).unwrap_or_else(|error| refuse(&error));
+    match commands::run(typed) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            commands::Outcome::Failed.into()
+        }
+    }
+}
+
+/// Prints a usage error without secrets, or the help text that was asked for, and ends the process.
+fn refuse(error: &cli::UsageError) -> ! {
+    let words: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    match cli::without_urls(&error.to_string(), &words) {
+        Some(said) if error.use_stderr() => eprint!("{said}"),
+        _ => error.exit(),
+    }
+    process::exit(error.exit_code())
+}

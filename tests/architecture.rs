@@ -31,7 +31,7 @@ const BOTTOM: &str = "units";
 const CONTAINED: [(&str, &[&str]); 15] = [
     ("tokio::", &["fetch", "commands"]),
     ("reqwest::", &["fetch"]),
-    ("clap::", &["cli", "main"]),
+    ("clap::", &["cli"]),
     ("indicatif::", &["progress"]),
     ("perf_event::", &["measure"]),
     ("maud::", &["report"]),

@@ -23,7 +23,7 @@ enum Fate {
 
 /// Verifies a block with damage inside the compressed frame, which no checksum detects.
 fn fate(recorded: RecordedBlock, pool: &WorkerPool) -> Fate {
-    match verify_block(recorded, ExecutorKind::Sequential, pool, |_| ()) {
+    match verify_block(recorded, ExecutorKind::SEQUENTIAL, pool, |_| ()) {
         Ok((_, Verdict::Match)) => Fate::Unharmed,
         Ok((_, mismatch)) => Fate::Refused(mismatch.to_string()),
         Err(error) => Fate::Refused(error.to_string()),

@@ -148,10 +148,10 @@ fn block_stm_gives_the_same_outcome_on_a_flat_state_on_any_number_of_threads() {
     let repetitions = std::env::var("BLOCKRACE_REPEAT").ok().and_then(|text| text.parse().ok());
     for recorded in all_of(cache.path()) {
         let job = prepare(recorded, |_| ()).expect("the block is complete");
-        let expected = run(ExecutorKind::Sequential, &job, &pools[0]);
+        let expected = run(ExecutorKind::SEQUENTIAL, &job, &pools[0]);
         for pool in &pools {
             for repetition in 0..repetitions.unwrap_or(3) {
-                let actual = run(ExecutorKind::BlockStm, &job, pool);
+                let actual = run(ExecutorKind::BLOCK_STM, &job, pool);
                 let case = (job.header.number, pool.threads(), repetition);
                 assert_eq!(first_difference(&expected, &actual), None, "{case:?}");
             }
@@ -218,7 +218,7 @@ fn a_wrong_value_changes_the_receipts_or_is_harmless() {
         let mut wrong = get();
         let Some(fields) = &mut flat(&mut wrong).accounts[at].fields else { continue };
         fields.nonce ^= 1;
-        let executor = ExecutorKind::Sequential;
+        let executor = ExecutorKind::SEQUENTIAL;
         let verified = verify_block(wrong, executor, &pool, |_| ());
         refused += u32::from(!matches!(verified, Ok((_, Verdict::Match))));
     }

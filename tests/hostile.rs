@@ -11,7 +11,9 @@ use alloy_rlp::{Encodable, Header as RlpHeader};
 use blockrace::{
     block::{PrepareError, ReplayJob, check_reach, prepare},
     cache::{RecordedBlock, RecordedState, Witness},
-    executor::{ExecuteError, Execution, Executor, ExecutorKind, Guard, GuardError, WorkerPool},
+    executor::{
+        ExecuteError, Execution, Executor, ExecutorKind, Watchdog, WatchdogError, WorkerPool,
+    },
     trie::{MAX_NODE_BYTES, Malformed, NodeError, NodeStore, StateTrie, TrieError},
 };
 use std::{
@@ -176,10 +178,6 @@ fn call(from: u8, contract: u8) -> Tx {
 struct Panics;
 
 impl Executor for Panics {
-    fn kind(&self) -> ExecutorKind {
-        ExecutorKind::BlockStm
-    }
-
     fn execute(&self, _: &ReplayJob, _: &WorkerPool) -> Result<Execution, ExecuteError> {
         panic!("on purpose")
     }
@@ -190,17 +188,13 @@ impl Executor for Panics {
 struct Hangs;
 
 impl Executor for Hangs {
-    fn kind(&self) -> ExecutorKind {
-        ExecutorKind::BlockStm
-    }
-
     fn execute(&self, _: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
         pool.run_on_all(|| {
             loop {
                 thread::park();
             }
         });
-        Err(ExecuteError::Engine { executor: self.kind() })
+        Err(ExecuteError::Engine { executor: "hangs" })
     }
 }
 
@@ -219,16 +213,16 @@ fn an_executor_that_panics_or_hangs_fails_its_block_only() {
     let job = Arc::new(world.rehearse().job);
     let threads = NonZeroUsize::new(2).expect("not zero");
     // On a busy machine, even a panic with its backtrace takes a while.
-    let mut guard = Guard::new(threads, Duration::from_secs(5)).expect("threads are available");
-    let baseline = ExecutorKind::Sequential;
+    let mut guard = Watchdog::new(threads, Duration::from_secs(5)).expect("threads are available");
+    let baseline = ExecutorKind::SEQUENTIAL;
 
     let panicked = guard.run(on(&Panics, &job)).expect_err("it panics");
-    let said = matches!(&panicked, GuardError::Panicked { message } if message == "on purpose");
+    let said = matches!(&panicked, WatchdogError::Panicked { message } if message == "on purpose");
     assert!(said, "{panicked}");
     guard.execute(baseline, &job).expect("the next block is executed");
 
     let hung = guard.run(on(&Hangs, &job)).expect_err("it hangs");
-    assert!(matches!(hung, GuardError::TimedOut { .. }), "{hung}");
+    assert!(matches!(hung, WatchdogError::TimedOut { .. }), "{hung}");
     guard.execute(baseline, &job).expect("the next block is executed");
 }
 

@@ -43,7 +43,7 @@ fn every_recorded_block_matches_up_to_the_state_root() {
 fn verify_checks_every_block_with_every_executor() {
     let Some(recordings) = recordings() else { return };
     let (cache, numbers) = fetched(&recordings, "mainnet");
-    for executor in ExecutorKind::ALL {
+    for executor in ExecutorKind::BUILT_IN {
         for jobs in ["1", "3"] {
             let arguments = ["verify", "--executor", executor.name(), "--jobs", jobs];
             let output = blockrace(cache.path(), &arguments);
@@ -91,11 +91,11 @@ fn every_executor_matches_every_recorded_block_on_any_number_of_threads_without_
     let jobs = jobs(cache.path(), usize::MAX);
     assert_eq!(jobs.len(), numbers.len());
     for job in jobs {
-        let expected = execute(ExecutorKind::Sequential, &job, &pools[0]).outcome;
+        let expected = execute(ExecutorKind::SEQUENTIAL, &job, &pools[0]).outcome;
         let trie = job.trie_after(&expected.post_state).expect("the witness is whole");
         let root = trie.as_ref().map(UpdatedTrie::root);
         assert_eq!(check(&job, &expected, root), Verdict::Match, "block {}", job.header.number);
-        for kind in ExecutorKind::ALL {
+        for kind in ExecutorKind::BUILT_IN {
             for pool in &pools {
                 let execution = execute(kind, &job, pool);
                 let case = (job.header.number, kind, pool.threads());
@@ -122,11 +122,11 @@ fn a_race_executes_few_payments_in_order_and_reports_the_mode() {
     };
     let few = jobs.iter().find(has_payments_only).expect("there is such a block");
     let modes = [few, &jobs[0]].map(|job| {
-        let contender = ExecutorKind::BlockStm.contender(job, pool.threads());
+        let contender = ExecutorKind::BLOCK_STM.contender(job, pool.threads());
         let execution = contender.and_then(|executor| executor.execute(job, pool));
         [
             execution.expect("the block is valid").mode,
-            execute(ExecutorKind::BlockStm, job, pool).mode,
+            execute(ExecutorKind::BLOCK_STM, job, pool).mode,
         ]
     });
     let [in_order, parallel] = [ExecutionMode::Sequential, ExecutionMode::Parallel];
@@ -139,8 +139,8 @@ fn repeated_executions_have_equal_outcomes() {
     let (cache, _) = fetched(&recordings, "mainnet");
     let pools = pools();
     for job in jobs(cache.path(), 10) {
-        let expected = execute(ExecutorKind::Sequential, &job, &pools[0]).outcome;
-        for kind in ExecutorKind::ALL {
+        let expected = execute(ExecutorKind::SEQUENTIAL, &job, &pools[0]).outcome;
+        for kind in ExecutorKind::BUILT_IN {
             for pool in &pools[..4] {
                 let executor = kind.prepare(&job, pool.threads()).expect("the block is valid");
                 for repetition in 0..repetitions() {

@@ -11,7 +11,7 @@ use std::{cell::RefCell, num::NonZeroUsize, time::Duration};
 
 thread_local! {
     static PANEL: RefCell<Panel> = RefCell::new(
-        Panel::new(&[ExecutorKind::BlockStm], &[NonZeroUsize::MIN], Duration::from_secs(20))
+        Panel::new(&[ExecutorKind::BLOCK_STM], &[NonZeroUsize::MIN], Duration::from_secs(20))
             .expect("threads are available"),
     );
 }

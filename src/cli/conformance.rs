@@ -1,6 +1,6 @@
 //! Declares the arguments of `conformance`.
 
-use super::{Executors, parse_threads};
+use super::{Executors, built_in_executors, parse_threads};
 use clap::Args;
 use std::{
     num::{NonZeroU64, NonZeroUsize},
@@ -14,7 +14,7 @@ pub struct ConformanceArgs {
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
     /// Comma-separated executors, or "all"; the baseline, sequential, always runs
-    #[arg(long, value_name = "NAMES", default_value = "all")]
+    #[arg(long, value_name = "NAMES", default_value = "all", value_parser = built_in_executors)]
     pub executors: Executors,
     /// Comma-separated thread counts of the parallel executors
     #[arg(

@@ -1,6 +1,6 @@
 //! Declares the arguments of `analyze` and `trace`.
 
-use super::{CachedBlocks, parse_threads};
+use super::{CachedBlocks, built_in_executor, parse_threads};
 use crate::{block::range::BlockSpec, executor::ExecutorKind};
 use clap::Args;
 use std::{
@@ -41,7 +41,7 @@ pub struct TraceArgs {
     #[arg(long, value_name = "ID")]
     pub chain: Option<u64>,
     /// Executor to profile
-    #[arg(long, value_name = "NAME", default_value = "block-stm")]
+    #[arg(long, value_name = "NAME", default_value = "block-stm", value_parser = built_in_executor)]
     pub executor: ExecutorKind,
     /// Number of threads of the executor [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = parse_threads)]

@@ -7,7 +7,7 @@ use super::{Context, Outcome, cached::Source, caught::caught, machine};
 use crate::{
     block::Phase,
     cli::SideBySide,
-    executor::{ExecutorKind, Guard},
+    executor::{ExecutorKind, Watchdog},
     measure::Stopwatch,
     progress::Progress,
     units,
@@ -73,7 +73,7 @@ fn check_share(
     context: &Context,
     progress: &Progress,
 ) -> eyre::Result<Vec<(usize, u64, eyre::Result<Checked>)>> {
-    let mut guard = Guard::new(NonZeroUsize::MIN, limit)?;
+    let mut guard = Watchdog::new(NonZeroUsize::MIN, limit)?;
     let check_one = |(position, number, found): Asked| {
         let checked =
             caught(|| found.and_then(|source| check(source, executor, &mut guard, context)));
@@ -97,7 +97,7 @@ pub(super) struct Checked {
 fn check(
     source: Source,
     executor: ExecutorKind,
-    guard: &mut Guard,
+    guard: &mut Watchdog,
     context: &Context,
 ) -> eyre::Result<Checked> {
     let mut times = Times::default();

@@ -92,7 +92,7 @@ impl Prover {
     }
 
     fn prove_as_it_is(&self, recorded: RecordedBlock) -> Proof {
-        let executor = ExecutorKind::Sequential;
+        let executor = ExecutorKind::SEQUENTIAL;
         let (job, mismatch) = match verify_block(recorded, executor, &self.pool, |_| ()) {
             Ok((_, Verdict::Match)) => return Proof::Holds,
             Ok((job, mismatch)) => (job, mismatch),

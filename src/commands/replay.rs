@@ -21,6 +21,7 @@ use crate::{
 use course::{RaceTrack, Raced};
 use pictures::Pictures;
 use settings::{plan, settings, threads};
+use std::time::Duration;
 
 pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
     let files = result_files(&args)?;
@@ -29,10 +30,11 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     let mut settings = settings(&args, &threads);
     let (fail_fast, state_latency) = (args.fail_fast, args.state_latency);
     let pictures = args.html.as_ref().map_or(Pictures::Unwanted, |_| Pictures::Wanted);
+    let limit = Duration::from_secs(args.execution_limit.get());
     let selection = select(args.blocks, context)?;
     settings.blocks.clone_from(&selection.named);
 
-    let mut track = RaceTrack::new(plan, state_latency, pictures, context)?;
+    let mut track = RaceTrack::new(plan, limit, state_latency, pictures, context)?;
     let clock = *track.clock();
     let watch = LoadWatch::start(&clock);
     let Raced { rows, failures, self_checks, preparation, watched, pictures, course } =

@@ -74,6 +74,7 @@ impl Block<'_> {
             block: facts(self.job),
             executor: finish.contestant.executor.to_string(),
             threads: finish.contestant.threads,
+            schedule: finish.contestant.executor.schedule(),
             mode,
             iterations: self.race.rounds,
             verdict,
@@ -119,7 +120,7 @@ fn mode(mode: ExecutionMode) -> Mode {
 }
 
 /// The mode of a contender without an outcome.
-const fn expected_mode(finish: &Finish) -> Mode {
+fn expected_mode(finish: &Finish) -> Mode {
     if finish.contestant.executor.is_parallel() { Mode::Parallel } else { Mode::Sequential }
 }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     block::prepare,
     cli::{CachedBlocks, TraceArgs},
-    executor::WorkerPool,
+    executor::Watchdog,
     measure::Readiness,
     report::{
         counted,
@@ -22,24 +22,29 @@ use crate::{
     verify::{Verdict, VerifiedTo},
 };
 use eyre::{WrapErr, bail};
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 /// Number of profiled runs, and the state of the workers before each.
 const RUNS: Runs =
     Runs { count: NonZeroUsize::new(9).expect("not zero"), readiness: Readiness::Awake };
 
+/// All runs together exceed this only if the executor hangs.
+const LIMIT: Duration = Duration::from_secs(300);
+
 pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let file = ResultFile::open(&args.output)?;
     let source = only(CachedBlocks { blocks: Some(args.block), chain: args.chain }, context)?;
     let threads = args.threads.unwrap_or_else(machine::cores);
-    let pool = WorkerPool::new(threads)?;
+    let mut watchdog = Watchdog::new(threads, LIMIT)?;
     let place = source.place(context);
     let recorded = source.load(context)?;
-    let job = pool
-        .install(|| prepare(recorded, |_| ()))
-        .wrap_err_with(|| format!("{place} cannot be replayed"))?;
-    let executor = args.executor.prepare(&job, threads)?;
-    let (trace, verdict) = watched(&*executor, &job, &pool, RUNS)?;
+    let prepared = watchdog.run(|pool| pool.install(|| prepare(recorded, |_| ())))?;
+    let job = Arc::new(prepared.wrap_err_with(|| format!("{place} cannot be replayed"))?);
+    let (kind, shared) = (args.executor, job.clone());
+    let (trace, verdict) = watchdog.run(move |pool| {
+        let executor = kind.prepare(&shared, pool.threads())?;
+        watched(kind, &*executor, &shared, pool, RUNS)
+    })??;
     let title = format!(
         "block {}, {} on {}",
         job.header.number,

@@ -2,7 +2,7 @@
 
 use crate::{
     block::ReplayJob,
-    executor::{BlockOutcome, Executor, WorkerPool},
+    executor::{BlockOutcome, Executor, ExecutorKind, WorkerPool},
     insight::{Trace, timeline::watch},
     measure::{Readiness, SystemClock, line_up},
     verify::{self, Verdict},
@@ -26,6 +26,7 @@ pub(super) struct Runs {
 /// The block is invalid, the pre-state lacks a value that it reads, or the witness lacks nodes that the state root
 /// needs.
 pub(super) fn watched(
+    kind: ExecutorKind,
     executor: &dyn Executor,
     job: &ReplayJob,
     pool: &WorkerPool,
@@ -34,7 +35,7 @@ pub(super) fn watched(
     let clock = SystemClock::start();
     let run = |_| {
         line_up(&clock, readiness, executor, (job, pool));
-        watch(executor, job, pool)
+        watch(kind, executor, job, pool)
     };
     let mut all = (0..count.get()).map(run).collect::<Result<Vec<_>, _>>()?;
     all.sort_by_key(|(_, trace)| trace.total);

@@ -8,7 +8,7 @@ use crate::{
     block::{Rehearsal, ReplayJob},
     evm::FailedPhase,
     executor::{
-        BlockOutcome, ExecuteError, ExecutorKind, Guard, GuardError, PoolError, WorkerPool,
+        BlockOutcome, ExecuteError, ExecutorKind, PoolError, Watchdog, WatchdogError, WorkerPool,
     },
     trie::{NewNodes, TrieError, UpdatedTrie},
     verify::{Difference, Verdict, check, first_difference},
@@ -34,7 +34,7 @@ pub struct Member {
 impl Member {
     /// The baseline, with which the others are compared.
     pub const BASELINE: Self =
-        Self { executor: ExecutorKind::Sequential, threads: NonZeroUsize::MIN };
+        Self { executor: ExecutorKind::SEQUENTIAL, threads: NonZeroUsize::MIN };
 }
 
 impl fmt::Display for Member {
@@ -52,7 +52,7 @@ pub enum Disagreement {
         /// The executor.
         member: Member,
         /// The error.
-        source: Box<GuardError>,
+        source: Box<WatchdogError>,
     },
     /// The executor accepted a block that fails in block order.
     #[error("{member} accepted a block that fails in block order at transaction {place:?}")]
@@ -72,7 +72,7 @@ pub enum Disagreement {
         /// Index of the failed transaction in block order; `None` if another phase failed.
         expected: Option<usize>,
         /// The error of the executor.
-        source: Box<GuardError>,
+        source: Box<WatchdogError>,
     },
     /// The outcome of the executor differs.
     #[error("{member} differs from the baseline: {difference}")]
@@ -111,7 +111,7 @@ pub struct Made {
 #[derive(Debug)]
 pub struct Panel {
     others: Vec<Member>,
-    guards: BTreeMap<NonZeroUsize, Guard>,
+    guards: BTreeMap<NonZeroUsize, Watchdog>,
     limit: Duration,
     /// A single thread for all other work.
     crew: WorkerPool,
@@ -184,7 +184,7 @@ impl Panel {
     ) -> Result<(), Disagreement> {
         for member in std::iter::once(Member::BASELINE).chain(self.others.clone()) {
             match self.execute(member, job) {
-                Err(GuardError::Execute(ExecuteError::Block(failed)))
+                Err(WatchdogError::Execute(ExecuteError::Block(failed)))
                     if failed.transaction() == expected.transaction() => {}
                 Ok(_) => {
                     let place = expected.transaction();
@@ -203,10 +203,10 @@ impl Panel {
         &mut self,
         member: Member,
         job: &Arc<ReplayJob>,
-    ) -> Result<BlockOutcome, GuardError> {
+    ) -> Result<BlockOutcome, WatchdogError> {
         let guard = match self.guards.entry(member.threads) {
             Entry::Occupied(guard) => guard.into_mut(),
-            Entry::Vacant(place) => place.insert(Guard::new(member.threads, self.limit)?),
+            Entry::Vacant(place) => place.insert(Watchdog::new(member.threads, self.limit)?),
         };
         Ok(guard.execute(member.executor, job)?.outcome)
     }

@@ -47,6 +47,11 @@ impl<'a> Committer<'a> {
     }
 
     /// What the next transaction sees.
+    pub(super) const fn state_ref(&self) -> &State<'a> {
+        &self.state
+    }
+
+    /// The same, to be changed.
     pub(super) const fn state(&mut self) -> &mut State<'a> {
         &mut self.state
     }

@@ -58,6 +58,11 @@ impl<'a, W: Observer> InOrder<'a, W> {
         }
     }
 
+    /// State that the next transaction reads.
+    pub(super) const fn state(&self) -> &State<'a> {
+        self.committer.state_ref()
+    }
+
     /// Commits the next transaction, by its attempt if that holds.
     ///
     /// # Errors

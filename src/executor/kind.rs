@@ -1,84 +1,113 @@
-//! The executors by name, and how one is made for a block.
+//! How an executor presents itself: name, description, oracle knowledge, and how it is made for a block.
+//!
+//! [`ExecutorFactory`] is the seam for executors from outside this crate. [`ExecutorKind`] is a handle to
+//! one; everything above `executor` carries these handles. Which executors a run can choose from is the
+//! [`Registry`](super::Registry)'s business.
 
-use super::{
-    AccessList, Bal, BlockStm, ExecuteError, Executor, Partition, Prefetch, Sequential, Sharded,
-    TwoPhase,
-};
+use super::{ExecuteError, Executor};
 use crate::block::ReplayJob;
-use std::{fmt, num::NonZeroUsize, str::FromStr};
+use std::{cmp::Ordering, fmt, hash, num::NonZeroUsize};
 
-/// The executors by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ExecutorKind {
-    /// In block order on one thread; the baseline.
-    Sequential,
-    /// Optimistic, with multi-version memory.
-    BlockStm,
-    /// All at once, one validation pass in order.
-    TwoPhase,
-    /// Accounts split over shards by hash.
-    Sharded,
-    /// Accounts split over shards along the block's own access graph.
-    ShardedByAccess,
-    /// By declared reads and writes.
-    AccessList,
-    /// By a block access list (EIP-7928).
-    Bal,
-    /// In order, with the state warmed up.
-    Prefetch,
+/// How an executor schedules transactions. It decides which bound its speedup is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// One transaction after the other, on any number of threads.
+    InOrder,
+    /// A transaction waits for the values that earlier transactions write.
+    Dependencies,
+    /// Every value that a transaction reads is known beforehand, so that no transaction waits.
+    Independent,
 }
 
-impl ExecutorKind {
-    /// All of them, the baseline first.
-    pub const ALL: [Self; 8] = [
-        Self::Sequential,
-        Self::BlockStm,
-        Self::TwoPhase,
-        Self::Sharded,
-        Self::ShardedByAccess,
-        Self::AccessList,
-        Self::Bal,
-        Self::Prefetch,
-    ];
+/// An executor as it is chosen by name, and how it is made for a block.
+///
+/// One value serves a whole run, all blocks and all numbers of threads.
+pub trait ExecutorFactory: Send + Sync + fmt::Debug {
+    /// The name on the command line and in reports: ASCII letters, digits and hyphens.
+    fn name(&self) -> &str;
 
-    /// The name on the command line and in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sequential => "sequential",
-            Self::BlockStm => "block-stm",
-            Self::TwoPhase => "two-phase",
-            Self::Sharded => "sharded",
-            Self::ShardedByAccess => "sharded-by-access",
-            Self::AccessList => "access-list",
-            Self::Bal => "bal",
-            Self::Prefetch => "prefetch",
-        }
+    /// One line for `--help` and reports.
+    fn description(&self) -> &str;
+
+    /// Oracle knowledge: facts about a block that the executor has before it executes the block, and that
+    /// the block itself does not contain. Reports mark such an executor with a star. `None` if it has none.
+    fn oracle_knowledge(&self) -> Option<&str> {
+        None
     }
 
-    /// The executor for this block on that many threads. What it knows beforehand is found out here, by
-    /// an execution in order that nobody times; [`ExecutorKind::known_beforehand`] says what that is.
+    /// How it schedules transactions.
+    fn schedule(&self) -> Schedule {
+        Schedule::Dependencies
+    }
+
+    /// Makes the executor for one block on this number of threads. Oracle knowledge is derived here. This
+    /// step is not timed.
     ///
     /// # Errors
-    /// The block is invalid, or the pre-state lacks what it reads.
+    /// The block is invalid, or the pre-state lacks a value that it reads.
+    fn prepare(
+        &self,
+        job: &ReplayJob,
+        threads: NonZeroUsize,
+    ) -> Result<Box<dyn Executor>, ExecuteError>;
+
+    /// Makes the executor for a race. It may leave a block that is too small for several threads to one
+    /// thread; its [`ExecutionMode`](super::ExecutionMode) has to say so.
+    ///
+    /// # Errors
+    /// As [`ExecutorFactory::prepare`].
+    fn prepare_contender(
+        &self,
+        job: &ReplayJob,
+        threads: NonZeroUsize,
+    ) -> Result<Box<dyn Executor>, ExecuteError> {
+        self.prepare(job, threads)
+    }
+}
+
+/// A handle to an [`ExecutorFactory`]. Two handles are equal if their names are.
+#[derive(Clone, Copy)]
+pub struct ExecutorKind(&'static dyn ExecutorFactory);
+
+impl ExecutorKind {
+    /// A handle to an executor that lives as long as the process.
+    pub const fn new(factory: &'static dyn ExecutorFactory) -> Self {
+        Self(factory)
+    }
+
+    /// The name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// One line about it.
+    pub fn description(self) -> &'static str {
+        self.0.description()
+    }
+
+    /// As [`ExecutorFactory::oracle_knowledge`].
+    pub fn oracle_knowledge(self) -> Option<&'static str> {
+        self.0.oracle_knowledge()
+    }
+
+    /// How it schedules transactions.
+    pub fn schedule(self) -> Schedule {
+        self.0.schedule()
+    }
+
+    /// Makes the executor for one block, as [`ExecutorFactory::prepare`].
+    ///
+    /// # Errors
+    /// The block is invalid, or the pre-state lacks a value that it reads.
     pub fn prepare(
         self,
         job: &ReplayJob,
         threads: NonZeroUsize,
     ) -> Result<Box<dyn Executor>, ExecuteError> {
-        Ok(match self {
-            Self::Sequential => Box::new(Sequential),
-            Self::BlockStm => Box::new(BlockStm::Always),
-            Self::TwoPhase => Box::new(TwoPhase),
-            Self::Sharded => Box::new(Sharded::prepare(job, Partition::ByHash, threads)?),
-            Self::ShardedByAccess => Box::new(Sharded::prepare(job, Partition::ByAccess, threads)?),
-            Self::Prefetch => Box::new(Prefetch),
-            Self::AccessList => Box::new(AccessList::prepare(job, threads)?),
-            Self::Bal => Box::new(Bal::prepare(job, threads)?),
-        })
+        self.0.prepare(job, threads)
     }
 
-    /// The same for a race: it may leave a block that is too small for threads to pay to one of them, and then its
-    /// mode says so.
+    /// Makes the executor for a race, as [`ExecutorFactory::prepare_contender`].
     ///
     /// # Errors
     /// As [`ExecutorKind::prepare`].
@@ -87,76 +116,49 @@ impl ExecutorKind {
         job: &ReplayJob,
         threads: NonZeroUsize,
     ) -> Result<Box<dyn Executor>, ExecuteError> {
-        match self {
-            Self::BlockStm => Ok(Box::new(BlockStm::WhereItPays)),
-            _ => self.prepare(job, threads),
-        }
+        self.0.prepare_contender(job, threads)
     }
 
-    /// What it knows of a block before it executes it, if anything. No block that can be fetched today
-    /// tells that, so it is derived from a sequential run, which is not timed; reports have to say so.
-    pub const fn known_beforehand(self) -> Option<&'static str> {
-        match self {
-            Self::Sequential | Self::BlockStm | Self::TwoPhase | Self::Prefetch => None,
-            Self::Sharded | Self::ShardedByAccess | Self::AccessList => {
-                Some("each transaction's read and write sets")
-            }
-            Self::Bal => Some("the block access list, with every value that a transaction wrote"),
-        }
-    }
-
-    /// Whether it executes one transaction after the other, however many threads it has.
-    pub const fn runs_in_order(self) -> bool {
-        matches!(self, Self::Sequential | Self::Prefetch)
-    }
-
-    /// Whether a transaction of it waits for what another has still to write.
-    pub const fn waits_for_values(self) -> bool {
-        !matches!(self, Self::Bal)
-    }
-
-    /// Whether more threads than one change what it does.
-    pub const fn is_parallel(self) -> bool {
-        !matches!(self, Self::Sequential)
+    /// Whether the number of threads changes its work. Only the baseline always runs on one.
+    pub fn is_parallel(self) -> bool {
+        self != Self::SEQUENTIAL
     }
 }
 
-impl fmt::Display for ExecutorKind {
+impl PartialEq for ExecutorKind {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for ExecutorKind {}
+
+impl hash::Hash for ExecutorKind {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl PartialOrd for ExecutorKind {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ExecutorKind {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(other.name())
+    }
+}
+
+impl fmt::Debug for ExecutorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// A name that no executor has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no executor {0:?}; there are: {names}", names = names())]
-pub struct UnknownExecutor(String);
-
-fn names() -> String {
-    ExecutorKind::ALL.map(ExecutorKind::name).join(", ")
-}
-
-impl FromStr for ExecutorKind {
-    type Err = UnknownExecutor;
-
-    fn from_str(name: &str) -> Result<Self, UnknownExecutor> {
-        let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        found.ok_or_else(|| UnknownExecutor(name.to_owned()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_executor_is_found_by_its_name() {
-        for kind in ExecutorKind::ALL {
-            assert_eq!(kind.name().parse(), Ok(kind));
-        }
-        let error = "pevm".parse::<ExecutorKind>().expect_err("no such executor");
-        for kind in ExecutorKind::ALL {
-            assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
-        }
+impl fmt::Display for ExecutorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }

@@ -11,12 +11,13 @@ mod access_list;
 mod affinity;
 mod bal;
 pub mod block_stm;
+mod builder;
+mod built_in;
 mod codes;
 mod committer;
 mod declared;
 mod demands;
 mod fees;
-mod guard;
 mod handover;
 pub mod hashes;
 mod in_order;
@@ -27,6 +28,7 @@ mod lookout;
 pub mod observe;
 mod pool;
 mod prefetch;
+mod registry;
 mod reuse;
 mod sequential;
 mod sharded;
@@ -36,21 +38,25 @@ mod sync;
 mod tally;
 mod tasks;
 mod two_phase;
+pub mod watchdog;
 mod worker;
 
 pub use access_list::AccessList;
 pub use affinity::{BoundCaller, Pinning};
 pub use bal::{Bal, ListError};
 pub use block_stm::BlockStm;
-pub use guard::{Guard, GuardError};
-pub use kind::{ExecutorKind, UnknownExecutor};
+pub use builder::{BlockBuilder, SpeculativeState, SpeculativeWorker};
+pub use kind::{ExecutorFactory, ExecutorKind, Schedule};
 pub use leftovers::Leftovers;
 pub use pool::{Crowding, PoolError, WorkerPool};
 pub use prefetch::Prefetch;
+pub use registry::{NameError, Registry, UnknownExecutor};
 pub use sequential::Sequential;
 pub use sharded::{Partition, Sharded};
 pub use side_by_side::SideBySide;
 pub use two_phase::TwoPhase;
+pub use watchdog::{Watchdog, WatchdogError};
+pub use worker::Attempt;
 
 use observe::{Nobody, Observer, Record};
 
@@ -63,10 +69,7 @@ use alloy_eips::eip7685::Requests;
 use std::fmt;
 
 /// Executes a whole block. The result is what block order gives, however it was scheduled.
-pub trait Executor: Sync + fmt::Debug {
-    /// Which of the executors this is.
-    fn kind(&self) -> ExecutorKind;
-
+pub trait Executor: Send + Sync + fmt::Debug {
     /// Whether others than the calling thread will work on this block, if the pool has any.
     fn has_work_for_others(&self, _job: &ReplayJob, _pool: &WorkerPool) -> bool {
         true
@@ -95,10 +98,7 @@ pub trait Executor: Sync + fmt::Debug {
 
 /// An executor that tells what its threads do, to nobody as well as to a record. What [`Executor`] asks for
 /// follows from it.
-pub trait Observable: Sync + fmt::Debug {
-    /// Which of the executors this is.
-    fn kind(&self) -> ExecutorKind;
-
+pub trait Observable: Send + Sync + fmt::Debug {
     /// As [`Executor::has_work_for_others`].
     fn has_work_for_others(&self, _job: &ReplayJob, _pool: &WorkerPool) -> bool {
         true
@@ -117,10 +117,6 @@ pub trait Observable: Sync + fmt::Debug {
 }
 
 impl<E: Observable> Executor for E {
-    fn kind(&self) -> ExecutorKind {
-        Observable::kind(self)
-    }
-
     fn has_work_for_others(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
         Observable::has_work_for_others(self, job, pool)
     }
@@ -213,8 +209,11 @@ pub enum ExecuteError {
     #[error("a worker of the {executor} executor gave up; this is a bug")]
     Engine {
         /// Whose.
-        executor: ExecutorKind,
+        executor: &'static str,
     },
+    /// An executor from outside this crate failed.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ExecuteError {

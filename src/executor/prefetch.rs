@@ -23,7 +23,7 @@
 //! is as slow as if nobody had warmed up.
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
+    ExecuteError, Execution, ExecutionMode, Observable, WorkerPool,
     committer::{State, before_transactions},
     demands::{Demand, Demanding, Need},
     in_order::InOrder,
@@ -51,10 +51,6 @@ struct Progress {
 }
 
 impl Observable for Prefetch {
-    fn kind(&self) -> ExecutorKind {
-        ExecutorKind::Prefetch
-    }
-
     fn run(
         &self,
         job: &ReplayJob,
@@ -80,7 +76,7 @@ impl Observable for Prefetch {
             }
         });
         let result = done.and_then(|()| result.into_inner());
-        result.ok_or(ExecuteError::Engine { executor: ExecutorKind::Prefetch })?
+        result.ok_or(ExecuteError::Engine { executor: "prefetch" })?
     }
 }
 

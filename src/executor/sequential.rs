@@ -6,8 +6,8 @@
 //! together), they spare on one thread, too: their results on one thread say how much that is.
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Leftovers,
-    Observable, WorkerPool,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Leftovers, Observable,
+    WorkerPool,
     observe::{Activity, Event, Observer},
 };
 use crate::{block::ReplayJob, evm::run_block, state::BlockState};
@@ -17,10 +17,6 @@ use crate::{block::ReplayJob, evm::run_block, state::BlockState};
 pub struct Sequential;
 
 impl Observable for Sequential {
-    fn kind(&self) -> ExecutorKind {
-        ExecutorKind::Sequential
-    }
-
     fn run(
         &self,
         job: &ReplayJob,

@@ -4,7 +4,7 @@
 //! Nothing is shared out, and nobody waits for anybody. What they take longer than one alone is what their cores share:
 //! caches, memory, and whoever else uses the same processors unseen, such as another virtual machine.
 
-use super::{ExecuteError, Execution, Executor, ExecutorKind, Leftovers, Sequential, WorkerPool};
+use super::{ExecuteError, Execution, Executor, Leftovers, Sequential, WorkerPool};
 use crate::block::ReplayJob;
 use parking_lot::Mutex;
 
@@ -13,10 +13,6 @@ use parking_lot::Mutex;
 pub struct SideBySide;
 
 impl Executor for SideBySide {
-    fn kind(&self) -> ExecutorKind {
-        ExecutorKind::Sequential
-    }
-
     /// The outcome is that of the one who ended last; what the others came to is dropped.
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
         // What came of each; nobody but the scope's owner reads it.
@@ -26,7 +22,7 @@ impl Executor for SideBySide {
             ended.lock().push(execution);
         });
         let mut all = ended.into_inner().into_iter().collect::<Result<Vec<_>, _>>()?;
-        let engine = ExecuteError::Engine { executor: ExecutorKind::Sequential };
+        let engine = ExecuteError::Engine { executor: "sequential" };
         let Execution { outcome, stats, mode, leftovers } = all.pop().ok_or(engine)?;
         Ok(Execution { outcome, stats, mode, leftovers: Leftovers::new((leftovers, all)) })
     }

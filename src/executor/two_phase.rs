@@ -30,7 +30,7 @@
 //! again, on one thread.
 
 use super::{
-    ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
+    ExecuteError, Execution, ExecutionMode, Observable, WorkerPool,
     committer::before_transactions,
     in_order::InOrder,
     observe::{Activity, Event, Observer},
@@ -45,10 +45,6 @@ use crate::block::ReplayJob;
 pub struct TwoPhase;
 
 impl Observable for TwoPhase {
-    fn kind(&self) -> ExecutorKind {
-        ExecutorKind::TwoPhase
-    }
-
     fn run(
         &self,
         job: &ReplayJob,
@@ -68,8 +64,7 @@ impl Observable for TwoPhase {
             leave: |_| observer.tell(Event::Began(Activity::Absent)),
         };
         let attempts = run_each(pool, &tasks);
-        let attempts =
-            attempts.ok_or(ExecuteError::Engine { executor: ExecutorKind::TwoPhase })?.results;
+        let attempts = attempts.ok_or(ExecuteError::Engine { executor: "two-phase" })?.results;
         let mut in_order = InOrder::new(job, &storage, snapshot, observer);
         for (tx, attempt) in attempts.into_iter().enumerate() {
             if in_order.commit(tx, attempt)?.is_break() {

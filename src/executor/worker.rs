@@ -44,7 +44,7 @@ pub(super) type TxOutput = Result<TxOutcome, BlockExecutionError>;
 ///
 /// [`BalanceRule::Emptiness`]: super::demands::BalanceRule::Emptiness
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub struct Attempt {
     pub(super) output: TxOutput,
     pub(super) needs: Vec<(Address, Need)>,
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     block::ReplayJob,
     executor::{
-        ExecuteError, ExecutorKind,
+        ExecuteError, ExecutorKind, Schedule,
         access::{self, AccountNumber, Location, TxAccess, TxIndex},
     },
     state::{Names, Read},
@@ -92,11 +92,10 @@ impl Study {
     /// The speedup is relative to the baseline. A worker may be faster than the baseline on one thread, and the
     /// bound includes that gain.
     pub fn bound(&self, executor: ExecutorKind, threads: NonZeroUsize) -> Option<f64> {
-        let threads = if executor.runs_in_order() { NonZeroUsize::MIN } else { threads };
-        let times = match executor {
-            ExecutorKind::Sequential => &self.times.transactions,
-            _ => &self.times.least,
-        };
+        let threads =
+            if executor.schedule() == Schedule::InOrder { NonZeroUsize::MIN } else { threads };
+        let times =
+            if executor.is_parallel() { &self.times.least } else { &self.times.transactions };
         let tasks = self.weighed(&self.graph(Model::of(executor)), times, Start::AtOnce);
         let least = makespan(&tasks, threads, Order::LongestPathFirst)?;
         Some(self.times.total() as f64 / least as f64)
@@ -121,17 +120,10 @@ fn latest_slot(reads: &ReadShares, address: Address) -> Option<f64> {
 
 impl Model {
     /// The conflict model of an ideal implementation of the executor.
-    pub const fn of(executor: ExecutorKind) -> Self {
-        match executor {
-            ExecutorKind::Sequential
-            | ExecutorKind::BlockStm
-            | ExecutorKind::TwoPhase
-            | ExecutorKind::Sharded
-            | ExecutorKind::ShardedByAccess
-            | ExecutorKind::AccessList
-            | ExecutorKind::Prefetch => Self::Fields,
-            // A block access list gives every value that a transaction will read.
-            ExecutorKind::Bal => Self::Independent,
+    pub fn of(executor: ExecutorKind) -> Self {
+        match executor.schedule() {
+            Schedule::InOrder | Schedule::Dependencies => Self::Fields,
+            Schedule::Independent => Self::Independent,
         }
     }
 }
@@ -146,9 +138,9 @@ mod tests {
         let accesses = vec![TxAccess::default(), TxAccess::default()];
         let study = Study { accesses, times, names: Names::default(), beneficiary: None };
         let bound = |executor, threads| study.bound(executor, NonZeroUsize::new(threads)?);
-        assert_eq!(bound(ExecutorKind::Sequential, 1), Some(1.0));
-        assert_eq!(bound(ExecutorKind::BlockStm, 1), Some(1.6));
-        assert_eq!(bound(ExecutorKind::Bal, 2), Some(40.0 / 15.0));
-        assert_eq!(bound(ExecutorKind::Prefetch, 2), Some(1.6), "it executes in order");
+        assert_eq!(bound(ExecutorKind::SEQUENTIAL, 1), Some(1.0));
+        assert_eq!(bound(ExecutorKind::BLOCK_STM, 1), Some(1.6));
+        assert_eq!(bound(ExecutorKind::BAL, 2), Some(40.0 / 15.0));
+        assert_eq!(bound(ExecutorKind::PREFETCH, 2), Some(1.6), "it executes in order");
     }
 }

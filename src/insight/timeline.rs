@@ -12,7 +12,9 @@ use super::trace::Trace;
 use crate::{
     block::ReplayJob,
     evm::run_block,
-    executor::{BlockStm, ExecuteError, Execution, Executor, WorkerPool, observe::Record},
+    executor::{
+        BlockStm, ExecuteError, Execution, Executor, ExecutorKind, WorkerPool, observe::Record,
+    },
     state::{BlockState, Read, Watched},
 };
 use std::{
@@ -131,7 +133,7 @@ fn time_once(job: &ReplayJob) -> Result<Times, ExecuteError> {
 
 /// Times of a worker, by transaction.
 fn time_worker(job: &ReplayJob, alone: &WorkerPool) -> Result<Vec<u64>, ExecuteError> {
-    let (_, trace) = watch(&BlockStm::Always, job, alone)?;
+    let (_, trace) = watch(ExecutorKind::BLOCK_STM, &BlockStm::Always, job, alone)?;
     let mut times = vec![0; job.transactions.len()];
     for (_, tx, span, _) in trace.executions() {
         times[tx] += u64::try_from(span.length().as_nanos()).unwrap_or(u64::MAX);
@@ -189,11 +191,11 @@ impl Watch {
 /// # Errors
 /// The block is invalid, or the pre-state is incomplete.
 pub fn watch(
+    kind: ExecutorKind,
     executor: &dyn Executor,
     job: &ReplayJob,
     pool: &WorkerPool,
 ) -> Result<(Execution, Trace), ExecuteError> {
-    let kind = executor.kind();
     let start = Instant::now();
     let clock = || start.elapsed();
     let record = Record::new(&clock, job.transactions.len());

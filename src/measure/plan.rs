@@ -24,12 +24,12 @@ impl Contestant {
 
     /// Several concurrent baselines, one on each thread.
     pub const fn baselines(threads: NonZeroUsize) -> Self {
-        Self { executor: ExecutorKind::Sequential, threads }
+        Self { executor: ExecutorKind::SEQUENTIAL, threads }
     }
 
     /// Whether this entry stands for several concurrent baselines.
     pub(super) fn is_side_by_side(self) -> bool {
-        self.executor == ExecutorKind::Sequential && self != Self::BASELINE
+        self.executor == ExecutorKind::SEQUENTIAL && self != Self::BASELINE
     }
 }
 
@@ -168,11 +168,11 @@ mod tests {
         Plan::new(executors, &threads, rounds)
     }
 
-    const STM: [ExecutorKind; 2] = [ExecutorKind::Sequential, ExecutorKind::BlockStm];
+    const STM: [ExecutorKind; 2] = [ExecutorKind::SEQUENTIAL, ExecutorKind::BLOCK_STM];
 
     #[test]
     fn the_baseline_is_the_first_contender_and_occurs_once() {
-        for executors in [&[][..], &[ExecutorKind::Sequential], &STM] {
+        for executors in [&[][..], &[ExecutorKind::SEQUENTIAL], &STM] {
             let plan = plan(executors, &[1, 2, 2], SelfCheck::Off);
             assert_eq!(plan.contestants()[0], Contestant::BASELINE);
             let sequential = |contestant: &&Contestant| !contestant.executor.is_parallel();

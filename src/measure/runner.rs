@@ -8,7 +8,7 @@
 use super::{
     clock::{Clock, SystemClock},
     counters::Counters,
-    plan::{Contestant, Iterations, Plan, Warmup},
+    plan::{Contestant, Iterations, Plan, Rounds, Warmup},
     reference::Reference,
     sample::Sample,
     stats::Speedup,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     block::ReplayJob,
     executor::{
-        ExecuteError, ExecutionMode, ExecutionStats, Executor, Pinning, PoolError, SideBySide,
+        ExecuteError, ExecutionMode, ExecutionStats, Executor, SideBySide, Watchdog, WatchdogError,
         WorkerPool,
     },
     trie::TrieError,
@@ -27,6 +27,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroUsize,
     ops::ControlFlow,
+    sync::Arc,
     time::Duration,
 };
 
@@ -42,9 +43,15 @@ pub enum RunError {
     /// The outcome cannot be verified.
     #[error("the state root after the block cannot be computed from the witness")]
     Root(#[from] TrieError),
-    /// The calling thread cannot be pinned to its core.
+    /// A run was abandoned, or its threads cannot be started.
     #[error(transparent)]
-    Pool(#[from] PoolError),
+    Watchdog(#[from] WatchdogError),
+    /// The plan has no pool of this size.
+    #[error("no contender has {threads} threads")]
+    NoPool {
+        /// The size.
+        threads: NonZeroUsize,
+    },
     /// No timed iteration was completed.
     #[error("interrupted before the first timed iteration was complete")]
     Interrupted,
@@ -105,8 +112,8 @@ pub(super) type Prepare = fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>
 #[derive(Debug)]
 pub struct Runner<C = SystemClock, P = Prepare> {
     plan: Plan,
-    pools: BTreeMap<NonZeroUsize, WorkerPool>,
-    prepare: P,
+    watchdogs: BTreeMap<NonZeroUsize, Watchdog>,
+    prepare: Arc<P>,
     meter: Meter<C>,
 }
 
@@ -115,29 +122,38 @@ impl Runner {
     ///
     /// # Errors
     /// The system cannot start or pin the threads.
-    pub fn new(plan: Plan) -> Result<Self, PoolError> {
+    pub fn new(plan: Plan, limit: Duration) -> Result<Self, WatchdogError> {
         let prepare: Prepare = |contestant, job| match contestant {
             _ if contestant.is_side_by_side() => Ok(Box::new(SideBySide)),
             Contestant { executor, threads } => executor.contender(job, threads),
         };
-        Self::with(plan, SystemClock::start(), prepare)
+        Self::with(plan, SystemClock::start(), prepare, limit)
     }
 }
 
 impl<C, P> Runner<C, P>
 where
-    C: Clock,
-    P: Fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>,
+    C: Clock + Clone + Send + 'static,
+    P: Fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>
+        + Send
+        + Sync
+        + 'static,
 {
     /// Like [`Runner::new`], with the caller's clock and executors.
-    pub(super) fn with(plan: Plan, clock: C, prepare: P) -> Result<Self, PoolError> {
+    pub(super) fn with(
+        plan: Plan,
+        clock: C,
+        prepare: P,
+        limit: Duration,
+    ) -> Result<Self, WatchdogError> {
         // Counters cover only threads that start after them.
-        let meter = Meter { clock, counters: Counters::open(), readiness: plan.rounds.readiness };
+        let Rounds { readiness, pinning, .. } = plan.rounds;
+        let meter = Meter { clock, counters: Counters::open(), readiness, pinning };
         let all: BTreeSet<_> =
             plan.contestants().iter().map(|contestant| contestant.threads).collect();
-        let pool = |threads| Ok((threads, WorkerPool::with(threads, plan.rounds.pinning)?));
-        let pools = all.into_iter().map(pool).collect::<Result<_, PoolError>>()?;
-        Ok(Self { plan, pools, prepare, meter })
+        let watchdog = |threads| Ok((threads, Watchdog::with(threads, pinning, limit)?));
+        let watchdogs = all.into_iter().map(watchdog).collect::<Result<_, WatchdogError>>()?;
+        Ok(Self { plan, watchdogs, prepare: Arc::new(prepare), meter })
     }
 
     /// The plan.
@@ -145,9 +161,17 @@ where
         &self.plan
     }
 
-    /// The pool of the contenders with this number of threads.
-    pub fn pool(&self, threads: NonZeroUsize) -> Option<&WorkerPool> {
-        self.pools.get(&threads)
+    /// Runs `work` on the warm threads of the plan's contenders with `threads` threads.
+    ///
+    /// # Errors
+    /// [`RunError::NoPool`] if no contender has this number of threads, or as [`Watchdog::run`].
+    pub fn run_on<R: Send + 'static>(
+        &mut self,
+        threads: NonZeroUsize,
+        work: impl FnOnce(&WorkerPool) -> R + Send + 'static,
+    ) -> Result<R, RunError> {
+        let watchdog = self.watchdogs.get_mut(&threads).ok_or(RunError::NoPool { threads })?;
+        Ok(watchdog.run(work)?)
     }
 
     /// The clock of the samples.
@@ -168,31 +192,42 @@ where
     /// complete; or the calling thread cannot be pinned as planned.
     pub fn race(
         &mut self,
-        job: &ReplayJob,
+        job: &Arc<ReplayJob>,
         after_lap: impl FnMut() -> ControlFlow<()>,
     ) -> Result<Race, RunError> {
-        let _bound = match self.plan.rounds.pinning {
-            Pinning::Free => None,
-            Pinning::Pinned => Some(WorkerPool::bind_caller()?),
-        };
-        let track = |contestant| Track::new(contestant, || (self.prepare)(contestant, job));
-        let tracks = self.plan.starters().into_iter().map(track).collect();
-        let pool = self.pools.values().next();
-        let reference = pool.map(|pool| Reference::of(job, pool)).unwrap_or_default();
+        let mut tracks = Vec::new();
+        for contestant in self.plan.starters() {
+            let Some(watchdog) = self.watchdogs.get_mut(&contestant.threads) else { continue };
+            let (prepare, job) = (self.prepare.clone(), job.clone());
+            tracks.push(Track::new(contestant, watchdog, move || prepare(contestant, &job)));
+        }
+        let reference = self.reference(job);
         Heat { job, tracks, reference, runner: self, after_lap }.run()
+    }
+
+    /// The outcome of an untimed run in block order, which others are compared with.
+    fn reference(&mut self, job: &Arc<ReplayJob>) -> Reference {
+        let job = job.clone();
+        let watchdog = self.watchdogs.values_mut().next();
+        let run = watchdog.map(|watchdog| watchdog.run(move |pool| Reference::of(&job, pool)));
+        run.and_then(Result::ok).unwrap_or_default()
     }
 }
 
 /// The iterations of one block.
 struct Heat<'a, C, P, F> {
     runner: &'a mut Runner<C, P>,
-    job: &'a ReplayJob,
+    job: &'a Arc<ReplayJob>,
     tracks: Vec<Track>,
     reference: Reference,
     after_lap: F,
 }
 
-impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
+impl<C, P, F> Heat<'_, C, P, F>
+where
+    C: Clock + Clone + Send + 'static,
+    F: FnMut() -> ControlFlow<()>,
+{
     fn run(mut self) -> Result<Race, RunError> {
         let began = self.runner.meter.clock.wall();
         let mut orders = self.runner.plan.orders(self.job.hash);
@@ -244,11 +279,11 @@ impl<C: Clock, P, F: FnMut() -> ControlFlow<()>> Heat<'_, C, P, F> {
         kind: LapKind,
         order: Option<Vec<usize>>,
     ) -> Result<ControlFlow<()>, RunError> {
-        let Runner { pools, meter, .. } = &mut *self.runner;
+        let Runner { watchdogs, meter, .. } = &mut *self.runner;
         for index in order.unwrap_or_default() {
             let Some(track) = self.tracks.get_mut(index) else { continue };
-            if let Some(pool) = pools.get(&track.contestant.threads) {
-                track.run(kind, meter, (self.job, pool), &mut self.reference)?;
+            if let Some(watchdog) = watchdogs.get_mut(&track.contestant.threads) {
+                track.run(kind, meter, (self.job, watchdog), &mut self.reference)?;
             }
             if (self.after_lap)().is_break() {
                 return Ok(ControlFlow::Break(()));

@@ -15,12 +15,17 @@ use super::{
 };
 use crate::{
     block::ReplayJob,
-    executor::{ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, WorkerPool},
+    executor::{
+        BoundCaller, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, Pinning,
+        Watchdog, WatchdogError, WorkerPool, watchdog::panic_message,
+    },
     trie::TrieError,
 };
 use alloy_primitives::B256;
 use std::{
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::Duration,
 };
 
@@ -39,6 +44,7 @@ pub(super) struct Meter<C> {
     pub(super) clock: C,
     pub(super) counters: Option<Counters>,
     pub(super) readiness: Readiness,
+    pub(super) pinning: Pinning,
 }
 
 /// Prepares the threads for a sample. Waits until the threads of the previous sample sleep. If `readiness` asks
@@ -63,36 +69,67 @@ struct Lap {
     sample: Sample,
 }
 
-impl<C: Clock> Meter<C> {
-    /// Executes the block and computes the state root, with separate timers. `Err` if the executor failed or
-    /// panicked.
+impl<C: Clock + Clone + Send + 'static> Meter<C> {
+    /// Executes once, timed, and computes the state root, timed apart. Both run on the watchdog's threads.
+    /// `Err` says why there is no outcome.
     fn lap(
         &mut self,
-        executor: &dyn Executor,
-        job: &ReplayJob,
-        pool: &WorkerPool,
+        executor: &Arc<dyn Executor>,
+        job: &Arc<ReplayJob>,
+        watchdog: &mut Watchdog,
     ) -> Result<Lap, String> {
-        let clock = &self.clock;
-        line_up(clock, self.readiness, executor, (job, pool));
-        let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(job, pool)));
-        let run = || timed_with_cpu(clock, execute);
-        let ((execution, execute, cpu), counts) = match &mut self.counters {
-            Some(counters) => counters.during(run),
-            None => (run(), None),
+        let (executor, job, clock) = (executor.clone(), job.clone(), self.clock.clone());
+        let (readiness, pinning) = (self.readiness, self.pinning);
+        let mut counters = self.counters.take();
+        let run = move |pool: &WorkerPool| {
+            let lap = bound(pinning).and_then(|_bound| {
+                line_up(&clock, readiness, &*executor, (&job, pool));
+                lap(&*executor, &job, pool, (&clock, &mut counters))
+            });
+            (lap, counters)
         };
-        let execution = match execution {
-            Ok(Ok(execution)) => execution,
-            // The block is valid, because its preparation executed it. An error is therefore a bug of the
-            // executor.
-            Ok(Err(error)) => return Err(chain(&error)),
-            Err(_) => return Err("the executor panicked; this is a bug".to_owned()),
-        };
-        let root_of = || pool.install(|| job.trie_after(&execution.outcome.post_state));
-        let (trie, root) = timed(clock, root_of);
-        let hash = trie.map(|trie| trie.map(|trie| trie.root()));
-        let root = matches!(hash, Ok(Some(_))).then_some(root);
-        Ok(Lap { root: hash, execution, sample: Sample { execute, root, cpu, counts } })
+        // Counters stay with an abandoned run: later samples have none.
+        let (lap, counters) = watchdog.run(run).map_err(|error| error.to_string())?;
+        self.counters = counters;
+        lap
     }
+}
+
+/// Pins the calling thread to its core if the plan asks for that.
+fn bound(pinning: Pinning) -> Result<Option<BoundCaller>, String> {
+    match pinning {
+        Pinning::Free => Ok(None),
+        Pinning::Pinned => WorkerPool::bind_caller().map(Some).map_err(|error| chain(&error)),
+    }
+}
+
+fn lap(
+    executor: &dyn Executor,
+    job: &ReplayJob,
+    pool: &WorkerPool,
+    (clock, counters): (&impl Clock, &mut Option<Counters>),
+) -> Result<Lap, String> {
+    let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(job, pool)));
+    let run = || timed_with_cpu(clock, execute);
+    let ((execution, execute, cpu), counts) = match counters {
+        Some(counters) => counters.during(run),
+        None => (run(), None),
+    };
+    let execution = match execution {
+        Ok(Ok(execution)) => execution,
+        // The block was executed when it was prepared, so it is valid: the executor is wrong.
+        Ok(Err(error)) => return Err(chain(&error)),
+        Err(panic) => return Err(panicked(&*panic)),
+    };
+    let root_of = || pool.install(|| job.trie_after(&execution.outcome.post_state));
+    let (trie, root) = timed(clock, root_of);
+    let hash = trie.map(|trie| trie.map(|trie| trie.root()));
+    let root = matches!(hash, Ok(Some(_))).then_some(root);
+    Ok(Lap { root: hash, execution, sample: Sample { execute, root, cpu, counts } })
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    WatchdogError::Panicked { message: panic_message(panic) }.to_string()
 }
 
 /// The samples of one contender so far.
@@ -100,7 +137,7 @@ impl<C: Clock> Meter<C> {
 pub(super) struct Track {
     pub(super) contestant: Contestant,
     /// The executor for this block; `None` if its creation failed.
-    executor: Option<Box<dyn Executor>>,
+    executor: Option<Arc<dyn Executor>>,
     mode: Option<ExecutionMode>,
     warm_up: Vec<Duration>,
     samples: Vec<Sample>,
@@ -112,14 +149,13 @@ impl Track {
     /// Creates the executor for the block, or records the error.
     pub(super) fn new(
         contestant: Contestant,
-        prepare: impl FnOnce() -> Result<Box<dyn Executor>, ExecuteError>,
+        watchdog: &mut Watchdog,
+        prepare: impl FnOnce() -> Result<Box<dyn Executor>, ExecuteError> + Send + 'static,
     ) -> Self {
-        let (executor, wrong) = match catch_unwind(AssertUnwindSafe(prepare)) {
-            Ok(Ok(executor)) => (Some(executor), None),
+        let (executor, wrong) = match watchdog.run(move |_| prepare()) {
+            Ok(Ok(executor)) => (Some(Arc::from(executor)), None),
             Ok(Err(error)) => (None, Some(chain(&error))),
-            Err(_) => {
-                (None, Some("the executor panicked during preparation; this is a bug".to_owned()))
-            }
+            Err(error) => (None, Some(format!("before its first execution: {error}"))),
         };
         Self {
             contestant,
@@ -134,17 +170,17 @@ impl Track {
 
     /// Takes one sample, unless an earlier outcome was wrong. The first outcome of a block is verified against
     /// the header. Later outcomes must be equal to it.
-    pub(super) fn run<C: Clock>(
+    pub(super) fn run<C: Clock + Clone + Send + 'static>(
         &mut self,
         kind: LapKind,
         meter: &mut Meter<C>,
-        (job, pool): (&ReplayJob, &WorkerPool),
+        (job, watchdog): (&Arc<ReplayJob>, &mut Watchdog),
         reference: &mut Reference,
     ) -> Result<(), RunError> {
-        let Some(executor) = self.executor.as_deref().filter(|_| self.wrong.is_none()) else {
+        let Some(executor) = self.executor.as_ref().filter(|_| self.wrong.is_none()) else {
             return Ok(());
         };
-        let Lap { execution, root, sample } = match meter.lap(executor, job, pool) {
+        let Lap { execution, root, sample } = match meter.lap(executor, job, watchdog) {
             Ok(lap) => lap,
             Err(gave_up) => {
                 self.wrong = Some(gave_up);

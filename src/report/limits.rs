@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::record::{bound_share, re_execution_rate, speedup_ratio};
 use super::watched::{Watched, lost};
 use super::{Comparison, Report, Row, by_block};
-use crate::{executor::ExecutorKind, units};
+use crate::{executor::Schedule, units};
 
 /// From this share of the bound on, the block itself is the bottleneck.
 const NEAR_BOUND: f64 = 0.9;
@@ -90,7 +90,7 @@ fn few_transactions(row: &Row) -> Option<String> {
 /// An executor that runs transactions in block order has a bound of its own, independent of dependencies.
 fn in_order(row: &Row, rows: &[&Row]) -> Option<String> {
     let bound_of = |row: &Row| row.verdict.figures()?.bound_speedup;
-    let in_order = row.executor.parse().is_ok_and(ExecutorKind::runs_in_order);
+    let in_order = row.schedule == Schedule::InOrder;
     let own = bound_of(row).filter(|_| in_order)?;
     let rivals = rows.iter().filter(|other| other.threads == row.threads);
     let most = rivals.filter_map(|other| bound_of(other)).fold(own, f64::max);
@@ -106,7 +106,7 @@ fn bound(row: &Row) -> Option<String> {
     let bound = row.verdict.figures()?.bound_speedup?;
     let is_near = bound_share(row)? >= NEAR_BOUND;
     let threads = row.threads.get() as f64;
-    let waits = row.executor.parse().is_ok_and(ExecutorKind::waits_for_values);
+    let waits = row.schedule != Schedule::Independent;
     let reason = match bound < threads {
         true if waits => "dependencies between transactions",
         true => "long transactions prevent an even load",

@@ -45,6 +45,7 @@ use std::{fmt, io};
 use alloy_primitives::{B256, BlockNumber};
 use serde::Serialize;
 
+use crate::executor::Schedule;
 use crate::measure::sample::{Counts, Sample};
 use crate::measure::stats::{Speedup, Summary};
 use crate::measure::warnings::Warning;
@@ -145,6 +146,8 @@ pub struct Row {
     pub executor: String,
     /// Maximum number of threads, coordinators included.
     pub threads: NonZeroUsize,
+    /// How the executor schedules transactions.
+    pub schedule: Schedule,
     /// The way in which the block was executed.
     pub mode: Mode,
     /// Timed iterations.

@@ -259,6 +259,10 @@ fn row(executor: &str, count: usize, mode: Mode, verdict: Verdict) -> Row {
         block,
         executor: executor.into(),
         threads: threads(count),
+        schedule: match mode {
+            Mode::Sequential => Schedule::InOrder,
+            Mode::Parallel | Mode::FellBack(_) => Schedule::Dependencies,
+        },
         mode,
         iterations: 10,
         verdict,

@@ -9,7 +9,7 @@ use crate::{cli::CheckArgs, executor::ExecutorKind};
 pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = Found::new(args.blocks, context)?;
     let asked = found.ids.iter().map(|id| (id.number, Ok(Source::Cached(*id)))).collect();
-    let checked = check_all(asked, ExecutorKind::Sequential, args.side_by_side, context)?;
+    let checked = check_all(asked, ExecutorKind::SEQUENTIAL, args.side_by_side, context)?;
     Ok(print(&checked).and(found.report_missing()))
 }
 

@@ -66,7 +66,7 @@ impl Desk<'_> {
     }
 
     fn prove_and_store(&mut self, recorded: &RecordedBlock) -> eyre::Result<Verdict> {
-        let executor = ExecutorKind::Sequential;
+        let executor = ExecutorKind::SEQUENTIAL;
         let (_, verdict) = verify_block(recorded.clone(), executor, &self.pool, |_| ())?;
         if verdict == Verdict::Match {
             self.context.cache.put(recorded)?;

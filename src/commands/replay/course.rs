@@ -26,7 +26,7 @@ use crate::{
     report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow, Watched, counted},
 };
 use eyre::WrapErr;
-use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
+use std::{num::NonZeroU32, ops::ControlFlow, sync::Arc, time::Duration};
 use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
 /// Assumed numbers of iterations per block for the estimated time left, if the flags say `auto`.
@@ -63,12 +63,13 @@ pub(super) struct Raced {
 impl<'a> RaceTrack<'a> {
     pub(super) fn new(
         plan: Plan,
+        limit: Duration,
         state_latency: Duration,
         pictures: Pictures,
         context: &'a Context,
     ) -> eyre::Result<Self> {
         let interrupted = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
-        let runner = Runner::new(plan)?;
+        let runner = Runner::new(plan, limit)?;
         let crew = WorkerPool::new(machine::cores())?;
         Ok(Self { context, runner, crew, interrupted, state_latency, pictures })
     }
@@ -165,14 +166,17 @@ impl<'a> RaceTrack<'a> {
         let place = source.place(self.context);
         let mut times = PhaseTimes::start();
         let recorded = source.load(self.context)?;
-        let mut job = self
+        let job = self
             .crew
             .install(|| prepare(recorded, |phase| times.enter(phase)))
             .wrap_err_with(|| format!("{place} cannot be replayed"))?;
         let preparation = times.finish(&job);
         // The bounds do not model the latency of state, so the study precedes it.
+        let mut job = Arc::new(job);
         let study = self.study(&job)?;
-        job.state_latency = self.state_latency;
+        if let Some(job) = Arc::get_mut(&mut job) {
+            job.state_latency = self.state_latency;
+        }
         let interrupted = &mut self.interrupted;
         let mut race = self.runner.race(&job, || {
             ahead.lap();
@@ -205,21 +209,24 @@ impl<'a> RaceTrack<'a> {
     }
 
     /// Measures the transactions for the bounds.
-    fn study(&self, job: &ReplayJob) -> Result<Study, ExecuteError> {
-        let mut study = Study::of(job, RUNS_FOR_BOUNDS)?;
-        if let Some(alone) = self.runner.pool(Contestant::BASELINE.threads) {
-            // On failure, the baseline's times remain. The samples of `block-stm` show the failure, and the samples of
-            // other executors must not be lost.
-            let _ = caught(|| Ok(study.times.take_worker(job, alone, RUNS_FOR_BOUNDS)?));
-        }
-        Ok(study)
+    fn study(&mut self, job: &Arc<ReplayJob>) -> Result<Study, ExecuteError> {
+        let study = Study::of(job, RUNS_FOR_BOUNDS)?;
+        let (mut timed, job) = (study.clone(), job.clone());
+        let take = move |alone: &WorkerPool| {
+            timed.times.take_worker(&job, alone, RUNS_FOR_BOUNDS).ok().map(|()| timed)
+        };
+        // If `block-stm` cannot execute the block, its own row says so; the baseline's times remain.
+        let taken = self.runner.run_on(Contestant::BASELINE.threads, take);
+        Ok(taken.ok().flatten().unwrap_or(study))
     }
 
     /// Profiles the executors. After Ctrl-C it skips this, so that the results appear immediately.
-    fn watch(&self, job: &ReplayJob, study: &Study, race: &mut Race) -> Seen {
+    fn watch(&mut self, job: &Arc<ReplayJob>, study: &Study, race: &mut Race) -> Seen {
         match race.end {
             End::Interrupted => Seen::default(),
-            End::Done | End::TimeLimit => watch_all(job, study, race, &self.runner, self.pictures),
+            End::Done | End::TimeLimit => {
+                watch_all(job, study, race, &mut self.runner, self.pictures)
+            }
         }
     }
 }

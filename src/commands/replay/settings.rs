@@ -78,7 +78,7 @@ pub(super) fn settings(args: &ReplayArgs, threads: &[NonZeroUsize]) -> Settings 
 
 fn known_beforehand(executors: &[ExecutorKind]) -> Vec<KnownBeforehand> {
     let known = |kind: &ExecutorKind| {
-        let what = kind.known_beforehand()?.to_owned();
+        let what = kind.oracle_knowledge()?.to_owned();
         Some(KnownBeforehand { executor: kind.to_string(), what })
     };
     executors.iter().filter_map(known).collect()

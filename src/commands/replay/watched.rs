@@ -6,10 +6,10 @@ use super::pictures::Pictures;
 use crate::{
     block::ReplayJob,
     commands::{
-        caught::caught,
+        machine,
         watching::{Runs, watched},
     },
-    executor::{ExecutorKind, WorkerPool, observe::Activity},
+    executor::{WorkerPool, observe::Activity},
     insight::{Counted, Study, Trace},
     measure::{Contestant, Race, Runner},
     report::{
@@ -19,7 +19,7 @@ use crate::{
     verify::Verdict,
 };
 use eyre::bail;
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc};
 
 /// Number of profiled runs. The run of median length is reported.
 const COUNT: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
@@ -38,10 +38,10 @@ pub(super) struct Seen {
 /// If a profiled run fails or does not match, the executor's result in `race` becomes an error. The results of other
 /// executors stay.
 pub(super) fn watch_all(
-    job: &ReplayJob,
+    job: &Arc<ReplayJob>,
     study: &Study,
     race: &mut Race,
-    runner: &Runner,
+    runner: &mut Runner,
     pictures: Pictures,
 ) -> Seen {
     let parallel: Vec<_> = race
@@ -51,19 +51,19 @@ pub(super) fn watch_all(
         .collect();
     let all = parallel.iter().map(|finish| finish.contestant.threads);
     let runs = Runs { count: COUNT, readiness: runner.plan().rounds.readiness };
-    let has_cores = |threads: &NonZeroUsize| {
-        runner.pool(*threads).is_some_and(|pool| pool.at_once() == *threads)
-    };
+    let has_cores = |threads: &NonZeroUsize| *threads <= machine::cores();
     let most = all.clone().filter(has_cores).max().or_else(|| all.min());
     let mut seen = Seen::default();
     for finish in parallel.into_iter().filter(|finish| finish.result.is_ok()) {
-        let Contestant { executor, threads } = finish.contestant;
-        let Some(pool) = runner.pool(threads).filter(|_| Some(threads) == most) else { continue };
-        match caught(|| watch_one(executor, job, pool, runs)) {
+        let threads = finish.contestant.threads;
+        if Some(threads) != most {
+            continue;
+        }
+        match watch_one(finish.contestant, job, runner, runs) {
             Ok(trace) => {
-                seen.watched.push(row(executor, job, study, pool, &trace));
+                seen.watched.push(row(finish.contestant, job, study, &trace));
                 if pictures == Pictures::Wanted {
-                    seen.schedules.push(schedule(executor, &trace, pool));
+                    seen.schedules.push(schedule(finish.contestant, &trace));
                 }
             }
             Err(error) => finish.result = Err(format!("in a profiled run: {error:#}")),
@@ -73,23 +73,26 @@ pub(super) fn watch_all(
 }
 
 fn watch_one(
-    executor: ExecutorKind,
-    job: &ReplayJob,
-    pool: &WorkerPool,
+    Contestant { executor, threads }: Contestant,
+    job: &Arc<ReplayJob>,
+    runner: &mut Runner,
     runs: Runs,
 ) -> eyre::Result<Trace> {
-    let contender = executor.contender(job, pool.threads())?;
-    match watched(&*contender, job, pool, runs)? {
+    let job = job.clone();
+    let run = move |pool: &WorkerPool| {
+        let contender = executor.contender(&job, pool.threads())?;
+        watched(executor, &*contender, &job, pool, runs)
+    };
+    match runner.run_on(threads, run)?? {
         (trace, Verdict::Match) => Ok(trace),
         (_, mismatch @ Verdict::Mismatch { .. }) => bail!("{mismatch}"),
     }
 }
 
 fn row(
-    executor: ExecutorKind,
+    Contestant { executor, threads }: Contestant,
     job: &ReplayJob,
     study: &Study,
-    pool: &WorkerPool,
     trace: &Trace,
 ) -> Watched {
     Watched {
@@ -97,7 +100,7 @@ fn row(
         number: job.header.number,
         hash: job.hash,
         executor: executor.to_string(),
-        threads: pool.threads(),
+        threads,
         total: trace.total,
         // The transactions' times do not include the latency of state.
         alone: job.state_latency.is_zero().then(|| study.times.alone()),
@@ -106,7 +109,7 @@ fn row(
     }
 }
 
-fn schedule(executor: ExecutorKind, trace: &Trace, pool: &WorkerPool) -> Schedule {
+fn schedule(Contestant { executor, threads }: Contestant, trace: &Trace) -> Schedule {
     let executions = trace.executions().map(|(thread, _, span, counted)| {
         let kind = match counted {
             Counted::Yes => SpanKind::Counted,
@@ -114,16 +117,16 @@ fn schedule(executor: ExecutorKind, trace: &Trace, pool: &WorkerPool) -> Schedul
         };
         Span { thread, start: span.from, length: span.length(), kind }
     });
-    let threads = trace.threads.iter().enumerate();
-    let spans = threads.flat_map(|(thread, spans)| spans.iter().map(move |span| (thread, span)));
+    let spans = trace.threads.iter().enumerate();
+    let spans = spans.flat_map(|(thread, spans)| spans.iter().map(move |span| (thread, span)));
     let others = spans.filter_map(|(thread, span)| {
         let kind = kind_of(span.activity)?;
         Some(Span { thread, start: span.from, length: span.length(), kind })
     });
     let mut spans: Vec<_> = executions.chain(others).collect();
     spans.sort_by_key(|span| (span.thread, span.start));
-    let title = format!("{executor} on {}", counted(pool.threads().get(), "thread"));
-    Schedule { title, threads: pool.threads(), total: trace.total, spans }
+    let title = format!("{executor} on {}", counted(threads.get(), "thread"));
+    Schedule { title, threads, total: trace.total, spans }
 }
 
 /// The kind of a span, other than an execution. `None` for spans that are not drawn here.

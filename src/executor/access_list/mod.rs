@@ -29,7 +29,7 @@
 mod schedule;
 
 use super::{
-    ExecuteError, Execution, ExecutorKind, Observable, WorkerPool,
+    ExecuteError, Execution, Observable, WorkerPool,
     access::{self, TxIndex},
     codes::Codes,
     declared::{Declared, Published, Ran, Run},
@@ -72,10 +72,6 @@ impl AccessList {
 }
 
 impl Observable for AccessList {
-    fn kind(&self) -> ExecutorKind {
-        ExecutorKind::AccessList
-    }
-
     fn run(
         &self,
         job: &ReplayJob,
@@ -107,7 +103,7 @@ impl Observable for AccessList {
             }
             observer.tell(Event::Began(Activity::Absent));
         });
-        done.ok_or(ExecuteError::Engine { executor: ExecutorKind::AccessList })?;
+        done.ok_or(ExecuteError::Engine { executor: "access-list" })?;
         run.finish(pool, observer)
     }
 }

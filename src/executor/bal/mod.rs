@@ -41,8 +41,8 @@ mod table;
 pub use error::ListError;
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Leftovers,
-    Observable, WorkerPool,
+    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Leftovers, Observable,
+    WorkerPool,
     codes::Codes,
     observe::{Activity, Event, Observer},
     tally::{Share, Tally},
@@ -104,10 +104,6 @@ struct Shared<'a, W> {
 }
 
 impl Observable for Bal {
-    fn kind(&self) -> ExecutorKind {
-        ExecutorKind::Bal
-    }
-
     fn run(
         &self,
         job: &ReplayJob,
@@ -126,8 +122,7 @@ impl Observable for Bal {
                 worker.database().take_touched()
             },
         };
-        let done =
-            run_each(pool, &tasks).ok_or(ExecuteError::Engine { executor: ExecutorKind::Bal })?;
+        let done = run_each(pool, &tasks).ok_or(ExecuteError::Engine { executor: "bal" })?;
         observer.tell(Event::Began(Activity::After));
         let (outcome, leftovers) = shared.finish(done)?;
         observer.tell(Event::Began(Activity::Absent));

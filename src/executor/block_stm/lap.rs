@@ -19,8 +19,8 @@ use crate::{
     block::ReplayJob,
     evm::{BlockExecutionResult, BlockExecutor as _, BlockRun, Receipt},
     executor::{
-        BlockOutcome, Crowding, ExecuteError, Execution, ExecutionMode, ExecutionStats,
-        ExecutorKind, Leftovers, WorkerPool,
+        BlockOutcome, Crowding, ExecuteError, Execution, ExecutionMode, ExecutionStats, Leftovers,
+        WorkerPool,
         handover::{ByFirst, Handover},
         observe::{Activity, Event, Observer},
         pool::Crew,
@@ -59,7 +59,7 @@ struct Planned<'a> {
 }
 
 /// A worker is lost, and what it was to do.
-const LOST: ExecuteError = ExecuteError::Engine { executor: ExecutorKind::BlockStm };
+const LOST: ExecuteError = ExecuteError::Engine { executor: "block-stm" };
 
 /// What the leader brings home.
 struct Led {

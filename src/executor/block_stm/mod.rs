@@ -95,8 +95,7 @@ mod testing;
 mod tests;
 
 use super::{
-    ExecuteError, Execution, ExecutorKind, Observable, Sequential, WorkerPool, observe::Observer,
-    pool::Crew,
+    ExecuteError, Execution, Observable, Sequential, WorkerPool, observe::Observer, pool::Crew,
 };
 use crate::block::ReplayJob;
 use batches::threads_that_pay;
@@ -132,10 +131,6 @@ impl BlockStm {
 }
 
 impl Observable for BlockStm {
-    fn kind(&self) -> ExecutorKind {
-        ExecutorKind::BlockStm
-    }
-
     fn has_work_for_others(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
         self.crew(job, pool).is_some()
     }

@@ -13,7 +13,6 @@ use crate::{
         WorkerPool,
         handover::Handover,
         in_order::InOrder,
-        kind::ExecutorKind,
         observe::{Activity, Event, Observer},
         tally::{Share, Tally},
         tasks::{Tasks, run_each},
@@ -26,7 +25,7 @@ use std::{collections::BTreeMap, sync::atomic::Ordering};
 /// Accounts that a thread takes at a time.
 const PART: usize = 64;
 
-const ENGINE_FAILED: ExecuteError = ExecuteError::Engine { executor: ExecutorKind::AccessList };
+const ENGINE_FAILED: ExecuteError = ExecuteError::Engine { executor: "access-list" };
 
 /// Why a block runs in order after all.
 const MISTAKEN: &str = "a transaction did not keep to its declared accesses";

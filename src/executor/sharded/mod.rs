@@ -33,7 +33,7 @@
 mod partition;
 
 use super::{
-    ExecuteError, Execution, ExecutionStats, ExecutorKind, Observable, WorkerPool, access,
+    ExecuteError, Execution, ExecutionStats, Observable, WorkerPool, access,
     codes::Codes,
     declared::{Declared, Published, Ran, Run},
     observe::{Activity, Event, Observer},
@@ -169,13 +169,6 @@ impl Drop for Ending<'_> {
 }
 
 impl Observable for Sharded {
-    fn kind(&self) -> ExecutorKind {
-        match self.partition {
-            Partition::ByHash => ExecutorKind::Sharded,
-            Partition::ByAccess => ExecutorKind::ShardedByAccess,
-        }
-    }
-
     fn run(
         &self,
         job: &ReplayJob,
@@ -226,7 +219,7 @@ impl Sharded {
             }
             observer.tell(Event::Began(Activity::Absent));
         });
-        done.ok_or(ExecuteError::Engine { executor: self.kind() })?;
+        done.ok_or(ExecuteError::Engine { executor: "sharded" })?;
         let execution = run.finish(pool, observer)?;
         let stats = ExecutionStats { cross_shard: Some(plan.crossing()), ..execution.stats };
         Ok(Execution { stats, ..execution })

@@ -155,13 +155,14 @@ fn jobs() -> impl Iterator<Item = ReplayJob> {
 /// The trace of every executor for some blocks, on several threads.
 fn real_traces() -> impl Iterator<Item = (ExecutorKind, usize, Trace)> {
     jobs().flat_map(|job| {
-        let all = ExecutorKind::ALL.into_iter().flat_map(|kind| [1, 2, 4].map(|on| (kind, on)));
+        let all =
+            ExecutorKind::BUILT_IN.into_iter().flat_map(|kind| [1, 2, 4].map(|on| (kind, on)));
         let traces: Vec<_> = all
             .map(|(kind, threads)| {
                 let threads = NonZeroUsize::new(threads).expect("not zero");
                 let pool = WorkerPool::new(threads).expect("the system has threads");
                 let executor = kind.prepare(&job, threads).expect("the block is valid");
-                let (_, trace) = watch(&*executor, &job, &pool).expect("the block is valid");
+                let (_, trace) = watch(kind, &*executor, &job, &pool).expect("the block is valid");
                 let expected = if kind.is_parallel() { threads.get() } else { 1 };
                 assert_eq!(trace.threads.len(), expected);
                 (kind, job.transactions.len(), trace)

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
+use crate::executor::Pinning;
 use crate::{
     block::prepare,
     cache,
@@ -35,7 +36,6 @@ type Script = Box<dyn Fn(usize) -> Duration + Send + Sync>;
 
 /// Executes the block, and advances the clock by the scripted time.
 struct Scripted {
-    kind: ExecutorKind,
     clock: ScriptClock,
     script: Arc<Script>,
     laps: Arc<Mutex<usize>>,
@@ -49,10 +49,6 @@ impl std::fmt::Debug for Scripted {
 }
 
 impl Executor for Scripted {
-    fn kind(&self) -> ExecutorKind {
-        self.kind
-    }
-
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
         let mut execution = Sequential.execute(job, pool)?;
         let mut laps = self.laps.lock();
@@ -64,6 +60,9 @@ impl Executor for Scripted {
         Ok(execution)
     }
 }
+
+/// No execution here takes as long.
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn ms(millis: f64) -> Duration {
     Duration::from_secs_f64(millis / 1e3)
@@ -93,11 +92,11 @@ fn rounds(iterations: u32) -> Rounds {
 }
 
 type PrepareScripted =
-    Box<dyn Fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>>;
+    Box<dyn Fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError> + Send + Sync>;
 
 struct Stage {
     runner: Runner<ScriptClock, PrepareScripted>,
-    job: ReplayJob,
+    job: Arc<ReplayJob>,
 }
 
 /// The baseline and one contender on one thread, over the smallest block of the sample.
@@ -109,18 +108,20 @@ fn stage(rounds: Rounds, baseline: Script, contender: Script, wrong_at: Option<u
         let clock = clock.clone();
         Box::new(move |Contestant { executor: kind, .. }, _| {
             let (script, laps, wrong_at) = match kind {
-                ExecutorKind::Sequential => (baseline.clone(), baselines.clone(), None),
+                kind if kind == ExecutorKind::SEQUENTIAL => {
+                    (baseline.clone(), baselines.clone(), None)
+                }
                 _ => (contender.clone(), contenders.clone(), wrong_at),
             };
             let clock = clock.clone();
-            Ok(Box::new(Scripted { kind, clock, script, laps, wrong_at }))
+            Ok(Box::new(Scripted { clock, script, laps, wrong_at }) as Box<dyn Executor>)
         })
     };
-    let plan = Plan::new(&[ExecutorKind::BlockStm], &[NonZeroUsize::MIN], rounds);
-    let runner = Runner::with(plan, clock.clone(), scripted).unwrap();
+    let plan = Plan::new(&[ExecutorKind::BLOCK_STM], &[NonZeroUsize::MIN], rounds);
+    let runner = Runner::with(plan, clock.clone(), scripted, LIMIT).unwrap();
     let blocks = cache::sample().unwrap();
     let smallest = blocks.into_iter().min_by_key(|block| block.block.header.gas_used).unwrap();
-    Stage { runner, job: prepare(smallest, |_| ()).unwrap() }
+    Stage { runner, job: Arc::new(prepare(smallest, |_| ()).unwrap()) }
 }
 
 impl Stage {
@@ -151,11 +152,11 @@ fn samples_have_the_scripted_times_in_order_without_the_warm_up() {
 fn a_contender_that_panics_during_preparation_does_not_stop_the_others() {
     let Stage { runner: Runner { plan, prepare, meter, .. }, job } =
         stage(rounds(2), constant(200.0), constant(100.0), None);
-    let breaks = |contestant: Contestant, job: &ReplayJob| match contestant.executor {
-        ExecutorKind::Sequential => prepare(contestant, job),
+    let breaks = move |contestant: Contestant, job: &ReplayJob| match contestant.executor {
+        kind if kind == ExecutorKind::SEQUENTIAL => prepare(contestant, job),
         _ => panic!("this contender panics on purpose"),
     };
-    let mut runner = Runner::with(plan, meter.clock, breaks).unwrap();
+    let mut runner = Runner::with(plan, meter.clock, breaks, LIMIT).unwrap();
     let race = runner.race(&job, || ControlFlow::Continue(())).unwrap();
     assert_eq!(times(&race.finishes[0]), [ms(200.0); 2]);
     let wrong = race.finishes[1].result.as_ref().unwrap_err();

@@ -10,7 +10,7 @@ use std::{num::NonZeroUsize, time::Duration};
 /// All executors, on 1, 2 and 8 threads.
 pub(crate) fn panel() -> Panel {
     let threads = [1, 2, 8].map(|threads| NonZeroUsize::new(threads).expect("not zero"));
-    Panel::new(&ExecutorKind::ALL, &threads, Duration::from_secs(60)).expect("threads start")
+    Panel::new(&ExecutorKind::BUILT_IN, &threads, Duration::from_secs(60)).expect("threads start")
 }
 
 /// Executes the block, which may be invalid, and then without its invalid transactions.
