@@ -11,7 +11,8 @@ mod support;
 use alloy_primitives::U64;
 use anvil::Anvil;
 use blockrace::{
-    cache::{Cache, RecordedBlock},
+    block::RecordedBlock,
+    cache::Cache,
     fetch::{Client, Limits, Node},
 };
 use proxy::{Batches, Proxy};

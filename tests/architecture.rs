@@ -15,13 +15,13 @@ const LAYERS: [&str; 15] = [
     "insight",
     "conformance",
     "verify",
+    "fetch",
+    "cache",
     "executor",
     "block",
     "evm",
     "trie",
     "state",
-    "fetch",
-    "cache",
 ];
 
 /// The last layer; nothing of ours is below it.

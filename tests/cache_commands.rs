@@ -2,9 +2,12 @@
 
 mod support;
 
-use blockrace::cache::{
-    BlockId, Cache,
-    archive::{self, Member},
+use blockrace::{
+    block::BlockId,
+    cache::{
+        Cache,
+        archive::{self, Member},
+    },
 };
 use std::{fs, path::Path};
 use support::{assert_code, blockrace, fetched, recordings, stderr, stdout, witness_of_mut};

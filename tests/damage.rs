@@ -3,8 +3,9 @@
 mod support;
 
 use blockrace::{
+    block::RecordedBlock,
     block::prepare,
-    cache::{Cache, RecordedBlock, container},
+    cache::{Cache, container},
     executor::{ExecutorKind, WorkerPool},
     verify::{Verdict, verify_block},
 };

@@ -3,8 +3,9 @@
 mod support;
 
 use blockrace::{
+    block::{FlatState, RecordedBlock, RecordedState},
     block::{ReplayJob, prepare},
-    cache::{Cache, FlatState, RecordedBlock, RecordedState},
+    cache::Cache,
     executor::{ExecutorKind, WorkerPool},
     verify::{Verdict, first_difference, verify_block},
 };

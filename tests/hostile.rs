@@ -10,7 +10,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Encodable, Header as RlpHeader};
 use blockrace::{
     block::{PrepareError, ReplayJob, check_reach, prepare},
-    cache::{RecordedBlock, RecordedState, Witness},
+    block::{RecordedBlock, RecordedState, Witness},
     executor::{
         ExecuteError, Execution, Executor, ExecutorKind, Watchdog, WatchdogError, WorkerPool,
     },

@@ -6,8 +6,9 @@ mod support;
 use alloy_evm::Evm as _;
 use alloy_primitives::{Address, Log, U256};
 use blockrace::{
+    block::RecordedBlock,
     block::{ReplayJob, prepare},
-    cache::{Cache, RecordedBlock, sample},
+    cache::{Cache, sample},
     evm::BlockExecutor as _,
     insight::{Model, Place, Study},
     state::{BlockState, PreState},

@@ -5,7 +5,8 @@ mod support;
 use alloy_primitives::{Bytes, keccak256};
 use blockrace::{
     block::{PrepareError, WitnessError, check_reach},
-    cache::{Cache, RecordedBlock, Witness},
+    block::{RecordedBlock, Witness},
+    cache::Cache,
 };
 use support::{fetched, recordings, witness_of};
 

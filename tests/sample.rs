@@ -5,8 +5,9 @@ mod support;
 use alloy_consensus::{Transaction as _, TxType};
 use alloy_primitives::{B256, Log, TxKind, keccak256};
 use blockrace::{
+    block::RecordedBlock,
     block::{ReplayJob, prepare},
-    cache::{RecordedBlock, sample},
+    cache::sample,
     executor::{BlockOutcome, Executor as _, ExecutorKind, Sequential, WorkerPool},
     verify::{Verdict, verify_block},
 };

@@ -1,8 +1,9 @@
 //! Blocks to measure with.
 
 use blockrace::{
+    block::{BlockId, RecordedBlock},
     block::{ReplayJob, prepare},
-    cache::{BlockId, Cache, RecordedBlock},
+    cache::Cache,
 };
 use std::{env, path::PathBuf};
 

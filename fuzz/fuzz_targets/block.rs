@@ -4,7 +4,7 @@
 
 use blockrace::{
     block::check_recorded_body,
-    cache::{RecordedState, container},
+    block::RecordedState, cache::container,
 };
 use blockrace_fuzz::block;
 use libfuzzer_sys::fuzz_target;

@@ -10,7 +10,7 @@ use alloy_primitives::{B256, keccak256};
 use alloy_rlp::Decodable as _;
 use blockrace::{
     block::{ReplayJob, prepare},
-    cache::{RecordedBlock, RecordedState, Witness},
+    block::{RecordedBlock, RecordedState, Witness},
     executor::{BlockStm, Executor as _, Sequential, WorkerPool},
 };
 use blockrace_fuzz::block;

@@ -1,6 +1,6 @@
 //! Shared by several targets: decodes bytes to a recorded block.
 
-use blockrace::cache::{RecordedBlock, container};
+use blockrace::{block::RecordedBlock, cache::container};
 
 /// Wraps the content of a container. The fuzzer changes the content only, since every change would invalidate
 /// zstd's frame around it.

@@ -4,7 +4,7 @@
 //! block's fork. The caller must trust the header by other means.
 
 use crate::{
-    cache::{RecordedBlock, RecordedState},
+    block::{RecordedBlock, RecordedState},
     evm::Chain,
 };
 use alloy_consensus::{

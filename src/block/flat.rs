@@ -10,7 +10,7 @@ use super::{
     witness::{codes_by_hash, link_ancestors},
 };
 use crate::{
-    cache::{Assumed, FlatAccount, FlatFields, FlatState},
+    block::{Assumed, FlatAccount, FlatFields, FlatState},
     state::{PreAccount, PreState, StateError},
 };
 use alloy_consensus::Header;

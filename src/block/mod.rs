@@ -16,8 +16,10 @@
 //! `executor` executes a job, and `verify` compares the result with the header. [`range`] parses the `BLOCKS`
 //! argument.
 
+mod block_id;
 mod body;
 mod flat;
+mod flat_state;
 mod flatten;
 mod job;
 mod ledger;
@@ -25,16 +27,22 @@ mod open;
 mod prepare;
 mod proved;
 pub mod range;
+mod recorded;
 mod survey;
+mod traced;
 mod walk;
 mod witness;
 
+pub use block_id::BlockId;
 pub use body::{BodyError, check_recorded_body};
 pub use flat::{FlatError, MalformedCode};
+pub use flat_state::{Assumed, FlatAccount, FlatFields, FlatState};
 pub use job::{Proof, ReceiptStatus, ReplayJob};
 pub use ledger::{FoundedAccount, Ledger, Rehearsal};
 pub use open::OpenBlock;
 pub use prepare::{Phase, PrepareError, prepare};
 pub use proved::WitnessReadError;
+pub use recorded::{RecordedBlock, RecordedState, Witness};
 pub use survey::{Gap, Survey, Surveyed};
+pub use traced::{AccountFields, TracedAccount, TracedBlock, TracedSlot, TracedState};
 pub use witness::{WitnessError, check_reach};

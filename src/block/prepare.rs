@@ -5,7 +5,7 @@ use super::{
     body::OmmersRule, open::OpenBlock,
 };
 use crate::{
-    cache::{RecordedBlock, RecordedState},
+    block::{RecordedBlock, RecordedState},
     evm::{Chain, FailedPhase, UnknownChain},
     state::StateError,
     trie::TrieError,

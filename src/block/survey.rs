@@ -17,9 +17,9 @@ use super::{
     flatten::{Recorder, Source},
 };
 use crate::{
-    cache::{Assumed, RecordedBlock, RecordedState},
+    block::{AccountFields, TracedAccount, TracedBlock, TracedState},
+    block::{Assumed, RecordedBlock, RecordedState},
     evm::{BlockContext, Chain, EvmEnv, FailedPhase, run_block},
-    fetch::{AccountFields, TracedAccount, TracedBlock, TracedState},
     state::{BlockState, PreAccount},
 };
 use alloy_consensus::{Block, BlockBody, Header};

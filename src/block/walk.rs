@@ -9,7 +9,7 @@ use super::{
     witness::{Ancestors, check_ancestors, codes_by_hash},
 };
 use crate::{
-    cache::{FlatState, Witness},
+    block::{FlatState, Witness},
     evm::{FailedPhase, run_block},
     state::{BlockState, PreState},
     trie::{NodeStore, StateTrie},

@@ -1,7 +1,7 @@
 //! Checks the parts of a witness beside the trie: ancestor headers and codes.
 
 use super::PrepareError;
-use crate::{cache::Witness, trie::NodeStore};
+use crate::{block::Witness, trie::NodeStore};
 use alloy_consensus::Header;
 use alloy_primitives::{
     B256, Bytes, keccak256,

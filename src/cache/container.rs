@@ -10,9 +10,10 @@ use alloy_primitives::Bytes;
 use zstd::{bulk::Compressor, stream::read::Decoder, zstd_safe::get_frame_content_size};
 
 use super::{
-    ContainerError, RecordedBlock, content,
+    ContainerError, content,
     limits::{self, MAX_CONTENT_BYTES},
 };
+use crate::block::RecordedBlock;
 
 /// The first bytes of every container. The first one is no ASCII and no UTF-8, so that no text file
 /// and no transfer in text mode passes.

@@ -10,9 +10,10 @@ use alloy_primitives::{Bytes, ChainId};
 use alloy_rlp::{BufMut, Decodable, Encodable, Header, encode_list, list_length};
 
 use super::{
-    ContainerError, RecordedBlock, RecordedState, Witness, flat_content,
+    ContainerError, flat_content,
     limits::{self, MAX_BLOCK_BYTES, MAX_CONTENT_BYTES, MAX_ITEMS},
 };
+use crate::block::{RecordedBlock, RecordedState, Witness};
 
 /// The kind tag of a pre-state that a witness proves.
 const KIND_WITNESS: u64 = 1;

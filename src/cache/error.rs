@@ -10,7 +10,8 @@ use std::{
 
 use alloy_primitives::{BlockNumber, ChainId};
 
-use super::{BlockId, container::VERSION};
+use super::container::VERSION;
+use crate::block::BlockId;
 
 /// Why bytes are not a container that this version can read, or a block cannot become one.
 #[derive(Debug, thiserror::Error)]

@@ -7,11 +7,11 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_rlp::{BufMut, Decodable, Encodable, encode_list, list_length};
 
 use super::{
-    Assumed, ContainerError, FlatAccount, FlatState,
+    ContainerError,
     content::{byte_strings, end, item, list},
-    flat::FlatFields,
     limits::{self, MAX_ITEMS},
 };
+use crate::block::{Assumed, FlatAccount, FlatFields, FlatState};
 
 /// Refuses what [`decode`] would refuse: too much of anything, or anything out of order.
 pub(super) fn check(state: &FlatState) -> Result<(), ContainerError> {

@@ -84,24 +84,18 @@
 
 pub mod archive;
 mod atomic;
-mod block_id;
 pub mod container;
 mod content;
 mod error;
-mod flat;
 mod flat_content;
 mod leftover;
 mod limits;
-mod recorded;
 mod sample;
 mod store;
 #[cfg(test)]
 mod tests;
 
-pub use block_id::BlockId;
 pub use error::{CacheError, ContainerError};
-pub use flat::{Assumed, FlatAccount, FlatFields, FlatState};
 pub use leftover::Leftover;
-pub use recorded::{RecordedBlock, RecordedState, Witness};
 pub use sample::{SAMPLE_CHAIN, sample};
 pub use store::Cache;

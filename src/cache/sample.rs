@@ -8,7 +8,8 @@
 
 use alloy_primitives::{Bytes, ChainId};
 
-use super::{ContainerError, RecordedBlock, container, content};
+use super::{ContainerError, container, content};
+use crate::block::RecordedBlock;
 
 /// The chain that the sample is of: the id that anvil gives its chains.
 pub const SAMPLE_CHAIN: ChainId = 31_337;

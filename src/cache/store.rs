@@ -12,9 +12,10 @@ use std::{
 use alloy_primitives::{BlockNumber, ChainId};
 
 use super::{
-    BlockId, CacheError, RecordedBlock, atomic, container,
+    CacheError, atomic, container,
     limits::{self, MAX_FILE_BYTES},
 };
+use crate::block::{BlockId, RecordedBlock};
 
 /// A folder of recorded blocks, one file each.
 #[derive(Clone, Debug)]

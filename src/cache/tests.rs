@@ -11,7 +11,7 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 
-use super::{
+use crate::block::{
     Assumed, BlockId, FlatAccount, FlatFields, FlatState, RecordedBlock, RecordedState, Witness,
 };
 

@@ -12,7 +12,7 @@ use super::{
     checking, machine,
 };
 use crate::{
-    cache::BlockId,
+    block::BlockId,
     cli::{CacheArgs, CacheCommand},
     report::counted,
 };

@@ -3,7 +3,8 @@
 use super::{Context, Outcome};
 use crate::{
     block::check_recorded_body,
-    cache::{BlockId, Cache, CacheError, RecordedBlock, SAMPLE_CHAIN, sample},
+    block::{BlockId, RecordedBlock},
+    cache::{Cache, CacheError, SAMPLE_CHAIN, sample},
     cli::CachedBlocks,
 };
 use alloy_primitives::BlockNumber;

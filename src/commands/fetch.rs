@@ -14,8 +14,9 @@ use super::{
     prove::{Prover, Refused},
 };
 use crate::{
+    block::{Assumed, RecordedBlock, RecordedState},
     block::{check_recorded_body, range::BlockNumbers},
-    cache::{Assumed, Cache, RecordedBlock, RecordedState},
+    cache::Cache,
     cli::FetchArgs,
     evm::Chain,
     fetch::{FetchError, FetchedBlock, Node, WitnessChoice},

@@ -5,7 +5,7 @@
 
 use crate::{
     block::{PrepareError, WitnessReadError, check_reach},
-    cache::{RecordedBlock, RecordedState},
+    block::{RecordedBlock, RecordedState},
     executor::{ExecutorKind, WorkerPool},
     fetch::{Completion, FetchError, Missing, Node, Sibling},
     trie::{Guess, TrieError},

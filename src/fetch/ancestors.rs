@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use serde_json::json;
 
 use super::{error::FetchError, node::Node};
-use crate::cache::{RecordedBlock, RecordedState};
+use crate::block::{RecordedBlock, RecordedState};
 
 /// How far back `BLOCKHASH` sees (Yellow Paper, section H.2).
 const BLOCKHASH_REACH: u64 = 256;

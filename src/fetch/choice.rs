@@ -14,8 +14,9 @@ use futures::future::{join, try_join};
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::{block::CheckedBlock, error::FetchError, node::Node, prestate::TracedBlock};
-use crate::cache::{RecordedBlock, RecordedState, Witness};
+use super::{block::CheckedBlock, error::FetchError, node::Node};
+use crate::block::TracedBlock;
+use crate::block::{RecordedBlock, RecordedState, Witness};
 
 /// By which methods blocks are fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

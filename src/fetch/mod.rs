@@ -32,7 +32,7 @@
 //! Secrets: a URL may hold a key in any of its parts, and headers hold tokens. Errors carry the
 //! [`Origin`] only (scheme, host, port); what a node says is cut short and cleared of both.
 //!
-//! [`RecordedBlock`]: crate::cache::RecordedBlock
+//! [`RecordedBlock`]: crate::block::RecordedBlock
 
 mod ancestors;
 mod answer;
@@ -61,7 +61,6 @@ pub use client::{Client, Limits};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
 pub use error::{Fault, FetchError, RpcError};
 pub use node::Node;
-pub use prestate::{AccountFields, TracedAccount, TracedBlock, TracedSlot, TracedState};
 pub use probe::{Abilities, Method};
 pub use proofs::{Completion, Missing, Sibling};
 pub use redact::{SafeText, TransportError};

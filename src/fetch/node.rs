@@ -23,7 +23,7 @@ use super::{
     proofs::TraceMethod,
     witness::WitnessAnswer,
 };
-use crate::cache::Witness;
+use crate::block::Witness;
 
 /// A node that has answered which chain it follows. Cheap to clone; clones share what is known.
 #[derive(Clone, Debug)]

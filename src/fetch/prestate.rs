@@ -10,73 +10,17 @@
 //! lacks these methods, or the state, cannot tell, which is an answer and no error: whoever asked has
 //! to say what is assumed.
 
-use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+use std::collections::BTreeMap;
 
-use alloy_consensus::{Block, Header, TxEnvelope};
-use alloy_primitives::{Address, B256, BlockNumber, Bytes, ChainId, U64, U256};
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, BlockNumber, Bytes, U64, U256};
 use futures::future::{join, try_join};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::block::{AccountFields, TracedBlock, TracedState};
+
 use super::{block::CheckedBlock, error::FetchError, node::Node, redact::SafeText};
-
-/// A block, and what a tracer says of the state before its transactions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TracedBlock {
-    /// The chain that the block belongs to (EIP-155).
-    pub chain_id: ChainId,
-    /// Header, transactions, ommers, and from Shanghai withdrawals.
-    pub block: Block<TxEnvelope>,
-    /// Hashes of the block's ommers, where the node has not all of them; the block then holds none.
-    pub unknown_ommers: Vec<B256>,
-    /// What the tracer says.
-    pub state: TracedState,
-}
-
-/// What a tracer says of the state before a block's transactions, first occurrences only.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TracedState {
-    /// Accounts by address.
-    pub accounts: HashMap<Address, TracedAccount>,
-}
-
-/// An account as the tracer saw it first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TracedAccount {
-    /// The transaction, from 0, before which it was so.
-    pub since: usize,
-    /// What it held.
-    pub fields: AccountFields,
-    /// Slots by key.
-    pub slots: HashMap<U256, TracedSlot>,
-}
-
-/// A slot as the tracer saw it first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TracedSlot {
-    /// The transaction, from 0, before which it was so.
-    pub since: usize,
-    /// What it held.
-    pub value: U256,
-}
-
-/// What an account holds, but for its storage, as a node tells it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AccountFields {
-    /// Transactions sent, or contracts created by a contract.
-    pub nonce: u64,
-    /// In wei.
-    pub balance: U256,
-    /// Empty where there is none.
-    pub code: Bytes,
-}
-
-impl AccountFields {
-    /// Whether there is nothing in it, so that it may not exist at all.
-    pub fn is_nothing(&self) -> bool {
-        self.nonce == 0 && self.balance.is_zero() && self.code.is_empty()
-    }
-}
 
 /// One transaction's entry in the tracer's answer.
 #[derive(Debug, Deserialize)]
@@ -122,56 +66,42 @@ impl AccountAnswer {
         let balance = self.balance.unwrap_or_default();
         AccountFields { nonce, balance, code: self.code.clone().unwrap_or_default() }
     }
+
+    fn slots(&self) -> impl Iterator<Item = (U256, U256)> {
+        self.storage.iter().flatten().map(|(key, value)| (*key, *value))
+    }
 }
 
-impl TracedState {
-    /// Adds what the tracer saw before transaction `since`; what was there already stays.
-    fn add(&mut self, since: usize, address: Address, answer: &AccountAnswer) {
-        let account = self.accounts.entry(address).or_insert_with(|| TracedAccount {
-            since,
-            fields: answer.fields(),
-            slots: HashMap::new(),
-        });
-        for (key, value) in answer.storage.iter().flatten() {
-            if let Entry::Vacant(free) = account.slots.entry(*key) {
-                free.insert(TracedSlot { since, value: *value });
-            }
+/// Holds the answer against the block's transactions. `safe` makes what a node says printable.
+fn traced_state(
+    block: &CheckedBlock,
+    entries: Vec<EntryAnswer>,
+    safe: impl Fn(&str) -> SafeText,
+) -> Result<TracedState, FetchError> {
+    let number = block.header.number;
+    let (expected, found) = (block.transactions().len(), entries.len());
+    if expected != found {
+        return Err(FetchError::TraceLength { number, expected, found });
+    }
+    let mut state = TracedState::default();
+    for (index, (entry, transaction)) in entries.into_iter().zip(block.transactions()).enumerate() {
+        let (expected, stated) = (*transaction.tx_hash(), entry.tx_hash);
+        if let Some(stated) = stated.filter(|stated| *stated != expected) {
+            return Err(FetchError::WrongTrace { number, index, stated, expected });
+        }
+        let Some(accounts) = entry.result else {
+            let says = safe(&match entry.error {
+                Some(Value::String(says)) => says,
+                Some(other) => other.to_string(),
+                None => "no result".to_owned(),
+            });
+            return Err(FetchError::TraceFailed { number, index, says });
+        };
+        for (address, account) in &accounts {
+            state.add(index, *address, account.fields(), account.slots());
         }
     }
-
-    /// Holds the answer against the block's transactions. `safe` makes what a node says printable.
-    fn from_answer(
-        block: &CheckedBlock,
-        entries: Vec<EntryAnswer>,
-        safe: impl Fn(&str) -> SafeText,
-    ) -> Result<Self, FetchError> {
-        let number = block.header.number;
-        let (expected, found) = (block.transactions().len(), entries.len());
-        if expected != found {
-            return Err(FetchError::TraceLength { number, expected, found });
-        }
-        let mut state = Self::default();
-        for (index, (entry, transaction)) in
-            entries.into_iter().zip(block.transactions()).enumerate()
-        {
-            let (expected, stated) = (*transaction.tx_hash(), entry.tx_hash);
-            if let Some(stated) = stated.filter(|stated| *stated != expected) {
-                return Err(FetchError::WrongTrace { number, index, stated, expected });
-            }
-            let Some(accounts) = entry.result else {
-                let says = safe(&match entry.error {
-                    Some(Value::String(says)) => says,
-                    Some(other) => other.to_string(),
-                    None => "no result".to_owned(),
-                });
-                return Err(FetchError::TraceFailed { number, index, says });
-            };
-            for (address, account) in &accounts {
-                state.add(index, *address, account);
-            }
-        }
-        Ok(state)
-    }
+    Ok(state)
 }
 
 impl Node {
@@ -213,7 +143,7 @@ impl Node {
         let options = json!({"tracer": "prestateTracer", "timeout": self.tracer_time()});
         let params = json!([U64::from(number), options]);
         let entries = self.ask(number, "debug_traceBlockByNumber", params).await?;
-        TracedState::from_answer(block, entries, |text| self.client().safe_words(text))
+        traced_state(block, entries, |text| self.client().safe_words(text))
     }
 
     /// An account before block `number`; `None` if the node cannot tell.

@@ -18,7 +18,7 @@ use serde::{
 };
 
 use super::error::FetchError;
-use crate::cache::Witness;
+use crate::block::Witness;
 
 /// A witness as a node answers it.
 #[derive(Debug, Deserialize)]

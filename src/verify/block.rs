@@ -2,8 +2,8 @@
 
 use super::{Verdict, check};
 use crate::{
+    block::RecordedBlock,
     block::{Phase, PrepareError, ReceiptStatus, ReplayJob, prepare},
-    cache::RecordedBlock,
     executor::{ExecuteError, Executor as _, ExecutorKind, Sequential, WorkerPool},
     trie::{Guess, TrieError, UpdatedTrie},
 };

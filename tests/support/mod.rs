@@ -2,7 +2,10 @@
 
 #![allow(dead_code, reason = "every test file uses another part")]
 
-use blockrace::cache::{Cache, RecordedBlock, RecordedState, Witness, sample};
+use blockrace::{
+    block::{RecordedBlock, RecordedState, Witness},
+    cache::{Cache, sample},
+};
 use std::{
     env, fs,
     io::{BufRead, BufReader},

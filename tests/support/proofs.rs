@@ -21,8 +21,8 @@ use alloy_trie::{
     proof::{ProofNodes, ProofRetainer},
 };
 use blockrace::{
+    block::RecordedBlock,
     block::{Proof, ReplayJob, prepare},
-    cache::RecordedBlock,
     executor::{Executor as _, Sequential, WorkerPool},
     state::PostState,
 };

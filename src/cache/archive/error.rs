@@ -6,7 +6,8 @@ use std::io;
 
 use alloy_primitives::{B256, hex};
 
-use super::super::{BlockId, CacheError, ContainerError};
+use super::super::{CacheError, ContainerError};
+use crate::block::BlockId;
 
 /// Why an archive is of no use, or was not written.
 #[derive(Debug, thiserror::Error)]

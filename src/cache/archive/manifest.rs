@@ -6,8 +6,10 @@ use alloy_primitives::{B256, BlockHash, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::block::BlockId;
+
 use super::{
-    super::{BlockId, Cache, CacheError},
+    super::{Cache, CacheError},
     ArchiveError,
 };
 

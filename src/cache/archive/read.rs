@@ -9,9 +9,11 @@ use std::{
     io::{self, Read},
 };
 
+use crate::block::RecordedBlock;
+
 use super::{
     super::{
-        RecordedBlock, container,
+        container,
         limits::{self, MAX_FILE_BYTES},
     },
     ArchiveError, MANIFEST, Member, MemberError,

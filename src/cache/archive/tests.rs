@@ -6,10 +6,13 @@ use alloy_primitives::B256;
 use tempfile::TempDir;
 
 use super::*;
-use crate::cache::{
-    BlockId, Cache, RecordedBlock,
-    limits::MAX_FILE_BYTES,
-    tests::{empty_block, full_block},
+use crate::{
+    block::{BlockId, RecordedBlock},
+    cache::{
+        Cache,
+        limits::MAX_FILE_BYTES,
+        tests::{empty_block, full_block},
+    },
 };
 
 fn filled() -> (TempDir, Cache, Vec<RecordedBlock>) {

@@ -2,7 +2,8 @@
 
 use super::{Context, Outcome, blocks, is_whole, machine, print_errors};
 use crate::{
-    cache::{RecordedBlock, archive::Archive},
+    block::RecordedBlock,
+    cache::archive::Archive,
     cli::ImportArgs,
     executor::{ExecutorKind, WorkerPool},
     progress::Progress,

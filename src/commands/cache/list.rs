@@ -2,7 +2,7 @@
 
 use super::{Context, Found, Outcome, blocks, counted, of_block, print_errors};
 use crate::{
-    cache::{BlockId, RecordedBlock, RecordedState, Witness},
+    block::{BlockId, RecordedBlock, RecordedState, Witness},
     cli::CachedBlocks,
     evm::Chain,
     progress::Progress,

@@ -3,10 +3,11 @@
 //! [`Survey`] finds the missing state; this file sends the requests.
 
 use crate::{
+    block::RecordedBlock,
+    block::TracedBlock,
     block::{Gap, PrepareError, Survey, Surveyed},
-    cache::RecordedBlock,
     commands::prove::{Prover, Refused},
-    fetch::{FetchError, Node, TracedBlock},
+    fetch::{FetchError, Node},
 };
 use futures::future::try_join_all;
 use std::sync::Arc;

@@ -4,7 +4,8 @@
 //! them, so that a large cache or a long range does not delay the threads that talk to the node.
 
 use crate::{
-    cache::{BlockId, Cache, CacheError},
+    block::BlockId,
+    cache::{Cache, CacheError},
     commands::{cached::is_whole, machine},
 };
 use futures::{Stream, StreamExt};

@@ -16,7 +16,7 @@ use super::{
     touched::Touched,
     trace::TraceMode,
 };
-use crate::cache::{RecordedBlock, RecordedState, Witness};
+use crate::block::{RecordedBlock, RecordedState, Witness};
 
 /// Something that a block needs and its witness lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::{
     super::{error::FetchError, node::Node},
     touched::Touched,
 };
-use crate::cache::Witness;
+use crate::block::Witness;
 
 /// Most slots in one question. Nodes allow from some hundred to a thousand.
 const MOST_SLOTS: usize = 100;

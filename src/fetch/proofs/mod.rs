@@ -15,7 +15,7 @@
 //! learns what is missing and asks for it by [`Missing`]. Nothing that a node answers here is
 //! checked: a proof's nodes and codes count only under their hashes, in `block::prepare`.
 //!
-//! [`Witness`]: crate::cache::Witness
+//! [`Witness`]: crate::block::Witness
 
 mod complete;
 mod gather;
@@ -31,7 +31,7 @@ use touched::Touched;
 use trace::TraceMode;
 
 use super::{block::CheckedBlock, error::FetchError, node::Node};
-use crate::cache::Witness;
+use crate::block::Witness;
 
 impl Node {
     /// Proves all that the block is known to touch.

@@ -17,7 +17,7 @@ use super::{
     server::{Reply, TestNode},
 };
 use crate::{
-    cache::{RecordedBlock, RecordedState, Witness},
+    block::{RecordedBlock, RecordedState, Witness},
     fetch::WitnessChoice,
 };
 

@@ -3,8 +3,10 @@
 use alloy_primitives::{Address, U256};
 use serde_json::{Value, json};
 
+use crate::block::{AccountFields, TracedBlock, TracedSlot};
+
 use super::{
-    super::{AccountFields, FetchError, FetchedBlock, TracedBlock, TracedSlot, WitnessChoice},
+    super::{FetchError, FetchedBlock, WitnessChoice},
     node::{NUMBER, connect, ommer, transactions, well},
     server::{Reply, TestNode},
 };

@@ -23,13 +23,13 @@ pub struct BlockId {
 
 impl BlockId {
     /// The name of this block's file inside its chain's folder.
-    pub(super) fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         format!("{}-{}{EXTENSION}", self.number, self.hash)
     }
 
     /// The block that a file of this name in the folder of `chain_id` should hold; `None` for a name
     /// that [`Self::file_name`] never gives.
-    pub(super) fn from_file_name(chain_id: ChainId, name: &str) -> Option<Self> {
+    pub(crate) fn from_file_name(chain_id: ChainId, name: &str) -> Option<Self> {
         let (number, hash) = name.strip_suffix(EXTENSION)?.split_once('-')?;
         let id = Self { chain_id, number: number.parse().ok()?, hash: hash.parse().ok()? };
         (id.file_name() == name).then_some(id)
