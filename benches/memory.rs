@@ -6,13 +6,13 @@
 
 use alloy_primitives::U256;
 use blockrace::executor::{
-    Crowding,
+    Oversubscribed,
     block_stm::{
         memory::{Location, Memory, Write, WriteSet},
         read_set::ReadSet,
         running::Running,
-        scheduler::Start,
-        view::View,
+        scheduler::ExecutionPoint,
+        view::IncarnationView,
     },
 };
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -64,10 +64,10 @@ fn memory(criterion: &mut Criterion) {
 
 /// What each transaction finds where it writes, and where the five before it do.
 fn read_sets(memory: &Memory) -> Vec<ReadSet> {
-    let running = Running::new(TRANSACTIONS, Crowding::Crowded);
-    let mut view = View::new(memory, &running);
+    let running = Running::new(TRANSACTIONS, Oversubscribed::Yes);
+    let mut view = IncarnationView::new(memory, &running);
     let mut read_set = |tx: usize| {
-        view.begin(tx, Start::Ahead);
+        view.begin(tx, ExecutionPoint::Speculative);
         for other in tx.saturating_sub(5)..=tx {
             for write in 0..WRITES {
                 let _ = view.read(location(other, write));

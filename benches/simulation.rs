@@ -96,8 +96,8 @@ fn block(job: &ReplayJob, study: &Study, threads: NonZeroUsize) -> Block {
     Block {
         steps: steps.map(|(batch, kinds)| step(study, batch, kinds.bits())).collect(),
         early: long,
-        accounts: job.numbered_state.accounts().len(),
-        slots: job.numbered_state.slots().len(),
+        accounts: job.indexed_state.accounts().len(),
+        slots: job.indexed_state.slots().len(),
     }
 }
 

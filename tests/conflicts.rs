@@ -14,7 +14,7 @@ use world::{
 
 /// Contracts with one effect each, which another contract undoes, reads or repeats.
 fn programs() -> Vec<Vec<Op>> {
-    use Place::{Beneficiary, Child, Contract, Hollow, Nobody, Precompile, Sender};
+    use Place::{Beneficiary, Child, Contract, Hollow, Precompile, Sender, Unobserved};
     vec![
         vec![Op::Create2(0)],
         vec![Op::Balance(Beneficiary, 0), Op::OwnBalance(1), Op::Balance(Sender(1), 2)],
@@ -37,9 +37,9 @@ fn programs() -> Vec<Vec<Op>> {
         ],
         vec![
             Op::Call(Hollow, 0),
-            Op::Call(Nobody, 0),
+            Op::Call(Unobserved, 0),
             Op::CodeHash(Hollow, 0),
-            Op::CodeHash(Nobody, 1),
+            Op::CodeHash(Unobserved, 1),
         ],
         vec![Op::Call(Child(0), 0), Op::CodeSize(Child(0), 0), Op::Gas(1)],
         vec![Op::Call(Child(0), 1)],
@@ -53,7 +53,7 @@ fn programs() -> Vec<Vec<Op>> {
 
 /// Possible transactions: calls of the contracts, payments, deployments, delegations.
 fn deeds() -> Vec<Deed> {
-    use Place::{Beneficiary, Child, Contract, Hollow, Nobody, Precompile, Sender};
+    use Place::{Beneficiary, Child, Contract, Hollow, Precompile, Sender, Unobserved};
     let contracts = (0..programs().len() as u8).map(|number| Deed::Call(Contract(number), 1));
     let others = [
         Deed::Call(Beneficiary, 0),
@@ -62,8 +62,8 @@ fn deeds() -> Vec<Deed> {
         Deed::Call(Child(0), 0),
         Deed::Call(Child(0), 1),
         Deed::Call(Hollow, 0),
-        Deed::Call(Nobody, 0),
-        Deed::Call(Nobody, 1),
+        Deed::Call(Unobserved, 0),
+        Deed::Call(Unobserved, 1),
         Deed::Call(Precompile(2), 1),
         Deed::Deploy(0, 0),
         Deed::Deploy(1, 1),
@@ -266,10 +266,12 @@ fn transactions_read_the_writes_of_system_calls() {
 #[test]
 fn empty_accounts_that_are_touched_stay_until_spurious_dragon() {
     let touch = |fork| {
-        let txs =
-            vec![deed(0, Deed::Call(Place::Nobody, 0)), deed(1, Deed::Call(Place::Nobody, 0))];
+        let txs = vec![
+            deed(0, Deed::Call(Place::Unobserved, 0)),
+            deed(1, Deed::Call(Place::Unobserved, 0)),
+        ];
         let world = World { fork, beneficiary: Place::Beneficiary, txs, ..World::default() };
-        change(&outcome(&world).post_state, world.address(Place::Nobody)).is_some()
+        change(&outcome(&world).post_state, world.address(Place::Unobserved)).is_some()
     };
     assert!(touch(Fork::Frontier));
     assert!(touch(Fork::Tangerine));

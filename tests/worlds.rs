@@ -206,7 +206,7 @@ fn a_recreated_contract_is_paid_after_the_last_transaction() {
         let world = World {
             fork,
             beneficiary: child,
-            programs: vec![vec![Op::Create2(0)], vec![Op::Destroy(Place::Nobody)]],
+            programs: vec![vec![Op::Create2(0)], vec![Op::Destroy(Place::Unobserved)]],
             children: vec![(0, Some(1))],
             txs: vec![tx(child), tx(Place::Contract(0))],
             withdrawals: vec![(child, 1)],

@@ -29,21 +29,18 @@ impl Laps {
 }
 
 /// Runs all contestants in every round. A first round is not counted. Results are dropped after the clock.
-pub(crate) fn race<T, const N: usize>(
-    rounds: usize,
-    contestants: [&dyn Fn() -> T; N],
-) -> [Laps; N] {
+pub(crate) fn race<T, const N: usize>(rounds: usize, contenders: [&dyn Fn() -> T; N]) -> [Laps; N] {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(0);
-    let mut order: [usize; N] = std::array::from_fn(|contestant| contestant);
+    let mut order: [usize; N] = std::array::from_fn(|contender| contender);
     let mut laps = [const { Laps(Vec::new()) }; N];
     for round in 0..=rounds {
         order.shuffle(&mut rng);
-        for contestant in order {
+        for contender in order {
             let mut stopwatch = Stopwatch::start();
-            let _result = contestants[contestant]();
+            let _result = contenders[contender]();
             let time = stopwatch.lap();
             if round > 0 {
-                laps[contestant].0.push(time);
+                laps[contender].0.push(time);
             }
         }
     }

@@ -4,7 +4,7 @@ use alloy_consensus::{Header, SignableTransaction, TxEip1559, TxEnvelope, transa
 use alloy_hardforks::{EthereumHardfork, ForkCondition};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256, map::HashMap};
 use blockrace::{
-    block::{FoundedAccount, Ledger, OpenBlock, ReplayJob},
+    block::{FoundedAccount, FullState, OpenBlock, ReplayJob},
     evm::Chain,
 };
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ impl Scene {
             let account = self.accounts.get_mut(&address).expect("slots are of contracts");
             account.slots.push((slot, value));
         }
-        let mut ledger = Ledger::default();
+        let mut ledger = FullState::default();
         let root = ledger.found(self.accounts).expect("a new state lacks nothing");
         let block = OpenBlock::unchecked(chain(), header(), self.transactions, Some(Vec::new()));
         let rehearsal = ledger.rehearse(block, root, HashMap::default()).expect("all is known");

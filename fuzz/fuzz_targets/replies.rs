@@ -6,7 +6,7 @@
 #![no_main]
 
 use blockrace::{
-    block::Survey,
+    block::TraceCompletion,
     fetch::{Client, Endpoint, FetchedBlock, Limits, Node, WitnessChoice},
 };
 use libfuzzer_sys::fuzz_target;
@@ -66,7 +66,7 @@ async fn ask(client: Client, way: u8) {
         }
     };
     if let Ok(FetchedBlock::Traced(traced)) = node.fetch(head, choice).await {
-        let _ = Survey::new(traced);
+        let _ = TraceCompletion::new(traced);
     }
 }
 

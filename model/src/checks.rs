@@ -2,8 +2,8 @@
 
 use crate::{
     executor::block_stm::{
-        memory::Noticed,
-        scheduler::{Basis, Scheduler, Steps, Task},
+        memory::ReaderSet,
+        scheduler::{Scheduler, Speculation, Steps, Task},
         testing::{
             Program, Step,
             Step::{
@@ -148,7 +148,7 @@ pub fn a_sleeper_is_woken_by_work() {
     let scheduler = all_wait(3);
     let woken = thread::scope(|scope| {
         let sleeper = scope.spawn(|| scheduler.next_task());
-        let next = scheduler.executed(0, Noticed::BY_NOBODY, Basis::Read);
+        let next = scheduler.executed(0, ReaderSet::EMPTY, Speculation::None);
         assert!(matches!(next, Some(Task::Execute { tx: 1, .. })), "{next:?}");
         sleeper.join().expect("it does not panic")
     });
@@ -160,7 +160,7 @@ pub fn whoever_is_woken_wakes_the_next() {
     let scheduler = all_wait(4);
     thread::scope(|scope| {
         let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task()));
-        assert!(scheduler.executed(0, Noticed::BY_NOBODY, Basis::Read).is_some());
+        assert!(scheduler.executed(0, ReaderSet::EMPTY, Speculation::None).is_some());
         for sleeper in sleepers {
             let woken = sleeper.join().expect("it does not panic");
             assert!(matches!(woken, Some(Task::Execute { .. })), "{woken:?}");

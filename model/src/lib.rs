@@ -42,7 +42,7 @@ mod executor {
     pub(crate) use crate::sync;
     #[cfg(not(feature = "schedules"))]
     pub(crate) mod sync;
-    pub use crate::threads::{Crowding, WorkerPool};
+    pub use crate::threads::{Oversubscribed, WorkerPool};
 }
 
 pub mod checks;

@@ -9,15 +9,15 @@
 
 use crate::{
     executor::block_stm::{
-        engine::{Board, Executed, Machine, Worker},
-        kinds::Kinds,
+        engine::{Executed, TxTable, Vm, Worker},
+        kinds::CallClasses,
         memory::{Memory, Observed, Write},
         read_set::Expected,
         running::Running,
         scheduler::Steps,
-        view::View,
+        view::IncarnationView,
     },
-    threads::{Crowding, WorkerPool},
+    threads::{Oversubscribed, WorkerPool},
     time::{self, Cost, InTime},
 };
 use alloy_primitives::U256;
@@ -89,34 +89,34 @@ pub fn simulate(block: Block, threads: usize, costs: Costs) -> Simulated {
 
 fn run(block: &Block, threads: usize) -> Simulated {
     let count = block.steps.len();
-    let kinds: Vec<_> = block.steps.iter().map(|step| Kinds::of_bits(step.kinds)).collect();
+    let kinds: Vec<_> = block.steps.iter().map(|step| CallClasses::of_bits(step.kinds)).collect();
     let memory = Memory::new(block.accounts, block.slots);
-    let running = Running::new(count, Crowding::Roomy).with_kinds(kinds.clone());
-    let board = Board::new(Steps { count, early: &block.early, kinds: &kinds });
+    let running = Running::new(count, Oversubscribed::No).with_kinds(kinds.clone());
+    let table = TxTable::new(Steps { count, early: &block.early, kinds: &kinds });
     let length = Mutex::new(0);
     WorkerPool(threads).run_on_all(|| {
         let commit = |_, ()| {
             *length.lock().expect("nobody panics with it") = time::now();
             ControlFlow::Continue(())
         };
-        let observer = &crate::executor::observe::Nobody;
-        let worker = Worker { board: &board, memory: &memory, running: &running, commit, observer };
-        worker.work(|| Recorded { block, view: View::new(&memory, &running) });
+        let observer = &crate::executor::observe::Unobserved;
+        let worker = Worker { table: &table, memory: &memory, running: &running, commit, observer };
+        worker.work(|| Recorded { block, view: IncarnationView::new(&memory, &running) });
     });
-    let incarnations = board.incarnations().expect("all are committed").count;
+    let incarnations = table.incarnations().expect("all are committed").count;
     Simulated { length: length.into_inner().expect("nobody panics with it"), incarnations }
 }
 
 /// Repeats what was recorded.
 struct Recorded<'a, 'm> {
     block: &'a Block,
-    view: View<'m>,
+    view: IncarnationView<'m>,
 }
 
-impl<'m> Machine<'m> for Recorded<'_, 'm> {
+impl<'m> Vm<'m> for Recorded<'_, 'm> {
     type Output = ();
 
-    fn view(&mut self) -> &mut View<'m> {
+    fn view(&mut self) -> &mut IncarnationView<'m> {
         &mut self.view
     }
 

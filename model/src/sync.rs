@@ -93,12 +93,12 @@ impl Condvar {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Looks {
+pub(crate) struct Backoff {
     pub(crate) most: u32,
     pub(crate) in_haste: u32,
 }
 
-impl Looks {
+impl Backoff {
     /// Looks once and once more after others had their turn; where time passes, as often as real threads do.
     pub(crate) fn until(self, is_there: impl Fn() -> bool) -> bool {
         if time::passes() {

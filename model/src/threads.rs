@@ -11,11 +11,11 @@ pub struct WorkerPool(pub usize);
 
 /// Whether every thread can have a processor to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Crowding {
+pub enum Oversubscribed {
     /// A thread that waits a moment for another does not keep it from running.
-    Roomy,
+    No,
     /// It may well do so.
-    Crowded,
+    Yes,
 }
 
 impl WorkerPool {

@@ -2,7 +2,7 @@
 
 use crate::{
     evm::{BlockContext, Chain, EvmEnv},
-    state::{NumberedState, PostState, PreState, Storage},
+    state::{IndexedState, PostState, PreState, Storage},
     trie::{Guess, NodeStore, StateTrie, TrieError, UpdatedTrie},
 };
 use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
@@ -31,7 +31,7 @@ pub struct ReplayJob {
     /// Everything that the block reads.
     pub pre_state: PreState,
     /// The same pre-state with dense indices for accounts and slots.
-    pub numbered_state: NumberedState,
+    pub indexed_state: IndexedState,
     /// Simulated latency of a first read of the pre-state; zero for no delay.
     pub state_latency: Duration,
     /// Proof of the pre-state.
@@ -84,7 +84,7 @@ impl ReplayJob {
 
     /// The pre-state for one execution, with every read still counted as a first read.
     pub fn storage(&self) -> Storage<'_> {
-        Storage::slow(&self.pre_state, &self.numbered_state, self.state_latency)
+        Storage::slow(&self.pre_state, &self.indexed_state, self.state_latency)
     }
 
     /// The pre-state without simulated latency, for untimed work.

@@ -1,6 +1,6 @@
 //! Fully known states, and jobs for blocks on top of them.
 //!
-//! A [`Ledger`] stores the trie nodes and codes of all its states in one heap. A state is identified by its
+//! A [`FullState`] stores the trie nodes and codes of all its states in one heap. A state is identified by its
 //! root, so blocks can fork from any of them. A test's block becomes a [`ReplayJob`] by the same steps as a
 //! recorded block. Its witness is complete, so every access is proved and flattened, including absent accounts
 //! and slots.
@@ -38,7 +38,7 @@ pub struct FoundedAccount {
 
 /// Trie nodes and codes of fully known states.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger {
+pub struct FullState {
     nodes: Arc<NodeStore>,
     codes: B256Map<Bytes>,
 }
@@ -52,7 +52,7 @@ pub struct Rehearsal {
     pub result: Result<Vec<Bytes>, FailedPhase>,
 }
 
-impl Ledger {
+impl FullState {
     /// Adds the state with these accounts and returns its root. No address may occur twice.
     ///
     /// # Errors

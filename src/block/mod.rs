@@ -7,10 +7,10 @@
 //!
 //! A flat pre-state has no such proof: its accounts and slots come from a node unproved, or are assumed.
 //! `verify` can then compare gas, bloom, receipts and body with the header, but not the state root. Before
-//! Byzantium, receipts contain state roots, so only gas, bloom and body can be compared. A [`Survey`] completes
+//! Byzantium, receipts contain state roots, so only gas, bloom and body can be compared. A [`TraceCompletion`] completes
 //! such a block when it is fetched. A value that is missing at replay is an error.
 //!
-//! Blocks of tests are built on fully known states. A [`Ledger`] holds these states and makes jobs by the same
+//! Blocks of tests are built on fully known states. A [`FullState`] holds these states and makes jobs by the same
 //! steps.
 //!
 //! `executor` executes a job, and `verify` compares the result with the header. [`range`] parses the `BLOCKS`
@@ -38,11 +38,11 @@ pub use body::{BodyError, check_recorded_body};
 pub use flat::{FlatError, MalformedCode};
 pub use flat_state::{Assumed, FlatAccount, FlatFields, FlatState};
 pub use job::{Proof, ReceiptStatus, ReplayJob};
-pub use ledger::{FoundedAccount, Ledger, Rehearsal};
+pub use ledger::{FoundedAccount, FullState, Rehearsal};
 pub use open::OpenBlock;
 pub use prepare::{Phase, PrepareError, prepare};
 pub use proved::WitnessReadError;
 pub use recorded::{RecordedBlock, RecordedState, Witness};
-pub use survey::{Gap, Survey, Surveyed};
+pub use survey::{MissingState, Surveyed, TraceCompletion};
 pub use traced::{AccountFields, TracedAccount, TracedBlock, TracedSlot, TracedState};
 pub use witness::{WitnessError, check_reach};

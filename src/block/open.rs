@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     evm::{BlockContext, Chain, EvmEnv},
-    state::{NumberedState, PreState},
+    state::{IndexedState, PreState},
 };
 use alloy_consensus::{Block, Header, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawal;
@@ -95,7 +95,7 @@ impl OpenBlock {
             ommers,
             withdrawals,
             env,
-            numbered_state: NumberedState::new(&pre_state),
+            indexed_state: IndexedState::new(&pre_state),
             pre_state,
             state_latency: Duration::ZERO,
             proof,

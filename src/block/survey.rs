@@ -1,7 +1,7 @@
 //! Finds the values that a block reads but a tracer's reply lacks.
 //!
 //! The tracer lists the state that each transaction touched, with the values that it read. The block is
-//! executed over these values, untimed. Every other value that it reads is a [`Gap`] and is treated as absent
+//! executed over these values, untimed. Every other value that it reads is a [`MissingState`] and is treated as absent
 //! for now. The caller queries a node for the gaps and executes the block again until no gap is left. Values
 //! that the node cannot return become assumptions, which the block's file lists.
 //!
@@ -33,7 +33,7 @@ use std::cell::{Cell, RefCell};
 
 /// A value that a block reads and that is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gap {
+pub enum MissingState {
     /// An account before the block.
     Account(Address),
     /// A slot of a known account.
@@ -44,7 +44,7 @@ pub enum Gap {
 
 /// A traced block that is being completed.
 #[derive(Debug)]
-pub struct Survey {
+pub struct TraceCompletion {
     chain_id: u64,
     chain: Chain,
     header: Header,
@@ -53,7 +53,7 @@ pub struct Survey {
     traced: TracedState,
     /// Hashes of ommers that the block lists and that no node could return.
     unknown_ommers: Vec<B256>,
-    told: Told,
+    told: Answers,
     nothing: Nothing,
 }
 
@@ -63,7 +63,7 @@ pub enum Surveyed {
     /// Every value that the block reads is known or assumed.
     Whole(Box<RecordedBlock>),
     /// Values that are still missing.
-    Gaps(Vec<Gap>),
+    Gaps(Vec<MissingState>),
 }
 
 /// How an empty account in the tracer's reply is read before EIP-161.
@@ -78,14 +78,14 @@ enum Nothing {
 
 /// Values that filled gaps; `None` for a value that no node can return.
 #[derive(Debug, Default)]
-struct Told {
+struct Answers {
     accounts: AddressMap<Option<AccountFields>>,
     slots: HashMap<(Address, U256), Option<U256>>,
     ancestors: HashMap<u64, Option<B256>>,
     headers: Vec<Bytes>,
 }
 
-impl Survey {
+impl TraceCompletion {
     /// Checks the body and recovers the senders.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Survey {
         let TracedBlock { chain_id, block: Block { header, body }, unknown_ommers, state } = traced;
         let chain = Chain::from_id(chain_id)?;
         let body = open_body(&chain, &header, body, OmmersRule::of(&unknown_ommers))?;
-        let (env, told, nothing) = (chain.evm_env(&header), Told::default(), Nothing::Exists);
+        let (env, told, nothing) = (chain.evm_env(&header), Answers::default(), Nothing::Exists);
         Ok(Self {
             chain_id,
             chain,
@@ -113,24 +113,24 @@ impl Survey {
         &self.header
     }
 
-    /// Fills [`Gap::Account`]; `None` if no node can return the account.
+    /// Fills [`MissingState::Account`]; `None` if no node can return the account.
     pub fn fill_account(&mut self, address: Address, fields: Option<AccountFields>) {
         self.told.accounts.insert(address, fields);
     }
 
-    /// Fills [`Gap::Slot`]; `None` if no node can return the slot.
+    /// Fills [`MissingState::Slot`]; `None` if no node can return the slot.
     pub fn fill_slot(&mut self, address: Address, slot: U256, value: Option<U256>) {
         self.told.slots.insert((address, slot), value);
     }
 
-    /// Fills [`Gap::Ancestor`] with headers that lead up to the block through their parent hashes.
+    /// Fills [`MissingState::Ancestor`] with headers that lead up to the block through their parent hashes.
     pub fn fill_ancestors(&mut self, headers: &[Header]) {
         let known = headers.iter().map(|header| (header.number, Some(header.hash_slow())));
         self.told.ancestors.extend(known);
         self.told.headers = headers.iter().map(|header| alloy_rlp::encode(header).into()).collect();
     }
 
-    /// Marks [`Gap::Ancestor`] as unknown.
+    /// Marks [`MissingState::Ancestor`] as unknown.
     pub fn give_up_ancestor(&mut self, number: u64) {
         self.told.ancestors.insert(number, None);
     }
@@ -223,14 +223,14 @@ impl Position {
 /// The tracer's values, the filled gaps and the values that are still missing.
 #[derive(Debug)]
 struct Traced<'a> {
-    survey: &'a Survey,
+    survey: &'a TraceCompletion,
     position: Cell<Position>,
-    gaps: RefCell<Vec<Gap>>,
+    gaps: RefCell<Vec<MissingState>>,
     assumed: RefCell<Assumed>,
 }
 
 impl<'a> Traced<'a> {
-    fn new(survey: &'a Survey) -> Self {
+    fn new(survey: &'a TraceCompletion) -> Self {
         let (position, gaps) = (Cell::new(Position::Before), RefCell::default());
         let assumed = Assumed { ommers: survey.unknown_ommers.clone(), ..Default::default() };
         Self { survey, position, gaps, assumed: RefCell::new(assumed) }
@@ -238,7 +238,7 @@ impl<'a> Traced<'a> {
 
     /// The traced value if it counts, else the value that filled the gap.
     fn account_fields(&self, address: Address) -> Option<Option<&AccountFields>> {
-        let Survey { traced, told, .. } = self.survey;
+        let TraceCompletion { traced, told, .. } = self.survey;
         let traced = traced.accounts.get(&address);
         let counts = |account: &&TracedAccount| self.position.get().has_account(account.since);
         match traced.filter(counts) {
@@ -249,7 +249,7 @@ impl<'a> Traced<'a> {
 
     /// The same for a slot.
     fn slot_value(&self, address: Address, slot: U256) -> Option<Option<U256>> {
-        let Survey { traced, told, .. } = self.survey;
+        let TraceCompletion { traced, told, .. } = self.survey;
         let traced = traced.accounts.get(&address).and_then(|account| account.slots.get(&slot));
         match traced.filter(|traced| self.position.get().has_slot(traced.since)) {
             Some(traced) => Some(Some(traced.value)),
@@ -296,7 +296,7 @@ impl Source for Traced<'_> {
                 Ok(absent())
             }
             None => {
-                self.gaps.borrow_mut().push(Gap::Account(address));
+                self.gaps.borrow_mut().push(MissingState::Account(address));
                 Ok(absent())
             }
         }
@@ -306,7 +306,7 @@ impl Source for Traced<'_> {
         match self.slot_value(address, slot) {
             Some(Some(value)) => return Ok(value),
             Some(None) => self.assumed.borrow_mut().zero.push((address, slot)),
-            None => self.gaps.borrow_mut().push(Gap::Slot(address, slot)),
+            None => self.gaps.borrow_mut().push(MissingState::Slot(address, slot)),
         }
         Ok(U256::ZERO)
     }
@@ -324,7 +324,7 @@ impl Source for Traced<'_> {
         match self.survey.told.ancestors.get(&number) {
             Some(Some(hash)) => return Ok(*hash),
             Some(None) => self.assumed.borrow_mut().unknown_hash.push(number),
-            None => self.gaps.borrow_mut().push(Gap::Ancestor(number)),
+            None => self.gaps.borrow_mut().push(MissingState::Ancestor(number)),
         }
         Ok(B256::ZERO)
     }

@@ -180,7 +180,7 @@ impl std::fmt::Display for Times {
 }
 
 /// Counts over several checked blocks.
-pub(super) struct Tally {
+pub(super) struct CheckTotals {
     blocks: usize,
     matched: usize,
     /// Matching blocks with a flat pre-state, which are verified to the receipts only.
@@ -188,7 +188,7 @@ pub(super) struct Tally {
     pub(super) outcome: Outcome,
 }
 
-impl Tally {
+impl CheckTotals {
     /// Creates the counts of zero blocks.
     pub(super) const fn new() -> Self {
         Self { blocks: 0, matched: 0, to_receipts: 0, outcome: Outcome::Verified }

@@ -17,7 +17,7 @@ use std::num::NonZeroUsize;
 
 /// Events of the races that no row of the report contains.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Course {
+pub(super) struct RaceNotes {
     /// Number of blocks with a contender that still sped up at the end of the warm-up.
     pub(super) never_warm: usize,
     /// Number of blocks that reached the time limit before their intervals were narrow enough.
@@ -27,7 +27,11 @@ pub(super) struct Course {
 }
 
 /// Returns all warnings of a report.
-pub(super) fn warnings(report: &Report, course: Course, load: Option<OtherLoad>) -> Vec<Warning> {
+pub(super) fn warnings(
+    report: &Report,
+    course: RaceNotes,
+    load: Option<OtherLoad>,
+) -> Vec<Warning> {
     let threads = report.rows.iter().map(|row| row.threads).max().unwrap_or(NonZeroUsize::MIN);
     let circumstances = Conditions {
         build: machine::build(),

@@ -5,7 +5,7 @@ use crate::{
     executor::ExecutionMode,
     insight::Study,
     measure::{
-        Contestant, Finish, Measured, Race,
+        Contender, ContenderResult, Measured, Race,
         sample::{Counts, Sample},
         spread,
         stats::{Speedup, StatsError, Summary, median},
@@ -31,7 +31,7 @@ impl Block<'_> {
     /// # Errors
     /// If the clock did not advance during a sample, so that no ratio exists.
     pub(super) fn rows(&self) -> Result<Vec<Row>, StatsError> {
-        self.race.finishes.iter().map(|finish| self.row(finish)).collect()
+        self.race.results.iter().map(|finish| self.row(finish)).collect()
     }
 
     /// The A/A runs of the baseline. Runs that do not match are omitted.
@@ -40,9 +40,9 @@ impl Block<'_> {
     /// As [`Block::rows`].
     pub(super) fn self_checks(&self) -> Result<Vec<SelfCheckRow>, StatsError> {
         let Some(baseline) = self.baseline() else { return Ok(vec![]) };
-        let right = |finish: &Finish| {
+        let right = |finish: &ContenderResult| {
             let measured = finish.result.as_ref().ok()?;
-            Some((finish.contestant.threads, execute(measured)))
+            Some((finish.contender.threads, execute(measured)))
         };
         let BlockFacts { chain_id, number, hash, .. } = facts(self.job);
         let row = |(threads, laps): (_, Vec<_>)| {
@@ -53,15 +53,15 @@ impl Block<'_> {
     }
 
     fn baseline(&self) -> Option<&Measured> {
-        self.race.finishes.first().and_then(|finish| finish.result.as_ref().ok())
+        self.race.results.first().and_then(|finish| finish.result.as_ref().ok())
     }
 
-    fn row(&self, finish: &Finish) -> Result<Row, StatsError> {
+    fn row(&self, finish: &ContenderResult) -> Result<Row, StatsError> {
         let (mode, verdict) = match &finish.result {
             Ok(measured) => {
                 let comparison = self.compare(finish, measured)?;
                 let mut figures = figures(measured, comparison, self.seed)?;
-                let Contestant { executor, threads } = finish.contestant;
+                let Contender { executor, threads } = finish.contender;
                 // The bounds do not model the latency of state, which can overlap freely.
                 let knows_all = self.job.state_latency.is_zero();
                 figures.bound_speedup =
@@ -72,9 +72,9 @@ impl Block<'_> {
         };
         Ok(Row {
             block: facts(self.job),
-            executor: finish.contestant.executor.to_string(),
-            threads: finish.contestant.threads,
-            schedule: finish.contestant.executor.schedule(),
+            executor: finish.contender.executor.to_string(),
+            threads: finish.contender.threads,
+            schedule: finish.contender.executor.schedule(),
             mode,
             iterations: self.race.rounds,
             verdict,
@@ -82,8 +82,12 @@ impl Block<'_> {
         })
     }
 
-    fn compare(&self, finish: &Finish, measured: &Measured) -> Result<Comparison, StatsError> {
-        if !finish.contestant.executor.is_parallel() {
+    fn compare(
+        &self,
+        finish: &ContenderResult,
+        measured: &Measured,
+    ) -> Result<Comparison, StatsError> {
+        if !finish.contender.executor.is_parallel() {
             return Ok(Comparison::Baseline);
         }
         let Some(baseline) = self.baseline() else { return Ok(Comparison::NoBaseline) };
@@ -120,8 +124,8 @@ fn mode(mode: ExecutionMode) -> Mode {
 }
 
 /// The mode of a contender without an outcome.
-fn expected_mode(finish: &Finish) -> Mode {
-    if finish.contestant.executor.is_parallel() { Mode::Parallel } else { Mode::Sequential }
+fn expected_mode(finish: &ContenderResult) -> Mode {
+    if finish.contender.executor.is_parallel() { Mode::Parallel } else { Mode::Sequential }
 }
 
 fn figures(measured: &Measured, comparison: Comparison, seed: u64) -> Result<Figures, StatsError> {

@@ -56,7 +56,7 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
         println!("{title}: {verdict}");
         return Ok(Outcome::Mismatch);
     }
-    let subject = Subject { chain_id: job.chain.id(), title, names: job.numbered_state.names() };
+    let subject = Subject { chain_id: job.chain.id(), title, names: job.indexed_state.names() };
     file.write(|out| trace::write(&trace, &subject, out))?;
     println!("{}: match, verified to {verified_to}", subject.title);
     println!("{}", trace::summary(&trace).join("\n"));

@@ -6,7 +6,7 @@
 use super::{
     Context, Outcome,
     cached::select,
-    checking::{CheckResult, Checked, Tally, Times, check_all},
+    checking::{CheckResult, CheckTotals, Checked, Times, check_all},
 };
 use crate::{cli::VerifyArgs, report::Detail};
 
@@ -16,7 +16,7 @@ pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> 
     if context.detail() == Detail::Blocks {
         print_table(&checked);
     }
-    let mut tally = Tally::new();
+    let mut tally = CheckTotals::new();
     checked.iter().for_each(|block| tally.add(block));
     println!("{}", tally.conclusion());
     Ok(tally.outcome)

@@ -4,7 +4,7 @@ use crate::{
     block::ReplayJob,
     executor::{BlockOutcome, Executor, ExecutorKind, WorkerPool},
     insight::{Trace, timeline::watch},
-    measure::{Readiness, SystemClock, line_up},
+    measure::{Readiness, SystemClock, prepare_workers},
     verify::{self, Verdict},
 };
 use eyre::WrapErr;
@@ -34,7 +34,7 @@ pub(super) fn watched(
 ) -> eyre::Result<(Trace, Verdict)> {
     let clock = SystemClock::start();
     let run = |_| {
-        line_up(&clock, readiness, executor, (job, pool));
+        prepare_workers(&clock, readiness, executor, (job, pool));
         watch(kind, executor, job, pool)
     };
     let mut all = (0..count.get()).map(run).collect::<Result<Vec<_>, _>>()?;

@@ -8,7 +8,7 @@ use super::{
     panel::{Agreed, Disagreement, Panel},
 };
 use crate::{
-    block::{BodyError, FoundedAccount, Ledger, OpenBlock, PrepareError},
+    block::{BodyError, FoundedAccount, FullState, OpenBlock, PrepareError},
     evm::{Chain, FailedPhase},
     state::{PreAccount, PreState},
     trie::TrieError,
@@ -131,7 +131,7 @@ pub enum Trouble {
 pub(super) struct TestChain {
     network: Network,
     branches: Branches,
-    ledger: Ledger,
+    ledger: FullState,
     touched: Touched,
 }
 
@@ -182,7 +182,7 @@ impl TestChain {
         genesis: Header,
         state: impl IntoIterator<Item = (Address, FoundedAccount)>,
     ) -> Result<(Self, B256), TrieError> {
-        let mut ledger = Ledger::default();
+        let mut ledger = FullState::default();
         let root = ledger.found(state)?;
         let branches = Branches::new(&network, genesis);
         Ok((Self { network, branches, ledger, touched: Touched::Ordinary }, root))

@@ -5,7 +5,7 @@
 //! headers and ommers against their parents and ancestors. All executors of a [`Panel`] execute every block.
 //! The outcome is compared with the block's header, up to the state root, and with the expectation of the test.
 //!
-//! The complete state is known. A block still reaches the executors like a real one: a `Ledger` creates a
+//! The complete state is known. A block still reaches the executors like a real one: a `FullState` creates a
 //! complete witness. Proof of work is not checked. A block that is invalid only because of its seal is counted
 //! as out of scope. So is a test that needs missing rules.
 //!

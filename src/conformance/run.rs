@@ -6,7 +6,7 @@ use super::{
     network::{Network, NetworkError},
     panel::Panel,
 };
-use crate::{block::Ledger, trie::TrieError};
+use crate::{block::FullState, trie::TrieError};
 use alloy_consensus::{Block, Header, TxEnvelope};
 use alloy_primitives::B256;
 use alloy_rlp::Decodable;
@@ -239,7 +239,7 @@ fn take(
 
 /// Compares the final state, if the test has one, with the state root of the head.
 fn check_post_state(test: &Test, actual: B256) -> Result<(), Failure> {
-    let given = test.post().map(|accounts| Ledger::default().found(accounts)).transpose()?;
+    let given = test.post().map(|accounts| FullState::default().found(accounts)).transpose()?;
     for expected in given.into_iter().chain(test.post_state_hash) {
         if expected != actual {
             return Err(Failure::PostState { expected, actual });

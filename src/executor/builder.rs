@@ -12,9 +12,9 @@
 use super::{
     Attempt, ExecuteError, Execution, ExecutionMode,
     committer::{State, before_transactions},
-    in_order::InOrder,
-    observe::Nobody,
-    snapshot::Snapshot,
+    in_order::OrderedValidator,
+    observe::Unobserved,
+    snapshot::SpeculativeDb,
     worker::Worker,
 };
 use crate::{
@@ -26,7 +26,7 @@ use std::{fmt, ops::ControlFlow};
 /// A block in progress: its state, and the results of the transactions that are committed.
 pub struct BlockBuilder<'a> {
     job: &'a ReplayJob,
-    in_order: InOrder<'a, Nobody>,
+    in_order: OrderedValidator<'a, Unobserved>,
 }
 
 impl<'a> BlockBuilder<'a> {
@@ -36,7 +36,7 @@ impl<'a> BlockBuilder<'a> {
     /// A system call failed, or the pre-state lacks a value that it reads.
     pub fn begin(job: &'a ReplayJob, storage: &'a Storage<'a>) -> Result<Self, ExecuteError> {
         let state = before_transactions(job, storage)?;
-        Ok(Self { job, in_order: InOrder::new(job, storage, state, &Nobody) })
+        Ok(Self { job, in_order: OrderedValidator::new(job, storage, state, &Unobserved) })
     }
 
     /// The state after the last committed transaction, for workers on any number of threads.
@@ -85,7 +85,7 @@ pub struct SpeculativeState<'a> {
 impl<'a> SpeculativeState<'a> {
     /// A worker for the calling thread. Making one costs some microseconds; use it for several transactions.
     pub fn worker(self) -> SpeculativeWorker<'a> {
-        let snapshot = Snapshot::new(self.state, self.job.env.cfg_env.spec);
+        let snapshot = SpeculativeDb::new(self.state, self.job.env.cfg_env.spec);
         SpeculativeWorker { job: self.job, worker: Worker::speculative(self.job, snapshot) }
     }
 }
@@ -99,7 +99,7 @@ impl fmt::Debug for SpeculativeState<'_> {
 /// Executes transactions ahead of their turn, on one thread.
 pub struct SpeculativeWorker<'a> {
     job: &'a ReplayJob,
-    worker: Worker<Snapshot<'a>>,
+    worker: Worker<SpeculativeDb<'a>>,
 }
 
 impl SpeculativeWorker<'_> {

@@ -4,9 +4,9 @@
 //! those before it. Here its balances are put on top of theirs, and the beneficiary gets its fee.
 
 use super::{
-    BlockOutcome, ExecuteError, Leftovers,
+    BlockOutcome, DeferredDrop, ExecuteError,
     fees::{paid, settled},
-    tally::Tally,
+    tally::ReceiptAccumulator,
     worker::{TxOutcome, TxOutput},
 };
 use crate::{
@@ -36,14 +36,14 @@ pub(super) fn before_transactions<'a>(
 pub(super) struct Committer<'a> {
     job: &'a ReplayJob,
     state: State<'a>,
-    tally: Tally<'a>,
+    tally: ReceiptAccumulator<'a>,
     failed: Option<ExecuteError>,
 }
 
 impl<'a> Committer<'a> {
     /// Nothing committed yet; `state` is what the first transaction sees.
     pub(super) fn new(job: &'a ReplayJob, state: State<'a>) -> Self {
-        Self { job, state, tally: Tally::new(job), failed: None }
+        Self { job, state, tally: ReceiptAccumulator::new(job), failed: None }
     }
 
     /// What the next transaction sees.
@@ -92,12 +92,12 @@ impl<'a> Committer<'a> {
     }
 
     /// Runs the phases after the last transaction.
-    pub(super) fn finish(self) -> Result<(BlockOutcome, Leftovers), ExecuteError> {
+    pub(super) fn finish(self) -> Result<(BlockOutcome, DeferredDrop), ExecuteError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let (result, state) = self.tally.finish(self.state)?;
         let outcome = BlockOutcome::new(result, state.post_state()?);
-        Ok((outcome, Leftovers::new(state.into_written())))
+        Ok((outcome, DeferredDrop::new(state.into_written())))
     }
 }

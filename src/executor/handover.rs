@@ -1,23 +1,23 @@
 //! A value that one thread makes while others, just woken, already wait for it.
 
-use super::sync::{AtomicBool, Looks, Ordering};
+use super::sync::{AtomicBool, Backoff, Ordering};
 use std::sync::OnceLock;
 
 /// How often a waiting thread looks before it sleeps: what most values take to make, and what waking it would cost.
-pub(super) const LOOKS: Looks = Looks { most: 1_500, in_haste: 500 };
+pub(super) const BACKOFF: Backoff = Backoff { most: 1_500, in_haste: 500 };
 
 /// The place where the value will be.
 #[derive(Debug)]
-pub(super) struct Handover<T>(OnceLock<Option<T>>);
+pub(super) struct WaitCell<T>(OnceLock<Option<T>>);
 
-impl<T> Handover<T> {
+impl<T> WaitCell<T> {
     pub(super) const fn new() -> Self {
         Self(OnceLock::new())
     }
 
     /// The right to give the value. If it is dropped before, nobody waits any longer.
-    pub(super) const fn promise(&self) -> Promise<'_, T> {
-        Promise(self)
+    pub(super) const fn promise(&self) -> Setter<'_, T> {
+        Setter(self)
     }
 
     /// Gives the value, unless it was given up. Returns whether.
@@ -42,7 +42,7 @@ impl<T> Handover<T> {
 
     /// The value once it is there; `None` if it will never be.
     pub(super) fn wait(&self) -> Option<&T> {
-        LOOKS.until(|| self.is_over());
+        BACKOFF.until(|| self.is_over());
         self.0.wait().as_ref()
     }
 
@@ -53,9 +53,9 @@ impl<T> Handover<T> {
 }
 
 /// Somebody will give the value, or say that there is none.
-pub(super) struct Promise<'h, T>(&'h Handover<T>);
+pub(super) struct Setter<'h, T>(&'h WaitCell<T>);
 
-impl<'h, T> Promise<'h, T> {
+impl<'h, T> Setter<'h, T> {
     /// Gives it to all who wait. There is one promise only, so that the place is still empty.
     pub(super) fn give(self, value: T) -> &'h T {
         let given = self.0.0.get_or_init(|| Some(value));
@@ -63,7 +63,7 @@ impl<'h, T> Promise<'h, T> {
     }
 }
 
-impl<T> Drop for Promise<'_, T> {
+impl<T> Drop for Setter<'_, T> {
     fn drop(&mut self) {
         self.0.give_up();
     }
@@ -71,16 +71,16 @@ impl<T> Drop for Promise<'_, T> {
 
 /// A value that whoever needs it first makes, while others who need it wait for that.
 #[derive(Debug)]
-pub(super) struct ByFirst<T> {
+pub(super) struct LazyCell<T> {
     /// Set by the one who makes it. It is all that threads agree on, so relaxed: the value has its own place.
     claimed: AtomicBool,
-    made: Handover<T>,
+    made: WaitCell<T>,
 }
 
-impl<T> ByFirst<T> {
+impl<T> LazyCell<T> {
     /// Nobody has needed it so far.
     pub(super) const fn new() -> Self {
-        Self { claimed: AtomicBool::new(false), made: Handover::new() }
+        Self { claimed: AtomicBool::new(false), made: WaitCell::new() }
     }
 
     /// The value; `None` if whoever was to make it panicked.
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn whoever_waits_gets_the_value() {
-        let handover = Handover::new();
+        let handover = WaitCell::new();
         scope(|scope| {
             let waiting = scope.spawn(|| handover.wait().copied());
             assert_eq!(handover.promise().give(7), &7);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_first_to_need_it_makes_it_and_all_get_the_same() {
-        let (by_first, made) = (ByFirst::new(), AtomicU64::new(0));
+        let (by_first, made) = (LazyCell::new(), AtomicU64::new(0));
         let make = || made.fetch_add(1, Ordering::Relaxed);
         scope(|scope| {
             let all = [(); 4].map(|()| scope.spawn(|| by_first.get_or_make(make).copied()));
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_a_maker_that_panicked() {
-        let by_first = ByFirst::<u64>::new();
+        let by_first = LazyCell::<u64>::new();
         scope(|scope| {
             let lost = scope.spawn(|| by_first.get_or_make(|| panic!("lost")).copied());
             assert!(lost.join().is_err());
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_a_broken_promise() {
-        let handover = Handover::<u64>::new();
+        let handover = WaitCell::<u64>::new();
         scope(|scope| {
             let waiting = scope.spawn(|| handover.wait().copied());
             drop(handover.promise());

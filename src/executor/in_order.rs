@@ -27,7 +27,7 @@ use revm::{DatabaseRef, context_interface::Block as _, state::Account};
 use std::ops::ControlFlow;
 
 /// The block so far, and an EVM for what has to run again.
-pub(super) struct InOrder<'a, W> {
+pub(super) struct OrderedValidator<'a, W> {
     job: &'a ReplayJob,
     rule: BalanceRule,
     committer: Committer<'a>,
@@ -39,7 +39,7 @@ pub(super) struct InOrder<'a, W> {
     writers: LastWriters<'a>,
 }
 
-impl<'a, W: Observer> InOrder<'a, W> {
+impl<'a, W: Observer> OrderedValidator<'a, W> {
     /// Nothing committed yet; `state` is what the first transaction sees.
     pub(super) fn new(
         job: &'a ReplayJob,
@@ -54,7 +54,7 @@ impl<'a, W: Observer> InOrder<'a, W> {
             worker: Worker::new(job, BlockState::new(storage)),
             stats: ExecutionStats::default(),
             observer,
-            writers: LastWriters::new(&job.numbered_state),
+            writers: LastWriters::new(&job.indexed_state),
         }
     }
 

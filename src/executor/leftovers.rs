@@ -6,15 +6,15 @@
 use std::{any::Any, fmt};
 
 /// Memory to be freed later.
-pub struct Leftovers(#[expect(dead_code, reason = "it is only dropped")] Box<dyn Any + Send>);
+pub struct DeferredDrop(#[expect(dead_code, reason = "it is only dropped")] Box<dyn Any + Send>);
 
-impl Leftovers {
+impl DeferredDrop {
     pub(super) fn new(what: impl Send + 'static) -> Self {
         Self(Box::new(what))
     }
 }
 
-impl fmt::Debug for Leftovers {
+impl fmt::Debug for DeferredDrop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Leftovers").finish_non_exhaustive()
     }

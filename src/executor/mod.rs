@@ -47,8 +47,8 @@ pub use bal::{Bal, ListError};
 pub use block_stm::BlockStm;
 pub use builder::{BlockBuilder, SpeculativeState, SpeculativeWorker};
 pub use kind::{ExecutorFactory, ExecutorKind, Schedule};
-pub use leftovers::Leftovers;
-pub use pool::{Crowding, PoolError, WorkerPool};
+pub use leftovers::DeferredDrop;
+pub use pool::{Oversubscribed, PoolError, WorkerPool};
 pub use prefetch::Prefetch;
 pub use registry::{NameError, Registry, UnknownExecutor};
 pub use sequential::Sequential;
@@ -58,7 +58,7 @@ pub use two_phase::TwoPhase;
 pub use watchdog::{Watchdog, WatchdogError};
 pub use worker::Attempt;
 
-use observe::{Nobody, Observer, Record};
+use observe::{Observer, Record, Unobserved};
 
 use crate::{
     block::ReplayJob,
@@ -122,7 +122,7 @@ impl<E: Observable> Executor for E {
     }
 
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        self.run(job, pool, &Nobody)
+        self.run(job, pool, &Unobserved)
     }
 
     fn execute_observed(
@@ -168,7 +168,7 @@ pub struct Execution {
     /// What really ran.
     pub mode: ExecutionMode,
     /// What is freed with it.
-    pub leftovers: Leftovers,
+    pub leftovers: DeferredDrop,
 }
 
 /// Work done, thrown-away work included.

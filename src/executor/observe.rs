@@ -1,6 +1,6 @@
 //! What executors tell of a run that somebody watches.
 //!
-//! An executor is generic over its [`Observer`]: with [`Nobody`], as when it is measured, telling costs
+//! An executor is generic over its [`Observer`]: with [`Unobserved`], as when it is measured, telling costs
 //! nothing; a [`Record`] keeps everything with its time and thread. The clock is brought by whoever
 //! watches, since executors have none.
 //!
@@ -111,20 +111,20 @@ pub trait Observer: Listener {
 
 /// Nobody watches.
 #[derive(Clone, Copy, Debug)]
-pub struct Nobody;
+pub struct Unobserved;
 
-impl Listener for Nobody {
+impl Listener for Unobserved {
     #[inline]
     fn tell(&self, _: Event) {}
 }
 
-impl Observer for Nobody {
+impl Observer for Unobserved {
     const WATCHES: bool = false;
 }
 
 /// An event with its circumstances.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct TimedEvent {
     /// By the clock of the record.
     pub at: Duration,
     /// Who told it.
@@ -142,7 +142,7 @@ pub struct Record<'c> {
     room: usize,
     /// By who told them, in the order of their times. With one place for all, threads that tell would wait for each
     /// other, and what they tell would be of that.
-    told: ThreadLocal<RefCell<Vec<Told>>>,
+    told: ThreadLocal<RefCell<Vec<TimedEvent>>>,
 }
 
 impl fmt::Debug for Record<'_> {
@@ -160,7 +160,7 @@ impl<'c> Record<'c> {
     }
 
     /// Everything that was told, by time.
-    pub fn into_events(self) -> Vec<Told> {
+    pub fn into_events(self) -> Vec<TimedEvent> {
         let mut told: Vec<_> = self.told.into_iter().flat_map(RefCell::into_inner).collect();
         told.sort_by_key(|told| told.at);
         told
@@ -175,6 +175,6 @@ impl Listener for Record<'_> {
     fn tell(&self, event: Event) {
         let (at, thread) = ((self.clock)(), thread::current().id());
         let told = self.told.get_or(|| RefCell::new(Vec::with_capacity(self.room)));
-        told.borrow_mut().push(Told { at, thread, event });
+        told.borrow_mut().push(TimedEvent { at, thread, event });
     }
 }

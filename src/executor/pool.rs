@@ -2,8 +2,8 @@
 
 use super::{
     affinity::{BoundCaller, Core, Cores, Pinning},
-    handover::{Handover, LOOKS},
-    lookout::Lookout,
+    handover::{BACKOFF, WaitCell},
+    lookout::SpinWait,
 };
 use parking_lot::Mutex;
 use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
@@ -53,12 +53,12 @@ pub struct WorkerPool {
     /// As many as all.
     rayon: ThreadPool,
     /// Guards those that were roused and have no work yet.
-    lookout: Mutex<Option<Arc<Lookout>>>,
+    lookout: Mutex<Option<Arc<SpinWait>>>,
 }
 
 /// Who works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Crew {
+pub(super) enum WorkerLimit {
     /// All threads, even where they have to share processors.
     All,
     /// So many at most, and no more than processors can run at the same time, as those would only take them from each
@@ -68,11 +68,11 @@ pub(super) enum Crew {
 
 /// Whether every thread can have a processor to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Crowding {
+pub enum Oversubscribed {
     /// A thread that waits a moment for another does not keep it from running.
-    Roomy,
+    No,
     /// It may well do so.
-    Crowded,
+    Yes,
 }
 
 impl WorkerPool {
@@ -114,26 +114,26 @@ impl WorkerPool {
     }
 
     /// Whether every thread of those that work can have a processor to itself.
-    pub(super) fn crowding(&self, crew: Crew) -> Crowding {
-        let crowded = crew == Crew::All && self.at_once < self.threads;
-        if crowded { Crowding::Crowded } else { Crowding::Roomy }
+    pub(super) fn oversubscribed(&self, crew: WorkerLimit) -> Oversubscribed {
+        let crowded = crew == WorkerLimit::All && self.at_once < self.threads;
+        if crowded { Oversubscribed::Yes } else { Oversubscribed::No }
     }
 
     /// Where those are that work beside the calling thread.
-    const fn others(&self, crew: Crew) -> Option<&ThreadPool> {
+    const fn others(&self, crew: WorkerLimit) -> Option<&ThreadPool> {
         match crew {
-            Crew::AtMost(_) if self.at_once.get() < self.threads.get() => {
+            WorkerLimit::AtMost(_) if self.at_once.get() < self.threads.get() => {
                 self.beside_caller.as_ref()
             }
-            Crew::All | Crew::AtMost(_) => self.others.as_ref(),
+            WorkerLimit::All | WorkerLimit::AtMost(_) => self.others.as_ref(),
         }
     }
 
     /// How many work.
-    pub(super) fn size(&self, crew: Crew) -> NonZeroUsize {
+    pub(super) fn size(&self, crew: WorkerLimit) -> NonZeroUsize {
         match crew {
-            Crew::All => self.threads,
-            Crew::AtMost(most) => self.at_once.min(most),
+            WorkerLimit::All => self.threads,
+            WorkerLimit::AtMost(most) => self.at_once.min(most),
         }
     }
 
@@ -149,14 +149,14 @@ impl WorkerPool {
 
     /// Wakes the threads that have a processor beside the calling one, and returns when they look out for work, which
     /// they do for some tenths of a millisecond.
-    pub fn rouse(&self) {
-        if let Some(others) = self.others(Crew::AtMost(self.at_once)) {
-            *self.lookout.lock() = Some(Lookout::begin(others));
+    pub fn wake_workers(&self) {
+        if let Some(others) = self.others(WorkerLimit::AtMost(self.at_once)) {
+            *self.lookout.lock() = Some(SpinWait::begin(others));
         }
     }
 
     /// Lets those that were roused go, as there is work for them.
-    fn dismiss(&self) {
+    fn release(&self) {
         if let Some(lookout) = self.lookout.lock().take() {
             lookout.end();
         }
@@ -164,19 +164,19 @@ impl WorkerPool {
 
     /// Runs `work` as often as there are threads, at the same time, and returns when all are done.
     pub fn run_on_all(&self, work: impl Fn() + Sync) {
-        self.beside(Crew::All, &work, &work);
+        self.beside(WorkerLimit::All, &work, &work);
     }
 
     /// Wakes the other threads of those that work while the calling one makes what all need. Then it leads and they
     /// follow, and when all are done, returns what was made, and what came of leading.
     pub(super) fn lead<T: Send + Sync, R>(
         &self,
-        crew: Crew,
+        crew: WorkerLimit,
         make: impl FnOnce() -> T,
         lead: impl FnOnce(&T) -> R,
         follow: impl Fn(&T) + Sync,
     ) -> (T, R) {
-        let made = Handover::new();
+        let made = WaitCell::new();
         let wait_and_follow = || {
             if let Some(made) = made.wait() {
                 follow(made);
@@ -190,11 +190,11 @@ impl WorkerPool {
 
     /// Runs `work` on all other threads of those that work, and this on the calling one. Where there are cores enough,
     /// the others leave the calling thread's to it.
-    fn beside<R>(&self, crew: Crew, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
+    fn beside<R>(&self, crew: WorkerLimit, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
         let (count, others) = (self.size(crew).get() - 1, self.others(crew));
         let Some(others) = others.filter(|_| count > 0) else { return own() };
         let at_work = AtomicUsize::new(count);
-        let taken = Core::of_caller().filter(|_| self.crowding(crew) == Crowding::Roomy);
+        let taken = Core::of_caller().filter(|_| self.oversubscribed(crew) == Oversubscribed::No);
         let work = || {
             let _leaves = Leaves(&at_work);
             if let Some(core) = taken {
@@ -204,14 +204,14 @@ impl WorkerPool {
         };
         others.in_place_scope(|scope| {
             scope.spawn(|scope| fan_out(scope, count, &work));
-            self.dismiss();
+            self.release();
             if taken.is_some() {
                 // Whoever was put on this core gets to run, and leaves it.
                 thread::yield_now();
             }
             let result = own();
             // They mostly end at about the same time.
-            LOOKS.until(|| at_work.load(Ordering::Relaxed) == 0);
+            BACKOFF.until(|| at_work.load(Ordering::Relaxed) == 0);
             result
         })
     }
@@ -267,7 +267,7 @@ mod crews {
         let pool =
             WorkerPool::new(NonZeroUsize::MIN.saturating_add(1)).expect("the system has threads");
         for _ in 0..100 {
-            pool.rouse();
+            pool.wake_workers();
             let count = AtomicUsize::new(0);
             pool.run_on_all(|| {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -281,7 +281,7 @@ mod crews {
     fn of_more_threads_than_cores_a_race_wakes_those_that_can_run() {
         let cores = thread::available_parallelism().expect("the system tells");
         let pool = WorkerPool::new(cores.saturating_add(2)).expect("the system has threads");
-        let at_once = Crew::AtMost(NonZeroUsize::MAX);
+        let at_once = WorkerLimit::AtMost(NonZeroUsize::MAX);
         let followers = |crew| {
             let count = AtomicUsize::new(0);
             let follow = |(): &()| {
@@ -290,11 +290,11 @@ mod crews {
             pool.lead(crew, || (), |()| (), follow);
             count.into_inner()
         };
-        assert_eq!(followers(Crew::All), cores.get() + 1);
+        assert_eq!(followers(WorkerLimit::All), cores.get() + 1);
         assert_eq!(followers(at_once), cores.get() - 1);
-        assert_eq!(followers(Crew::AtMost(NonZeroUsize::MIN)), 0);
-        assert_eq!(pool.crowding(Crew::All), Crowding::Crowded);
-        assert_eq!(pool.crowding(at_once), Crowding::Roomy);
+        assert_eq!(followers(WorkerLimit::AtMost(NonZeroUsize::MIN)), 0);
+        assert_eq!(pool.oversubscribed(WorkerLimit::All), Oversubscribed::Yes);
+        assert_eq!(pool.oversubscribed(at_once), Oversubscribed::No);
     }
 }
 

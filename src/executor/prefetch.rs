@@ -26,9 +26,9 @@ use super::{
     ExecuteError, Execution, ExecutionMode, Observable, WorkerPool,
     committer::{State, before_transactions},
     demands::{Demand, Demanding, Need},
-    in_order::InOrder,
+    in_order::OrderedValidator,
     observe::{Activity, Event, Observer},
-    snapshot::Snapshot,
+    snapshot::SpeculativeDb,
     tasks::run_on_all,
     worker::{Speculative, Starting, Worker},
 };
@@ -68,7 +68,7 @@ impl Observable for Prefetch {
         let done = run_on_all(pool, || {
             if roles.fetch_add(1, Ordering::Relaxed) == 0 {
                 let _guard = EndOfBlock(&progress);
-                let in_order = InOrder::new(job, &storage, begun.clone(), observer);
+                let in_order = OrderedValidator::new(job, &storage, begun.clone(), observer);
                 *result.lock() = Some(run_in_order(job, in_order, &progress));
             } else {
                 warm_up(job, &begun, &progress, observer);
@@ -91,7 +91,7 @@ impl Drop for EndOfBlock<'_> {
 
 fn run_in_order(
     job: &ReplayJob,
-    mut in_order: InOrder<'_, impl Observer>,
+    mut in_order: OrderedValidator<'_, impl Observer>,
     progress: &Progress,
 ) -> Result<Execution, ExecuteError> {
     for tx in 0..job.transactions.len() {
@@ -104,8 +104,8 @@ fn run_in_order(
 }
 
 fn warm_up(job: &ReplayJob, begun: &State<'_>, progress: &Progress, observer: &impl Observer) {
-    let snapshot = Snapshot::new(begun, job.env.cfg_env.spec);
-    let mut worker = Worker::speculative(job, WarmUp { snapshot, progress, tx: 0 });
+    let snapshot = SpeculativeDb::new(begun, job.env.cfg_env.spec);
+    let mut worker = Worker::speculative(job, PrefetchDb { snapshot, progress, tx: 0 });
     loop {
         let tx = progress.ahead.fetch_add(1, Ordering::Relaxed);
         let turn = progress.turn.load(Ordering::Relaxed);
@@ -134,25 +134,25 @@ impl DBErrorMarker for WarmUpError {}
 
 /// The snapshot, for as long as the transaction's turn has not come.
 #[derive(Debug)]
-struct WarmUp<'a> {
-    snapshot: Snapshot<'a>,
+struct PrefetchDb<'a> {
+    snapshot: SpeculativeDb<'a>,
     progress: &'a Progress,
     tx: usize,
 }
 
-impl WarmUp<'_> {
+impl PrefetchDb<'_> {
     fn check(&self) -> Result<(), WarmUpError> {
         let is_ahead = self.progress.turn.load(Ordering::Relaxed) < self.tx;
         if is_ahead { Ok(()) } else { Err(WarmUpError::TooLate) }
     }
 }
 
-impl Demanding for WarmUp<'_> {
+impl Demanding for PrefetchDb<'_> {
     /// Nothing is validated, so nobody wants to know.
     fn demand(&mut self, _address: Address, _demand: Demand) {}
 }
 
-impl Speculative for WarmUp<'_> {
+impl Speculative for PrefetchDb<'_> {
     fn begin(&mut self, starting: Starting) {
         self.tx = starting.tx;
         self.snapshot.begin(starting);
@@ -163,7 +163,7 @@ impl Speculative for WarmUp<'_> {
     }
 }
 
-impl Database for WarmUp<'_> {
+impl Database for PrefetchDb<'_> {
     type Error = WarmUpError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, WarmUpError> {

@@ -12,18 +12,19 @@ use std::{cell::Cell, mem};
 const FRAMES: usize = 8;
 
 /// What there is to reuse.
-pub(super) struct Left {
+pub(super) struct KeptBuffers {
     pub(super) frames: FrameStack<EthFrame>,
     pub(super) hashes: Hashes,
 }
 
 thread_local! {
-    static LEFT: Cell<Option<Left>> = const { Cell::new(None) };
+    static LEFT: Cell<Option<KeptBuffers>> = const { Cell::new(None) };
 }
 
 /// What was left last on this thread, or else as good as new.
-pub(super) fn take() -> Left {
-    let new = || Left { frames: FrameStack::new_prealloc(FRAMES), hashes: Hashes::default() };
+pub(super) fn take() -> KeptBuffers {
+    let new =
+        || KeptBuffers { frames: FrameStack::new_prealloc(FRAMES), hashes: Hashes::default() };
     let mut left = LEFT.take().unwrap_or_else(new);
     left.frames.clear();
     left.hashes.forget();
@@ -33,5 +34,5 @@ pub(super) fn take() -> Left {
 /// Leaves it for the thread's next EVM.
 pub(super) fn leave<DB: Database, P>(evm: &mut WorkerEvm<DB, P>) {
     let (frames, hashes) = (mem::take(&mut evm.frame_stack), mem::take(&mut evm.ctx.chain));
-    LEFT.set(Some(Left { frames, hashes }));
+    LEFT.set(Some(KeptBuffers { frames, hashes }));
 }

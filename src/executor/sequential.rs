@@ -6,7 +6,7 @@
 //! together), they spare on one thread, too: their results on one thread say how much that is.
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Leftovers, Observable,
+    BlockOutcome, DeferredDrop, ExecuteError, Execution, ExecutionMode, ExecutionStats, Observable,
     WorkerPool,
     observe::{Activity, Event, Observer},
 };
@@ -34,7 +34,7 @@ impl Observable for Sequential {
         let (result, state) = run_block(&job.context(), &job.transactions, state, between)?;
         let outcome = BlockOutcome::new(result, state.post_state()?);
         let stats = ExecutionStats { incarnations: count as u64, ..Default::default() };
-        let leftovers = Leftovers::new(state.into_written());
+        let leftovers = DeferredDrop::new(state.into_written());
         observer.tell(Event::Began(Activity::Absent));
         Ok(Execution { outcome, stats, mode: ExecutionMode::Sequential, leftovers })
     }

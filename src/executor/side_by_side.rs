@@ -4,7 +4,7 @@
 //! Nothing is shared out, and nobody waits for anybody. What they take longer than one alone is what their cores share:
 //! caches, memory, and whoever else uses the same processors unseen, such as another virtual machine.
 
-use super::{ExecuteError, Execution, Executor, Leftovers, Sequential, WorkerPool};
+use super::{DeferredDrop, ExecuteError, Execution, Executor, Sequential, WorkerPool};
 use crate::block::ReplayJob;
 use parking_lot::Mutex;
 
@@ -24,7 +24,7 @@ impl Executor for SideBySide {
         let mut all = ended.into_inner().into_iter().collect::<Result<Vec<_>, _>>()?;
         let engine = ExecuteError::Engine { executor: "sequential" };
         let Execution { outcome, stats, mode, leftovers } = all.pop().ok_or(engine)?;
-        Ok(Execution { outcome, stats, mode, leftovers: Leftovers::new((leftovers, all)) })
+        Ok(Execution { outcome, stats, mode, leftovers: DeferredDrop::new((leftovers, all)) })
     }
 }
 

@@ -20,14 +20,14 @@ use revm::{
 /// One worker's window on that state. The sender's nonce is what the block says it will be, so that a
 /// sender's transactions can run at the same time.
 #[derive(Debug)]
-pub(super) struct Snapshot<'a> {
+pub(super) struct SpeculativeDb<'a> {
     state: &'a State<'a>,
     rule: BalanceRule,
     demands: Demands<()>,
     starting: Option<Starting>,
 }
 
-impl<'a> Snapshot<'a> {
+impl<'a> SpeculativeDb<'a> {
     /// Over `state`, by the rules of the fork.
     pub(super) fn new(state: &'a State<'a>, spec: SpecId) -> Self {
         let (rule, demands) = (BalanceRule::of(spec), Demands::default());
@@ -35,13 +35,13 @@ impl<'a> Snapshot<'a> {
     }
 }
 
-impl Demanding for Snapshot<'_> {
+impl Demanding for SpeculativeDb<'_> {
     fn demand(&mut self, address: Address, demand: Demand) {
         self.demands.demand(address, demand);
     }
 }
 
-impl Speculative for Snapshot<'_> {
+impl Speculative for SpeculativeDb<'_> {
     fn begin(&mut self, starting: Starting) {
         self.demands.clear(starting.delegates);
         self.starting = Some(starting);
@@ -62,7 +62,7 @@ pub(super) fn is_bare(info: Option<&AccountInfo>) -> bool {
     info.is_none_or(|info| info.nonce == 0 && info.is_empty_code_hash())
 }
 
-impl Database for Snapshot<'_> {
+impl Database for SpeculativeDb<'_> {
     type Error = StateError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {

@@ -13,7 +13,7 @@ pub(super) struct Mutex<T>(parking_lot::Mutex<T>);
 
 impl<T> Mutex<T> {
     /// Looks at a lock that is taken. They outlast all who may be in line; who holds it for longer was interrupted.
-    const LOOKS: Looks = Looks { most: 250, in_haste: 200 };
+    const BACKOFF: Backoff = Backoff { most: 250, in_haste: 200 };
 
     pub(super) const fn new(value: T) -> Self {
         Self(parking_lot::Mutex::new(value))
@@ -32,7 +32,7 @@ impl<T> Mutex<T> {
     #[cold]
     fn lock_when_free(&self) -> MutexGuard<'_, T> {
         // Looking does not take the line of the cache from who holds the lock; trying does.
-        while Self::LOOKS.until(|| !self.0.is_locked()) {
+        while Self::BACKOFF.until(|| !self.0.is_locked()) {
             if let Some(guard) = self.0.try_lock() {
                 return guard;
             }
@@ -43,7 +43,7 @@ impl<T> Mutex<T> {
 
 /// How long to look for something before giving up.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Looks {
+pub(super) struct Backoff {
     /// So often.
     pub(super) most: u32,
     /// After so many it lets other threads run between two looks, since the one that it waits for may be waiting
@@ -51,7 +51,7 @@ pub(super) struct Looks {
     pub(super) in_haste: u32,
 }
 
-impl Looks {
+impl Backoff {
     /// Looks until it is there. Returns whether it was.
     #[inline]
     pub(super) fn until(self, is_there: impl Fn() -> bool) -> bool {

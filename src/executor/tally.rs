@@ -22,14 +22,14 @@ use revm::context_interface::{
 
 /// What a transaction adds, wherever it stands in the block.
 #[derive(Debug, Default)]
-pub(super) struct Share {
+pub(super) struct TxReceipt {
     /// With the transaction's own gas in place of the cumulative.
     receipt: Receipt,
     regular_gas: u64,
     state_gas: u64,
 }
 
-impl Share {
+impl TxReceipt {
     /// That of a transaction of this type.
     pub(super) fn new(tx_type: TxType, result: ExecutionResult<HaltReason>) -> Self {
         let gas = result.gas();
@@ -51,7 +51,7 @@ impl Share {
 
 /// Gas and receipts of the transactions so far.
 #[derive(Debug)]
-pub(super) struct Tally<'a> {
+pub(super) struct ReceiptAccumulator<'a> {
     job: &'a ReplayJob,
     receipts: Vec<Receipt>,
     /// After refunds, as receipts count it.
@@ -62,7 +62,7 @@ pub(super) struct Tally<'a> {
     blob_gas: u64,
 }
 
-impl<'a> Tally<'a> {
+impl<'a> ReceiptAccumulator<'a> {
     /// No transactions yet.
     pub(super) fn new(job: &'a ReplayJob) -> Self {
         let receipts = Vec::with_capacity(job.transactions.len());
@@ -73,8 +73,8 @@ impl<'a> Tally<'a> {
     ///
     /// # Errors
     /// If its gas limit does not fit into the block any more, so that the block is invalid.
-    pub(super) fn add(&mut self, share: Share) -> Result<(), BlockExecutionError> {
-        let Share { mut receipt, regular_gas, state_gas } = share;
+    pub(super) fn add(&mut self, share: TxReceipt) -> Result<(), BlockExecutionError> {
+        let TxReceipt { mut receipt, regular_gas, state_gas } = share;
         let transaction = &self.job.transactions[self.receipts.len()];
         self.check_gas_limit(transaction.gas_limit())?;
         self.gas_used += receipt.cumulative_gas_used;

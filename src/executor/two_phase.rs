@@ -32,9 +32,9 @@
 use super::{
     ExecuteError, Execution, ExecutionMode, Observable, WorkerPool,
     committer::before_transactions,
-    in_order::InOrder,
+    in_order::OrderedValidator,
     observe::{Activity, Event, Observer},
-    snapshot::Snapshot,
+    snapshot::SpeculativeDb,
     tasks::{Tasks, run_each},
     worker::Worker,
 };
@@ -56,7 +56,9 @@ impl Observable for TwoPhase {
         let snapshot = before_transactions(job, &storage)?;
         let tasks = Tasks {
             count: job.transactions.len(),
-            worker: |_| Worker::speculative(job, Snapshot::new(&snapshot, job.env.cfg_env.spec)),
+            worker: |_| {
+                Worker::speculative(job, SpeculativeDb::new(&snapshot, job.env.cfg_env.spec))
+            },
             task: |worker: &mut Worker<_>, tx| {
                 observer.tell(Event::Began(Activity::Execute { tx }));
                 worker.attempt(job, tx)
@@ -65,7 +67,7 @@ impl Observable for TwoPhase {
         };
         let attempts = run_each(pool, &tasks);
         let attempts = attempts.ok_or(ExecuteError::Engine { executor: "two-phase" })?.results;
-        let mut in_order = InOrder::new(job, &storage, snapshot, observer);
+        let mut in_order = OrderedValidator::new(job, &storage, snapshot, observer);
         for (tx, attempt) in attempts.into_iter().enumerate() {
             if in_order.commit(tx, attempt)?.is_break() {
                 break;

@@ -4,8 +4,8 @@ use super::{
     demands::{Demand, Demanding, Need},
     fees::{DeferFee, FeePayment, WorkerEvm},
     hashes, instructions,
-    reuse::{self, Left},
-    tally::Share,
+    reuse::{self, KeptBuffers},
+    tally::TxReceipt,
 };
 use crate::{
     block::ReplayJob,
@@ -28,7 +28,7 @@ use revm::{
 /// What one transaction leaves, for whoever commits it.
 #[derive(Debug)]
 pub(super) struct TxOutcome {
-    pub(super) share: Share,
+    pub(super) share: TxReceipt,
     pub(super) state: EvmState,
     /// In wei, where the journal does not hold it.
     pub(super) deferred_fee: Option<U256>,
@@ -81,7 +81,7 @@ pub(super) trait Speculative: EvmDatabase + Demanding {
 pub(super) fn evm<DB: Database>(job: &ReplayJob, db: DB) -> WorkerEvm<DB> {
     let env = job.env.clone();
     let context = Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env);
-    let Left { frames, hashes } = reuse::take();
+    let KeptBuffers { frames, hashes } = reuse::take();
     let ctx = context.with_db(db).with_chain(hashes);
     let spec = ctx.cfg.spec;
     let mut instruction = EthInstructions::new_mainnet_with_spec(spec);
@@ -141,7 +141,7 @@ impl<DB: EvmDatabase> Worker<DB> {
         let state = self.evm.ctx.journaled_state.finalize();
         let failed = |error| BlockExecutionError::evm(error, *transaction.inner().hash());
         let result = result.map_err(failed)?;
-        let share = Share::new(transaction.tx_type(), result);
+        let share = TxReceipt::new(transaction.tx_type(), result);
         Ok(TxOutcome { share, state, deferred_fee })
     }
 }

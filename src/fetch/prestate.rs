@@ -4,7 +4,7 @@
 //! it touched, as they were before *that transaction*. Some recordings hold the whole block's state
 //! in the first entry and leave the others empty. Either way the first occurrence is kept, with its
 //! position: a later one may show what the block wrote itself, and even a first one may, if the
-//! tracer left an account out as long as there was nothing in it. `block::Survey` draws the line.
+//! tracer left an account out as long as there was nothing in it. `block::TraceCompletion` draws the line.
 //!
 //! What no entry holds is asked for with `eth_getBalance` and its like, at the parent. A node that
 //! lacks these methods, or the state, cannot tell, which is an answer and no error: whoever asked has

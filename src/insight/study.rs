@@ -36,11 +36,11 @@ impl Study {
     /// # Errors
     /// The block is invalid, or the pre-state is incomplete.
     pub fn of(job: &ReplayJob, runs: NonZeroU32) -> Result<Self, ExecuteError> {
-        let beneficiary = job.numbered_state.account(job.header.beneficiary);
+        let beneficiary = job.indexed_state.account(job.header.beneficiary);
         Ok(Self {
             accesses: access::record(job)?.transactions,
             times: timeline::times(job, runs)?,
-            names: job.numbered_state.names(),
+            names: job.indexed_state.names(),
             beneficiary: beneficiary.ok().map(|account| account.number),
         })
     }

@@ -7,7 +7,7 @@
 use super::{latency::Latency, spent::Spent};
 use crate::executor::{
     access::TxIndex,
-    observe::{Activity, Conflict, Event, Told},
+    observe::{Activity, Conflict, Event, TimedEvent},
 };
 use std::{collections::HashMap, thread::ThreadId, time::Duration};
 
@@ -94,7 +94,7 @@ pub enum Effect {
 
 impl Trace {
     /// Builds the trace of a run that took `total` on this number of threads. Threads without events were idle.
-    pub(super) fn new(told: &[Told], total: Duration, threads: usize) -> Self {
+    pub(super) fn new(told: &[TimedEvent], total: Duration, threads: usize) -> Self {
         let mut making = Making::default();
         for told in told {
             making.add(told);
@@ -248,7 +248,7 @@ struct Making {
 }
 
 impl Making {
-    fn add(&mut self, told: &Told) {
+    fn add(&mut self, told: &TimedEvent) {
         let (thread, at) = (self.row(told.thread), told.at);
         match told.event {
             Event::Began(activity) => {

@@ -23,6 +23,6 @@ pub mod warmup;
 pub mod warnings;
 
 pub use clock::{Clock, Stopwatch, SystemClock};
-pub use plan::{Contestant, Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup};
-pub use runner::{End, Finish, Measured, Race, RunError, Runner};
-pub use track::line_up;
+pub use plan::{Contender, Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup};
+pub use runner::{ContenderResult, End, Measured, Race, RunError, Runner};
+pub use track::prepare_workers;

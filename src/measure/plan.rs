@@ -11,14 +11,14 @@ use std::{
 
 /// An executor on a number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contestant {
+pub struct Contender {
     /// The executor.
     pub executor: ExecutorKind,
     /// Number of threads, the calling one included.
     pub threads: NonZeroUsize,
 }
 
-impl Contestant {
+impl Contender {
     /// The baseline. All speedups are relative to it.
     pub const BASELINE: Self = Self::baselines(NonZeroUsize::MIN);
 
@@ -98,7 +98,7 @@ pub struct Rounds {
 /// The contenders and settings for every block.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    contestants: Vec<Contestant>,
+    contenders: Vec<Contender>,
     /// Settings of the iterations.
     pub rounds: Rounds,
 }
@@ -107,33 +107,33 @@ impl Plan {
     /// A plan with every parallel executor on every number of threads. The baseline always comes first, on one
     /// thread. Duplicates are dropped.
     pub fn new(executors: &[ExecutorKind], threads: &[NonZeroUsize], rounds: Rounds) -> Self {
-        let mut contestants = vec![Contestant::BASELINE];
+        let mut contenders = vec![Contender::BASELINE];
         for executor in executors.iter().copied().filter(|kind| kind.is_parallel()) {
             for threads in threads.iter().copied() {
-                let contestant = Contestant { executor, threads };
-                if !contestants.contains(&contestant) {
-                    contestants.push(contestant);
+                let contender = Contender { executor, threads };
+                if !contenders.contains(&contender) {
+                    contenders.push(contender);
                 }
             }
         }
-        Self { contestants, rounds }
+        Self { contenders, rounds }
     }
 
     /// The contenders; the baseline is the first.
-    pub fn contestants(&self) -> &[Contestant] {
-        &self.contestants
+    pub fn contenders(&self) -> &[Contender] {
+        &self.contenders
     }
 
     /// All entries of an iteration. With an A/A run, the baseline once more and the concurrent baselines follow
     /// the contenders.
-    pub fn starters(&self) -> Vec<Contestant> {
-        let mut starters = self.contestants.clone();
+    pub fn entrants(&self) -> Vec<Contender> {
+        let mut entrants = self.contenders.clone();
         if let SelfCheck::On { cores } = self.rounds.self_check {
-            let threads = self.contestants.iter().map(|contestant| contestant.threads);
+            let threads = self.contenders.iter().map(|contender| contender.threads);
             let all: BTreeSet<_> = threads.filter(|threads| *threads <= cores).collect();
-            starters.extend(all.into_iter().map(Contestant::baselines));
+            entrants.extend(all.into_iter().map(Contender::baselines));
         }
-        starters
+        entrants
     }
 
     /// The order of the entries in each iteration of a block, warm-up iterations first. The iterator is
@@ -143,7 +143,7 @@ impl Plan {
     pub fn orders(&self, block: B256) -> impl Iterator<Item = Vec<usize>> + use<> {
         let block = u64::from(B64::from_slice(&block[24..]));
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.rounds.seed ^ block);
-        let mut order: Vec<usize> = (0..self.starters().len()).collect();
+        let mut order: Vec<usize> = (0..self.entrants().len()).collect();
         std::iter::repeat_with(move || {
             order.shuffle(&mut rng);
             order.clone()
@@ -174,11 +174,11 @@ mod tests {
     fn the_baseline_is_the_first_contender_and_occurs_once() {
         for executors in [&[][..], &[ExecutorKind::SEQUENTIAL], &STM] {
             let plan = plan(executors, &[1, 2, 2], SelfCheck::Off);
-            assert_eq!(plan.contestants()[0], Contestant::BASELINE);
-            let sequential = |contestant: &&Contestant| !contestant.executor.is_parallel();
-            assert_eq!(plan.contestants().iter().filter(sequential).count(), 1);
+            assert_eq!(plan.contenders()[0], Contender::BASELINE);
+            let sequential = |contender: &&Contender| !contender.executor.is_parallel();
+            assert_eq!(plan.contenders().iter().filter(sequential).count(), 1);
         }
-        assert_eq!(plan(&STM, &[1, 2, 2], SelfCheck::Off).contestants().len(), 3);
+        assert_eq!(plan(&STM, &[1, 2, 2], SelfCheck::Off).contenders().len(), 3);
     }
 
     #[test]
@@ -200,11 +200,11 @@ mod tests {
     fn an_a_a_run_adds_baselines_up_to_the_core_count_and_no_contender() {
         let cores = NonZeroUsize::new(4).unwrap();
         let plan = plan(&STM, &[4, 2, 8], SelfCheck::On { cores });
-        assert_eq!(plan.contestants().len(), 4);
-        let starters = plan.starters();
-        let (contestants, checks) = starters.split_at(4);
-        assert_eq!(contestants, plan.contestants());
-        let baselines = [1, 2, 4].map(|n| Contestant::baselines(NonZeroUsize::new(n).unwrap()));
+        assert_eq!(plan.contenders().len(), 4);
+        let entrants = plan.entrants();
+        let (contenders, checks) = entrants.split_at(4);
+        assert_eq!(contenders, plan.contenders());
+        let baselines = [1, 2, 4].map(|n| Contender::baselines(NonZeroUsize::new(n).unwrap()));
         assert_eq!(checks, baselines);
         assert_eq!(plan.orders(B256::ZERO).next().map(|round| round.len()), Some(7));
     }

@@ -8,11 +8,11 @@
 use super::{
     clock::{Clock, SystemClock},
     counters::Counters,
-    plan::{Contestant, Iterations, Plan, Rounds, Warmup},
+    plan::{Contender, Iterations, Plan, Rounds, Warmup},
     reference::Reference,
     sample::Sample,
     stats::Speedup,
-    track::{LapKind, Meter, Track},
+    track::{ContenderRun, LapKind, Meter},
     warmup::MOST_ROUNDS,
 };
 use crate::{
@@ -61,9 +61,9 @@ pub enum RunError {
 #[derive(Clone, Debug)]
 pub struct Race {
     /// Results of the contenders; the baseline is the first.
-    pub finishes: Vec<Finish>,
+    pub results: Vec<ContenderResult>,
     /// Results of the A/A run and of the concurrent baselines; empty without an A/A run.
-    pub self_checks: Vec<Finish>,
+    pub self_checks: Vec<ContenderResult>,
     /// Timed iterations that all contenders completed.
     pub rounds: u32,
     /// Warm-up iterations.
@@ -87,9 +87,9 @@ pub enum End {
 
 /// Result of one contender on one block.
 #[derive(Clone, Debug)]
-pub struct Finish {
+pub struct ContenderResult {
     /// The contender.
-    pub contestant: Contestant,
+    pub contender: Contender,
     /// Samples of a contender without a wrong outcome, or the first error.
     pub result: Result<Measured, String>,
 }
@@ -106,7 +106,7 @@ pub struct Measured {
 }
 
 /// Creates a contender's executor for a block.
-pub(super) type Prepare = fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>;
+pub(super) type Prepare = fn(Contender, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>;
 
 /// A plan and its running thread pools.
 #[derive(Debug)]
@@ -123,9 +123,9 @@ impl Runner {
     /// # Errors
     /// The system cannot start or pin the threads.
     pub fn new(plan: Plan, limit: Duration) -> Result<Self, WatchdogError> {
-        let prepare: Prepare = |contestant, job| match contestant {
-            _ if contestant.is_side_by_side() => Ok(Box::new(SideBySide)),
-            Contestant { executor, threads } => executor.contender(job, threads),
+        let prepare: Prepare = |contender, job| match contender {
+            _ if contender.is_side_by_side() => Ok(Box::new(SideBySide)),
+            Contender { executor, threads } => executor.contender(job, threads),
         };
         Self::with(plan, SystemClock::start(), prepare, limit)
     }
@@ -134,10 +134,7 @@ impl Runner {
 impl<C, P> Runner<C, P>
 where
     C: Clock + Clone + Send + 'static,
-    P: Fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError>
-        + Send
-        + Sync
-        + 'static,
+    P: Fn(Contender, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError> + Send + Sync + 'static,
 {
     /// Like [`Runner::new`], with the caller's clock and executors.
     pub(super) fn with(
@@ -150,7 +147,7 @@ where
         let Rounds { readiness, pinning, .. } = plan.rounds;
         let meter = Meter { clock, counters: Counters::open(), readiness, pinning };
         let all: BTreeSet<_> =
-            plan.contestants().iter().map(|contestant| contestant.threads).collect();
+            plan.contenders().iter().map(|contender| contender.threads).collect();
         let watchdog = |threads| Ok((threads, Watchdog::with(threads, pinning, limit)?));
         let watchdogs = all.into_iter().map(watchdog).collect::<Result<_, WatchdogError>>()?;
         Ok(Self { plan, watchdogs, prepare: Arc::new(prepare), meter })
@@ -196,13 +193,13 @@ where
         after_lap: impl FnMut() -> ControlFlow<()>,
     ) -> Result<Race, RunError> {
         let mut tracks = Vec::new();
-        for contestant in self.plan.starters() {
-            let Some(watchdog) = self.watchdogs.get_mut(&contestant.threads) else { continue };
+        for contender in self.plan.entrants() {
+            let Some(watchdog) = self.watchdogs.get_mut(&contender.threads) else { continue };
             let (prepare, job) = (self.prepare.clone(), job.clone());
-            tracks.push(Track::new(contestant, watchdog, move || prepare(contestant, &job)));
+            tracks.push(ContenderRun::new(contender, watchdog, move || prepare(contender, &job)));
         }
         let reference = self.reference(job);
-        Heat { job, tracks, reference, runner: self, after_lap }.run()
+        BlockRace { job, tracks, reference, runner: self, after_lap }.run()
     }
 
     /// The outcome of an untimed run in block order, which others are compared with.
@@ -215,15 +212,15 @@ where
 }
 
 /// The iterations of one block.
-struct Heat<'a, C, P, F> {
+struct BlockRace<'a, C, P, F> {
     runner: &'a mut Runner<C, P>,
     job: &'a Arc<ReplayJob>,
-    tracks: Vec<Track>,
+    tracks: Vec<ContenderRun>,
     reference: Reference,
     after_lap: F,
 }
 
-impl<C, P, F> Heat<'_, C, P, F>
+impl<C, P, F> BlockRace<'_, C, P, F>
 where
     C: Clock + Clone + Send + 'static,
     F: FnMut() -> ControlFlow<()>,
@@ -240,7 +237,7 @@ where
         }
         let settled = match self.runner.plan.rounds.warmup {
             Warmup::Rounds(_) => true,
-            Warmup::UntilSteady => self.tracks.iter().all(Track::is_warm),
+            Warmup::UntilSteady => self.tracks.iter().all(ContenderRun::is_warm),
         };
         let (mut rounds, mut next_look) = (0, FEWEST_ROUNDS);
         let end = loop {
@@ -255,21 +252,23 @@ where
         if rounds == 0 {
             return Err(RunError::Interrupted);
         }
-        let finish = |track: Track| track.finish(rounds as usize);
-        let mut finishes: Vec<_> = self.tracks.into_iter().map(finish).collect();
-        let self_checks = finishes.split_off(self.runner.plan.contestants().len());
+        let finish = |track: ContenderRun| track.finish(rounds as usize);
+        let mut results: Vec<_> = self.tracks.into_iter().map(finish).collect();
+        let self_checks = results.split_off(self.runner.plan.contenders().len());
         // A baseline with one wrong outcome is no baseline.
         let wrong = self_checks.iter().find_map(|finish| finish.result.as_ref().err());
-        if let (Some(wrong), Some(baseline)) = (wrong, finishes.first_mut()) {
+        if let (Some(wrong), Some(baseline)) = (wrong, results.first_mut()) {
             baseline.result = Err(format!("A/A run: {wrong}"));
         }
-        Ok(Race { finishes, self_checks, rounds, warmup, settled, end })
+        Ok(Race { results, self_checks, rounds, warmup, settled, end })
     }
 
     fn needs_warm_up(&self, done: u32) -> bool {
         match self.runner.plan.rounds.warmup {
             Warmup::Rounds(rounds) => done < rounds,
-            Warmup::UntilSteady => done < MOST_ROUNDS && !self.tracks.iter().all(Track::is_warm),
+            Warmup::UntilSteady => {
+                done < MOST_ROUNDS && !self.tracks.iter().all(ContenderRun::is_warm)
+            }
         }
     }
 
@@ -282,7 +281,7 @@ where
         let Runner { watchdogs, meter, .. } = &mut *self.runner;
         for index in order.unwrap_or_default() {
             let Some(track) = self.tracks.get_mut(index) else { continue };
-            if let Some(watchdog) = watchdogs.get_mut(&track.contestant.threads) {
+            if let Some(watchdog) = watchdogs.get_mut(&track.contender.threads) {
                 track.run(kind, meter, (self.job, watchdog), &mut self.reference)?;
             }
             if (self.after_lap)().is_break() {
@@ -315,9 +314,9 @@ where
     /// iterations.
     fn is_precise(&self) -> bool {
         let mut tracks = self.tracks.iter();
-        let Some(baseline) = tracks.next().and_then(Track::times) else { return true };
+        let Some(baseline) = tracks.next().and_then(ContenderRun::times) else { return true };
         let seed = self.runner.plan.rounds.seed;
-        tracks.filter_map(Track::times).all(|times| {
+        tracks.filter_map(ContenderRun::times).all(|times| {
             let speedup = Speedup::paired(&baseline, &times, seed);
             speedup.map_or(true, |speedup| speedup.precision() <= PRECISE)
         })

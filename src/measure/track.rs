@@ -7,9 +7,9 @@
 use super::{
     clock::{Clock, timed, timed_with_cpu},
     counters::Counters,
-    plan::{Contestant, Readiness},
+    plan::{Contender, Readiness},
     reference::{Reference, chain},
-    runner::{Finish, Measured, RunError},
+    runner::{ContenderResult, Measured, RunError},
     sample::Sample,
     warmup::is_warm,
 };
@@ -49,7 +49,7 @@ pub(super) struct Meter<C> {
 
 /// Prepares the threads for a sample. Waits until the threads of the previous sample sleep. If `readiness` asks
 /// for it, wakes the workers of this sample.
-pub fn line_up(
+pub fn prepare_workers(
     clock: &impl Clock,
     readiness: Readiness,
     executor: &dyn Executor,
@@ -57,7 +57,7 @@ pub fn line_up(
 ) {
     clock.until_quiet();
     if readiness == Readiness::Awake && executor.has_work_for_others(job, pool) {
-        pool.rouse();
+        pool.wake_workers();
     }
 }
 
@@ -83,7 +83,7 @@ impl<C: Clock + Clone + Send + 'static> Meter<C> {
         let mut counters = self.counters.take();
         let run = move |pool: &WorkerPool| {
             let lap = bound(pinning).and_then(|_bound| {
-                line_up(&clock, readiness, &*executor, (&job, pool));
+                prepare_workers(&clock, readiness, &*executor, (&job, pool));
                 lap(&*executor, &job, pool, (&clock, &mut counters))
             });
             (lap, counters)
@@ -134,8 +134,8 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
 
 /// The samples of one contender so far.
 #[derive(Debug)]
-pub(super) struct Track {
-    pub(super) contestant: Contestant,
+pub(super) struct ContenderRun {
+    pub(super) contender: Contender,
     /// The executor for this block; `None` if its creation failed.
     executor: Option<Arc<dyn Executor>>,
     mode: Option<ExecutionMode>,
@@ -145,10 +145,10 @@ pub(super) struct Track {
     wrong: Option<String>,
 }
 
-impl Track {
+impl ContenderRun {
     /// Creates the executor for the block, or records the error.
     pub(super) fn new(
-        contestant: Contestant,
+        contender: Contender,
         watchdog: &mut Watchdog,
         prepare: impl FnOnce() -> Result<Box<dyn Executor>, ExecuteError> + Send + 'static,
     ) -> Self {
@@ -158,7 +158,7 @@ impl Track {
             Err(error) => (None, Some(format!("before its first execution: {error}"))),
         };
         Self {
-            contestant,
+            contender,
             executor,
             mode: None,
             warm_up: Vec::new(),
@@ -218,15 +218,15 @@ impl Track {
     }
 
     /// The result of the contender. It keeps one timed sample per complete iteration.
-    pub(super) fn finish(mut self, rounds: usize) -> Finish {
+    pub(super) fn finish(mut self, rounds: usize) -> ContenderResult {
         self.samples.truncate(rounds);
         self.stats.truncate(rounds);
-        let Self { contestant, mode, samples, stats, wrong, .. } = self;
+        let Self { contender, mode, samples, stats, wrong, .. } = self;
         let measured = mode.map(|mode| Measured { mode, samples, stats });
         let result = match (wrong, measured) {
             (None, Some(measured)) => Ok(measured),
             (wrong, _) => Err(wrong.unwrap_or_else(|| "the executor did not run".to_owned())),
         };
-        Finish { contestant, result }
+        ContenderResult { contender, result }
     }
 }

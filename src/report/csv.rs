@@ -46,14 +46,14 @@ const COLUMNS: [&str; 29] = [
 /// Writes the rows of `report` below a header. The header is written even without rows.
 ///
 /// # Errors
-/// [`ReportError::Csv`] or [`ReportError::Finish`] if `out` fails.
+/// [`ReportError::Csv`] or [`ReportError::ContenderResult`] if `out` fails.
 pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     let mut writer = ::csv::WriterBuilder::new().has_headers(false).from_writer(out);
     writer.write_record(COLUMNS).map_err(ReportError::Csv)?;
     for row in &report.rows {
         writer.serialize(plain(row)).map_err(ReportError::Csv)?;
     }
-    writer.flush().map_err(ReportError::Finish)
+    writer.flush().map_err(ReportError::ContenderResult)
 }
 
 /// The columns of a row. `Display` never writes an exponent, unlike the CSV library.

@@ -21,7 +21,7 @@ pub const SCHEMA_VERSION: u32 = 2;
 /// Writes `report` as one indented JSON document, with a line feed at its end.
 ///
 /// # Errors
-/// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
+/// [`ReportError::Json`] or [`ReportError::ContenderResult`] if `out` fails.
 pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     write_document(&Document::new(report), out)
 }
@@ -32,7 +32,7 @@ pub(super) fn write_document(
     mut out: impl io::Write,
 ) -> Result<(), ReportError> {
     serde_json::to_writer_pretty(&mut out, document).map_err(ReportError::Json)?;
-    writeln!(out).and_then(|()| out.flush()).map_err(ReportError::Finish)
+    writeln!(out).and_then(|()| out.flush()).map_err(ReportError::ContenderResult)
 }
 
 #[derive(Debug, Serialize)]

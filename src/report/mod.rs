@@ -306,7 +306,7 @@ pub enum ReportError {
 
     /// The last flush failed.
     #[error("cannot finish writing the results; check the file's path and free space")]
-    Finish(#[source] io::Error),
+    ContenderResult(#[source] io::Error),
 }
 
 /// An executor on a number of threads. Contenders race each other on every block.

@@ -26,14 +26,14 @@ const COLUMNS: [&str; 10] = [
 /// Writes the samples of `report` below a header. The header is written even without samples.
 ///
 /// # Errors
-/// [`ReportError::Csv`] or [`ReportError::Finish`] if `out` fails.
+/// [`ReportError::Csv`] or [`ReportError::ContenderResult`] if `out` fails.
 pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     let mut writer = ::csv::WriterBuilder::new().has_headers(false).from_writer(out);
     writer.write_record(COLUMNS).map_err(ReportError::Csv)?;
     for sample in report.rows.iter().flat_map(sample_records) {
         writer.serialize(sample).map_err(ReportError::Csv)?;
     }
-    writer.flush().map_err(ReportError::Finish)
+    writer.flush().map_err(ReportError::ContenderResult)
 }
 
 #[cfg(test)]

@@ -41,11 +41,11 @@ const fn track(thread: usize) -> usize {
 /// Writes `trace` as one JSON document.
 ///
 /// # Errors
-/// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
+/// [`ReportError::Json`] or [`ReportError::ContenderResult`] if `out` fails.
 pub fn write(trace: &Trace, subject: &Subject, mut out: impl io::Write) -> Result<(), ReportError> {
     let document = json!({ "displayTimeUnit": "ns", "traceEvents": events(trace, subject) });
     serde_json::to_writer(&mut out, &document).map_err(ReportError::Json)?;
-    writeln!(out).and_then(|()| out.flush()).map_err(ReportError::Finish)
+    writeln!(out).and_then(|()| out.flush()).map_err(ReportError::ContenderResult)
 }
 
 fn events(trace: &Trace, subject: &Subject) -> Vec<Value> {

@@ -2,7 +2,7 @@
 //!
 //! A [`PreState`] answers the EVM's reads from memory and contains only known values. A [`Storage`] is the
 //! pre-state of one execution, with simulated latency on request. A [`BlockState`] lays the changes of a block
-//! over it in block order. A [`PostState`] holds the resulting differences. A [`NumberedState`] is the
+//! over it in block order. A [`PostState`] holds the resulting differences. A [`IndexedState`] is the
 //! pre-state with dense indices for the tables of parallel executors, and [`Names`] maps the indices back. A
 //! [`Watched`] database reports its reads. The `trie` module handles tries, roots and proofs; executors handle
 //! reads of uncommitted parallel work.
@@ -21,7 +21,7 @@ mod watched;
 
 pub use block_state::{BlockState, is_removed};
 pub use names::Names;
-pub use numbered::{NumberedAccount, NumberedSlot, NumberedState};
+pub use numbered::{IndexedState, NumberedAccount, NumberedSlot};
 pub use post_state::{AccountChange, AccountFields, PostState};
 pub use pre_state::{PreAccount, PreState, StateError};
 pub use storage::Storage;

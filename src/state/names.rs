@@ -1,8 +1,8 @@
-//! Maps the indices of a [`NumberedState`] back to addresses and slot keys, for people.
+//! Maps the indices of a [`IndexedState`] back to addresses and slot keys, for people.
 //!
 //! Executors only need the other direction, so these lists are built on request.
 
-use super::NumberedState;
+use super::IndexedState;
 use alloy_primitives::{Address, U256};
 
 /// Addresses and slot keys by index.
@@ -24,7 +24,7 @@ impl Names {
     }
 }
 
-impl NumberedState {
+impl IndexedState {
     /// Addresses and keys by index.
     pub fn names(&self) -> Names {
         Names {
@@ -47,7 +47,7 @@ mod tests {
             let account = PreAccount { slots, ..Default::default() };
             state.accounts.insert(Address::repeat_byte(byte), account);
         }
-        let numbered = NumberedState::new(&state);
+        let numbered = IndexedState::new(&state);
         let names = numbered.names();
         for account in numbered.accounts() {
             assert_eq!(names.account(account.number), Some(account.address));

@@ -52,7 +52,7 @@ impl NumberedAccount {
 
 /// A [`PreState`] with dense indices for its accounts and slots. It holds the same values.
 #[derive(Clone, Debug, Default)]
-pub struct NumberedState {
+pub struct IndexedState {
     numbers: AddressMap<u32>,
     accounts: Vec<NumberedAccount>,
     /// Key and value of every listed slot, by index.
@@ -60,7 +60,7 @@ pub struct NumberedState {
     block_hashes: HashMap<u64, B256>,
 }
 
-impl NumberedState {
+impl IndexedState {
     /// Assigns indices: to accounts by address, to slots by account and key.
     pub fn new(state: &PreState) -> Self {
         let mut numbered = Self { block_hashes: state.block_hashes.clone(), ..Self::default() };
@@ -127,7 +127,7 @@ impl NumberedState {
     /// An account that the EVM has loaded.
     ///
     /// # Errors
-    /// Those of [`NumberedState::number_loaded`].
+    /// Those of [`IndexedState::number_loaded`].
     pub fn loaded(
         &self,
         address: Address,
@@ -157,7 +157,7 @@ mod tests {
             let account = PreAccount { slots: slots.collect(), ..Default::default() };
             state.accounts.insert(Address::repeat_byte(byte), account);
         }
-        let numbered = NumberedState::new(&state);
+        let numbered = IndexedState::new(&state);
         let mut next_slot = 0;
         for (number, account) in (0..).zip(numbered.accounts()) {
             assert_eq!(

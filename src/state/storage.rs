@@ -12,7 +12,7 @@
 //! Slots of an account with known empty storage have no latency, as its account shows that there is nothing to
 //! read.
 
-use super::{NumberedState, PreState, StateError};
+use super::{IndexedState, PreState, StateError};
 use alloy_primitives::{Address, B256, U256};
 use revm::{DatabaseRef, bytecode::Bytecode, state::AccountInfo};
 use std::{sync::OnceLock, thread, time::Duration};
@@ -27,7 +27,7 @@ pub struct Storage<'a> {
 /// Finished first reads, by index.
 #[derive(Debug)]
 struct Waits<'a> {
-    numbers: &'a NumberedState,
+    numbers: &'a IndexedState,
     latency: Duration,
     accounts: Vec<OnceLock<()>>,
     slots: Vec<OnceLock<()>>,
@@ -40,7 +40,7 @@ impl<'a> Storage<'a> {
     }
 
     /// A state with `latency` on every first read; none if that is zero. `numbers` must hold the same state.
-    pub fn slow(known: &'a PreState, numbers: &'a NumberedState, latency: Duration) -> Self {
+    pub fn slow(known: &'a PreState, numbers: &'a IndexedState, latency: Duration) -> Self {
         let unread = |count| std::iter::repeat_with(OnceLock::new).take(count).collect();
         let waits = (!latency.is_zero()).then(|| Waits {
             numbers,
@@ -52,7 +52,7 @@ impl<'a> Storage<'a> {
     }
 
     /// Waits for a first read of the account with this index. Callers use it before they read a
-    /// [`NumberedState`] directly.
+    /// [`IndexedState`] directly.
     pub fn wait_for_account(&self, number: u32) {
         if let Some(waits) = &self.waits {
             waits.wait(&waits.accounts, number);
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn only_the_first_read_of_an_account_and_of_a_slot_waits() {
-        let (known, numbers) = (known(), NumberedState::new(&known()));
+        let (known, numbers) = (known(), IndexedState::new(&known()));
         let storage = Storage::slow(&known, &numbers, LATENCY);
         let read = || {
             assert!(storage.basic_ref(ALICE).expect("it is known").is_some());
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_concurrent_read_waits_for_the_first_one() {
-        let (known, numbers) = (known(), NumberedState::new(&known()));
+        let (known, numbers) = (known(), IndexedState::new(&known()));
         let storage = Storage::slow(&known, &numbers, LATENCY);
         let both = elapsed(|| {
             thread::scope(|scope| {
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn without_latency_no_reads_are_tracked() {
-        let (known, numbers) = (known(), NumberedState::new(&known()));
+        let (known, numbers) = (known(), IndexedState::new(&known()));
         assert!(Storage::slow(&known, &numbers, Duration::ZERO).waits.is_none());
     }
 }

@@ -54,14 +54,14 @@ fn traced(number: u64) -> (TracedBlock, [Address; 2]) {
     (TracedBlock { chain_id: 1, block, unknown_ommers: vec![], state }, [senders[0], senders[1]])
 }
 
-fn gaps(survey: &Survey) -> Vec<Gap> {
+fn gaps(survey: &TraceCompletion) -> Vec<MissingState> {
     match survey.run().expect("the block is valid") {
         Surveyed::Gaps(gaps) => gaps,
         Surveyed::Whole(_) => vec![],
     }
 }
 
-fn whole(survey: &Survey) -> RecordedBlock {
+fn whole(survey: &TraceCompletion) -> RecordedBlock {
     match survey.run().expect("the block is valid") {
         Surveyed::Whole(recorded) => *recorded,
         Surveyed::Gaps(gaps) => panic!("{gaps:?}"),
@@ -77,8 +77,8 @@ fn assumed(recorded: &RecordedBlock) -> &Assumed {
 
 #[test]
 fn traced_values_seen_after_a_write_of_the_block_are_ignored() {
-    let mut survey = Survey::new(traced(NUMBER).0).unwrap();
-    assert_eq!(gaps(&survey), [Gap::Account(NEWCOMER)]);
+    let mut survey = TraceCompletion::new(traced(NUMBER).0).unwrap();
+    assert_eq!(gaps(&survey), [MissingState::Account(NEWCOMER)]);
     survey.fill_account(NEWCOMER, Some(AccountFields::default()));
     let recorded = whole(&survey);
     assert!(assumed(&recorded).is_nothing());
@@ -91,7 +91,7 @@ fn traced_values_seen_after_a_write_of_the_block_are_ignored() {
 
 #[test]
 fn values_that_no_node_returns_are_assumed_and_listed() {
-    let mut survey = Survey::new(traced(NUMBER).0).unwrap();
+    let mut survey = TraceCompletion::new(traced(NUMBER).0).unwrap();
     survey.fill_account(NEWCOMER, None);
     let recorded = whole(&survey);
     let expected = Assumed { absent: vec![NEWCOMER], ..Default::default() };
@@ -103,7 +103,7 @@ fn values_that_no_node_returns_are_assumed_and_listed() {
 fn a_survey_of_an_invalid_block_is_an_error() {
     let (mut traced, [poor, _]) = traced(NUMBER);
     traced.state.accounts.get_mut(&poor).expect("it is traced").fields.balance = U256::ZERO;
-    let mut survey = Survey::new(traced).unwrap();
+    let mut survey = TraceCompletion::new(traced).unwrap();
     survey.fill_account(NEWCOMER, None);
     assert!(matches!(survey.run(), Err(PrepareError::Execution(_))));
 }
@@ -115,7 +115,7 @@ fn before_eip161_a_listed_empty_account_has_two_readings() {
         NEWCOMER,
         TracedAccount { since: 0, fields: AccountFields::default(), slots: Default::default() },
     );
-    let mut survey = Survey::new(block.clone()).unwrap();
+    let mut survey = TraceCompletion::new(block.clone()).unwrap();
     let exists = Assumed { empty: vec![NEWCOMER], ..Default::default() };
     assert_eq!(*assumed(&whole(&survey)), exists);
     assert!(survey.read_otherwise());
@@ -124,7 +124,7 @@ fn before_eip161_a_listed_empty_account_has_two_readings() {
     assert!(!survey.read_otherwise());
 
     block.block.header.number = NUMBER;
-    let mut survey = Survey::new(block).unwrap();
+    let mut survey = TraceCompletion::new(block).unwrap();
     assert!(assumed(&whole(&survey)).is_nothing());
     assert!(!survey.read_otherwise());
 }
@@ -142,10 +142,10 @@ fn a_traced_value_counts_if_seen_no_later_than_its_first_reader() {
 fn ommers_that_no_node_returns_are_left_out_and_listed() {
     let mut block = traced(NUMBER).0;
     block.block.header.ommers_hash = B256::repeat_byte(1);
-    assert!(matches!(Survey::new(block.clone()), Err(PrepareError::Body(_))));
+    assert!(matches!(TraceCompletion::new(block.clone()), Err(PrepareError::Body(_))));
 
     block.unknown_ommers = vec![B256::repeat_byte(2)];
-    let mut survey = Survey::new(block).unwrap();
+    let mut survey = TraceCompletion::new(block).unwrap();
     survey.fill_account(NEWCOMER, None);
     let mut recorded = whole(&survey);
     assert_eq!(assumed(&recorded).ommers, [B256::repeat_byte(2)]);
@@ -161,7 +161,7 @@ fn malformed_code_names_its_account() {
     let account = block.state.accounts.get_mut(&sender).expect("it is traced");
     // The prefix of a delegation (EIP-7702) without its target address.
     account.fields.code = Bytes::from_static(&[0xef, 0x01, 0x00, 0x01]);
-    let mut survey = Survey::new(block).unwrap();
+    let mut survey = TraceCompletion::new(block).unwrap();
     survey.fill_account(NEWCOMER, None);
     let Err(PrepareError::Traced(error)) = survey.run() else { panic!("the code is malformed") };
     assert!(error.to_string().contains(&sender.to_string()), "{error}");

@@ -2,7 +2,7 @@
 
 use super::{
     Context, Found, Outcome, Source,
-    checking::{CheckResult, Tally, check_all},
+    checking::{CheckResult, CheckTotals, check_all},
 };
 use crate::{cli::CheckArgs, executor::ExecutorKind};
 
@@ -15,7 +15,7 @@ pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
 
 /// Prints one line for each failed block, and one with the totals.
 fn print(checked: &[CheckResult]) -> Outcome {
-    let mut tally = Tally::new();
+    let mut tally = CheckTotals::new();
     checked.iter().for_each(|block| tally.add(block));
     println!("{}", tally.conclusion());
     tally.outcome

@@ -1,11 +1,11 @@
 //! Completes blocks with a tracer's reply. It fetches the state that the tracer omitted from the node.
 //!
-//! [`Survey`] finds the missing state; this file sends the requests.
+//! [`TraceCompletion`] finds the missing state; this file sends the requests.
 
 use crate::{
     block::RecordedBlock,
     block::TracedBlock,
-    block::{Gap, PrepareError, Survey, Surveyed},
+    block::{MissingState, PrepareError, Surveyed, TraceCompletion},
     commands::prove::{Prover, Refused},
     fetch::{FetchError, Node},
 };
@@ -18,7 +18,7 @@ pub(super) async fn prove(
     prover: &Arc<Prover>,
     traced: TracedBlock,
 ) -> Result<RecordedBlock, Refused> {
-    let mut survey = tokio::task::spawn_blocking(|| Survey::new(traced)).await??;
+    let mut survey = tokio::task::spawn_blocking(|| TraceCompletion::new(traced)).await??;
     loop {
         let (reading, completed) = complete(&prover.node, survey).await?;
         survey = reading;
@@ -39,8 +39,8 @@ pub(super) async fn prove(
 /// assumption, which is stored with the block. It is no error.
 async fn complete(
     node: &Node,
-    mut survey: Survey,
-) -> Result<(Survey, Result<RecordedBlock, PrepareError>), Refused> {
+    mut survey: TraceCompletion,
+) -> Result<(TraceCompletion, Result<RecordedBlock, PrepareError>), Refused> {
     loop {
         let run = move || (survey.run(), survey);
         let (surveyed, ran) = tokio::task::spawn_blocking(run).await?;
@@ -55,14 +55,18 @@ async fn complete(
 
 /// Fetches the state for all gaps of one run. The first account is fetched alone. If the node cannot return it, the
 /// node receives no requests for the others.
-async fn fill(node: &Node, survey: &mut Survey, gaps: Vec<Gap>) -> Result<(), FetchError> {
+async fn fill(
+    node: &Node,
+    survey: &mut TraceCompletion,
+    gaps: Vec<MissingState>,
+) -> Result<(), FetchError> {
     let number = survey.header().number;
     let (mut accounts, mut slots, mut ancestors) = (Vec::new(), Vec::new(), Vec::new());
     for gap in gaps {
         match gap {
-            Gap::Account(address) => accounts.push(address),
-            Gap::Slot(address, slot) => slots.push((address, slot)),
-            Gap::Ancestor(ancestor) => ancestors.push(ancestor),
+            MissingState::Account(address) => accounts.push(address),
+            MissingState::Slot(address, slot) => slots.push((address, slot)),
+            MissingState::Ancestor(ancestor) => ancestors.push(ancestor),
         }
     }
     if let Some(first) = accounts.pop() {
@@ -82,7 +86,7 @@ async fn fill(node: &Node, survey: &mut Survey, gaps: Vec<Gap>) -> Result<(), Fe
 /// Fetches the oldest ancestor and all headers after it, which link it to the block.
 async fn fill_ancestors(
     node: &Node,
-    survey: &mut Survey,
+    survey: &mut TraceCompletion,
     ancestors: &[u64],
 ) -> Result<(), FetchError> {
     let Some(oldest) = ancestors.iter().min() else { return Ok(()) };

@@ -6,7 +6,7 @@
 
 /// Completed and remaining work of a replay.
 #[derive(Clone, Debug)]
-pub(super) struct Ahead {
+pub(super) struct Eta {
     /// Weights of the blocks that have not started, in order.
     weights: std::vec::IntoIter<u64>,
     total: u64,
@@ -20,7 +20,7 @@ pub(super) struct Ahead {
     guess: u64,
 }
 
-impl Ahead {
+impl Eta {
     /// Creates the estimate for blocks with these weights. `guess` is the assumed number of samples per block.
     pub(super) fn new(weights: Vec<u64>, guess: u64) -> Self {
         // A weight of zero, such as that of a missing file, must not hide the block.
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn shares_follow_weights_and_sample_counts_of_earlier_blocks() {
-        let mut ahead = Ahead::new(vec![10, 80, 10], 5);
+        let mut ahead = Eta::new(vec![10, 80, 10], 5);
         ahead.begin_block();
         assert_eq!(ahead.share(), 0.0);
         (0..20).for_each(|_| ahead.lap());
@@ -76,6 +76,6 @@ mod tests {
 
     #[test]
     fn without_blocks_the_share_is_zero() {
-        assert_eq!(Ahead::new(vec![], 0).share(), 0.0);
+        assert_eq!(Eta::new(vec![], 0).share(), 0.0);
     }
 }

@@ -3,7 +3,7 @@
 //! [`Runner`] measures a block and verifies every sample. This file prepares the block and collects the results.
 
 use super::{
-    ahead::Ahead,
+    ahead::Eta,
     pictures::{Pictures, picture},
     watched::{Seen, watch_all},
 };
@@ -13,14 +13,14 @@ use crate::{
         Context,
         cached::{Selection, Source},
         caught::caught,
-        conditions::Course,
+        conditions::RaceNotes,
         interrupt, machine,
         rows::Block,
     },
     executor::{ExecuteError, WorkerPool},
     insight::Study,
     measure::{
-        Contestant, End, Iterations, Plan, Race, RunError, Runner, Stopwatch, SystemClock, Warmup,
+        Contender, End, Iterations, Plan, Race, RunError, Runner, Stopwatch, SystemClock, Warmup,
     },
     progress::Progress,
     report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow, Watched, counted},
@@ -57,7 +57,7 @@ pub(super) struct Raced {
     pub(super) preparation: Vec<PreparationRow>,
     pub(super) watched: Vec<Watched>,
     pub(super) pictures: Vec<BlockPicture>,
-    pub(super) course: Course,
+    pub(super) course: RaceNotes,
 }
 
 impl<'a> RaceTrack<'a> {
@@ -87,7 +87,7 @@ impl<'a> RaceTrack<'a> {
             found.as_ref().map_or(0, |source| source.weight(self.context))
         };
         let weights = selection.blocks.iter().map(|(_, found)| weight(found)).collect();
-        let mut ahead = Ahead::new(weights, self.laps_per_block());
+        let mut ahead = Eta::new(weights, self.laps_per_block());
         let progress = Progress::projected(self.context.chatter, "samples");
         if !self.runner.has_counters() {
             progress.note("hardware counters are unavailable; see kernel.perf_event_paranoid");
@@ -148,7 +148,7 @@ impl<'a> RaceTrack<'a> {
             Iterations::Rounds(rounds) => rounds.get().into(),
             Iterations::UntilPrecise { .. } => USUAL_ROUNDS,
         };
-        (warmup + timed) * plan.starters().len() as u64
+        (warmup + timed) * plan.entrants().len() as u64
     }
 
     /// Prepares a block, measures its transactions for the bounds, races it and profiles it. The block is freed before
@@ -161,7 +161,7 @@ impl<'a> RaceTrack<'a> {
         number: u64,
         source: Source,
         progress: &Progress,
-        ahead: &mut Ahead,
+        ahead: &mut Eta,
     ) -> eyre::Result<BlockRaced> {
         let place = source.place(self.context);
         let mut times = PhaseTimes::start();
@@ -199,8 +199,8 @@ impl<'a> RaceTrack<'a> {
         let (rows, self_checks) = (block.rows()?, block.self_checks()?);
         let picture = match self.pictures {
             Pictures::Wanted => {
-                let contestants = self.runner.plan().contestants().iter();
-                let threads = contestants.map(|contestant| contestant.threads).collect();
+                let contenders = self.runner.plan().contenders().iter();
+                let threads = contenders.map(|contender| contender.threads).collect();
                 picture(&job, &study, threads, schedules)
             }
             Pictures::Unwanted => None,
@@ -216,7 +216,7 @@ impl<'a> RaceTrack<'a> {
             timed.times.take_worker(&job, alone, RUNS_FOR_BOUNDS).ok().map(|()| timed)
         };
         // If `block-stm` cannot execute the block, its own row says so; the baseline's times remain.
-        let taken = self.runner.run_on(Contestant::BASELINE.threads, take);
+        let taken = self.runner.run_on(Contender::BASELINE.threads, take);
         Ok(taken.ok().flatten().unwrap_or(study))
     }
 

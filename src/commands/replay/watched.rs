@@ -11,7 +11,7 @@ use crate::{
     },
     executor::{WorkerPool, observe::Activity},
     insight::{Counted, Study, Trace},
-    measure::{Contestant, Race, Runner},
+    measure::{Contender, Race, Runner},
     report::{
         Watched, counted,
         picture::{Schedule, Span, SpanKind},
@@ -44,26 +44,23 @@ pub(super) fn watch_all(
     runner: &mut Runner,
     pictures: Pictures,
 ) -> Seen {
-    let parallel: Vec<_> = race
-        .finishes
-        .iter_mut()
-        .filter(|finish| finish.contestant.executor.is_parallel())
-        .collect();
-    let all = parallel.iter().map(|finish| finish.contestant.threads);
+    let parallel: Vec<_> =
+        race.results.iter_mut().filter(|finish| finish.contender.executor.is_parallel()).collect();
+    let all = parallel.iter().map(|finish| finish.contender.threads);
     let runs = Runs { count: COUNT, readiness: runner.plan().rounds.readiness };
     let has_cores = |threads: &NonZeroUsize| *threads <= machine::cores();
     let most = all.clone().filter(has_cores).max().or_else(|| all.min());
     let mut seen = Seen::default();
     for finish in parallel.into_iter().filter(|finish| finish.result.is_ok()) {
-        let threads = finish.contestant.threads;
+        let threads = finish.contender.threads;
         if Some(threads) != most {
             continue;
         }
-        match watch_one(finish.contestant, job, runner, runs) {
+        match watch_one(finish.contender, job, runner, runs) {
             Ok(trace) => {
-                seen.watched.push(row(finish.contestant, job, study, &trace));
+                seen.watched.push(row(finish.contender, job, study, &trace));
                 if pictures == Pictures::Wanted {
-                    seen.schedules.push(schedule(finish.contestant, &trace));
+                    seen.schedules.push(schedule(finish.contender, &trace));
                 }
             }
             Err(error) => finish.result = Err(format!("in a profiled run: {error:#}")),
@@ -73,7 +70,7 @@ pub(super) fn watch_all(
 }
 
 fn watch_one(
-    Contestant { executor, threads }: Contestant,
+    Contender { executor, threads }: Contender,
     job: &Arc<ReplayJob>,
     runner: &mut Runner,
     runs: Runs,
@@ -90,7 +87,7 @@ fn watch_one(
 }
 
 fn row(
-    Contestant { executor, threads }: Contestant,
+    Contender { executor, threads }: Contender,
     job: &ReplayJob,
     study: &Study,
     trace: &Trace,
@@ -109,7 +106,7 @@ fn row(
     }
 }
 
-fn schedule(Contestant { executor, threads }: Contestant, trace: &Trace) -> Schedule {
+fn schedule(Contender { executor, threads }: Contender, trace: &Trace) -> Schedule {
     let executions = trace.executions().map(|(thread, _, span, counted)| {
         let kind = match counted {
             Counted::Yes => SpanKind::Counted,

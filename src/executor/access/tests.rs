@@ -31,7 +31,7 @@ fn changes_by_transactions(job: &ReplayJob) -> PostState {
 fn left_by(accesses: &Accesses, job: &ReplayJob) -> BTreeMap<Location, U256> {
     let before = |location| match location {
         Location::Balance(number) => {
-            let account = &job.numbered_state.accounts()[number as usize];
+            let account = &job.indexed_state.accounts()[number as usize];
             account.info.as_ref().map_or(U256::ZERO, |info| info.balance)
         }
         _ => U256::ZERO,
@@ -54,7 +54,7 @@ fn all_writes_in_order_leave_what_the_baseline_leaves() {
         let accesses = record(&job).expect("the block is valid");
         let left = left_by(&accesses, &job);
         for (address, change) in changes_by_transactions(&job).accounts {
-            let account = job.numbered_state.account(address).expect("it is known");
+            let account = job.indexed_state.account(address).expect("it is known");
             let after = change.account.unwrap_or(AccountFields::ABSENT);
             let base = account.info.as_ref();
             let expected_balance = base.map_or(U256::ZERO, |info| info.balance);
@@ -93,7 +93,7 @@ fn a_senders_nonce_is_known_and_what_it_spends_need_only_be_there() {
     for job in jobs() {
         let accesses = record(&job).expect("the block is valid");
         for (access, transaction) in accesses.transactions.iter().zip(&job.transactions) {
-            let sender = job.numbered_state.account(transaction.signer()).expect("it is known");
+            let sender = job.indexed_state.account(transaction.signer()).expect("it is known");
             let need = |location| {
                 access.reads.iter().find(|(at, _)| *at == location).map(|(_, need)| *need)
             };

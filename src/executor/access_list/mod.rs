@@ -32,7 +32,7 @@ use super::{
     ExecuteError, Execution, Observable, WorkerPool,
     access::{self, TxIndex},
     codes::Codes,
-    declared::{Declared, Published, Ran, Run},
+    declared::{AccessListDb, Declared, Ran, Run},
     observe::{Activity, Event, Observer},
     tasks::run_on_all,
     worker::Worker,
@@ -89,7 +89,7 @@ impl Observable for AccessList {
             observer.tell(Event::Began(Activity::Search));
             let make = || {
                 let codes = self.codes.of(workers.fetch_add(1, Ordering::Relaxed));
-                Worker::speculative(job, Published::new(&run, codes))
+                Worker::speculative(job, AccessListDb::new(&run, codes))
             };
             let (mut batch, mut worker) = (Vec::new(), None);
             while schedule.next(&mut batch) {

@@ -7,7 +7,7 @@ use crate::{
     executor::{
         ExecutionMode, Executor as _, Sequential,
         access::{Accesses, Location, record},
-        observe::Nobody,
+        observe::Unobserved,
     },
 };
 use std::thread;
@@ -125,8 +125,8 @@ fn a_lost_worker_ends_all_waits_and_the_run() {
         thread::scope(|scope| {
             let ran = scope.spawn(|| {
                 let codes = executor.codes.of(0);
-                let mut worker = Worker::speculative(job, Published::new(&run, codes));
-                run.execute(&mut worker, reader, &Nobody)
+                let mut worker = Worker::speculative(job, AccessListDb::new(&run, codes));
+                run.execute(&mut worker, reader, &Unobserved)
             });
             let lost = scope.spawn(|| {
                 let _guard = GiveUpOnPanic { schedule: &schedule, run: &run };

@@ -5,7 +5,7 @@
 
 use super::{
     error::ListError,
-    listed::Listed,
+    listed::BalDb,
     table::{Index, ListedAccount, Table},
 };
 use crate::state::{AccountFields, PostState, is_removed};
@@ -17,7 +17,7 @@ use revm::state::{Account, AccountInfo, EvmState};
 /// # Errors
 /// The first difference.
 pub(super) fn transaction(
-    state: &Listed<'_>,
+    state: &BalDb<'_>,
     index: Index,
     journal: &EvmState,
 ) -> Result<(), ListError> {
@@ -113,7 +113,7 @@ fn matters(account: &Account) -> bool {
 }
 
 /// The slots of an account that is created are not read, as nothing can be there.
-fn touch_all(state: &Listed<'_>, listed: &ListedAccount, account: &Account) {
+fn touch_all(state: &BalDb<'_>, listed: &ListedAccount, account: &Account) {
     let slots = account.storage.keys().filter_map(|slot| listed.slots.get(slot));
     slots.for_each(|slot| state.touch(slot.number));
 }

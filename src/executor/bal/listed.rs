@@ -67,7 +67,7 @@ impl Touched {
 /// The state before one index, for one worker. It numbers accounts by their places in the list for revm,
 /// which says that number when it asks for a slot.
 #[derive(Debug)]
-pub(super) struct Listed<'a> {
+pub(super) struct BalDb<'a> {
     table: &'a Table,
     codes: &'a B256Map<Bytecode>,
     storage: &'a Storage<'a>,
@@ -75,7 +75,7 @@ pub(super) struct Listed<'a> {
     touched: RefCell<Touched>,
 }
 
-impl<'a> Listed<'a> {
+impl<'a> BalDb<'a> {
     pub(super) fn new(
         table: &'a Table,
         codes: &'a B256Map<Bytecode>,
@@ -145,7 +145,7 @@ impl<'a> Listed<'a> {
     }
 }
 
-impl DatabaseRef for Listed<'_> {
+impl DatabaseRef for BalDb<'_> {
     type Error = ListError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, ListError> {
@@ -177,7 +177,7 @@ impl DatabaseRef for Listed<'_> {
     }
 }
 
-impl Database for Listed<'_> {
+impl Database for BalDb<'_> {
     type Error = ListError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ListError> {

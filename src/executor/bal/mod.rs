@@ -41,11 +41,11 @@ mod table;
 pub use error::ListError;
 
 use super::{
-    BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Leftovers, Observable,
+    BlockOutcome, DeferredDrop, ExecuteError, Execution, ExecutionMode, ExecutionStats, Observable,
     WorkerPool,
     codes::Codes,
     observe::{Activity, Event, Observer},
-    tally::{Share, Tally},
+    tally::{ReceiptAccumulator, TxReceipt},
     tasks::{self, Tasks, run_each},
     worker::Worker,
 };
@@ -56,7 +56,7 @@ use crate::{
 use alloy_consensus::Transaction as _;
 use alloy_evm::Evm as _;
 use alloy_primitives::{Address, map::B256Map};
-use listed::{Listed, Touched};
+use listed::{BalDb, Touched};
 use revm::bytecode::Bytecode;
 use std::{cmp::Reverse, num::NonZeroUsize};
 use table::{Index, Table};
@@ -91,7 +91,7 @@ impl Bal {
 enum Done {
     /// The system calls before the first transaction were what the list says.
     Begun,
-    Transaction(usize, Share),
+    Transaction(usize, TxReceipt),
     Changes(Vec<(Address, AccountChange)>),
 }
 
@@ -117,7 +117,7 @@ impl Observable for Bal {
             count: self.order.len() + 1 + self.table.accounts().len().div_ceil(CHUNK),
             worker: |number| Worker::new(job, shared.before(0, self.codes.of(number))),
             task: |worker: &mut Worker<_>, task| shared.perform(worker, task),
-            leave: |mut worker: Worker<Listed<'_>>| {
+            leave: |mut worker: Worker<BalDb<'_>>| {
                 observer.tell(Event::Began(Activity::Absent));
                 worker.database().take_touched()
             },
@@ -134,11 +134,11 @@ impl Observable for Bal {
 
 impl<'a, W: Observer> Shared<'a, W> {
     /// The state as the list says it was before what has this index.
-    fn before(&self, index: Index, codes: &'a B256Map<Bytecode>) -> Listed<'a> {
-        Listed::new(&self.bal.table, codes, self.storage, index)
+    fn before(&self, index: Index, codes: &'a B256Map<Bytecode>) -> BalDb<'a> {
+        BalDb::new(&self.bal.table, codes, self.storage, index)
     }
 
-    fn perform(&self, worker: &mut Worker<Listed<'a>>, task: usize) -> Result<Done, ExecuteError> {
+    fn perform(&self, worker: &mut Worker<BalDb<'a>>, task: usize) -> Result<Done, ExecuteError> {
         match self.bal.order.get(task) {
             Some(tx) => self.execute(worker, *tx),
             None => match task - self.bal.order.len() {
@@ -148,7 +148,7 @@ impl<'a, W: Observer> Shared<'a, W> {
         }
     }
 
-    fn execute(&self, worker: &mut Worker<Listed<'a>>, tx: usize) -> Result<Done, ExecuteError> {
+    fn execute(&self, worker: &mut Worker<BalDb<'a>>, tx: usize) -> Result<Done, ExecuteError> {
         self.observer.tell(Event::Began(Activity::Execute { tx }));
         let (index, transaction) = (table::index_of(tx), &self.job.transactions[tx]);
         worker.database().begin(index);
@@ -162,7 +162,7 @@ impl<'a, W: Observer> Shared<'a, W> {
     }
 
     /// The system calls before the first transaction.
-    fn begin(&self, worker: &Listed<'a>) -> Result<Done, ExecuteError> {
+    fn begin(&self, worker: &BalDb<'a>) -> Result<Done, ExecuteError> {
         self.observer.tell(Event::Began(Activity::Before));
         let context = self.job.context();
         let mut run = context.over(BlockState::new(self.before(0, worker.codes())), 0);
@@ -173,11 +173,7 @@ impl<'a, W: Observer> Shared<'a, W> {
         Ok(Done::Begun)
     }
 
-    fn check_phase(
-        &self,
-        index: Index,
-        state: &BlockState<Listed<'_>>,
-    ) -> Result<(), ExecuteError> {
+    fn check_phase(&self, index: Index, state: &BlockState<BalDb<'_>>) -> Result<(), ExecuteError> {
         Ok(check::phase(&self.bal.table, index, &state.post_state()?)?)
     }
 
@@ -191,7 +187,7 @@ impl<'a, W: Observer> Shared<'a, W> {
     fn finish(
         &self,
         done: tasks::Done<Result<Done, ExecuteError>, Touched>,
-    ) -> Result<(BlockOutcome, Leftovers), ExecuteError> {
+    ) -> Result<(BlockOutcome, DeferredDrop), ExecuteError> {
         let mut shares: Vec<_> = self.bal.order.iter().map(|_| None).collect();
         let mut accounts = Vec::with_capacity(self.bal.table.accounts().len());
         for done in done.results {
@@ -202,7 +198,7 @@ impl<'a, W: Observer> Shared<'a, W> {
                 Done::Changes(changes) => accounts.extend(changes),
             }
         }
-        let mut tally = Tally::new(self.job);
+        let mut tally = ReceiptAccumulator::new(self.job);
         for (tx, share) in shares.into_iter().flatten().enumerate() {
             tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
             self.observer.tell(Event::Committed { tx });
@@ -215,7 +211,7 @@ impl<'a, W: Observer> Shared<'a, W> {
         done.leftovers.iter().for_each(|other| touched.add(other));
         touched.check(&self.bal.table)?;
         let outcome = BlockOutcome::new(result, PostState { accounts });
-        Ok((outcome, Leftovers::new(done.leftovers)))
+        Ok((outcome, DeferredDrop::new(done.leftovers)))
     }
 }
 

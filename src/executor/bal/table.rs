@@ -56,7 +56,7 @@ pub(super) struct ListedSlot {
 fn value<'a, T>(before: &'a T, changes: &'a [(Index, T)], index: Index) -> (&'a T, Origin) {
     let earlier = changes.partition_point(|(at, _)| *at < index);
     match earlier.checked_sub(1).and_then(|last| changes.get(last)) {
-        Some((_, value)) => (value, Origin::Listed),
+        Some((_, value)) => (value, Origin::BalDb),
         None => (before, Origin::PreState),
     }
 }
@@ -70,7 +70,7 @@ fn change_at<T>(changes: &[(Index, T)], index: Index) -> Option<&T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     PreState,
-    Listed,
+    BalDb,
 }
 
 impl ListedAccount {

@@ -5,7 +5,7 @@
 //! stays, so that an account that several of them touch is loaded once. The price is that a conflict
 //! throws away the whole batch, which is why nothing but cheap transactions is put together.
 
-use super::kinds::Kinds;
+use super::kinds::CallClasses;
 use crate::{block::ReplayJob, evm::PLAIN_TRANSFER_GAS, executor::demands::BalanceRule};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::{B64, TxKind};
@@ -44,7 +44,7 @@ pub struct Plan {
     /// Steps that will probably take long, longest first.
     pub long: Vec<usize>,
     /// Of each step.
-    pub kinds: Vec<Kinds>,
+    pub kinds: Vec<CallClasses>,
 }
 
 impl Plan {
@@ -58,7 +58,7 @@ impl Plan {
         let long = long(&batches, costs, share / LONG_PART);
         let of_batch = |batch: &Batch| {
             let kinds = job.transactions[batch.clone()].iter().map(|tx| kind(tx.inner()));
-            kinds.fold(Kinds::default(), Kinds::and)
+            kinds.fold(CallClasses::default(), CallClasses::and)
         };
         Self { kinds: batches.iter().map(of_batch).collect(), batches, long }
     }
@@ -81,13 +81,13 @@ impl Plan {
 
 /// Transactions that call the same function of the same contract are of a kind. Addresses are digests already, and
 /// so are functions' selectors, so that no hash has to be computed.
-fn kind(transaction: &TxEnvelope) -> Kinds {
+fn kind(transaction: &TxEnvelope) -> CallClasses {
     match (transaction.to(), transaction.function_selector()) {
         (Some(to), Some(function)) => {
             let contract = u64::from(B64::from_slice(&to[12..]));
-            Kinds::of(contract ^ u64::from(u32::from(*function)))
+            CallClasses::of(contract ^ u64::from(u32::from(*function)))
         }
-        _ => Kinds::default(),
+        _ => CallClasses::default(),
     }
 }
 
@@ -145,7 +145,7 @@ fn cost(job: &ReplayJob, transaction: &TxEnvelope) -> u64 {
         TxKind::Create => true,
         // Whoever brings input mostly calls something, which spares looking.
         TxKind::Call(_) if !transaction.input().is_empty() => true,
-        TxKind::Call(to) => job.numbered_state.account(to).is_ok_and(|account| {
+        TxKind::Call(to) => job.indexed_state.account(to).is_ok_and(|account| {
             account.info.as_ref().is_some_and(|info| !info.is_empty_code_hash())
         }),
     };

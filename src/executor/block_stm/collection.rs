@@ -1,6 +1,6 @@
 //! What a block changed, collected on all threads: each takes some accounts at a time.
 
-use super::{memory::AccountNumber, settled::SettledState};
+use super::{memory::AccountNumber, settled::FinalState};
 use crate::state::{AccountChange, PostState, StateError};
 use alloy_primitives::{Address, U256, map::HashMap};
 use parking_lot::Mutex;
@@ -31,7 +31,7 @@ pub(super) struct Collection {
 impl Collection {
     /// Collects until no account is left, once all transactions are committed. What runs after them may
     /// go on meanwhile, if what it changes is told to [`Collection::finish`].
-    pub(super) fn collect(&self, settled: SettledState<'_>) {
+    pub(super) fn collect(&self, settled: FinalState<'_>) {
         let others = self.others.get_or_init(|| settled.others());
         let mut parts = settled.accounts().chunks(PART);
         let mut passed = 0;
@@ -54,7 +54,7 @@ impl Collection {
     /// If that changed an account which is not in the state before the block.
     pub(super) fn finish(
         self,
-        settled: SettledState<'_>,
+        settled: FinalState<'_>,
         changed_last: &PostState,
     ) -> Result<PostState, StateError> {
         let mut parts = self.parts.into_inner();

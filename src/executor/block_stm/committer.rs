@@ -2,23 +2,23 @@
 //!
 //! State is not touched here: when all is committed, memory has it.
 
-use super::{batches::Batch, machine::BatchOutput};
+use super::{batches::Batch, vm::BatchOutput};
 use crate::{
     block::ReplayJob,
-    executor::{ExecuteError, tally::Tally},
+    executor::{ExecuteError, tally::ReceiptAccumulator},
 };
 use std::ops::ControlFlow;
 
 /// The block's gas and receipts so far.
 pub(super) struct Committer<'a> {
-    tally: Tally<'a>,
+    tally: ReceiptAccumulator<'a>,
     failed: Option<ExecuteError>,
 }
 
 impl<'a> Committer<'a> {
     /// Nothing committed yet.
     pub(super) fn new(job: &'a ReplayJob) -> Self {
-        Self { tally: Tally::new(job), failed: None }
+        Self { tally: ReceiptAccumulator::new(job), failed: None }
     }
 
     /// Commits the next batch; a transaction that makes the block invalid ends it.
@@ -43,7 +43,7 @@ impl<'a> Committer<'a> {
     ///
     /// # Errors
     /// What made the block invalid.
-    pub(super) fn finish(&mut self) -> Result<&mut Tally<'a>, ExecuteError> {
+    pub(super) fn finish(&mut self) -> Result<&mut ReceiptAccumulator<'a>, ExecuteError> {
         match self.failed.take() {
             Some(error) => Err(error),
             None => Ok(&mut self.tally),

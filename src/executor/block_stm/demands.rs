@@ -8,7 +8,7 @@
 use super::{
     memory::{AccountNumber, Location, Observed},
     read_set::Expected,
-    view::View,
+    view::IncarnationView,
 };
 use crate::{
     executor::demands::{BalanceRule, Demand, Need, Wanted},
@@ -97,7 +97,7 @@ impl Demands {
     }
 
     /// Turns the demands into expectations of the view.
-    pub(super) fn settle(&self, view: &mut View<'_>, rule: BalanceRule) {
+    pub(super) fn settle(&self, view: &mut IncarnationView<'_>, rule: BalanceRule) {
         for loaded in &self.loaded {
             let wanted = self.wanted(loaded, rule);
             if let Some(expected) = expected_balance(loaded, wanted) {

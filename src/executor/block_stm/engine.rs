@@ -1,14 +1,14 @@
 //! Joins scheduler, memory and machines: the loop that every [`Worker`] runs.
 //!
-//! Knows no EVM. What executes a transaction is a [`Machine`], one per worker; what becomes of a
+//! Knows no EVM. What executes a transaction is a [`Vm`], one per worker; what becomes of a
 //! committed one is a closure, called in block order. Whoever has threads gives each a worker.
 
 use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
     read_set::ReadSet,
     running::Running,
-    scheduler::{Basis, Found, Scheduler, Start, Steps, Task},
-    view::View,
+    scheduler::{ExecutionPoint, Scheduler, Speculation, Steps, Task, Validation},
+    view::IncarnationView,
 };
 use crate::executor::{
     observe::{Activity, Event, Observer},
@@ -21,12 +21,12 @@ use std::{fmt, ops::ControlFlow};
 const PER_EXECUTION: usize = 2;
 
 /// Executes transactions, one at a time, for one worker.
-pub trait Machine<'m> {
+pub trait Vm<'m> {
     /// What a committed transaction leaves, besides its writes.
     type Output: Send;
 
     /// Where it reads. The engine begins the view before each execution and takes its reads after.
-    fn view(&mut self) -> &mut View<'m>;
+    fn view(&mut self) -> &mut IncarnationView<'m>;
 
     /// Executes one incarnation of the view's transaction. It must do the same whenever it reads the
     /// same, and after a read of it was [`Blocked`] what it returns is dropped.
@@ -70,7 +70,7 @@ impl<O> Default for Record<O> {
 }
 
 /// What became of a block's transactions so far. All workers share it.
-pub struct Board<O> {
+pub struct TxTable<O> {
     scheduler: Scheduler,
     /// Each lock guards one transaction's record. Only the worker that has the transaction in the
     /// status `Executing` replaces it; lock order: never two at a time, and after `handed_on`.
@@ -83,13 +83,13 @@ pub struct Board<O> {
     cost: AtomicU64,
 }
 
-impl<O> fmt::Debug for Board<O> {
+impl<O> fmt::Debug for TxTable<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Board").field("scheduler", &self.scheduler).finish_non_exhaustive()
     }
 }
 
-impl<O> Board<O> {
+impl<O> TxTable<O> {
     /// Nothing is executed yet.
     pub fn new(steps: Steps<'_>) -> Self {
         Self {
@@ -115,7 +115,7 @@ impl<O> Board<O> {
 #[derive(Debug)]
 pub struct Worker<'a, O, C, W> {
     /// What is to be done, and what was.
-    pub board: &'a Board<O>,
+    pub table: &'a TxTable<O>,
     /// What the transactions write.
     pub memory: &'a Memory,
     /// Who is being executed.
@@ -141,17 +141,17 @@ impl Drop for StopOnPanic<'_> {
 
 impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C, W> {
     /// Does tasks until all is committed, or the run was ended. Makes its machine once it has one to do.
-    pub fn work<'m, M: Machine<'m, Output = O>>(&self, machine: impl FnOnce() -> M) {
-        let _guard = StopOnPanic(&self.board.scheduler, self.running);
+    pub fn work<'m, M: Vm<'m, Output = O>>(&self, vm: impl FnOnce() -> M) {
+        let _guard = StopOnPanic(&self.table.scheduler, self.running);
         if let Some(first) = self.search() {
-            self.perform_all(&mut machine(), first);
+            self.perform_all(&mut vm(), first);
         }
-        self.hand_on(&mut self.board.handed_on.lock(), usize::MAX);
+        self.hand_on(&mut self.table.handed_on.lock(), usize::MAX);
     }
 
-    fn perform_all<'m>(&self, machine: &mut impl Machine<'m, Output = O>, first: Task) {
+    fn perform_all<'m>(&self, vm: &mut impl Vm<'m, Output = O>, first: Task) {
         let mut task = first;
-        while let Some(next) = self.perform(machine, task).or_else(|| self.search()) {
+        while let Some(next) = self.perform(vm, task).or_else(|| self.search()) {
             task = next;
         }
     }
@@ -159,115 +159,117 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
     fn search(&self) -> Option<Task> {
         self.hand_on_if_free(usize::MAX);
         self.observer.tell(Event::Began(Activity::Search));
-        self.board.scheduler.next_task()
+        self.table.scheduler.next_task()
     }
 
     /// Does a task, and reports it. Returns the next one, if the scheduler has one at once.
-    fn perform<'m>(&self, machine: &mut impl Machine<'m, Output = O>, task: Task) -> Option<Task> {
-        let scheduler = &self.board.scheduler;
+    fn perform<'m>(&self, vm: &mut impl Vm<'m, Output = O>, task: Task) -> Option<Task> {
+        let scheduler = &self.table.scheduler;
         match task {
-            Task::Execute { tx, start } => self.execute(machine, tx, start),
-            Task::ExecuteAgain { tx, start } => self.execute_again(machine, tx, start),
-            Task::Check { tx, incarnation, epoch } => {
+            Task::Execute { tx, start } => self.execute(vm, tx, start),
+            Task::ExecuteAgain { tx, start } => self.execute_again(vm, tx, start),
+            Task::Validate { tx, incarnation, epoch } => {
                 self.observer.tell(Event::Began(Activity::Check { tx }));
-                scheduler.checked(tx, incarnation, epoch, self.compare(tx))
+                scheduler.validated(tx, incarnation, epoch, self.compare(tx))
             }
             Task::Commit { tx } => {
                 self.observer.tell(Event::Began(Activity::Check { tx }));
                 match self.compare(tx) {
-                    Found::Current => scheduler.passed_at_frontier(),
-                    Found::Missing | Found::Outdated => Some(scheduler.failed_at_frontier()),
+                    Validation::Valid => scheduler.passed_at_frontier(),
+                    Validation::Unresolved | Validation::Invalid => {
+                        Some(scheduler.failed_at_frontier())
+                    }
                 }
             }
         }
     }
 
-    fn compare(&self, tx: TxIndex) -> Found {
-        self.board.records[tx].lock().reads.compare(self.memory, tx)
+    fn compare(&self, tx: TxIndex) -> Validation {
+        self.table.records[tx].lock().reads.compare(self.memory, tx)
     }
 
     fn execute_again<'m>(
         &self,
-        machine: &mut impl Machine<'m, Output = O>,
+        vm: &mut impl Vm<'m, Output = O>,
         tx: TxIndex,
-        start: Start,
+        start: ExecutionPoint,
     ) -> Option<Task> {
         if W::WATCHES {
-            let over = self.board.records[tx].lock().reads.conflict(self.memory, tx);
+            let over = self.table.records[tx].lock().reads.conflict(self.memory, tx);
             self.observer.tell(Event::Aborted { tx, over });
         }
-        self.memory.mark_estimates(tx, &self.board.records[tx].lock().writes);
-        self.execute(machine, tx, start)
+        self.memory.mark_estimates(tx, &self.table.records[tx].lock().writes);
+        self.execute(vm, tx, start)
     }
 
     fn execute<'m>(
         &self,
-        machine: &mut impl Machine<'m, Output = O>,
+        vm: &mut impl Vm<'m, Output = O>,
         tx: TxIndex,
-        start: Start,
+        start: ExecutionPoint,
     ) -> Option<Task> {
         self.observer.tell(Event::Began(Activity::Execute { tx }));
         self.running.started(tx);
-        machine.view().begin(tx, start);
-        let mut executed = machine.execute();
-        self.board.count.fetch_add(executed.steps, Ordering::Relaxed);
-        if let Some(Blocked { on }) = machine.view().blocked() {
+        vm.view().begin(tx, start);
+        let mut executed = vm.execute();
+        self.table.count.fetch_add(executed.steps, Ordering::Relaxed);
+        if let Some(Blocked { on }) = vm.view().blocked() {
             self.running.ended(tx);
-            self.tell_given_up(machine.view(), on);
-            return self.board.scheduler.blocked(tx, on);
+            self.tell_given_up(vm.view(), on);
+            return self.table.scheduler.blocked(tx, on);
         }
-        self.board.cost.fetch_add(executed.cost, Ordering::Relaxed);
+        self.table.cost.fetch_add(executed.cost, Ordering::Relaxed);
         executed.writes.sort_unstable_by_key(|(location, _)| *location);
-        let mut record = self.board.records[tx].lock();
-        let noticed = self.memory.publish(tx, &record.writes, &executed.writes);
-        let basis = machine.view().basis();
+        let mut record = self.table.records[tx].lock();
+        let readers = self.memory.publish(tx, &record.writes, &executed.writes);
+        let basis = vm.view().basis();
         *record = Record {
-            reads: machine.view().take_reads(),
+            reads: vm.view().take_reads(),
             writes: executed.writes,
             output: Some(executed.output),
         };
         drop(record);
         self.observer.tell(Event::Published { tx });
         self.running.ended(tx);
-        self.running.outdate(tx, noticed);
-        let next = self.board.scheduler.executed(tx, noticed, basis);
+        self.running.outdate(tx, readers);
+        let next = self.table.scheduler.executed(tx, readers, basis);
         self.hand_on_if_free(PER_EXECUTION);
         next
     }
 
-    fn tell_given_up(&self, view: &View<'_>, on: TxIndex) {
+    fn tell_given_up(&self, view: &IncarnationView<'_>, on: TxIndex) {
         if W::WATCHES {
             let tx = view.tx();
             self.observer.tell(match view.basis() {
-                Basis::Outdated => Event::Aborted { tx, over: view.conflict() },
-                Basis::Read | Basis::Assumed => Event::Blocked { tx, on },
+                Speculation::Stale => Event::Aborted { tx, over: view.conflict() },
+                Speculation::None | Speculation::Assumed => Event::Blocked { tx, on },
             });
         }
     }
 
     /// Hands on the outputs of so many committed transactions at most, unless somebody else is at it.
     fn hand_on_if_free(&self, most: usize) {
-        if let Some(mut handed_on) = self.board.handed_on.try_lock() {
+        if let Some(mut handed_on) = self.table.handed_on.try_lock() {
             self.hand_on(&mut handed_on, most);
         }
     }
 
     fn hand_on(&self, handed_on: &mut TxIndex, most: usize) {
-        let frontier = self.board.scheduler.frontier();
-        let end = frontier.min(handed_on.saturating_add(most));
+        let commit_index = self.table.scheduler.commit_index();
+        let end = commit_index.min(handed_on.saturating_add(most));
         if *handed_on >= end {
             return;
         }
-        self.memory.close(frontier);
+        self.memory.close(commit_index);
         while *handed_on < end {
             let tx = *handed_on;
             self.observer.tell(Event::Began(Activity::Commit { tx }));
-            let output = self.board.records[tx].lock().output.take();
+            let output = self.table.records[tx].lock().output.take();
             let flow = output.map(|output| (self.commit)(tx, output));
             if flow != Some(ControlFlow::Continue(())) {
                 // Nothing after it is handed on.
                 *handed_on = usize::MAX;
-                return self.board.scheduler.stop();
+                return self.table.scheduler.stop();
             }
             self.observer.tell(Event::Committed { tx });
             *handed_on += 1;

@@ -6,15 +6,15 @@
 /// Kinds of transactions, such as those that call the same function of the same contract: what one of a kind
 /// has done, the next will probably do. Several may share a bit, which costs time only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kinds(u64);
+pub struct CallClasses(u64);
 
-impl Kinds {
+impl CallClasses {
     /// One kind, by any number that it alone has.
     pub const fn of(hash: u64) -> Self {
         Self(1 << (hash % 64))
     }
 
-    /// As [`Kinds::bits`] gave them.
+    /// As [`CallClasses::bits`] gave them.
     pub const fn of_bits(bits: u64) -> Self {
         Self(bits)
     }

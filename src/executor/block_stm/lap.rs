@@ -7,24 +7,24 @@ use super::{
     batches::Plan,
     collection::Collection,
     committer::Committer,
-    engine::{Board, Worker},
-    machine::{BatchOutput, EvmMachine, Shared, Work},
+    engine::{TxTable, Worker},
     memory::WriteSet,
     running::Running,
     scheduler::Steps,
-    settled::SettledState,
+    settled::FinalState,
+    vm::{BatchOutput, EthVm, Shared, Work},
     writes::phase_writes,
 };
 use crate::{
     block::ReplayJob,
     evm::{BlockExecutionResult, BlockExecutor as _, BlockRun, Receipt},
     executor::{
-        BlockOutcome, Crowding, ExecuteError, Execution, ExecutionMode, ExecutionStats, Leftovers,
-        WorkerPool,
-        handover::{ByFirst, Handover},
+        BlockOutcome, DeferredDrop, ExecuteError, Execution, ExecutionMode, ExecutionStats,
+        Oversubscribed, WorkerPool,
+        handover::{LazyCell, WaitCell},
         observe::{Activity, Event, Observer},
-        pool::Crew,
-        tally::Tally,
+        pool::WorkerLimit,
+        tally::ReceiptAccumulator,
     },
     state::{BlockState, PostState, Storage},
 };
@@ -33,36 +33,36 @@ use parking_lot::Mutex;
 use std::num::NonZeroUsize;
 
 /// What all threads share.
-struct Lap<'a, W> {
+struct BlockExecution<'a, W> {
     job: &'a ReplayJob,
     storage: &'a Storage<'a>,
     /// Given by the leader before anything else.
-    shared: Handover<Shared<'a>>,
+    shared: WaitCell<Shared<'a>>,
     /// Made by whoever comes first: another thread, once it is awake, while the leader makes the above and runs the
     /// first phase.
-    planned: ByFirst<Planned<'a>>,
+    planned: LazyCell<Schedule<'a>>,
     at_once: NonZeroUsize,
-    crowding: Crowding,
+    oversubscribed: Oversubscribed,
     /// Guards what is committed. Contended only where a worker is lost: one at a time hands on, and the leader takes it
     /// when all is handed on. Lock order: after the board's.
     committer: Mutex<Committer<'a>>,
     /// Given when there is a plan, and memory holds what the first phase wrote, so that transactions may begin.
-    begun: Handover<()>,
+    begun: WaitCell<()>,
     collection: Collection,
     observer: &'a W,
 }
 
 /// How the transactions are shared out, and what became of them.
-struct Planned<'a> {
+struct Schedule<'a> {
     work: Work<'a>,
-    board: Board<BatchOutput>,
+    table: TxTable<BatchOutput>,
 }
 
 /// A worker is lost, and what it was to do.
 const LOST: ExecuteError = ExecuteError::Engine { executor: "block-stm" };
 
 /// What the leader brings home.
-struct Led {
+struct LeaderResult {
     result: BlockExecutionResult<Receipt>,
     /// What the phases after the transactions changed.
     changed_last: PostState,
@@ -73,51 +73,51 @@ struct Led {
 pub(super) fn execute<W: Observer>(
     job: &ReplayJob,
     pool: &WorkerPool,
-    crew: Crew,
+    crew: WorkerLimit,
     observer: &W,
 ) -> Result<Execution, ExecuteError> {
     let storage = job.storage();
     let make = || {
         observer.tell(Event::Began(Activity::Before));
-        Lap {
+        BlockExecution {
             job,
             storage: &storage,
-            shared: Handover::new(),
-            planned: ByFirst::new(),
+            shared: WaitCell::new(),
+            planned: LazyCell::new(),
             at_once: pool.at_once().min(pool.size(crew)),
-            crowding: pool.crowding(crew),
+            oversubscribed: pool.oversubscribed(crew),
             committer: Mutex::new(Committer::new(job)),
-            begun: Handover::new(),
+            begun: WaitCell::new(),
             collection: Collection::default(),
             observer,
         }
     };
-    let (lap, led) = pool.lead(crew, make, Lap::lead, Lap::follow);
-    let Led { result, changed_last, stats } = led?;
-    let Lap { shared, planned, collection, .. } = lap;
+    let (lap, led) = pool.lead(crew, make, BlockExecution::lead, BlockExecution::follow);
+    let LeaderResult { result, changed_last, stats } = led?;
+    let BlockExecution { shared, planned, collection, .. } = lap;
     let shared = shared.into_inner().ok_or(LOST)?;
     let post_state = collection.finish(shared.settled(), &changed_last)?;
     let outcome = BlockOutcome::new(result, post_state);
-    let board = planned.into_inner().map(|planned| planned.board);
-    let leftovers = Leftovers::new((shared.leave(), board));
+    let table = planned.into_inner().map(|planned| planned.table);
+    let leftovers = DeferredDrop::new((shared.leave(), table));
     observer.tell(Event::Began(Activity::Absent));
     Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel, leftovers })
 }
 
-impl<'a, W: Observer> Lap<'a, W> {
-    fn planned(&self) -> Option<&Planned<'a>> {
+impl<'a, W: Observer> BlockExecution<'a, W> {
+    fn planned(&self) -> Option<&Schedule<'a>> {
         self.planned.get_or_make(|| {
             let (job, threads) = (self.job, self.at_once);
             // One by one where somebody watches, so that what is told of a step is told of a transaction.
             let Plan { batches, long, kinds } =
                 if W::WATCHES { Plan::one_by_one(job, threads) } else { Plan::new(job, threads) };
-            let board = Board::new(Steps { count: batches.len(), early: &long, kinds: &kinds });
-            let running = Running::new(batches.len(), self.crowding).with_kinds(kinds);
-            Planned { work: Work::new(job, batches, running.seen_by(self.observer)), board }
+            let table = TxTable::new(Steps { count: batches.len(), early: &long, kinds: &kinds });
+            let running = Running::new(batches.len(), self.oversubscribed).with_kinds(kinds);
+            Schedule { work: Work::new(job, batches, running.seen_by(self.observer)), table }
         })
     }
 
-    fn lead(&self) -> Result<Led, ExecuteError> {
+    fn lead(&self) -> Result<LeaderResult, ExecuteError> {
         let begun = self.begun.promise();
         let shared = self.shared.promise().give(Shared::new(self.job, self.storage));
         let settled = shared.settled();
@@ -125,9 +125,9 @@ impl<'a, W: Observer> Lap<'a, W> {
         shared.memory.publish_before_all(&before_all);
         let planned = self.planned().ok_or(LOST)?;
         begun.give(());
-        self.work(shared, planned, || EvmMachine::new(shared, &planned.work));
+        self.work(shared, planned, || EthVm::new(shared, &planned.work));
         // Before the committer's lock, which whoever hands on takes second.
-        let done = planned.board.incarnations();
+        let done = planned.table.incarnations();
         let mut committer = self.committer.lock();
         let committed = committer.finish()?;
         let done = done.ok_or(LOST)?;
@@ -136,21 +136,21 @@ impl<'a, W: Observer> Lap<'a, W> {
         let (result, changed_last) = finish(phases, committed, settled)?;
         settled.publish(planned.work.batches.len(), &changed_last)?;
         self.collection.collect(settled);
-        Ok(Led { result, changed_last, stats })
+        Ok(LeaderResult { result, changed_last, stats })
     }
 
     fn follow(&self) {
         // Where processors are scarce, whoever gets nothing to do had better not take them from the others.
-        let early = match self.crowding {
-            Crowding::Roomy => self.planned().zip(self.shared.wait()),
-            Crowding::Crowded => None,
+        let early = match self.oversubscribed {
+            Oversubscribed::No => self.planned().zip(self.shared.wait()),
+            Oversubscribed::Yes => None,
         };
-        let early = early.map(|(planned, shared)| EvmMachine::new(shared, &planned.work));
+        let early = early.map(|(planned, shared)| EthVm::new(shared, &planned.work));
         if self.begun.wait().is_some()
             && let Some((planned, shared)) = self.planned().zip(self.shared.get())
         {
-            let machine = || early.unwrap_or_else(|| EvmMachine::new(shared, &planned.work));
-            self.work(shared, planned, machine);
+            let vm = || early.unwrap_or_else(|| EthVm::new(shared, &planned.work));
+            self.work(shared, planned, vm);
             self.collection.collect(shared.settled());
             self.observer.tell(Event::Began(Activity::Absent));
         }
@@ -161,20 +161,20 @@ impl<'a, W: Observer> Lap<'a, W> {
     fn work<'s>(
         &'s self,
         shared: &'s Shared<'a>,
-        Planned { work, board }: &'s Planned<'a>,
-        machine: impl FnOnce() -> EvmMachine<'s>,
+        Schedule { work, table }: &'s Schedule<'a>,
+        vm: impl FnOnce() -> EthVm<'s>,
     ) {
         let commit =
             |step: usize, output| self.committer.lock().commit(work.batches[step].clone(), output);
         let (memory, running) = (&shared.memory, &work.running);
-        let worker = Worker { board, memory, running, commit, observer: self.observer };
-        worker.work(machine);
+        let worker = Worker { table, memory, running, commit, observer: self.observer };
+        worker.work(vm);
         self.observer.tell(Event::Began(Activity::After));
     }
 }
 
 /// What runs before the transactions and after them, on what memory holds then.
-type Phases<'a> = BlockRun<'a, BlockState<SettledState<'a>>>;
+type Phases<'a> = BlockRun<'a, BlockState<FinalState<'a>>>;
 
 /// Runs what comes before the first transaction, and says what it writes.
 pub(super) fn begin<'a>(shared: &'a Shared<'a>) -> Result<(Phases<'a>, WriteSet), ExecuteError> {
@@ -182,14 +182,14 @@ pub(super) fn begin<'a>(shared: &'a Shared<'a>) -> Result<(Phases<'a>, WriteSet)
     let mut phases = context.over(BlockState::new(shared.settled()), 0);
     context.begin(&mut phases).map_err(ExecuteError::outside)?;
     let changes = phases.evm().db().post_state()?;
-    Ok((phases, phase_writes(0, &changes, &job.numbered_state)?))
+    Ok((phases, phase_writes(0, &changes, &job.indexed_state)?))
 }
 
 /// Runs what comes after the last transaction, and says what it changes.
 fn finish<'a>(
     mut phases: Phases<'a>,
-    committed: &mut Tally<'_>,
-    settled: SettledState<'a>,
+    committed: &mut ReceiptAccumulator<'_>,
+    settled: FinalState<'a>,
 ) -> Result<(BlockExecutionResult<Receipt>, PostState), ExecuteError> {
     // What the first phase changed is in memory by now.
     *phases.evm_mut().db_mut() = BlockState::new(settled);

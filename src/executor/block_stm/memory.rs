@@ -29,7 +29,7 @@ mod tests;
 
 use crate::executor::sync::{AtomicBool, AtomicU32, Ordering};
 use alloy_primitives::{U256, map::HashMap};
-pub use readers::Noticed;
+pub use readers::ReaderSet;
 use std::fmt;
 use table::{Forget, Table};
 use values::find;
@@ -156,9 +156,9 @@ impl Memory {
     }
 
     /// Who may have read `location` ahead of its turn so far.
-    pub fn readers(&self, location: Location) -> Noticed {
+    pub fn readers(&self, location: Location) -> ReaderSet {
         let noted = self.readers_of(location);
-        noted.map_or(Noticed::BY_ALL, |(table, at)| table.readers(at as usize))
+        noted.map_or(ReaderSet::ALL, |(table, at)| table.readers(at as usize))
     }
 
     /// Where they are noted; `None` for what is rarely written, and counts as read by all. The other tables note nobody.
@@ -319,21 +319,21 @@ impl Memory {
 
     /// Replaces what `tx` had written, at the locations in `before`, by `writes`. Returns who could tell the
     /// difference, among those that read ahead of their turn.
-    pub fn publish(&self, tx: TxIndex, before: &WriteSet, writes: &WriteSet) -> Noticed {
-        let (writer, mut noticed) = (Writer::tx(tx), Noticed::BY_NOBODY);
+    pub fn publish(&self, tx: TxIndex, before: &WriteSet, writes: &WriteSet) -> ReaderSet {
+        let (writer, mut readers) = (Writer::tx(tx), ReaderSet::EMPTY);
         for (location, write) in writes {
             self.write(writer, *location, State::Written, *write);
             if find(before, *location) != Some(*write) {
-                noticed = noticed.and(self.readers(*location));
+                readers = readers.and(self.readers(*location));
             }
         }
         for (location, _) in before {
             if find(writes, *location).is_none() {
                 self.change(*location, |versions| versions.remove(writer));
-                noticed = noticed.and(self.readers(*location));
+                readers = readers.and(self.readers(*location));
             }
         }
-        noticed
+        readers
     }
 
     /// All below `tx` are committed: none of them will write any more, nor read anything that counts.

@@ -63,7 +63,7 @@
 //! # Where to find it
 //!
 //! [`scheduler`] knows indices and statuses, [`memory`] locations and values, [`engine`] joins the two
-//! with threads and a [`engine::Machine`]. None of them knows the EVM: `machine` is the one that
+//! with threads and a [`engine::Vm`]. None of them knows the EVM: `vm` is the one that
 //! does, and tests drive the engine with a toy. `lap` has the threads, and the phases before and after the
 //! transactions; `committer` puts receipts in order.
 
@@ -81,11 +81,11 @@ mod collection;
 mod committer;
 mod demands;
 mod lap;
-mod machine;
 mod own;
 mod precompiles;
 mod record;
 mod settled;
+mod vm;
 mod worker_state;
 mod writes;
 
@@ -95,7 +95,8 @@ mod testing;
 mod tests;
 
 use super::{
-    ExecuteError, Execution, Observable, Sequential, WorkerPool, observe::Observer, pool::Crew,
+    ExecuteError, Execution, Observable, Sequential, WorkerPool, observe::Observer,
+    pool::WorkerLimit,
 };
 use crate::block::ReplayJob;
 use batches::threads_that_pay;
@@ -119,13 +120,16 @@ pub enum BlockStm {
 
 impl BlockStm {
     /// Who works on the block; `None` where it is left to the baseline's code.
-    fn crew(self, job: &ReplayJob, pool: &WorkerPool) -> Option<Crew> {
+    fn crew(self, job: &ReplayJob, pool: &WorkerPool) -> Option<WorkerLimit> {
         let crew = match self {
-            Self::Always => Crew::All,
+            Self::Always => WorkerLimit::All,
             // On one thread, too, it is said whether two would pay, so that the mode is the same on all.
-            Self::WhereItPays => Crew::AtMost(threads_that_pay(job, pool.at_once().max(TWO))),
+            Self::WhereItPays => {
+                WorkerLimit::AtMost(threads_that_pay(job, pool.at_once().max(TWO)))
+            }
         };
-        let is_shared = job.transactions.len() > 1 && crew != Crew::AtMost(NonZeroUsize::MIN);
+        let is_shared =
+            job.transactions.len() > 1 && crew != WorkerLimit::AtMost(NonZeroUsize::MIN);
         is_shared.then_some(crew)
     }
 }

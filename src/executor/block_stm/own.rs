@@ -8,9 +8,9 @@ use alloy_primitives::{U256, map::HashMap};
 
 /// The writes of an unfinished incarnation, by location.
 #[derive(Debug, Default)]
-pub(super) struct OwnWrites(HashMap<Location, Write>);
+pub(super) struct PendingWrites(HashMap<Location, Write>);
 
-impl OwnWrites {
+impl PendingWrites {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn additions_go_on_top_of_what_was_written() {
-        let mut own = OwnWrites::default();
+        let mut own = PendingWrites::default();
         own.extend(vec![(BALANCE, add(1))]);
         own.extend(vec![(BALANCE, add(2))]);
         assert_eq!(own.get(BALANCE), Some(add(3)));
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_emptied_storage_is_zero_but_for_what_was_written_since() {
-        let mut own = OwnWrites::default();
+        let mut own = PendingWrites::default();
         own.extend(vec![(SLOT, set(5)), (Location::OtherSlot(2, U256::ONE), set(6))]);
         own.extend(vec![(Location::Storage(1), set(0)), (Location::Slot(1, 8), set(9))]);
         assert_eq!(own.get(SLOT), Some(set(0)));

@@ -4,7 +4,7 @@
 //! does. An incarnation that starts over mostly calls them with the same inputs as the one before. What one
 //! transaction computed is no use to others: signatures and proofs are presented once.
 
-use super::{memory::TxIndex, scheduler::Start, worker_state::WorkerState};
+use super::{memory::TxIndex, scheduler::ExecutionPoint, worker_state::StmDb};
 use crate::executor::{fees::WorkerEvm, instructions::WorkerContext};
 use alloy_primitives::{
     Address, Bytes,
@@ -26,9 +26,9 @@ const LEAST_GAS: u64 = 2_000;
 const LEAST_GAS_PER_BYTE: u64 = 2;
 
 /// The EVM of one worker, with these precompiles.
-pub(super) type KeepingEvm<'m> = WorkerEvm<WorkerState<'m>, Precompiles<'m>>;
+pub(super) type CachingEvm<'m> = WorkerEvm<StmDb<'m>, Precompiles<'m>>;
 
-type Context<'m> = WorkerContext<WorkerState<'m>>;
+type Context<'m> = WorkerContext<StmDb<'m>>;
 
 /// A successful call.
 #[derive(Clone, Debug)]
@@ -107,7 +107,8 @@ impl<'m> PrecompileProvider<Context<'m>> for Precompiles<'_> {
         }
         let result = self.ethereum.run(context, inputs)?;
         // At the frontier an incarnation is the last one.
-        let computed = result.as_ref().filter(|result| start == Start::Ahead && result.is_ok());
+        let computed =
+            result.as_ref().filter(|result| start == ExecutionPoint::Speculative && result.is_ok());
         if let Some(InterpreterResult { output, gas, .. }) = computed {
             let input = inputs.input.as_bytes(context);
             let kept = Kept { gas_used: gas.limit() - gas.remaining(), output: output.clone() };

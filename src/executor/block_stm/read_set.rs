@@ -6,7 +6,7 @@
 
 use super::{
     memory::{AccountNumber, Blocked, Location, Memory, Observed, TxIndex},
-    scheduler::Found,
+    scheduler::Validation,
 };
 use crate::executor::observe::Conflict;
 use alloy_primitives::U256;
@@ -34,20 +34,20 @@ pub enum Expected {
 }
 
 impl Expected {
-    pub(super) fn check(&self, now: Result<Observed, Blocked>) -> Found {
+    pub(super) fn check(&self, now: Result<Observed, Blocked>) -> Validation {
         let (holds, otherwise) = match (self, now) {
-            (Self::Seen(seen), now) => (now == Ok(*seen), Found::Outdated),
+            (Self::Seen(seen), now) => (now == Ok(*seen), Validation::Invalid),
             (Self::Value { before, value }, Ok(now)) => {
-                (now.over(*before) == *value, Found::Missing)
+                (now.over(*before) == *value, Validation::Unresolved)
             }
             (Self::AtLeast { before, minimum }, Ok(now)) => {
-                (now.over(*before) >= *minimum, Found::Outdated)
+                (now.over(*before) >= *minimum, Validation::Invalid)
             }
             // An estimate does not say that it will be less, nor that it will be enough: if what it stands for is
             // published again unchanged, nothing makes the incarnation suspect. At the frontier there are none.
-            (Self::Value { .. } | Self::AtLeast { .. }, Err(_)) => (false, Found::Missing),
+            (Self::Value { .. } | Self::AtLeast { .. }, Err(_)) => (false, Validation::Unresolved),
         };
-        if holds { Found::Current } else { otherwise }
+        if holds { Validation::Valid } else { otherwise }
     }
 }
 
@@ -143,21 +143,21 @@ impl ReadSet {
     }
 
     /// Whether everything that was expected holds for `tx`.
-    pub fn compare(&self, memory: &Memory, tx: TxIndex) -> Found {
+    pub fn compare(&self, memory: &Memory, tx: TxIndex) -> Validation {
         let same = |numbered: &Numbered| {
             let location = numbered.location();
             memory.is_unwritten(location)
-                || UNWRITTEN.check(memory.read(location, tx)) == Found::Current
+                || UNWRITTEN.check(memory.read(location, tx)) == Validation::Valid
         };
         if !self.unwritten.iter().all(same) {
-            return Found::Outdated;
+            return Validation::Invalid;
         }
-        let mut found = Found::Current;
+        let mut found = Validation::Valid;
         for (location, expected) in &self.others {
             match expected.check(memory.read(*location, tx)) {
-                Found::Current => {}
-                Found::Missing => found = Found::Missing,
-                Found::Outdated => return Found::Outdated,
+                Validation::Valid => {}
+                Validation::Unresolved => found = Validation::Unresolved,
+                Validation::Invalid => return Validation::Invalid,
             }
         }
         found
@@ -167,7 +167,7 @@ impl ReadSet {
     /// hold.
     pub fn conflict(&self, memory: &Memory, tx: TxIndex) -> Option<Conflict> {
         let fails = |(at, expected): &(Location, Expected)| {
-            expected.check(memory.read(*at, tx)) != Found::Current
+            expected.check(memory.read(*at, tx)) != Validation::Valid
         };
         let (at, _) = self.iter().find(fails)?;
         Some(Conflict { at, by: memory.last_writer(at, tx) })
@@ -221,10 +221,10 @@ mod tests {
         let one = Write::Set(U256::ONE);
         for (location, _) in reads().iter() {
             let memory = Memory::new(2, 2);
-            assert_eq!(reads().compare(&memory, 7), Found::Current);
+            assert_eq!(reads().compare(&memory, 7), Validation::Valid);
             memory.publish(4, &vec![], &vec![(location, one)]);
-            assert_eq!(reads().compare(&memory, 7), Found::Outdated);
-            assert_eq!(reads().compare(&memory, 4), Found::Current);
+            assert_eq!(reads().compare(&memory, 7), Validation::Invalid);
+            assert_eq!(reads().compare(&memory, 4), Validation::Valid);
             let conflict = Conflict { at: location, by: Some(4) };
             assert_eq!(reads().conflict(&memory, 7), Some(conflict));
         }
@@ -234,7 +234,7 @@ mod tests {
     fn a_storage_that_was_emptied_is_found_by_readers_of_its_slots() {
         let memory = Memory::new(2, 2);
         memory.publish(4, &vec![], &vec![(Location::Storage(0), Write::Set(U256::from(4)))]);
-        assert_eq!(reads().compare(&memory, 7), Found::Outdated);
+        assert_eq!(reads().compare(&memory, 7), Validation::Invalid);
     }
 
     /// Found by the model check in `model/`: the check counted, the same was published again, and the balance was
@@ -247,10 +247,10 @@ mod tests {
         reads.push(at, Expected::AtLeast { before: U256::from(5), minimum: U256::from(6) });
         let found = || reads.compare(&memory, 1);
         memory.publish(0, &vec![], &writes);
-        assert_eq!(found(), Found::Current);
+        assert_eq!(found(), Validation::Valid);
         memory.mark_estimates(0, &writes);
-        assert_eq!(found(), Found::Missing);
+        assert_eq!(found(), Validation::Unresolved);
         memory.publish(0, &writes, &vec![]);
-        assert_eq!(found(), Found::Outdated);
+        assert_eq!(found(), Validation::Invalid);
     }
 }

@@ -5,17 +5,17 @@
 
 use super::{
     batches::single,
-    engine::{Executed, Machine},
+    engine::{Executed, Vm},
     lap::begin,
-    machine::{EvmMachine, Shared, Work},
     memory::WriteSet,
     running::Running,
-    scheduler::{Basis, Start},
+    scheduler::{ExecutionPoint, Speculation},
+    vm::{EthVm, Shared, Work},
 };
 use crate::{
     block::ReplayJob,
     executor::{
-        Crowding, ExecuteError,
+        ExecuteError, Oversubscribed,
         access::{Accesses, TxAccess, needs},
     },
 };
@@ -31,24 +31,24 @@ pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteEr
     shared.memory.publish_before_all(&before_all);
     let count = job.transactions.len();
     // Nobody is running, so nobody is waited for.
-    let running = Running::new(count, Crowding::Crowded);
+    let running = Running::new(count, Oversubscribed::Yes);
     let work = Work::new(job, single(count), running);
-    let mut machine = EvmMachine::new(&shared, &work);
+    let mut vm = EthVm::new(&shared, &work);
     let mut transactions = Vec::with_capacity(count);
     for tx in 0..count {
-        machine.view().begin(tx, Start::Ahead);
-        let Executed { mut writes, output, cost: gas, .. } = machine.execute();
+        vm.view().begin(tx, ExecutionPoint::Speculative);
+        let Executed { mut writes, output, cost: gas, .. } = vm.execute();
         output?;
-        let (reads, basis) = (machine.view().take_reads(), machine.view().basis());
-        if basis == Basis::Assumed {
+        let (reads, basis) = (vm.view().take_reads(), vm.view().basis());
+        if basis == Speculation::Assumed {
             // The sender's nonce is not the transaction's. Executed on what is there, it says so.
-            machine.view().begin(tx, Start::AtFrontier);
-            machine.execute().output?;
+            vm.view().begin(tx, ExecutionPoint::AtCommit);
+            vm.execute().output?;
         }
         writes.sort_unstable_by_key(|(location, _)| *location);
         shared.memory.publish(tx, &WriteSet::new(), &writes);
         transactions.push(TxAccess { reads: needs(&reads), writes, gas });
     }
-    drop(machine);
+    drop(vm);
     Ok(Accesses { before_all, transactions, new_codes: shared.leave() })
 }

@@ -7,13 +7,13 @@
 //! looks, for the one waited for may need the processor that waiting takes.
 
 use super::{
-    kinds::Kinds,
-    memory::{Noticed, TxIndex},
+    kinds::CallClasses,
+    memory::{ReaderSet, TxIndex},
 };
 use crate::executor::{
-    Crowding,
+    Oversubscribed,
     observe::{Activity, Event, Listener, Observer},
-    sync::{AtomicBool, AtomicU32, Looks, Ordering},
+    sync::{AtomicBool, AtomicU32, Backoff, Ordering},
 };
 
 /// How often a waiting worker looks before it lets other threads run between two looks, since the one that it
@@ -35,7 +35,7 @@ pub enum Waited {
 
 /// How far below itself a transaction looks for one to wait for: who is further away may be taken for itself, which has
 /// just been noted as a reader.
-const REACH: usize = Noticed::CLASSES - 1;
+const REACH: usize = ReaderSet::CLASSES - 1;
 
 /// Nobody has published anything.
 const NOBODY: u32 = u32::MAX;
@@ -43,7 +43,7 @@ const NOBODY: u32 = u32::MAX;
 /// Two marks for each transaction.
 #[derive(Debug)]
 pub struct Running<'w> {
-    kinds: Vec<Kinds>,
+    kinds: Vec<CallClasses>,
     /// Set while a worker executes it. Clearing one (Release) comes after the publication, so whoever sees it
     /// cleared (Acquire) reads what was published.
     executing: Box<[AtomicBool]>,
@@ -52,22 +52,22 @@ pub struct Running<'w> {
     outdated_by: Box<[AtomicU32]>,
     /// Set when a worker is lost. All accesses are relaxed: nobody acts on anything else it has done.
     stopped: AtomicBool,
-    crowding: Crowding,
+    oversubscribed: Oversubscribed,
     /// Told who waits, where anybody watches.
     watcher: Option<&'w dyn Listener>,
 }
 
 impl<'w> Running<'w> {
     /// None of so many is being executed.
-    pub fn new(transactions: usize, crowding: Crowding) -> Self {
+    pub fn new(transactions: usize, oversubscribed: Oversubscribed) -> Self {
         let executing = (0..transactions).map(|_| AtomicBool::new(false)).collect();
         let outdated_by = (0..transactions).map(|_| AtomicU32::new(NOBODY)).collect();
         let (kinds, stopped) = (Vec::new(), AtomicBool::new(false));
-        Self { kinds, executing, outdated_by, stopped, crowding, watcher: None }
+        Self { kinds, executing, outdated_by, stopped, oversubscribed, watcher: None }
     }
 
     /// The same, with the kinds of each transaction.
-    pub fn with_kinds(self, kinds: Vec<Kinds>) -> Self {
+    pub fn with_kinds(self, kinds: Vec<CallClasses>) -> Self {
         Self { kinds, ..self }
     }
 
@@ -77,18 +77,18 @@ impl<'w> Running<'w> {
     }
 
     /// Whether whoever waits keeps nobody from running.
-    pub const fn crowding(&self) -> Crowding {
-        self.crowding
+    pub const fn oversubscribed(&self) -> Oversubscribed {
+        self.oversubscribed
     }
 
     /// The kinds of `tx`; none where they are not known.
-    pub fn kinds(&self, tx: TxIndex) -> Kinds {
+    pub fn kinds(&self, tx: TxIndex) -> CallClasses {
         self.kinds.get(tx).copied().unwrap_or_default()
     }
 
     /// The closest transaction below `tx` that is of one of these kinds, among these readers, and being executed.
-    pub fn closest(&self, tx: TxIndex, kinds: Kinds, readers: Noticed) -> Option<TxIndex> {
-        if kinds == Kinds::default() {
+    pub fn closest(&self, tx: TxIndex, kinds: CallClasses, readers: ReaderSet) -> Option<TxIndex> {
+        if kinds == CallClasses::default() {
             return None;
         }
         let reach = tx.saturating_sub(REACH)..tx;
@@ -110,7 +110,7 @@ impl<'w> Running<'w> {
 
     /// `tx` has published something else than what these readers may have found: those of them that are being executed
     /// had better look whether to go on.
-    pub fn outdate(&self, tx: TxIndex, readers: Noticed) {
+    pub fn outdate(&self, tx: TxIndex, readers: ReaderSet) {
         for above in readers.among(tx + 1..self.executing.len()) {
             if self.is_running(above) {
                 self.outdated_by[above].store(tx as u32, Ordering::Release);
@@ -155,9 +155,9 @@ impl<'w> Running<'w> {
 
     fn look_at(&self, tx: TxIndex, looks: u32) -> Waited {
         let has_ended = || !self.is_running(tx) || self.stopped.load(Ordering::Relaxed);
-        let looks = match self.crowding {
-            Crowding::Roomy => Looks { most: looks, in_haste: LOOKS_IN_HASTE },
-            Crowding::Crowded => Looks { most: looks.div_ceil(LOOKS_PER_YIELD), in_haste: 0 },
+        let looks = match self.oversubscribed {
+            Oversubscribed::No => Backoff { most: looks, in_haste: LOOKS_IN_HASTE },
+            Oversubscribed::Yes => Backoff { most: looks.div_ceil(LOOKS_PER_YIELD), in_haste: 0 },
         };
         if looks.until(has_ended) { Waited::Ended } else { Waited::InVain }
     }
@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn waiting_ends_when_the_writer_does() {
-        for crowding in [Crowding::Roomy, Crowding::Crowded] {
-            let running = Running::new(3, crowding);
+        for oversubscribed in [Oversubscribed::No, Oversubscribed::Yes] {
+            let running = Running::new(3, oversubscribed);
             running.started(1);
             assert!(running.is_running(1) && !running.is_running(0) && !running.is_running(9));
             std::thread::scope(|scope| {
@@ -184,42 +184,42 @@ mod tests {
 
     #[test]
     fn the_closest_of_a_kind_that_is_being_executed_is_waited_for() {
-        let kinds = [1, 2, 1, 2, 1].map(Kinds::of).to_vec();
-        let running = Running::new(5, Crowding::Roomy).with_kinds(kinds);
+        let kinds = [1, 2, 1, 2, 1].map(CallClasses::of).to_vec();
+        let running = Running::new(5, Oversubscribed::No).with_kinds(kinds);
         for tx in [0, 1, 2, 4] {
             running.started(tx);
         }
-        let closest = |tx, kinds| running.closest(tx, kinds, Noticed::BY_ALL);
-        assert_eq!(closest(4, Kinds::of(1)), Some(2));
-        assert_eq!(closest(4, Kinds::of(2)), Some(1), "3 is not being executed");
-        assert_eq!(closest(2, Kinds::of(1).and(Kinds::of(2))), Some(1));
-        assert_eq!(closest(4, Kinds::of(3)), None);
-        assert_eq!(closest(4, Kinds::default()), None);
-        let one = Kinds::of(1);
-        assert_eq!(running.closest(4, one, Noticed::by(0)), Some(0), "2 has not read there");
-        assert_eq!(running.closest(4, one, Noticed::BY_NOBODY), None);
+        let closest = |tx, kinds| running.closest(tx, kinds, ReaderSet::ALL);
+        assert_eq!(closest(4, CallClasses::of(1)), Some(2));
+        assert_eq!(closest(4, CallClasses::of(2)), Some(1), "3 is not being executed");
+        assert_eq!(closest(2, CallClasses::of(1).and(CallClasses::of(2))), Some(1));
+        assert_eq!(closest(4, CallClasses::of(3)), None);
+        assert_eq!(closest(4, CallClasses::default()), None);
+        let one = CallClasses::of(1);
+        assert_eq!(running.closest(4, one, ReaderSet::by(0)), Some(0), "2 has not read there");
+        assert_eq!(running.closest(4, one, ReaderSet::EMPTY), None);
     }
 
     #[test]
     fn those_that_are_being_executed_are_told_once_that_they_may_be_outdated() {
-        let running = Running::new(4, Crowding::Roomy);
+        let running = Running::new(4, Oversubscribed::No);
         running.started(0);
         running.started(2);
-        running.outdate(1, Noticed::BY_ALL);
+        running.outdate(1, ReaderSet::ALL);
         let told = |running: &Running<'_>| [0, 1, 2, 3].map(|tx| running.take_outdated(tx));
         assert_eq!(told(&running), [None, None, Some(1), None]);
         assert_eq!(told(&running), [None; 4]);
-        running.outdate(1, Noticed::by(3));
+        running.outdate(1, ReaderSet::by(3));
         assert_eq!(told(&running), [None; 4], "2 has not read it, and 3 is not being executed");
-        running.outdate(1, Noticed::by(2));
+        running.outdate(1, ReaderSet::by(2));
         running.started(2);
         assert_eq!(told(&running), [None; 4], "that was another incarnation");
     }
 
     #[test]
     fn waiting_ends_when_it_does_not_pay() {
-        for crowding in [Crowding::Roomy, Crowding::Crowded] {
-            let running = Running::new(1, crowding);
+        for oversubscribed in [Oversubscribed::No, Oversubscribed::Yes] {
+            let running = Running::new(1, oversubscribed);
             running.started(0);
             assert_eq!(running.wait_for(0, 1_000), Waited::InVain);
         }
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn waiting_ends_when_a_worker_is_lost() {
-        let running = Running::new(1, Crowding::Roomy);
+        let running = Running::new(1, Oversubscribed::No);
         running.started(0);
         running.stop();
         assert_eq!(running.wait_for(0, 10), Waited::Ended);

@@ -36,10 +36,10 @@ mod state;
 mod tests;
 
 use super::{
-    kinds::Kinds,
-    memory::{Noticed, TxIndex},
+    kinds::CallClasses,
+    memory::{ReaderSet, TxIndex},
 };
-use crate::executor::sync::{AtomicU32, Condvar, Looks, Mutex, MutexGuard, Ordering};
+use crate::executor::sync::{AtomicU32, Backoff, Condvar, Mutex, MutexGuard, Ordering};
 use state::State;
 
 /// What is to be executed, and what is known of it beforehand.
@@ -50,7 +50,7 @@ pub struct Steps<'a> {
     /// Those of them that are started as soon as nothing holds up the others, the first one first.
     pub early: &'a [TxIndex],
     /// Of each; none of those beyond.
-    pub kinds: &'a [Kinds],
+    pub kinds: &'a [CallClasses],
 }
 
 /// How many times a transaction was executed before, from 0.
@@ -64,17 +64,17 @@ pub enum Task {
         /// Which.
         tx: TxIndex,
         /// Whether it is its turn.
-        start: Start,
+        start: ExecutionPoint,
     },
     /// The newest incarnation is aborted: mark its estimates, and execute the next one.
     ExecuteAgain {
         /// Which.
         tx: TxIndex,
         /// Whether it is its turn.
-        start: Start,
+        start: ExecutionPoint,
     },
-    /// Compare a suspect's read set with memory; report [`Scheduler::checked`].
-    Check {
+    /// Compare a suspect's read set with memory; report [`Scheduler::validated`].
+    Validate {
         /// Which.
         tx: TxIndex,
         /// The incarnation that is suspect.
@@ -92,35 +92,35 @@ pub enum Task {
 
 /// When an incarnation starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum ExecutionPoint {
     /// Ahead of its turn: it will be compared if anything may have changed that it read.
-    Ahead,
+    Speculative,
     /// When all before it are committed: what it reads is final, so nothing is compared, and it must
     /// not act on anything but what it reads.
-    AtFrontier,
+    AtCommit,
 }
 
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Validation {
     /// All as read.
-    Current,
+    Valid,
     /// Something was published since.
-    Outdated,
+    Invalid,
     /// What was assumed is not there, or hidden by an estimate. Before the incarnation's turn it may still come.
-    Missing,
+    Unresolved,
 }
 
 /// What an incarnation is built on, the firmest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Basis {
+pub enum Speculation {
     /// Only on what it read.
     #[default]
-    Read,
+    None,
     /// On what it was sure to find later, and has not found.
     Assumed,
     /// On something that was another by the time it was depended on.
-    Outdated,
+    Stale,
 }
 
 /// Whether a worker without a task goes on looking for one.
@@ -132,7 +132,7 @@ enum Patience {
 
 /// How often a worker without a task looks for an offer before it sleeps: about as long as it takes to be woken. More
 /// would take from those that work, where two threads share a core.
-const LOOKS: Looks = Looks { most: 250, in_haste: 150 };
+const BACKOFF: Backoff = Backoff { most: 250, in_haste: 150 };
 
 /// Statuses of a block's transactions.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ struct Offers {
     /// sees the task, and all accesses are relaxed.
     looking: AtomicU32,
     /// Written under the lock (Release), after what was reported of those below it.
-    frontier: AtomicU32,
+    commit_index: AtomicU32,
 }
 
 impl Offers {
@@ -164,13 +164,13 @@ impl Offers {
 
     fn new(newest: u32) -> Self {
         let (newest, none) = (AtomicU32::new(newest), || AtomicU32::new(0));
-        Self { newest, looking: none(), frontier: none() }
+        Self { newest, looking: none(), commit_index: none() }
     }
 
     /// Looks out for one, for a while. Of several who see the same task, one is to take it.
     fn look(&self) -> Patience {
         self.looking.fetch_add(1, Ordering::Relaxed);
-        let found = LOOKS.until(|| match self.newest.load(Ordering::Relaxed) {
+        let found = BACKOFF.until(|| match self.newest.load(Ordering::Relaxed) {
             Self::NOTHING => false,
             Self::TASK => self.take_back(),
             _ => true,
@@ -220,8 +220,8 @@ impl Scheduler {
 
     /// An incarnation is done and published. Like all reports, returns what the worker should do next
     /// if there is something at once, which spares taking the lock again.
-    pub fn executed(&self, tx: TxIndex, noticed: Noticed, basis: Basis) -> Option<Task> {
-        self.report(|state| state.executed(tx, noticed, basis))
+    pub fn executed(&self, tx: TxIndex, readers: ReaderSet, basis: Speculation) -> Option<Task> {
+        self.report(|state| state.executed(tx, readers, basis))
     }
 
     /// An incarnation met an estimate of `on`, or learned that `on` has outdated it, and gave up without publishing.
@@ -230,15 +230,15 @@ impl Scheduler {
     }
 
     /// A check is done.
-    pub fn checked(
+    pub fn validated(
         &self,
         tx: TxIndex,
         incarnation: Incarnation,
         epoch: u64,
-        found: Found,
+        found: Validation,
     ) -> Option<Task> {
         let mut state = self.state.lock();
-        let again = state.checked(tx, incarnation, epoch, found);
+        let again = state.validated(tx, incarnation, epoch, found);
         again.or_else(|| self.take_task(&mut state))
     }
 
@@ -253,8 +253,8 @@ impl Scheduler {
     }
 
     /// The lowest transaction that is not committed. Whoever sees it may rely on what was reported of those below.
-    pub fn frontier(&self) -> TxIndex {
-        self.offers.frontier.load(Ordering::Acquire) as TxIndex
+    pub fn commit_index(&self) -> TxIndex {
+        self.offers.commit_index.load(Ordering::Acquire) as TxIndex
     }
 
     /// Ends all work: the block is invalid, or a worker is lost.
@@ -275,7 +275,7 @@ impl Scheduler {
         let task = if state.is_over() { None } else { state.take_task() };
         let offer = offer(state);
         self.offers.newest.store(offer, Ordering::Relaxed);
-        self.offers.frontier.store(state.frontier as u32, Ordering::Release);
+        self.offers.commit_index.store(state.commit_index as u32, Ordering::Release);
         if state.sleeping > 0 {
             match offer {
                 Offers::TASK if self.offers.looking.load(Ordering::Relaxed) == 0 => {

@@ -3,12 +3,12 @@
 use super::{
     accounts::{Before, NewCodes, info},
     collection::Others,
-    machine::Shared,
     memory::{AFTER_ALL, AccountNumber, Location, Memory, Observed, TxIndex},
+    vm::Shared,
     writes::{phase_writes, slot_location},
 };
 use crate::state::{
-    AccountChange, AccountFields, NumberedAccount, NumberedState, PostState, StateError, Storage,
+    AccountChange, AccountFields, IndexedState, NumberedAccount, PostState, StateError, Storage,
 };
 use alloy_primitives::{Address, B256, U256};
 use revm::{DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
@@ -16,18 +16,18 @@ use revm::{DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state:
 /// State as memory has it after everything that was published so far. While transactions run it is not
 /// final.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SettledState<'a> {
-    base: &'a NumberedState,
+pub(super) struct FinalState<'a> {
+    base: &'a IndexedState,
     storage: &'a Storage<'a>,
     memory: &'a Memory,
     new_codes: &'a NewCodes,
     spec: SpecId,
 }
 
-impl<'a> SettledState<'a> {
+impl<'a> FinalState<'a> {
     pub(super) const fn new(shared: &'a Shared<'a>) -> Self {
         let Shared { job, storage, memory, new_codes } = shared;
-        Self { base: &job.numbered_state, storage, memory, new_codes, spec: job.env.cfg_env.spec }
+        Self { base: &job.indexed_state, storage, memory, new_codes, spec: job.env.cfg_env.spec }
     }
 
     fn read(&self, location: Location) -> Observed {
@@ -138,7 +138,7 @@ impl<'a> SettledState<'a> {
     }
 }
 
-impl DatabaseRef for SettledState<'_> {
+impl DatabaseRef for FinalState<'_> {
     type Error = StateError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {

@@ -6,17 +6,17 @@
 //! Besides the tests beside this file, the package in `model/` compiles it.
 
 use super::{
-    engine::{Board, Executed, Incarnations, Machine, Worker},
-    kinds::Kinds,
+    engine::{Executed, Incarnations, TxTable, Vm, Worker},
+    kinds::CallClasses,
     memory::{AccountNumber, Blocked, Location, Memory, TxIndex, Write},
     read_set::Expected,
     running::Running,
-    scheduler::{Start, Steps},
-    view::View,
+    scheduler::{ExecutionPoint, Steps},
+    view::IncarnationView,
 };
 use crate::executor::{
-    Crowding, WorkerPool,
-    observe::{Nobody, Observer},
+    Oversubscribed, WorkerPool,
+    observe::{Observer, Unobserved},
     sync::Mutex,
 };
 use alloy_primitives::U256;
@@ -121,9 +121,9 @@ impl Below for BTreeMap<Location, U256> {
     }
 }
 
-impl Below for View<'_> {
+impl Below for IncarnationView<'_> {
     fn read(&mut self, location: Location) -> Result<U256, Blocked> {
-        View::read(self, location).map(|observed| observed.over(before(location)))
+        IncarnationView::read(self, location).map(|observed| observed.over(before(location)))
     }
 
     fn has(&mut self, location: Location, minimum: U256) -> bool {
@@ -136,8 +136,8 @@ impl Below for View<'_> {
 
     fn guess(&mut self, location: Location, probably: U256) -> Result<U256, Blocked> {
         match self.start() {
-            Start::AtFrontier => Below::read(self, location),
-            Start::Ahead => {
+            ExecutionPoint::AtCommit => Below::read(self, location),
+            ExecutionPoint::Speculative => {
                 self.expect(
                     location,
                     Expected::Value { before: before(location), value: probably },
@@ -245,13 +245,13 @@ impl Toy {
 
 pub(crate) struct ToyMachine<'a, 'm> {
     pub(crate) programs: &'a [Program],
-    pub(crate) view: View<'m>,
+    pub(crate) view: IncarnationView<'m>,
 }
 
-impl<'m> Machine<'m> for ToyMachine<'_, 'm> {
+impl<'m> Vm<'m> for ToyMachine<'_, 'm> {
     type Output = U256;
 
-    fn view(&mut self) -> &mut View<'m> {
+    fn view(&mut self) -> &mut IncarnationView<'m> {
         &mut self.view
     }
 
@@ -294,31 +294,35 @@ pub(crate) fn in_order(programs: &[Program]) -> Outcome {
 }
 
 /// Executes on all threads of the pool. `None` if not everything was committed.
-pub(crate) fn run<'m, M: Machine<'m>>(
+pub(crate) fn run<'m, M: Vm<'m>>(
     pool: &WorkerPool,
     steps: Steps<'_>,
     memory: &'m Memory,
     running: &'m Running<'m>,
     observer: &impl Observer,
-    machine: impl Fn() -> M + Sync,
+    vm: impl Fn() -> M + Sync,
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
 ) -> Option<Incarnations> {
-    let (board, commit) = (&Board::new(steps), Mutex::new(commit));
+    let (table, commit) = (&TxTable::new(steps), Mutex::new(commit));
     pool.run_on_all(|| {
         let commit = |tx, output| (commit.lock())(tx, output);
-        Worker { board, memory, running, commit, observer }.work(&machine);
+        Worker { table, memory, running, commit, observer }.work(&vm);
     });
-    board.incarnations()
+    table.incarnations()
 }
 
 /// Programs that begin with the same are of a kind; those that begin by paying are of none.
-fn kind(program: &[Step]) -> Kinds {
+fn kind(program: &[Step]) -> CallClasses {
     match program.first() {
-        None | Some(Step::Add(_) | Step::StopIfEven) => Kinds::default(),
-        Some(Step::Read(choice) | Step::ReadFollowing(choice)) => Kinds::of((*choice).into()),
-        Some(Step::Set(choice) | Step::SetFollowing(choice)) => Kinds::of(16 + u64::from(*choice)),
-        Some(Step::Spend(choice) | Step::Empty(choice)) => Kinds::of(32 + u64::from(*choice)),
-        Some(Step::Count(choice) | Step::Surprise(choice)) => Kinds::of(48 + u64::from(*choice)),
+        None | Some(Step::Add(_) | Step::StopIfEven) => CallClasses::default(),
+        Some(Step::Read(choice) | Step::ReadFollowing(choice)) => CallClasses::of((*choice).into()),
+        Some(Step::Set(choice) | Step::SetFollowing(choice)) => {
+            CallClasses::of(16 + u64::from(*choice))
+        }
+        Some(Step::Spend(choice) | Step::Empty(choice)) => CallClasses::of(32 + u64::from(*choice)),
+        Some(Step::Count(choice) | Step::Surprise(choice)) => {
+            CallClasses::of(48 + u64::from(*choice))
+        }
     }
 }
 
@@ -331,14 +335,14 @@ pub(crate) fn in_parallel(
 ) -> (Outcome, Incarnations) {
     let (memory, mut seen) = (memory(), Vec::new());
     let kinds: Vec<_> = programs.iter().map(|program| kind(program)).collect();
-    let running = Running::new(programs.len(), Crowding::Roomy).with_kinds(kinds.clone());
+    let running = Running::new(programs.len(), Oversubscribed::No).with_kinds(kinds.clone());
     let incarnations = run(
         pool,
         Steps { count: programs.len(), early, kinds: &kinds },
         &memory,
         &running,
         observer,
-        || ToyMachine { programs, view: View::new(&memory, &running) },
+        || ToyMachine { programs, view: IncarnationView::new(&memory, &running) },
         |tx, output| {
             assert_eq!(tx, seen.len(), "transactions commit in order");
             seen.push(output);
@@ -358,14 +362,14 @@ pub(crate) fn in_parallel(
 pub(crate) fn handed_on_up_to(last: TxIndex, transactions: usize, pool: &WorkerPool) -> usize {
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; transactions];
     let (memory, mut handed_on) = (memory(), 0);
-    let running = Running::new(transactions, Crowding::Roomy);
+    let running = Running::new(transactions, Oversubscribed::No);
     let incarnations = run(
         pool,
         Steps { count: transactions, ..Steps::default() },
         &memory,
         &running,
-        &Nobody,
-        || ToyMachine { programs: &programs, view: View::new(&memory, &running) },
+        &Unobserved,
+        || ToyMachine { programs: &programs, view: IncarnationView::new(&memory, &running) },
         |tx, _| {
             handed_on += 1;
             if tx == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -1,15 +1,15 @@
 //! The engine against block order, with the toy machine.
 
 use super::{
-    engine::{Executed, Incarnations, Machine},
+    engine::{Executed, Incarnations, Vm},
     running::Running,
     scheduler::Steps,
     testing::{
         Outcome, Program, Step, ToyMachine, balance, handed_on_up_to, in_order, memory, run, step,
     },
-    view::View,
+    view::IncarnationView,
 };
-use crate::executor::{Crowding, WorkerPool, observe::Nobody};
+use crate::executor::{Oversubscribed, WorkerPool, observe::Unobserved};
 use alloy_primitives::U256;
 use proptest::prelude::*;
 use std::{
@@ -25,7 +25,7 @@ fn pool(threads: usize) -> WorkerPool {
 }
 
 fn in_parallel(programs: &[Program], pool: &WorkerPool) -> (Outcome, Incarnations) {
-    super::testing::in_parallel(programs, &[], pool, &Nobody)
+    super::testing::in_parallel(programs, &[], pool, &Unobserved)
 }
 
 fn programs() -> impl Strategy<Value = Vec<Program>> {
@@ -79,10 +79,10 @@ fn a_commit_can_end_the_run() {
 /// Panics at the first transaction it gets.
 struct Broken<'a, 'm>(ToyMachine<'a, 'm>, &'a AtomicBool);
 
-impl<'m> Machine<'m> for Broken<'_, 'm> {
+impl<'m> Vm<'m> for Broken<'_, 'm> {
     type Output = U256;
 
-    fn view(&mut self) -> &mut View<'m> {
+    fn view(&mut self) -> &mut IncarnationView<'m> {
         self.0.view()
     }
 
@@ -99,12 +99,16 @@ impl<'m> Machine<'m> for Broken<'_, 'm> {
 fn a_worker_that_panics_ends_the_run_and_nobody_waits_for_it() {
     let (memory, broke) = (memory(), AtomicBool::new(false));
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
-    let running = Running::new(programs.len(), Crowding::Roomy);
-    let machine =
-        || Broken(ToyMachine { programs: &programs, view: View::new(&memory, &running) }, &broke);
+    let running = Running::new(programs.len(), Oversubscribed::No);
+    let vm = || {
+        Broken(
+            ToyMachine { programs: &programs, view: IncarnationView::new(&memory, &running) },
+            &broke,
+        )
+    };
     let steps = Steps { count: programs.len(), ..Steps::default() };
     let commit = |_, _| ControlFlow::Continue(());
-    let run = || run(&pool(4), steps, &memory, &running, &Nobody, machine, commit);
+    let run = || run(&pool(4), steps, &memory, &running, &Unobserved, vm, commit);
     assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     assert!(broke.load(Ordering::Relaxed));
 }

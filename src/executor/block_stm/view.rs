@@ -1,12 +1,12 @@
 //! What one incarnation sees of the block so far, and what it leaves for its comparison.
 
 use super::{
-    kinds::Kinds,
+    kinds::CallClasses,
     memory::{Blocked, Location, Memory, Observed, TxIndex, Write, WriteSet},
-    own::OwnWrites,
+    own::PendingWrites,
     read_set::{Expected, ReadSet, UNWRITTEN},
     running::{Running, Waited},
-    scheduler::{Basis, Found, Start},
+    scheduler::{ExecutionPoint, Speculation, Validation},
 };
 use crate::executor::observe::Conflict;
 
@@ -16,29 +16,29 @@ const LOOKS_PER_READ: u32 = 240;
 
 /// A worker's window on the memory: reads for one transaction at a time, and notes each.
 #[derive(Debug)]
-pub struct View<'m> {
+pub struct IncarnationView<'m> {
     memory: &'m Memory,
     running: &'m Running<'m>,
     tx: TxIndex,
-    start: Start,
+    start: ExecutionPoint,
     reads: ReadSet,
-    own: OwnWrites,
-    basis: Basis,
+    own: PendingWrites,
+    basis: Speculation,
     blocked: Option<Blocked>,
 }
 
-impl<'m> View<'m> {
+impl<'m> IncarnationView<'m> {
     /// A view that is nobody's yet.
     pub fn new(memory: &'m Memory, running: &'m Running<'m>) -> Self {
-        let own = OwnWrites::default();
+        let own = PendingWrites::default();
         Self {
             memory,
             running,
             tx: 0,
-            start: Start::Ahead,
+            start: ExecutionPoint::Speculative,
             reads: ReadSet::default(),
             own,
-            basis: Basis::Read,
+            basis: Speculation::None,
             blocked: None,
         }
     }
@@ -54,17 +54,17 @@ impl<'m> View<'m> {
     }
 
     /// Whether it runs ahead of its turn, so that what it reads may be outdated.
-    pub const fn start(&self) -> Start {
+    pub const fn start(&self) -> ExecutionPoint {
         self.start
     }
 
     /// Starts over for an incarnation of `tx`.
-    pub fn begin(&mut self, tx: TxIndex, start: Start) {
+    pub fn begin(&mut self, tx: TxIndex, start: ExecutionPoint) {
         self.tx = tx;
         self.start = start;
         self.reads.clear();
         self.own.clear();
-        self.basis = Basis::Read;
+        self.basis = Speculation::None;
         self.blocked = None;
     }
 
@@ -87,12 +87,12 @@ impl<'m> View<'m> {
     /// Looks, once somebody has published what this incarnation may have read before, whether it is built on sand. To
     /// execute the rest would be for nothing then.
     fn give_up_if_outdated(&mut self) -> Result<(), Blocked> {
-        if self.start == Start::AtFrontier {
+        if self.start == ExecutionPoint::AtCommit {
             return Ok(());
         }
         match self.running.take_outdated(self.tx) {
-            Some(by) if self.reads.compare(self.memory, self.tx) == Found::Outdated => {
-                self.basis = Basis::Outdated;
+            Some(by) if self.reads.compare(self.memory, self.tx) == Validation::Invalid => {
+                self.basis = Speculation::Stale;
                 Err(self.give_up(Blocked { on: by }))
             }
             _ => Ok(()),
@@ -106,7 +106,7 @@ impl<'m> View<'m> {
 
     /// To be called before memory is asked.
     fn note(&self, location: Location) {
-        if self.start == Start::Ahead {
+        if self.start == ExecutionPoint::Speculative {
             self.memory.note_reader(location, self.tx);
         }
     }
@@ -134,11 +134,11 @@ impl<'m> View<'m> {
     /// read here, as whoever writes a slot does before. Waits for a few times as long as it would take to get here again.
     /// After that it had better go on with what it finds, and if that is an estimate, leave the worker to something else.
     fn read_when_written(&self, location: Location) -> Result<Observed, Blocked> {
-        if self.start == Start::AtFrontier {
+        if self.start == ExecutionPoint::AtCommit {
             return self.memory.read(location, self.tx);
         }
         let patience = LOOKS_PER_READ.saturating_mul(self.reads.len() as u32);
-        let mut kinds = Kinds::default();
+        let mut kinds = CallClasses::default();
         let add = |writer| kinds = kinds.and(self.running.kinds(writer));
         self.memory.writers_near(location, self.tx, add);
         let readers = self.memory.readers(location);
@@ -154,19 +154,19 @@ impl<'m> View<'m> {
     }
 
     /// What has been or will probably be written to `location`, without a note: whoever looks says later, by
-    /// [`View::expect`], what depends on it. If this incarnation itself wrote there, all that the result
+    /// [`IncarnationView::expect`], what depends on it. If this incarnation itself wrote there, all that the result
     /// depends on is noted at once.
-    pub fn peek(&mut self, location: Location) -> Peeked {
+    pub fn peek(&mut self, location: Location) -> Peek {
         if self.is_unwritten(location) {
-            return Peeked::Open(Observed::default());
+            return Peek::Open(Observed::default());
         }
         match self.own.get(location) {
-            None => Peeked::Open(self.memory.peek(location, self.tx)),
-            Some(Write::Set(value)) => Peeked::Noted(Observed { set: Some(value), added: None }),
+            None => Peek::Open(self.memory.peek(location, self.tx)),
+            Some(Write::Set(value)) => Peek::Noted(Observed { set: Some(value), added: None }),
             own => {
                 let below = self.memory.peek(location, self.tx);
                 self.expect(location, Expected::Seen(below));
-                Peeked::Noted(below.then(own))
+                Peek::Noted(below.then(own))
             }
         }
     }
@@ -182,8 +182,8 @@ impl<'m> View<'m> {
     /// What was below when it was read. At the frontier nothing is noted, and nothing changes.
     fn seen(&self, location: Location) -> Option<Observed> {
         match self.start {
-            Start::AtFrontier => self.memory.read(location, self.tx).ok(),
-            Start::Ahead => self.reads.seen(location),
+            ExecutionPoint::AtCommit => self.memory.read(location, self.tx).ok(),
+            ExecutionPoint::Speculative => self.reads.seen(location),
         }
     }
 
@@ -205,13 +205,13 @@ impl<'m> View<'m> {
     /// reads. What is found now is the first comparison.
     pub fn expect(&mut self, location: Location, expected: Expected) {
         self.note(location);
-        if self.start == Start::Ahead {
+        if self.start == ExecutionPoint::Speculative {
             let now = self.memory.read(location, self.tx);
             let basis = match (expected.check(now), now) {
-                (Found::Current, _) => Basis::Read,
-                (Found::Outdated, Ok(_)) => Basis::Outdated,
+                (Validation::Valid, _) => Speculation::None,
+                (Validation::Invalid, Ok(_)) => Speculation::Stale,
                 // What stands behind an estimate is not known yet.
-                (Found::Outdated | Found::Missing, _) => Basis::Assumed,
+                (Validation::Invalid | Validation::Unresolved, _) => Speculation::Assumed,
             };
             self.basis = self.basis.max(basis);
         }
@@ -220,7 +220,7 @@ impl<'m> View<'m> {
 
     /// At the frontier its turn has come, and what it reads is what it will find.
     fn depend(&mut self, location: Location, expected: Expected) {
-        if self.start == Start::Ahead {
+        if self.start == ExecutionPoint::Speculative {
             self.reads.push(location, expected);
         }
     }
@@ -231,11 +231,11 @@ impl<'m> View<'m> {
     }
 
     /// Whether something was expected that was not so.
-    pub const fn basis(&self) -> Basis {
+    pub const fn basis(&self) -> Speculation {
         self.basis
     }
 
-    /// Whom the incarnation has given up for since [`View::begin`], if it has: then nothing that it did
+    /// Whom the incarnation has given up for since [`IncarnationView::begin`], if it has: then nothing that it did
     /// counts.
     pub const fn blocked(&self) -> Option<Blocked> {
         self.blocked
@@ -246,22 +246,22 @@ impl<'m> View<'m> {
         self.reads.conflict(self.memory, self.tx)
     }
 
-    /// What was read and expected since [`View::begin`].
+    /// What was read and expected since [`IncarnationView::begin`].
     pub fn take_reads(&mut self) -> ReadSet {
         self.reads.take()
     }
 }
 
-/// What [`View::peek`] found.
+/// What [`IncarnationView::peek`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peeked {
+pub enum Peek {
     /// Nothing depends on it yet.
     Open(Observed),
     /// What depends on it is noted.
     Noted(Observed),
 }
 
-impl Peeked {
+impl Peek {
     /// What was found.
     pub const fn observed(self) -> Observed {
         match self {
@@ -281,48 +281,51 @@ impl Peeked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::{Crowding, block_stm::memory::Noticed};
+    use crate::executor::{Oversubscribed, block_stm::memory::ReaderSet};
     use alloy_primitives::U256;
 
     const BALANCE: Location = Location::Balance(0);
 
     /// What `act` makes of a view of the fourth transaction, and of a publication by the second.
-    fn viewed<R>(start: Start, act: impl FnOnce(&mut View<'_>, &dyn Fn() -> Noticed) -> R) -> R {
-        let (memory, running) = (Memory::new(1, 0), Running::new(4, Crowding::Roomy));
-        let mut view = View::new(&memory, &running);
+    fn viewed<R>(
+        start: ExecutionPoint,
+        act: impl FnOnce(&mut IncarnationView<'_>, &dyn Fn() -> ReaderSet) -> R,
+    ) -> R {
+        let (memory, running) = (Memory::new(1, 0), Running::new(4, Oversubscribed::No));
+        let mut view = IncarnationView::new(&memory, &running);
         running.started(3);
         view.begin(3, start);
         let writes = vec![(BALANCE, Write::Add(U256::ONE))];
         act(&mut view, &|| {
-            let noticed = memory.publish(1, &vec![], &writes);
-            running.outdate(1, noticed);
-            noticed
+            let readers = memory.publish(1, &vec![], &writes);
+            running.outdate(1, readers);
+            readers
         })
     }
 
     #[test]
     fn what_is_read_ahead_of_its_turn_is_noted() {
-        let noticed = |start| {
+        let readers = |start| {
             viewed(start, |view, publish| {
                 assert_eq!(view.read(BALANCE), Ok(Observed::default()));
                 publish()
             })
         };
-        assert_eq!(noticed(Start::Ahead), Noticed::by(3));
-        assert_eq!(noticed(Start::AtFrontier), Noticed::BY_NOBODY, "all below has published");
+        assert_eq!(readers(ExecutionPoint::Speculative), ReaderSet::by(3));
+        assert_eq!(readers(ExecutionPoint::AtCommit), ReaderSet::EMPTY, "all below has published");
     }
 
     #[test]
     fn who_goes_on_with_what_is_outdated_gives_up() {
         let nonce = Location::Nonce(0);
-        viewed(Start::Ahead, |view, publish| {
+        viewed(ExecutionPoint::Speculative, |view, publish| {
             assert_eq!(view.read(BALANCE), Ok(Observed::default()));
             publish();
             assert_eq!(view.read(nonce), Err(Blocked { on: 1 }));
             assert_eq!(view.blocked(), Some(Blocked { on: 1 }));
             assert_eq!(view.conflict().map(|conflict| conflict.at), Some(BALANCE));
         });
-        viewed(Start::Ahead, |view, publish| {
+        viewed(ExecutionPoint::Speculative, |view, publish| {
             assert_eq!(view.read(nonce), Ok(Observed::default()));
             publish();
             assert_eq!(view.read(nonce), Ok(Observed::default()), "the balance was not read");
@@ -331,24 +334,24 @@ mod tests {
 
     #[test]
     fn what_is_only_looked_at_is_noted_once_it_is_expected() {
-        viewed(Start::Ahead, |view, publish| {
+        viewed(ExecutionPoint::Speculative, |view, publish| {
             let seen = view.peek(BALANCE).observed();
             view.expect(BALANCE, Expected::Seen(seen));
-            assert_eq!(view.basis(), Basis::Read);
-            assert_eq!(publish(), Noticed::by(3));
+            assert_eq!(view.basis(), Speculation::None);
+            assert_eq!(publish(), ReaderSet::by(3));
         });
     }
 
     #[test]
     fn what_changed_before_it_was_expected_is_outdated_for_good() {
-        viewed(Start::Ahead, |view, publish| {
+        viewed(ExecutionPoint::Speculative, |view, publish| {
             let seen = view.peek(BALANCE).observed();
-            assert_eq!(publish(), Noticed::BY_NOBODY);
+            assert_eq!(publish(), ReaderSet::EMPTY);
             view.expect(BALANCE, Expected::Seen(seen));
-            assert_eq!(view.basis(), Basis::Outdated);
+            assert_eq!(view.basis(), Speculation::Stale);
             let value = U256::from(7);
             view.expect(BALANCE, Expected::Value { before: U256::ZERO, value });
-            assert_eq!(view.basis(), Basis::Outdated);
+            assert_eq!(view.basis(), Speculation::Stale);
         });
     }
 }

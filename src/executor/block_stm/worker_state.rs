@@ -3,16 +3,16 @@
 use super::{
     accounts::{Before, NewCodes, info},
     demands::{Demands, Loaded},
-    machine::Shared,
     memory::{AccountNumber, Blocked, Location, Observed},
     read_set::Expected,
-    scheduler::Start,
-    view::{Peeked, View},
+    scheduler::ExecutionPoint,
+    view::{IncarnationView, Peek},
+    vm::Shared,
     writes::slot_location,
 };
 use crate::{
     executor::demands::{BalanceRule, Demand, Demanding},
-    state::{AccountFields, NumberedAccount, NumberedState, StateError, Storage},
+    state::{AccountFields, IndexedState, NumberedAccount, StateError, Storage},
 };
 use alloy_consensus::{Transaction as _, TxEnvelope, transaction::Recovered};
 use alloy_primitives::{Address, B256, U256};
@@ -53,9 +53,9 @@ struct Sender {
 
 /// One worker's window on the state.
 #[derive(Debug)]
-pub(super) struct WorkerState<'m> {
-    pub(super) view: View<'m>,
-    base: &'m NumberedState,
+pub(super) struct StmDb<'m> {
+    pub(super) view: IncarnationView<'m>,
+    base: &'m IndexedState,
     storage: &'m Storage<'m>,
     new_codes: &'m NewCodes,
     spec: SpecId,
@@ -94,10 +94,10 @@ pub(super) struct Was<'a> {
     pub(super) found: Option<AccountFields>,
 }
 
-impl<'m> WorkerState<'m> {
-    pub(super) fn new(view: View<'m>, shared: &'m Shared<'m>) -> Self {
+impl<'m> StmDb<'m> {
+    pub(super) fn new(view: IncarnationView<'m>, shared: &'m Shared<'m>) -> Self {
         let Shared { job, storage, new_codes, .. } = shared;
-        let (base, spec) = (&job.numbered_state, job.env.cfg_env.spec);
+        let (base, spec) = (&job.indexed_state, job.env.cfg_env.spec);
         Self {
             view,
             base,
@@ -130,7 +130,7 @@ impl<'m> WorkerState<'m> {
         let alone = transactions.len() == 1;
         self.journal = if alone { JournalSpan::One } else { JournalSpan::Several };
         self.fetch(transactions);
-        if self.view.start() == Start::Ahead {
+        if self.view.start() == ExecutionPoint::Speculative {
             for transaction in transactions {
                 let (address, nonce) = (transaction.signer(), transaction.nonce());
                 if !self.senders.iter().any(|sender| sender.address == address) {
@@ -238,14 +238,14 @@ impl<'m> WorkerState<'m> {
         account: &NumberedAccount,
         before: U256,
         certainty: Certainty,
-    ) -> Result<(U256, Peeked), Blocked> {
+    ) -> Result<(U256, Peek), Blocked> {
         let location = Location::Nonce(account.number);
         let sender = self.senders.iter().find(|sender| sender.address == account.address);
         match sender.filter(|_| !self.view.wrote(location)) {
             Some(sender) => {
                 let value = U256::from(sender.nonce);
                 self.view.expect(location, Expected::Value { before, value });
-                Ok((value, Peeked::Noted(Observed::default())))
+                Ok((value, Peek::Noted(Observed::default())))
             }
             None => {
                 let peeked = self.peek(location, certainty)?;
@@ -254,9 +254,9 @@ impl<'m> WorkerState<'m> {
         }
     }
 
-    fn peek(&mut self, location: Location, certainty: Certainty) -> Result<Peeked, Blocked> {
+    fn peek(&mut self, location: Location, certainty: Certainty) -> Result<Peek, Blocked> {
         match certainty {
-            Certainty::Exact => self.view.read(location).map(Peeked::Noted),
+            Certainty::Exact => self.view.read(location).map(Peek::Noted),
             Certainty::Demanded => Ok(self.view.peek(location)),
         }
     }
@@ -268,12 +268,12 @@ impl<'m> WorkerState<'m> {
         location: Location,
         before: U256,
         certainty: Certainty,
-    ) -> Result<Peeked, Blocked> {
+    ) -> Result<Peek, Blocked> {
         let peeked = self.peek(location, certainty)?;
         match peeked {
-            Peeked::Open(seen) if seen.over(before).bit(U256::BITS - 1) => {
+            Peek::Open(seen) if seen.over(before).bit(U256::BITS - 1) => {
                 self.view.expect(location, Expected::Seen(seen));
-                Ok(Peeked::Noted(seen))
+                Ok(Peek::Noted(seen))
             }
             peeked => Ok(peeked),
         }
@@ -340,9 +340,9 @@ impl<'m> WorkerState<'m> {
     }
 }
 
-impl Demanding for WorkerState<'_> {
+impl Demanding for StmDb<'_> {
     fn demand(&mut self, address: Address, demand: Demand) {
-        if self.view.start() == Start::Ahead {
+        if self.view.start() == ExecutionPoint::Speculative {
             self.demands.demand(address, demand);
         }
     }
@@ -353,7 +353,7 @@ impl Demanding for WorkerState<'_> {
     }
 }
 
-impl Database for WorkerState<'_> {
+impl Database for StmDb<'_> {
     type Error = WorkerError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, WorkerError> {

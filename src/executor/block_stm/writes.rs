@@ -3,12 +3,12 @@
 use super::{
     accounts::NewCodes,
     memory::{AccountNumber, Location, TxIndex, Write, WriteSet},
-    worker_state::{Was, WorkerState},
+    worker_state::{StmDb, Was},
 };
 use crate::{
     executor::demands::BalanceRule,
     state::{
-        AccountFields, NumberedAccount, NumberedSlot, NumberedState, PostState, StateError,
+        AccountFields, IndexedState, NumberedAccount, NumberedSlot, PostState, StateError,
         is_removed,
     },
 };
@@ -24,7 +24,7 @@ use revm::state::{Account, AccountInfo, EvmState};
 pub(super) fn write_set(
     tx: TxIndex,
     state: &EvmState,
-    worker: &WorkerState<'_>,
+    worker: &StmDb<'_>,
     new_codes: &NewCodes,
 ) -> Result<WriteSet, StateError> {
     let mut writes = WriteSet::with_capacity(2 * state.len());
@@ -52,7 +52,7 @@ pub(super) fn write_set(
 pub(super) fn phase_writes(
     tx: TxIndex,
     changes: &PostState,
-    base: &NumberedState,
+    base: &IndexedState,
 ) -> Result<WriteSet, StateError> {
     let mut writes = WriteSet::new();
     for (address, change) in &changes.accounts {
@@ -132,7 +132,7 @@ fn change(was: &Was<'_>, account: &Account, writes: &mut WriteSet) {
     }
 }
 
-fn write_slots(was: &Was<'_>, account: &Account, worker: &WorkerState<'_>, writes: &mut WriteSet) {
+fn write_slots(was: &Was<'_>, account: &Account, worker: &StmDb<'_>, writes: &mut WriteSet) {
     let changed = account
         .storage
         .iter()

@@ -5,16 +5,18 @@
 //! top. Only when all accounts were visited is it certain that everything was as declared; where it was not, nothing of
 //! the run is believed.
 
-use super::{left::Left, published::AccessError, run::Run, settled::Settled, writers::BySystem};
+use super::{
+    left::TxEffects, published::AccessError, run::Run, settled::FinalState, writers::BySystem,
+};
 use crate::{
     evm::{BlockExecutionResult, Receipt},
     executor::{
-        BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Leftovers,
+        BlockOutcome, DeferredDrop, ExecuteError, Execution, ExecutionMode, ExecutionStats,
         WorkerPool,
-        handover::Handover,
-        in_order::InOrder,
+        handover::WaitCell,
+        in_order::OrderedValidator,
         observe::{Activity, Event, Observer},
-        tally::{Share, Tally},
+        tally::{ReceiptAccumulator, TxReceipt},
         tasks::{Tasks, run_each},
     },
     state::{AccountChange, BlockState, NumberedAccount, PostState, StateError},
@@ -70,11 +72,11 @@ impl<'a> Run<'a> {
         let job = self.job;
         let post_state =
             PostState::amended(changes, changed_last.accounts, |address, last, first| {
-                over(job.numbered_state.account(address)?, first.unwrap_or_default(), last)
+                over(job.indexed_state.account(address)?, first.unwrap_or_default(), last)
             })?;
         let outcome = BlockOutcome::new(result, post_state);
         let stats = ExecutionStats { incarnations: self.left.len() as u64, ..Default::default() };
-        let leftovers = Leftovers::new((self.left, self.begun.into_written()));
+        let leftovers = DeferredDrop::new((self.left, self.begun.into_written()));
         observer.tell(Event::Began(Activity::Absent));
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel, leftovers })
     }
@@ -83,7 +85,7 @@ impl<'a> Run<'a> {
     fn parts(&self, pool: &WorkerPool, observer: &impl Observer) -> Option<Parts> {
         let mut strangers = self.strangers.lock();
         strangers.sort_unstable();
-        let settled = Settled::new(self, &strangers);
+        let settled = FinalState::new(self, &strangers);
         let parts: Vec<_> = self.declared.written.chunks(PART).collect();
         let task = |(): &mut (), task: usize| {
             observer.tell(Event::Began(Activity::After));
@@ -108,9 +110,9 @@ impl<'a> Run<'a> {
     }
 
     /// What the transactions made of some accounts.
-    fn changes(&self, numbers: &[u32], settled: Settled<'_>) -> Result<Changes, AccessError> {
+    fn changes(&self, numbers: &[u32], settled: FinalState<'_>) -> Result<Changes, AccessError> {
         let change = |number: &u32| {
-            let account = &self.job.numbered_state.accounts()[*number as usize];
+            let account = &self.job.indexed_state.accounts()[*number as usize];
             let change = settled.change(account).transpose()?;
             Some(change.map(|change| (account.address, change)))
         };
@@ -120,7 +122,7 @@ impl<'a> Run<'a> {
     /// Whether the system calls before the first transaction wrote only where that was declared.
     fn system_kept(&self) -> Result<bool, StateError> {
         for (address, change) in self.begun.post_state()?.accounts {
-            let declared = self.by_system(self.job.numbered_state.account(address)?);
+            let declared = self.by_system(self.job.indexed_state.account(address)?);
             if declared != BySystem::of(change.storage_cleared) {
                 return Ok(false);
             }
@@ -130,24 +132,24 @@ impl<'a> Run<'a> {
 
     /// Sums up gas and receipts, and runs the phase after the last transaction.
     fn end(&self) -> Result<Ended, ExecuteError> {
-        let mut tally = Tally::new(self.job);
+        let mut tally = ReceiptAccumulator::new(self.job);
         for (tx, share) in self.left.iter().filter_map(share_of).enumerate() {
             tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
         }
-        let (result, state) = tally.finish(BlockState::new(Settled::new(self, &[])))?;
+        let (result, state) = tally.finish(BlockState::new(FinalState::new(self, &[])))?;
         Ok((result, state.post_state().map_err(failed)?))
     }
 
     /// Nothing is believed any more: the block is executed in order.
     fn again(self, observer: &impl Observer) -> Result<Execution, ExecuteError> {
-        let mut in_order = InOrder::new(self.job, self.storage, self.begun, observer);
+        let mut in_order = OrderedValidator::new(self.job, self.storage, self.begun, observer);
         for tx in 0..self.left.len() {
             if in_order.execute_and_commit(tx).is_break() {
                 break;
             }
         }
         let mut execution = in_order.finish(ExecutionMode::FellBack(MISTAKEN))?;
-        let wasted = self.left.into_iter().filter_map(Handover::into_inner);
+        let wasted = self.left.into_iter().filter_map(WaitCell::into_inner);
         for left in wasted {
             execution.stats.incarnations += 1;
             execution.stats.wasted_gas += left.map_or(0, |left| left.gas);
@@ -164,7 +166,7 @@ fn failed(error: AccessError) -> ExecuteError {
 }
 
 /// Takes what the block sums up out of what a transaction left.
-fn share_of(left: &Handover<Option<Left>>) -> Option<Share> {
+fn share_of(left: &WaitCell<Option<TxEffects>>) -> Option<TxReceipt> {
     Some(std::mem::take(&mut *left.get()?.as_ref()?.share.lock()))
 }
 

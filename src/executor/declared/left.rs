@@ -9,9 +9,9 @@ use crate::{
         access::AccountNumber,
         demands::{BalanceRule, Need},
         fees::rebase,
-        tally::Share,
+        tally::TxReceipt,
     },
-    state::{NumberedState, StateError, is_removed},
+    state::{IndexedState, StateError, is_removed},
 };
 use alloy_primitives::{Address, B256, U256};
 use parking_lot::Mutex;
@@ -23,22 +23,22 @@ use std::ops::Range;
 
 /// What one transaction left.
 #[derive(Debug)]
-pub(super) struct Left {
+pub(super) struct TxEffects {
     /// Guards what the block takes out of it, once, in the end.
-    pub(super) share: Mutex<Share>,
+    pub(super) share: Mutex<TxReceipt>,
     /// After refunds.
     pub(super) gas: u64,
     /// In wei, where no account holds it.
     pub(super) deferred_fee: Option<U256>,
     /// Those that it touched or needs something of, ascending by number.
-    accounts: Vec<LeftAccount>,
+    accounts: Vec<AccountEffect>,
     /// Slots that it changed, with their values, those of each account ascending by key.
     slots: Vec<(U256, U256)>,
 }
 
 /// An account as one transaction left it.
 #[derive(Debug)]
-pub(super) struct LeftAccount {
+pub(super) struct AccountEffect {
     number: AccountNumber,
     /// What the transaction needs of the balance, which was `seen` when it loaded the account.
     pub(super) need: Option<Need>,
@@ -57,17 +57,17 @@ pub(super) struct LeftAccount {
     slots: Range<u32>,
 }
 
-impl Left {
+impl TxEffects {
     /// Empties the journal, but for its allocation.
     ///
     /// # Errors
     /// If one of its accounts is not in the state before the block. The EVM reads before it writes, so this does not
     /// happen.
     pub(super) fn new(
-        base: &NumberedState,
+        base: &IndexedState,
         journal: &mut EvmState,
         mut needs: Vec<(Address, Need)>,
-        share: Share,
+        share: TxReceipt,
         deferred_fee: Option<U256>,
     ) -> Result<Self, StateError> {
         let touched = journal.values().filter(|account| account.is_touched()).count();
@@ -96,7 +96,7 @@ impl Left {
         let original = account.original_info();
         let (seen, has_new_nonce) = (original.balance, original.nonce != account.info.nonce);
         let AccountInfo { balance, nonce, code_hash, code, .. } = account.info;
-        self.accounts.push(LeftAccount {
+        self.accounts.push(AccountEffect {
             number,
             need,
             seen,
@@ -118,13 +118,13 @@ impl Left {
     }
 
     /// The account, if the transaction touched it or needs something of it.
-    pub(super) fn account(&self, number: AccountNumber) -> Option<&LeftAccount> {
+    pub(super) fn account(&self, number: AccountNumber) -> Option<&AccountEffect> {
         let found = self.accounts.binary_search_by_key(&number, |account| account.number);
         Some(&self.accounts[found.ok()?])
     }
 
     /// The account, if the transaction touched it.
-    pub(super) fn touched(&self, number: AccountNumber) -> Option<&LeftAccount> {
+    pub(super) fn touched(&self, number: AccountNumber) -> Option<&AccountEffect> {
         self.account(number).filter(|account| account.is_touched())
     }
 
@@ -142,7 +142,7 @@ impl Left {
     }
 }
 
-impl LeftAccount {
+impl AccountEffect {
     pub(super) const fn is_touched(&self) -> bool {
         self.status.is_touched()
     }
@@ -197,11 +197,12 @@ mod tests {
         account
     }
 
-    fn left(account: Account, needs: &[(Address, Need)]) -> Left {
+    fn left(account: Account, needs: &[(Address, Need)]) -> TxEffects {
         let mut journal = EvmState::default();
         journal.insert(Address::ZERO, account);
-        let share = Share::default();
-        let left = Left::new(&NumberedState::default(), &mut journal, needs.to_vec(), share, None);
+        let share = TxReceipt::default();
+        let left =
+            TxEffects::new(&IndexedState::default(), &mut journal, needs.to_vec(), share, None);
         assert!(journal.is_empty());
         left.expect("accounts that were loaded have numbers")
     }

@@ -1,6 +1,6 @@
 //! Transactions whose reads and writes are declared before they run.
 //!
-//! [`Declared`] is what was declared, by location; [`Published`] is where a transaction reads: for every
+//! [`Declared`] is what was declared, by location; [`AccessListDb`] is where a transaction reads: for every
 //! location the declarations say which earlier transaction wrote it last, and its value is taken out of what
 //! that one left ([`left`]). Nothing is versioned. *When* a transaction may run is
 //! left to executors; this module asks only that those it was declared to read from are done or will be, whatever
@@ -28,7 +28,7 @@ mod run;
 mod settled;
 mod writers;
 
-pub(super) use published::Published;
+pub(super) use published::AccessListDb;
 pub(super) use run::{Ran, Run};
 pub(super) use writers::{Declared, account_of, exact_balance};
 

@@ -52,14 +52,14 @@ impl DBErrorMarker for AccessError {}
 
 /// One worker's window on what transactions left. It numbers accounts for revm as the pre-state does.
 #[derive(Debug)]
-pub(in crate::executor) struct Published<'a> {
+pub(in crate::executor) struct AccessListDb<'a> {
     run: &'a Run<'a>,
     codes: &'a B256Map<Bytecode>,
     starting: Option<Starting>,
     demands: Demands<()>,
 }
 
-impl<'a> Published<'a> {
+impl<'a> AccessListDb<'a> {
     pub(in crate::executor) fn new(run: &'a Run<'a>, codes: &'a B256Map<Bytecode>) -> Self {
         Self { run, codes, starting: None, demands: Demands::default() }
     }
@@ -136,13 +136,13 @@ impl<'a> Published<'a> {
     }
 }
 
-impl Demanding for Published<'_> {
+impl Demanding for AccessListDb<'_> {
     fn demand(&mut self, address: Address, demand: Demand) {
         self.demands.demand(address, demand);
     }
 }
 
-impl Speculative for Published<'_> {
+impl Speculative for AccessListDb<'_> {
     fn begin(&mut self, starting: Starting) {
         self.demands.clear(starting.delegates);
         self.starting = Some(starting);
@@ -158,11 +158,11 @@ impl Speculative for Published<'_> {
     }
 }
 
-impl Database for Published<'_> {
+impl Database for AccessListDb<'_> {
     type Error = AccessError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, AccessError> {
-        let account = self.run.job.numbered_state.account(address)?;
+        let account = self.run.job.indexed_state.account(address)?;
         let mut found = self.load(account)?;
         let balance = found.as_ref().map_or(U256::ZERO, |info| info.balance);
         if let Some(info) = &mut found {
@@ -183,7 +183,7 @@ impl Database for Published<'_> {
     }
 
     fn storage(&mut self, address: Address, slot: U256) -> Result<U256, AccessError> {
-        self.run.slot(self.run.job.numbered_state.account(address)?, slot, self.tx())
+        self.run.slot(self.run.job.indexed_state.account(address)?, slot, self.tx())
     }
 
     fn storage_by_account_id(
@@ -192,10 +192,10 @@ impl Database for Published<'_> {
         account: AccountId,
         slot: U256,
     ) -> Result<U256, AccessError> {
-        self.run.slot(&self.run.job.numbered_state.accounts()[account.get()], slot, self.tx())
+        self.run.slot(&self.run.job.indexed_state.accounts()[account.get()], slot, self.tx())
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, AccessError> {
-        Ok(self.run.job.numbered_state.block_hash(number)?)
+        Ok(self.run.job.indexed_state.block_hash(number)?)
     }
 }

@@ -1,8 +1,8 @@
 //! One execution of a block by declared accesses: what has run so far.
 
 use super::{
-    left::Left,
-    published::{AccessError, Published},
+    left::TxEffects,
+    published::{AccessError, AccessListDb},
     writers::{BySystem, Declared},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         access::{AccountNumber, TxIndex},
         committer::{State, before_transactions},
         demands::BalanceRule,
-        handover::Handover,
+        handover::WaitCell,
         observe::{Activity, Event, Listener, Observer},
         worker::{Attempt, TxOutcome, Worker},
     },
@@ -33,19 +33,19 @@ pub(in crate::executor) struct Run<'a> {
     pub(super) rule: BalanceRule,
     /// Each is given by the worker that ran the transaction, and by then others may wait for it.
     /// `None` if it is invalid, given what it saw.
-    pub(super) left: Vec<Handover<Option<Left>>>,
+    pub(super) left: Vec<WaitCell<Option<TxEffects>>>,
     /// Whether a declaration turned out to be wrong. Only ever set, and read when all workers are done,
     /// so relaxed is enough.
     pub(super) is_wrong: AtomicBool,
     /// Guards who needs to know of whose balance without having declared it. Few do: whoever only passes on what
     /// it gets, say.
-    pub(super) strangers: Mutex<Vec<Stranger>>,
+    pub(super) strangers: Mutex<Vec<UndeclaredRead>>,
     /// Told who waits, where anybody watches.
     watcher: Option<&'a dyn Listener>,
 }
 
 /// An account, and a transaction that needs to know of its balance.
-pub(super) type Stranger = (AccountNumber, TxIndex);
+pub(super) type UndeclaredRead = (AccountNumber, TxIndex);
 
 /// How a transaction ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
             storage,
             begun: before_transactions(job, storage)?,
             rule: BalanceRule::of(job.env.cfg_env.spec),
-            left: job.transactions.iter().map(|_| Handover::new()).collect(),
+            left: job.transactions.iter().map(|_| WaitCell::new()).collect(),
             is_wrong: AtomicBool::new(false),
             strangers: Mutex::default(),
             watcher: None,
@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
     /// do next.
     pub(in crate::executor) fn execute(
         &self,
-        worker: &mut Worker<Published<'_>>,
+        worker: &mut Worker<AccessListDb<'_>>,
         tx: TxIndex,
         observer: &impl Observer,
     ) -> Ran {
@@ -93,8 +93,8 @@ impl<'a> Run<'a> {
         let kept = output.as_ref().is_ok_and(|outcome| self.keeps_to_writes(tx, outcome));
         let left = output.ok().and_then(|outcome| {
             let TxOutcome { share, mut state, deferred_fee } = outcome;
-            let base = &self.job.numbered_state;
-            let left = Left::new(base, &mut state, needs, share, deferred_fee);
+            let base = &self.job.indexed_state;
+            let left = TxEffects::new(base, &mut state, needs, share, deferred_fee);
             worker.give_back(state);
             left.ok()
         });
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
 
     /// Nobody waits any longer for what has not run.
     pub(in crate::executor) fn give_up(&self) {
-        self.left.iter().for_each(Handover::give_up);
+        self.left.iter().for_each(WaitCell::give_up);
     }
 
     /// What `writer` left for `reader` to read. It is waited for only if that was declared: of others nobody knows
@@ -119,7 +119,11 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`AccessError::Undeclared`] if it has not run and was not declared to be read from, if it is invalid, or if
     /// the run was given up.
-    pub(super) fn left_by(&self, writer: TxIndex, reader: TxIndex) -> Result<&Left, AccessError> {
+    pub(super) fn left_by(
+        &self,
+        writer: TxIndex,
+        reader: TxIndex,
+    ) -> Result<&TxEffects, AccessError> {
         let place = &self.left[writer];
         if !place.is_over() && self.declared.sources[reader].binary_search(&writer).is_ok() {
             self.wait_for(writer);
@@ -139,7 +143,7 @@ impl<'a> Run<'a> {
     }
 
     /// Notes what the transaction needs to know of balances without having declared it.
-    fn note_strangers(&self, tx: TxIndex, left: &Left) {
+    fn note_strangers(&self, tx: TxIndex, left: &TxEffects) {
         for account in left.needed() {
             if self.declared.visitors.of(account).binary_search(&tx).is_err() {
                 self.strangers.lock().push((account, tx));
@@ -151,7 +155,7 @@ impl<'a> Run<'a> {
     fn keeps_to_writes(&self, tx: TxIndex, outcome: &TxOutcome) -> bool {
         let mut touched = outcome.state.iter().filter(|(_, account)| account.is_touched());
         touched.all(|(address, account)| {
-            let numbered = self.job.numbered_state.loaded(*address, &account.info);
+            let numbered = self.job.indexed_state.loaded(*address, &account.info);
             numbered.is_ok_and(|numbered| self.keeps_to(tx, numbered, account))
         })
     }

@@ -6,9 +6,9 @@
 //! Slots have their last writer.
 
 use super::{
-    left::LeftAccount,
+    left::AccountEffect,
     published::AccessError,
-    run::{Run, Stranger},
+    run::{Run, UndeclaredRead},
     writers::BySystem,
 };
 use crate::{
@@ -22,21 +22,21 @@ use std::borrow::Cow;
 
 /// The state after all transactions, of a run in which all are done.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Settled<'a> {
+pub(super) struct FinalState<'a> {
     run: &'a Run<'a>,
     /// Those that are to be checked beside the declared visitors, ascending.
-    strangers: &'a [Stranger],
+    strangers: &'a [UndeclaredRead],
 }
 
 /// What became of an account but for its slots.
-struct Fate {
+struct AccountOutcome {
     info: Option<AccountInfo>,
     /// Whether the storage that it had before the block is gone.
     is_emptied: bool,
 }
 
-impl<'a> Settled<'a> {
-    pub(super) const fn new(run: &'a Run<'a>, strangers: &'a [Stranger]) -> Self {
+impl<'a> FinalState<'a> {
+    pub(super) const fn new(run: &'a Run<'a>, strangers: &'a [UndeclaredRead]) -> Self {
         Self { run, strangers }
     }
 
@@ -48,16 +48,16 @@ impl<'a> Settled<'a> {
         &self,
         account: &NumberedAccount,
     ) -> Result<Option<AccountChange>, AccessError> {
-        let Fate { info, is_emptied } = self.fate(account)?;
+        let AccountOutcome { info, is_emptied } = self.fate(account)?;
         let after = info.as_ref().map(AccountFields::from);
         let slots =
             if after.is_some() { self.changed_slots(account, is_emptied)? } else { Vec::new() };
         Ok(AccountChange::between(account.info.as_ref(), after, is_emptied, slots))
     }
 
-    fn fate(&self, account: &NumberedAccount) -> Result<Fate, AccessError> {
+    fn fate(&self, account: &NumberedAccount) -> Result<AccountOutcome, AccessError> {
         let is_emptied = self.run.by_system(account) == BySystem::Emptied;
-        let mut fate = Fate { info: self.run.base(account)?, is_emptied };
+        let mut fate = AccountOutcome { info: self.run.base(account)?, is_emptied };
         if account.address == self.run.job.env.block_env.beneficiary() {
             let spec = self.run.job.env.cfg_env.spec;
             for tx in 0..self.end() {
@@ -96,7 +96,7 @@ impl<'a> Settled<'a> {
         &self,
         tx: TxIndex,
         account: &NumberedAccount,
-        fate: &mut Fate,
+        fate: &mut AccountOutcome,
     ) -> Result<(), AccessError> {
         let left = self.run.left_by(tx, self.end())?.account(account.number);
         self.check(tx, account.address, fate.info.as_ref(), left)?;
@@ -113,7 +113,7 @@ impl<'a> Settled<'a> {
         tx: TxIndex,
         address: Address,
         found: Option<&AccountInfo>,
-        left: Option<&LeftAccount>,
+        left: Option<&AccountEffect>,
     ) -> Result<(), AccessError> {
         let transaction = &self.run.job.transactions[tx];
         let nonce = found.map_or(0, |info| info.nonce);
@@ -133,7 +133,7 @@ impl<'a> Settled<'a> {
         account: &NumberedAccount,
         is_emptied: bool,
     ) -> Result<Vec<(U256, U256)>, AccessError> {
-        let (declared, base) = (self.run.declared, &self.run.job.numbered_state);
+        let (declared, base) = (self.run.declared, &self.run.job.indexed_state);
         let by_system = self.run.by_system(account) != BySystem::Nothing;
         let is_written = |slot: &u32| by_system || !declared.slots.of(*slot).is_empty();
         let listed = account.slot_numbers().filter(is_written);
@@ -169,11 +169,11 @@ impl<'a> Settled<'a> {
     }
 }
 
-impl DatabaseRef for Settled<'_> {
+impl DatabaseRef for FinalState<'_> {
     type Error = AccessError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, AccessError> {
-        let account = self.run.job.numbered_state.account(address)?;
+        let account = self.run.job.indexed_state.account(address)?;
         let Some(info) = self.fate(account)?.info else { return Ok(None) };
         let code = self.code(account, info.code_hash)?;
         Ok(Some(AccountInfo { code, ..info }))
@@ -185,10 +185,10 @@ impl DatabaseRef for Settled<'_> {
     }
 
     fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, AccessError> {
-        self.run.slot(self.run.job.numbered_state.account(address)?, slot, self.end())
+        self.run.slot(self.run.job.indexed_state.account(address)?, slot, self.end())
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, AccessError> {
-        Ok(self.run.job.numbered_state.block_hash(number)?)
+        Ok(self.run.job.indexed_state.block_hash(number)?)
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     executor::{
         access::{TxIndex, record},
         codes::Codes,
-        observe::{Activity, Event, Nobody, Record},
+        observe::{Activity, Event, Record, Unobserved},
         worker::Worker,
     },
 };
@@ -35,9 +35,9 @@ fn who_declared_to_read_from_a_transaction_waits_until_it_has_ended_and_tells_so
     let run = Run::begin(&job, &storage, &declared).expect("it is valid").seen_by(&record);
     scope(|scope| {
         let reader = scope.spawn(|| run.left_by(0, 1).is_ok());
-        let mut worker = Worker::speculative(&job, Published::new(&run, codes.of(0)));
+        let mut worker = Worker::speculative(&job, AccessListDb::new(&run, codes.of(0)));
         assert!(!reader.is_finished());
-        assert_eq!(run.execute(&mut worker, 0, &Nobody), Ran::AsDeclared);
+        assert_eq!(run.execute(&mut worker, 0, &Unobserved), Ran::AsDeclared);
         assert_eq!(reader.join().ok(), Some(true));
     });
     drop(run);

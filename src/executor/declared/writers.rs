@@ -132,7 +132,7 @@ impl Declared {
                 || self.unlisted.contains_key(&number)
                 || slots.any(|writers| !writers.is_empty())
         };
-        let accounts = job.numbered_state.accounts().iter();
+        let accounts = job.indexed_state.accounts().iter();
         accounts.filter(is_written).map(|account| account.number).collect()
     }
 
@@ -144,7 +144,7 @@ impl Declared {
             found.ok().map(|at| access.reads[at].1)
         };
         let is_stale = |account: &AccountNumber| {
-            let before = job.numbered_state.accounts()[*account as usize].info.as_ref();
+            let before = job.indexed_state.accounts()[*account as usize].info.as_ref();
             let is_unasked = match need(Location::Nonce(*account)) {
                 Some(Need::Known) => before.is_some(),
                 Some(_) => false,
@@ -225,7 +225,7 @@ struct Found {
 
 impl Found {
     fn new(job: &ReplayJob) -> Self {
-        let base = &job.numbered_state;
+        let base = &job.indexed_state;
         Self {
             accounts: vec![AccountWriters::default(); base.accounts().len()],
             slots: vec![Writers::new(); base.slots().len()],

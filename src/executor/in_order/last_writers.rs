@@ -8,7 +8,7 @@ use crate::{
         access::{Location, TxIndex},
         worker::TxOutcome,
     },
-    state::NumberedState,
+    state::IndexedState,
 };
 use alloy_primitives::{Address, U256, map::HashMap};
 use revm::state::Account;
@@ -26,13 +26,13 @@ pub(super) enum Field {
 /// The last committed writer of every location.
 #[derive(Debug)]
 pub(super) struct LastWriters<'a> {
-    numbers: &'a NumberedState,
+    numbers: &'a IndexedState,
     writers: HashMap<Location, TxIndex>,
 }
 
 impl<'a> LastWriters<'a> {
     /// Nobody wrote anything yet.
-    pub(super) fn new(numbers: &'a NumberedState) -> Self {
+    pub(super) fn new(numbers: &'a IndexedState) -> Self {
         Self { numbers, writers: HashMap::default() }
     }
 

@@ -35,7 +35,7 @@ mod partition;
 use super::{
     ExecuteError, Execution, ExecutionStats, Observable, WorkerPool, access,
     codes::Codes,
-    declared::{Declared, Published, Ran, Run},
+    declared::{AccessListDb, Declared, Ran, Run},
     observe::{Activity, Event, Observer},
     tasks::run_on_all,
     worker::Worker,
@@ -43,7 +43,7 @@ use super::{
 use crate::block::ReplayJob;
 use parking_lot::{Condvar, Mutex};
 pub use partition::Partition;
-use partition::{Plan, Traffic};
+use partition::{AccountAccess, Plan};
 use std::{
     num::NonZeroUsize,
     sync::atomic::{AtomicUsize, Ordering},
@@ -54,7 +54,7 @@ use std::{
 pub struct Sharded {
     partition: Partition,
     declared: Declared,
-    traffic: Traffic,
+    traffic: AccountAccess,
     plan: Plan,
     codes: Codes,
 }
@@ -70,7 +70,7 @@ impl Sharded {
         threads: NonZeroUsize,
     ) -> Result<Self, ExecuteError> {
         let accesses = access::record(job)?;
-        let traffic = Traffic::new(job, &accesses);
+        let traffic = AccountAccess::new(job, &accesses);
         let plan = Plan::new(job, &traffic, partition, threads);
         let declared = Declared::new(job, &accesses);
         let codes = Codes::new(&job.pre_state, threads);
@@ -79,7 +79,7 @@ impl Sharded {
 }
 
 /// Where the shards stand.
-struct Meeting<'a> {
+struct Rendezvous<'a> {
     plan: &'a Plan,
     /// Held for a moment by whoever comes to a rendezvous or has run its transaction.
     arrivals: Mutex<Arrivals>,
@@ -102,7 +102,7 @@ enum Turn {
     Stop,
 }
 
-impl<'a> Meeting<'a> {
+impl<'a> Rendezvous<'a> {
     fn new(plan: &'a Plan) -> Self {
         let missing: Vec<_> = plan.shards_of.iter().map(Vec::len).collect();
         let arrivals = Arrivals { done: vec![false; missing.len()], missing, stopped: false };
@@ -147,12 +147,12 @@ impl<'a> Meeting<'a> {
 }
 
 /// How everything ends where a shard finds something wrong, or panics.
-struct Ending<'a> {
-    meeting: &'a Meeting<'a>,
+struct AbortOnPanic<'a> {
+    meeting: &'a Rendezvous<'a>,
     run: &'a Run<'a>,
 }
 
-impl Ending<'_> {
+impl AbortOnPanic<'_> {
     /// This shard will not come to its other meetings, nor run what others read from, so they must not wait.
     fn end(&self) {
         self.meeting.stop();
@@ -160,7 +160,7 @@ impl Ending<'_> {
     }
 }
 
-impl Drop for Ending<'_> {
+impl Drop for AbortOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.end();
@@ -195,15 +195,15 @@ impl Sharded {
         observer.tell(Event::Began(Activity::Before));
         let storage = job.storage();
         let run = Run::begin(job, &storage, &self.declared)?;
-        let meeting = Meeting::new(plan);
+        let meeting = Rendezvous::new(plan);
         // Only hands out numbers, so relaxed is enough.
         let shards = AtomicUsize::new(0);
         let done = run_on_all(pool, || {
-            let ending = Ending { meeting: &meeting, run: &run };
+            let ending = AbortOnPanic { meeting: &meeting, run: &run };
             observer.tell(Event::Began(Activity::Search));
             let shard = shards.fetch_add(1, Ordering::Relaxed);
             let codes = self.codes.of(shard);
-            let mut worker = Worker::speculative(job, Published::new(&run, codes));
+            let mut worker = Worker::speculative(job, AccessListDb::new(&run, codes));
             for tx in &plan.queues[shard] {
                 match meeting.arrive(*tx, observer) {
                     Turn::Run => match run.execute(&mut worker, *tx, observer) {

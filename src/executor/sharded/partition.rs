@@ -24,18 +24,18 @@ pub enum Partition {
 
 /// The accounts that matter to each transaction.
 #[derive(Debug)]
-pub(super) struct Traffic {
+pub(super) struct AccountAccess {
     /// Accounts that the block writes, of those that the transaction accesses.
     accounts: Vec<Vec<AccountNumber>>,
     /// Whether it has to know the beneficiary's balance, to which all before it add.
     needs_all: Vec<bool>,
 }
 
-impl Traffic {
+impl AccountAccess {
     /// What the accesses touch. The beneficiary's balance counts only where a transaction looks at it: fees are
     /// added when the block is put together, so they cross no shards.
     pub(super) fn new(job: &ReplayJob, accesses: &Accesses) -> Self {
-        let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary());
+        let beneficiary = job.indexed_state.account(job.env.block_env.beneficiary());
         let beneficiary = beneficiary.ok().map(|account| account.number);
         let accessed = |access: &TxAccess| {
             let reads: BTreeSet<_> = access.reads.iter().map(|(at, _)| account_of(*at)).collect();
@@ -73,7 +73,7 @@ impl Plan {
     /// beneficiary's balance comes after all before it, so it is in every shard.
     pub(super) fn new(
         job: &ReplayJob,
-        traffic: &Traffic,
+        traffic: &AccountAccess,
         partition: Partition,
         shards: NonZeroUsize,
     ) -> Self {
@@ -106,19 +106,19 @@ impl Plan {
 
 /// Each account's shard, by account number.
 fn by_hash(job: &ReplayJob, shards: usize) -> Vec<usize> {
-    let accounts = job.numbered_state.accounts().iter();
+    let accounts = job.indexed_state.accounts().iter();
     let hash = accounts.map(|account| keccak256(account.address));
     hash.map(|hash| usize::from(u16::from_be_bytes([hash[0], hash[1]])) % shards).collect()
 }
 
 /// Dearest transactions first, each goes where most of its accounts are already, unless that shard has
 /// more than its share to do; accounts that are nowhere yet go with it.
-fn by_access(job: &ReplayJob, traffic: &Traffic, shards: usize) -> Vec<usize> {
+fn by_access(job: &ReplayJob, traffic: &AccountAccess, shards: usize) -> Vec<usize> {
     let gas = |tx: &usize| job.transactions[*tx].gas_limit();
     let mut order: Vec<usize> = (0..traffic.accounts.len()).collect();
     order.sort_by_key(|tx| Reverse(gas(tx)));
     let fair = order.iter().map(gas).fold(0, u64::saturating_add) / shards as u64 + 1;
-    let mut home: Vec<Option<usize>> = vec![None; job.numbered_state.accounts().len()];
+    let mut home: Vec<Option<usize>> = vec![None; job.indexed_state.accounts().len()];
     let mut load = vec![0_u64; shards];
     for tx in order {
         let accounts = &traffic.accounts[tx];

@@ -1,6 +1,6 @@
 //! What execution found missing in a witness, asked for one by one.
 //!
-//! Serves witnesses of any origin; a flat state is completed by `block::Survey` before it is proved. Who executes
+//! Serves witnesses of any origin; a flat state is completed by `block::TraceCompletion` before it is proved. Who executes
 //! the block names what is missing; whether it is still missing shows when the block is executed again.
 //! [`Node::complete_by_trace`] is for witnesses that lack so much that this would take long.
 

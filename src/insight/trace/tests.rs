@@ -38,7 +38,7 @@ fn conflict() -> Trace {
         (8, caller, Event::Began(Activity::Absent)),
         (9, other, Event::Committed { tx: 1 }),
     ];
-    let told = told.map(|(micros, thread, event)| Told { at: at(micros), thread, event });
+    let told = told.map(|(micros, thread, event)| TimedEvent { at: at(micros), thread, event });
     Trace::new(&told, at(10), 3)
 }
 
@@ -105,7 +105,7 @@ fn a_blocked_transaction_is_released_by_its_dependency() {
         (5, caller, Event::Published { tx: 0 }),
         (6, other, Event::Began(Activity::Execute { tx: 1 })),
     ];
-    let told = told.map(|(micros, thread, event)| Told { at: at(micros), thread, event });
+    let told = told.map(|(micros, thread, event)| TimedEvent { at: at(micros), thread, event });
     let flow = Flow {
         from: Point { thread: 0, at: at(5) },
         to: Point { thread: 1, at: at(6) + WITHIN },
@@ -126,7 +126,7 @@ fn an_execution_that_waits_stays_the_same_incarnation() {
         (6, other, Event::Resumed),
         (8, other, Event::Published { tx: 1 }),
     ];
-    let told = told.map(|(micros, thread, event)| Told { at: at(micros), thread, event });
+    let told = told.map(|(micros, thread, event)| TimedEvent { at: at(micros), thread, event });
     let trace = Trace::new(&told, at(9), 2);
     let executed: Vec<_> = trace.executions().filter(|(_, tx, ..)| *tx == 1).collect();
     assert!(

@@ -92,7 +92,7 @@ fn rounds(iterations: u32) -> Rounds {
 }
 
 type PrepareScripted =
-    Box<dyn Fn(Contestant, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError> + Send + Sync>;
+    Box<dyn Fn(Contender, &ReplayJob) -> Result<Box<dyn Executor>, ExecuteError> + Send + Sync>;
 
 struct Stage {
     runner: Runner<ScriptClock, PrepareScripted>,
@@ -106,7 +106,7 @@ fn stage(rounds: Rounds, baseline: Script, contender: Script, wrong_at: Option<u
     let (baselines, contenders) = <(Arc<Mutex<usize>>, Arc<Mutex<usize>>)>::default();
     let scripted: PrepareScripted = {
         let clock = clock.clone();
-        Box::new(move |Contestant { executor: kind, .. }, _| {
+        Box::new(move |Contender { executor: kind, .. }, _| {
             let (script, laps, wrong_at) = match kind {
                 kind if kind == ExecutorKind::SEQUENTIAL => {
                     (baseline.clone(), baselines.clone(), None)
@@ -130,7 +130,7 @@ impl Stage {
     }
 }
 
-fn times(finish: &Finish) -> Vec<Duration> {
+fn times(finish: &ContenderResult) -> Vec<Duration> {
     finish.result.as_ref().unwrap().samples.iter().map(|sample| sample.execute).collect()
 }
 
@@ -138,13 +138,13 @@ fn times(finish: &Finish) -> Vec<Duration> {
 fn samples_have_the_scripted_times_in_order_without_the_warm_up() {
     let script: Script = Box::new(|lap| ms(100.0 + lap as f64));
     let race = stage(rounds(3), constant(200.0), script, None).race();
-    assert_eq!(times(&race.finishes[0]), [ms(200.0); 3]);
-    assert_eq!(times(&race.finishes[1]), [ms(101.0), ms(102.0), ms(103.0)]);
+    assert_eq!(times(&race.results[0]), [ms(200.0); 3]);
+    assert_eq!(times(&race.results[1]), [ms(101.0), ms(102.0), ms(103.0)]);
     assert_eq!((race.rounds, race.warmup, race.end), (3, 1, End::Done));
-    let sample = race.finishes[1].result.as_ref().unwrap().samples[0];
+    let sample = race.results[1].result.as_ref().unwrap().samples[0];
     assert_eq!(sample.cpu, Some(ms(202.0)));
     assert_eq!(sample.root, Some(Duration::ZERO), "no script advances the clock during the root");
-    let speedup = Speedup::paired(&times(&race.finishes[0]), &times(&race.finishes[1]), 0).unwrap();
+    let speedup = Speedup::paired(&times(&race.results[0]), &times(&race.results[1]), 0).unwrap();
     assert!((speedup.ratio - 200.0 / 102.0).abs() < 1e-9, "{speedup:?}");
 }
 
@@ -152,14 +152,14 @@ fn samples_have_the_scripted_times_in_order_without_the_warm_up() {
 fn a_contender_that_panics_during_preparation_does_not_stop_the_others() {
     let Stage { runner: Runner { plan, prepare, meter, .. }, job } =
         stage(rounds(2), constant(200.0), constant(100.0), None);
-    let breaks = move |contestant: Contestant, job: &ReplayJob| match contestant.executor {
-        kind if kind == ExecutorKind::SEQUENTIAL => prepare(contestant, job),
+    let breaks = move |contender: Contender, job: &ReplayJob| match contender.executor {
+        kind if kind == ExecutorKind::SEQUENTIAL => prepare(contender, job),
         _ => panic!("this contender panics on purpose"),
     };
     let mut runner = Runner::with(plan, meter.clock, breaks, LIMIT).unwrap();
     let race = runner.race(&job, || ControlFlow::Continue(())).unwrap();
-    assert_eq!(times(&race.finishes[0]), [ms(200.0); 2]);
-    let wrong = race.finishes[1].result.as_ref().unwrap_err();
+    assert_eq!(times(&race.results[0]), [ms(200.0); 2]);
+    let wrong = race.results[1].result.as_ref().unwrap_err();
     assert!(wrong.contains("panicked"), "{wrong}");
 }
 
@@ -169,7 +169,7 @@ fn warm_up_ends_when_no_contender_gets_faster() {
     let cold: Script = Box::new(|lap| ms([900.0, 500.0, 300.0].get(lap).copied().unwrap_or(200.0)));
     let race = stage(steady, constant(200.0), cold, None).race();
     assert_eq!((race.warmup, race.settled), (6, true));
-    assert_eq!(times(&race.finishes[1]), [ms(200.0); 2]);
+    assert_eq!(times(&race.results[1]), [ms(200.0); 2]);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn automatic_iterations_end_when_the_interval_is_narrow() {
     let race = stage(auto, noisy(100.0, 1), noisy(50.0, 2), None).race();
     assert!(race.rounds > FEWEST_ROUNDS, "{}", race.rounds);
     assert_eq!(race.end, End::Done);
-    let speedup = Speedup::paired(&times(&race.finishes[0]), &times(&race.finishes[1]), 3).unwrap();
+    let speedup = Speedup::paired(&times(&race.results[0]), &times(&race.results[1]), 3).unwrap();
     assert!(speedup.precision() <= PRECISE, "{speedup:?}");
 }
 
@@ -208,10 +208,10 @@ fn an_a_a_run_compares_the_baseline_with_itself() {
     let cores = NonZeroUsize::MIN;
     let checked = Rounds { self_check: SelfCheck::On { cores }, ..rounds(30) };
     let race = stage(checked, noisy(100.0, 8), constant(50.0), None).race();
-    assert_eq!(race.finishes.len(), 2);
+    assert_eq!(race.results.len(), 2);
     let [itself] = race.self_checks.as_slice() else { panic!("{race:?}") };
-    assert_eq!(itself.contestant, Contestant::BASELINE);
-    let speedup = Speedup::paired(&times(&race.finishes[0]), &times(itself), 0).unwrap();
+    assert_eq!(itself.contender, Contender::BASELINE);
+    let speedup = Speedup::paired(&times(&race.results[0]), &times(itself), 0).unwrap();
     assert!(speedup.ci_low < 1.0 && 1.0 < speedup.ci_high, "{speedup:?}");
 }
 
@@ -226,7 +226,7 @@ fn an_interrupted_run_keeps_its_complete_iterations() {
     });
     let race = race.unwrap();
     assert_eq!((race.rounds, race.end), (3, End::Interrupted));
-    assert!(race.finishes.iter().all(|finish| times(finish).len() == 3));
+    assert!(race.results.iter().all(|finish| times(finish).len() == 3));
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_run_that_is_interrupted_during_warm_up_has_no_result() {
 #[test]
 fn a_contender_with_one_wrong_outcome_has_no_times_and_does_not_stop_the_others() {
     let race = stage(rounds(5), constant(100.0), constant(50.0), Some(3)).race();
-    assert_eq!(times(&race.finishes[0]).len(), 5);
-    let wrong = race.finishes[1].result.as_ref().unwrap_err();
+    assert_eq!(times(&race.results[0]).len(), 5);
+    let wrong = race.results[1].result.as_ref().unwrap_err();
     assert!(wrong.starts_with("gas used"), "{wrong}");
 }

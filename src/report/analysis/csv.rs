@@ -48,7 +48,7 @@ const BOUNDS: [Bound; 6] = [
 /// Writes a line for each block below a header. The header is written even without blocks.
 ///
 /// # Errors
-/// [`ReportError::Csv`] or [`ReportError::Finish`] if `out` fails.
+/// [`ReportError::Csv`] or [`ReportError::ContenderResult`] if `out` fails.
 pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportError> {
     let threads = &report.settings.threads;
     let mut writer = ::csv::WriterBuilder::new().has_headers(false).from_writer(out);
@@ -56,7 +56,7 @@ pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportE
     for block in &report.blocks {
         writer.write_record(line(block, threads)).map_err(ReportError::Csv)?;
     }
-    writer.flush().map_err(ReportError::Finish)
+    writer.flush().map_err(ReportError::ContenderResult)
 }
 
 fn header(threads: &[NonZeroUsize]) -> Vec<String> {

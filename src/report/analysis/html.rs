@@ -30,7 +30,7 @@ const BOUNDS_DRAWN: usize = 4;
 /// Writes `report` as a page.
 ///
 /// # Errors
-/// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if something
+/// [`ReportError::Html`] or [`ReportError::ContenderResult`] if `out` fails, [`ReportError::Chart`] if something
 /// cannot be drawn.
 pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportError> {
     shell::write(page(report)?, out)

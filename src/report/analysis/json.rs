@@ -23,7 +23,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// Writes `report` as one indented JSON document, with a line feed at its end.
 ///
 /// # Errors
-/// [`ReportError::Json`] or [`ReportError::Finish`] if `out` fails.
+/// [`ReportError::Json`] or [`ReportError::ContenderResult`] if `out` fails.
 pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportError> {
     write_document(&Document::new(report), out)
 }

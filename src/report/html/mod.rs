@@ -41,7 +41,7 @@ const EXPLAINED: usize = 10;
 /// Writes `report` as a page.
 ///
 /// # Errors
-/// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if something
+/// [`ReportError::Html`] or [`ReportError::ContenderResult`] if `out` fails, [`ReportError::Chart`] if something
 /// cannot be drawn.
 pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     shell::write(page(report)?, out)

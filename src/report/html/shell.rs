@@ -64,10 +64,10 @@ impl Page<'_> {
 /// Writes a page or a picture.
 ///
 /// # Errors
-/// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails.
+/// [`ReportError::Html`] or [`ReportError::ContenderResult`] if `out` fails.
 pub(in crate::report) fn write(markup: Markup, mut out: impl io::Write) -> Result<(), ReportError> {
     out.write_all(markup.into_string().as_bytes()).map_err(ReportError::Html)?;
-    out.flush().map_err(ReportError::Finish)
+    out.flush().map_err(ReportError::ContenderResult)
 }
 
 /// The id of a block's section. It includes the hash, because two blocks may have the same number.

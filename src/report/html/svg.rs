@@ -16,7 +16,7 @@ use crate::report::{Report, ReportError, Row};
 /// Writes the picture of `report`.
 ///
 /// # Errors
-/// [`ReportError::Html`] or [`ReportError::Finish`] if `out` fails, [`ReportError::Chart`] if it cannot be
+/// [`ReportError::Html`] or [`ReportError::ContenderResult`] if `out` fails, [`ReportError::Chart`] if it cannot be
 /// drawn.
 pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     let (picture, width, height) = chart(report).draw_alone()?;

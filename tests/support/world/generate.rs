@@ -31,7 +31,7 @@ fn place() -> impl Strategy<Value = Place> {
         2 => Just(Place::Beneficiary),
         1 => (1..5_u8).prop_map(Place::Precompile),
         1 => Just(Place::Hollow),
-        1 => Just(Place::Nobody),
+        1 => Just(Place::Unobserved),
     ]
 }
 

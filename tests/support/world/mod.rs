@@ -17,7 +17,7 @@ use alloy_eips::{
 use alloy_hardforks::ForkCondition;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, map::HashMap};
 use blockrace::{
-    block::{FoundedAccount, Ledger, OpenBlock, Rehearsal},
+    block::{FoundedAccount, FullState, OpenBlock, Rehearsal},
     evm::{Chain, FailedPhase},
     state::{AccountChange, PostState},
 };
@@ -76,7 +76,7 @@ pub(crate) enum Place {
     /// are touched.
     Hollow,
     /// An account that does not exist.
-    Nobody,
+    Unobserved,
 }
 
 /// The action of a transaction.
@@ -121,7 +121,7 @@ impl Default for World {
     fn default() -> Self {
         Self {
             fork: Fork::Cancun,
-            beneficiary: Place::Nobody,
+            beneficiary: Place::Unobserved,
             programs: Vec::new(),
             slots: Vec::new(),
             children: Vec::new(),
@@ -161,7 +161,7 @@ impl World {
             },
             Place::Precompile(number) => Address::with_last_byte(number),
             Place::Hollow => sender(HOLLOW),
-            Place::Nobody => Address::repeat_byte(0x99),
+            Place::Unobserved => Address::repeat_byte(0x99),
         }
     }
 
@@ -302,7 +302,7 @@ impl World {
 
     /// Makes the block ready by executing it once in order.
     pub(crate) fn rehearse(&self) -> Rehearsal {
-        let mut ledger = Ledger::default();
+        let mut ledger = FullState::default();
         let root = ledger.found(self.accounts()).expect("a state makes a trie");
         let withdrawals = (self.fork >= Fork::Shanghai).then(|| self.withdrawals());
         let (chain, header) = (self.chain(), self.header());

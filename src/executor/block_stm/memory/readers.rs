@@ -15,16 +15,16 @@ const EVERYBODY: u64 = (1 << CLASSES) - 1;
 
 /// Who may have read something else than it would now: a bit for each class of transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Noticed(u64);
+pub struct ReaderSet(u64);
 
-impl Noticed {
+impl ReaderSet {
     /// How far apart two transactions are that are told together.
     pub const CLASSES: usize = CLASSES;
 
     /// Nobody has.
-    pub const BY_NOBODY: Self = Self(0);
+    pub const EMPTY: Self = Self(0);
     /// Everybody may have.
-    pub const BY_ALL: Self = Self(EVERYBODY);
+    pub const ALL: Self = Self(EVERYBODY);
 
     /// This transaction has.
     pub const fn by(tx: TxIndex) -> Self {
@@ -63,14 +63,14 @@ impl Era {
         }
     }
 
-    const fn with(self, noticed: Noticed) -> u64 {
-        (self.0 as u64) << CLASSES | noticed.0
+    const fn with(self, readers: ReaderSet) -> u64 {
+        (self.0 as u64) << CLASSES | readers.0
     }
 
     /// Who is noted, if that was in this era.
-    const fn noticed(self, noted: u64) -> Option<Noticed> {
+    const fn readers(self, noted: u64) -> Option<ReaderSet> {
         let same = noted >> CLASSES == self.0 as u64;
-        if same { Some(Noticed(noted & EVERYBODY)) } else { None }
+        if same { Some(ReaderSet(noted & EVERYBODY)) } else { None }
     }
 }
 
@@ -86,10 +86,10 @@ pub(super) struct Readers(AtomicU64);
 impl Readers {
     /// Notes that this transaction is about to read.
     pub(super) fn note(&self, era: Era, tx: TxIndex) {
-        let (by, noted) = (Noticed::by(tx), self.0.load(Ordering::SeqCst));
-        match era.noticed(noted) {
+        let (by, noted) = (ReaderSet::by(tx), self.0.load(Ordering::SeqCst));
+        match era.readers(noted) {
             // Others keep their copies of the line where there is no need to take it from them.
-            Some(noticed) if noticed.is_by(tx) => return,
+            Some(readers) if readers.is_by(tx) => return,
             None if self.replace(noted, era.with(by)) => return,
             // It is of this era, and so is what somebody else has just noted in place of an older one.
             Some(_) | None => {}
@@ -107,8 +107,8 @@ impl Readers {
     }
 
     /// Who may have read. If somebody has just written, all who read before that are among them.
-    pub(super) fn so_far(&self, era: Era) -> Noticed {
-        era.noticed(self.0.load(Ordering::SeqCst)).unwrap_or_default()
+    pub(super) fn so_far(&self, era: Era) -> ReaderSet {
+        era.readers(self.0.load(Ordering::SeqCst)).unwrap_or_default()
     }
 }
 
@@ -118,14 +118,14 @@ mod tests {
 
     #[test]
     fn transactions_of_a_class_are_told_together() {
-        let noticed = Noticed::by(3).and(Noticed::by(54));
-        let mut among: Vec<_> = noticed.among(3..110).collect();
+        let readers = ReaderSet::by(3).and(ReaderSet::by(54));
+        let mut among: Vec<_> = readers.among(3..110).collect();
         among.sort_unstable();
         assert_eq!(among, [3, 6, 51, 54, 99, 102]);
-        assert_eq!(noticed.among(4..6).count(), 0);
-        assert_eq!(noticed.among(7..7).count(), 0);
-        assert_eq!(Noticed::BY_ALL.among(5..205).count(), 200);
-        assert_eq!(Noticed::BY_NOBODY.among(0..200).count(), 0);
+        assert_eq!(readers.among(4..6).count(), 0);
+        assert_eq!(readers.among(7..7).count(), 0);
+        assert_eq!(ReaderSet::ALL.among(5..205).count(), 200);
+        assert_eq!(ReaderSet::EMPTY.among(0..200).count(), 0);
     }
 
     #[test]
@@ -133,10 +133,10 @@ mod tests {
         let (readers, mut era) = (Readers::default(), Era::default());
         while let Some(next) = era.next() {
             era = next;
-            assert_eq!(readers.so_far(era), Noticed::BY_NOBODY);
+            assert_eq!(readers.so_far(era), ReaderSet::EMPTY);
             readers.note(era, CLASSES - 1);
             readers.note(era, CLASSES);
-            assert_eq!(readers.so_far(era), Noticed::by(CLASSES - 1).and(Noticed::by(0)));
+            assert_eq!(readers.so_far(era), ReaderSet::by(CLASSES - 1).and(ReaderSet::by(0)));
         }
         assert_eq!(era, Era(u16::MAX));
     }

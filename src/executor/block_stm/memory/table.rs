@@ -2,7 +2,7 @@
 
 use super::{
     TxIndex,
-    readers::{Era, Noticed, Readers},
+    readers::{Era, ReaderSet, Readers},
 };
 use crate::executor::sync::{AtomicBool, Mutex, Ordering};
 
@@ -66,7 +66,7 @@ impl<T: Forget> Table<T> {
         self.entries[at].readers.note(self.era, tx);
     }
 
-    pub(super) fn readers(&self, at: usize) -> Noticed {
+    pub(super) fn readers(&self, at: usize) -> ReaderSet {
         self.entries[at].readers.so_far(self.era)
     }
 
@@ -107,7 +107,7 @@ mod tests {
             table.start_over(2);
             assert_eq!(table.read(0, Vec::len), 0, "{block}");
             for place in [0, 1] {
-                assert_eq!(table.readers(place), Noticed::BY_NOBODY, "{place} in {block}");
+                assert_eq!(table.readers(place), ReaderSet::EMPTY, "{place} in {block}");
             }
             table.note_reader(0, block);
             table.write(0, |entry| entry.push(1));

@@ -67,12 +67,12 @@ fn a_publication_replaces_the_one_before() {
     let nonce = Location::Nonce(ALICE);
     let memory = Memory::new(2, 1);
     let first = vec![(BALANCE, set(1)), (nonce, set(2))];
-    assert_eq!(memory.publish(0, &vec![], &first), Noticed::BY_NOBODY);
+    assert_eq!(memory.publish(0, &vec![], &first), ReaderSet::EMPTY);
     memory.mark_estimates(0, &first);
     memory.note_reader(BALANCE, 1);
-    assert_eq!(memory.publish(0, &first, &first), Noticed::BY_NOBODY, "it is the same again");
+    assert_eq!(memory.publish(0, &first, &first), ReaderSet::EMPTY, "it is the same again");
     let second = vec![(BALANCE, set(1))];
-    assert_eq!(memory.publish(0, &first, &second), Noticed::by(1), "the nonce is gone");
+    assert_eq!(memory.publish(0, &first, &second), ReaderSet::by(1), "the nonce is gone");
     assert_eq!(read(&memory, nonce, 1), 1_000);
 }
 
@@ -82,13 +82,13 @@ fn a_publication_is_noticed_by_those_who_have_read() {
         let memory = Memory::new(2, 1);
         let publish = |before, writes| memory.publish(3, before, writes);
         let (nothing, one, two) = (vec![], vec![(location, set(1))], vec![(location, set(2))]);
-        assert_eq!(publish(&nothing, &one), Noticed::BY_NOBODY);
+        assert_eq!(publish(&nothing, &one), ReaderSet::EMPTY);
         memory.note_reader(location, 4);
         memory.note_reader(Location::Code(ALICE), 5);
-        assert_eq!(publish(&one, &one), Noticed::BY_NOBODY);
-        assert_eq!(publish(&one, &two), Noticed::by(4));
+        assert_eq!(publish(&one, &one), ReaderSet::EMPTY);
+        assert_eq!(publish(&one, &two), ReaderSet::by(4));
         memory.note_reader(location, 9);
-        assert_eq!(publish(&two, &nothing), Noticed::by(4).and(Noticed::by(9)));
+        assert_eq!(publish(&two, &nothing), ReaderSet::by(4).and(ReaderSet::by(9)));
     }
 }
 
@@ -128,7 +128,7 @@ fn a_memory_that_starts_over_knows_nothing_of_the_block_before() {
             assert_eq!(memory.settled(location), Observed::default());
             assert_eq!(memory.last_writer(location, AFTER_ALL), None);
             memory.writers_near(location, count, |writer| panic!("{writer} wrote"));
-            assert!([Noticed::BY_NOBODY, Noticed::BY_ALL].contains(&memory.readers(location)));
+            assert!([ReaderSet::EMPTY, ReaderSet::ALL].contains(&memory.readers(location)));
         }
         assert_eq!(memory.written_others(), []);
         for location in locations() {
@@ -152,6 +152,6 @@ fn what_is_rarely_written_counts_as_read_by_all() {
     let (code, other) = (Location::Code(ALICE), Location::OtherSlot(ALICE, U256::ONE));
     for location in [code, other, Location::Storage(ALICE)] {
         let publication = Memory::new(2, 1).publish(3, &vec![], &vec![(location, set(1))]);
-        assert_eq!(publication, Noticed::BY_ALL);
+        assert_eq!(publication, ReaderSet::ALL);
     }
 }

@@ -5,10 +5,10 @@
 
 mod choice;
 
-use super::{Basis, Found, Incarnation, Start, Steps, Task};
+use super::{ExecutionPoint, Incarnation, Speculation, Steps, Task, Validation};
 use crate::executor::block_stm::{
-    kinds::Kinds,
-    memory::{Noticed, TxIndex},
+    kinds::CallClasses,
+    memory::{ReaderSet, TxIndex},
 };
 
 /// Counts publications that somebody may have noticed; what was true at an epoch may be outdated at the next.
@@ -51,7 +51,7 @@ struct Tx {
     /// When something that it may have read was last changed by a lower one.
     suspect_since: Epoch,
     /// What its newest incarnation is built on; an assumption counts as read once it was found true.
-    basis: Basis,
+    basis: Speculation,
     /// Who waits for its next publication.
     waiting: Vec<TxIndex>,
 }
@@ -61,10 +61,10 @@ struct Tx {
 pub(super) struct State {
     statuses: Vec<Status>,
     /// Like those; none where they are not known.
-    kinds: Vec<Kinds>,
+    kinds: Vec<CallClasses>,
     txs: Vec<Tx>,
     /// The lowest transaction that is not committed.
-    pub(super) frontier: TxIndex,
+    pub(super) commit_index: TxIndex,
     /// To be started early, the last one first.
     early: Vec<TxIndex>,
     /// No transaction below is ready.
@@ -91,12 +91,12 @@ impl Tx {
 impl State {
     pub(super) fn new(Steps { count, early, kinds }: Steps<'_>) -> Self {
         let mut kinds = kinds.to_vec();
-        kinds.resize(count, Kinds::default());
+        kinds.resize(count, CallClasses::default());
         Self {
             statuses: vec![Status::Ready; count],
             kinds,
             txs: std::iter::repeat_with(Tx::default).take(count).collect(),
-            frontier: 0,
+            commit_index: 0,
             early: early.iter().rev().copied().collect(),
             ready_from: 0,
             suspect_from: 0,
@@ -114,7 +114,7 @@ impl State {
     }
 
     fn has_committed_all(&self) -> bool {
-        self.frontier == self.statuses.len()
+        self.commit_index == self.statuses.len()
     }
 
     pub(super) fn take_task(&mut self) -> Option<Task> {
@@ -122,15 +122,17 @@ impl State {
             return Some(task);
         }
         let ready = self.next_ready();
-        if ready != Some(self.frontier)
+        if ready != Some(self.commit_index)
             && let Some(early) = self.next_early()
         {
             return Some(self.take_execution(early));
         }
-        let suspect = self.next_suspect();
-        match (suspect, ready) {
-            (Some(suspect), Some(ready)) if suspect < ready => Some(self.take_check(suspect)),
-            (Some(suspect), None) => Some(self.take_check(suspect)),
+        let mark_for_validation = self.next_to_validate();
+        match (mark_for_validation, ready) {
+            (Some(mark_for_validation), Some(ready)) if mark_for_validation < ready => {
+                Some(self.take_check(mark_for_validation))
+            }
+            (Some(mark_for_validation), None) => Some(self.take_check(mark_for_validation)),
             (_, Some(ready)) => Some(self.take_execution(self.choose(ready))),
             (None, None) => None,
         }
@@ -144,12 +146,12 @@ impl State {
 
     /// Whether there is anything to take.
     pub(super) fn has_task(&mut self) -> bool {
-        self.may_commit() || self.next_ready().is_some() || self.next_suspect().is_some()
+        self.may_commit() || self.next_ready().is_some() || self.next_to_validate().is_some()
     }
 
     /// Whether the frontier is executed, so that nothing but a comparison is missing, and nobody is at it.
     fn may_commit(&self) -> bool {
-        !self.committing && self.statuses.get(self.frontier).is_some_and(|at| at.is_executed())
+        !self.committing && self.statuses.get(self.commit_index).is_some_and(|at| at.is_executed())
     }
 
     fn take_commit(&mut self) -> Option<Task> {
@@ -158,12 +160,12 @@ impl State {
         }
         // C2: the flag is set under the lock, and only the committing worker clears it.
         self.committing = true;
-        Some(Task::Commit { tx: self.frontier })
+        Some(Task::Commit { tx: self.commit_index })
     }
 
     /// Commits as many as need no comparison.
     fn advance(&mut self) {
-        while self.may_commit() && self.is_certain(self.frontier) {
+        while self.may_commit() && self.is_certain(self.commit_index) {
             self.commit_frontier();
         }
     }
@@ -171,18 +173,18 @@ impl State {
     /// C1, of the frontier, as nothing below it is published any more.
     fn is_certain(&self, tx: TxIndex) -> bool {
         let tx = &self.txs[tx];
-        tx.is_current() && tx.basis == Basis::Read
+        tx.is_current() && tx.basis == Speculation::None
     }
 
     fn commit_frontier(&mut self) {
-        self.set(self.frontier, Status::Committed);
-        self.frontier += 1;
+        self.set(self.commit_index, Status::Committed);
+        self.commit_index += 1;
     }
 
     fn take_check(&mut self, tx: TxIndex) -> Task {
         self.suspect_from = tx + 1;
         self.set(tx, Status::Executed);
-        Task::Check { tx, incarnation: self.txs[tx].incarnation, epoch: self.epoch }
+        Task::Validate { tx, incarnation: self.txs[tx].incarnation, epoch: self.epoch }
     }
 
     fn next_early(&mut self) -> Option<TxIndex> {
@@ -200,12 +202,16 @@ impl State {
     }
 
     /// C1: what starts at the frontier reads final state only.
-    fn start(&mut self, tx: TxIndex) -> Start {
-        let start = if tx == self.frontier { Start::AtFrontier } else { Start::Ahead };
+    fn start(&mut self, tx: TxIndex) -> ExecutionPoint {
+        let start = if tx == self.commit_index {
+            ExecutionPoint::AtCommit
+        } else {
+            ExecutionPoint::Speculative
+        };
         self.set(tx, Status::Executing);
         self.txs[tx].current_at = match start {
-            Start::AtFrontier => FINAL,
-            Start::Ahead => self.epoch,
+            ExecutionPoint::AtCommit => FINAL,
+            ExecutionPoint::Speculative => self.epoch,
         };
         start
     }
@@ -217,7 +223,7 @@ impl State {
 
     /// The lowest transaction that is ready.
     fn next_ready(&mut self) -> Option<TxIndex> {
-        let from = self.ready_from.max(self.frontier);
+        let from = self.ready_from.max(self.commit_index);
         let end = self.statuses.len();
         let found = (from..end).find(|tx| self.statuses[*tx] == Status::Ready);
         self.ready_from = found.unwrap_or(end);
@@ -225,26 +231,26 @@ impl State {
     }
 
     /// The frontier itself is left to whoever commits.
-    fn next_suspect(&mut self) -> Option<TxIndex> {
+    fn next_to_validate(&mut self) -> Option<TxIndex> {
         if self.suspects == 0 {
             return None;
         }
-        let from = self.suspect_from.max(self.frontier + 1);
+        let from = self.suspect_from.max(self.commit_index + 1);
         let found = (from..self.started).find(|tx| self.statuses[*tx] == Status::Suspect);
         self.suspect_from = found.unwrap_or(self.started);
         found
     }
 
-    pub(super) fn executed(&mut self, tx: TxIndex, noticed: Noticed, basis: Basis) {
+    pub(super) fn executed(&mut self, tx: TxIndex, readers: ReaderSet, basis: Speculation) {
         self.txs[tx].basis = basis;
-        if noticed != Noticed::BY_NOBODY {
+        if readers != ReaderSet::EMPTY {
             self.epoch += 1;
             // Also of those that are being executed: they may have read before it was published.
-            noticed.among(tx + 1..self.started).for_each(|above| self.suspect(above));
+            readers.among(tx + 1..self.started).for_each(|above| self.mark_for_validation(above));
         }
         self.set(tx, Status::Executed);
-        if !self.txs[tx].is_current() || basis == Basis::Outdated {
-            self.make_suspect(tx);
+        if !self.txs[tx].is_current() || basis == Speculation::Stale {
+            self.require_validation(tx);
         }
         // S2: whoever came before this point is in the list, whoever comes later sees `Executed`.
         for waiting in std::mem::take(&mut self.txs[tx].waiting) {
@@ -253,15 +259,15 @@ impl State {
         self.advance();
     }
 
-    fn suspect(&mut self, tx: TxIndex) {
+    fn mark_for_validation(&mut self, tx: TxIndex) {
         self.txs[tx].suspect_since = self.epoch;
         if self.statuses[tx] == Status::Executed {
-            self.make_suspect(tx);
+            self.require_validation(tx);
         }
     }
 
     /// The index falls to it, so that the next search finds it.
-    fn make_suspect(&mut self, tx: TxIndex) {
+    fn require_validation(&mut self, tx: TxIndex) {
         self.set(tx, Status::Suspect);
         self.suspect_from = self.suspect_from.min(tx);
     }
@@ -283,14 +289,15 @@ impl State {
         self.ready_from = self.ready_from.min(tx);
     }
 
-    pub(super) fn checked(
+    pub(super) fn validated(
         &mut self,
         tx: TxIndex,
         incarnation: Incarnation,
         epoch: Epoch,
-        found: Found,
+        found: Validation,
     ) -> Option<Task> {
-        let being_committed = tx < self.frontier || (tx == self.frontier && self.committing);
+        let being_committed =
+            tx < self.commit_index || (tx == self.commit_index && self.committing);
         let executed = self.statuses[tx].is_executed();
         let state = &mut self.txs[tx];
         let same = executed && state.incarnation == incarnation;
@@ -298,14 +305,14 @@ impl State {
             return None;
         }
         match found {
-            Found::Current => {
+            Validation::Valid => {
                 state.current_at = state.current_at.max(epoch);
-                state.basis = Basis::Read;
+                state.basis = Speculation::None;
                 self.advance();
                 None
             }
-            Found::Missing => None,
-            Found::Outdated => Some(self.restart(tx)),
+            Validation::Unresolved => None,
+            Validation::Invalid => Some(self.restart(tx)),
         }
     }
 
@@ -317,6 +324,6 @@ impl State {
 
     pub(super) fn failed_at_frontier(&mut self) -> Task {
         self.committing = false;
-        self.restart(self.frontier)
+        self.restart(self.commit_index)
     }
 }

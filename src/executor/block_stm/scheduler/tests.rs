@@ -1,11 +1,11 @@
 use super::*;
 
 fn ahead(tx: TxIndex) -> Option<Task> {
-    Some(Task::Execute { tx, start: Start::Ahead })
+    Some(Task::Execute { tx, start: ExecutionPoint::Speculative })
 }
 
 fn at_frontier(tx: TxIndex) -> Option<Task> {
-    Some(Task::Execute { tx, start: Start::AtFrontier })
+    Some(Task::Execute { tx, start: ExecutionPoint::AtCommit })
 }
 
 /// All transactions are started, the first at the frontier.
@@ -22,28 +22,28 @@ fn commit(tx: TxIndex) -> Option<Task> {
     Some(Task::Commit { tx })
 }
 
-fn again(tx: TxIndex, start: Start) -> Option<Task> {
+fn again(tx: TxIndex, start: ExecutionPoint) -> Option<Task> {
     Some(Task::ExecuteAgain { tx, start })
 }
 
 /// What is executed without changing anything, and without assuming anything.
 fn executed(scheduler: &Scheduler, tx: TxIndex) -> Option<Task> {
-    scheduler.executed(tx, Noticed::BY_NOBODY, Basis::Read)
+    scheduler.executed(tx, ReaderSet::EMPTY, Speculation::None)
 }
 
 fn executed_and_changed(scheduler: &Scheduler, tx: TxIndex) -> Option<Task> {
-    scheduler.executed(tx, Noticed::BY_ALL, Basis::Read)
+    scheduler.executed(tx, ReaderSet::ALL, Speculation::None)
 }
 
 #[test]
 fn transactions_start_lowest_first_and_commit_in_order() {
     let scheduler = all_started(3);
     assert_eq!(executed(&scheduler, 1), None);
-    assert_eq!(scheduler.frontier(), 0);
+    assert_eq!(scheduler.commit_index(), 0);
     assert_eq!(executed(&scheduler, 0), None);
-    assert_eq!(scheduler.frontier(), 2, "1 had only to wait for 0");
+    assert_eq!(scheduler.commit_index(), 2, "1 had only to wait for 0");
     assert_eq!(executed(&scheduler, 2), None);
-    assert_eq!(scheduler.frontier(), 3);
+    assert_eq!(scheduler.commit_index(), 3);
     assert_eq!(scheduler.next_task(), None);
 }
 
@@ -52,37 +52,37 @@ fn c1_what_ran_beside_a_publication_below_it_is_compared() {
     let scheduler = all_started(2);
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
-    assert_eq!(scheduler.frontier(), 1);
+    assert_eq!(scheduler.commit_index(), 1);
     assert_eq!(scheduler.passed_at_frontier(), None);
-    assert_eq!(scheduler.frontier(), 2);
+    assert_eq!(scheduler.commit_index(), 2);
 }
 
 #[test]
 fn c1_what_assumed_something_is_compared_whenever_it_started() {
     let scheduler = all_started(2);
     assert_eq!(executed(&scheduler, 0), None);
-    assert_eq!(scheduler.executed(1, Noticed::BY_NOBODY, Basis::Assumed), commit(1));
+    assert_eq!(scheduler.executed(1, ReaderSet::EMPTY, Speculation::Assumed), commit(1));
 }
 
 #[test]
 fn an_assumption_that_was_found_true_counts_as_read() {
     let scheduler = all_started(3);
-    scheduler.executed(2, Noticed::BY_NOBODY, Basis::Assumed);
+    scheduler.executed(2, ReaderSet::EMPTY, Speculation::Assumed);
     let check = executed_and_changed(&scheduler, 1);
-    let Some(Task::Check { tx: 2, incarnation, epoch }) = check else {
+    let Some(Task::Validate { tx: 2, incarnation, epoch }) = check else {
         panic!("2 is suspect, and not {check:?}")
     };
-    assert_eq!(scheduler.checked(2, incarnation, epoch, Found::Missing), None);
-    assert_eq!(scheduler.checked(2, incarnation, epoch, Found::Current), None);
+    assert_eq!(scheduler.validated(2, incarnation, epoch, Validation::Unresolved), None);
+    assert_eq!(scheduler.validated(2, incarnation, epoch, Validation::Valid), None);
     assert_eq!(executed(&scheduler, 0), None);
-    assert_eq!(scheduler.frontier(), 3);
+    assert_eq!(scheduler.commit_index(), 3);
 }
 
 #[test]
 fn what_is_missing_before_its_turn_may_still_come() {
     let scheduler = all_started(2);
-    scheduler.executed(1, Noticed::BY_NOBODY, Basis::Assumed);
-    assert_eq!(scheduler.checked(1, 0, 0, Found::Missing), None);
+    scheduler.executed(1, ReaderSet::EMPTY, Speculation::Assumed);
+    assert_eq!(scheduler.validated(1, 0, 0, Validation::Unresolved), None);
     assert_eq!(executed(&scheduler, 0), commit(1));
 }
 
@@ -92,16 +92,16 @@ fn c1_what_started_at_the_frontier_needs_no_comparison() {
     assert_eq!(scheduler.next_task(), at_frontier(0));
     assert_eq!(executed_and_changed(&scheduler, 0), at_frontier(1));
     assert_eq!(executed_and_changed(&scheduler, 1), None);
-    assert_eq!(scheduler.frontier(), 2);
+    assert_eq!(scheduler.commit_index(), 2);
 }
 
 #[test]
 fn c1_a_publication_after_a_passed_check_makes_suspect_again() {
     let scheduler = all_started(3);
-    let check = |epoch| Some(Task::Check { tx: 2, incarnation: 0, epoch });
+    let check = |epoch| Some(Task::Validate { tx: 2, incarnation: 0, epoch });
     assert_eq!(executed(&scheduler, 2), None);
     assert_eq!(executed_and_changed(&scheduler, 1), check(1));
-    assert_eq!(scheduler.checked(2, 0, 1, Found::Current), None);
+    assert_eq!(scheduler.validated(2, 0, 1, Validation::Valid), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
     assert_eq!(scheduler.next_task(), check(2));
 }
@@ -110,14 +110,14 @@ fn c1_a_publication_after_a_passed_check_makes_suspect_again() {
 fn c1_what_is_compared_at_the_frontier_is_not_decided_by_a_check_beside() {
     let scheduler = all_started(3);
     assert_eq!(executed(&scheduler, 2), None);
-    let check = Some(Task::Check { tx: 2, incarnation: 0, epoch: 1 });
+    let check = Some(Task::Validate { tx: 2, incarnation: 0, epoch: 1 });
     assert_eq!(executed_and_changed(&scheduler, 1), check);
     assert_eq!(executed(&scheduler, 0), commit(2));
-    assert_eq!(scheduler.checked(2, 0, 1, Found::Outdated), None);
-    assert_eq!(scheduler.checked(2, 0, 1, Found::Current), None);
-    assert_eq!(scheduler.frontier(), 2);
+    assert_eq!(scheduler.validated(2, 0, 1, Validation::Invalid), None);
+    assert_eq!(scheduler.validated(2, 0, 1, Validation::Valid), None);
+    assert_eq!(scheduler.commit_index(), 2);
     assert_eq!(scheduler.passed_at_frontier(), None);
-    assert_eq!(scheduler.frontier(), 3);
+    assert_eq!(scheduler.commit_index(), 3);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn c2_only_one_worker_compares_at_the_frontier() {
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
     let next = executed(&scheduler, 2);
-    assert!(matches!(next, Some(Task::Check { tx: 2, .. })), "1 is being compared: {next:?}");
+    assert!(matches!(next, Some(Task::Validate { tx: 2, .. })), "1 is being compared: {next:?}");
     assert_eq!(scheduler.passed_at_frontier(), commit(2));
 }
 
@@ -135,22 +135,22 @@ fn c1_what_fails_at_the_frontier_is_executed_there() {
     let scheduler = all_started(2);
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
-    assert_eq!(Some(scheduler.failed_at_frontier()), again(1, Start::AtFrontier));
-    assert_eq!(scheduler.frontier(), 1);
+    assert_eq!(Some(scheduler.failed_at_frontier()), again(1, ExecutionPoint::AtCommit));
+    assert_eq!(scheduler.commit_index(), 1);
     assert_eq!(executed_and_changed(&scheduler, 1), None);
-    assert_eq!(scheduler.frontier(), 2);
+    assert_eq!(scheduler.commit_index(), 2);
 }
 
 #[test]
 fn s1_an_outdated_suspect_is_executed_again_by_who_found_it() {
     let scheduler = all_started(3);
     executed(&scheduler, 2);
-    let suspect = executed_and_changed(&scheduler, 1);
-    let Some(Task::Check { tx, incarnation, epoch }) = suspect else {
+    let mark_for_validation = executed_and_changed(&scheduler, 1);
+    let Some(Task::Validate { tx, incarnation, epoch }) = mark_for_validation else {
         panic!("transaction 2 is suspect");
     };
-    let check = || scheduler.checked(tx, incarnation, epoch, Found::Outdated);
-    assert_eq!(check(), again(2, Start::Ahead));
+    let check = || scheduler.validated(tx, incarnation, epoch, Validation::Invalid);
+    assert_eq!(check(), again(2, ExecutionPoint::Speculative));
     assert_eq!(check(), None, "it is aborted once");
 }
 
@@ -159,10 +159,13 @@ fn a_check_of_an_older_incarnation_counts_for_nothing() {
     let scheduler = all_started(3);
     executed_and_changed(&scheduler, 2);
     executed_and_changed(&scheduler, 1);
-    assert_eq!(scheduler.checked(2, 0, 2, Found::Outdated), again(2, Start::Ahead));
-    scheduler.executed(2, Noticed::BY_NOBODY, Basis::Assumed);
-    assert_eq!(scheduler.checked(2, 0, 2, Found::Outdated), None);
-    assert_eq!(scheduler.checked(2, 0, 2, Found::Current), None);
+    assert_eq!(
+        scheduler.validated(2, 0, 2, Validation::Invalid),
+        again(2, ExecutionPoint::Speculative)
+    );
+    scheduler.executed(2, ReaderSet::EMPTY, Speculation::Assumed);
+    assert_eq!(scheduler.validated(2, 0, 2, Validation::Invalid), None);
+    assert_eq!(scheduler.validated(2, 0, 2, Validation::Valid), None);
     assert_eq!(executed(&scheduler, 0), commit(2), "its basis was not checked");
 }
 
@@ -204,16 +207,16 @@ fn only_who_may_have_noticed_is_suspect() {
     let scheduler = all_started(4);
     assert_eq!(executed(&scheduler, 2), None);
     assert_eq!(executed(&scheduler, 3), None);
-    let check = Some(Task::Check { tx: 3, incarnation: 0, epoch: 1 });
-    assert_eq!(scheduler.executed(1, Noticed::by(3), Basis::Read), check);
+    let check = Some(Task::Validate { tx: 3, incarnation: 0, epoch: 1 });
+    assert_eq!(scheduler.executed(1, ReaderSet::by(3), Speculation::None), check);
     assert_eq!(executed(&scheduler, 0), commit(3), "3 is being checked");
-    assert_eq!(scheduler.frontier(), 3);
+    assert_eq!(scheduler.commit_index(), 3);
 }
 
 #[test]
 fn c1_who_may_have_noticed_while_it_was_executed_is_compared() {
     let scheduler = all_started(3);
-    assert_eq!(scheduler.executed(0, Noticed::by(2), Basis::Read), None);
+    assert_eq!(scheduler.executed(0, ReaderSet::by(2), Speculation::None), None);
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(executed(&scheduler, 2), commit(2));
 }
@@ -222,17 +225,20 @@ fn c1_who_may_have_noticed_while_it_was_executed_is_compared() {
 fn c1_who_noticed_during_its_check_is_suspect_again() {
     let scheduler = all_started(4);
     assert_eq!(executed(&scheduler, 3), None);
-    let check = |epoch| Some(Task::Check { tx: 3, incarnation: 0, epoch });
-    assert_eq!(scheduler.executed(2, Noticed::by(3), Basis::Read), check(1));
-    assert_eq!(scheduler.executed(1, Noticed::by(3), Basis::Read), check(2));
-    assert_eq!(scheduler.checked(3, 0, 1, Found::Current), None);
+    let check = |epoch| Some(Task::Validate { tx: 3, incarnation: 0, epoch });
+    assert_eq!(scheduler.executed(2, ReaderSet::by(3), Speculation::None), check(1));
+    assert_eq!(scheduler.executed(1, ReaderSet::by(3), Speculation::None), check(2));
+    assert_eq!(scheduler.validated(3, 0, 1, Validation::Valid), None);
     assert_eq!(executed(&scheduler, 0), commit(3), "the second check is not done");
 }
 
 #[test]
 fn what_is_known_to_be_outdated_is_checked_before_its_turn() {
     let scheduler = all_started(3);
-    let check = Some(Task::Check { tx: 2, incarnation: 0, epoch: 0 });
-    assert_eq!(scheduler.executed(2, Noticed::BY_NOBODY, Basis::Outdated), check);
-    assert_eq!(scheduler.checked(2, 0, 0, Found::Outdated), again(2, Start::Ahead));
+    let check = Some(Task::Validate { tx: 2, incarnation: 0, epoch: 0 });
+    assert_eq!(scheduler.executed(2, ReaderSet::EMPTY, Speculation::Stale), check);
+    assert_eq!(
+        scheduler.validated(2, 0, 0, Validation::Invalid),
+        again(2, ExecutionPoint::Speculative)
+    );
 }

@@ -9,7 +9,7 @@
 //! A poor choice costs time only: what was executed ahead of its turn is compared, and the frontier is never left out.
 
 use super::{State, Status};
-use crate::executor::block_stm::{kinds::Kinds, memory::TxIndex};
+use crate::executor::block_stm::{kinds::CallClasses, memory::TxIndex};
 
 /// How far above the lowest that is ready to look for a better one.
 const WINDOW: usize = 64;
@@ -20,12 +20,12 @@ const BELOW: usize = 8;
 impl State {
     /// The transaction to start, given the lowest that is ready.
     pub(super) fn choose(&self, lowest: TxIndex) -> TxIndex {
-        if lowest == self.frontier {
+        if lowest == self.commit_index {
             return lowest;
         }
-        let from = lowest.saturating_sub(BELOW).max(self.frontier);
+        let from = lowest.saturating_sub(BELOW).max(self.commit_index);
         let to = self.statuses.len().min(lowest + WINDOW);
-        let (mut pending, mut follows_pending) = (Kinds::default(), false);
+        let (mut pending, mut follows_pending) = (CallClasses::default(), false);
         let mut second = None;
         for tx in from..to {
             let (status, kinds) = (self.statuses[tx], self.kinds[tx]);
@@ -45,7 +45,7 @@ impl State {
 }
 
 /// Whether a transaction has yet to publish something that others may read. Plain payments only add to balances.
-const fn is_pending(status: Status, kinds: Kinds) -> bool {
+const fn is_pending(status: Status, kinds: CallClasses) -> bool {
     !status.is_published() && !kinds.is_none()
 }
 
@@ -58,7 +58,9 @@ mod tests {
 
     /// What is started after so many were, the first at the frontier.
     fn started(kinds: &[u64], count: usize) -> Vec<TxIndex> {
-        let kind = |kind: &u64| if *kind == NONE { Kinds::default() } else { Kinds::of(*kind) };
+        let kind = |kind: &u64| {
+            if *kind == NONE { CallClasses::default() } else { CallClasses::of(*kind) }
+        };
         let kinds: Vec<_> = kinds.iter().map(kind).collect();
         let mut state = State::new(Steps { count: kinds.len(), early: &[], kinds: &kinds });
         (0..count)

@@ -9,13 +9,13 @@
 use super::{
     accounts::NewCodes,
     batches::Batch,
-    engine::{Executed, Machine},
+    engine::{Executed, Vm},
     memory::{Location, Memory, Write, WriteSet},
-    precompiles::{KeepingEvm, Precompiles, Results},
+    precompiles::{CachingEvm, Precompiles, Results},
     running::Running,
-    settled::SettledState,
-    view::View,
-    worker_state::{WorkerError, WorkerState},
+    settled::FinalState,
+    view::IncarnationView,
+    worker_state::{StmDb, WorkerError},
     writes::{is_exact, write_set},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
         demands::{Demand, Demanding as _},
         fees::{DeferFee, FeePayment},
         instructions, reuse,
-        tally::Share,
+        tally::TxReceipt,
         worker,
     },
     state::Storage,
@@ -60,13 +60,13 @@ pub(super) struct Shared<'a> {
 impl<'a> Shared<'a> {
     /// Nothing is written yet.
     pub(super) fn new(job: &'a ReplayJob, storage: &'a Storage<'a>) -> Self {
-        let base = &job.numbered_state;
+        let base = &job.indexed_state;
         let memory = MEMORY.take().start_over(base.accounts().len(), base.slots().len());
         Self { job, storage, memory, new_codes: NewCodes::default() }
     }
 
-    pub(super) const fn settled(&self) -> SettledState<'_> {
-        SettledState::new(self)
+    pub(super) const fn settled(&self) -> FinalState<'_> {
+        FinalState::new(self)
     }
 
     /// Leaves the memory's room to the next block that this thread leads. Returns the codes that were deployed.
@@ -87,7 +87,7 @@ pub(super) struct Work<'w> {
 impl<'w> Work<'w> {
     /// Nothing is executed yet.
     pub(super) fn new(job: &ReplayJob, batches: Vec<Batch>, running: Running<'w>) -> Self {
-        let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary()).ok();
+        let beneficiary = job.indexed_state.account(job.env.block_env.beneficiary()).ok();
         let info = beneficiary.and_then(|account| account.info.as_ref());
         let fee_payment = FeePayment::for_beneficiary(info, job.env.cfg_env.spec);
         let results = Results::new(batches.len());
@@ -97,25 +97,25 @@ impl<'w> Work<'w> {
 
 /// What a batch leaves, for whoever commits it: a share for each transaction, or the index of one that
 /// makes the block invalid, if block order gives it the state that this incarnation saw.
-pub(super) type BatchOutput = Result<Vec<Share>, ExecuteError>;
+pub(super) type BatchOutput = Result<Vec<TxReceipt>, ExecuteError>;
 
 /// One worker's EVM, reused for all its transactions.
-pub(super) struct EvmMachine<'m> {
+pub(super) struct EthVm<'m> {
     shared: &'m Shared<'m>,
     work: &'m Work<'m>,
-    evm: KeepingEvm<'m>,
+    evm: CachingEvm<'m>,
 }
 
-impl<'m> EvmMachine<'m> {
+impl<'m> EthVm<'m> {
     pub(super) fn new(shared: &'m Shared<'m>, work: &'m Work<'m>) -> Self {
-        let state = WorkerState::new(View::new(&shared.memory, &work.running), shared);
+        let state = StmDb::new(IncarnationView::new(&shared.memory, &work.running), shared);
         let mut evm = worker::evm(shared.job, state);
         instructions::install(&mut evm.instruction);
         let precompiles = Precompiles::new(evm.precompiles.clone(), &work.results);
         Self { shared, work, evm: evm.with_precompiles(precompiles) }
     }
 
-    fn state(&mut self) -> &mut WorkerState<'m> {
+    fn state(&mut self) -> &mut StmDb<'m> {
         &mut self.evm.ctx.journaled_state.database
     }
 
@@ -124,7 +124,7 @@ impl<'m> EvmMachine<'m> {
     fn run_batch(
         &mut self,
         batch: Batch,
-        shares: &mut Vec<Share>,
+        shares: &mut Vec<TxReceipt>,
     ) -> Result<WriteSet, ExecuteError> {
         let job = self.shared.job;
         self.state().begin(&job.transactions[batch.clone()]);
@@ -141,7 +141,7 @@ impl<'m> EvmMachine<'m> {
         self.take_writes()
     }
 
-    fn run(&mut self, transaction: &Recovered<TxEnvelope>) -> Result<Share, Error> {
+    fn run(&mut self, transaction: &Recovered<TxEnvelope>) -> Result<TxReceipt, Error> {
         let handler = &mut DeferFee::new(self.work.fee_payment);
         let env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
         self.announce(&env, transaction.signer());
@@ -153,7 +153,7 @@ impl<'m> EvmMachine<'m> {
         if let Some(fee) = handler.deferred() {
             self.state().defer_fee(fee);
         }
-        Ok(Share::new(transaction.tx_type(), result))
+        Ok(TxReceipt::new(transaction.tx_type(), result))
     }
 
     /// Says what a transaction will do whatever it executes.
@@ -182,7 +182,7 @@ impl<'m> EvmMachine<'m> {
         self.evm.ctx.journaled_state.inner.state = state;
         if let Some(fees) = fees {
             let beneficiary = shared.job.env.block_env.beneficiary();
-            let beneficiary = shared.job.numbered_state.account(beneficiary)?;
+            let beneficiary = shared.job.indexed_state.account(beneficiary)?;
             writes.push((Location::Balance(beneficiary.number), Write::Add(fees)));
         }
         Ok(writes)
@@ -195,16 +195,16 @@ impl<'m> EvmMachine<'m> {
     }
 }
 
-impl Drop for EvmMachine<'_> {
+impl Drop for EthVm<'_> {
     fn drop(&mut self) {
         reuse::leave(&mut self.evm);
     }
 }
 
-impl<'m> Machine<'m> for EvmMachine<'m> {
+impl<'m> Vm<'m> for EthVm<'m> {
     type Output = BatchOutput;
 
-    fn view(&mut self) -> &mut View<'m> {
+    fn view(&mut self) -> &mut IncarnationView<'m> {
         &mut self.state().view
     }
 
@@ -213,7 +213,7 @@ impl<'m> Machine<'m> for EvmMachine<'m> {
         let mut shares = Vec::with_capacity(batch.len());
         let last = self.run_batch(batch, &mut shares);
         let steps = shares.len() as u64;
-        let cost = shares.iter().map(Share::gas).sum();
+        let cost = shares.iter().map(TxReceipt::gas).sum();
         match last {
             Ok(last) => {
                 let writes = self.view().take_writes(last);
