@@ -31,11 +31,11 @@ conformance *ARGS:
 
 # Run all executors over many generated worlds, each with a pre-state and a chain: just worlds 100000
 worlds COUNT="100000" SEED="2":
-    BLOCKRACE_WORLDS={{COUNT}} BLOCKRACE_SEED={{SEED}} cargo test --release --locked --test worlds
+    BLOCKRACE_WORLDS={{COUNT}} BLOCKRACE_SEED={{SEED}} cargo test --release --locked --test it worlds::
 
 # Test the Block-STM engine under many simulated schedules; `cargo test` runs a few of them: just model 50
 model EFFORT="20" SEED="2":
-    MODEL_EFFORT={{EFFORT}} MODEL_SEED={{SEED}} cargo test --locked --test schedules -- --nocapture
+    MODEL_EFFORT={{EFFORT}} MODEL_SEED={{SEED}} cargo test --locked --test it schedules:: -- --nocapture
 
 # Test the Block-STM engine on real threads under Miri, which models weak memory; needs a nightly toolchain with miri
 miri:

@@ -31,7 +31,7 @@
 //! Ethereum's blockchain tests run in [`conformance`], with the same executors and checks.
 //!
 //! [`commands`] combines these modules for the command line of [`cli`]; [`progress`] shows a progress bar.
-//! A module depends only on the modules below it. `tests/architecture.rs` reads the sources and enforces
+//! A module depends only on the modules below it. `tests/it/architecture.rs` reads the sources and enforces
 //! this rule. It also restricts which module may use which crate.
 
 pub mod commands;

@@ -9,7 +9,7 @@
 //! sequentially consistent. For that, the same checks run on real threads under miri, without the feature
 //! `schedules`.
 //!
-//! `tests/schedules.rs` of the package above runs the checks, so that they are part of its `cargo test`.
+//! `tests/it/schedules.rs` of the package above runs the checks, so that they are part of its `cargo test`.
 //!
 //! What is not the package's own source: threads are started by [`threads::WorkerPool`], in place of rayon, and
 //! a wait without sleeping gives up after a look, since more of them only repeat schedules.

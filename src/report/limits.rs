@@ -211,7 +211,9 @@ mod tests {
     #[test]
     fn dependencies_are_no_bottleneck_of_an_executor_in_block_order() {
         let bounded = |row: Row, bound| with(row, |figures| figures.bound_speedup = Some(bound));
-        let prefetch = Row { executor: "prefetch".into(), ..bounded(raced(5, 900, 1.0), 1.05) };
+        let schedule = Schedule::InOrder;
+        let prefetch =
+            Row { executor: "prefetch".into(), schedule, ..bounded(raced(5, 900, 1.0), 1.05) };
         let rows = vec![paced(5, 900), prefetch, bounded(raced(5, 1_000, 0.9), 1.9)];
         let report = testing::report_of(rows);
         let reason = &worst(&report, 1)[0].reason;

@@ -3,9 +3,7 @@
 //! `BLOCKRACE_WORLDS` sets the number of worlds, and `BLOCKRACE_SEED` selects them. A failure prints the
 //! smallest world that still fails. Add that world to this file as a separate test.
 
-#[path = "support/world/mod.rs"]
-#[allow(dead_code, reason = "every test file uses another part")]
-mod world;
+use crate::support::world;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::{

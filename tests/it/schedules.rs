@@ -3,8 +3,7 @@
 //!
 //! `MODEL_EFFORT` multiplies the number of schedules, and `MODEL_SEED` selects the generated blocks.
 
-#[path = "support/bounded.rs"]
-mod bounded;
+use crate::support::bounded;
 
 use blockrace_model::checks::{
     Scene, a_commit_ends_the_run, a_sleeper_is_woken_by_work, by_hand, generated,

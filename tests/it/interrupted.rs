@@ -2,8 +2,7 @@
 
 #![cfg(unix)]
 
-mod support;
-
+use crate::support::{RecordedNode, assert_code, blockrace, recordings, start, stderr, stdout};
 use blockrace::cache::Cache;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use std::{
@@ -12,7 +11,6 @@ use std::{
     thread::sleep,
     time::Duration,
 };
-use support::{RecordedNode, assert_code, blockrace, recordings, start, stderr, stdout};
 
 fn slow_node(recordings: &Path) -> RecordedNode {
     RecordedNode::serve(recordings, "mainnet", &["--latency-ms", "5"])
@@ -159,7 +157,7 @@ fn two_fetches_into_one_cache_both_succeed() {
 #[test]
 fn a_cached_file_that_is_damaged_is_fetched_again() {
     let Some(recordings) = recordings() else { return };
-    let (cache, numbers) = support::fetched(&recordings, "mainnet");
+    let (cache, numbers) = crate::support::fetched(&recordings, "mainnet");
     let whole = Cache::new(cache.path());
     let damaged = whole.find(1, numbers[20]).expect("it is cached");
     let mut bytes = std::fs::read(whole.path(&damaged)).expect("the file is there");

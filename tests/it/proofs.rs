@@ -1,11 +1,8 @@
 //! Recorded mainnet blocks from a node with proofs and a tracer, but without execution witnesses.
 
-#[path = "support/proofs.rs"]
-mod proofs;
-#[path = "support/proxy.rs"]
-mod proxy;
-mod support;
-
+use crate::support::proofs;
+use crate::support::proxy;
+use crate::support::{RecordedNode, assert_code, blockrace, recordings};
 use blockrace::{
     cache::Cache,
     executor::WorkerPool,
@@ -20,7 +17,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use support::{RecordedNode, assert_code, blockrace, recordings};
 
 /// Recorded blocks with the proofs that an archive node has for them. The second of two consecutive blocks is
 /// left out, since both would answer for the state between them.

@@ -1,13 +1,9 @@
 //! Blocks of a real anvil, proved by single proofs against the state root that anvil computed.
 
-#[path = "support/anvil.rs"]
-mod anvil;
-#[path = "support/proxy.rs"]
-mod proxy;
-#[path = "support/scenario.rs"]
-mod scenario;
-mod support;
-
+use crate::support::anvil;
+use crate::support::proxy;
+use crate::support::scenario;
+use crate::support::{assert_code, blockrace, stderr, stdout, witness_of};
 use alloy_primitives::U64;
 use anvil::Anvil;
 use blockrace::{
@@ -19,7 +15,6 @@ use proxy::{Batches, Proxy};
 use scenario::{Chain, FIRST, Scenario};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, process::Output};
-use support::{assert_code, blockrace, stderr, stdout, witness_of};
 
 /// Runs the command without blocking a proxy on the same runtime.
 async fn run(cache: &tempfile::TempDir, arguments: &[&str]) -> Output {

@@ -1,7 +1,6 @@
 //! The main use on recorded mainnet blocks: fetch, verify and replay. Outcomes never vary.
 
-mod support;
-
+use crate::support::{assert_code, blockrace, fetched, recordings, stdout};
 use blockrace::{
     block::{ReplayJob, prepare},
     cache::Cache,
@@ -10,7 +9,6 @@ use blockrace::{
     verify::{Verdict, check, first_difference},
 };
 use std::{collections::BTreeSet, fs, num::NonZeroUsize, path::Path};
-use support::{assert_code, blockrace, fetched, recordings, stdout};
 
 #[test]
 fn every_recorded_block_matches_up_to_the_state_root() {
@@ -170,7 +168,7 @@ fn state_latency_does_not_change_outcomes() {
 fn cached_blocks_are_fetched_again_only_on_request() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched(&recordings, "hoodi");
-    let node = support::RecordedNode::serve(&recordings, "hoodi", &[]);
+    let node = crate::support::RecordedNode::serve(&recordings, "hoodi", &[]);
     let written = || {
         let files = fs::read_dir(cache.path().join("560048")).expect("the chain has a folder");
         let modified = |file: fs::DirEntry| file.metadata().and_then(|data| data.modified());

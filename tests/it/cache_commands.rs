@@ -1,7 +1,6 @@
 //! `blockrace cache` on intact and damaged blocks, and on valid and invalid archives.
 
-mod support;
-
+use crate::support::{assert_code, blockrace, fetched, recordings, stderr, stdout, witness_of_mut};
 use blockrace::{
     block::BlockId,
     cache::{
@@ -10,7 +9,6 @@ use blockrace::{
     },
 };
 use std::{fs, path::Path};
-use support::{assert_code, blockrace, fetched, recordings, stderr, stdout, witness_of_mut};
 use tempfile::TempDir;
 
 /// A cache with every recorded block of mainnet and Hoodi.

@@ -1,13 +1,11 @@
 //! Only scheme and host of a node's URL are ever printed or written, and no part of a header.
 
-mod support;
-
+use crate::support::{RecordedNode, assert_code, recordings, stderr, stdout};
 use std::{
     fs,
     path::Path,
     process::{Command, Output, Stdio},
 };
-use support::{RecordedNode, assert_code, recordings, stderr, stdout};
 
 /// Texts that must not appear. The last one is `someuser:hunter22` in base64, as HTTP sends it.
 const SECRETS: [&str; 6] = [

@@ -1,9 +1,7 @@
 //! Malicious witnesses, and executors that panic or hang. Each gives a clear error in bounded time, and the
 //! next block is still executed.
 
-#[path = "support/world/mod.rs"]
-#[allow(dead_code, reason = "every test file uses another part")]
-mod world;
+use crate::support::world;
 
 use alloy_consensus::{Block, BlockBody, EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};

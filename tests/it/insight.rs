@@ -1,8 +1,9 @@
 //! Compares dependency graphs of real blocks with executions by alloy-evm that leave a transaction out. Also
 //! tests the commands that report these graphs.
 
-mod support;
-
+use crate::support::{
+    RecordedNode, assert_code, blockrace, cached_sample, recordings, stderr, stdout,
+};
 use alloy_evm::Evm as _;
 use alloy_primitives::{Address, Log, U256};
 use blockrace::{
@@ -16,7 +17,6 @@ use blockrace::{
 use revm::{DatabaseCommit, DatabaseRef, state::Account};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, num::NonZeroU32};
-use support::{RecordedNode, assert_code, blockrace, cached_sample, recordings, stderr, stdout};
 
 type State<'a> = BlockState<&'a PreState>;
 

@@ -1,9 +1,7 @@
 //! Wrong use gives exit code 2, no standard output and one message with advice.
 
-mod support;
-
+use crate::support::{RecordedNode, assert_code, blockrace, fetched, recordings, stderr, stdout};
 use std::fs;
-use support::{RecordedNode, assert_code, blockrace, fetched, recordings, stderr, stdout};
 
 /// Asserts one clear message: it begins with `error:`, contains all of `parts`, and nothing else is printed.
 #[track_caller]

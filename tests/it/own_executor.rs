@@ -2,15 +2,13 @@
 
 #![cfg(unix)]
 
-mod support;
-
+use crate::support::{assert_code, cached_sample, stdout};
 use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
-use support::{assert_code, cached_sample, stdout};
 
 /// Cargo builds examples before it runs tests, and puts them beside the command.
 fn program() -> PathBuf {

@@ -1,7 +1,6 @@
 //! Blocks from a node with `prestateTracer` only. They are verified up to the receipts, and the output says so.
 
-mod support;
-
+use crate::support::{RecordedNode, assert_code, blockrace, recordings, stderr, stdout};
 use blockrace::{
     block::{FlatState, RecordedBlock, RecordedState},
     block::{ReplayJob, prepare},
@@ -10,7 +9,6 @@ use blockrace::{
     verify::{Verdict, first_difference, verify_block},
 };
 use std::{collections::BTreeMap, fs, num::NonZeroUsize, path::Path};
-use support::{RecordedNode, assert_code, blockrace, recordings, stderr, stdout};
 use tempfile::TempDir;
 
 const NO_WITNESS: [&str; 4] =

@@ -1,7 +1,6 @@
 //! Damaged files never lead to a wrong result.
 
-mod support;
-
+use crate::support::{fetched, recordings, witness_of_mut};
 use blockrace::{
     block::RecordedBlock,
     block::prepare,
@@ -11,7 +10,6 @@ use blockrace::{
 };
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use std::{fs, num::NonZeroUsize};
-use support::{fetched, recordings, witness_of_mut};
 
 /// Result of verifying a damaged block.
 #[derive(Debug, PartialEq)]

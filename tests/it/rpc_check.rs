@@ -1,10 +1,8 @@
 //! `blockrace rpc-check` against the recorded node, with missing methods and with faults.
 
-mod support;
-
+use crate::support::{RecordedNode, assert_code, blockrace, recordings, stderr, stdout};
 use serde_json::Value;
 use std::path::Path;
-use support::{RecordedNode, assert_code, blockrace, recordings, stderr, stdout};
 
 const WITNESS: [&str; 4] =
     ["--without", "debug_executionWitness", "--without", "debug_executionWitnessByBlockHash"];

@@ -1,4 +1,4 @@
-//! The command line with executors that are wrong on purpose, for `tests/own_executor.rs`.
+//! The command line with executors that are wrong on purpose, for `tests/it/own_executor.rs`.
 
 use blockrace::{
     block::ReplayJob,

@@ -3,8 +3,7 @@
 
 #![cfg(unix)]
 
-mod support;
-
+use crate::support::{assert_code, blockrace, cached_sample, start, stderr, stdout};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -14,7 +13,6 @@ use std::{
     process::Command,
     thread,
 };
-use support::{assert_code, blockrace, cached_sample, start, stderr, stdout};
 
 const FEW: [&str; 9] =
     ["replay", "--executors", "block-stm", "--threads", "2", "--iterations", "2", "--warmup", "0"];
@@ -33,7 +31,7 @@ fn json_of(path: &Path) -> Value {
 
 #[track_caller]
 fn assert_obeys_the_schema(document: &Value) {
-    let schema = include_str!("../data/replay.schema.json");
+    let schema = include_str!("../../data/replay.schema.json");
     let schema = serde_json::from_str(schema).expect("the schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("it is a schema");
     let errors: Vec<_> = validator.iter_errors(document).map(|error| error.to_string()).collect();

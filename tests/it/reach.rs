@@ -1,14 +1,12 @@
 //! Real witnesses contain no unreachable nodes, and damage to a node makes one unreachable.
 
-mod support;
-
+use crate::support::{fetched, recordings, witness_of};
 use alloy_primitives::{Bytes, keccak256};
 use blockrace::{
     block::{PrepareError, WitnessError, check_reach},
     block::{RecordedBlock, Witness},
     cache::Cache,
 };
-use support::{fetched, recordings, witness_of};
 
 const CHAINS: [(&str, u64, usize); 2] = [("mainnet", 1, 50), ("hoodi", 560_048, 2)];
 

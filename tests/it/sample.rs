@@ -1,7 +1,6 @@
 //! The built-in sample: its documented properties and its verification.
 
-mod support;
-
+use crate::support::{assert_code, blockrace, cached_sample, stderr, stdout};
 use alloy_consensus::{Transaction as _, TxType};
 use alloy_primitives::{B256, Log, TxKind, keccak256};
 use blockrace::{
@@ -12,7 +11,6 @@ use blockrace::{
     verify::{Verdict, verify_block},
 };
 use std::{collections::BTreeSet, num::NonZeroUsize};
-use support::{assert_code, blockrace, cached_sample, stderr, stdout};
 
 fn blocks() -> Vec<RecordedBlock> {
     sample().expect("the sample is valid")

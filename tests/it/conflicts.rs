@@ -1,8 +1,6 @@
 //! Every pair of conflicting operations within one block, under all forks.
 
-#[path = "support/world/mod.rs"]
-#[allow(dead_code, reason = "every test file uses another part")]
-mod world;
+use crate::support::world;
 
 use alloy_primitives::{Address, U256};
 use blockrace::executor::BlockOutcome;

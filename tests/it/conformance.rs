@@ -1,10 +1,8 @@
 //! `blockrace conformance` over a sample of Ethereum's tests and over deliberately wrong tests.
 
-mod support;
-
+use crate::support::{assert_code, blockrace, stdout};
 use serde_json::Value;
 use std::{env, fs, path::PathBuf};
-use support::{assert_code, blockrace, stdout};
 
 /// The folder of Ethereum's tests: `BLOCKRACE_FIXTURES`, or `../shared/fixtures`.
 fn fixtures() -> Option<PathBuf> {

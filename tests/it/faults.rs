@@ -1,8 +1,6 @@
 //! Nodes with typical faults of providers: every block is still fetched.
 
-mod support;
-
-use support::{RecordedNode, assert_code, blockrace, recordings};
+use crate::support::{RecordedNode, assert_code, blockrace, recordings};
 
 /// Fetches every recorded block of mainnet and Hoodi from a node with these faults.
 fn all_blocks_arrive(faults: &[&str], flags: &[&str]) {

@@ -2,6 +2,13 @@
 
 #![allow(dead_code, reason = "every test file uses another part")]
 
+pub(crate) mod anvil;
+pub(crate) mod bounded;
+pub(crate) mod proofs;
+pub(crate) mod proxy;
+pub(crate) mod scenario;
+pub(crate) mod world;
+
 use blockrace::{
     block::{RecordedBlock, RecordedState, Witness},
     cache::{Cache, sample},
