@@ -14,6 +14,7 @@ use super::{
     error::Fault,
     redact::{SafeText, Secrets, TransportError},
     retry_after::retry_after,
+    wording::{is_missing_state, is_rate_limit, stated_delay},
 };
 
 /// The largest answer that is read, decompressed. Witnesses have tens of megabytes.
@@ -113,9 +114,14 @@ impl Answer {
     fn fault_of(&self, error: &ErrorObject, secrets: &Secrets) -> Fault {
         let says = SafeText::new(error.message.as_bytes(), secrets);
         match error.code {
-            -32005 | 429 => Fault::RateLimited { retry_after: self.retry_after, says },
+            code if is_rate_limit(code, &error.message) => {
+                let retry_after = self.retry_after.or_else(|| stated_delay(&error.message));
+                Fault::RateLimited { retry_after, says }
+            }
             -32601 | -32004 => Fault::NoSuchMethod { says },
-            -32600 | -32603 | -32000 if !self.may_pass() && is_of_no_method(&error.message) => {
+            -32700 | -32600 | -32603 | -32000
+                if !self.may_pass() && is_of_no_method(&error.message) =>
+            {
                 Fault::NoSuchMethod { says }
             }
             _ if !self.status.is_success() => {
@@ -123,7 +129,7 @@ impl Answer {
             }
             -32603 if error.message.contains("method handler crashed") => Fault::Crashed { says },
             -32002..=-32000 if is_of_time(&error.message) => Fault::OutOfTime { says },
-            -32603 => Fault::Internal { says },
+            -32603 if !is_missing_state(&error.message) => Fault::Internal { says },
             code => Fault::Answered { code, says },
         }
     }
@@ -149,9 +155,11 @@ impl Answer {
 fn is_of_no_method(message: &str) -> bool {
     let message = message.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
-    message.contains("method")
-        && says(&["not supported", "unsupported", "not available", "does not exist"])
-        && !says(&[" block", " state", "archiv", "histor", "tempor"])
+    let no_tracer = message.contains("custom tracers not implemented");
+    no_tracer
+        || message.contains("method")
+            && says(&["not supported", "unsupported", "not available", "does not exist"])
+            && !says(&[" block", " state", "archiv", "histor", "tempor"])
 }
 
 /// Whether a node says that it took too long, with a code that otherwise means that something is not there.
@@ -290,13 +298,17 @@ mod tests {
             said(-32600, "Unsupported method: debug_executionWitness on ETH_MAINNET"),
             said(-32603, "method debug_executionWitness is not supported"),
             said(-32000, "The method does not exist / is not available"),
+            said(-32700, "The method debug_executionWitness does not exist/is not available"),
+            said(-32000, "custom tracers not implemented"),
         ];
         assert!(missing.iter().all(|fault| matches!(fault, Fault::NoSuchMethod { .. })));
         assert!(matches!(said(-32603, "method handler crashed"), Fault::Crashed { .. }));
         for late in [said(-32002, "request timed out"), said(-32000, "execution timeout")] {
             assert!(matches!(late, Fault::OutOfTime { .. }), "{late}");
         }
-        assert!(matches!(said(-32000, "missing trie node"), Fault::Answered { .. }));
+        for code in [-32000, -32603] {
+            assert!(matches!(said(code, "missing trie node"), Fault::Answered { .. }), "{code}");
+        }
         for passing in
             ["method is temporarily not available", "method not supported for old blocks"]
         {

@@ -173,7 +173,8 @@ pub enum Fault {
 
 /// Whether a JSON-RPC error is one of EIP-1474's for what is not there, as with pruned state.
 const fn is_lack(code: i64) -> bool {
-    matches!(code, -32002..=-32000)
+    // `answer` keeps -32603 only where the words say that a trie node is missing.
+    matches!(code, -32002..=-32000 | -32603)
 }
 
 /// Whether a JSON-RPC error says that the answer would be too long: jsonrpsee's codes, old and new, which reth answers with.

@@ -9,7 +9,7 @@
 //! | `endpoint` | the URL and extra headers, and that neither is ever printed |
 //! | `redact` | how text from outside becomes safe to print |
 //! | `client` | one question: attempts, ids, decoding |
-//! | `answer` | what an HTTP answer means |
+//! | `answer`, `wording` | what an HTTP answer means |
 //! | `retry`, `retry_after` | which faults pass, and how long to wait for it |
 //! | `pace` | how many questions may be open, and how fast new ones start |
 //! | `node` | the questions that make a block |
@@ -52,6 +52,7 @@ mod redact;
 mod retry;
 mod retry_after;
 mod witness;
+mod wording;
 
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,8 @@ async fn a_fault_that_may_pass_is_retried() {
         Reply::WrongId,
         Reply::Error(-32005, "limit exceeded"),
         Reply::Error(-32603, "internal error"),
+        Reply::Error(-32001, "Unable to complete request at this time."),
+        Reply::Error(15, "free tier"),
     ] {
         let node = TestNode::with([reply.clone()]).await;
         let answer = ask(&node).await;
@@ -86,6 +88,14 @@ async fn retry_after_is_honoured() {
         assert_eq!(ask(&node).await.unwrap(), "done");
         assert!(begin.elapsed() >= Duration::from_secs(1), "{headers:?}: {:?}", begin.elapsed());
     }
+}
+
+#[tokio::test]
+async fn a_delay_stated_in_words_is_honoured() {
+    let node = TestNode::with([Reply::Error(-32007, "10/second request limit reached")]).await;
+    let begin = Instant::now();
+    assert_eq!(ask(&node).await.unwrap(), "done");
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 
 #[tokio::test]
