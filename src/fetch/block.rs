@@ -26,8 +26,9 @@ pub(super) struct BlockAnswer {
     header: Header,
     /// Decoded one by one, so that an error can name the transaction.
     transactions: Vec<Value>,
+    /// Some nodes send `null` for none.
     #[serde(default)]
-    uncles: Vec<B256>,
+    uncles: Option<Vec<B256>>,
     #[serde(default)]
     withdrawals: Option<Withdrawals>,
 }
@@ -65,7 +66,8 @@ impl BlockAnswer {
         let transactions = transactions
             .map(|(index, json)| transaction(number, index, json, &safe))
             .collect::<Result<_, _>>()?;
-        Ok(CheckedBlock { hash, header, ommer_hashes: uncles, transactions, withdrawals })
+        let ommer_hashes = uncles.unwrap_or_default();
+        Ok(CheckedBlock { hash, header, ommer_hashes, transactions, withdrawals })
     }
 }
 
@@ -91,12 +93,13 @@ impl CheckedBlock {
 fn transaction(
     number: BlockNumber,
     index: usize,
-    json: Value,
+    mut json: Value,
     safe: impl Fn(&serde_json::Error) -> SafeText,
 ) -> Result<TxEnvelope, FetchError> {
     if json.is_string() {
         return Err(FetchError::BareTransaction { number, index });
     }
+    strip_sidecar(&mut json);
     let transaction: Transaction = serde_json::from_value(json)
         .map_err(|error| FetchError::UnknownTransaction { number, index, source: safe(&error) })?;
     let transaction = transaction.into_inner();
@@ -105,4 +108,45 @@ fn transaction(
         return Err(FetchError::WrongTransaction { number, index, stated, computed });
     }
     Ok(transaction)
+}
+
+/// Removes the blobs that anvil sends with a transaction. A block contains the transaction without them (EIP-4844).
+fn strip_sidecar(json: &mut Value) {
+    let Some(fields) = json.as_object_mut() else { return };
+    for field in ["sidecar", "blobs", "commitments", "proofs", "cellProofs"] {
+        fields.remove(field);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_consensus::{SignableTransaction, TxEip4844};
+    use alloy_primitives::{Address, Signature};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_sidecar_is_not_part_of_a_transaction() {
+        let signed = TxEip4844::default().into_signed(Signature::test_signature());
+        let hash = *signed.hash();
+        let mut sent = serde_json::to_value(TxEnvelope::from(signed)).unwrap();
+        sent["from"] = json!(Address::ZERO);
+        for field in ["blobs", "commitments", "proofs"] {
+            sent[field] = json!([]);
+        }
+        let safe = |error: &serde_json::Error| -> SafeText { panic!("{error}") };
+        assert_eq!(*transaction(1, 0, sent, safe).unwrap().tx_hash(), hash);
+    }
+
+    #[test]
+    fn uncles_may_be_null() {
+        let mut sent = serde_json::to_value(Header::default()).unwrap();
+        sent["hash"] = json!(Header::default().hash_slow());
+        sent["transactions"] = json!([]);
+        sent["uncles"] = Value::Null;
+        let answer: BlockAnswer = serde_json::from_value(sent).unwrap();
+        let safe = |error: &serde_json::Error| -> SafeText { panic!("{error}") };
+        assert!(answer.check(0, safe).unwrap().ommer_hashes.is_empty());
+    }
 }
