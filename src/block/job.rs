@@ -1,7 +1,8 @@
 //! The input of every executor: a [`ReplayJob`] holds a block and its pre-state.
 
+use super::{AccessListFacts, access_list::derive_access_list};
 use crate::{
-    evm::{BlockContext, Chain, EvmEnv},
+    evm::{BlockContext, Chain, EvmEnv, FailedPhase},
     state::{IndexedState, PostState, PreState, Storage},
     trie::{Guess, NodeStore, StateTrie, TrieError, UpdatedTrie},
 };
@@ -38,6 +39,8 @@ pub struct ReplayJob {
     pub proof: Proof,
     /// The outcome field of the block's receipts.
     pub receipt_status: ReceiptStatus,
+    /// Facts of the access list that the block has by its execution; `None` before Amsterdam (EIP-7928).
+    pub access_list: Option<AccessListFacts>,
 }
 
 /// The proof of a pre-state. The state root after the block is computed from it.
@@ -71,6 +74,17 @@ pub enum ReceiptStatus {
 }
 
 impl ReplayJob {
+    /// Derives the access list where the header commits to one.
+    ///
+    /// # Errors
+    /// The block is invalid, or the pre-state lacks a value that it reads.
+    pub(super) fn with_access_list(mut self) -> Result<Self, FailedPhase> {
+        if self.header.block_access_list_hash.is_some() {
+            self.access_list = Some(derive_access_list(&self)?.facts());
+        }
+        Ok(self)
+    }
+
     /// The inputs of the block's phases beside its transactions.
     pub fn context(&self) -> BlockContext<'_> {
         BlockContext {

@@ -16,6 +16,7 @@
 //! `executor` executes a job, and `verify` compares the result with the header. [`range`] parses the `BLOCKS`
 //! argument.
 
+mod access_list;
 mod block_id;
 mod body;
 mod flat;
@@ -33,6 +34,7 @@ mod traced;
 mod walk;
 mod witness;
 
+pub use access_list::{AccessListFacts, DerivedList, derive_access_list, index_of};
 pub use block_id::BlockId;
 pub use body::{BodyError, check_recorded_body};
 pub use flat::{FlatError, MalformedCode};

@@ -100,6 +100,7 @@ impl OpenBlock {
             state_latency: Duration::ZERO,
             proof,
             receipt_status,
+            access_list: None,
             chain,
             header,
         }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     block::{RecordedBlock, RecordedState},
-    evm::{Chain, FailedPhase, UnknownChain},
+    evm::{Chain, FailedPhase, FieldError, UnknownChain, check_fields},
     state::StateError,
     trie::TrieError,
 };
@@ -17,6 +17,9 @@ pub enum PrepareError {
     /// The rules of the block's chain are unknown.
     #[error(transparent)]
     Chain(#[from] UnknownChain),
+    /// The header's fields are not those of the fork at its time.
+    #[error(transparent)]
+    Fields(#[from] FieldError),
     /// The body does not match the header.
     #[error("the block's body does not belong to its header")]
     Body(#[from] BodyError),
@@ -70,6 +73,7 @@ pub fn prepare(
 ) -> Result<ReplayJob, PrepareError> {
     let chain = Chain::from_id(recorded.chain_id)?;
     let RecordedBlock { block, state, .. } = recorded;
+    check_fields(&chain, &block.header)?;
 
     entering(Phase::Senders);
     let block = OpenBlock::open_with(chain, block, OmmersRule::of_state(&state))?;
@@ -79,7 +83,7 @@ pub fn prepare(
         RecordedState::Witness(witness) => block.before_by_witness(witness, flattening)?,
         RecordedState::Flat(flat) => block.before_by_flat(&flat, flattening)?,
     };
-    Ok(block.into_job(before))
+    Ok(block.into_job(before).with_access_list()?)
 }
 
 impl From<FailedPhase> for PrepareError {

@@ -3,7 +3,7 @@
 //! The seal is not checked: proof of work is ignored.
 
 use super::difficulty::difficulty;
-use crate::evm::Chain;
+use crate::evm::{Chain, FieldError, check_fields};
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_eips::{
     eip1559::{BaseFeeParams, INITIAL_BASE_FEE},
@@ -43,9 +43,9 @@ pub enum HeaderError {
     /// EIP-3675: none after the merge.
     #[error("it has ommers, which are invalid after the merge")]
     Ommers,
-    /// A field must be present exactly from its fork on.
-    #[error("its field {field} is {}", if *present { "present before its fork" } else { "missing" })]
-    Field { field: &'static str, present: bool },
+    /// A field that came with a fork is present exactly from that fork on.
+    #[error(transparent)]
+    Field(#[from] FieldError),
     /// EIP-1559.
     #[error("its base fee is {actual} instead of {expected}")]
     BaseFee { expected: u64, actual: u64 },
@@ -70,26 +70,6 @@ pub(super) fn check_header(
     check_difficulty(chain, header, parent)?;
     check_base_fee(chain, header, parent)?;
     check_blobs(chain, header, parent)
-}
-
-/// Checks that the fields of each fork are present exactly from that fork on.
-fn check_fields(chain: &Chain, header: &Header) -> Result<(), HeaderError> {
-    use EthereumHardfork::{Amsterdam, Cancun, London, Prague, Shanghai};
-    let fields = [
-        ("baseFeePerGas", header.base_fee_per_gas.is_some(), London),
-        ("withdrawalsRoot", header.withdrawals_root.is_some(), Shanghai),
-        ("blobGasUsed", header.blob_gas_used.is_some(), Cancun),
-        ("excessBlobGas", header.excess_blob_gas.is_some(), Cancun),
-        ("parentBeaconBlockRoot", header.parent_beacon_block_root.is_some(), Cancun),
-        ("requestsHash", header.requests_hash.is_some(), Prague),
-        ("blockAccessListHash", header.block_access_list_hash.is_some(), Amsterdam),
-        ("slotNumber", header.slot_number.is_some(), Amsterdam),
-    ];
-    let wrong = |(_, present, fork): &(_, bool, _)| *present != chain.is_active(*fork, header);
-    match fields.into_iter().find(wrong) {
-        Some((field, present, _)) => Err(HeaderError::Field { field, present }),
-        None => Ok(()),
-    }
 }
 
 fn check_order(header: &Header, parent: &Header) -> Result<(), HeaderError> {

@@ -7,10 +7,12 @@
 
 mod chain;
 mod context;
+mod header_fields;
 mod receipts;
 
 pub use chain::{Chain, UnknownChain};
 pub use context::{BlockContext, BlockRun, FailedPhase, run_block};
+pub use header_fields::{FieldError, check_fields};
 pub use receipts::{PlainReceipts, Receipt};
 
 pub use alloy_evm::{

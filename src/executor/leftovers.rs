@@ -9,7 +9,8 @@ use std::{any::Any, fmt};
 pub struct DeferredDrop(#[expect(dead_code, reason = "it is only dropped")] Box<dyn Any + Send>);
 
 impl DeferredDrop {
-    pub(super) fn new(what: impl Send + 'static) -> Self {
+    /// Keeps these values until it is dropped, outside the timer.
+    pub fn new(what: impl Send + 'static) -> Self {
         Self(Box::new(what))
     }
 }

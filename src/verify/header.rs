@@ -24,6 +24,10 @@ pub enum Check {
     ReceiptsRoot,
     /// Hash of the requests (EIP-7685).
     RequestsHash,
+    /// Hash of the block access list (EIP-7928).
+    AccessListHash,
+    /// Number of items in the block access list, at most a 2000th of the gas limit (EIP-7928).
+    AccessListSize,
     /// Root of the state trie.
     StateRoot,
 }
@@ -36,6 +40,8 @@ impl fmt::Display for Check {
             Self::LogsBloom => "logs bloom",
             Self::ReceiptsRoot => "receipts root",
             Self::RequestsHash => "requests hash",
+            Self::AccessListHash => "block access list hash",
+            Self::AccessListSize => "block access list size",
             Self::StateRoot => "state root",
         })
     }
@@ -115,9 +121,27 @@ pub fn check(job: &ReplayJob, outcome: &BlockOutcome, state_root: Option<B256>) 
         receipts_root(job, &outcome.receipts)
             .and_then(|root| compare(Check::ReceiptsRoot, &header.receipts_root, &root)),
         compare(Check::RequestsHash, &header.requests_hash, &requests_hash),
+        access_list(job),
         state_root.and_then(|root| compare(Check::StateRoot, &header.state_root, &root)),
     ];
     checks.into_iter().flatten().next().unwrap_or(Verdict::Match)
+}
+
+/// Gas for each item of a block access list (EIP-7928).
+const GAS_PER_ITEM: u64 = 2_000;
+
+/// Compares the access list that the block has by its execution with the header.
+fn access_list(job: &ReplayJob) -> Option<Verdict> {
+    let facts = job.access_list?;
+    let most = job.header.gas_limit / GAS_PER_ITEM;
+    let expected = job.header.block_access_list_hash.unwrap_or_default();
+    compare(Check::AccessListHash, &expected, &facts.hash).or_else(|| {
+        (facts.items > most).then(|| Verdict::Mismatch {
+            at: Check::AccessListSize,
+            expected: format!("at most {most} items"),
+            actual: format!("{} items", facts.items),
+        })
+    })
 }
 
 fn compare<T: PartialEq + fmt::Debug>(at: Check, expected: &T, actual: &T) -> Option<Verdict> {

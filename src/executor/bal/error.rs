@@ -1,7 +1,7 @@
 //! Why a block access list is not the block's.
 
 use crate::state::StateError;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, U256};
 use revm::database_interface::DBErrorMarker;
 
 /// What about a block access list is wrong (EIP-7928). Indices are the list's: 0 is what comes before the
@@ -9,9 +9,6 @@ use revm::database_interface::DBErrorMarker;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum ListError {
-    /// The header commits to another list.
-    #[error("the list hashes to {actual}, and the header says {expected}")]
-    Hash { expected: B256, actual: B256 },
     /// Something was read or written that the list leaves out.
     #[error("account {address} is not in the list")]
     AccountMissing { address: Address },

@@ -32,7 +32,6 @@
 //! sequential run that is not timed; where the header has the list's hash, that is checked then.
 
 mod check;
-mod derive;
 mod error;
 mod listed;
 mod post_state;
@@ -50,7 +49,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    block::ReplayJob,
+    block::{ReplayJob, derive_access_list},
     state::{AccountChange, BlockState, PostState, Storage},
 };
 use alloy_consensus::Transaction as _;
@@ -74,12 +73,12 @@ pub struct Bal {
 }
 
 impl Bal {
-    /// Derives the block's list from a sequential run, and checks its hash where the header has one.
+    /// Derives the block's list from a sequential run.
     ///
     /// # Errors
-    /// The block is invalid, the pre-state lacks what it reads, or the hash is another.
+    /// The block is invalid, or the pre-state lacks a value that it reads.
     pub fn prepare(job: &ReplayJob, threads: NonZeroUsize) -> Result<Self, ExecuteError> {
-        let derived = derive::derive(job)?;
+        let derived = derive_access_list(job)?;
         let mut order: Vec<_> = (0..job.transactions.len()).collect();
         order.sort_by_key(|tx| Reverse(job.transactions[*tx].gas_limit()));
         let codes = Codes::new(&job.pre_state, threads);

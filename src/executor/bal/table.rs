@@ -4,7 +4,8 @@
 //! This is the list as workers look things up in it: one look for an account, one more for a slot, and a
 //! search by index among the changes. Making it is part of decoding the list, so it is not timed.
 
-use super::{derive::Derived, error::ListError};
+use super::error::ListError;
+use crate::block::DerivedList;
 use crate::{block::ReplayJob, executor::codes::strip};
 use alloy_primitives::{
     Address, U256,
@@ -20,10 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// one for what comes after them.
 pub(super) type Index = u64;
 
-/// The index of a transaction; that of the transaction after the last is what comes after them.
-pub(super) const fn index_of(tx: usize) -> Index {
-    tx as u64 + 1
-}
+pub(super) use crate::block::index_of;
 
 /// An account that the list names.
 #[derive(Debug)]
@@ -122,7 +120,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(job: &ReplayJob, derived: &Derived) -> Self {
+    pub(super) fn new(job: &ReplayJob, derived: &DerivedList) -> Self {
         let mut table = Self {
             accounts: Vec::with_capacity(derived.list.accounts.len()),
             places: AddressMap::default(),
@@ -156,7 +154,7 @@ impl Table {
     fn lay_over(
         &mut self,
         job: &ReplayJob,
-        derived: &Derived,
+        derived: &DerivedList,
         address: Address,
         listed: &AccountBal,
     ) -> ListedAccount {

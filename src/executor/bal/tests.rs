@@ -1,6 +1,7 @@
 //! Lists that are wrong somewhere, on the built-in sample: each is refused.
 
-use super::{derive::Derived, *};
+use super::*;
+use crate::block::DerivedList;
 use crate::{
     block::prepare,
     cache::sample,
@@ -25,9 +26,9 @@ const FEW: usize = 5;
 /// Executes by a list that was changed.
 fn execute(
     job: &ReplayJob,
-    change: impl FnOnce(&mut Derived),
+    change: impl FnOnce(&mut DerivedList),
 ) -> Result<BlockOutcome, ExecuteError> {
-    let mut derived = derive::derive(job).expect("the block is valid");
+    let mut derived = derive_access_list(job).expect("the block is valid");
     change(&mut derived);
     let order = (0..job.transactions.len()).collect();
     let codes = Codes::new(&job.pre_state, NonZeroUsize::MIN);
@@ -46,9 +47,9 @@ fn by_the_blocks_own_list_the_outcome_is_that_of_block_order() {
 #[test]
 fn a_list_without_one_of_its_accounts_is_refused() {
     for job in jobs() {
-        let accounts = derive::derive(&job).expect("the block is valid").list.accounts;
+        let accounts = derive_access_list(&job).expect("the block is valid").list.accounts;
         for address in accounts.keys().take(FEW) {
-            let without = |derived: &mut Derived| {
+            let without = |derived: &mut DerivedList| {
                 derived.list.accounts.shift_remove(address);
             };
             assert!(execute(&job, without).is_err(), "{address}");
@@ -59,10 +60,10 @@ fn a_list_without_one_of_its_accounts_is_refused() {
 #[test]
 fn a_list_with_another_balance_is_refused() {
     for job in jobs() {
-        let accounts = derive::derive(&job).expect("the block is valid").list.accounts;
+        let accounts = derive_access_list(&job).expect("the block is valid").list.accounts;
         for (address, account) in accounts.iter().take(FEW) {
             for change in 0..account.account_info.balance.writes.len() {
-                let richer = |derived: &mut Derived| {
+                let richer = |derived: &mut DerivedList| {
                     let account = &mut derived.list.accounts[address];
                     account.account_info.balance.writes[change].1 += U256::ONE;
                 };
@@ -75,12 +76,12 @@ fn a_list_with_another_balance_is_refused() {
 #[test]
 fn a_list_that_lacks_or_alters_the_write_of_a_slot_is_refused() {
     for job in jobs() {
-        let accounts = derive::derive(&job).expect("the block is valid").list.accounts;
+        let accounts = derive_access_list(&job).expect("the block is valid").list.accounts;
         for (address, account) in &accounts {
             for (slot, writes) in account.storage.storage.iter().filter(|(_, all)| !all.is_empty())
             {
                 let writes_of = |change: fn(&mut BalWrites<U256>)| {
-                    move |derived: &mut Derived| {
+                    move |derived: &mut DerivedList| {
                         let account = &mut derived.list.accounts[address];
                         account.storage.storage.entry(*slot).and_modify(change);
                     }
@@ -98,12 +99,12 @@ fn a_list_that_lacks_or_alters_the_write_of_a_slot_is_refused() {
 fn a_list_that_names_what_nobody_accessed_or_changed_is_refused() {
     let nobody = Address::repeat_byte(0xee);
     for job in jobs() {
-        let unused = |derived: &mut Derived| {
+        let unused = |derived: &mut DerivedList| {
             derived.list.accounts.entry(nobody).or_default();
         };
         let error = execute(&job, unused).expect_err("nobody accessed it");
         assert!(matches!(error, ExecuteError::AccessList(ListError::AccountUnused { .. })));
-        let unchanged = |derived: &mut Derived| {
+        let unchanged = |derived: &mut DerivedList| {
             let nonce = &mut derived.list.accounts.entry(nobody).or_default().account_info.nonce;
             nonce.writes.push((BlockAccessIndex::new(1), 7));
         };

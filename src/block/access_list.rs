@@ -1,19 +1,16 @@
-//! The access list that a block has or would have, from executing it in order.
+//! The block access list (EIP-7928) of a block, derived by executing the block in order.
 //!
-//! revm builds the list out of the journals of system calls and transactions, as a client does that makes a
-//! block. From Cancun on it says everything. Before, two things happened that it has no words for, which
-//! are noted beside it: an account could exist with nothing in it (until EIP-161), and a contract's storage
-//! could vanish as a whole, slots that nobody accessed included (until EIP-6780).
+//! revm builds the list from the journals of system calls and transactions, as a client does when it builds
+//! a block. From Cancun on the list is complete. Before Cancun two things happened that a list cannot express,
+//! and that are recorded beside it: an account could exist with nothing in it (until EIP-161), and the whole
+//! storage of a contract could be removed, slots that were never accessed included (until EIP-6780).
 
-use super::error::ListError;
+use super::ReplayJob;
 use crate::{
-    block::ReplayJob,
-    evm::run_block,
-    executor::{ExecuteError, committer::State},
-    state::{BlockState, StateError},
+    evm::{FailedPhase, run_block},
+    state::{BlockState, StateError, Storage},
 };
-use alloy_consensus::BlockHeader as _;
-use alloy_eips::eip7928::compute_block_access_list_hash;
+use alloy_eips::eip7928::{AccountChanges, compute_block_access_list_hash};
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
 use revm::{
     Database, DatabaseCommit, DatabaseRef,
@@ -25,46 +22,65 @@ use revm::{
 };
 use std::{cell::Cell, collections::BTreeMap};
 
-/// A block's list, and what it cannot say.
-#[derive(Debug, Default)]
-pub(super) struct Derived {
-    pub(super) list: Bal,
-    /// Whether accounts with nothing in them, before or after, existed after which indices, ascending.
-    pub(super) empty: AddressMap<BTreeMap<u64, bool>>,
-    /// Whose storage was emptied at which indices, ascending, by creating or removing the account.
-    pub(super) emptied: AddressMap<Vec<u64>>,
+/// A transaction's index in the list. Index 0 stands for the system calls before the transactions, and the
+/// index after the last transaction for the phases after them.
+pub const fn index_of(tx: usize) -> u64 {
+    tx as u64 + 1
 }
 
-/// Executes the block in order, and checks the list's hash where the header has one.
+/// A block's access list, and the facts that it cannot express.
+#[derive(Debug, Default)]
+pub struct DerivedList {
+    /// The list in revm's form.
+    pub list: Bal,
+    /// For accounts that were empty before or after the block: whether they existed after an index, ascending.
+    pub empty: AddressMap<BTreeMap<u64, bool>>,
+    /// Indices at which an account's storage was removed, by creation or removal of the account, ascending.
+    pub emptied: AddressMap<Vec<u64>>,
+}
+
+/// Hash and size of a block access list, as the header and the gas limit constrain them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessListFacts {
+    /// Keccak-256 of the list's RLP.
+    pub hash: B256,
+    /// Accounts and storage keys in the list.
+    pub items: u64,
+}
+
+impl DerivedList {
+    /// Hash and number of items.
+    pub fn facts(&self) -> AccessListFacts {
+        let list = self.list.clone().into_alloy_bal();
+        let slots =
+            |account: &AccountChanges| account.storage_changes.len() + account.storage_reads.len();
+        let items = list.iter().map(|account| 1 + slots(account) as u64).sum();
+        AccessListFacts { hash: compute_block_access_list_hash(&list), items }
+    }
+}
+
+/// Executes the block in order and derives its list.
 ///
 /// # Errors
-/// The block is invalid, the pre-state lacks what it reads, or the hash is another.
-pub(super) fn derive(job: &ReplayJob) -> Result<Derived, ExecuteError> {
+/// The block is invalid, or the pre-state lacks a value that it reads.
+pub fn derive_access_list(job: &ReplayJob) -> Result<DerivedList, FailedPhase> {
     let storage = job.instant_storage();
-    let (state, derived) = (BlockState::new(&storage), Derived::default());
+    let (state, derived) = (BlockState::new(&storage), DerivedList::default());
     let listing = Listing { state, index: Cell::new(0), derived };
     let between = |done: usize, listing: &Listing<'_>| {
-        listing.index.set(super::table::index_of(done));
-        Ok::<(), ExecuteError>(())
+        listing.index.set(index_of(done));
+        Ok::<(), FailedPhase>(())
     };
     let (_, listing) = run_block(&job.context(), &job.transactions, listing, between)?;
-    if let Some(expected) = job.header.block_access_list_hash() {
-        check_hash(&listing.derived.list, expected)?;
-    }
     Ok(listing.derived)
-}
-
-fn check_hash(list: &Bal, expected: B256) -> Result<(), ListError> {
-    let actual = compute_block_access_list_hash(&list.clone().into_alloy_bal());
-    if actual == expected { Ok(()) } else { Err(ListError::Hash { expected, actual }) }
 }
 
 /// A state that writes down what is committed to it.
 #[derive(Debug)]
 struct Listing<'a> {
-    state: State<'a>,
+    state: BlockState<&'a Storage<'a>>,
     index: Cell<u64>,
-    derived: Derived,
+    derived: DerivedList,
 }
 
 impl Listing<'_> {
