@@ -8,8 +8,8 @@ use alloy_hardforks::EthereumHardfork;
 /// block, or the header is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "block {number}'s header has {article}{what} ({field}), but chain {chain} has {active}{fork:?} at its time",
-    article = if *present { "" } else { "no " },
+    "block {number}'s header has {article} {what} ({eip}), but chain {chain} has {active}{fork:?} at its time",
+    article = if *present { "a" } else { "no" },
     active = if *present { "no " } else { "" }
 )]
 pub struct FieldError {
@@ -19,8 +19,10 @@ pub struct FieldError {
     pub chain: u64,
     /// The field's name in JSON.
     pub field: &'static str,
-    /// The field in words, with its EIP.
+    /// The field in words.
     pub what: &'static str,
+    /// The EIP that introduced it.
+    pub eip: &'static str,
     /// Whether the header has the field.
     pub present: bool,
     /// The fork that introduced the field.
@@ -33,32 +35,46 @@ pub struct FieldError {
 /// [`FieldError`] names the first field that is not.
 pub fn check_fields(chain: &Chain, header: &Header) -> Result<(), FieldError> {
     use EthereumHardfork::{Amsterdam, Cancun, London, Prague, Shanghai};
-    let blobs = "blob gas, EIP-4844";
     let fields = [
-        ("baseFeePerGas", "base fee, EIP-1559", header.base_fee_per_gas.is_some(), London),
-        ("withdrawalsRoot", "withdrawals, EIP-4895", header.withdrawals_root.is_some(), Shanghai),
-        ("blobGasUsed", blobs, header.blob_gas_used.is_some(), Cancun),
-        ("excessBlobGas", blobs, header.excess_blob_gas.is_some(), Cancun),
+        ("baseFeePerGas", "base fee", "EIP-1559", header.base_fee_per_gas.is_some(), London),
+        (
+            "withdrawalsRoot",
+            "withdrawals root",
+            "EIP-4895",
+            header.withdrawals_root.is_some(),
+            Shanghai,
+        ),
+        ("blobGasUsed", "blob gas figure", "EIP-4844", header.blob_gas_used.is_some(), Cancun),
+        (
+            "excessBlobGas",
+            "excess blob gas figure",
+            "EIP-4844",
+            header.excess_blob_gas.is_some(),
+            Cancun,
+        ),
         (
             "parentBeaconBlockRoot",
-            "beacon root, EIP-4788",
+            "beacon root",
+            "EIP-4788",
             header.parent_beacon_block_root.is_some(),
             Cancun,
         ),
-        ("requestsHash", "requests hash, EIP-7685", header.requests_hash.is_some(), Prague),
+        ("requestsHash", "requests hash", "EIP-7685", header.requests_hash.is_some(), Prague),
         (
             "blockAccessListHash",
-            "block access list, EIP-7928",
+            "block access list",
+            "EIP-7928",
             header.block_access_list_hash.is_some(),
             Amsterdam,
         ),
-        ("slotNumber", "slot number, EIP-7843", header.slot_number.is_some(), Amsterdam),
+        ("slotNumber", "slot number", "EIP-7843", header.slot_number.is_some(), Amsterdam),
     ];
-    let wrong = |(.., present, fork): &(_, _, bool, _)| *present != chain.is_active(*fork, header);
+    let wrong =
+        |(.., present, fork): &(_, _, _, bool, _)| *present != chain.is_active(*fork, header);
     match fields.into_iter().find(wrong) {
-        Some((field, what, present, fork)) => {
+        Some((field, what, eip, present, fork)) => {
             let (number, chain) = (header.number, chain.id());
-            Err(FieldError { number, chain, field, what, present, fork })
+            Err(FieldError { number, chain, field, what, eip, present, fork })
         }
         None => Ok(()),
     }
@@ -88,7 +104,7 @@ mod tests {
         let error = check_fields(&chain, &header).expect_err("Hoodi had no Amsterdam then");
         assert_eq!(
             error.to_string(),
-            "block 11's header has block access list, EIP-7928 (blockAccessListHash), \
+            "block 11's header has a block access list (EIP-7928), \
              but chain 560048 has no Amsterdam at its time"
         );
     }

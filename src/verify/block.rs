@@ -81,6 +81,7 @@ pub fn guesses(job: &ReplayJob, pool: &WorkerPool) -> Result<Vec<Guess>, VerifyE
 mod tests {
     use super::*;
     use crate::cache::sample;
+    use crate::{block::derive_access_list, verify::Check};
     use alloy_primitives::{Address, B256};
     use std::num::NonZeroUsize;
 
@@ -92,5 +93,40 @@ mod tests {
         let guess = Guess { address: Address::ZERO, slot: None, hash: B256::ZERO };
         job.receipt_status = ReceiptStatus::Roots { roots: vec![], guesses: vec![guess] };
         assert_eq!(guesses(&job, &pool).unwrap(), [before, vec![guess]].concat());
+    }
+
+    /// A block of the sample with the access list that a header of Amsterdam would commit to.
+    fn listed() -> ReplayJob {
+        let mut job = prepare(sample().unwrap().swap_remove(0), |_| ()).unwrap();
+        let facts = derive_access_list(&job).unwrap().facts();
+        job.access_list = Some(facts);
+        job.header.block_access_list_hash = Some(facts.hash);
+        job
+    }
+
+    fn verdict(job: &ReplayJob) -> Verdict {
+        let pool = WorkerPool::new(NonZeroUsize::MIN).unwrap();
+        let outcome = Sequential.execute(job, &pool).unwrap().outcome;
+        check(job, &outcome, job.root_after(&outcome.post_state).unwrap())
+    }
+
+    #[test]
+    fn a_false_hash_of_the_access_list_is_a_mismatch() {
+        let mut job = listed();
+        assert_eq!(verdict(&job), Verdict::Match);
+        job.header.block_access_list_hash = Some(B256::ZERO);
+        let found = verdict(&job);
+        assert!(matches!(found, Verdict::Mismatch { at: Check::AccessListHash, .. }), "{found}");
+    }
+
+    #[test]
+    fn an_access_list_beyond_the_gas_limit_is_a_mismatch() {
+        let mut job = listed();
+        let items = job.access_list.map_or(0, |list| list.items);
+        job.header.gas_limit = 2_000 * items;
+        assert_eq!(verdict(&job), Verdict::Match);
+        job.header.gas_limit -= 1;
+        let found = verdict(&job);
+        assert!(matches!(found, Verdict::Mismatch { at: Check::AccessListSize, .. }), "{found}");
     }
 }
