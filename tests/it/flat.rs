@@ -52,7 +52,7 @@ fn a_proved_block_is_replaced_by_an_unproved_one_only_on_request() {
     assert!(is_proved());
     let refused = fetch(&NO_WITNESS, &[]);
     assert_code(&refused, 2);
-    assert!(stderr(&refused).contains("so it stays"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("so it is kept"), "{}", stderr(&refused));
     assert!(is_proved());
     assert_code(&fetch(&NO_WITNESS, &["--witness", "prestate"]), 0);
     assert!(!is_proved());
