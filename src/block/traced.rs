@@ -4,66 +4,67 @@ use alloy_consensus::{Block, TxEnvelope};
 use alloy_primitives::{Address, B256, Bytes, ChainId, U256};
 use std::collections::{HashMap, hash_map::Entry};
 
-/// A block, and what a tracer says of the state before its transactions.
+/// A block, and a tracer's state before its transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracedBlock {
-    /// The chain that the block belongs to (EIP-155).
+    /// The id of the block's chain (EIP-155).
     pub chain_id: ChainId,
     /// Header, transactions, ommers, and from Shanghai withdrawals.
     pub block: Block<TxEnvelope>,
-    /// Hashes of the block's ommers, where the node has not all of them; the block then holds none.
+    /// Hashes of the block's ommers, if the node does not have all of them. The block then holds no
+    /// ommers.
     pub unknown_ommers: Vec<B256>,
-    /// What the tracer says.
+    /// The tracer's answer.
     pub state: TracedState,
 }
 
-/// What a tracer says of the state before a block's transactions, first occurrences only.
+/// The state before a block's transactions from a tracer's answer, first occurrences only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TracedState {
     /// Accounts by address.
     pub accounts: HashMap<Address, TracedAccount>,
 }
 
-/// An account as the tracer saw it first.
+/// The first occurrence of an account in the tracer's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracedAccount {
-    /// The transaction, from 0, before which it was so.
+    /// The index, from 0, of the transaction before which the account had these fields.
     pub since: usize,
-    /// What it held.
+    /// Nonce, balance and code at that point.
     pub fields: AccountFields,
     /// Slots by key.
     pub slots: HashMap<U256, TracedSlot>,
 }
 
-/// A slot as the tracer saw it first.
+/// The first occurrence of a slot in the tracer's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TracedSlot {
-    /// The transaction, from 0, before which it was so.
+    /// The index, from 0, of the transaction before which the slot had this value.
     pub since: usize,
-    /// What it held.
+    /// The value at that point.
     pub value: U256,
 }
 
-/// What an account holds, but for its storage, as a node tells it.
+/// An account without its storage, as a node answers it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFields {
-    /// Transactions sent, or contracts created by a contract.
+    /// Number of transactions sent, or of contracts that a contract created.
     pub nonce: u64,
     /// In wei.
     pub balance: U256,
-    /// Empty where there is none.
+    /// Empty if the account has no code.
     pub code: Bytes,
 }
 
 impl AccountFields {
-    /// Whether there is nothing in it, so that it may not exist at all.
+    /// Whether the account is empty, so that it may not exist at all.
     pub fn is_nothing(&self) -> bool {
         self.nonce == 0 && self.balance.is_zero() && self.code.is_empty()
     }
 }
 
 impl TracedState {
-    /// Adds what the tracer saw before transaction `since`; what was there already stays.
+    /// Adds the account as it was before transaction `since`. Known values are not replaced.
     pub(crate) fn add(
         &mut self,
         since: usize,

@@ -1,14 +1,16 @@
-//! The flat state before a block, from a node that has a `prestateTracer` and no witness.
+//! The flat pre-state of a block, from a node that has a `prestateTracer` and no witness.
 //!
-//! `debug_traceBlockByNumber` answers with an entry for each transaction: the accounts and slots that
-//! it touched, as they were before *that transaction*. Some recordings hold the whole block's state
-//! in the first entry and leave the others empty. Either way the first occurrence is kept, with its
-//! position: a later one may show what the block wrote itself, and even a first one may, if the
-//! tracer left an account out as long as there was nothing in it. `block::TraceCompletion` draws the line.
+//! `debug_traceBlockByNumber` answers with one entry per transaction. The entry holds the accounts
+//! and slots that the transaction touched, as they were before *that transaction*. Some recordings
+//! hold the state of the whole block in the first entry and leave the others empty.
 //!
-//! What no entry holds is asked for with `eth_getBalance` and its like, at the parent. A node that
-//! lacks these methods, or the state, cannot tell, which is an answer and no error: whoever asked has
-//! to say what is assumed.
+//! The first occurrence of a value is kept, with its position, because a later one may show a write
+//! of the block itself. Even a first occurrence may show such a write, if the tracer omitted an
+//! account while it was empty. `block::TraceCompletion` decides which values are valid.
+//!
+//! Values in no entry are fetched at the parent with methods such as `eth_getBalance`. A node
+//! without these methods, or without the state, cannot answer. This is a result and not an error:
+//! the caller must record an assumption.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +36,7 @@ struct EntryAnswer {
     error: Option<Value>,
 }
 
-/// What is missing or null is nothing.
+/// A missing field and null both mean zero or empty.
 #[derive(Debug, Deserialize)]
 struct AccountAnswer {
     #[serde(default)]
@@ -48,7 +50,7 @@ struct AccountAnswer {
     storage: Option<BTreeMap<U256, U256>>,
 }
 
-/// geth and reth write a number, others hex.
+/// geth and reth write a number, other clients hex.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum NonceAnswer {
@@ -72,7 +74,8 @@ impl AccountAnswer {
     }
 }
 
-/// Holds the answer against the block's transactions. `safe` makes what a node says printable.
+/// Checks the answer against the block's transactions. `safe` makes text from the node
+/// printable.
 fn traced_state(
     block: &CheckedBlock,
     entries: Vec<EntryAnswer>,
@@ -105,18 +108,18 @@ fn traced_state(
 }
 
 impl Node {
-    /// Fetches a block with its ommers and what the node's `prestateTracer` says of it.
+    /// Fetches a block with its ommers and the answer of the node's `prestateTracer`.
     ///
     /// # Errors
-    /// If the node lacks the block or the tracer, if it answers with something that is not this block,
-    /// or if a question fails for good.
+    /// The node lacks the block or the tracer. The node answers with another block. A call fails
+    /// permanently.
     pub async fn fetch_block_flat(&self, number: BlockNumber) -> Result<TracedBlock, FetchError> {
         let block = self.block(number).await?;
         let (ommers, state) = join(self.ommers(&block), self.traced_state(&block)).await;
         self.traced(block, ommers, state?)
     }
 
-    /// The parts together. No receipt depends on an ommer, so that a node that lacks them will do.
+    /// Combines the parts. No receipt depends on an ommer, so the node may lack them.
     pub(super) fn traced(
         &self,
         block: CheckedBlock,
@@ -146,17 +149,17 @@ impl Node {
         traced_state(block, entries, |text| self.client().safe_words(text))
     }
 
-    /// An account before block `number`; `None` if the node cannot tell.
+    /// An account before block `number`. `None` if the node lacks the method or the state.
     ///
     /// # Errors
-    /// If a question fails for another reason than that.
+    /// If a call fails for another reason.
     pub async fn account_before(
         &self,
         number: BlockNumber,
         address: Address,
     ) -> Result<Option<AccountFields>, FetchError> {
         let params = json!([address, parent(number)]);
-        // One first: where the node cannot tell, that saves the others.
+        // The balance comes first. If the node does not have it, the other calls are not needed.
         let Some(balance) = self.state(number, "eth_getBalance", params.clone()).await? else {
             return Ok(None);
         };
@@ -166,10 +169,10 @@ impl Node {
         Ok(nonce.zip(code).map(fields))
     }
 
-    /// A slot before block `number`; `None` if the node cannot tell.
+    /// A slot before block `number`. `None` if the node lacks the method or the state.
     ///
     /// # Errors
-    /// If the question fails for another reason than that.
+    /// If the call fails for another reason.
     pub async fn slot_before(
         &self,
         number: BlockNumber,
@@ -177,11 +180,12 @@ impl Node {
         slot: U256,
     ) -> Result<Option<U256>, FetchError> {
         let params = json!([address, B256::from(slot), parent(number)]);
-        // Some nodes leave out leading zeros.
+        // Some nodes omit leading zeros.
         self.state(number, "eth_getStorageAt", params).await
     }
 
-    /// Asks for a part of the state. A node without one of these methods is not asked again.
+    /// Fetches a part of the state. If one of these methods is missing, the node is not called
+    /// again.
     async fn state<T: serde::de::DeserializeOwned>(
         &self,
         number: BlockNumber,
@@ -203,7 +207,7 @@ impl Node {
     }
 }
 
-/// The block before, as a parameter. Block 0 is never fetched.
+/// The number of the parent, as a parameter. Block 0 is never fetched.
 fn parent(number: BlockNumber) -> U64 {
     U64::from(number.saturating_sub(1))
 }
