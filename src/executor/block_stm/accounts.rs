@@ -1,4 +1,4 @@
-//! What an account is, given what the block wrote over what was there before.
+//! Derives an account from its value before the block and the block's writes.
 
 use super::memory::Observed;
 use crate::state::AccountFields;
@@ -6,11 +6,11 @@ use alloy_primitives::{B256, KECCAK256_EMPTY, U256, map::B256Map};
 use parking_lot::RwLock;
 use revm::{bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
 
-/// Codes that transactions of this block have deployed, by hash. The lock guards the whole map; a
-/// code is put here before the hash is published, and never changes.
+/// Codes that transactions of this block have deployed, by hash. The lock guards the whole map. A code is
+/// inserted before its hash is published, and never changes.
 pub(super) type NewCodes = RwLock<B256Map<Bytecode>>;
 
-/// An account before the block, as values of locations: all zero where it did not exist.
+/// Account before the block, as values of locations. All fields are zero if it did not exist.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Before {
     pub(super) balance: U256,
@@ -27,7 +27,7 @@ impl Before {
         })
     }
 
-    /// The account as it is with this written over it; `None` if it does not exist.
+    /// Returns the account with these values. Returns `None` if it does not exist.
     pub(super) fn with(
         &self,
         balance: Observed,
@@ -45,8 +45,8 @@ impl Before {
     }
 }
 
-/// Whether an account without a nonce exists that the block has only ever paid. Before EIP-161 a payment of
-/// nothing made it exist, too.
+/// Returns whether payments by this block make an account exist that has neither nonce nor code. Before
+/// EIP-161, a payment of zero is enough.
 fn exists_by_payment(paid: Observed, spec: SpecId) -> bool {
     if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
         !paid.over(U256::ZERO).is_zero()
@@ -55,8 +55,8 @@ fn exists_by_payment(paid: Observed, spec: SpecId) -> bool {
     }
 }
 
-/// The account for revm, with the code that belongs to its hash. An empty one is left out: revm puts its own
-/// in where it needs it, and all threads count references to that.
+/// Returns the account for revm, with the code of its hash. Empty code is left out. revm adds its own where
+/// necessary, and all threads would count references to a shared one.
 pub(super) fn info(
     fields: AccountFields,
     base: Option<&AccountInfo>,

@@ -1,9 +1,9 @@
-//! Which transactions are executed together.
+//! Plans how a block is executed: batches, early starts, call classes and number of threads.
 //!
-//! Scheduling, publishing and committing cost as much as a plain payment does, so cheap neighbours share
-//! them: to the engine a *batch* of consecutive transactions is one step. Within a batch the EVM's journal
-//! stays, so that an account that several of them touch is loaded once. The price is that a conflict
-//! throws away the whole batch, which is why nothing but cheap transactions is put together.
+//! Scheduling, publishing and committing cost as much as a plain payment. Cheap neighbours therefore share
+//! these costs. To the engine, a *batch* of consecutive transactions is one transaction. The EVM's journal is
+//! kept within a batch, so an account that several of its transactions touch is loaded once. A conflict aborts
+//! the whole batch, so only cheap transactions are put together.
 
 use super::kinds::Kinds;
 use crate::{block::ReplayJob, evm::PLAIN_TRANSFER_GAS, executor::demands::BalanceRule};
@@ -11,44 +11,45 @@ use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::{B64, TxKind};
 use std::{cmp::Reverse, num::NonZeroUsize, ops::Range};
 
-/// What a batch may cost, in units of a plain payment.
+/// Maximum cost of a batch, in units of a plain payment.
 const BATCH_COST: u64 = 32;
 
-/// Gas that takes about as long as a plain payment, above what the payment itself takes.
+/// Gas of code that takes about as long as a plain payment. It comes on top of the payment itself.
 const GAS_PER_PAYMENT: u64 = 10_000;
 
-/// Batches for each thread at least, so that the last ones to finish do not make the others wait long.
+/// Minimum number of batches per thread. The last batches then do not keep the other threads waiting for long.
 const BATCHES_PER_THREAD: usize = 8;
 
-/// A transaction that may use this part of one thread's share of the block's gas is started early: whoever starts it last
-/// makes all others wait for it. Gas says little of the time a transaction takes, but nothing else is known.
+/// Long transactions start early: all threads would wait for a long one that started last. A transaction is
+/// long if its gas limit is at least one thread's share of the block's gas, divided by this number. Gas is a
+/// poor estimate of time, but nothing better is known in advance.
 const LONG_PART: u64 = 2;
 
-/// What a block has to cost for each thread to pay, in the same units: as long as it takes a thread to begin and to
-/// end it with the others, a few times over.
+/// Cost per thread that a block must have, in the same units. It is a small multiple of the cost of starting a
+/// thread and joining it.
 const COST_PER_THREAD: u64 = 50;
 
-/// Transactions of one batch, by position in the block.
+/// Transactions of a batch, as a range of indices in the block.
 pub type Batch = Range<usize>;
 
-/// One batch for each transaction.
+/// Returns one batch per transaction.
 pub(super) fn single(transactions: usize) -> Vec<Batch> {
     (0..transactions).map(|tx| tx..tx + 1).collect()
 }
 
-/// In which steps a block is executed.
+/// Plan of a block's execution.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The steps, in block order.
+    /// Batches in block order.
     pub batches: Vec<Batch>,
-    /// Steps that will probably take long, longest first.
+    /// Indices of batches that will probably take long, the longest first.
     pub long: Vec<usize>,
-    /// Of each step.
+    /// Call classes of each batch.
     pub kinds: Vec<Kinds>,
 }
 
 impl Plan {
-    /// Every transaction by itself, for those who want to know what each does on so many threads.
+    /// Plans each transaction as its own batch. Profiled runs use it.
     pub(super) fn one_by_one(job: &ReplayJob, threads: NonZeroUsize) -> Self {
         Self::of(job, single(job.transactions.len()), &costs(job), threads)
     }
@@ -63,11 +64,12 @@ impl Plan {
         Self { kinds: batches.iter().map(of_batch).collect(), batches, long }
     }
 
-    /// Batches of consecutive cheap transactions, and the others one by one, for so many threads that run at once.
+    /// Plans batches of consecutive cheap transactions. All others are their own batch. `threads` is the number
+    /// of threads that run at the same time.
     pub fn new(job: &ReplayJob, threads: NonZeroUsize) -> Self {
         let costs = costs(job);
         let batches = match BalanceRule::of(job.env.cfg_env.spec) {
-            // Every load depends on the exact balance, so that batches would conflict all the time.
+            // Each load depends on the exact balance, so batches would conflict often.
             BalanceRule::Exact => single(costs.len()),
             BalanceRule::Existence | BalanceRule::Emptiness => {
                 let total: u64 = costs.iter().sum();
@@ -79,8 +81,8 @@ impl Plan {
     }
 }
 
-/// Transactions that call the same function of the same contract are of a kind. Addresses are digests already, and
-/// so are functions' selectors, so that no hash has to be computed.
+/// Returns the call class of a transaction: the function of a contract that it calls. Addresses and selectors
+/// are hashes already, so no hash is computed.
 fn kind(transaction: &TxEnvelope) -> Kinds {
     match (transaction.to(), transaction.function_selector()) {
         (Some(to), Some(function)) => {
@@ -91,7 +93,7 @@ fn kind(transaction: &TxEnvelope) -> Kinds {
     }
 }
 
-/// Batches of single transactions that cost at least `least`, the most expensive first.
+/// Returns the batches of a single transaction that cost at least `least`, the most expensive first.
 fn long(batches: &[Batch], costs: &[u64], least: u64) -> Vec<usize> {
     let single = batches.iter().enumerate().filter(|(_, batch)| batch.len() == 1);
     let mut long: Vec<_> = single
@@ -102,7 +104,7 @@ fn long(batches: &[Batch], costs: &[u64], least: u64) -> Vec<usize> {
     long.into_iter().map(|(_, step)| step).collect()
 }
 
-/// Cuts where the next transaction would make the batch cost more than `limit`.
+/// Starts a new batch if the next transaction would raise the cost above `limit`.
 fn group(costs: &[u64], limit: u64) -> Vec<Batch> {
     let (mut batches, mut batch, mut sum) = (Vec::with_capacity(costs.len()), 0..0, 0);
     for (tx, cost) in costs.iter().enumerate() {
@@ -117,9 +119,10 @@ fn group(costs: &[u64], limit: u64) -> Vec<Batch> {
     batches
 }
 
-/// How many threads will probably pay, of so many: more would spend their time on coming and going.
+/// Returns how many threads, up to `most`, the block has enough work for.
 pub(super) fn threads_that_pay(job: &ReplayJob, most: NonZeroUsize) -> NonZeroUsize {
-    // The block's first transactions mostly say enough, and nobody works meanwhile.
+    // The first transactions mostly have enough cost to decide. The scan stops there, since no other thread
+    // works meanwhile.
     let enough = COST_PER_THREAD.saturating_mul(most.get() as u64);
     let mut costs = job.transactions.iter().map(|tx| cost(job, tx.inner()));
     let short = |sum: u64| Some(sum).filter(|sum| *sum < enough);
@@ -136,14 +139,14 @@ fn costs(job: &ReplayJob) -> Vec<u64> {
     job.transactions.iter().map(|tx| cost(job, tx.inner())).collect()
 }
 
-/// What a transaction will probably cost, in units of a plain payment.
+/// Returns the expected cost of a transaction, in units of a plain payment.
 fn cost(job: &ReplayJob, transaction: &TxEnvelope) -> u64 {
     let gas = transaction.gas_limit();
     let code_runs = match transaction.kind() {
-        // That leaves no gas for code.
+        // No gas is left for code.
         _ if gas <= PLAIN_TRANSFER_GAS => false,
         TxKind::Create => true,
-        // Whoever brings input mostly calls something, which spares looking.
+        // A transaction with input mostly calls a contract, so no lookup is needed.
         TxKind::Call(_) if !transaction.input().is_empty() => true,
         TxKind::Call(to) => job.numbered_state.account(to).is_ok_and(|account| {
             account.info.as_ref().is_some_and(|info| !info.is_empty_code_hash())
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cheap_neighbours_are_put_together_up_to_the_limit() {
+    fn cheap_neighbours_form_batches_up_to_the_limit() {
         assert_eq!(group(&[1, 1, 1, 1, 1], 2), [0..2, 2..4, 4..5]);
         assert_eq!(group(&[1, 9, 1, 1], 2), [0..1, 1..2, 2..4]);
         assert_eq!(group(&[5, 5], 1), [0..1, 1..2]);
@@ -165,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_has_to_pay() {
+    fn each_thread_needs_a_minimum_of_work() {
         let threads = [0, 99, 100, 149, 150, 5_000].map(|cost| threads_for(cost).get());
         assert_eq!(threads, [1, 1, 2, 2, 3, 100]);
     }
 
     #[test]
-    fn the_longest_is_started_first() {
+    fn the_longest_batch_comes_first() {
         let batches = [0..1, 1..2, 2..4, 4..5];
         assert_eq!(long(&batches, &[5, 50, 90, 90, 60], 50), [3, 1]);
     }

@@ -1,4 +1,4 @@
-//! What a block changed, collected on all threads: each takes some accounts at a time.
+//! Collects the changes of a block on all threads. Each thread takes some accounts at a time.
 
 use super::{memory::AccountNumber, settled::SettledState};
 use crate::state::{AccountChange, PostState, StateError};
@@ -9,28 +9,28 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-/// Accounts that a thread takes at a time: enough for some microseconds of work.
+/// Accounts per step of a thread. A step takes some microseconds.
 const PART: usize = 64;
 
-/// Slots that were written and are not numbered, by account.
+/// Written slots without an index, by account.
 pub(super) type Others = HashMap<AccountNumber, Vec<U256>>;
 
 type Changes = Vec<(Address, AccountChange)>;
 
-/// The parts that were collected so far.
+/// Parts that have been collected.
 #[derive(Debug, Default)]
 pub(super) struct Collection {
-    /// The first account that nobody has taken. It is all that threads agree on, so relaxed.
+    /// First account that no thread has taken. Threads share nothing else through it, so it is relaxed.
     next: AtomicUsize,
-    /// Found by the first thread that needs them.
+    /// Computed by the first thread that needs it.
     others: OnceLock<Others>,
-    /// Guards the parts, each with its first account, in any order.
+    /// Guards the parts in any order, each with the position of its first account.
     parts: Mutex<Vec<(usize, Changes)>>,
 }
 
 impl Collection {
-    /// Collects until no account is left, once all transactions are committed. What runs after them may
-    /// go on meanwhile, if what it changes is told to [`Collection::finish`].
+    /// Collects until no account is left. All transactions must have committed. The phase after the
+    /// transactions may run meanwhile, if its changes are passed to [`Collection::finish`].
     pub(super) fn collect(&self, settled: SettledState<'_>) {
         let others = self.others.get_or_init(|| settled.others());
         let mut parts = settled.accounts().chunks(PART);
@@ -48,10 +48,10 @@ impl Collection {
         }
     }
 
-    /// Everything that was collected, once all threads are done, with what ran after the transactions.
+    /// Returns all changes, including those of the phase after the transactions. All threads must be done.
     ///
     /// # Errors
-    /// If that changed an account which is not in the state before the block.
+    /// That phase changed an account that is not in the state before the block.
     pub(super) fn finish(
         self,
         settled: SettledState<'_>,

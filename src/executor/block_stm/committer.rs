@@ -1,6 +1,6 @@
-//! Puts the results of committed transactions together, in block order.
+//! Adds up the results of committed transactions, in block order.
 //!
-//! State is not touched here: when all is committed, memory has it.
+//! It does not handle state. Multi-version memory holds the state when all transactions have committed.
 
 use super::{batches::Batch, machine::BatchOutput};
 use crate::{
@@ -9,19 +9,19 @@ use crate::{
 };
 use std::ops::ControlFlow;
 
-/// The block's gas and receipts so far.
+/// Gas and receipts of the committed transactions.
 pub(super) struct Committer<'a> {
     tally: Tally<'a>,
     failed: Option<ExecuteError>,
 }
 
 impl<'a> Committer<'a> {
-    /// Nothing committed yet.
+    /// Creates a committer without committed transactions.
     pub(super) fn new(job: &'a ReplayJob) -> Self {
         Self { tally: Tally::new(job), failed: None }
     }
 
-    /// Commits the next batch; a transaction that makes the block invalid ends it.
+    /// Adds the next batch. Ends the run if a transaction makes the block invalid.
     pub(super) fn commit(&mut self, batch: Batch, output: BatchOutput) -> ControlFlow<()> {
         match self.add(batch, output) {
             Ok(()) => ControlFlow::Continue(()),
@@ -39,10 +39,10 @@ impl<'a> Committer<'a> {
         Ok(())
     }
 
-    /// What all transactions add up to.
+    /// Returns the sums over all transactions.
     ///
     /// # Errors
-    /// What made the block invalid.
+    /// The error that made the block invalid.
     pub(super) fn finish(&mut self) -> Result<&mut Tally<'a>, ExecuteError> {
         match self.failed.take() {
             Some(error) => Err(error),

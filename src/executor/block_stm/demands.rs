@@ -1,9 +1,10 @@
-//! What an incarnation's outcome depends on of the balances it loaded, out of what it demanded
-//! ([`Demand`]): when it is done, that becomes what it *expects* of the balance, and its own change of it is
-//! an addition.
+//! Balance dependencies of an incarnation.
 //!
-//! Nonces are looked at in the same way: nothing in the EVM asks for one but what creates accounts,
-//! authorises (EIP-7702), or asks whether an account is empty.
+//! The EVM reports a [`Demand`] for each use of a balance. When the incarnation ends, the demands become
+//! expectations of its read set. The incarnation's own change of a balance is an addition.
+//!
+//! Nonces are handled in the same way. In the EVM, only three things depend on the nonce of an account:
+//! creating an account, authorising a delegation (EIP-7702), and asking whether an account is empty.
 
 use super::{
     memory::{AccountNumber, Location, Observed},
@@ -16,44 +17,45 @@ use crate::{
 };
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::AddressMap};
 
-/// An account that was loaded, as it was found.
+/// A loaded account, as it was found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loaded {
     pub(super) number: AccountNumber,
     pub(super) address: Address,
     /// `None` if it did not exist.
     pub(super) found: Option<AccountFields>,
-    /// What the block had written to its balance, where nothing that depends on it is noted yet.
+    /// Block's writes to its balance. `None` if the read set already has the dependency.
     pub(super) balance: Option<Observed>,
-    /// The balance before the block.
+    /// Balance before the block.
     pub(super) before: U256,
-    /// What the block had written to its nonce, where nothing that depends on it is noted yet.
+    /// Block's writes to its nonce. `None` if the read set already has the dependency.
     pub(super) nonce: Option<Observed>,
 }
 
 impl Loaded {
-    /// Neither nonce nor code, so that the balance alone decides whether the account is empty.
+    /// Returns whether the account has neither nonce nor code. Its balance alone then decides whether it is
+    /// empty.
     fn is_bare(&self) -> bool {
         self.found.is_none_or(|found| found.nonce == 0 && found.code_hash == KECCAK256_EMPTY)
     }
 }
 
-/// Demands of one incarnation on the balances it loaded.
+/// Demands of one incarnation on the balances that it loaded.
 #[derive(Debug)]
 pub(super) struct Demands {
     loaded: Vec<Loaded>,
-    /// Where in `loaded` an account is, by its number. Left from before where the account there has
-    /// another number.
+    /// Position in `loaded` by account index. An entry is stale if the account at that position has another
+    /// index.
     places: Vec<u32>,
     wanted: AddressMap<Wanted>,
-    /// Whether emptiness of all accounts matters: EIP-7702 asks for that of authorities.
+    /// Whether emptiness of all accounts matters. EIP-7702 asks for the emptiness of authorities.
     emptiness_matters: bool,
-    /// Whether the nonces of all accounts matter: something may have been created.
+    /// Whether the nonces of all accounts matter, since an account may have been created.
     nonces_matter: bool,
 }
 
 impl Demands {
-    /// For as many accounts as are numbered.
+    /// Creates an empty set for this many accounts.
     pub(super) fn new(accounts: usize) -> Self {
         Self {
             loaded: Vec::new(),
@@ -64,7 +66,7 @@ impl Demands {
         }
     }
 
-    /// Starts over.
+    /// Removes all demands.
     pub(super) fn clear(&mut self) {
         self.loaded.clear();
         self.wanted.clear();
@@ -90,13 +92,13 @@ impl Demands {
         self.loaded.push(loaded);
     }
 
-    /// The account as it was loaded, if it was.
+    /// Returns the account as it was loaded, if it was.
     pub(super) fn loaded(&self, number: AccountNumber) -> Option<&Loaded> {
         let place = self.places[number as usize];
         self.loaded.get(place as usize).filter(|loaded| loaded.number == number)
     }
 
-    /// Turns the demands into expectations of the view.
+    /// Adds the demands to the view's read set.
     pub(super) fn settle(&self, view: &mut View<'_>, rule: BalanceRule) {
         for loaded in &self.loaded {
             let wanted = self.wanted(loaded, rule);
@@ -109,7 +111,7 @@ impl Demands {
         }
     }
 
-    /// What is wanted of an account in all.
+    /// Returns the demands on an account as a whole.
     fn wanted(&self, loaded: &Loaded, rule: BalanceRule) -> Wanted {
         let mut wanted = self.wanted.get(&loaded.address).copied().unwrap_or_default();
         wanted.emptiness |= self.emptiness_matters;
@@ -117,8 +119,8 @@ impl Demands {
         wanted
     }
 
-    /// A nonce that is not zero never becomes so again, unless the code's location says that the account
-    /// was replaced.
+    /// Returns whether the nonce matters. A nonzero nonce never becomes zero again, unless the account is
+    /// replaced. In that case the code's location changes.
     const fn needs_nonce(&self, wanted: Wanted) -> bool {
         self.nonces_matter || wanted.exact || wanted.emptiness
     }
@@ -138,7 +140,7 @@ mod tests {
 
     const ALICE: Address = Address::repeat_byte(0xa1);
 
-    /// What is expected of Alice, who had 100 wei before the block and was paid 5 in it.
+    /// Returns the expectation on Alice's balance. She had 100 wei before the block and received 5 in it.
     fn expected(demands: &[Demand], bare: bool) -> Option<Expected> {
         let mut all = Demands::new(1);
         for demand in demands {
@@ -150,7 +152,7 @@ mod tests {
         let found = Some(AccountFields { nonce, balance: U256::from(105), code_hash });
         let before = U256::from(100);
         all.add(Loaded { number: 0, address: ALICE, found, balance, before, nonce: None });
-        let alice = all.loaded(0).expect("she was loaded");
+        let alice = all.loaded(0).expect("Alice was loaded");
         expected_balance(alice, all.wanted(alice, BalanceRule::Emptiness))
     }
 
@@ -159,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn a_balance_that_nobody_asks_for_is_not_depended_on() {
+    fn an_unused_balance_is_no_dependency() {
         assert_eq!(expected(&[], true), None);
         assert_eq!(expected(&[Demand::Emptiness], false), None);
     }
 
     #[test]
-    fn payments_depend_on_there_being_enough_for_all() {
+    fn payments_depend_on_a_minimum_for_their_sum() {
         let enough = |minimum| {
             Some(Expected::AtLeast { before: U256::from(100), minimum: U256::from(minimum) })
         };
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_enough_is_depended_on_exactly() {
+    fn an_insufficient_balance_is_an_exact_dependency() {
         assert!(matches!(expected(&[pay(60), pay(46)], true), Some(Expected::Seen(_))));
         assert!(matches!(expected(&[pay(1), Demand::Exact], true), Some(Expected::Seen(_))));
         assert!(matches!(expected(&[Demand::Emptiness], true), Some(Expected::Seen(_))));

@@ -1,7 +1,8 @@
-//! Joins scheduler, memory and machines: the loop that every [`Worker`] runs.
+//! Main loop of a Block-STM worker. It joins the scheduler, the multi-version memory and a [`Machine`].
 //!
-//! Knows no EVM. What executes a transaction is a [`Machine`], one per worker; what becomes of a
-//! committed one is a closure, called in block order. Whoever has threads gives each a worker.
+//! This module knows no EVM. A [`Machine`] executes transactions, one machine per worker. A closure receives
+//! the output of each committed transaction, in block order. The caller brings the threads and runs one
+//! [`Worker`] on each.
 
 use super::{
     memory::{Blocked, Memory, TxIndex, WriteSet},
@@ -16,50 +17,51 @@ use crate::executor::{
 };
 use std::{fmt, ops::ControlFlow};
 
-/// How many outputs a worker hands on after each execution, before it does what may be waited for. One would do to
-/// keep up.
+/// Outputs that a worker hands to the commit closure after each execution, so that it soon takes its next
+/// task. One would be enough to keep up.
 const PER_EXECUTION: usize = 2;
 
-/// Executes transactions, one at a time, for one worker.
+/// Executes transactions for one worker, one at a time.
 pub trait Machine<'m> {
-    /// What a committed transaction leaves, besides its writes.
+    /// Result of a committed transaction, besides its writes.
     type Output: Send;
 
-    /// Where it reads. The engine begins the view before each execution and takes its reads after.
+    /// The view through which the machine reads. The engine begins the view before each execution and takes the
+    /// read set after it.
     fn view(&mut self) -> &mut View<'m>;
 
-    /// Executes one incarnation of the view's transaction. It must do the same whenever it reads the
-    /// same, and after a read of it was [`Blocked`] what it returns is dropped.
+    /// Executes one incarnation of the view's transaction. Equal reads must give an equal result. After a read
+    /// returned [`Blocked`], the engine drops the result.
     fn execute(&mut self) -> Executed<Self::Output>;
 }
 
-/// What an incarnation did.
+/// Result of one incarnation.
 #[derive(Debug)]
 pub struct Executed<O> {
-    /// In any order; each location at most once.
+    /// Write set in any order. Each location occurs at most once.
     pub writes: WriteSet,
-    /// What it leaves if it commits.
+    /// Output that the incarnation returns if it commits.
     pub output: O,
-    /// How many transactions the machine executed.
+    /// Transactions that the machine executed. A batch has several.
     pub steps: u64,
-    /// What it cost, in gas or whatever the machine counts.
+    /// Cost in the machine's unit. The EVM's machine counts gas.
     pub cost: u64,
 }
 
-/// Work done on a board, thrown-away work included.
+/// Work done on a block, aborted incarnations included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Incarnations {
-    /// How many.
+    /// Number of incarnations.
     pub count: u64,
-    /// Their summed cost, but for those that gave up midway.
+    /// Sum of their costs. Incarnations that aborted before their end are not included.
     pub cost: u64,
 }
 
-/// The newest incarnation of one transaction that ran to its end.
+/// Newest incarnation of one transaction that ran to its end.
 struct Record<O> {
     reads: ReadSet,
     writes: WriteSet,
-    /// Taken when it commits.
+    /// Taken when the output is handed to the commit closure.
     output: Option<O>,
 }
 
@@ -69,16 +71,18 @@ impl<O> Default for Record<O> {
     }
 }
 
-/// What became of a block's transactions so far. All workers share it.
+/// State of a block's transactions. All workers share it.
 pub struct Board<O> {
     scheduler: Scheduler,
-    /// Each lock guards one transaction's record. Only the worker that has the transaction in the
-    /// status `Executing` replaces it; lock order: never two at a time, and after `handed_on`.
+    /// Each lock guards one transaction's record. Only the worker that has the transaction in the status
+    /// `Executing` replaces it. Lock order: a worker holds one of these locks at a time, and takes it after
+    /// `handed_on`.
     records: Box<[Mutex<Record<O>>]>,
-    /// Guards how many outputs were handed on, `usize::MAX` once that has ended early, and is held while one is.
-    /// Committed transactions beyond are left to whoever comes by, so that nobody waits for it.
+    /// Guards the number of outputs that were handed to the commit closure. It is `usize::MAX` if the run ended
+    /// early. The lock is held while the closure runs. A worker that finds it taken does not wait. Committed
+    /// transactions beyond this number are left to the next worker that takes the lock.
     handed_on: Mutex<TxIndex>,
-    /// Statistics only: no other access depends on their order, so both are relaxed.
+    /// Both counters are statistics. No other access depends on their order, so both are relaxed.
     count: AtomicU64,
     cost: AtomicU64,
 }
@@ -90,7 +94,7 @@ impl<O> fmt::Debug for Board<O> {
 }
 
 impl<O> Board<O> {
-    /// Nothing is executed yet.
+    /// Creates a board on which no transaction has been executed.
     pub fn new(steps: Steps<'_>) -> Self {
         Self {
             scheduler: Scheduler::new(steps),
@@ -101,7 +105,8 @@ impl<O> Board<O> {
         }
     }
 
-    /// The work done, once all workers are; `None` if not everything was handed on.
+    /// Returns the work done. It must be called after all workers have ended. Returns `None` if some output was
+    /// not handed on.
     pub fn incarnations(&self) -> Option<Incarnations> {
         let handed_on_all = *self.handed_on.lock() == self.records.len();
         handed_on_all.then(|| Incarnations {
@@ -111,23 +116,24 @@ impl<O> Board<O> {
     }
 }
 
-/// What a worker works with. All of them have the same, but for their machines.
+/// Shared context of a worker. Workers differ only in their machines.
 #[derive(Debug)]
 pub struct Worker<'a, O, C, W> {
-    /// What is to be done, and what was.
+    /// Scheduler and records of the block.
     pub board: &'a Board<O>,
-    /// What the transactions write.
+    /// Multi-version memory.
     pub memory: &'a Memory,
-    /// Who is being executed.
+    /// Transactions that are being executed.
     pub running: &'a Running<'a>,
-    /// Called for each committed transaction in block order, never by two workers at a time. It may end the run
+    /// Called for each committed transaction in block order, never by two workers at a time. It can end the run
     /// early.
     pub commit: C,
-    /// Who is told.
+    /// Receives the events of the run.
     pub observer: &'a W,
 }
 
-/// A worker that panics holds a transaction that nobody else will finish, so the others must not wait.
+/// Stops all workers if this one panics. A panicking worker leaves its transaction unfinished, and the others
+/// would wait for it forever.
 struct StopOnPanic<'a>(&'a Scheduler, &'a Running<'a>);
 
 impl Drop for StopOnPanic<'_> {
@@ -140,7 +146,8 @@ impl Drop for StopOnPanic<'_> {
 }
 
 impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C, W> {
-    /// Does tasks until all is committed, or the run was ended. Makes its machine once it has one to do.
+    /// Performs tasks until all transactions are committed or the run has ended. The machine is created for the
+    /// first task, so a worker without a task creates none.
     pub fn work<'m, M: Machine<'m, Output = O>>(&self, machine: impl FnOnce() -> M) {
         let _guard = StopOnPanic(&self.board.scheduler, self.running);
         if let Some(first) = self.search() {
@@ -162,7 +169,7 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
         self.board.scheduler.next_task()
     }
 
-    /// Does a task, and reports it. Returns the next one, if the scheduler has one at once.
+    /// Performs a task and reports its result. Returns the next task if the scheduler has one at once.
     fn perform<'m>(&self, machine: &mut impl Machine<'m, Output = O>, task: Task) -> Option<Task> {
         let scheduler = &self.board.scheduler;
         match task {
@@ -245,7 +252,7 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
         }
     }
 
-    /// Hands on the outputs of so many committed transactions at most, unless somebody else is at it.
+    /// Hands at most `most` outputs to the commit closure. Does nothing if another worker is doing it.
     fn hand_on_if_free(&self, most: usize) {
         if let Some(mut handed_on) = self.board.handed_on.try_lock() {
             self.hand_on(&mut handed_on, most);
@@ -265,7 +272,7 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
             let output = self.board.records[tx].lock().output.take();
             let flow = output.map(|output| (self.commit)(tx, output));
             if flow != Some(ControlFlow::Continue(())) {
-                // Nothing after it is handed on.
+                // The run ended early, so no later output is handed on.
                 *handed_on = usize::MAX;
                 return self.board.scheduler.stop();
             }

@@ -1,40 +1,40 @@
-//! What kinds of transactions there are: those that do the same, as far as the block itself tells.
+//! Call classes: sets of transactions that probably behave alike, as far as the block itself shows.
 //!
-//! A matter of speed alone. Whom a reader waits for (`running`) and which transaction is started next
-//! (`scheduler`) follow from it; what is read counts as everything that is.
+//! They affect speed only. They decide which transaction a reader waits for (`running`) and which transaction
+//! starts next (`scheduler`). Validation does not use them.
 
-/// Kinds of transactions, such as those that call the same function of the same contract: what one of a kind
-/// has done, the next will probably do. Several may share a bit, which costs time only.
+/// Bit set of call classes. A class is a function of a contract. Transactions of one class probably access the
+/// same locations. Several classes may share a bit, which costs time only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kinds(u64);
 
 impl Kinds {
-    /// One kind, by any number that it alone has.
+    /// Returns the set of one class, given any number that is unique to the class.
     pub const fn of(hash: u64) -> Self {
         Self(1 << (hash % 64))
     }
 
-    /// As [`Kinds::bits`] gave them.
+    /// Inverse of [`Kinds::bits`].
     pub const fn of_bits(bits: u64) -> Self {
         Self(bits)
     }
 
-    /// One bit for each.
+    /// Returns the bits, one per class.
     pub const fn bits(self) -> u64 {
         self.0
     }
 
-    /// Those of either.
+    /// Returns the union.
     pub const fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// Whether nothing is known to do the same, such as of plain payments.
+    /// Returns whether the set is empty. Plain payments have no class.
     pub const fn is_none(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether some kind is in both.
+    /// Returns whether the sets have a class in common.
     pub const fn meets(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }

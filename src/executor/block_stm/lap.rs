@@ -1,7 +1,7 @@
-//! One execution of a block, on all threads, from its first phase to its outcome.
+//! One execution of a block on all threads, from the first system call to the outcome.
 //!
-//! One thread leads: it makes room for what the block writes and runs the phases beside the transactions, while the others
-//! plan how to share those out, or collect what the block changed.
+//! The calling thread leads. It prepares the memory and runs the system calls before and after the
+//! transactions. Meanwhile the other threads plan the batches, or collect the changes of the block.
 
 use super::{
     batches::Plan,
@@ -32,39 +32,40 @@ use alloy_evm::Evm as _;
 use parking_lot::Mutex;
 use std::num::NonZeroUsize;
 
-/// What all threads share.
+/// State that all threads share.
 struct Lap<'a, W> {
     job: &'a ReplayJob,
     storage: &'a Storage<'a>,
-    /// Given by the leader before anything else.
+    /// Set by the leader before anything else.
     shared: Handover<Shared<'a>>,
-    /// Made by whoever comes first: another thread, once it is awake, while the leader makes the above and runs the
-    /// first phase.
+    /// Created by the first thread that asks for it. That is mostly another thread, while the leader creates
+    /// `shared` and runs the first system calls.
     planned: ByFirst<Planned<'a>>,
     at_once: NonZeroUsize,
     crowding: Crowding,
-    /// Guards what is committed. Contended only where a worker is lost: one at a time hands on, and the leader takes it
-    /// when all is handed on. Lock order: after the board's.
+    /// Guards the committed results. One worker at a time hands outputs on, and the leader takes the lock when
+    /// all are handed on. It is contended only if a worker panics. Lock order: after the board's locks.
     committer: Mutex<Committer<'a>>,
-    /// Given when there is a plan, and memory holds what the first phase wrote, so that transactions may begin.
+    /// Set when the plan exists and memory holds the writes of the first system calls. Transactions can then
+    /// begin.
     begun: Handover<()>,
     collection: Collection,
     observer: &'a W,
 }
 
-/// How the transactions are shared out, and what became of them.
+/// Batches of the block, and the state of their execution.
 struct Planned<'a> {
     work: Work<'a>,
     board: Board<BatchOutput>,
 }
 
-/// A worker is lost, and what it was to do.
+/// Error if a worker panicked and left its work unfinished.
 const LOST: ExecuteError = ExecuteError::Engine { executor: ExecutorKind::BlockStm };
 
-/// What the leader brings home.
+/// Result of the leading thread.
 struct Led {
     result: BlockExecutionResult<Receipt>,
-    /// What the phases after the transactions changed.
+    /// Changes by the system calls and withdrawals after the transactions.
     changed_last: PostState,
     stats: ExecutionStats,
 }
@@ -108,7 +109,8 @@ impl<'a, W: Observer> Lap<'a, W> {
     fn planned(&self) -> Option<&Planned<'a>> {
         self.planned.get_or_make(|| {
             let (job, threads) = (self.job, self.at_once);
-            // One by one where somebody watches, so that what is told of a step is told of a transaction.
+            // A profiled run executes each transaction as its own batch, so that each event belongs to one
+            // transaction.
             let Plan { batches, long, kinds } =
                 if W::WATCHES { Plan::one_by_one(job, threads) } else { Plan::new(job, threads) };
             let board = Board::new(Steps { count: batches.len(), early: &long, kinds: &kinds });
@@ -126,7 +128,7 @@ impl<'a, W: Observer> Lap<'a, W> {
         let planned = self.planned().ok_or(LOST)?;
         begun.give(());
         self.work(shared, planned, || EvmMachine::new(shared, &planned.work));
-        // Before the committer's lock, which whoever hands on takes second.
+        // Comes before the committer's lock: a worker takes the committer's lock second.
         let done = planned.board.incarnations();
         let mut committer = self.committer.lock();
         let committed = committer.finish()?;
@@ -140,7 +142,7 @@ impl<'a, W: Observer> Lap<'a, W> {
     }
 
     fn follow(&self) {
-        // Where processors are scarce, whoever gets nothing to do had better not take them from the others.
+        // If cores are scarce, a thread without a task must not take time from the others.
         let early = match self.crowding {
             Crowding::Roomy => self.planned().zip(self.shared.wait()),
             Crowding::Crowded => None,
@@ -156,8 +158,8 @@ impl<'a, W: Observer> Lap<'a, W> {
         }
     }
 
-    /// Executes transactions until all are committed, or one makes the block invalid. The machine is made for the
-    /// first.
+    /// Executes transactions until all are committed or one makes the block invalid. The machine is created for
+    /// the first task.
     fn work<'s>(
         &'s self,
         shared: &'s Shared<'a>,
@@ -173,10 +175,10 @@ impl<'a, W: Observer> Lap<'a, W> {
     }
 }
 
-/// What runs before the transactions and after them, on what memory holds then.
+/// EVM for the phases before and after the transactions, over the state in memory.
 type Phases<'a> = BlockRun<'a, BlockState<SettledState<'a>>>;
 
-/// Runs what comes before the first transaction, and says what it writes.
+/// Runs the phase before the first transaction. Returns its EVM and its writes.
 pub(super) fn begin<'a>(shared: &'a Shared<'a>) -> Result<(Phases<'a>, WriteSet), ExecuteError> {
     let (job, context) = (shared.job, shared.job.context());
     let mut phases = context.over(BlockState::new(shared.settled()), 0);
@@ -185,13 +187,13 @@ pub(super) fn begin<'a>(shared: &'a Shared<'a>) -> Result<(Phases<'a>, WriteSet)
     Ok((phases, phase_writes(0, &changes, &job.numbered_state)?))
 }
 
-/// Runs what comes after the last transaction, and says what it changes.
+/// Runs the phase after the last transaction. Returns the block's result and the changes of this phase.
 fn finish<'a>(
     mut phases: Phases<'a>,
     committed: &mut Tally<'_>,
     settled: SettledState<'a>,
 ) -> Result<(BlockExecutionResult<Receipt>, PostState), ExecuteError> {
-    // What the first phase changed is in memory by now.
+    // Memory already holds the changes of the first phase.
     *phases.evm_mut().db_mut() = BlockState::new(settled);
     committed.hand_over(&mut phases);
     let (evm, result) = phases.finish().map_err(ExecuteError::outside)?;

@@ -1,10 +1,13 @@
-//! The engine's machine for Ethereum: one revm per worker, over the worker's view of the block.
+//! EVM of a worker: executes a batch of transactions with revm over the worker's view.
 //!
-//! One step of the engine is a batch of transactions. revm's journal is kept from one to the next, so that
-//! each reads what those before it in the batch wrote; what the batch as a whole did is taken from it at
-//! the end. After a transaction that may have created or destroyed an account the journal starts over, since one
-//! journal cannot tell several lives of an account apart; so it does before one that delegates (EIP-7702), whose refund
-//! depends on whether an account was touched in the same transaction.
+//! One step of the engine is a batch. revm's journal is kept between the transactions of a batch, so each
+//! transaction sees the writes of the earlier ones. The writes of the whole batch are taken from the journal at
+//! its end.
+//!
+//! The journal is emptied earlier in two cases. One is after a transaction that may have created or destroyed
+//! an account, since a journal cannot tell several lives of an account apart. The other is before a transaction
+//! with a delegation (EIP-7702). Its refund depends on whether an account was touched within the same
+//! transaction.
 
 use super::{
     accounts::NewCodes,
@@ -45,11 +48,11 @@ use revm::{
 use std::cell::Cell;
 
 thread_local! {
-    /// Room that a block has used, for the next one that this thread leads.
+    /// Memory of an earlier block. The next block that this thread leads reuses its allocations.
     static MEMORY: Cell<Memory> = Cell::default();
 }
 
-/// A block, and the state within it: all that is needed to run what comes before its transactions.
+/// Block and its state: all that the phases before the transactions need.
 pub(super) struct Shared<'a> {
     pub(super) job: &'a ReplayJob,
     pub(super) storage: &'a Storage<'a>,
@@ -58,7 +61,7 @@ pub(super) struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    /// Nothing is written yet.
+    /// Creates the state of a block without writes.
     pub(super) fn new(job: &'a ReplayJob, storage: &'a Storage<'a>) -> Self {
         let base = &job.numbered_state;
         let memory = MEMORY.take().start_over(base.accounts().len(), base.slots().len());
@@ -69,14 +72,15 @@ impl<'a> Shared<'a> {
         SettledState::new(self)
     }
 
-    /// Leaves the memory's room to the next block that this thread leads. Returns the codes that were deployed.
+    /// Keeps the memory's allocations for the next block that this thread leads. Returns the codes that were
+    /// deployed.
     pub(super) fn leave(self) -> B256Map<Bytecode> {
         MEMORY.set(self.memory);
         self.new_codes.into_inner()
     }
 }
 
-/// What its transactions are executed by, step by step.
+/// Data that the workers' EVMs share while they execute transactions.
 pub(super) struct Work<'w> {
     pub(super) batches: Vec<Batch>,
     pub(super) running: Running<'w>,
@@ -85,7 +89,7 @@ pub(super) struct Work<'w> {
 }
 
 impl<'w> Work<'w> {
-    /// Nothing is executed yet.
+    /// Creates the data of a block without executed transactions.
     pub(super) fn new(job: &ReplayJob, batches: Vec<Batch>, running: Running<'w>) -> Self {
         let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary()).ok();
         let info = beneficiary.and_then(|account| account.info.as_ref());
@@ -95,11 +99,11 @@ impl<'w> Work<'w> {
     }
 }
 
-/// What a batch leaves, for whoever commits it: a share for each transaction, or the index of one that
-/// makes the block invalid, if block order gives it the state that this incarnation saw.
+/// Output of a batch: one share per transaction, or an error that names an invalid transaction. The block is
+/// invalid if that incarnation commits.
 pub(super) type BatchOutput = Result<Vec<Share>, ExecuteError>;
 
-/// One worker's EVM, reused for all its transactions.
+/// EVM of one worker. It is reused for all its transactions.
 pub(super) struct EvmMachine<'m> {
     shared: &'m Shared<'m>,
     work: &'m Work<'m>,
@@ -119,8 +123,8 @@ impl<'m> EvmMachine<'m> {
         &mut self.evm.ctx.journaled_state.database
     }
 
-    /// Executes the batch up to its end, or to a transaction that is invalid. Returns what the journal
-    /// had not handed over yet.
+    /// Executes the batch, up to an invalid transaction. Returns the writes that were not yet handed to the
+    /// view.
     fn run_batch(
         &mut self,
         batch: Batch,
@@ -156,9 +160,9 @@ impl<'m> EvmMachine<'m> {
         Ok(Share::new(transaction.tx_type(), result))
     }
 
-    /// Says what a transaction will do whatever it executes.
+    /// Reports the dependencies that a transaction has in any case.
     fn announce(&mut self, env: &TxEnv, sender: Address) {
-        // What cannot be spent at all is an invalid transaction, whatever the balance.
+        // If the amount overflows, the transaction is invalid with any balance.
         let spends = env.max_balance_spending().unwrap_or(U256::MAX);
         self.state().demand(sender, Demand::Pay(spends));
         if env.tx_type() == TransactionType::Eip7702 {
@@ -169,7 +173,7 @@ impl<'m> EvmMachine<'m> {
         }
     }
 
-    /// Empties the journal. Returns what it held, with the fees that it did not.
+    /// Empties the journal. Returns its writes and the deferred fees.
     fn take_writes(&mut self) -> Result<WriteSet, ExecuteError> {
         let mut state = self.evm.ctx.journaled_state.finalize();
         self.demand_exact(&state);
@@ -177,7 +181,7 @@ impl<'m> EvmMachine<'m> {
         let (shared, view) = (self.shared, &self.evm.ctx.journaled_state.database.view);
         let tx = view.tx();
         let mut writes = write_set(tx, &state, self.state(), &shared.new_codes)?;
-        // For its allocation.
+        // Keeps the allocation.
         state.clear();
         self.evm.ctx.journaled_state.inner.state = state;
         if let Some(fees) = fees {
@@ -220,7 +224,7 @@ impl<'m> Machine<'m> for EvmMachine<'m> {
                 Executed { writes, output: Ok(shares), steps, cost }
             }
             Err(error) => {
-                // An invalid transaction leaves no trace but what it read, nor does an error that revm has met twice.
+                // An invalid transaction leaves only reads. revm keeps a database error, which must be reset.
                 self.evm.ctx.journaled_state.finalize();
                 self.evm.ctx.error = Ok(());
                 self.state().demand_nonces();

@@ -1,23 +1,24 @@
-//! Multi-version memory: what every transaction of the block wrote, by location.
+//! Multi-version memory: the writes of all transactions, by location.
 //!
-//! For each [`Location`] it holds the newest write of each transaction, so that a reader sees what the
-//! closest lower transactions wrote. It knows no EVM, no schedule and no state before the block: a read
-//! says what the block has written, and the reader adds what was there before.
+//! Each [`Location`] holds the newest write of each transaction. A reader sees the closest lower writes. The
+//! memory knows no EVM, no scheduler and no pre-state. A read returns what the block has written, and the
+//! reader adds the value before the block.
 //!
-//! Accounts and slots are numbers, so that finding a location costs no hashing: whoever looks up its
-//! value before the block learns its number on the way. What is rarely written is found by hashing: codes, storages as
-//! wholes, and slots that nobody has numbered, such as those of contracts that the block creates. So whoever calls a
-//! contract whose balance others change finds its code without a lock.
+//! Accounts and slots have dense indices, so a lookup costs no hashing. A reader gets the index when it looks
+//! up the value before the block. Rarely written locations are found by hashing: codes, cleared storages, and
+//! slots without an index, such as those of new contracts. A caller of a contract thus finds its code without a
+//! lock, even if other transactions change its balance.
 //!
-//! Of a location that only grows, such as the balance of a popular contract, what committed transactions
-//! added is kept as one sum ([`Memory::close`]), so that reading it takes no longer the longer the block is.
+//! Many transactions may add to one balance. The additions of committed transactions are merged into one sum
+//! ([`Memory::close`]). The cost of a read therefore does not grow with the block.
 //!
-//! A read may be outdated at once. Who read ahead of its turn is noted (`readers`), and each publication tells who may
-//! have missed it; that nobody commits who has is the scheduler's business (C1 in `scheduler`).
+//! A value may be stale as soon as it is read. A speculative read registers its transaction in the location's
+//! reader set (`readers`). A publication returns the readers that may have missed it. The scheduler ensures
+//! that none of them commits without validation (C1 in `scheduler`).
 //!
-//! Locking: each balance, nonce and numbered slot has a lock of its own, and all other locations share some. No
-//! operation holds two at a time. So a reader can see half of a publication. It is then suspect, having been noted
-//! before it read the other half.
+//! Locking: each balance, nonce and numbered slot has its own lock. All other locations share some locks. No
+//! operation holds two locks at a time. A reader can therefore see half of a publication. It then needs
+//! validation, since it had registered before it read the other half.
 
 mod readers;
 mod table;
@@ -36,42 +37,43 @@ use values::find;
 pub use values::{Observed, Write, WriteSet};
 use versions::{Estimates, Seen, State, Version, Versions, Writer};
 
-/// Position of a transaction in the block, from 0.
+/// Index of a transaction in the block, from 0.
 pub type TxIndex = usize;
 
-/// Reads as this transaction see all that the block wrote.
+/// Reader index above all transactions. A read with this index sees every write of the block.
 pub const AFTER_ALL: TxIndex = u32::MAX as TxIndex;
 
-/// An account by its number.
+/// Dense index of an account.
 pub type AccountNumber = u32;
 
-/// One unit of conflict.
+/// Unit of conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Location {
-    /// An account's balance, in wei.
+    /// Balance of an account, in wei.
     Balance(AccountNumber),
-    /// An account's nonce.
+    /// Nonce of an account.
     Nonce(AccountNumber),
-    /// An account's code hash; zero where the account does not exist. So this is existence, too.
+    /// Code hash of an account. It is zero if the account does not exist, so it also encodes existence.
     Code(AccountNumber),
-    /// An account's storage as a whole: written where it is emptied. Never read by itself, but by
-    /// every read of a slot.
+    /// Storage of an account as a whole. It is written when the storage is cleared. Only reads of slots read
+    /// it.
     Storage(AccountNumber),
-    /// A slot that is numbered among all slots; of this account.
+    /// Slot with a dense index among all slots, and its account.
     Slot(AccountNumber, u32),
-    /// A slot that is not, by its key.
+    /// Slot without an index, by its key, and its account.
     OtherSlot(AccountNumber, U256),
 }
 
-/// The incarnation that reads had better give up: this transaction's next one will probably write here, or it has
-/// published something else than what was read before.
+/// The reading incarnation should abort. Either it met an estimate of `on`, or `on` has made an earlier read
+/// stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocked {
-    /// Whom to wait for, unless it has published by then.
+    /// Transaction to wait for. If it has published by then, there is no wait.
     pub on: TxIndex,
 }
 
-/// Shards of what is found by hashing. More than threads, so that two rarely meet.
+/// Number of shards of the hashed locations. It exceeds the usual number of threads, so two threads rarely
+/// meet.
 const SHARDS: usize = 16;
 
 type Shard = HashMap<Location, Versions>;
@@ -82,26 +84,28 @@ impl Forget for Shard {
     }
 }
 
-/// Where the versions of a location are.
+/// Place of a location's versions.
 enum Place<'a> {
     Numbered(&'a Table<Versions>, u32),
-    /// In this shard.
+    /// Index of the shard.
     Other(usize),
 }
 
-/// What every transaction of the block wrote.
+/// Multi-version memory of a block.
 #[derive(Default)]
 pub struct Memory {
     balances: Table<Versions>,
     nonces: Table<Versions>,
     slots: Table<Versions>,
     others: Table<Shard>,
-    /// Of each account, whether its code was ever written, or its storage emptied: set before the first such write, under
-    /// the lock of its shard. A reader that misses it read before that, and everybody counts as a reader.
+    /// For each account: whether its code was ever written or its storage cleared. It is set before the first
+    /// such write, under the lock of the shard. A reader that misses the mark has read before the write. Each
+    /// transaction counts as a reader of these locations.
     replaced: Vec<AtomicBool>,
-    /// Below it, no transaction will write any more, and nothing depends on what one reads: a check that comes
-    /// too late may still look, but the scheduler drops what it found. Whoever sees it (Acquire) also sees what
-    /// those published, since it rises (Release) after that. An older one only costs time.
+    /// No transaction below this one will write any more. No read by one of them counts any more: a late
+    /// validation may still read, but the scheduler drops its result. It rises (Release) after those
+    /// transactions have published. A worker that loads it (Acquire) therefore sees their writes. A stale value
+    /// only costs time.
     open: AtomicU32,
 }
 
@@ -112,21 +116,21 @@ impl fmt::Debug for Memory {
     }
 }
 
-/// Chosen by the key alone, without a seed: model checks repeat a schedule step by step, and who waits for whom
-/// must not differ.
+/// Returns the shard of a key. There is no random seed. Model checks repeat a schedule step by step, so
+/// contention must not vary between runs.
 const fn shard(account: AccountNumber, slot: U256) -> usize {
     let low = slot.as_limbs()[0] as usize;
     low.wrapping_add(account as usize) % SHARDS
 }
 
 impl Memory {
-    /// Nothing is written yet. Numbers go up to these counts.
+    /// Creates an empty memory for this many accounts and slots.
     pub fn new(accounts: usize, slots: usize) -> Self {
         Self::default().start_over(accounts, slots)
     }
 
-    /// The same in the room of this one, which another block has used. To make that anew takes about a hundredth of a
-    /// block's time, during which no transaction can run.
+    /// Returns an empty memory that reuses this one's allocations. New allocations would take about a hundredth
+    /// of a block's time, and no transaction can run meanwhile.
     #[must_use]
     pub fn start_over(mut self, accounts: usize, slots: usize) -> Self {
         self.balances.start_over(accounts);
@@ -139,42 +143,43 @@ impl Memory {
         self
     }
 
-    /// Brings close what is behind a location's lock. Of several it takes no longer than of one, if nothing is waited
-    /// for in between.
+    /// Prefetches a location's cache line. Several prefetches take no longer than one, if no result is used in
+    /// between.
     pub fn fetch(&self, location: Location) {
         if let Place::Numbered(table, at) = self.place(location) {
             table.fetch(at as usize);
         }
     }
 
-    /// Notes that `tx` is about to read `location` ahead of its turn, so that whoever changes what it finds there
-    /// later is told.
+    /// Registers `tx` as a speculative reader of `location`. The caller then reads. A later write returns this
+    /// reader.
     pub fn note_reader(&self, location: Location, tx: TxIndex) {
         if let Some((table, at)) = self.readers_of(location) {
             table.note_reader(at as usize, tx);
         }
     }
 
-    /// Who may have read `location` ahead of its turn so far.
+    /// Returns the transactions that may have read `location` speculatively.
     pub fn readers(&self, location: Location) -> Noticed {
         let noted = self.readers_of(location);
         noted.map_or(Noticed::BY_ALL, |(table, at)| table.readers(at as usize))
     }
 
-    /// Where they are noted; `None` for what is rarely written, and counts as read by all. The other tables note nobody.
+    /// Returns the place of a location's reader set. Returns `None` for rarely written locations, which count
+    /// as read by all transactions. The other tables register no readers.
     const fn readers_of(&self, location: Location) -> Option<(&Table<Versions>, u32)> {
         match location {
-            // Mostly read together.
+            // Balance and nonce are mostly read together, so they share a reader set.
             Location::Balance(at) | Location::Nonce(at) => Some((&self.balances, at)),
             Location::Slot(_, slot) => Some((&self.slots, slot)),
             Location::Code(_) | Location::Storage(_) | Location::OtherSlot(..) => None,
         }
     }
 
-    /// What transactions below `tx` have written to `location`.
+    /// Returns what transactions below `tx` have written to `location`.
     ///
     /// # Errors
-    /// [`Blocked`] if an estimate stands in the way.
+    /// [`Blocked`] if the closest write is an estimate.
     pub fn read(&self, location: Location, tx: TxIndex) -> Result<Observed, Blocked> {
         let (observed, written_by) = self.observe(location, tx, Estimates::Block)?;
         let (Location::Slot(account, _) | Location::OtherSlot(account, _)) = location else {
@@ -184,13 +189,13 @@ impl Memory {
             return Ok(observed);
         }
         let (_, emptied_by) = self.observe(Location::Storage(account), tx, Estimates::Block)?;
-        // A transaction that empties a storage does so before it writes new slots.
+        // A transaction that clears a storage does so before it writes new slots.
         let emptied = emptied_by.is_some() && emptied_by > written_by;
         Ok(if emptied { Observed { set: Some(U256::ZERO), added: None } } else { observed })
     }
 
-    /// Whether nobody ever wrote to a location, nor emptied the storage that it is in. `false` if that takes
-    /// a search.
+    /// Returns whether no transaction has written to a location or cleared its storage. Returns `false` if that
+    /// would take a search.
     pub fn is_unwritten(&self, location: Location) -> bool {
         match location {
             Location::Balance(at) => !self.balances.is_written(at as usize),
@@ -207,16 +212,16 @@ impl Memory {
         self.replaced[account as usize].load(Ordering::SeqCst)
     }
 
-    /// Like [`Memory::read`] of anything but a slot, taking estimates for what will be written.
+    /// Like [`Memory::read`], but for locations other than slots. It returns the old value of an estimate.
     ///
-    /// So whoever writes the same again changes nothing for those who looked meanwhile.
+    /// A reader thus stays valid if the next incarnation writes the same value again.
     pub fn peek(&self, location: Location, tx: TxIndex) -> Observed {
         let seen = self.observe(location, tx, Estimates::Believe);
         seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
     }
 
-    /// Tells of the transactions whose writes to a slot are here now those closest to `tx`, before it or after. That is
-    /// done under the slot's lock, so that whoever is told must not come back to memory.
+    /// Calls `tell` with the writers of a slot that are closest to `tx`, below and above it. It runs under the
+    /// slot's lock, so `tell` must not access the memory.
     pub fn writers_near(&self, location: Location, tx: TxIndex, tell: impl FnMut(TxIndex)) {
         if matches!(location, Location::Slot(..)) {
             self.look(location, |versions| {
@@ -225,7 +230,7 @@ impl Memory {
         }
     }
 
-    /// What a reader sees at one location, and who set it.
+    /// Returns what a reader sees at one location, and the transaction that set it.
     fn observe(
         &self,
         location: Location,
@@ -237,8 +242,7 @@ impl Memory {
         seen.unwrap_or(Ok((Observed::default(), None)))
     }
 
-    /// The closest transaction below `tx` that wrote to `location`, or emptied the storage that the slot
-    /// is in.
+    /// Returns the closest transaction below `tx` that wrote to `location` or cleared the slot's storage.
     pub fn last_writer(&self, location: Location, tx: TxIndex) -> Option<TxIndex> {
         let reader = Writer::tx(tx);
         let writer = |at| self.look(at, |versions| versions.last_writer(reader));
@@ -261,7 +265,7 @@ impl Memory {
         }
     }
 
-    /// What `read` makes of the versions at one location; `None` if nothing was ever written there.
+    /// Applies `read` to the versions of one location. Returns `None` if none was ever written.
     fn look<R>(&self, location: Location, read: impl FnOnce(&Versions) -> R) -> Option<R> {
         match self.place(location) {
             Place::Numbered(table, at) => table.read(at as usize, |versions| Some(read(versions))),
@@ -283,8 +287,8 @@ impl Memory {
         }
     }
 
-    /// What the block has written to a location, once all is committed. Of a slot whose storage was emptied it may also be
-    /// what was there before that, which [`Memory::read`] tells apart.
+    /// Returns the final value of a location, after all transactions have committed. A slot in a cleared
+    /// storage may return its value before the clearing. [`Memory::read`] handles that case.
     pub fn settled(&self, location: Location) -> Observed {
         if self.is_unwritten(location) {
             return Observed::default();
@@ -292,12 +296,12 @@ impl Memory {
         self.look(location, Versions::last).unwrap_or_default()
     }
 
-    /// Whether the numbered slot was ever written.
+    /// Returns whether the numbered slot was ever written.
     pub fn has_written_slot(&self, slot: u32) -> bool {
         self.slots.is_written(slot as usize)
     }
 
-    /// Every unnumbered slot that was ever written, in any order.
+    /// Returns all slots without an index that were ever written, in any order.
     pub fn written_others(&self) -> Vec<(AccountNumber, U256)> {
         let mut written = Vec::new();
         for shard in 0..SHARDS {
@@ -310,15 +314,15 @@ impl Memory {
         written
     }
 
-    /// Writes what was there before the first transaction, but not before the block.
+    /// Writes the changes of the system calls before the first transaction.
     pub fn publish_before_all(&self, writes: &WriteSet) {
         for (location, write) in writes {
             self.write(Writer::BEFORE_ALL, *location, State::Written, *write);
         }
     }
 
-    /// Replaces what `tx` had written, at the locations in `before`, by `writes`. Returns who could tell the
-    /// difference, among those that read ahead of their turn.
+    /// Replaces the earlier writes of `tx`, at the locations in `before`, by `writes`. Returns the speculative
+    /// readers of each location with a changed value.
     pub fn publish(&self, tx: TxIndex, before: &WriteSet, writes: &WriteSet) -> Noticed {
         let (writer, mut noticed) = (Writer::tx(tx), Noticed::BY_NOBODY);
         for (location, write) in writes {
@@ -336,12 +340,12 @@ impl Memory {
         noticed
     }
 
-    /// All below `tx` are committed: none of them will write any more, nor read anything that counts.
+    /// Marks all transactions below `tx` as committed. They write no more, and their reads no longer count.
     pub fn close(&self, tx: TxIndex) {
         self.open.store(Writer::tx(tx).0, Ordering::Release);
     }
 
-    /// Turns what `tx` has written into estimates: its next incarnation will probably write there.
+    /// Turns the writes of `tx` into estimates. Its next incarnation will probably write to the same locations.
     pub fn mark_estimates(&self, tx: TxIndex, writes: &WriteSet) {
         for (location, write) in writes {
             self.write(Writer::tx(tx), *location, State::Estimate, *write);

@@ -1,12 +1,12 @@
-//! What an incarnation has written itself and not yet published, where it reads again.
+//! Unpublished writes of an incarnation, for its own later reads.
 //!
-//! Most never do: the machine's journal answers what a batch of transactions reads of its own. It hands
-//! its writes over early only where it has to start over within a batch.
+//! They are mostly empty. revm's journal answers most reads of a batch's own writes. The machine hands writes
+//! over only when it empties the journal within a batch.
 
 use super::memory::{AccountNumber, Location, Write, WriteSet};
 use alloy_primitives::{U256, map::HashMap};
 
-/// The writes of an unfinished incarnation, by location.
+/// Writes of an unfinished incarnation, by location.
 #[derive(Debug, Default)]
 pub(super) struct OwnWrites(HashMap<Location, Write>);
 
@@ -19,7 +19,7 @@ impl OwnWrites {
         self.0.clear();
     }
 
-    /// What the incarnation itself did to a location.
+    /// Returns the incarnation's own write to a location.
     pub(super) fn get(&self, location: Location) -> Option<Write> {
         if self.0.is_empty() {
             return None;
@@ -31,7 +31,7 @@ impl OwnWrites {
         })
     }
 
-    /// Adds later writes on top.
+    /// Applies later writes on top.
     pub(super) fn extend(&mut self, writes: WriteSet) {
         for (location, _) in &writes {
             if let Location::Storage(account) = location {
@@ -48,13 +48,13 @@ impl OwnWrites {
         }
     }
 
-    /// Takes all of them, in any order.
+    /// Takes all writes, in any order.
     pub(super) fn take(&mut self) -> WriteSet {
         self.0.drain().collect()
     }
 }
 
-/// The account that a slot belongs to.
+/// Returns the account that a slot belongs to.
 const fn owner(location: Location) -> Option<AccountNumber> {
     match location {
         Location::Slot(account, _) | Location::OtherSlot(account, _) => Some(account),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn additions_go_on_top_of_what_was_written() {
+    fn additions_are_applied_to_earlier_writes() {
         let mut own = OwnWrites::default();
         own.extend(vec![(BALANCE, add(1))]);
         own.extend(vec![(BALANCE, add(2))]);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_storage_is_zero_but_for_what_was_written_since() {
+    fn a_cleared_storage_is_zero_except_for_later_writes() {
         let mut own = OwnWrites::default();
         own.extend(vec![(SLOT, set(5)), (Location::OtherSlot(2, U256::ONE), set(6))]);
         own.extend(vec![(Location::Storage(1), set(0)), (Location::Slot(1, 8), set(9))]);

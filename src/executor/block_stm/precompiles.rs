@@ -1,8 +1,8 @@
-//! Results of precompiled contracts, kept for their transaction's next incarnation.
+//! Cache of precompile results, for the next incarnation of the same transaction.
 //!
-//! A precompile's output depends on nothing but its input, and some take longer than all else that their transaction
-//! does. An incarnation that starts over mostly calls them with the same inputs as the one before. What one
-//! transaction computed is no use to others: signatures and proofs are presented once.
+//! The output of a precompile depends only on its input. Some precompiles take longer than the rest of their
+//! transaction. A new incarnation mostly calls them with the inputs of the previous one. Other transactions
+//! cannot use the result, since a signature or a proof rarely occurs twice.
 
 use super::{memory::TxIndex, scheduler::Start, worker_state::WorkerState};
 use crate::executor::{fees::WorkerEvm, instructions::WorkerContext};
@@ -18,19 +18,19 @@ use revm::{
     precompile::PrecompileOutput,
 };
 
-/// Gas of a call from which on its result is kept: copying the input costs a hundredth of computing it then.
+/// Minimum gas of a cached call. From here on, copying the input costs a hundredth of computing the result.
 const LEAST_GAS: u64 = 2_000;
 
-/// The same for each byte of the input, so that digests and copies of much memory are not kept: a block's gas bounds
-/// what is.
+/// Minimum gas of a cached call per byte of input. Hashes and copies of much memory are therefore not cached.
+/// The block's gas limit bounds the size of the cache.
 const LEAST_GAS_PER_BYTE: u64 = 2;
 
-/// The EVM of one worker, with these precompiles.
+/// EVM of a worker with cached precompiles.
 pub(super) type KeepingEvm<'m> = WorkerEvm<WorkerState<'m>, Precompiles<'m>>;
 
 type Context<'m> = WorkerContext<WorkerState<'m>>;
 
-/// A successful call.
+/// Result of a successful call.
 #[derive(Clone, Debug)]
 struct Kept {
     gas_used: u64,
@@ -49,12 +49,13 @@ type OfOne = AddressMap<HashMap<Bytes, Kept>>;
 /// Results of all transactions' calls.
 #[derive(Debug)]
 pub(super) struct Results {
-    /// Each guards what one transaction has computed so far. Never contended, as one worker at a time executes it.
+    /// Each lock guards the results of one transaction. It is never contended, since one worker at a time
+    /// executes a transaction.
     of_transactions: Box<[Mutex<OfOne>]>,
 }
 
 impl Results {
-    /// Nothing is computed yet by so many.
+    /// Creates an empty cache for this many transactions.
     pub(super) fn new(transactions: usize) -> Self {
         Self { of_transactions: (0..transactions).map(|_| Mutex::default()).collect() }
     }
@@ -69,7 +70,7 @@ impl Results {
     }
 }
 
-/// One worker's precompiles.
+/// Precompiles of one worker.
 #[derive(Debug)]
 pub(super) struct Precompiles<'a> {
     ethereum: EthPrecompiles,
@@ -106,7 +107,7 @@ impl<'m> PrecompileProvider<Context<'m>> for Precompiles<'_> {
             return Ok(Some(precompile_output_to_interpreter_result(output, inputs.gas_limit)));
         }
         let result = self.ethereum.run(context, inputs)?;
-        // At the frontier an incarnation is the last one.
+        // An incarnation at the commit index is the last one, so its results are not cached.
         let computed = result.as_ref().filter(|result| start == Start::Ahead && result.is_ok());
         if let Some(InterpreterResult { output, gas, .. }) = computed {
             let input = inputs.input.as_bytes(context);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_recalled_by_the_same_transaction_for_the_same_input() {
+    fn a_result_is_cached_per_transaction_precompile_and_input() {
         let (results, precompile) = (Results::new(2), Address::with_last_byte(1));
         results.keep(0, precompile, b"input", kept(3_000));
         let gas = |tx, precompile, input: &[u8]| {
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_what_is_cheap_nor_what_is_long_is_kept() {
+    fn cheap_calls_and_long_inputs_are_not_cached() {
         let (ecrecover, identity_of_a_megabyte) = (3_000, 15 + 3 * (1 << 15));
         assert!(kept(ecrecover).is_worth_keeping(&[0; 128]));
         assert!(!kept(identity_of_a_megabyte).is_worth_keeping(&vec![0; 1 << 20]));

@@ -1,8 +1,8 @@
-//! What an incarnation depends on, and whether it still holds.
+//! Read set of an incarnation, and its validation.
 //!
-//! Most of what a transaction reads nobody has written, and that is all there is to say of it. So those
-//! locations are kept apart, a few bytes each: the worker that compares has to fetch them from another
-//! processor.
+//! Most locations that a transaction reads are not written by the block. Such an entry needs no value. These
+//! locations are stored apart and take a few bytes each, since the validating worker has to fetch them from
+//! another core's cache.
 
 use super::{
     memory::{AccountNumber, Blocked, Location, Memory, Observed, TxIndex},
@@ -11,24 +11,23 @@ use super::{
 use crate::executor::observe::Conflict;
 use alloy_primitives::U256;
 
-/// Something that must hold of a location when the transaction's turn comes, for its incarnation to
-/// stand.
+/// Expectation about a location. It must hold at the transaction's turn, otherwise its incarnation is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// The block has written the same as when it was read.
+    /// The block's writes are the same as at the read.
     Seen(Observed),
-    /// The value, given the one before the block, is this. Expected without having been read.
+    /// The value is equal to `value`. The incarnation assumed it without a read.
     Value {
-        /// The value before the block.
+        /// Value before the block.
         before: U256,
-        /// The value to find.
+        /// Assumed value.
         value: U256,
     },
-    /// The value, given the one before the block, is enough. All else about it does not matter.
+    /// The value is at least `minimum`. Nothing else about it matters.
     AtLeast {
-        /// The value before the block.
+        /// Value before the block.
         before: U256,
-        /// What is enough.
+        /// Smallest sufficient value.
         minimum: U256,
     },
 }
@@ -43,15 +42,16 @@ impl Expected {
             (Self::AtLeast { before, minimum }, Ok(now)) => {
                 (now.over(*before) >= *minimum, Found::Outdated)
             }
-            // An estimate does not say that it will be less, nor that it will be enough: if what it stands for is
-            // published again unchanged, nothing makes the incarnation suspect. At the frontier there are none.
+            // An estimate does not tell whether the final value will satisfy the expectation. It must not count
+            // as valid: if its writer publishes the same value again, no further validation follows. At the
+            // commit index there are no estimates.
             (Self::Value { .. } | Self::AtLeast { .. }, Err(_)) => (false, Found::Missing),
         };
         if holds { Found::Current } else { otherwise }
     }
 }
 
-/// A location that has numbers, in few bytes.
+/// Compact form of a location that has an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Numbered {
     Balance(AccountNumber),
@@ -81,10 +81,10 @@ impl Numbered {
     }
 }
 
-/// Nobody below has written.
+/// No lower transaction has written to the location.
 pub(super) const UNWRITTEN: Expected = Expected::Seen(Observed { set: None, added: None });
 
-/// All that an incarnation depends on.
+/// Read set of an incarnation.
 #[derive(Clone, Debug, Default)]
 pub struct ReadSet {
     unwritten: Vec<Numbered>,
@@ -92,7 +92,7 @@ pub struct ReadSet {
 }
 
 impl ReadSet {
-    /// Adds a dependency.
+    /// Adds an entry.
     pub fn push(&mut self, location: Location, expected: Expected) {
         match Numbered::new(location) {
             Some(numbered) if expected == UNWRITTEN => self.unwritten.push(numbered),
@@ -100,25 +100,26 @@ impl ReadSet {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of entries.
     pub const fn len(&self) -> usize {
         self.unwritten.len() + self.others.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no entries.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All of them, in any order.
+    /// Returns all entries, in any order.
     pub fn iter(&self) -> impl Iterator<Item = (Location, Expected)> {
         let unwritten = self.unwritten.iter().map(|numbered| (numbered.location(), UNWRITTEN));
         unwritten.chain(self.others.iter().copied())
     }
 
-    /// What the block had written to a location when it was read, if it was. If it was read twice and differed, no
-    /// comparison will pass, whichever this is. A batch asks for each slot that it wrote, so that most others are passed
-    /// over at a few bytes each.
+    /// Returns the block's writes to a location as they were read, or `None` if it was not read. A location may
+    /// have been read twice with different results. No validation succeeds then, so either result will do. A
+    /// batch calls this for each slot that it wrote, so the scan skips the unwritten entries at a few bytes
+    /// each.
     pub fn seen(&self, location: Location) -> Option<Observed> {
         if Numbered::new(location).is_some_and(|numbered| self.unwritten.contains(&numbered)) {
             return Some(Observed::default());
@@ -129,20 +130,20 @@ impl ReadSet {
         })
     }
 
-    /// Forgets them.
+    /// Removes all entries.
     pub fn clear(&mut self) {
         self.unwritten.clear();
         self.others.clear();
     }
 
-    /// Takes them, and makes room for as many.
+    /// Takes the entries, and reserves space for as many again.
     pub fn take(&mut self) -> Self {
         let unwritten = Vec::with_capacity(self.unwritten.len());
         let others = Vec::with_capacity(self.others.len());
         std::mem::replace(self, Self { unwritten, others })
     }
 
-    /// Whether everything that was expected holds for `tx`.
+    /// Validates the read set of `tx`.
     pub fn compare(&self, memory: &Memory, tx: TxIndex) -> Found {
         let same = |numbered: &Numbered| {
             let location = numbered.location();
@@ -163,8 +164,8 @@ impl ReadSet {
         found
     }
 
-    /// The first of the expectations that do not hold for `tx`, and who wrote there last; `None` if all
-    /// hold.
+    /// Returns the first expectation that does not hold for `tx`, and the last writer of its location. Returns
+    /// `None` if all hold.
     pub fn conflict(&self, memory: &Memory, tx: TxIndex) -> Option<Conflict> {
         let fails = |(at, expected): &(Location, Expected)| {
             expected.check(memory.read(*at, tx)) != Found::Current
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_was_pushed_is_there() {
+    fn a_read_set_returns_all_entries() {
         assert_eq!(reads().len(), 3);
         let mut reads = reads();
         let all: Vec<_> = reads.take().iter().map(|(location, _)| location).collect();
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_is_found_again() {
+    fn seen_returns_the_value_that_was_read() {
         let mut reads = reads();
         let (at, seen) = (Location::Nonce(3), Observed { set: Some(U256::ONE), added: None });
         reads.push(at, Expected::Seen(seen));
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_to_any_of_them_is_found_by_those_above() {
+    fn a_lower_write_to_any_entry_is_invalid() {
         let one = Write::Set(U256::ONE);
         for (location, _) in reads().iter() {
             let memory = Memory::new(2, 2);
@@ -231,16 +232,16 @@ mod tests {
     }
 
     #[test]
-    fn a_storage_that_was_emptied_is_found_by_readers_of_its_slots() {
+    fn a_cleared_storage_invalidates_reads_of_its_slots() {
         let memory = Memory::new(2, 2);
         memory.publish(4, &vec![], &vec![(Location::Storage(0), Write::Set(U256::from(4)))]);
         assert_eq!(reads().compare(&memory, 7), Found::Outdated);
     }
 
-    /// Found by the model check in `model/`: the check counted, the same was published again, and the balance was
-    /// never compared.
+    /// Regression test for a bug that the model check in `model/` found. A validation met an estimate and
+    /// counted as valid. The same value was then published again, so the balance was never validated.
     #[test]
-    fn c1_an_estimate_does_not_say_that_there_is_enough() {
+    fn c1_an_estimate_does_not_satisfy_a_minimum() {
         let (memory, at) = (Memory::new(1, 0), Location::Balance(0));
         let writes = vec![(at, Write::Add(U256::ONE))];
         let mut reads = ReadSet::default();

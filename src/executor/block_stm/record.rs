@@ -1,7 +1,7 @@
-//! One run in block order that notes what each transaction reads and writes.
+//! Records the read set and write set of each transaction, in one run in block order.
 //!
-//! The machine runs every transaction by itself and as if it were ahead of its turn, so that it notes its
-//! reads, with all before it published, so that it reads final state.
+//! The machine executes each transaction as its own batch. It treats the transaction as speculative, so that it
+//! records a read set. All lower transactions have published by then, so each read is final.
 
 use super::{
     batches::single,
@@ -20,17 +20,17 @@ use crate::{
     },
 };
 
-/// Executes the block in order, on one thread, and tells all accesses.
+/// Executes the block in order on one thread. Returns all accesses.
 ///
 /// # Errors
-/// The block is invalid, or the pre-state lacks what it reads.
+/// The block is invalid, or the pre-state lacks a value that it reads.
 pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteError> {
     let storage = job.instant_storage();
     let shared = Shared::new(job, &storage);
     let (_, before_all) = begin(&shared)?;
     shared.memory.publish_before_all(&before_all);
     let count = job.transactions.len();
-    // Nobody is running, so nobody is waited for.
+    // No other transaction runs, so there are no waits.
     let running = Running::new(count, Crowding::Crowded);
     let work = Work::new(job, single(count), running);
     let mut machine = EvmMachine::new(&shared, &work);
@@ -41,7 +41,8 @@ pub(in crate::executor) fn record(job: &ReplayJob) -> Result<Accesses, ExecuteEr
         output?;
         let (reads, basis) = (machine.view().take_reads(), machine.view().basis());
         if basis == Basis::Assumed {
-            // The sender's nonce is not the transaction's. Executed on what is there, it says so.
+            // The sender's nonce differs from the transaction's nonce. The execution at the commit index reads
+            // the actual nonce and returns the error.
             machine.view().begin(tx, Start::AtFrontier);
             machine.execute().output?;
         }

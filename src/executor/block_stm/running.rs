@@ -1,10 +1,12 @@
-//! Who is being executed right now, so that a reader can wait for a writer instead of starting over, and a writer tell
-//! those that go on with what is outdated.
+//! Table of the transactions that are being executed.
 //!
-//! Waiting is only ever for a lower transaction that some worker is executing, and the lowest of those waits
-//! for nobody, so no two wait for each other. All of it is a matter of speed alone: what is read is
-//! compared like everything else. Where threads are more than processors, whoever waits lets others run between any two
-//! looks, for the one waited for may need the processor that waiting takes.
+//! A reader uses it to wait for a running writer instead of aborting. A writer uses it to flag running readers
+//! that may have read a stale value.
+//!
+//! A worker waits only for a lower transaction that is being executed. The lowest running transaction waits for
+//! none, so there is no deadlock. Waiting affects speed only: correctness comes from validation. If threads
+//! outnumber cores, a waiting worker yields between two polls. The transaction that it waits for may need that
+//! core.
 
 use super::{
     kinds::Kinds,
@@ -16,49 +18,50 @@ use crate::executor::{
     sync::{AtomicBool, AtomicU32, Looks, Ordering},
 };
 
-/// How often a waiting worker looks before it lets other threads run between two looks, since the one that it
-/// waits for may be waiting for this very processor: some microseconds.
+/// Polls before a waiting worker yields to other threads between two polls. They take some microseconds.
+/// Yielding is useful if the writer's thread is waiting for this core.
 const LOOKS_IN_HASTE: u32 = 500;
 
-/// Looks that letting another thread run counts for. It takes as long as four, if there is none that would; but where
-/// others want the processor, waiting had better be short.
+/// Polls that one yield counts for. A yield takes as long as four polls if no other thread is runnable. The
+/// larger number shortens the wait if other threads need the core.
 const LOOKS_PER_YIELD: u32 = 16;
 
-/// What came of waiting.
+/// Result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// Nobody executes it any more.
+    /// The transaction is no longer being executed.
     Ended,
-    /// It takes too long.
+    /// The budget of polls is spent.
     InVain,
 }
 
-/// How far below itself a transaction looks for one to wait for: who is further away may be taken for itself, which has
-/// just been noted as a reader.
+/// Distance below a transaction in which it searches for a writer to wait for. A transaction one class width
+/// away shares the reader's own bit. The reader has just registered, so that bit says nothing.
 const REACH: usize = Noticed::CLASSES - 1;
 
-/// Nobody has published anything.
+/// No transaction has published since.
 const NOBODY: u32 = u32::MAX;
 
-/// Two marks for each transaction.
+/// Two marks per transaction.
 #[derive(Debug)]
 pub struct Running<'w> {
     kinds: Vec<Kinds>,
-    /// Set while a worker executes it. Clearing one (Release) comes after the publication, so whoever sees it
-    /// cleared (Acquire) reads what was published.
+    /// Set while a worker executes the transaction. It is cleared (Release) after the publication. A reader
+    /// that sees it cleared (Acquire) therefore reads what was published.
     executing: Box<[AtomicBool]>,
-    /// Who has last published something that it may have read before, if anybody has since it began. Told (Release)
-    /// after the publication, so that whoever is told (Acquire) finds what was published.
+    /// The last transaction that published to a location which this incarnation may have read earlier. It is
+    /// stored (Release) after the publication. A worker that loads it (Acquire) therefore reads what was
+    /// published.
     outdated_by: Box<[AtomicU32]>,
-    /// Set when a worker is lost. All accesses are relaxed: nobody acts on anything else it has done.
+    /// Set when a worker panics. All accesses are relaxed, since no other data is read on its account.
     stopped: AtomicBool,
     crowding: Crowding,
-    /// Told who waits, where anybody watches.
+    /// Receives the beginning and end of each wait, if the run is profiled.
     watcher: Option<&'w dyn Listener>,
 }
 
 impl<'w> Running<'w> {
-    /// None of so many is being executed.
+    /// Creates a table in which no transaction is being executed.
     pub fn new(transactions: usize, crowding: Crowding) -> Self {
         let executing = (0..transactions).map(|_| AtomicBool::new(false)).collect();
         let outdated_by = (0..transactions).map(|_| AtomicU32::new(NOBODY)).collect();
@@ -66,27 +69,28 @@ impl<'w> Running<'w> {
         Self { kinds, executing, outdated_by, stopped, crowding, watcher: None }
     }
 
-    /// The same, with the kinds of each transaction.
+    /// Sets the call classes of each transaction.
     pub fn with_kinds(self, kinds: Vec<Kinds>) -> Self {
         Self { kinds, ..self }
     }
 
-    /// The same, seen by this observer.
+    /// Reports waits to this observer, if it profiles.
     pub fn seen_by<W: Observer>(self, observer: &'w W) -> Self {
         Self { watcher: W::WATCHES.then_some(observer as &dyn Listener), ..self }
     }
 
-    /// Whether whoever waits keeps nobody from running.
+    /// Returns whether threads outnumber cores, so that a waiting worker must yield.
     pub const fn crowding(&self) -> Crowding {
         self.crowding
     }
 
-    /// The kinds of `tx`; none where they are not known.
+    /// Returns the call classes of `tx`. The set is empty if they are unknown.
     pub fn kinds(&self, tx: TxIndex) -> Kinds {
         self.kinds.get(tx).copied().unwrap_or_default()
     }
 
-    /// The closest transaction below `tx` that is of one of these kinds, among these readers, and being executed.
+    /// Returns the closest running transaction below `tx` that is in one of these call classes and in this
+    /// reader set.
     pub fn closest(&self, tx: TxIndex, kinds: Kinds, readers: Noticed) -> Option<TxIndex> {
         if kinds == Kinds::default() {
             return None;
@@ -97,19 +101,19 @@ impl<'w> Running<'w> {
         })
     }
 
-    /// A worker begins to execute `tx`.
+    /// Marks `tx` as being executed.
     pub fn started(&self, tx: TxIndex) {
         self.take_outdated(tx);
         self.executing[tx].store(true, Ordering::Relaxed);
     }
 
-    /// The worker that executed `tx` has published, or has given up.
+    /// Marks `tx` as no longer being executed. Its worker has published or aborted it.
     pub fn ended(&self, tx: TxIndex) {
         self.executing[tx].store(false, Ordering::Release);
     }
 
-    /// `tx` has published something else than what these readers may have found: those of them that are being executed
-    /// had better look whether to go on.
+    /// Flags those of these readers that are being executed. `tx` has published another value than they may
+    /// have read. A flagged incarnation revalidates at its next read.
     pub fn outdate(&self, tx: TxIndex, readers: Noticed) {
         for above in readers.among(tx + 1..self.executing.len()) {
             if self.is_running(above) {
@@ -118,29 +122,30 @@ impl<'w> Running<'w> {
         }
     }
 
-    /// Who has published something that `tx` may have read before, if anybody has since this was last asked.
+    /// Takes the flag of `tx`: the last transaction that published to a location which `tx` may have read
+    /// earlier.
     pub fn take_outdated(&self, tx: TxIndex) -> Option<TxIndex> {
         let by = self.outdated_by[tx].load(Ordering::Acquire);
-        // Others keep their copies of the line where there is no need to take it from them.
+        // The store is skipped if there is no flag, since it would take the cache line from other cores.
         (by != NOBODY).then(|| {
             self.outdated_by[tx].store(NOBODY, Ordering::Relaxed);
             by as TxIndex
         })
     }
 
-    /// Nobody has to be waited for any more.
+    /// Ends all waits.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a worker is executing `tx`.
+    /// Returns whether a worker is executing `tx`.
     pub fn is_running(&self, tx: TxIndex) -> bool {
         let executing = self.executing.get(tx);
         executing.is_some_and(|executing| executing.load(Ordering::Acquire))
     }
 
-    /// Looks so many times at most whether somebody still executes `tx`. It must be lower than what the
-    /// caller executes.
+    /// Polls at most `looks` times until `tx` is no longer being executed. `tx` must be lower than the caller's
+    /// transaction.
     pub fn wait_for(&self, tx: TxIndex, looks: u32) -> Waited {
         match self.watcher {
             Some(watcher) if looks > 1 && self.is_running(tx) => {
@@ -168,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_ends_when_the_writer_does() {
+    fn waiting_ends_when_the_writer_ends() {
         for crowding in [Crowding::Roomy, Crowding::Crowded] {
             let running = Running::new(3, crowding);
             running.started(1);
@@ -183,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closest_of_a_kind_that_is_being_executed_is_waited_for() {
+    fn closest_returns_the_nearest_running_reader_of_these_call_classes() {
         let kinds = [1, 2, 1, 2, 1].map(Kinds::of).to_vec();
         let running = Running::new(5, Crowding::Roomy).with_kinds(kinds);
         for tx in [0, 1, 2, 4] {
@@ -191,17 +196,17 @@ mod tests {
         }
         let closest = |tx, kinds| running.closest(tx, kinds, Noticed::BY_ALL);
         assert_eq!(closest(4, Kinds::of(1)), Some(2));
-        assert_eq!(closest(4, Kinds::of(2)), Some(1), "3 is not being executed");
+        assert_eq!(closest(4, Kinds::of(2)), Some(1), "transaction 3 is not running");
         assert_eq!(closest(2, Kinds::of(1).and(Kinds::of(2))), Some(1));
         assert_eq!(closest(4, Kinds::of(3)), None);
         assert_eq!(closest(4, Kinds::default()), None);
         let one = Kinds::of(1);
-        assert_eq!(running.closest(4, one, Noticed::by(0)), Some(0), "2 has not read there");
+        assert_eq!(running.closest(4, one, Noticed::by(0)), Some(0), "2 has not read it");
         assert_eq!(running.closest(4, one, Noticed::BY_NOBODY), None);
     }
 
     #[test]
-    fn those_that_are_being_executed_are_told_once_that_they_may_be_outdated() {
+    fn publishing_flags_each_running_reader_once() {
         let running = Running::new(4, Crowding::Roomy);
         running.started(0);
         running.started(2);
@@ -210,14 +215,14 @@ mod tests {
         assert_eq!(told(&running), [None, None, Some(1), None]);
         assert_eq!(told(&running), [None; 4]);
         running.outdate(1, Noticed::by(3));
-        assert_eq!(told(&running), [None; 4], "2 has not read it, and 3 is not being executed");
+        assert_eq!(told(&running), [None; 4], "2 has not read the location, and 3 is not running");
         running.outdate(1, Noticed::by(2));
         running.started(2);
-        assert_eq!(told(&running), [None; 4], "that was another incarnation");
+        assert_eq!(told(&running), [None; 4], "a new incarnation starts without the flag");
     }
 
     #[test]
-    fn waiting_ends_when_it_does_not_pay() {
+    fn waiting_ends_when_the_budget_is_spent() {
         for crowding in [Crowding::Roomy, Crowding::Crowded] {
             let running = Running::new(1, crowding);
             running.started(0);
@@ -226,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_when_a_worker_is_lost() {
+    fn waiting_ends_when_a_worker_panics() {
         let running = Running::new(1, Crowding::Roomy);
         running.started(0);
         running.stop();

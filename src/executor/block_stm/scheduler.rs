@@ -1,35 +1,37 @@
-//! Hands out work, lowest transaction first: committing, checking suspects, executing. Of what waits to be
-//! executed, some may be wanted early, so that what takes long does not start last, and some late, as it would only
-//! be executed twice (`choice`).
+//! Scheduler: chooses the next task for each worker and tracks the status of each transaction.
 //!
-//! Knows transaction indices, statuses and kinds, nothing else: no EVM, no state, no threads. Callers bring
-//! the threads; each loops on [`Scheduler::next_task`] until it returns `None`, and reports what came
-//! of every task.
+//! A worker validates or executes the lowest transaction that needs it. Some transactions start earlier, so
+//! that a long one does not start last. Some start later, since they would probably be executed twice
+//! (`choice`).
+//!
+//! The scheduler knows transaction indices, statuses and call classes. It knows no EVM, no state and no
+//! threads. Each worker loops on [`Scheduler::next_task`] until it returns `None`, and reports the result of
+//! each task.
 //!
 //! ```text
-//!            execute            executed         at the frontier and current
+//!            execute            executed      at the commit index, valid
 //!   Ready ───────────▶ Executing ───────▶ Executed ──────────────────▶ Committed
-//!     ▲                 │   ▲                │  ▲ passed
-//!     │ writer is done  │   └── aborted ─────┘  └─ check
-//!     └── Waiting ◀─────┘ gave up
+//!     ▲                 │   ▲                │  ▲ valid
+//!     │ writer is done  │   └── aborted ─────┘  └─ validate
+//!     └── Waiting ◀─────┘ blocked
 //! ```
 //!
-//! A poor schedule costs re-executions, lost work costs a hang, a skipped comparison a wrong answer.
-//! The invariants, by the labels that tests and comments use:
+//! A poor schedule costs re-executions. A lost task causes a hang. A skipped validation gives a wrong result.
+//! Tests and comments refer to these invariants by label:
 //!
-//! - **C1** A transaction commits only if all before it have, and its incarnation was compared with
-//!   memory, or started, after the newest publication of any of them that it may have noticed. One that assumed
-//!   something was compared.
-//! - **C2** At most one worker compares at the frontier.
-//! - **S1** A transaction that becomes ready is handed out again.
-//! - **S2** Whoever waits for a transaction is made ready when that transaction publishes, or at once
-//!   if it has already.
-//! - **S3** A worker without a task sleeps only if no task is left, and is woken when there is one.
+//! - **C1**: A transaction commits only after all lower transactions have committed. Its incarnation must have
+//!   started, or have been validated, after the newest publication of a lower transaction that it may have
+//!   missed. An incarnation that assumed a value must have been validated.
+//! - **C2**: At most one worker validates at the commit index.
+//! - **S1**: A transaction that becomes ready is handed out again.
+//! - **S2**: A transaction that waits for a writer becomes ready when the writer publishes. It becomes ready at
+//!   once if the writer has already published.
+//! - **S3**: A worker sleeps only if there is no task for it. It is woken when there is one.
 //!
-//! One lock guards all of it. Every operation is a few loads and stores, some dozens of nanoseconds
-//! against the tens of microseconds of a transaction, and one lock makes the invariants local
-//! reasoning. Publications *happen before* they are reported here, so whoever is told of a newer
-//! epoch under the lock also reads what was published.
+//! One lock guards all of this. An operation is a few loads and stores and takes some dozens of nanoseconds. A
+//! transaction takes tens of microseconds. With one lock, the invariants can be checked locally. A publication
+//! *happens before* its report to the scheduler. A worker that sees the newer epoch under the lock therefore
+//! also reads what was published.
 
 mod state;
 #[cfg(test)]
@@ -42,118 +44,123 @@ use super::{
 use crate::executor::sync::{AtomicU32, Condvar, Looks, Mutex, MutexGuard, Ordering};
 use state::State;
 
-/// What is to be executed, and what is known of it beforehand.
+/// Transactions to execute, and hints on their order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Steps<'a> {
-    /// Transactions from 0 up to this one.
+    /// Number of transactions. Their indices start at 0.
     pub count: usize,
-    /// Those of them that are started as soon as nothing holds up the others, the first one first.
+    /// Transactions to start early, in this order. They wait while the transaction at the commit index is
+    /// ready.
     pub early: &'a [TxIndex],
-    /// Of each; none of those beyond.
+    /// Call classes of each transaction. Transactions beyond the end of the slice have none.
     pub kinds: &'a [Kinds],
 }
 
-/// How many times a transaction was executed before, from 0.
+/// Number of a transaction's execution, from 0.
 pub type Incarnation = u32;
 
-/// Something to do, and to report back.
+/// Task for a worker. The worker reports its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Execute; report [`Scheduler::executed`] or [`Scheduler::blocked`].
+    /// Execute the transaction. The worker reports [`Scheduler::executed`] or [`Scheduler::blocked`].
     Execute {
-        /// Which.
+        /// Transaction index.
         tx: TxIndex,
-        /// Whether it is its turn.
+        /// Whether the execution is speculative.
         start: Start,
     },
-    /// The newest incarnation is aborted: mark its estimates, and execute the next one.
+    /// Abort the newest incarnation: turn its writes into estimates, then execute the next incarnation.
     ExecuteAgain {
-        /// Which.
+        /// Transaction index.
         tx: TxIndex,
-        /// Whether it is its turn.
+        /// Whether the execution is speculative.
         start: Start,
     },
-    /// Compare a suspect's read set with memory; report [`Scheduler::checked`].
+    /// Validate a read set that may be stale. The worker reports [`Scheduler::checked`].
     Check {
-        /// Which.
+        /// Transaction index.
         tx: TxIndex,
-        /// The incarnation that is suspect.
+        /// The incarnation to validate.
         incarnation: Incarnation,
-        /// What memory has at least when the comparison starts.
+        /// Memory is at least at this epoch when the validation starts.
         epoch: u64,
     },
-    /// Compare the frontier, so that it can commit; report [`Scheduler::passed_at_frontier`] or
-    /// [`Scheduler::failed_at_frontier`].
+    /// Validate the transaction at the commit index, so that it can commit. The worker reports
+    /// [`Scheduler::passed_at_frontier`] or [`Scheduler::failed_at_frontier`].
     Commit {
-        /// Which.
+        /// Transaction index.
         tx: TxIndex,
     },
 }
 
-/// When an incarnation starts.
+/// Whether an incarnation starts speculatively.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Ahead of its turn: it will be compared if anything may have changed that it read.
+    /// Speculative: some lower transaction is uncommitted. The incarnation is validated if a value that it read
+    /// may have changed.
     Ahead,
-    /// When all before it are committed: what it reads is final, so nothing is compared, and it must
-    /// not act on anything but what it reads.
+    /// At the commit index: all lower transactions are committed. Every value that the incarnation reads is
+    /// final, so it needs no validation. It must act only on values that it reads.
     AtFrontier,
 }
 
-/// What a check found.
+/// Result of a validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// All as read.
+    /// Valid: every value is as it was read.
     Current,
-    /// Something was published since.
+    /// Invalid: a value has changed.
     Outdated,
-    /// What was assumed is not there, or hidden by an estimate. Before the incarnation's turn it may still come.
+    /// Unresolved: an assumed value is not there, or an estimate hides it. Before its turn, the transaction may
+    /// still turn out valid.
     Missing,
 }
 
-/// What an incarnation is built on, the firmest first.
+/// Values that an incarnation rests on, from the safest to the least safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Basis {
-    /// Only on what it read.
+    /// Only values that it read.
     #[default]
     Read,
-    /// On what it was sure to find later, and has not found.
+    /// An assumed value that memory does not hold yet.
     Assumed,
-    /// On something that was another by the time it was depended on.
+    /// A value that changed after it was read.
     Outdated,
 }
 
-/// Whether a worker without a task goes on looking for one.
+/// Whether a worker without a task continues to poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Patience {
     Awake,
     Spent,
 }
 
-/// How often a worker without a task looks for an offer before it sleeps: about as long as it takes to be woken. More
-/// would take from those that work, where two threads share a core.
+/// Polls of a worker without a task before it sleeps. They take about as long as a wake-up. More polls would
+/// slow the other thread of a shared core.
 const LOOKS: Looks = Looks { most: 250, in_haste: 150 };
 
-/// Statuses of a block's transactions.
+/// Scheduler of a block.
 #[derive(Debug)]
 pub struct Scheduler {
     state: Mutex<State>,
-    /// Signalled when there is a task and nobody awake without one, or when all are done.
+    /// Signalled when there is a task and no idle worker polls for it, or when the block has ended.
     work: Condvar,
     offers: Offers,
 }
 
-/// What workers without a task look at, apart from what the others write.
+/// Values that idle workers poll. They have their own cache lines, apart from the scheduler's lock.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Offers {
-    /// Written under the lock, with what became of it; taken back by the one who then takes the lock. A hint: whoever
-    /// acts on it takes the lock before, so that all accesses are relaxed.
+    /// Whether there is a task for an idle worker. It is written under the lock, and the worker that takes the
+    /// offer resets it. It is a hint: a worker that acts on it takes the lock first. All accesses are therefore
+    /// relaxed.
     newest: AtomicU32,
-    /// How many look. Each of them takes the lock before it sleeps or acts, so that one who is counted for too long
-    /// sees the task, and all accesses are relaxed.
+    /// Number of polling workers. Each of them takes the lock before it sleeps or takes a task. A worker that
+    /// is still counted after its last poll therefore sees the task. All accesses are relaxed.
     looking: AtomicU32,
-    /// Written under the lock (Release), after what was reported of those below it.
+    /// The commit index. It is written (Release) under the lock, after the reports of the transactions below
+    /// it.
     frontier: AtomicU32,
 }
 
@@ -167,7 +174,8 @@ impl Offers {
         Self { newest, looking: none(), frontier: none() }
     }
 
-    /// Looks out for one, for a while. Of several who see the same task, one is to take it.
+    /// Polls for an offer until its budget is spent. If several workers see the same offer, one of them takes
+    /// it.
     fn look(&self) -> Patience {
         self.looking.fetch_add(1, Ordering::Relaxed);
         let found = LOOKS.until(|| match self.newest.load(Ordering::Relaxed) {
@@ -186,15 +194,15 @@ impl Offers {
 }
 
 impl Scheduler {
-    /// All steps are ready.
+    /// Creates a scheduler in which all transactions are ready.
     pub fn new(steps: Steps<'_>) -> Self {
         let mut state = State::new(steps);
         let offers = Offers::new(offer(&mut state));
         Self { state: Mutex::new(state), work: Condvar::new(), offers }
     }
 
-    /// The next task for this worker; sleeps until there is one. `None` when all transactions are
-    /// committed, or somebody called [`Scheduler::stop`].
+    /// Returns the next task for this worker. Sleeps until there is one. Returns `None` when all transactions
+    /// are committed, or after [`Scheduler::stop`].
     pub fn next_task(&self) -> Option<Task> {
         let mut patience = self.offers.look();
         loop {
@@ -206,7 +214,7 @@ impl Scheduler {
                 return None;
             }
             if patience == Patience::Spent {
-                // S3: the lock is held from the search above to the wait, so no report falls between.
+                // S3: the lock is held from the failed search to the wait. No report can fall between them.
                 state.sleeping += 1;
                 self.work.wait(&mut state);
                 state.sleeping -= 1;
@@ -218,18 +226,19 @@ impl Scheduler {
         }
     }
 
-    /// An incarnation is done and published. Like all reports, returns what the worker should do next
-    /// if there is something at once, which spares taking the lock again.
+    /// Reports that an incarnation has ended and published. Like all reports, it returns the next task if there
+    /// is one. The worker then does not take the lock again.
     pub fn executed(&self, tx: TxIndex, noticed: Noticed, basis: Basis) -> Option<Task> {
         self.report(|state| state.executed(tx, noticed, basis))
     }
 
-    /// An incarnation met an estimate of `on`, or learned that `on` has outdated it, and gave up without publishing.
+    /// Reports that an incarnation aborted without publishing. It read an estimate of `on`, or `on` made a
+    /// value of its read set stale.
     pub fn blocked(&self, tx: TxIndex, on: TxIndex) -> Option<Task> {
         self.report(|state| state.blocked(tx, on))
     }
 
-    /// A check is done.
+    /// Reports the result of a validation.
     pub fn checked(
         &self,
         tx: TxIndex,
@@ -242,22 +251,23 @@ impl Scheduler {
         again.or_else(|| self.take_task(&mut state))
     }
 
-    /// The transaction at the frontier was compared, and has read what is there.
+    /// Reports that the transaction at the commit index is valid.
     pub fn passed_at_frontier(&self) -> Option<Task> {
         self.report(State::passed_at_frontier)
     }
 
-    /// The transaction at the frontier has read something outdated.
+    /// Reports that the transaction at the commit index is invalid.
     pub fn failed_at_frontier(&self) -> Task {
         self.state.lock().failed_at_frontier()
     }
 
-    /// The lowest transaction that is not committed. Whoever sees it may rely on what was reported of those below.
+    /// Returns the commit index: the lowest uncommitted transaction. The load (Acquire) makes the reports of
+    /// all lower transactions visible.
     pub fn frontier(&self) -> TxIndex {
         self.offers.frontier.load(Ordering::Acquire) as TxIndex
     }
 
-    /// Ends all work: the block is invalid, or a worker is lost.
+    /// Ends all work, because the block is invalid or a worker has panicked.
     pub fn stop(&self) {
         self.report(|state| state.stopped = true);
     }
@@ -270,7 +280,7 @@ impl Scheduler {
 
     /// Takes a task and offers the next one.
     ///
-    /// S3: where there is one, somebody looks for it or is woken, and does the same.
+    /// S3: if there is a next task, an idle worker polls for it or is woken, and takes a task in the same way.
     fn take_task(&self, state: &mut MutexGuard<'_, State>) -> Option<Task> {
         let task = if state.is_over() { None } else { state.take_task() };
         let offer = offer(state);
@@ -291,7 +301,7 @@ impl Scheduler {
     }
 }
 
-/// What there is for workers without a task.
+/// Returns the offer for idle workers.
 fn offer(state: &mut State) -> u32 {
     if state.is_over() {
         Offers::END

@@ -1,4 +1,4 @@
-//! The state that a block leaves, read from multi-version memory once all is committed.
+//! State after the block, read from multi-version memory when all transactions have committed.
 
 use super::{
     accounts::{Before, NewCodes, info},
@@ -13,8 +13,7 @@ use crate::state::{
 use alloy_primitives::{Address, B256, U256};
 use revm::{DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
 
-/// State as memory has it after everything that was published so far. While transactions run it is not
-/// final.
+/// State after all publications so far. It is not final while transactions run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SettledState<'a> {
     base: &'a NumberedState,
@@ -31,17 +30,17 @@ impl<'a> SettledState<'a> {
     }
 
     fn read(&self, location: Location) -> Observed {
-        // Estimates are gone when all is committed, and there are none before anything is executed.
+        // No estimates are left after the last commit, and there are none before the first execution.
         self.memory.read(location, AFTER_ALL).unwrap_or_default()
     }
 
-    /// Whether the block wrote to any field of an account.
+    /// Returns whether the block wrote to a field of an account.
     fn has_written(&self, number: AccountNumber) -> bool {
         let fields = [Location::Balance, Location::Nonce, Location::Code];
         fields.iter().any(|field| !self.memory.is_unwritten(field(number)))
     }
 
-    /// The account, with what the block wrote to it; `None` if it does not exist.
+    /// Returns an account with the block's writes. Returns `None` if it does not exist.
     fn fields(&self, account: &NumberedAccount) -> Option<AccountFields> {
         let before = Before::new(account.info.as_ref());
         let number = account.number;
@@ -50,20 +49,20 @@ impl<'a> SettledState<'a> {
         before.with(self.memory.settled(Location::Balance(number)), nonce, code, self.spec)
     }
 
-    /// All accounts, by their numbers.
+    /// Returns all accounts in the order of their indices.
     pub(super) fn accounts(&self) -> &'a [NumberedAccount] {
         self.base.accounts()
     }
 
-    /// The account as it was before the block.
+    /// Returns the account as it was before the block.
     ///
     /// # Errors
-    /// If it is not known.
+    /// The account is not in the state before the block.
     pub(super) fn account(&self, address: Address) -> Result<&'a NumberedAccount, StateError> {
         self.base.account(address)
     }
 
-    /// Slots that were written and are not numbered.
+    /// Returns all written slots without an index, by account.
     pub(super) fn others(&self) -> Others {
         let mut others = Others::default();
         for (account, slot) in self.memory.written_others() {
@@ -72,7 +71,7 @@ impl<'a> SettledState<'a> {
         others
     }
 
-    /// What the block made of an account; `None` if it is as it was.
+    /// Returns the change of an account. Returns `None` if it is unchanged.
     pub(super) fn change(
         &self,
         account: &NumberedAccount,
@@ -111,7 +110,7 @@ impl<'a> SettledState<'a> {
         (value != before).then_some((key, value))
     }
 
-    /// Slots that are not listed were zero before the block.
+    /// Adds the slots without an index. They were zero before the block.
     fn add_others(
         &self,
         account: &NumberedAccount,
@@ -126,10 +125,10 @@ impl<'a> SettledState<'a> {
         slots.sort_unstable();
     }
 
-    /// Writes what a phase beside the transactions changed, as if it were this one of them.
+    /// Publishes the changes of a phase before or after the transactions, as if transaction `tx` had made them.
     ///
     /// # Errors
-    /// If an account is not in the state before the block.
+    /// An account is not in the state before the block.
     pub(super) fn publish(&self, tx: TxIndex, changes: &PostState) -> Result<(), StateError> {
         let mut writes = phase_writes(tx, changes, self.base)?;
         writes.sort_unstable_by_key(|(location, _)| *location);
@@ -151,7 +150,7 @@ impl DatabaseRef for SettledState<'_> {
         Ok(found.map(|found| info(found, account.info.as_ref(), self.new_codes)))
     }
 
-    /// Every known code hangs on its account, so revm only comes here for one that was not given.
+    /// Each known code is attached to its account. revm calls this only for a missing code.
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, StateError> {
         Err(StateError::UnknownCode { hash })
     }

@@ -1,9 +1,9 @@
-//! A toy machine in place of the EVM, and what block order makes of its programs.
+//! Toy machine in place of the EVM, and the outcome of its programs in block order.
 //!
-//! A toy transaction reads and writes locations that depend on what it has read, so that an
-//! incarnation on outdated values goes astray, writes elsewhere, and leaves estimates in the way.
+//! A toy transaction reads and writes locations that depend on earlier reads. An incarnation with stale reads
+//! therefore writes to wrong locations and leaves estimates there.
 //!
-//! Besides the tests beside this file, the package in `model/` compiles it.
+//! The tests beside this file use it. The package in `model/` compiles it, too.
 
 use super::{
     engine::{Board, Executed, Incarnations, Machine, Worker},
@@ -23,24 +23,24 @@ use alloy_primitives::U256;
 use proptest::prelude::*;
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-/// One step of a toy transaction. Numbers select a location, together with what was read so far.
+/// Step of a toy transaction. Some steps combine their number with the values read so far to select a location.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Read(u8),
-    /// Reads a location that depends on what was read before.
+    /// Reads a location that depends on earlier reads.
     ReadFollowing(u8),
     Set(u8),
     SetFollowing(u8),
     Add(u8),
-    /// Takes from a balance if there is enough, and sets it to nothing if not.
+    /// Subtracts from a balance if it suffices. Does nothing if it does not.
     Spend(u8),
-    /// Empties an account's storage.
+    /// Clears an account's storage.
     Empty(u8),
-    /// Does the steps that follow only if what was read is odd.
+    /// Ends the transaction if the values read so far make an even number.
     StopIfEven,
-    /// Takes it for granted that a nonce is what these steps make of it, and counts it up.
+    /// Assumes the nonce that the lower transactions' `Count` steps give, and increments it.
     Count(u8),
-    /// Counts a nonce up by surprise, if what was read is odd.
+    /// Increments a nonce without an announcement, if the values read so far make an odd number.
     Surprise(u8),
 }
 
@@ -66,7 +66,7 @@ fn nonce(choice: u8) -> Location {
     Location::Nonce(u32::from(choice % ACCOUNTS))
 }
 
-/// The account that a slot belongs to.
+/// Returns the account that a slot belongs to.
 fn owner(location: Location) -> Option<AccountNumber> {
     match location {
         Location::Slot(account, _) | Location::OtherSlot(account, _) => Some(account),
@@ -74,7 +74,8 @@ fn owner(location: Location) -> Option<AccountNumber> {
     }
 }
 
-/// In the room of a block in which everything was read and written.
+/// Creates an empty memory that reuses the allocations of an earlier block. That block read and wrote every
+/// location.
 pub(crate) fn memory() -> Memory {
     let (accounts, slots) = (ACCOUNTS.into(), (ACCOUNTS * (SLOTS + 1)).into());
     let used = Memory::new(accounts, slots);
@@ -89,7 +90,7 @@ fn all_locations() -> Vec<Location> {
     (0..ACCOUNTS * (SLOTS + 1)).map(location).chain((0..ACCOUNTS).map(nonce)).collect()
 }
 
-/// The value before the block.
+/// Returns the value before the block.
 fn before(location: Location) -> U256 {
     match location {
         Location::Slot(_, slot) => U256::from(slot + 100),
@@ -98,12 +99,12 @@ fn before(location: Location) -> U256 {
     }
 }
 
-/// Where a toy transaction reads.
+/// State that a toy transaction reads from.
 trait Below {
     fn read(&mut self, location: Location) -> Result<U256, Blocked>;
-    /// Whether the value is at least this; only that is depended on.
+    /// Returns whether the value is at least `amount`. The transaction depends on nothing else about the value.
     fn has(&mut self, location: Location, amount: U256) -> bool;
-    /// The value, which is probably this.
+    /// Returns the value. It is probably `probably`.
     fn guess(&mut self, location: Location, probably: U256) -> Result<U256, Blocked>;
 }
 
@@ -148,7 +149,7 @@ impl Below for View<'_> {
     }
 }
 
-/// What a transaction did so far.
+/// State of a toy transaction.
 #[derive(Default)]
 struct Toy {
     seen: U256,
@@ -210,8 +211,8 @@ impl Toy {
         self.writes.insert(location, sum);
     }
 
-    /// Takes most of what is there before the block, so that others' writes decide whether it can. Does
-    /// nothing if the transaction wrote there before.
+    /// Subtracts most of the value before the block. Writes of other transactions therefore decide whether it
+    /// suffices. Does nothing if the transaction has written to the location before.
     fn spend(&mut self, location: Location, below: &mut impl Below) {
         let amount = U256::from(600);
         if !self.writes.contains_key(&location) && below.has(location, amount) {
@@ -219,7 +220,7 @@ impl Toy {
         }
     }
 
-    /// Does nothing if the transaction wrote there before.
+    /// Does nothing if the transaction has written to the location before.
     fn count(
         &mut self,
         lower: &[Program],
@@ -257,17 +258,17 @@ impl<'m> Machine<'m> for ToyMachine<'_, 'm> {
 
     fn execute(&mut self) -> Executed<U256> {
         let (tx, mut toy) = (self.view.tx(), Toy::default());
-        // What a blocked incarnation returns is dropped, so the error is not needed.
+        // The engine drops the result of a blocked incarnation, so the error is not needed.
         let _ = toy.run(&self.programs[..=tx], &mut self.view);
         let writes = toy.writes.into_iter().chain(toy.emptied).collect();
         Executed { writes, output: toy.seen, steps: 1, cost: 1 }
     }
 }
 
-/// What every transaction saw, and the state after them.
+/// Values that each transaction saw, and the state after the block.
 pub(crate) type Outcome = (Vec<U256>, BTreeMap<Location, U256>);
 
-/// What block order gives.
+/// Returns the outcome of block order.
 pub(crate) fn in_order(programs: &[Program]) -> Outcome {
     let mut state: BTreeMap<_, _> =
         all_locations().into_iter().map(|at| (at, before(at))).collect();
@@ -293,7 +294,7 @@ pub(crate) fn in_order(programs: &[Program]) -> Outcome {
     (seen, state)
 }
 
-/// Executes on all threads of the pool. `None` if not everything was committed.
+/// Executes on all threads of the pool. Returns `None` if some transaction did not commit.
 pub(crate) fn run<'m, M: Machine<'m>>(
     pool: &WorkerPool,
     steps: Steps<'_>,
@@ -311,7 +312,8 @@ pub(crate) fn run<'m, M: Machine<'m>>(
     board.incarnations()
 }
 
-/// Programs that begin with the same are of a kind; those that begin by paying are of none.
+/// Returns the call class of a program. Programs with the same first step share one. Programs that begin with a
+/// payment have none.
 fn kind(program: &[Step]) -> Kinds {
     match program.first() {
         None | Some(Step::Add(_) | Step::StopIfEven) => Kinds::default(),
@@ -322,7 +324,7 @@ fn kind(program: &[Step]) -> Kinds {
     }
 }
 
-/// What the engine gives, in the same form.
+/// Returns the engine's outcome in the same form.
 pub(crate) fn in_parallel(
     programs: &[Program],
     early: &[TxIndex],
@@ -353,8 +355,8 @@ pub(crate) fn in_parallel(
     ((seen, state), incarnations.expect("no worker panics"))
 }
 
-/// How many of so many dependent transactions are handed on if this one of them ends the run. Panics if the run says that
-/// all were.
+/// Returns how many of these dependent transactions are handed on if transaction `last` ends the run. Panics if
+/// the run reports that all were handed on.
 pub(crate) fn handed_on_up_to(last: TxIndex, transactions: usize, pool: &WorkerPool) -> usize {
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; transactions];
     let (memory, mut handed_on) = (memory(), 0);

@@ -1,4 +1,4 @@
-//! The engine against block order, with the toy machine.
+//! The engine must give the outcome of block order. A toy machine takes the place of the EVM.
 
 use super::{
     engine::{Executed, Incarnations, Machine},
@@ -58,7 +58,7 @@ fn additions_do_not_conflict() {
     let programs = vec![vec![Step::Add(0)]; 200];
     let ((_, state), incarnations) = in_parallel(&programs, &pool(4));
     assert_eq!(state[&balance(0)], U256::from(1_000 + 200 * 7));
-    assert_eq!(incarnations.count, 200, "nobody reads what they add to");
+    assert_eq!(incarnations.count, 200, "no transaction reads the balance");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_commit_can_end_the_run() {
     assert_eq!(handed_on_up_to(9, 50, &pool(2)), 10);
 }
 
-/// Panics at the first transaction it gets.
+/// Machine that panics at the fourth transaction.
 struct Broken<'a, 'm>(ToyMachine<'a, 'm>, &'a AtomicBool);
 
 impl<'m> Machine<'m> for Broken<'_, 'm> {
@@ -96,7 +96,7 @@ impl<'m> Machine<'m> for Broken<'_, 'm> {
 }
 
 #[test]
-fn a_worker_that_panics_ends_the_run_and_nobody_waits_for_it() {
+fn a_panicking_worker_ends_the_run_of_all_workers() {
     let (memory, broke) = (memory(), AtomicBool::new(false));
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
     let running = Running::new(programs.len(), Crowding::Roomy);

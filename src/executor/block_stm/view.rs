@@ -1,4 +1,4 @@
-//! What one incarnation sees of the block so far, and what it leaves for its comparison.
+//! View of one incarnation: it reads multi-version memory and records the read set.
 
 use super::{
     kinds::Kinds,
@@ -10,11 +10,12 @@ use super::{
 };
 use crate::executor::observe::Conflict;
 
-/// Looks at a running transaction that take a few times as long as execution does between two reads, which is a
-/// microsecond. Going on with what is outdated mostly ends with starting over.
+/// Polls per read of the read set, while a reader waits for a running writer. They take a few times as long as
+/// the execution between two reads, which is about a microsecond. Waiting pays because a reader of a stale
+/// value mostly aborts.
 const LOOKS_PER_READ: u32 = 240;
 
-/// A worker's window on the memory: reads for one transaction at a time, and notes each.
+/// View of a worker. It serves one incarnation at a time and records each read.
 #[derive(Debug)]
 pub struct View<'m> {
     memory: &'m Memory,
@@ -28,7 +29,7 @@ pub struct View<'m> {
 }
 
 impl<'m> View<'m> {
-    /// A view that is nobody's yet.
+    /// Creates a view without an incarnation.
     pub fn new(memory: &'m Memory, running: &'m Running<'m>) -> Self {
         let own = OwnWrites::default();
         Self {
@@ -43,22 +44,22 @@ impl<'m> View<'m> {
         }
     }
 
-    /// Brings close what it will probably read or write.
+    /// Prefetches a location that the incarnation will probably read or write.
     pub fn fetch(&self, location: Location) {
         self.memory.fetch(location);
     }
 
-    /// The transaction that reads.
+    /// Returns the transaction that reads.
     pub const fn tx(&self) -> TxIndex {
         self.tx
     }
 
-    /// Whether it runs ahead of its turn, so that what it reads may be outdated.
+    /// Returns whether the incarnation is speculative.
     pub const fn start(&self) -> Start {
         self.start
     }
 
-    /// Starts over for an incarnation of `tx`.
+    /// Prepares the view for an incarnation of `tx`.
     pub fn begin(&mut self, tx: TxIndex, start: Start) {
         self.tx = tx;
         self.start = start;
@@ -68,12 +69,12 @@ impl<'m> View<'m> {
         self.blocked = None;
     }
 
-    /// What lower transactions and this one have written to `location`. Everything may depend on it from
-    /// now on.
+    /// Returns the writes to `location` by lower transactions and by this one. It adds the location to the read
+    /// set.
     ///
     /// # Errors
-    /// [`Blocked`] on an estimate, or where something that was read before is outdated: the incarnation should give up
-    /// and return.
+    /// [`Blocked`] on an estimate, or if an earlier read is stale. The incarnation should then abort and
+    /// return.
     pub fn read(&mut self, location: Location) -> Result<Observed, Blocked> {
         self.give_up_if_outdated()?;
         self.note(location);
@@ -84,8 +85,8 @@ impl<'m> View<'m> {
         self.read_written(location)
     }
 
-    /// Looks, once somebody has published what this incarnation may have read before, whether it is built on sand. To
-    /// execute the rest would be for nothing then.
+    /// Revalidates the read set if a publication has flagged this incarnation. It aborts if a value is stale,
+    /// since the rest of the execution would be wasted.
     fn give_up_if_outdated(&mut self) -> Result<(), Blocked> {
         if self.start == Start::AtFrontier {
             return Ok(());
@@ -104,14 +105,15 @@ impl<'m> View<'m> {
         blocked
     }
 
-    /// To be called before memory is asked.
+    /// Registers a speculative reader. It must be called before the read.
     fn note(&self, location: Location) {
         if self.start == Start::Ahead {
             self.memory.note_reader(location, self.tx);
         }
     }
 
-    /// Whether neither lower transactions nor this one have written there, as most of the time.
+    /// Returns whether neither a lower transaction nor this one has written to `location`. That is the common
+    /// case.
     fn is_unwritten(&self, location: Location) -> bool {
         self.own.is_empty() && self.memory.is_unwritten(location)
     }
@@ -130,9 +132,12 @@ impl<'m> View<'m> {
         }
     }
 
-    /// Waits where a lower transaction is being executed that will probably write, being of a kind that has, and having
-    /// read here, as whoever writes a slot does before. Waits for a few times as long as it would take to get here again.
-    /// After that it had better go on with what it finds, and if that is an estimate, leave the worker to something else.
+    /// Reads a written location. It may first wait for a lower transaction that will probably write there.
+    ///
+    /// Such a transaction is running, shares a call class with a writer of the slot, and has read the slot. A
+    /// transaction mostly reads a slot before it writes it. The wait is bounded by a small multiple of the time
+    /// that a new incarnation would take to reach this read. After that, the reader uses the value that it
+    /// finds. If it finds an estimate, it aborts, and the worker takes another task.
     fn read_when_written(&self, location: Location) -> Result<Observed, Blocked> {
         if self.start == Start::AtFrontier {
             return self.memory.read(location, self.tx);
@@ -153,9 +158,9 @@ impl<'m> View<'m> {
         }
     }
 
-    /// What has been or will probably be written to `location`, without a note: whoever looks says later, by
-    /// [`View::expect`], what depends on it. If this incarnation itself wrote there, all that the result
-    /// depends on is noted at once.
+    /// Reads a location without adding it to the read set. Estimates count as writes. The caller later reports
+    /// the dependency with [`View::expect`]. If this incarnation has added to the location itself, the
+    /// dependency is recorded at once.
     pub fn peek(&mut self, location: Location) -> Peeked {
         if self.is_unwritten(location) {
             return Peeked::Open(Observed::default());
@@ -171,7 +176,7 @@ impl<'m> View<'m> {
         }
     }
 
-    /// What this incarnation found at `location` when it read it, with what it has handed over since.
+    /// Returns the value that this incarnation read at `location`, combined with its own writes.
     pub fn found(&self, location: Location) -> Option<Observed> {
         match self.own.get(location) {
             own @ Some(Write::Set(_)) => Some(Observed::default().then(own)),
@@ -179,7 +184,8 @@ impl<'m> View<'m> {
         }
     }
 
-    /// What was below when it was read. At the frontier nothing is noted, and nothing changes.
+    /// Returns the value of lower transactions at the time of the read. At the commit index there is no read
+    /// set, and the value cannot have changed.
     fn seen(&self, location: Location) -> Option<Observed> {
         match self.start {
             Start::AtFrontier => self.memory.read(location, self.tx).ok(),
@@ -187,12 +193,12 @@ impl<'m> View<'m> {
         }
     }
 
-    /// Hands over writes of this incarnation, which it sees when it reads on.
+    /// Takes writes of this incarnation. Its later reads see them.
     pub fn write(&mut self, writes: WriteSet) {
         self.own.extend(writes);
     }
 
-    /// All that was handed over, and these on top, in any order.
+    /// Returns all writes of the incarnation, with `last` applied on top, in any order.
     pub fn take_writes(&mut self, last: WriteSet) -> WriteSet {
         if self.own.is_empty() {
             return last;
@@ -201,8 +207,8 @@ impl<'m> View<'m> {
         self.own.take()
     }
 
-    /// Makes the incarnation depend on what is found at `location` when its turn comes, without having noted that it
-    /// reads. What is found now is the first comparison.
+    /// Adds an expectation to the read set without an earlier registration as a reader. It validates the
+    /// expectation at once.
     pub fn expect(&mut self, location: Location, expected: Expected) {
         self.note(location);
         if self.start == Start::Ahead {
@@ -210,7 +216,7 @@ impl<'m> View<'m> {
             let basis = match (expected.check(now), now) {
                 (Found::Current, _) => Basis::Read,
                 (Found::Outdated, Ok(_)) => Basis::Outdated,
-                // What stands behind an estimate is not known yet.
+                // The value behind an estimate is not known yet.
                 (Found::Outdated | Found::Missing, _) => Basis::Assumed,
             };
             self.basis = self.basis.max(basis);
@@ -218,58 +224,58 @@ impl<'m> View<'m> {
         self.depend(location, expected);
     }
 
-    /// At the frontier its turn has come, and what it reads is what it will find.
+    /// Adds to the read set, if the incarnation is speculative. Values read at the commit index are final.
     fn depend(&mut self, location: Location, expected: Expected) {
         if self.start == Start::Ahead {
             self.reads.push(location, expected);
         }
     }
 
-    /// Whether writes to `location` were handed over.
+    /// Returns whether this incarnation has written to `location`.
     pub fn wrote(&self, location: Location) -> bool {
         self.own.get(location).is_some()
     }
 
-    /// Whether something was expected that was not so.
+    /// Returns whether the incarnation rests on an assumed or a stale value.
     pub const fn basis(&self) -> Basis {
         self.basis
     }
 
-    /// Whom the incarnation has given up for since [`View::begin`], if it has: then nothing that it did
-    /// counts.
+    /// Returns the transaction that blocks this incarnation, if it has aborted since [`View::begin`]. Its
+    /// result is then invalid.
     pub const fn blocked(&self) -> Option<Blocked> {
         self.blocked
     }
 
-    /// The first of what was read and expected that does not hold any more.
+    /// Returns the first entry of the read set that no longer holds.
     pub fn conflict(&self) -> Option<Conflict> {
         self.reads.conflict(self.memory, self.tx)
     }
 
-    /// What was read and expected since [`View::begin`].
+    /// Takes the read set since [`View::begin`].
     pub fn take_reads(&mut self) -> ReadSet {
         self.reads.take()
     }
 }
 
-/// What [`View::peek`] found.
+/// Result of [`View::peek`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peeked {
-    /// Nothing depends on it yet.
+    /// The read set has no entry for it yet.
     Open(Observed),
-    /// What depends on it is noted.
+    /// The read set has an entry for it.
     Noted(Observed),
 }
 
 impl Peeked {
-    /// What was found.
+    /// Returns the writes that were found.
     pub const fn observed(self) -> Observed {
         match self {
             Self::Open(observed) | Self::Noted(observed) => observed,
         }
     }
 
-    /// What was found, if nothing that depends on it is noted yet.
+    /// Returns the writes that were found, if the read set has no entry for them yet.
     pub const fn open(self) -> Option<Observed> {
         match self {
             Self::Open(observed) => Some(observed),
@@ -286,7 +292,7 @@ mod tests {
 
     const BALANCE: Location = Location::Balance(0);
 
-    /// What `act` makes of a view of the fourth transaction, and of a publication by the second.
+    /// Calls `act` with a view of transaction 3, and with a closure by which transaction 1 publishes.
     fn viewed<R>(start: Start, act: impl FnOnce(&mut View<'_>, &dyn Fn() -> Noticed) -> R) -> R {
         let (memory, running) = (Memory::new(1, 0), Running::new(4, Crowding::Roomy));
         let mut view = View::new(&memory, &running);
@@ -301,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_ahead_of_its_turn_is_noted() {
+    fn a_speculative_read_registers_a_reader() {
         let noticed = |start| {
             viewed(start, |view, publish| {
                 assert_eq!(view.read(BALANCE), Ok(Observed::default()));
@@ -309,11 +315,11 @@ mod tests {
             })
         };
         assert_eq!(noticed(Start::Ahead), Noticed::by(3));
-        assert_eq!(noticed(Start::AtFrontier), Noticed::BY_NOBODY, "all below has published");
+        assert_eq!(noticed(Start::AtFrontier), Noticed::BY_NOBODY, "all below have published");
     }
 
     #[test]
-    fn who_goes_on_with_what_is_outdated_gives_up() {
+    fn a_read_aborts_if_an_earlier_read_is_stale() {
         let nonce = Location::Nonce(0);
         viewed(Start::Ahead, |view, publish| {
             assert_eq!(view.read(BALANCE), Ok(Observed::default()));
@@ -330,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_looked_at_is_noted_once_it_is_expected() {
+    fn a_peek_registers_a_reader_once_it_is_expected() {
         viewed(Start::Ahead, |view, publish| {
             let seen = view.peek(BALANCE).observed();
             view.expect(BALANCE, Expected::Seen(seen));
@@ -340,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_before_it_was_expected_is_outdated_for_good() {
+    fn a_value_that_changed_before_it_was_expected_stays_stale() {
         viewed(Start::Ahead, |view, publish| {
             let seen = view.peek(BALANCE).observed();
             assert_eq!(publish(), Noticed::BY_NOBODY);

@@ -1,4 +1,4 @@
-//! The EVM's database in a worker: what the block wrote so far, over the state before it.
+//! Database of a worker's EVM: the writes of the block over the state before it.
 
 use super::{
     accounts::{Before, NewCodes, info},
@@ -25,13 +25,13 @@ use revm::{
     state::{Account, AccountId, AccountInfo, EvmStorageSlot},
 };
 
-/// Why a worker's read has no answer.
+/// Error of a worker's read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum WorkerError {
-    /// It had better give up. The incarnation is dropped, so nobody sees this.
+    /// The incarnation should abort. The engine drops it, so this error never leaves the worker.
     #[error("transaction {} has to publish first", .0.on)]
     Blocked(Blocked),
-    /// The state before the block does not know.
+    /// The state before the block lacks the value.
     #[error(transparent)]
     State(#[from] StateError),
 }
@@ -44,14 +44,14 @@ impl From<Blocked> for WorkerError {
 
 impl DBErrorMarker for WorkerError {}
 
-/// A transaction's sender, and the nonce that block order will have given it by then.
+/// Sender of a transaction, and the nonce that it has in block order at that point.
 #[derive(Clone, Copy, Debug)]
 struct Sender {
     address: Address,
     nonce: u64,
 }
 
-/// One worker's window on the state.
+/// Database of one worker.
 #[derive(Debug)]
 pub(super) struct WorkerState<'m> {
     pub(super) view: View<'m>,
@@ -64,29 +64,29 @@ pub(super) struct WorkerState<'m> {
     demands: Demands,
     /// Senders of the batch, each with the nonce of its first transaction.
     senders: Vec<Sender>,
-    /// Fees of the batch's transactions so far that no journal holds, in wei.
+    /// Deferred fees of the batch so far, in wei. The journal does not hold them.
     fees: Option<U256>,
     journal: JournalSpan,
     /// Whether an account may have been created or destroyed since the journal was last empty.
     replaces: bool,
 }
 
-/// How many transactions the journal spans, for it notes what it finds anew for each.
+/// Number of transactions in the journal. The journal's original values are those of the last transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JournalSpan {
     One,
     Several,
 }
 
-/// Whether everything depends on what is read.
+/// Whether the result depends on everything that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Certainty {
     Exact,
-    /// Only as far as it is demanded.
+    /// Only on the dependencies that the transaction reports.
     Demanded,
 }
 
-/// An account of the journal as it was when it was loaded.
+/// Account as it was when the journal loaded it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Was<'a> {
     pub(super) base: &'a NumberedAccount,
@@ -118,10 +118,10 @@ impl<'m> WorkerState<'m> {
         self.rule
     }
 
-    /// Gets ready for a batch.
+    /// Prepares for a batch.
     ///
-    /// In a valid block a sender's nonce will be its transaction's, so nobody has to wait for the
-    /// sender's transactions before it.
+    /// In a valid block, the nonce of a sender equals the nonce of its transaction. A transaction therefore
+    /// does not wait for lower transactions of the same sender.
     pub(super) fn begin(&mut self, transactions: &[Recovered<TxEnvelope>]) {
         self.demands.clear();
         self.senders.clear();
@@ -140,8 +140,8 @@ impl<'m> WorkerState<'m> {
         }
     }
 
-    /// Brings close what a batch will read and write whatever it does, all at once: one after the other, each would be
-    /// waited for, and in a large block they come from far away. Whom a call goes to is mostly close already.
+    /// Prefetches the locations that a batch certainly reads and writes. The cache misses then overlap. In a
+    /// large block these locations are rarely in the cache. The callee of a call mostly is.
     fn fetch(&self, transactions: &[Recovered<TxEnvelope>]) {
         for transaction in transactions {
             if let Some(sender) = self.fetch_account(transaction.signer()) {
@@ -156,10 +156,11 @@ impl<'m> WorkerState<'m> {
         }
     }
 
-    /// Says its number, if it is known. What it was before the block is not used: whoever does has to wait for it.
+    /// Returns the index of an account, if it is known. It loads the account's value without using it, so that
+    /// the CPU does not wait for it.
     fn fetch_account(&self, address: Address) -> Option<AccountNumber> {
         let account = self.base.account(address).ok()?;
-        // On the lines of the cache that an account takes.
+        // The two fields lie on the cache lines that an account takes.
         std::hint::black_box(account.info.as_ref().map(|info| (info.nonce, info.code_hash)));
         Some(account.number)
     }
@@ -168,38 +169,39 @@ impl<'m> WorkerState<'m> {
         self.demands.demand_emptiness_of_all();
     }
 
-    /// A fee for the beneficiary that no journal holds.
+    /// Adds a fee for the beneficiary that the journal does not hold.
     pub(super) fn defer_fee(&mut self, fee: U256) {
         self.fees = Some(self.fees.unwrap_or_default() + fee);
     }
 
-    /// A transaction is invalid on the state that it found, whatever of it made it so.
+    /// Makes the incarnation depend on all nonces. A transaction is invalid on the state that it found, and a
+    /// nonce may be the cause.
     pub(super) const fn demand_nonces(&mut self) {
         self.demands.demand_nonces_of_all();
     }
 
-    /// What is demanded of the accounts that were loaded becomes what the incarnation expects of them. Returns
-    /// the fees that are still to be paid.
+    /// Turns the reported dependencies on the loaded accounts into expectations of the read set. Returns the
+    /// fees that are still to be paid.
     pub(super) fn settle(&mut self) -> Option<U256> {
         self.demands.settle(&mut self.view, self.rule);
         self.fees.take()
     }
 
-    /// Whether an account may have been created or destroyed since the journal was last empty.
+    /// Returns whether an account may have been created or destroyed since the journal was last empty.
     pub(super) const fn replaces(&self) -> bool {
         self.replaces
     }
 
-    /// The journal is empty again: accounts will be loaded anew, with what the batch did to them.
+    /// Prepares for an empty journal. Accounts will be loaded again, including the batch's own writes.
     pub(super) fn start_over(&mut self) {
         self.demands.clear();
         self.replaces = false;
     }
 
-    /// The account as it was loaded, and its number.
+    /// Returns the account as it was loaded, with its value before the block.
     ///
     /// # Errors
-    /// If it is not in the state before the block.
+    /// The account is not in the state before the block.
     pub(super) fn loaded(
         &self,
         address: Address,
@@ -210,7 +212,7 @@ impl<'m> WorkerState<'m> {
         Ok(Was { base, found: loaded.and_then(|loaded| loaded.found) })
     }
 
-    /// Whether a slot of the journal differs from what was read.
+    /// Returns whether a slot of the journal differs from the value that was read.
     pub(super) fn has_changed(
         &self,
         base: &NumberedAccount,
@@ -232,7 +234,8 @@ impl<'m> WorkerState<'m> {
         }
     }
 
-    /// A nonce and what the block had written to it; in a valid block that of a sender is known.
+    /// Returns a nonce and the block's writes to it. The nonce of a sender is assumed: in a valid block it is
+    /// known.
     fn nonce(
         &mut self,
         account: &NumberedAccount,
@@ -261,8 +264,8 @@ impl<'m> WorkerState<'m> {
         }
     }
 
-    /// A balance that another payment could overflow is depended on: nobody has so much, but outdated
-    /// payments of several transactions can add up to less than nothing.
+    /// Returns a balance. If another payment could overflow it, the incarnation depends on its exact value. No
+    /// real balance is that large, but stale payments of several transactions can add up to a negative sum.
     fn balance(
         &mut self,
         location: Location,
@@ -281,7 +284,7 @@ impl<'m> WorkerState<'m> {
 
     fn certainty(&self, code_hash: U256, is_hollow: bool) -> Certainty {
         match self.rule {
-            // To be touched removes it, unless somebody has paid it before.
+            // Touching the account removes it, unless an earlier payment has given it a balance.
             _ if is_hollow => Certainty::Exact,
             BalanceRule::Emptiness => Certainty::Demanded,
             BalanceRule::Existence if !code_hash.is_zero() => Certainty::Demanded,
@@ -297,7 +300,7 @@ impl<'m> WorkerState<'m> {
         let code_hash = self.view.read(Location::Code(number))?.over(before.code_hash);
         let is_hollow =
             self.rule == BalanceRule::Emptiness && base.is_some_and(AccountInfo::is_empty);
-        // Where it is removed and paid in one batch, the journal cannot tell its two lives apart.
+        // If a batch removes and pays this account, the journal cannot tell its two lives apart.
         self.replaces |= is_hollow;
         let certainty = self.certainty(code_hash, is_hollow);
         let (value, nonce) = self.nonce(account, before.nonce, certainty)?;
@@ -317,7 +320,7 @@ impl<'m> WorkerState<'m> {
         }))
     }
 
-    /// The beneficiary with the fees that it is due so far, which are no longer to be paid then.
+    /// Loads the beneficiary. Its balance includes the deferred fees, which are thereby paid.
     fn load_beneficiary(&mut self) -> Result<Option<AccountInfo>, WorkerError> {
         let found = self.load(self.beneficiary)?;
         let Some(fees) = self.fees.take().filter(|fees| !fees.is_zero()) else {
@@ -360,8 +363,8 @@ impl Database for WorkerState<'_> {
         if address == self.beneficiary { self.load_beneficiary() } else { self.load(address) }
     }
 
-    /// Every known code hangs on its account, so revm only comes here for one that was not given, and for
-    /// the empty one it does not come at all.
+    /// Each known code is attached to its account. revm calls this only for a missing code, and never for the
+    /// empty one.
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, WorkerError> {
         Err(StateError::UnknownCode { hash }.into())
     }

@@ -1,4 +1,4 @@
-//! From a journal to a write set: which fields of which accounts an incarnation changed.
+//! Derives an incarnation's write set from revm's journal.
 
 use super::{
     accounts::NewCodes,
@@ -15,12 +15,11 @@ use crate::{
 use alloy_primitives::{KECCAK256_EMPTY, U256};
 use revm::state::{Account, AccountInfo, EvmState};
 
-/// The locations that differ from what was loaded, with their new values. Code that is new goes into
-/// `new_codes`, so that whoever reads its hash finds it.
+/// Returns the locations that differ from the loaded values, with their new values. New code goes into
+/// `new_codes`, where readers of its hash find it.
 ///
 /// # Errors
-/// If an account is not in the state before the block. The EVM reads before it writes, so this does not
-/// happen.
+/// An account is not in the state before the block. That does not happen, since the EVM reads before it writes.
 pub(super) fn write_set(
     tx: TxIndex,
     state: &EvmState,
@@ -45,10 +44,10 @@ pub(super) fn write_set(
     Ok(writes)
 }
 
-/// What ran before the first transaction or after the last, as writes by value.
+/// Returns the changes of a phase before or after the transactions, as writes by value.
 ///
 /// # Errors
-/// If an account is not in the state before the block.
+/// An account is not in the state before the block.
 pub(super) fn phase_writes(
     tx: TxIndex,
     changes: &PostState,
@@ -71,12 +70,13 @@ pub(super) fn phase_writes(
     Ok(writes)
 }
 
-/// Whether the outcome holds for the exact balance only: the account was replaced or removed.
+/// Returns whether the account was created or removed. The result then depends on its exact balance.
 pub(super) fn is_exact(account: &Account) -> bool {
     account.is_created() || (account.is_touched() && is_removed(account))
 }
 
-/// Emptied by this incarnation; the index tells one emptying from another.
+/// Returns the write that clears a storage. Its value is the transaction's index, so that each clearing
+/// differs.
 fn emptied(tx: TxIndex, at: AccountNumber) -> (Location, Write) {
     (Location::Storage(at), Write::Set(U256::from(tx)))
 }
@@ -94,7 +94,7 @@ fn delete(tx: TxIndex, was: &Was<'_>, writes: &mut WriteSet) {
     ]);
 }
 
-/// Writes every field that changed, by value; all of a new account.
+/// Writes each changed field by value. A new account is written in full.
 fn replace(tx: TxIndex, was: &Was<'_>, account: &Account, writes: &mut WriteSet) {
     let (at, after) = (was.base.number, &account.info);
     let before = was.found.filter(|_| !account.is_created());
@@ -113,7 +113,7 @@ fn replace(tx: TxIndex, was: &Was<'_>, account: &Account, writes: &mut WriteSet)
     writes.extend(account.is_created().then(|| emptied(tx, at)));
 }
 
-/// Writes what changed, the balance as an addition. That also makes a new account exist.
+/// Writes the changed fields, the balance as an addition. That write also makes a new account exist.
 fn change(was: &Was<'_>, account: &Account, writes: &mut WriteSet) {
     let (at, after) = (was.base.number, &account.info);
     let before = was.found.unwrap_or(AccountFields::ABSENT);
@@ -125,7 +125,8 @@ fn change(was: &Was<'_>, account: &Account, writes: &mut WriteSet) {
     if nonce_differs {
         writes.push((Location::Nonce(at), Write::Set(U256::from(after.nonce))));
     }
-    // A new account exists by being paid, and by its code's location where it has only a nonce.
+    // A new account exists because of its balance. If it has only a nonce, the code's location marks it as
+    // existing.
     let is_new = was.found.is_none() && after.code_hash == KECCAK256_EMPTY;
     if if is_new { nonce_differs } else { before.code_hash != after.code_hash } {
         writes.push((Location::Code(at), Write::Set(after.code_hash.into())));
@@ -142,7 +143,7 @@ fn write_slots(was: &Was<'_>, account: &Account, worker: &WorkerState<'_>, write
     }));
 }
 
-/// Where a slot is: by its number if it was looked up and has one, by its key if not.
+/// Returns a slot's location. It uses the slot's index if the lookup found one, and the key otherwise.
 pub(super) fn slot_location(
     account: &NumberedAccount,
     looked_up: &Result<Option<NumberedSlot>, StateError>,

@@ -1,47 +1,49 @@
-//! Who has read what ahead of its turn, so that a publication makes only those suspect.
+//! Reader sets: the transactions that have read a location speculatively. A publication requires validation
+//! only of them.
 //!
-//! Several transactions share a bit, and one that has read once counts as a reader for good: an error costs a
-//! comparison too many.
+//! Several transactions share a bit. A bit stays set until the block ends. Either inaccuracy costs an
+//! unnecessary validation and nothing else.
 
 use super::TxIndex;
 use crate::executor::sync::{AtomicU64, Ordering};
 use std::ops::Range;
 
-/// Transactions with different bits; as many as are executed at about the same time. The rest of a word is the era's.
+/// Number of classes, and thus of bits. It is about the number of transactions that run in the same period. The
+/// era takes the rest of the word.
 const CLASSES: usize = (u64::BITS - u16::BITS) as usize;
 
-/// The bits of all classes.
+/// Bits of all classes.
 const EVERYBODY: u64 = (1 << CLASSES) - 1;
 
-/// Who may have read something else than it would now: a bit for each class of transactions.
+/// Reader set with one bit per class of transactions. A member may have read a value that has changed since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Noticed(u64);
 
 impl Noticed {
-    /// How far apart two transactions are that are told together.
+    /// Transactions at this distance share a bit.
     pub const CLASSES: usize = CLASSES;
 
-    /// Nobody has.
+    /// The empty set.
     pub const BY_NOBODY: Self = Self(0);
-    /// Everybody may have.
+    /// The set of all transactions.
     pub const BY_ALL: Self = Self(EVERYBODY);
 
-    /// This transaction has.
+    /// Set of one transaction.
     pub const fn by(tx: TxIndex) -> Self {
         Self(1 << (tx % CLASSES))
     }
 
-    /// Those of either.
+    /// Returns the union.
     pub const fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// Whether this transaction may have.
+    /// Returns whether this transaction may be in the set.
     pub const fn is_by(self, tx: TxIndex) -> bool {
         self.0 & Self::by(tx).0 != 0
     }
 
-    /// Those of these transactions that may have, in any order.
+    /// Returns the transactions of a range that may be in the set, in any order.
     pub fn among(self, txs: Range<TxIndex>) -> impl Iterator<Item = TxIndex> {
         let first_of_each = txs.start..txs.end.min(txs.start + CLASSES);
         let firsts = first_of_each.filter(move |tx| self.is_by(*tx));
@@ -49,13 +51,13 @@ impl Noticed {
     }
 }
 
-/// Tells the blocks apart that note their readers at the same places, one block after the other, so that no place has
-/// to be wiped for the next.
+/// Number of the block that a reader set belongs to. Consecutive blocks use the same memory. With eras, no
+/// reader set has to be cleared between blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Era(u16);
 
 impl Era {
-    /// The one after; `None` after the last. The first is that of places where nobody was ever noted.
+    /// Returns the next era, or `None` after the last. New reader sets belong to the first era.
     pub(super) const fn next(self) -> Option<Self> {
         match self.0.checked_add(1) {
             Some(next) => Some(Self(next)),
@@ -67,31 +69,34 @@ impl Era {
         (self.0 as u64) << CLASSES | noticed.0
     }
 
-    /// Who is noted, if that was in this era.
+    /// Returns the registered readers, if they registered in this era.
     const fn noticed(self, noted: u64) -> Option<Noticed> {
         let same = noted >> CLASSES == self.0 as u64;
         if same { Some(Noticed(noted & EVERYBODY)) } else { None }
     }
 }
 
-/// The readers of one location, or of some that are mostly read together, with the era that they are of.
+/// Reader set of one location, or of two that are mostly read together, with its era.
 ///
-/// A reader is noted before it looks whether something is written, and a writer looks who has read after it has
-/// written. All four accesses, those to [`Table`](super::table::Table)'s marks included, are sequentially
-/// consistent, so that of the two at least one sees the other. Where a location was written before, its lock orders the
-/// two, or the reader missed the first writer's mark, and so stands before all who took the lock after that one.
+/// A reader registers before it checks whether the location is written. A writer writes before it loads the
+/// reader set. All four accesses are sequentially consistent, including those to the marks of
+/// [`Table`](super::table::Table). Therefore at least one of the two sees the other.
+///
+/// If the location was written before, its lock orders reader and writer. Or the reader missed the first
+/// writer's mark. Then it comes before all workers that took the lock after that writer.
 #[derive(Debug, Default)]
 pub(super) struct Readers(AtomicU64);
 
 impl Readers {
-    /// Notes that this transaction is about to read.
+    /// Registers a transaction that is about to read.
     pub(super) fn note(&self, era: Era, tx: TxIndex) {
         let (by, noted) = (Noticed::by(tx), self.0.load(Ordering::SeqCst));
         match era.noticed(noted) {
-            // Others keep their copies of the line where there is no need to take it from them.
+            // The store is skipped if the bit is set, since it would take the cache line from other cores.
             Some(noticed) if noticed.is_by(tx) => return,
             None if self.replace(noted, era.with(by)) => return,
-            // It is of this era, and so is what somebody else has just noted in place of an older one.
+            // The word belongs to this era. If the exchange failed, another worker has just replaced an older
+            // era.
             Some(_) | None => {}
         }
         self.0.fetch_or(by.0, Ordering::SeqCst);
@@ -101,12 +106,12 @@ impl Readers {
         self.0.compare_exchange(noted, by, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// Brings it into the cache. What it says is not used, so that nothing orders this.
+    /// Loads the word into the cache. The value is not used, so the load is relaxed.
     pub(super) fn touch(&self) {
         std::hint::black_box(self.0.load(Ordering::Relaxed));
     }
 
-    /// Who may have read. If somebody has just written, all who read before that are among them.
+    /// Returns the readers so far. After a write, it includes all transactions that read before that write.
     pub(super) fn so_far(&self, era: Era) -> Noticed {
         era.noticed(self.0.load(Ordering::SeqCst)).unwrap_or_default()
     }
@@ -117,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transactions_of_a_class_are_told_together() {
+    fn transactions_of_a_class_share_a_bit() {
         let noticed = Noticed::by(3).and(Noticed::by(54));
         let mut among: Vec<_> = noticed.among(3..110).collect();
         among.sort_unstable();
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_read_in_another_era_does_not_count() {
+    fn readers_of_an_earlier_era_are_forgotten() {
         let (readers, mut era) = (Readers::default(), Era::default());
         while let Some(next) = era.next() {
             era = next;

@@ -1,4 +1,5 @@
-//! What is behind one lock each, by number, with who has read it, and whether anything was ever written there.
+//! Array of entries by index. Each entry has a lock, a reader set and a mark that tells whether it was ever
+//! written.
 
 use super::{
     TxIndex,
@@ -6,31 +7,32 @@ use super::{
 };
 use crate::executor::sync::{AtomicBool, Mutex, Ordering};
 
-/// What can be emptied without giving its room back.
+/// Content that can be emptied without giving up its allocations.
 pub(super) trait Forget: Default {
-    /// Is as good as new then.
+    /// Empties the content. It is then equal to a new one.
     fn forget(&mut self);
 }
 
-/// On a line of the cache of its own, or several: who is noted here mostly writes here, too, and fetches it once.
+/// Each entry starts on its own cache line. A registered reader often writes to the same entry later, and then
+/// already has the line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Entry<T> {
     readers: Readers,
-    /// Where nothing is marked as written, that is what an earlier block has left there.
+    /// Content of an earlier block, as long as the entry is not marked as written.
     content: Mutex<T>,
 }
 
-/// So many entries. To most nothing is ever written, and reading that takes no lock.
+/// Entries of one table. Most are never written, and reading such an entry takes no lock.
 #[derive(Debug, Default)]
 pub(super) struct Table<T> {
-    /// Set before the first write, under the lock. A reader that misses it saw what was there before the write; it was
-    /// noted before ([`Readers`]), so that the publication makes it suspect. They stand together, for whoever reads in
-    /// its turn looks at nothing else, and few lines of the cache hold them all.
+    /// Set before the first write, under the lock. A reader that misses the mark has read the value before that
+    /// write. It registered before ([`Readers`]), so the publication requires its validation. The marks are
+    /// stored side by side. Reads at the commit index need nothing else, and few cache lines hold all marks.
     written: Vec<AtomicBool>,
-    /// There may be more of them than marks.
+    /// Can be longer than `written`.
     entries: Vec<Entry<T>>,
-    /// Since it started over.
+    /// Era of the block that uses the table now.
     era: Era,
 }
 
@@ -38,14 +40,14 @@ impl<T: Forget> Table<T> {
     #[cfg(test)]
     pub(super) const ENTRY_BYTES: usize = size_of::<Entry<T>>();
 
-    /// So many, none of them written, nor read.
+    /// Empties the table and sets its length. No entry is written or read.
     pub(super) fn start_over(&mut self, count: usize) {
         self.written.clear();
         self.written.resize_with(count, AtomicBool::default);
         if let Some(next) = self.era.next() {
             self.era = next;
         } else {
-            // New entries are of the first era.
+            // New entries belong to the first era.
             self.entries.clear();
             self.era = Era::default();
         }
@@ -70,7 +72,7 @@ impl<T: Forget> Table<T> {
         self.entries[at].readers.so_far(self.era)
     }
 
-    /// What `read` makes of an entry; the default if nothing was ever written there.
+    /// Applies `read` to an entry. Returns the default if the entry was never written.
     pub(super) fn read<R: Default>(&self, at: usize, read: impl FnOnce(&T) -> R) -> R {
         if self.is_written(at) { read(&self.entries[at].content.lock()) } else { R::default() }
     }
@@ -81,7 +83,7 @@ impl<T: Forget> Table<T> {
 
     pub(super) fn write(&self, at: usize, write: impl FnOnce(&mut T)) {
         let mut content = self.entries[at].content.lock();
-        // Others keep their copies of the line where there is no need to take it from them.
+        // The store is skipped if the mark is set, since it would take the cache line from other cores.
         if !self.written[at].load(Ordering::Relaxed) {
             content.forget();
             self.written[at].store(true, Ordering::SeqCst);
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_has_used_up_its_eras_forgets_as_well() {
+    fn a_table_is_empty_after_all_eras_are_used_up() {
         let mut table = Table::<Vec<u8>>::default();
         for block in 0..=usize::from(u16::MAX) + 1 {
             table.start_over(2);
@@ -112,7 +114,7 @@ mod tests {
             table.note_reader(0, block);
             table.write(0, |entry| entry.push(1));
             assert_eq!(table.read(0, Vec::len), 1, "{block}");
-            // What nobody touches until its era comes again.
+            // Entry 1 is read in the first block only. Its era recurs at the end.
             if block == 0 {
                 table.note_reader(1, block);
             }

@@ -70,14 +70,14 @@ fn a_publication_replaces_the_one_before() {
     assert_eq!(memory.publish(0, &vec![], &first), Noticed::BY_NOBODY);
     memory.mark_estimates(0, &first);
     memory.note_reader(BALANCE, 1);
-    assert_eq!(memory.publish(0, &first, &first), Noticed::BY_NOBODY, "it is the same again");
+    assert_eq!(memory.publish(0, &first, &first), Noticed::BY_NOBODY, "the writes are the same");
     let second = vec![(BALANCE, set(1))];
-    assert_eq!(memory.publish(0, &first, &second), Noticed::by(1), "the nonce is gone");
+    assert_eq!(memory.publish(0, &first, &second), Noticed::by(1), "the nonce's write was removed");
     assert_eq!(read(&memory, nonce, 1), 1_000);
 }
 
 #[test]
-fn a_publication_is_noticed_by_those_who_have_read() {
+fn a_publication_returns_the_readers_of_changed_values() {
     for location in [BALANCE, Location::Slot(ALICE, 0)] {
         let memory = Memory::new(2, 1);
         let publish = |before, writes| memory.publish(3, before, writes);
@@ -93,7 +93,7 @@ fn a_publication_is_noticed_by_those_who_have_read() {
 }
 
 #[test]
-fn of_those_who_wrote_a_slot_the_closest_are_told() {
+fn writers_near_returns_the_closest_writers_of_a_slot() {
     let slot = Location::Slot(ALICE, 0);
     let near = |writers: &[TxIndex], tx| {
         let writes: Vec<_> = writers.iter().map(|writer| (*writer, slot, set(1))).collect();
@@ -101,7 +101,7 @@ fn of_those_who_wrote_a_slot_the_closest_are_told() {
         written(&writes).writers_near(slot, tx, |writer| near.push(writer));
         near
     };
-    assert_eq!(near(&[7, 2], 5), [2, 7], "one above may be started early");
+    assert_eq!(near(&[7, 2], 5), [2, 7], "a higher writer may have started early");
     assert_eq!(
         near(&[10, 11, 12, 13, 14, 15, 16, 17, 18, 19], 15),
         [11, 12, 13, 14, 15, 16, 17, 18]
@@ -110,7 +110,7 @@ fn of_those_who_wrote_a_slot_the_closest_are_told() {
 }
 
 #[test]
-fn a_memory_that_starts_over_knows_nothing_of_the_block_before() {
+fn a_reused_memory_is_empty() {
     let at: [fn(AccountNumber) -> Location; 6] = [
         Location::Balance,
         Location::Nonce,
@@ -143,12 +143,12 @@ fn a_memory_that_starts_over_knows_nothing_of_the_block_before() {
 
 #[cfg(target_pointer_width = "64")]
 #[test]
-fn a_location_that_is_written_once_takes_one_line_of_the_cache() {
+fn a_location_with_one_write_takes_one_cache_line() {
     assert_eq!(Table::<Versions>::ENTRY_BYTES, 64);
 }
 
 #[test]
-fn what_is_rarely_written_counts_as_read_by_all() {
+fn rarely_written_locations_count_as_read_by_all() {
     let (code, other) = (Location::Code(ALICE), Location::OtherSlot(ALICE, U256::ONE));
     for location in [code, other, Location::Storage(ALICE)] {
         let publication = Memory::new(2, 1).publish(3, &vec![], &vec![(location, set(1))]);

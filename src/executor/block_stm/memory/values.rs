@@ -1,21 +1,21 @@
-//! What is written to a location, and what whoever reads there makes of it.
+//! Writes to a location, and the value that a reader derives from them.
 //!
-//! Knows nothing of who wrote, nor when.
+//! This module does not know the writers or their order.
 
 use super::Location;
 use alloy_primitives::U256;
 
-/// What a transaction does to a location.
+/// A transaction's write to a location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
     /// Replaces the value.
     Set(U256),
-    /// Adds to whatever is there, modulo 2^256, so that its order among other additions does not
-    /// matter. To take away is to add the complement.
+    /// Adds to the value, modulo 2^256. The order of additions does not matter. A subtraction adds the
+    /// complement.
     Add(U256),
 }
 
-/// A transaction's writes, ascending by location; each at most once.
+/// Writes of a transaction, ascending by location. Each location occurs at most once.
 pub type WriteSet = Vec<(Location, Write)>;
 
 pub(super) fn find(writes: &WriteSet, location: Location) -> Option<Write> {
@@ -23,22 +23,22 @@ pub(super) fn find(writes: &WriteSet, location: Location) -> Option<Write> {
     writes.get(found).map(|(_, write)| *write)
 }
 
-/// What the block has written to a location, as one reader sees it.
+/// Writes of the block to a location, as one reader sees them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// The closest lower `Set`; `None` if the value is the one before the block.
+    /// Value of the closest lower `Set`. `None` if there is none, so that the value before the block counts.
     pub set: Option<U256>,
-    /// The sum of the `Add`s after it, modulo 2^256; `None` if there are none.
+    /// Sum of the `Add`s after it, modulo 2^256. `None` if there are none.
     pub added: Option<U256>,
 }
 
 impl Observed {
-    /// The value that follows, given the one before the block.
+    /// Returns the resulting value, given the value before the block.
     pub fn over(&self, before: U256) -> U256 {
         self.set.unwrap_or(before).wrapping_add(self.added.unwrap_or_default())
     }
 
-    /// What is there after one more write.
+    /// Returns the result of one more write.
     pub fn then(self, write: Option<Write>) -> Self {
         match write {
             None => self,

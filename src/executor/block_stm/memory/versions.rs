@@ -1,12 +1,12 @@
-//! The writes to one location, by who wrote them.
+//! Writes to one location, sorted by writer.
 //!
-//! Knows how to find what a reader sees among them, and nothing of where they are or who asks.
+//! This module finds what a reader sees among them. It does not know the location.
 
 use super::{Blocked, Observed, TxIndex, Write, table::Forget};
 use alloy_primitives::U256;
 use smallvec::SmallVec;
 
-/// Who wrote: what ran before all transactions (0), or one of them (its index and one more).
+/// Index of the writer: 0 for the system calls before all transactions, or the index of a transaction plus one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Writer(pub(super) u32);
 
@@ -17,7 +17,7 @@ impl Writer {
         Self(u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1))
     }
 
-    /// Its index, if it is one.
+    /// Returns the index of the transaction, if the writer is one.
     pub(super) const fn transaction(self) -> Option<TxIndex> {
         match self.0.checked_sub(1) {
             Some(index) => Some(index as TxIndex),
@@ -31,16 +31,16 @@ impl Writer {
     }
 }
 
-/// Whether a write will stay.
+/// Whether a write is an estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Written,
-    /// What an aborted incarnation wrote, and the next one will probably write.
+    /// Write of an aborted incarnation. The next one will probably write here.
     Estimate,
 }
 
-/// The newest write of one transaction to one location. Most locations have one at most, and with its lock and its
-/// readers it fits into one line of the cache, since how it writes stands apart from the value.
+/// Newest write of one transaction to one location. Most locations have at most one. The entry then fits into
+/// one cache line, with its lock and its reader set. `adds` is stored apart from the value for that reason.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Version {
     writer: Writer,
@@ -59,14 +59,15 @@ impl Version {
     }
 }
 
-/// Writers that count as near, on either side: enough for the few kinds that mostly write one location.
+/// Number of writers on each side that count as near. It covers the few call classes that usually write a
+/// location.
 const NEAR: usize = 4;
 
-/// What a reader sees, and who set it.
+/// Values that a reader sees, and the writer of the closest `Set`.
 pub(super) type Seen = (Observed, Option<Writer>);
 
-/// Writes to one location, ascending by writer. Most locations are written once if ever, which takes no allocation, and
-/// with smallvec's `union` no more room than the write and one number.
+/// Writes to one location, ascending by writer. Most locations have one write at most, which takes no
+/// allocation. With smallvec's `union`, it takes only the space of the write and one number.
 #[derive(Debug, Default)]
 pub(super) struct Versions(SmallVec<[Version; 1]>);
 
@@ -93,8 +94,8 @@ impl Versions {
         }
     }
 
-    /// Makes one of the last additions by writers below `open`, all of which are committed: whoever still reads
-    /// sees them all, and would sum them up each time.
+    /// Merges the last additions by writers below `open` into one. All of them are committed, so each
+    /// remaining reader sees all of these additions. It would otherwise sum them up at each read.
     pub(super) fn sum_up(&mut self, open: Writer) {
         let end = self.find(open).unwrap_or_else(|place| place);
         let sets = |version: &Version| !version.adds;
@@ -114,20 +115,21 @@ impl Versions {
         }
     }
 
-    /// Who wrote last before the reader.
+    /// Returns the last writer below the reader.
     pub(super) fn last_writer(&self, reader: Writer) -> Option<Writer> {
         let below = self.find(reader).unwrap_or_else(|place| place);
         self.0[..below].last().map(|version| version.writer)
     }
 
-    /// Those who wrote closest to the reader, before it or after, or as it did before it was aborted.
+    /// Returns the writers closest to the reader, below and above it. The reader's own aborted write counts,
+    /// too.
     pub(super) fn near(&self, reader: Writer) -> impl Iterator<Item = Writer> {
         let below = self.find(reader).unwrap_or_else(|place| place);
         let near = below.saturating_sub(NEAR)..self.0.len().min(below + NEAR);
         self.0[near].iter().map(|version| version.writer)
     }
 
-    /// What whoever comes after all writers sees, if none of them left an estimate.
+    /// Returns what a reader above all writers sees. Estimates count as writes.
     pub(super) fn last(&self) -> Observed {
         let seen = seen(&self.0, Estimates::Believe);
         seen.map_or_else(|_| Observed::default(), |(observed, _)| observed)
@@ -139,7 +141,7 @@ impl Versions {
     }
 }
 
-/// What whoever comes after these sees.
+/// Returns what a reader above these versions sees.
 #[inline]
 fn seen(versions: &[Version], estimates: Estimates) -> Result<Seen, Blocked> {
     let mut observed = Observed::default();
@@ -156,7 +158,7 @@ fn seen(versions: &[Version], estimates: Estimates) -> Result<Seen, Blocked> {
     Ok((observed, None))
 }
 
-/// What to make of an estimate.
+/// Treatment of an estimate. `Block` returns an error and `Believe` returns its old value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Estimates {
     Block,
@@ -169,7 +171,8 @@ mod tests {
 
     const AFTER: u32 = 20;
 
-    /// One version by each of these transactions: a `Set` by 2 and by every tenth, and additions.
+    /// Creates one version per writer. Writer 2 and each tenth after it set the value, and the others add to
+    /// it.
     fn versions() -> Versions {
         let mut versions = Versions::default();
         for writer in 0..AFTER {
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn additions_that_are_summed_up_are_the_same_to_whoever_still_reads() {
+    fn merged_additions_give_the_same_value_to_remaining_readers() {
         for open in 0..=AFTER {
             let (mut summed, all) = (versions(), versions());
             summed.sum_up(Writer(open));
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn additions_after_the_last_set_leave_one() {
+    fn additions_after_the_last_set_are_merged_into_one() {
         let gone_after = |open| {
             let mut versions = versions();
             let before = versions.0.len();

@@ -1,7 +1,7 @@
-//! Statuses of all transactions, and what follows from them: a plain state machine.
+//! Statuses of all transactions, as a plain state machine.
 //!
-//! No locks and no threads: whoever holds the scheduler's lock calls these one at a time. The
-//! invariants are those of the module above.
+//! There are no locks and no threads here. The caller holds the scheduler's lock. The header of [`super`]
+//! defines the invariants.
 
 mod choice;
 
@@ -11,69 +11,72 @@ use crate::executor::block_stm::{
     memory::{Noticed, TxIndex},
 };
 
-/// Counts publications that somebody may have noticed; what was true at an epoch may be outdated at the next.
+/// Counts publications that a reader may have missed. A read set that was valid at one epoch may be stale at
+/// the next.
 type Epoch = u64;
 
-/// Compared with final state: nothing can outdate it.
+/// Epoch of a read set with only final values. No publication can make it stale.
 const FINAL: Epoch = Epoch::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
     Ready,
     Executing,
-    /// For a lower transaction to publish.
+    /// Waiting for a lower transaction to publish.
     Waiting,
-    /// Current as far as is known, or being compared, or to be compared at the frontier only.
+    /// Valid as far as is known, or being validated, or to be validated at the commit index only.
     Executed,
-    /// Executed, and something it read may have changed since it was last compared.
+    /// Executed, and a value that it read may have changed since its last validation. It needs validation.
     Suspect,
     Committed,
 }
 
 impl Status {
-    /// Whether its newest incarnation is published, and it is not committed.
+    /// Returns whether the newest incarnation is published and uncommitted.
     const fn is_executed(self) -> bool {
         matches!(self, Self::Executed | Self::Suspect)
     }
 
-    /// Whether those who waited for its publication need not any longer.
+    /// Returns whether a transaction that waits for this one can go on.
     const fn is_published(self) -> bool {
         self.is_executed() || matches!(self, Self::Committed)
     }
 }
 
-/// What is known of a transaction besides its status and its kinds, which are searched and stand apart.
+/// State of a transaction besides its status and its call classes. Searches scan those two, so they are stored
+/// apart.
 #[derive(Debug, Default)]
 struct Tx {
     incarnation: Incarnation,
-    /// Its reads are current as far as memory was at this epoch.
+    /// The read set is known to be valid as of this epoch.
     current_at: Epoch,
-    /// When something that it may have read was last changed by a lower one.
+    /// Epoch of the last publication by a lower transaction at a location that this one may have read.
     suspect_since: Epoch,
-    /// What its newest incarnation is built on; an assumption counts as read once it was found true.
+    /// Values that the newest incarnation rests on. An assumption counts as a read once a validation has found
+    /// it true.
     basis: Basis,
-    /// Who waits for its next publication.
+    /// Transactions that wait for the next publication of this one.
     waiting: Vec<TxIndex>,
 }
 
-/// All of it is guarded by the scheduler's one lock.
+/// The scheduler's lock guards all of it.
 #[derive(Debug)]
 pub(super) struct State {
     statuses: Vec<Status>,
-    /// Like those; none where they are not known.
+    /// Call classes in the order of `statuses`. Unknown classes are an empty set.
     kinds: Vec<Kinds>,
     txs: Vec<Tx>,
-    /// The lowest transaction that is not committed.
+    /// The commit index: the lowest uncommitted transaction.
     pub(super) frontier: TxIndex,
-    /// To be started early, the last one first.
+    /// Transactions to start early, in reverse order.
     early: Vec<TxIndex>,
-    /// No transaction below is ready.
+    /// No transaction below this one is ready.
     ready_from: TxIndex,
-    /// No transaction below is suspect and unchecked.
+    /// No transaction below this one needs a validation that has not started.
     suspect_from: TxIndex,
-    /// How many are suspect, since mostly none is, and looking for one takes long.
+    /// Number of transactions that need validation. It is mostly zero, and a search takes long.
     suspects: usize,
-    /// One past the highest transaction ever started.
+    /// One more than the highest transaction that was ever started.
     started: TxIndex,
     epoch: Epoch,
     committing: bool,
@@ -82,7 +85,8 @@ pub(super) struct State {
 }
 
 impl Tx {
-    /// Whether nothing that its newest incarnation may have read has changed since it was last compared.
+    /// Returns whether the newest incarnation cannot have missed a publication since it started or was last
+    /// validated.
     const fn is_current(&self) -> bool {
         self.current_at >= self.suspect_since
     }
@@ -142,12 +146,13 @@ impl State {
         self.suspects -= usize::from(before == Status::Suspect);
     }
 
-    /// Whether there is anything to take.
+    /// Returns whether there is a task.
     pub(super) fn has_task(&mut self) -> bool {
         self.may_commit() || self.next_ready().is_some() || self.next_suspect().is_some()
     }
 
-    /// Whether the frontier is executed, so that nothing but a comparison is missing, and nobody is at it.
+    /// Returns whether the transaction at the commit index only needs validation, and no worker is validating
+    /// it.
     fn may_commit(&self) -> bool {
         !self.committing && self.statuses.get(self.frontier).is_some_and(|at| at.is_executed())
     }
@@ -156,19 +161,19 @@ impl State {
         if !self.may_commit() {
             return None;
         }
-        // C2: the flag is set under the lock, and only the committing worker clears it.
+        // C2: the flag is set under the lock. Only the worker that validates at the commit index clears it.
         self.committing = true;
         Some(Task::Commit { tx: self.frontier })
     }
 
-    /// Commits as many as need no comparison.
+    /// Commits transactions from the commit index on, as long as they need no validation.
     fn advance(&mut self) {
         while self.may_commit() && self.is_certain(self.frontier) {
             self.commit_frontier();
         }
     }
 
-    /// C1, of the frontier, as nothing below it is published any more.
+    /// C1 for the transaction at the commit index. No lower transaction publishes any more.
     fn is_certain(&self, tx: TxIndex) -> bool {
         let tx = &self.txs[tx];
         tx.is_current() && tx.basis == Basis::Read
@@ -199,7 +204,7 @@ impl State {
         Task::Execute { tx, start: self.start(tx) }
     }
 
-    /// C1: what starts at the frontier reads final state only.
+    /// C1: an incarnation that starts at the commit index reads only final values.
     fn start(&mut self, tx: TxIndex) -> Start {
         let start = if tx == self.frontier { Start::AtFrontier } else { Start::Ahead };
         self.set(tx, Status::Executing);
@@ -215,7 +220,7 @@ impl State {
         Task::ExecuteAgain { tx, start: self.start(tx) }
     }
 
-    /// The lowest transaction that is ready.
+    /// Returns the lowest ready transaction.
     fn next_ready(&mut self) -> Option<TxIndex> {
         let from = self.ready_from.max(self.frontier);
         let end = self.statuses.len();
@@ -224,7 +229,8 @@ impl State {
         found
     }
 
-    /// The frontier itself is left to whoever commits.
+    /// Returns the lowest transaction above the commit index that needs validation. The one at the commit index
+    /// is validated by a commit task.
     fn next_suspect(&mut self) -> Option<TxIndex> {
         if self.suspects == 0 {
             return None;
@@ -239,14 +245,15 @@ impl State {
         self.txs[tx].basis = basis;
         if noticed != Noticed::BY_NOBODY {
             self.epoch += 1;
-            // Also of those that are being executed: they may have read before it was published.
+            // Running transactions are included. They may have read before the publication.
             noticed.among(tx + 1..self.started).for_each(|above| self.suspect(above));
         }
         self.set(tx, Status::Executed);
         if !self.txs[tx].is_current() || basis == Basis::Outdated {
             self.make_suspect(tx);
         }
-        // S2: whoever came before this point is in the list, whoever comes later sees `Executed`.
+        // S2: a transaction that blocked before this point is in the list. A later one sees the status
+        // `Executed`.
         for waiting in std::mem::take(&mut self.txs[tx].waiting) {
             self.make_ready(waiting);
         }
@@ -260,7 +267,7 @@ impl State {
         }
     }
 
-    /// The index falls to it, so that the next search finds it.
+    /// Lowers the start of the search, so that the next search finds it.
     fn make_suspect(&mut self, tx: TxIndex) {
         self.set(tx, Status::Suspect);
         self.suspect_from = self.suspect_from.min(tx);
@@ -269,7 +276,7 @@ impl State {
     pub(super) fn blocked(&mut self, tx: TxIndex, on: TxIndex) {
         self.txs[tx].incarnation += 1;
         if self.statuses[on].is_published() {
-            // S2: it published between the read and this report.
+            // S2: the writer published between the read and this report.
             self.make_ready(tx);
         } else {
             self.set(tx, Status::Waiting);
@@ -277,7 +284,7 @@ impl State {
         }
     }
 
-    /// S1: the index falls to it, so that the next search finds it.
+    /// S1: lowers the start of the search, so that the next search finds it.
     fn make_ready(&mut self, tx: TxIndex) {
         self.set(tx, Status::Ready);
         self.ready_from = self.ready_from.min(tx);

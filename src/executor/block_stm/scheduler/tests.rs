@@ -8,7 +8,7 @@ fn at_frontier(tx: TxIndex) -> Option<Task> {
     Some(Task::Execute { tx, start: Start::AtFrontier })
 }
 
-/// All transactions are started, the first at the frontier.
+/// Starts all transactions, the first of them at the commit index.
 fn all_started(transactions: usize) -> Scheduler {
     let scheduler = Scheduler::new(Steps { count: transactions, ..Steps::default() });
     assert_eq!(scheduler.next_task(), at_frontier(0));
@@ -26,7 +26,7 @@ fn again(tx: TxIndex, start: Start) -> Option<Task> {
     Some(Task::ExecuteAgain { tx, start })
 }
 
-/// What is executed without changing anything, and without assuming anything.
+/// Reports an incarnation that changed no value and assumed none.
 fn executed(scheduler: &Scheduler, tx: TxIndex) -> Option<Task> {
     scheduler.executed(tx, Noticed::BY_NOBODY, Basis::Read)
 }
@@ -41,14 +41,14 @@ fn transactions_start_lowest_first_and_commit_in_order() {
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(scheduler.frontier(), 0);
     assert_eq!(executed(&scheduler, 0), None);
-    assert_eq!(scheduler.frontier(), 2, "1 had only to wait for 0");
+    assert_eq!(scheduler.frontier(), 2, "1 was waiting only for 0");
     assert_eq!(executed(&scheduler, 2), None);
     assert_eq!(scheduler.frontier(), 3);
     assert_eq!(scheduler.next_task(), None);
 }
 
 #[test]
-fn c1_what_ran_beside_a_publication_below_it_is_compared() {
+fn c1_a_lower_publication_during_an_execution_requires_validation() {
     let scheduler = all_started(2);
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
@@ -58,19 +58,19 @@ fn c1_what_ran_beside_a_publication_below_it_is_compared() {
 }
 
 #[test]
-fn c1_what_assumed_something_is_compared_whenever_it_started() {
+fn c1_an_assumed_value_requires_validation() {
     let scheduler = all_started(2);
     assert_eq!(executed(&scheduler, 0), None);
     assert_eq!(scheduler.executed(1, Noticed::BY_NOBODY, Basis::Assumed), commit(1));
 }
 
 #[test]
-fn an_assumption_that_was_found_true_counts_as_read() {
+fn a_validated_assumption_needs_no_second_validation() {
     let scheduler = all_started(3);
     scheduler.executed(2, Noticed::BY_NOBODY, Basis::Assumed);
     let check = executed_and_changed(&scheduler, 1);
     let Some(Task::Check { tx: 2, incarnation, epoch }) = check else {
-        panic!("2 is suspect, and not {check:?}")
+        panic!("2 needs validation, but the task is {check:?}")
     };
     assert_eq!(scheduler.checked(2, incarnation, epoch, Found::Missing), None);
     assert_eq!(scheduler.checked(2, incarnation, epoch, Found::Current), None);
@@ -79,7 +79,7 @@ fn an_assumption_that_was_found_true_counts_as_read() {
 }
 
 #[test]
-fn what_is_missing_before_its_turn_may_still_come() {
+fn an_unresolved_assumption_does_not_abort_before_its_turn() {
     let scheduler = all_started(2);
     scheduler.executed(1, Noticed::BY_NOBODY, Basis::Assumed);
     assert_eq!(scheduler.checked(1, 0, 0, Found::Missing), None);
@@ -87,7 +87,7 @@ fn what_is_missing_before_its_turn_may_still_come() {
 }
 
 #[test]
-fn c1_what_started_at_the_frontier_needs_no_comparison() {
+fn c1_an_execution_at_the_commit_index_needs_no_validation() {
     let scheduler = Scheduler::new(Steps { count: 2, ..Steps::default() });
     assert_eq!(scheduler.next_task(), at_frontier(0));
     assert_eq!(executed_and_changed(&scheduler, 0), at_frontier(1));
@@ -96,7 +96,7 @@ fn c1_what_started_at_the_frontier_needs_no_comparison() {
 }
 
 #[test]
-fn c1_a_publication_after_a_passed_check_makes_suspect_again() {
+fn c1_a_publication_after_a_validation_requires_another_one() {
     let scheduler = all_started(3);
     let check = |epoch| Some(Task::Check { tx: 2, incarnation: 0, epoch });
     assert_eq!(executed(&scheduler, 2), None);
@@ -107,7 +107,7 @@ fn c1_a_publication_after_a_passed_check_makes_suspect_again() {
 }
 
 #[test]
-fn c1_what_is_compared_at_the_frontier_is_not_decided_by_a_check_beside() {
+fn c1_a_concurrent_validation_does_not_decide_the_one_at_the_commit_index() {
     let scheduler = all_started(3);
     assert_eq!(executed(&scheduler, 2), None);
     let check = Some(Task::Check { tx: 2, incarnation: 0, epoch: 1 });
@@ -121,17 +121,17 @@ fn c1_what_is_compared_at_the_frontier_is_not_decided_by_a_check_beside() {
 }
 
 #[test]
-fn c2_only_one_worker_compares_at_the_frontier() {
+fn c2_only_one_worker_validates_at_the_commit_index() {
     let scheduler = all_started(3);
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
     let next = executed(&scheduler, 2);
-    assert!(matches!(next, Some(Task::Check { tx: 2, .. })), "1 is being compared: {next:?}");
+    assert!(matches!(next, Some(Task::Check { tx: 2, .. })), "1 is being validated: {next:?}");
     assert_eq!(scheduler.passed_at_frontier(), commit(2));
 }
 
 #[test]
-fn c1_what_fails_at_the_frontier_is_executed_there() {
+fn c1_an_invalid_transaction_at_the_commit_index_is_executed_there() {
     let scheduler = all_started(2);
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
@@ -142,20 +142,20 @@ fn c1_what_fails_at_the_frontier_is_executed_there() {
 }
 
 #[test]
-fn s1_an_outdated_suspect_is_executed_again_by_who_found_it() {
+fn s1_the_validating_worker_executes_an_invalid_transaction_again() {
     let scheduler = all_started(3);
     executed(&scheduler, 2);
     let suspect = executed_and_changed(&scheduler, 1);
     let Some(Task::Check { tx, incarnation, epoch }) = suspect else {
-        panic!("transaction 2 is suspect");
+        panic!("transaction 2 needs validation");
     };
     let check = || scheduler.checked(tx, incarnation, epoch, Found::Outdated);
     assert_eq!(check(), again(2, Start::Ahead));
-    assert_eq!(check(), None, "it is aborted once");
+    assert_eq!(check(), None, "an incarnation is aborted once");
 }
 
 #[test]
-fn a_check_of_an_older_incarnation_counts_for_nothing() {
+fn a_validation_of_an_older_incarnation_has_no_effect() {
     let scheduler = all_started(3);
     executed_and_changed(&scheduler, 2);
     executed_and_changed(&scheduler, 1);
@@ -163,19 +163,19 @@ fn a_check_of_an_older_incarnation_counts_for_nothing() {
     scheduler.executed(2, Noticed::BY_NOBODY, Basis::Assumed);
     assert_eq!(scheduler.checked(2, 0, 2, Found::Outdated), None);
     assert_eq!(scheduler.checked(2, 0, 2, Found::Current), None);
-    assert_eq!(executed(&scheduler, 0), commit(2), "its basis was not checked");
+    assert_eq!(executed(&scheduler, 0), commit(2), "its assumption was not validated");
 }
 
 #[test]
-fn s2_who_waits_is_ready_once_the_writer_has_published() {
+fn s2_a_waiting_transaction_is_ready_once_the_writer_has_published() {
     let scheduler = all_started(3);
     scheduler.blocked(2, 1);
     assert_eq!(executed_and_changed(&scheduler, 1), ahead(2));
-    assert_eq!(scheduler.blocked(2, 1), ahead(2), "it had published already");
+    assert_eq!(scheduler.blocked(2, 1), ahead(2), "the writer has already published");
 }
 
 #[test]
-fn s3_a_sleeping_worker_is_woken_by_work() {
+fn s3_a_task_wakes_a_sleeping_worker() {
     let scheduler = all_started(3);
     scheduler.blocked(1, 0);
     scheduler.blocked(2, 0);
@@ -200,18 +200,18 @@ fn stopping_ends_every_worker() {
 }
 
 #[test]
-fn only_who_may_have_noticed_is_suspect() {
+fn only_registered_readers_need_validation() {
     let scheduler = all_started(4);
     assert_eq!(executed(&scheduler, 2), None);
     assert_eq!(executed(&scheduler, 3), None);
     let check = Some(Task::Check { tx: 3, incarnation: 0, epoch: 1 });
     assert_eq!(scheduler.executed(1, Noticed::by(3), Basis::Read), check);
-    assert_eq!(executed(&scheduler, 0), commit(3), "3 is being checked");
+    assert_eq!(executed(&scheduler, 0), commit(3), "3 is being validated");
     assert_eq!(scheduler.frontier(), 3);
 }
 
 #[test]
-fn c1_who_may_have_noticed_while_it_was_executed_is_compared() {
+fn c1_a_reader_that_runs_during_a_publication_is_validated() {
     let scheduler = all_started(3);
     assert_eq!(scheduler.executed(0, Noticed::by(2), Basis::Read), None);
     assert_eq!(executed(&scheduler, 1), None);
@@ -219,18 +219,18 @@ fn c1_who_may_have_noticed_while_it_was_executed_is_compared() {
 }
 
 #[test]
-fn c1_who_noticed_during_its_check_is_suspect_again() {
+fn c1_a_publication_during_a_validation_requires_another_one() {
     let scheduler = all_started(4);
     assert_eq!(executed(&scheduler, 3), None);
     let check = |epoch| Some(Task::Check { tx: 3, incarnation: 0, epoch });
     assert_eq!(scheduler.executed(2, Noticed::by(3), Basis::Read), check(1));
     assert_eq!(scheduler.executed(1, Noticed::by(3), Basis::Read), check(2));
     assert_eq!(scheduler.checked(3, 0, 1, Found::Current), None);
-    assert_eq!(executed(&scheduler, 0), commit(3), "the second check is not done");
+    assert_eq!(executed(&scheduler, 0), commit(3), "the second validation is not done");
 }
 
 #[test]
-fn what_is_known_to_be_outdated_is_checked_before_its_turn() {
+fn a_stale_incarnation_is_validated_before_its_turn() {
     let scheduler = all_started(3);
     let check = Some(Task::Check { tx: 2, incarnation: 0, epoch: 0 });
     assert_eq!(scheduler.executed(2, Noticed::BY_NOBODY, Basis::Outdated), check);

@@ -1,24 +1,26 @@
-//! Which of the transactions that are ready to start: not always the lowest.
+//! Chooses which ready transaction to start. It is not always the lowest.
 //!
-//! Neighbours depend on each other more than others do, since whoever wants to come right before or after
-//! somebody pays for that place; so do transactions of a kind. Started side by side, they mostly end with the
-//! later one executed twice. So whoever looks for something to execute leaves out, if there is anything else, what
-//! directly follows a transaction that has yet to publish, and what is of a kind with one below. The worker that is
-//! at the transaction below comes to it next.
+//! Neighbours conflict more often than other pairs of transactions, since some senders pay for a place directly
+//! before or after another transaction. Transactions of one call class conflict often, too. If two such
+//! transactions run side by side, the later one is mostly executed twice. A worker therefore skips the direct
+//! successor of a transaction that has yet to publish. It also skips a transaction of the same call class as a
+//! lower one that has yet to publish. If all others are skipped, it takes one of these. The worker of the lower
+//! transaction takes the skipped one next.
 //!
-//! A poor choice costs time only: what was executed ahead of its turn is compared, and the frontier is never left out.
+//! A poor choice costs time only. Speculative executions are validated, and the transaction at the commit index
+//! is never skipped.
 
 use super::{State, Status};
 use crate::executor::block_stm::{kinds::Kinds, memory::TxIndex};
 
-/// How far above the lowest that is ready to look for a better one.
+/// Distance above the lowest ready transaction in which to search for a better one.
 const WINDOW: usize = 64;
 
-/// How far below it something may still have to publish that the better one would depend on.
+/// Distance below the lowest ready transaction in which unpublished transactions count as possible conflicts.
 const BELOW: usize = 8;
 
 impl State {
-    /// The transaction to start, given the lowest that is ready.
+    /// Returns the transaction to start, given the lowest ready one.
     pub(super) fn choose(&self, lowest: TxIndex) -> TxIndex {
         if lowest == self.frontier {
             return lowest;
@@ -44,7 +46,8 @@ impl State {
     }
 }
 
-/// Whether a transaction has yet to publish something that others may read. Plain payments only add to balances.
+/// Returns whether a transaction has yet to publish values that others may read. Plain payments only add to
+/// balances, so they do not count.
 const fn is_pending(status: Status, kinds: Kinds) -> bool {
     !status.is_published() && !kinds.is_none()
 }
@@ -56,7 +59,7 @@ mod tests {
 
     const NONE: u64 = u64::MAX;
 
-    /// What is started after so many were, the first at the frontier.
+    /// Starts `count` transactions, the first of them at the commit index, and returns their indices.
     fn started(kinds: &[u64], count: usize) -> Vec<TxIndex> {
         let kind = |kind: &u64| if *kind == NONE { Kinds::default() } else { Kinds::of(*kind) };
         let kinds: Vec<_> = kinds.iter().map(kind).collect();
@@ -72,29 +75,29 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_running_call_is_left_to_its_worker() {
+    fn the_successor_of_a_running_call_is_skipped() {
         assert_eq!(started(&[0, 1, 2, NONE, 3], 2), [0, 3]);
         assert_eq!(started(&[0, NONE, 2, 3], 3), [0, 1, 2]);
     }
 
     #[test]
-    fn of_a_kind_one_at_a_time() {
+    fn one_transaction_of_a_call_class_starts_at_a_time() {
         assert_eq!(started(&[7, NONE, 7, NONE, 8], 4), [0, 1, 3, 4]);
     }
 
     #[test]
-    fn a_neighbour_is_better_than_one_of_a_kind() {
+    fn a_successor_is_preferred_to_the_same_call_class() {
         assert_eq!(started(&[7, 8, 7, 7], 2), [0, 1]);
     }
 
     #[test]
-    fn where_nothing_else_is_ready_the_lowest_starts() {
+    fn the_lowest_starts_if_all_others_would_conflict() {
         assert_eq!(started(&[7, 7, 7], 3), [0, 1, 2]);
-        assert_eq!(started(&[NONE, NONE, NONE], 3), [0, 1, 2], "payments come in order");
+        assert_eq!(started(&[NONE, NONE, NONE], 3), [0, 1, 2], "payments start in block order");
     }
 
     #[test]
-    fn what_was_left_out_is_started_later() {
+    fn skipped_transactions_start_later() {
         let mut all = started(&[1, 1, 2, 3, NONE, 2, 2, 4, 4, 1], 10);
         all.sort_unstable();
         assert!(all.into_iter().eq(0..10));
