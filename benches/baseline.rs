@@ -1,12 +1,13 @@
-//! Whether the baseline is honest: `sequential` beside the leanest loop over revm that produces the same
-//! outcome, and beside that loop with the one thing that workers spare and the baseline does not, hashes computed before
-//! in the same block; over cached blocks.
+//! Checks that the baseline is as fast as it can be. `sequential` is compared with the leanest loop
+//! over revm that produces the same outcome. It is also compared with that loop and cached hashes,
+//! an optimisation that workers have and the baseline does not.
 //!
-//! `BLOCKRACE_CACHE=DIR cargo bench --bench baseline`, with `BLOCKRACE_ROUNDS` for more or fewer rounds
-//! than 31
+//! `BLOCKRACE_CACHE=DIR cargo bench --bench baseline`. `BLOCKRACE_ROUNDS` sets the number of
+//! iterations, which is 31 by default.
 //!
-//! Blocks have at least 80 transactions. Prints medians of shuffled rounds, and those of the ratios to `sequential` in the
-//! same rounds: below one, `sequential` is slower. Outcomes are compared.
+//! The blocks are cached ones with at least 80 transactions. The bench prints medians of shuffled
+//! iterations, and medians of the ratios to `sequential` within iterations. If a ratio is below
+//! one, `sequential` is slower. Outcomes are compared.
 
 #![allow(missing_docs, reason = "a bench is no library")]
 
@@ -26,7 +27,7 @@ use blockrace::{
 };
 use std::num::NonZeroUsize;
 
-/// As the command has it.
+/// The allocator of the command.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -34,7 +35,7 @@ fn sequential(job: &ReplayJob, pool: &WorkerPool) -> BlockOutcome {
     Sequential.execute(job, pool).expect("the block is valid").outcome
 }
 
-/// How long the two lean loops take, as shares of what `sequential` does.
+/// Times of the two lean loops, relative to `sequential`.
 fn race(job: &ReplayJob, pool: &WorkerPool, rounds: usize) -> [f64; 2] {
     let number = job.header.number;
     let outcome = sequential(job, pool);
@@ -59,8 +60,10 @@ fn race(job: &ReplayJob, pool: &WorkerPool, rounds: usize) -> [f64; 2] {
 
 fn main() {
     let rounds = rounds::rounds(31);
-    let pool = WorkerPool::new(NonZeroUsize::MIN).expect("a thread starts");
-    println!("    block   txs  sequential   lean ms  ratio  + hashes  ratio   ({rounds} rounds)");
+    let pool = WorkerPool::new(NonZeroUsize::MIN).expect("the thread starts");
+    println!(
+        "    block   txs  sequential   lean ms  ratio  + hashes  ratio   ({rounds} iterations)"
+    );
     let ratios: Vec<[f64; 2]> = busy::jobs().map(|job| race(&job, &pool, rounds)).collect();
     let mean = |of: usize| geometric_mean(&ratios.iter().map(|both| both[of]).collect::<Vec<_>>());
     if let (Some(lean), Some(with_hashes)) = (mean(0), mean(1)) {

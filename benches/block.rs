@@ -1,4 +1,4 @@
-//! One real block through every part: decode, prove, execute with each executor, state root.
+//! Measures each stage of real blocks: decoding, proof, execution by each executor, state root.
 //!
 //! `BLOCKRACE_CACHE=DIR cargo bench --bench block`
 
@@ -17,14 +17,14 @@ const BLOCKS: usize = 3;
 
 fn pools() -> Vec<WorkerPool> {
     let threads = [1, 2].into_iter().filter_map(NonZeroUsize::new);
-    threads.map(|threads| WorkerPool::new(threads).expect("threads start")).collect()
+    threads.map(|threads| WorkerPool::new(threads).expect("the threads start")).collect()
 }
 
 fn prepare(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("prepare");
     for recorded in support::heaviest(BLOCKS) {
         let number = recorded.block.header.number;
-        let bytes = container::encode(&recorded).expect("it was cached");
+        let bytes = container::encode(&recorded).expect("a cached block can be encoded");
         group.throughput(Throughput::Bytes(bytes.len() as u64));
         group.bench_function(BenchmarkId::new("decode", number), |bencher| {
             bencher.iter_with_large_drop(|| container::decode(&bytes));

@@ -1,15 +1,18 @@
-//! Synthetic blocks of about a gigagas, as other parallel EVMs publish them: plain transfers, ERC-20
-//! transfers and swaps, each without any conflict, and with 30 % of the transactions at hot spots.
+//! Synthetic blocks of about a gigagas, as other parallel EVMs publish them: plain transfers,
+//! ERC-20 transfers and swaps. Each kind has one block without conflicts, and one with 30 % of the
+//! transactions at hot spots.
 //!
-//! `cargo bench --bench gigagas`, with `BLOCKRACE_ROUNDS` for more or fewer rounds than 9, and after `--`
-//! part of a row's name for only that
+//! `cargo bench --bench gigagas`. `BLOCKRACE_ROUNDS` sets the number of iterations, which is 9 by
+//! default. An argument after `--` selects the rows with this text in their name.
 //!
-//! Prints, for each block, gas per second of the baseline in Ggas/s, and the same with the speedup for
-//! `block-stm` with 1 and 2 threads, and how many cores' worth of baselines the machine gets through when two of them
-//! have the whole block at once: medians of shuffled rounds, the latter in rounds of their own. All outcomes
-//! are compared with the baseline's, and every transaction must succeed. Recipients are not the senders, which costs an ERC-20
-//! transfer 7,000 gas more than where they are. The transactions of a block are unsigned, as senders are
-//! recovered before the clock starts.
+//! For each block the bench prints the baseline's rate in Ggas/s, and the rate and speedup of
+//! `block-stm` with 1 and 2 threads. The last column is the number of effective cores: the
+//! throughput of two baselines at once, relative to a single one. Figures are medians of shuffled
+//! iterations. The last column has iterations of its own.
+//!
+//! All outcomes are compared with the baseline's, and every transaction must succeed. Recipients
+//! are not senders, which costs an ERC-20 transfer 7,000 gas more than if they were. The
+//! transactions are unsigned, as senders are recovered outside the timer.
 
 #![allow(missing_docs, reason = "a bench is no library")]
 
@@ -31,13 +34,13 @@ use support::{
     traffic::{Kind, Traffic},
 };
 
-/// As the command has it.
+/// The allocator of the command.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn pool(threads: usize) -> WorkerPool {
     let threads = NonZeroUsize::new(threads).expect("it is not zero");
-    WorkerPool::new(threads).expect("threads start")
+    WorkerPool::new(threads).expect("the threads start")
 }
 
 fn execute(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> Execution {
@@ -45,7 +48,7 @@ fn execute(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> Execution 
     executor.execute(job, pool).expect("the block is valid")
 }
 
-/// The baseline's outcome, which the others' must equal.
+/// The baseline's outcome. Panics if another outcome differs.
 fn agreed(job: &ReplayJob, pools: [&WorkerPool; 2]) -> BlockOutcome {
     let expected = execute(ExecutorKind::Sequential, job, pools[0]).outcome;
     let failed = expected.receipts.iter().position(|receipt| !receipt.success);
@@ -84,7 +87,8 @@ fn race(name: &str, job: &ReplayJob, [one, two]: [&WorkerPool; 2], rounds: usize
             &|| execute(ExecutorKind::BlockStm, job, two),
         ],
     );
-    // Apart, as two whole blocks at once leave nothing of the caches to whoever comes next.
+    // Separate iterations: two whole blocks at once would evict the cached data of the next
+    // contender.
     let [alone, both] = rounds::race(
         rounds,
         [&|| execute(ExecutorKind::Sequential, job, one), &|| {
@@ -100,7 +104,7 @@ fn main() {
     let wanted = env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| name.contains(wanted));
     println!(
-        "{:24} {:>7} {:>6} {:>10} {:>15} {:>15} {:>6}   ({rounds} rounds)",
+        "{:24} {:>7} {:>6} {:>10} {:>15} {:>15} {:>6}   ({rounds} iterations)",
         "Ggas/s", "txs", "Ggas", "sequential", "1 thread", "2 threads", "cores"
     );
     for (kind, transactions) in Kind::ALL {

@@ -1,4 +1,4 @@
-//! Multi-version memory alone: publishing, reading, and validating what was read, by one thread.
+//! Multi-version memory alone: publishing, reading and validating read sets, on one thread.
 //!
 //! `cargo bench --bench memory`
 
@@ -18,7 +18,7 @@ use blockrace::executor::{
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
-/// As many transactions as a busy block has, each writing as many locations as is usual.
+/// Number of transactions of a busy block. Each writes the usual number of locations.
 const TRANSACTIONS: usize = 200;
 const WRITES: usize = 6;
 
@@ -62,7 +62,8 @@ fn memory(criterion: &mut Criterion) {
     });
 }
 
-/// What each transaction finds where it writes, and where the five before it do.
+/// A read set for each transaction. It has the locations that the transaction and the five before
+/// it write.
 fn read_sets(memory: &Memory) -> Vec<ReadSet> {
     let running = Running::new(TRANSACTIONS, Crowding::Crowded);
     let mut view = View::new(memory, &running);

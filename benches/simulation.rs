@@ -1,13 +1,16 @@
-//! `block-stm` on as many cores as threads, simulated: its own engine, over threads that `model/` simulates, and over cached
-//! blocks whose transactions take the times that were measured of each.
+//! Simulated speedups of `block-stm` with as many cores as threads. Its own engine runs on the
+//! simulated threads of `model/`. The blocks are cached ones, and each transaction takes its
+//! measured time.
 //!
 //! `BLOCKRACE_CACHE=DIR cargo bench --bench simulation`
 //!
-//! Blocks have at least 80 transactions. Prints speedups over the baseline, and beside each the block's bound. What comes
-//! before and after the transactions counts with what it took on two threads. What cores share (caches, memory, heat) is
-//! left out, as is waiting for locks, and who is paid within the block what it then spends; a transaction that is executed again
-//! computes all anew, precompiled contracts included, and always writes something else: this is what the schedule
-//! allows, not what a machine will show.
+//! Blocks have at least 80 transactions. The bench prints speedups over the baseline, each with the
+//! block's bound. Work before and after the transactions counts with its time on two threads.
+//!
+//! The result shows what the schedule allows, not what a machine will achieve. The simulation omits
+//! caches, memory and heat, which real cores share. Its transactions do not wait for locks. They do
+//! not depend on payments that they spend within the block. A repeated transaction computes
+//! everything again, precompiles included, and always writes new values.
 
 #![allow(missing_docs, reason = "a bench is no library")]
 
@@ -34,14 +37,15 @@ use std::{
 
 const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
 
-/// Of so many runs the shortest counts.
+/// The shortest of these runs counts.
 const RUNS: NonZeroU32 = NonZeroU32::new(7).expect("it is not zero");
 
-/// Between what was measured on two cores and on sixteen, where a line of the cache takes 40 to 90 and 190 ns to another
-/// core, and a sleeping thread 3 to 40 µs to wake.
+/// Values between those measured on two cores and those measured on sixteen. A cache line from
+/// another core took 40 to 90 ns on two cores. It took 190 ns on sixteen. Waking a sleeping thread
+/// took 3 to 40 µs.
 const COSTS: Costs = Costs { lock: 100, look: 20, yielding: 300, wake: 10_000 };
 
-/// Where a batch first reads what it has not written itself, and where it writes.
+/// Reads of a batch that it has not written itself, each at its first time, and its writes.
 #[derive(Default)]
 struct Merged {
     length: u64,
@@ -89,7 +93,7 @@ fn step(study: &Study, batch: Batch, kinds: u64) -> Step {
     Step { length, reads, writes, kinds }
 }
 
-/// The block in steps, as `block-stm` plans them for so many threads.
+/// The block as steps. `block-stm` plans them for this number of threads.
 fn block(job: &ReplayJob, study: &Study, threads: NonZeroUsize) -> Block {
     let Plan { batches, long, kinds } = Plan::new(job, threads);
     let steps = batches.into_iter().zip(kinds);
@@ -101,14 +105,14 @@ fn block(job: &ReplayJob, study: &Study, threads: NonZeroUsize) -> Block {
     }
 }
 
-/// What a block's transactions take and access.
+/// Times and accesses of a block's transactions.
 fn study(job: &ReplayJob) -> Study {
     let mut study = Study::of(job, RUNS).expect("the block is valid");
     study.times.take_worker(job, &pool(NonZeroUsize::MIN), RUNS).expect("the block is valid");
     study
 }
 
-/// What comes before and after the transactions on two threads, in nanoseconds.
+/// Time before and after the transactions on two threads, in nanoseconds.
 fn beside(job: &ReplayJob) -> u64 {
     let two = pool(number(2));
     let runs = (0..RUNS.get()).map(|_| {
@@ -124,10 +128,10 @@ fn number(threads: usize) -> NonZeroUsize {
 }
 
 fn pool(threads: NonZeroUsize) -> WorkerPool {
-    WorkerPool::new(threads).expect("the system has threads")
+    WorkerPool::new(threads).expect("the threads start")
 }
 
-/// On each number of threads the speedup, and its bound.
+/// Speedup and bound for each number of threads.
 fn speedups(job: &ReplayJob) -> [[f64; 2]; THREADS.len()] {
     let (study, beside) = (study(job), beside(job));
     let baseline = study.times.before + study.times.total() + study.times.after;
@@ -135,7 +139,7 @@ fn speedups(job: &ReplayJob) -> [[f64; 2]; THREADS.len()] {
         let simulated = simulate(block(job, &study, number(threads)), threads, COSTS);
         let bound = study.bound(ExecutorKind::BlockStm, number(threads));
         let speedup = baseline as f64 / (simulated.length + beside) as f64;
-        [speedup, bound.expect("there are transactions")]
+        [speedup, bound.expect("the block has transactions")]
     })
 }
 
@@ -158,7 +162,7 @@ fn main() {
     let mean = |threads, which| geometric_mean(&of(threads, which)).unwrap_or_default();
     let means = std::array::from_fn(|threads| [mean(threads, 0), mean(threads, 1)]);
     println!(
-        "simulated speedups (bounds) on so many threads, geometric means of {} blocks:",
+        "simulated speedups (bounds) by number of threads, geometric means of {} blocks:",
         all.len()
     );
     println!("               {}", row(means));

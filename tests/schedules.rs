@@ -7,8 +7,8 @@
 mod bounded;
 
 use blockrace_model::checks::{
-    Scene, a_commit_ends_the_run, a_sleeper_is_woken_by_work, by_hand, generated,
-    sleepers_are_told_to_stop, tiny, whoever_is_woken_wakes_the_next,
+    Scene, a_commit_ends_the_run, a_sleeper_is_woken_by_work, a_woken_worker_wakes_the_next,
+    by_hand, generated, sleeping_workers_stop, tiny,
 };
 use bounded::Bounded;
 use shuttle::{
@@ -57,12 +57,12 @@ fn s3_work_wakes_a_sleeping_worker_in_every_schedule() {
 
 #[test]
 fn s3_a_woken_worker_wakes_the_next_in_every_schedule() {
-    assert!(try_all(whoever_is_woken_wakes_the_next, Bounded::new(2, 100_000)) < 100_000);
+    assert!(try_all(a_woken_worker_wakes_the_next, Bounded::new(2, 100_000)) < 100_000);
 }
 
 #[test]
 fn sleeping_workers_stop_in_every_schedule() {
-    assert!(try_all(sleepers_are_told_to_stop, Bounded::new(3, 100_000)) < 100_000);
+    assert!(try_all(sleeping_workers_stop, Bounded::new(3, 100_000)) < 100_000);
 }
 
 #[test]

@@ -1,35 +1,35 @@
-//! A small assembler, for contracts that are written to be read.
+//! A small assembler for readable contracts.
 //!
 //! Words are separated by white space, and `;` begins a comment:
 //!
-//! | word | meaning |
-//! |---|---|
-//! | `SLOAD` | the instruction of that name |
-//! | `42`, `0x2a`, `$name` | push a number, or a constant given from outside |
-//! | `#f(uint256)`, `##E(uint256)` | push a function's selector, or an event's topic |
-//! | `here:`, `@here` | a place to jump to, and push it |
-//! | `!here` | call: push the place after this word, and jump |
-//! | `=x`, `.x` | store the top of the stack in a variable in memory, and push a variable |
+//! ```text
+//! SLOAD                      the instruction of that name
+//! 42, 0x2a, $name            push a number, or a constant from outside
+//! #f(uint256), ##E(uint256)  push a function's selector, or an event's topic
+//! here:, @here               define a jump destination, and push it
+//! !here                      call: push the position after this word, and jump
+//! =x, .x                     store the top of the stack in a variable, and push a variable
+//! ```
 //!
-//! Variables lie from [`VARIABLES`] on, above what a contract uses to hash, call and log.
+//! Variables begin at [`VARIABLES`], above the memory that a contract uses to hash, call and log.
 
 use alloy_primitives::{Bytes, U256, keccak256, map::HashMap};
 use revm::bytecode::opcode::{JUMP, JUMPDEST, MLOAD, MSTORE, OPCODE_INFO, PUSH0, PUSH2};
 
-/// Where the variables begin.
+/// Offset of the variables in memory.
 const VARIABLES: usize = 0x100;
 
-/// What is assembled so far.
+/// The code that is assembled so far.
 #[derive(Default)]
 struct Assembly<'a> {
     code: Vec<u8>,
     places: HashMap<&'a str, usize>,
-    /// Where the address of which place is missing.
+    /// Positions in the code that need the address of a destination, with its name.
     holes: Vec<(usize, &'a str)>,
     variables: Vec<&'a str>,
 }
 
-/// Assembles a contract. Panics where the source is wrong.
+/// Assembles a contract. Panics if the source is wrong.
 pub(crate) fn assemble(source: &str, constants: &[(&str, U256)]) -> Bytes {
     let mut assembly = Assembly::default();
     let lines = source.lines().filter_map(|line| line.split(';').next());
@@ -66,11 +66,11 @@ impl<'a> Assembly<'a> {
     }
 
     fn place(&mut self, name: &'a str) {
-        assert!(self.places.insert(name, self.code.len()).is_none(), "{name} is there twice");
+        assert!(self.places.insert(name, self.code.len()).is_none(), "{name} is defined twice");
         self.code.push(JUMPDEST);
     }
 
-    /// Pushes in as few bytes as the value needs.
+    /// Pushes a value in as few bytes as it needs.
     fn push(&mut self, value: U256) {
         let bytes = value.to_be_bytes_trimmed_vec();
         self.code.push(PUSH0 + bytes.len() as u8);
@@ -84,7 +84,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn call(&mut self, name: &'a str) {
-        // Two pushes of three bytes each, and the jump, lie before the place to come back to.
+        // The return position follows two pushes of three bytes each, and the jump.
         let back = self.code.len() + 7;
         self.code.push(PUSH2);
         self.code.extend(address(back));
@@ -104,7 +104,7 @@ impl<'a> Assembly<'a> {
 
     fn finish(mut self) -> Bytes {
         for (hole, name) in self.holes {
-            let place = self.places.get(name).unwrap_or_else(|| panic!("no place {name}"));
+            let place = self.places.get(name).unwrap_or_else(|| panic!("no destination {name}"));
             self.code[hole..hole + 2].copy_from_slice(&address(*place));
         }
         self.code.into()

@@ -1,10 +1,11 @@
 //! The leanest loops over revm that produce a block's outcome.
 //!
-//! One EVM for all transactions, with revm's own precompiles and no inspector; per transaction, revm's
-//! `transact_one` and `finalize`, a receipt, and a commit. No check of the block's gas limit, no layer in
-//! between. What comes before and after the transactions, a few system calls, is alloy-evm's.
+//! One EVM runs all transactions, with revm's own precompiles and no inspector. Each transaction
+//! takes revm's `transact_one` and `finalize`, a receipt, and a commit. The block's gas limit is
+//! not checked, and there is no layer in between. alloy-evm runs the phases before and after the
+//! transactions, which are a few system calls.
 //!
-//! One of them computes every hash, as revm does; the other looks up those that it has computed before, as workers do.
+//! One loop computes every hash, as revm does. The other caches hashes, as workers do.
 
 use alloy_consensus::{EthereumReceipt, Transaction as _, TxEnvelope, transaction::Recovered};
 use alloy_evm::{
@@ -33,12 +34,12 @@ type State<'a> = BlockState<&'a PreState>;
 type LeanEvm<'a, C> =
     MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, State<'a>, Journal<State<'a>>, C>, NoOpInspector>;
 
-/// Executes the block. Panics where it is invalid.
+/// Executes the block. Panics if it is invalid.
 pub(crate) fn execute(job: &ReplayJob) -> BlockOutcome {
     execute_with(job, (), |_| ())
 }
 
-/// The same, remembering hashes for as long as the block takes.
+/// As [`execute`], with hashes cached for the duration of the block.
 pub(crate) fn execute_remembering(job: &ReplayJob) -> BlockOutcome {
     execute_with(job, Hashes::default(), |evm| hashes::install(&mut evm.instruction))
 }
@@ -73,7 +74,7 @@ fn execute_with<'a, C>(
         gas_used: result.gas_used,
         blob_gas_used: result.blob_gas_used,
         requests: result.requests,
-        post_state: state.post_state().expect("what was written was read"),
+        post_state: state.post_state().expect("written locations were read"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rounds as `replay` runs them: everybody once in each, in an order that is shuffled anew.
+//! Iterations as in `replay`: each runs all contenders once, in a new random order.
 
 use blockrace::measure::{
     Stopwatch,
@@ -7,28 +7,29 @@ use blockrace::measure::{
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus, seq::SliceRandom};
 use std::{env, time::Duration};
 
-/// How many rounds are measured: `BLOCKRACE_ROUNDS`, or else `usual`.
+/// Number of measured iterations: `BLOCKRACE_ROUNDS`, or else `usual`.
 pub(crate) fn rounds(usual: usize) -> usize {
     let asked = env::var("BLOCKRACE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
     asked.unwrap_or(usual).max(1)
 }
 
-/// What one contestant's laps took, by round.
+/// Times of one contender, by iteration.
 #[derive(Debug)]
 pub(crate) struct Laps(Vec<Duration>);
 
 impl Laps {
     pub(crate) fn median(&self) -> Duration {
-        median(&self.0).expect("there is a round")
+        median(&self.0).expect("there is an iteration")
     }
 
-    /// How many times as fast as a baseline, paired within rounds.
+    /// Speedup over a baseline, paired within iterations.
     pub(crate) fn speedup(&self, baseline: &Self) -> f64 {
-        Speedup::paired(&baseline.0, &self.0, 0).expect("rounds take time").ratio
+        Speedup::paired(&baseline.0, &self.0, 0).expect("iterations take time").ratio
     }
 }
 
-/// Runs all contestants in every round. A first round is not counted. Results are dropped after the clock.
+/// Runs all contenders in each iteration. The first iteration is a warm-up. Results are dropped
+/// outside the timer.
 pub(crate) fn race<T, const N: usize>(
     rounds: usize,
     contestants: [&dyn Fn() -> T; N],

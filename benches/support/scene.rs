@@ -1,4 +1,4 @@
-//! A made-up state and a block on top of it.
+//! A synthetic state and a block on top of it.
 
 use alloy_consensus::{Header, SignableTransaction, TxEip1559, TxEnvelope, transaction::Recovered};
 use alloy_hardforks::{EthereumHardfork, ForkCondition};
@@ -9,11 +9,11 @@ use blockrace::{
 };
 use std::collections::BTreeMap;
 
-/// What is called, and at which cost at most.
+/// A call, with its gas limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) to: Address,
-    /// In wei.
+    /// Amount in wei.
     pub(crate) value: u64,
     pub(crate) input: Bytes,
     pub(crate) gas_limit: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Call {
 #[derive(Debug, Default)]
 pub(crate) struct Scene {
     accounts: BTreeMap<Address, FoundedAccount>,
-    /// Kept apart, as each may be set more than once.
+    /// Slots are separate from accounts, as each may be set more than once.
     slots: BTreeMap<(Address, U256), U256>,
     sent: HashMap<Address, u64>,
     transactions: Vec<Recovered<TxEnvelope>>,
@@ -35,14 +35,14 @@ pub(crate) fn address(role: &str, number: usize) -> Address {
 }
 
 impl Scene {
-    /// An account with ether.
+    /// Adds an account with ether.
     pub(crate) fn fund(&mut self, address: Address) {
         let ether = U256::from(10).pow(U256::from(18));
         let account = || FoundedAccount { balance: ether, ..Default::default() };
         self.accounts.entry(address).or_insert_with(account);
     }
 
-    /// A contract.
+    /// Adds a contract.
     pub(crate) fn deploy(&mut self, address: Address, code: Bytes) {
         let account = || FoundedAccount { nonce: 1, code, ..Default::default() };
         self.accounts.entry(address).or_insert_with(account);
@@ -53,7 +53,8 @@ impl Scene {
         self.slots.insert((address, slot), value);
     }
 
-    /// Adds a transaction to the block. The signature is none: senders are given.
+    /// Adds a transaction to the block. Its signature is a placeholder, because the sender is
+    /// given.
     pub(crate) fn send(&mut self, from: Address, Call { to, value, input, gas_limit }: Call) {
         let nonce = self.sent.entry(from).or_default();
         let transaction = TxEip1559 {
@@ -75,13 +76,13 @@ impl Scene {
     /// The block, ready to execute under Cancun's rules.
     pub(crate) fn job(mut self) -> ReplayJob {
         for ((address, slot), value) in self.slots {
-            let account = self.accounts.get_mut(&address).expect("slots are of contracts");
+            let account = self.accounts.get_mut(&address).expect("slots belong to contracts");
             account.slots.push((slot, value));
         }
         let mut ledger = Ledger::default();
-        let root = ledger.found(self.accounts).expect("a new state lacks nothing");
+        let root = ledger.found(self.accounts).expect("a new state is complete");
         let block = OpenBlock::unchecked(chain(), header(), self.transactions, Some(Vec::new()));
-        let rehearsal = ledger.rehearse(block, root, HashMap::default()).expect("all is known");
+        let rehearsal = ledger.rehearse(block, root, HashMap::default()).expect("it is complete");
         rehearsal.result.expect("the block is valid");
         rehearsal.job
     }

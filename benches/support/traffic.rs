@@ -1,4 +1,4 @@
-//! Large blocks of one kind of transaction each.
+//! Large blocks with one kind of transaction each.
 
 use super::{
     contracts::{self, PoolCode, allowance_slot, balance_slot, pool_slots, word},
@@ -8,38 +8,38 @@ use alloy_primitives::{Address, Bytes, U256};
 use blockrace::block::ReplayJob;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
-/// How many transactions of a block with hot spots go there, in percent.
+/// Percentage of transactions at hot spots, in a block that has them.
 const HOT_PERCENT: u32 = 30;
-/// Accounts that hot transactions are sent by and to.
+/// Number of accounts that send and receive hot transactions.
 const HOT_ACCOUNTS: usize = 10;
-/// Pools that hot swaps meet at.
+/// Number of pools that hot swaps use.
 const HOT_POOLS: usize = 4;
-/// What a holder has of a token.
+/// Balance of a token holder.
 const PLENTY: u128 = 1_000_000_000_000_000_000_000_000;
-/// What a swap sells.
+/// Amount that a swap sells.
 const SOLD: u128 = 500_000_000_000_000_000;
 
-/// What a block's transactions do.
+/// Kind of a block's transactions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     /// Ether, from one account to another.
     Transfer,
     /// One token, from one holder to another.
     Erc20,
-    /// A sale through a router, by a pool of two tokens.
+    /// A sale through a router, at a pool of two tokens.
     Swap,
 }
 
-/// How often transactions meet.
+/// How often transactions conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traffic {
     /// Never: accounts, holders and pools are distinct.
     Independent,
-    /// Some are among a few accounts, or at a few pools.
+    /// Some transactions use the same few accounts, or the same few pools.
     Hot,
 }
 
-/// Says who takes part in which transaction; the same with every run.
+/// Chooses the accounts and pools of each transaction. Every run makes the same choice.
 struct Draw {
     traffic: Traffic,
     rng: Xoshiro256PlusPlus,
@@ -64,7 +64,7 @@ impl Draw {
         [from, (from + step) % HOT_ACCOUNTS].map(|number| address("hot", number))
     }
 
-    /// The number of the pool of the transaction at `index`.
+    /// Number of the pool of the transaction at `index`.
     fn pool(&mut self, index: usize) -> usize {
         match self.is_hot() {
             true => self.rng.random_range(0..HOT_POOLS),
@@ -74,11 +74,11 @@ impl Draw {
 }
 
 impl Kind {
-    /// All, with how many transactions use about a gigagas.
+    /// All kinds, with the number of transactions that use about a gigagas.
     pub(crate) const ALL: [(Self, usize); 3] =
         [(Self::Transfer, 47_620), (Self::Erc20, 37_123), (Self::Swap, 6_413)];
 
-    /// A block of so many transactions, ready to execute.
+    /// A block with this number of transactions, ready to execute.
     pub(crate) fn block(self, transactions: usize, traffic: Traffic) -> ReplayJob {
         let draw = Draw::new(traffic);
         match self {
@@ -134,7 +134,7 @@ fn swaps(transactions: usize, mut draw: Draw) -> Scene {
     scene
 }
 
-/// A router, and pools as they are asked for.
+/// A router, and pools that are deployed on demand.
 struct Market {
     router: Address,
     pool_code: PoolCode,
@@ -148,7 +148,8 @@ impl Market {
         Self { router, pool_code: PoolCode::new(), token_code: contracts::token() }
     }
 
-    /// Deploys a pool and its tokens, of which it has plenty; or does so again, which changes nothing.
+    /// Deploys a pool and its tokens, and gives it a balance of each. A second call changes
+    /// nothing.
     fn open(&mut self, scene: &mut Scene, number: usize) {
         let pool = address("pool", number);
         let tokens = ["token0", "token1"].map(|role| address(role, number));

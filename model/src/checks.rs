@@ -1,4 +1,4 @@
-//! What is run under every schedule, and the blocks it is run on.
+//! Checks that run under every schedule, and their blocks.
 
 use crate::{
     executor::block_stm::{
@@ -22,10 +22,10 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-/// A block, and who executes it how.
+/// A block, and the way it is executed.
 #[derive(Clone, Debug)]
 pub struct Scene {
-    /// What it shows.
+    /// Short description of the scene.
     pub name: String,
     programs: Vec<Program>,
     early: Vec<usize>,
@@ -37,7 +37,7 @@ impl Scene {
         Self { name: name.to_owned(), programs, early: Vec::new(), threads }
     }
 
-    /// Executes it once, and panics unless everything is as in block order.
+    /// Executes the scene once. Panics if a result differs from block order.
     pub fn run(&self) {
         let witness = Witness::default();
         let pool = WorkerPool(self.threads);
@@ -47,17 +47,17 @@ impl Scene {
     }
 }
 
-/// Blocks so small that every schedule can be tried, or nearly so.
+/// Blocks so small that nearly all schedules can be explored.
 pub fn tiny() -> Vec<Scene> {
     vec![
-        Scene::new("one transaction and a worker too many", 2, vec![vec![Set(0)]]),
-        Scene::new("one reads what the other writes", 2, vec![vec![Set(0)], vec![Read(0)]]),
-        Scene::new("two assume a nonce", 2, vec![vec![Count(0)], vec![Count(0)]]),
-        Scene::new("nothing to do", 2, vec![]),
+        Scene::new("more workers than transactions", 2, vec![vec![Set(0)]]),
+        Scene::new("the second reads the first's write", 2, vec![vec![Set(0)], vec![Read(0)]]),
+        Scene::new("two transactions assume a nonce", 2, vec![vec![Count(0)], vec![Count(0)]]),
+        Scene::new("an empty block", 2, vec![]),
     ]
 }
 
-/// Blocks by hand, each for one thing that can go wrong.
+/// Hand-made blocks, each for one hazard.
 pub fn by_hand() -> Vec<Scene> {
     let twice = |step: [Step; 2]| vec![step.to_vec(), step.to_vec()];
     let chain = vec![vec![Read(0), Set(0)]; 4];
@@ -94,19 +94,19 @@ pub fn by_hand() -> Vec<Scene> {
     let mut scenes = vec![
         Scene::new("a chain on two threads", 2, chain.clone()),
         Scene::new("a chain on three threads", 3, chain.clone()),
-        Scene::new("two and one waiting for work", 3, twice([Read(0), Set(0)])),
-        Scene::new("incarnations that go astray", 3, astray),
-        Scene::new("a storage is emptied and written again", 3, emptied),
+        Scene::new("two dependent transactions and an idle worker", 3, twice([Read(0), Set(0)])),
+        Scene::new("incarnations with invalid reads", 3, astray),
+        Scene::new("a storage is cleared and written again", 3, emptied),
         Scene::new("a balance is spent and paid", 3, spent),
-        Scene::new("a nonce is not what was assumed", 3, counted),
+        Scene::new("an assumed nonce is wrong", 3, counted),
         Scene::new("a write that the next incarnation does not repeat", 3, withdrawn),
     ];
-    let late = Scene::new("the last is started first", 3, chain);
+    let late = Scene::new("the last transaction starts first", 3, chain);
     scenes.push(Scene { early: vec![3, 1], ..late });
     scenes
 }
 
-/// So many generated blocks, the same for the same seed.
+/// This number of generated blocks. A seed always gives the same blocks.
 pub fn generated(count: usize, seed: u64) -> Vec<Scene> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -124,12 +124,12 @@ pub fn generated(count: usize, seed: u64) -> Vec<Scene> {
         .collect()
 }
 
-/// Nothing after what ends the run is handed on, and every worker ends.
+/// After the commit that ends the run no transaction commits, and every worker returns.
 pub fn a_commit_ends_the_run() {
     assert_eq!(handed_on_up_to(1, 4, &WorkerPool(3)), 2);
 }
 
-/// A scheduler of transactions that all wait for the first, which is being executed.
+/// A scheduler in which all transactions wait for the first one, which is running.
 fn all_wait(transactions: usize) -> Scheduler {
     let scheduler = Scheduler::new(Steps { count: transactions, ..Steps::default() });
     for expected in 0..transactions {
@@ -142,40 +142,41 @@ fn all_wait(transactions: usize) -> Scheduler {
     scheduler
 }
 
-/// S3: a worker that sleeps is woken by work that another reports, who has something else to do. A whole run
-/// ends without that, too, since whoever is awake does everything.
+/// S3: a sleeping worker is woken by work that another worker reports, while that worker itself is
+/// busy. A full run does not test this, as it completes with the workers that are awake.
 pub fn a_sleeper_is_woken_by_work() {
     let scheduler = all_wait(3);
     let woken = thread::scope(|scope| {
         let sleeper = scope.spawn(|| scheduler.next_task());
         let next = scheduler.executed(0, Noticed::BY_NOBODY, Basis::Read);
         assert!(matches!(next, Some(Task::Execute { tx: 1, .. })), "{next:?}");
-        sleeper.join().expect("it does not panic")
+        sleeper.join().expect("the worker does not panic")
     });
     assert!(matches!(woken, Some(Task::Execute { tx: 2, .. })), "{woken:?}");
 }
 
-/// S3: of two that sleep, the second is woken by the first, who leaves a task.
-pub fn whoever_is_woken_wakes_the_next() {
+/// S3: the first of two sleeping workers leaves a task after it was woken, and wakes the second
+/// one.
+pub fn a_woken_worker_wakes_the_next() {
     let scheduler = all_wait(4);
     thread::scope(|scope| {
         let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task()));
         assert!(scheduler.executed(0, Noticed::BY_NOBODY, Basis::Read).is_some());
         for sleeper in sleepers {
-            let woken = sleeper.join().expect("it does not panic");
+            let woken = sleeper.join().expect("the worker does not panic");
             assert!(matches!(woken, Some(Task::Execute { .. })), "{woken:?}");
         }
     });
 }
 
-/// Workers end when somebody stops them, also in their sleep.
-pub fn sleepers_are_told_to_stop() {
+/// Stopping the scheduler also ends sleeping workers.
+pub fn sleeping_workers_stop() {
     let scheduler = all_wait(2);
     thread::scope(|scope| {
         let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task()));
         scheduler.stop();
         for sleeper in sleepers {
-            assert_eq!(sleeper.join().expect("it does not panic"), None);
+            assert_eq!(sleeper.join().expect("the worker does not panic"), None);
         }
     });
 }

@@ -1,32 +1,32 @@
-//! Model checks of `block-stm`, and a simulation: its engine, scheduler and memory, over threads whose every step is
-//! chosen.
+//! Model checks and a simulation of `block-stm`. Its engine, scheduler and memory run on threads
+//! with a controlled schedule.
 //!
-//! The modules below `executor` are the very sources of the package above, not copies. They take locks,
-//! condition variables and atomics from `executor::sync`; here that is shuttle's, which runs one thread at a
-//! time and decides at each access who is next. So a schedule that goes wrong is found by search rather than
-//! luck, is printed, and can be run again. A deadlock is an error of the schedule, and so is a lost wake-up,
-//! since nobody else wakes a sleeper. What shuttle does not model is weak memory: to it every access is
-//! sequentially consistent. For that, the same checks run on real threads under miri, without the feature
-//! `schedules`.
+//! The modules below `executor` are the package's own sources, not copies. They take locks,
+//! condition variables and atomics from `executor::sync`. Here these come from shuttle, which runs
+//! one thread at a time and chooses the next thread at each access. So a failing schedule is found
+//! by search, is printed, and can be repeated. A deadlock fails the schedule. A lost wake-up is
+//! such a deadlock, because no other event wakes the sleeping thread. shuttle does not model weak
+//! memory: every access is sequentially consistent. So the same checks also run on real threads
+//! under miri, without the feature `schedules`.
 //!
-//! `tests/schedules.rs` of the package above runs the checks, so that they are part of its `cargo test`.
+//! `tests/schedules.rs` of the package runs the checks, so they are part of its `cargo test`.
 //!
-//! What is not the package's own source: threads are started by [`threads::WorkerPool`], in place of rayon, and
-//! a wait without sleeping gives up after a look, since more of them only repeat schedules.
+//! Two parts are not the package's own sources. [`threads::WorkerPool`] starts threads in place of
+//! rayon. A spin-wait ends after a few polls, since more of them would only repeat schedules.
 //!
-//! In [`simulation`] threads have clocks, and whoever is furthest behind is next: what the engine would do with a block on
-//! more cores than there are.
+//! In [`simulation`] each thread has a clock, and the thread with the earliest clock is next. This
+//! shows the engine on more cores than the machine has.
 
 #[path = "../../src/executor"]
-#[allow(dead_code, reason = "most of it is for executors that are not here")]
+#[allow(dead_code, reason = "other executors use the rest")]
 mod executor {
     pub mod access {
-        //! Names that observers know.
+        //! Names that events use.
         pub use super::block_stm::memory::{Location, TxIndex};
     }
     #[path = "block_stm"]
     pub mod block_stm {
-        //! The parts that know no EVM.
+        //! The modules that do not depend on the EVM.
         pub mod engine;
         pub mod kinds;
         pub mod memory;

@@ -1,11 +1,15 @@
-//! What `block-stm` would do with a block on more threads than there are cores: its engine, scheduler and memory, over
-//! threads that are simulated and transactions that take the time that was measured of each.
+//! Simulates `block-stm` on any number of cores. The engine, scheduler and memory of `block-stm`
+//! run on simulated threads, and each transaction takes its measured time.
 //!
-//! The engine decides what it decides in a race: who is executed when, who waits for whom, what is thrown away. In
-//! place of the EVM a transaction reads and writes where the recorded one did, after the same shares of its time; what it
-//! writes depends on everything that it has read, so that whoever reads outdated values writes others, in the same places;
-//! only what it pays is always the same. Left out are the caches and memory that cores share, waiting for locks, what comes before
-//! and after the transactions, and checks of what block order gives anyway: senders' nonces, and that there is enough.
+//! The engine makes the same decisions as in a race: which transaction is executed when, which one
+//! waits for which, and which results are discarded. In place of the EVM, a transaction reads and
+//! writes the recorded locations, after the recorded shares of its time. Each written value depends
+//! on all values that the transaction has read. So outdated reads give different values at the same
+//! locations. A payment is always the same.
+//!
+//! The simulation omits several costs: caches and memory that cores share, waiting for locks, and
+//! the work before and after the transactions. It also omits checks that always hold in block
+//! order: of senders' nonces, and of sufficient balances.
 
 use crate::{
     executor::block_stm::{
@@ -29,51 +33,51 @@ use std::{
 
 pub use crate::{executor::access::Location, time::Costs};
 
-/// One that the engine executes as a whole, such as a transaction.
+/// A unit that the engine executes as a whole, such as a transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Step {
-    /// How long it takes by itself, in nanoseconds.
+    /// Execution time, in nanoseconds.
     pub length: u64,
-    /// Where it reads exactly, by the time after its begin.
+    /// Exact reads, by time since the start of the step.
     pub reads: Vec<(u64, Location)>,
-    /// Where it writes.
+    /// Locations that it writes.
     pub writes: Vec<(Location, Change)>,
-    /// As the engine has them, [one bit each](Kinds::bits).
+    /// Call classes of the engine, [one bit each](Kinds::bits).
     pub kinds: u64,
 }
 
-/// How a step writes.
+/// How a step writes a location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// What it writes depends on what it has read.
+    /// The value depends on all values that the step has read.
     Set,
-    /// It pays, whatever it has read.
+    /// A payment, independent of all reads.
     Add,
 }
 
-/// What is to be executed.
+/// A block to simulate.
 #[derive(Clone, Debug, Default)]
 pub struct Block {
-    /// In block order.
+    /// Steps in block order.
     pub steps: Vec<Step>,
-    /// Those that are started early, the first one first.
+    /// Steps that start early, the first one first.
     pub early: Vec<usize>,
-    /// How many accounts are numbered.
+    /// Number of account numbers.
     pub accounts: usize,
-    /// How many slots are.
+    /// Number of slot numbers.
     pub slots: usize,
 }
 
-/// What came of it.
+/// Result of a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Simulated {
-    /// When the last result was final, in nanoseconds.
+    /// Time of the last commit, in nanoseconds.
     pub length: u64,
-    /// How many incarnations there were.
+    /// Number of incarnations.
     pub incarnations: u64,
 }
 
-/// Executes the block on so many threads, each with a core to itself.
+/// Executes the block on this number of threads, each with its own core.
 pub fn simulate(block: Block, threads: usize, costs: Costs) -> Simulated {
     let simulated = Arc::new(Mutex::new(Simulated::default()));
     let result = Arc::clone(&simulated);
@@ -82,9 +86,9 @@ pub fn simulate(block: Block, threads: usize, costs: Costs) -> Simulated {
     config.max_steps = MaxSteps::None;
     config.silence_warnings = true;
     Runner::new(InTime::new(costs), config).run(move || {
-        *result.lock().expect("nobody panics with it") = run(&block, threads);
+        *result.lock().expect("no thread panics with the lock") = run(&block, threads);
     });
-    *simulated.lock().expect("nobody panics with it")
+    *simulated.lock().expect("no thread panics with the lock")
 }
 
 fn run(block: &Block, threads: usize) -> Simulated {
@@ -96,18 +100,18 @@ fn run(block: &Block, threads: usize) -> Simulated {
     let length = Mutex::new(0);
     WorkerPool(threads).run_on_all(|| {
         let commit = |_, ()| {
-            *length.lock().expect("nobody panics with it") = time::now();
+            *length.lock().expect("no thread panics with the lock") = time::now();
             ControlFlow::Continue(())
         };
         let observer = &crate::executor::observe::Nobody;
         let worker = Worker { board: &board, memory: &memory, running: &running, commit, observer };
         worker.work(|| Recorded { block, view: View::new(&memory, &running) });
     });
-    let incarnations = board.incarnations().expect("all are committed").count;
-    Simulated { length: length.into_inner().expect("nobody panics with it"), incarnations }
+    let incarnations = board.incarnations().expect("all steps are committed").count;
+    Simulated { length: length.into_inner().expect("no thread panics with the lock"), incarnations }
 }
 
-/// Repeats what was recorded.
+/// Repeats the recorded steps.
 struct Recorded<'a, 'm> {
     block: &'a Block,
     view: View<'m>,
@@ -128,7 +132,8 @@ impl<'m> Machine<'m> for Recorded<'_, 'm> {
             time::pass(Cost::Work(at.saturating_sub(elapsed)));
             elapsed = elapsed.max(*at);
             let observed = match location {
-                // As accounts are loaded: what is looked at is depended on later.
+                // As when an account is loaded: the value is read without a dependency, which
+                // follows later.
                 Location::Balance(_) | Location::Nonce(_) => {
                     let seen = self.view.peek(*location).observed();
                     expected.push((*location, seen));
@@ -153,7 +158,7 @@ impl<'m> Machine<'m> for Recorded<'_, 'm> {
     }
 }
 
-/// Another number for each history of what was read.
+/// A number that differs for each sequence of read values.
 fn mixed(seen: U256, observed: Observed) -> U256 {
     let read = observed.over(U256::ZERO).rotate_left(17);
     (seen ^ read).wrapping_mul(U256::from_limbs([0x9e37_79b9_7f4a_7c15, 1, 0, 0])).rotate_left(29)

@@ -1,7 +1,7 @@
-//! Locks, condition variables and atomics whose every use is a step of a schedule.
+//! Locks, condition variables and atomics that are steps of a schedule at every use.
 //!
-//! Names and behaviour are those of the package's own module: a lock that is never poisoned, a condition
-//! variable that takes the guard by reference.
+//! Names and behaviour are those of the package's own module. A lock is never poisoned, and a
+//! condition variable takes the guard by reference.
 
 use crate::time::{self, Cost};
 use shuttle::sync as modelled;
@@ -11,8 +11,8 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-const HELD: &str = "a guard holds its lock, but while it waits";
-const SOUND: &str = "a panic ends the schedule, so nobody finds a poisoned lock";
+const HELD: &str = "a guard holds its lock except during a wait";
+const SOUND: &str = "a panic ends the schedule, so no lock is poisoned";
 
 #[derive(Default)]
 pub(crate) struct Mutex<T>(modelled::Mutex<T>);
@@ -36,7 +36,7 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Printing is no step.
+/// Printing is no step of a schedule.
 impl<T> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mutex").finish_non_exhaustive()
@@ -45,7 +45,7 @@ impl<T> fmt::Debug for Mutex<T> {
 
 pub(crate) struct MutexGuard<'a, T> {
     lock: &'a Mutex<T>,
-    /// There, but while it waits.
+    /// `None` only during a wait.
     guard: Option<modelled::MutexGuard<'a, T>>,
 }
 
@@ -75,7 +75,7 @@ impl Condvar {
         let held = guard.guard.take().expect(HELD);
         let mut woken = self.0.wait(held).expect(SOUND);
         if time::passes() {
-            // Until it runs, it holds nothing.
+            // The thread does not hold the lock until it runs.
             drop(woken);
             time::pass(Cost::Wake);
             woken = guard.lock.0.lock().expect(SOUND);
@@ -99,7 +99,7 @@ pub(crate) struct Looks {
 }
 
 impl Looks {
-    /// Looks once and once more after others had their turn; where time passes, as often as real threads do.
+    /// Polls once, yields, and polls once more. If time passes, it polls as often as a real thread.
     pub(crate) fn until(self, is_there: impl Fn() -> bool) -> bool {
         if time::passes() {
             return self.until_in_time(is_there);

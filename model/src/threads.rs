@@ -5,21 +5,21 @@ pub(crate) use shuttle::thread;
 #[cfg(not(feature = "schedules"))]
 pub(crate) use std::thread;
 
-/// So many threads, the calling one included.
+/// This number of threads, the calling one included.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerPool(pub usize);
 
-/// Whether every thread can have a processor to itself.
+/// Whether each thread can have a core of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crowding {
-    /// A thread that waits a moment for another does not keep it from running.
+    /// Each thread can have a core. A waiting thread does not keep the awaited thread from running.
     Roomy,
-    /// It may well do so.
+    /// Threads share cores. A waiting thread may keep the awaited thread from running.
     Crowded,
 }
 
 impl WorkerPool {
-    /// Runs `work` as often as there are threads, at the same time, and returns when all are done.
+    /// Runs `work` once on each thread, in parallel, and returns when all are done.
     pub fn run_on_all(&self, work: impl Fn() + Sync) {
         thread::scope(|scope| {
             for _ in 1..self.0 {

@@ -1,10 +1,11 @@
-//! Time that passes as told: a clock for each simulated thread, and a schedule in which the thread whose clock is
-//! furthest behind is always next.
+//! Simulated time: each thread has a clock, and the thread with the earliest clock always runs
+//! next.
 //!
-//! Whoever is next has nobody before it in time, so that all threads see each step in the order of their clocks, as if
-//! they ran side by side (discrete-event simulation). Who was blocked goes on when whoever released it did so.
+//! No other thread has an earlier clock than the next one. So all threads see each step in the
+//! order of the clocks, as if they ran in parallel (discrete-event simulation). A blocked thread
+//! continues at the time of the thread that released it.
 //!
-//! Where no time passes, as under [`checks`](crate::checks), nothing here does anything.
+//! Without simulated time, as under [`checks`](crate::checks), this module does nothing.
 
 use shuttle::{
     current,
@@ -12,28 +13,28 @@ use shuttle::{
 };
 use std::cell::RefCell;
 
-/// What steps of the engine cost, in nanoseconds. The rest of it costs nothing, and nobody waits for a lock but while its
-/// holder takes another.
+/// Costs of the engine's steps, in nanoseconds. Everything else in the engine is free. A thread
+/// waits for a lock only while the lock's holder takes another one.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
-    /// Taking a lock that is free, with the line of the cache that comes from another core.
+    /// Taking a free lock. Its cache line comes from another core.
     pub lock: u64,
-    /// A look at what is waited for.
+    /// A poll.
     pub look: u64,
-    /// One that lets other threads run.
+    /// A poll that yields to other threads.
     pub yielding: u64,
-    /// From the call to a sleeping thread until it runs.
+    /// Time from the wake-up call until the sleeping thread runs.
     pub wake: u64,
 }
 
-/// What takes time.
+/// A step that takes time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cost {
     Lock,
     Look,
     Yield,
     Wake,
-    /// So many nanoseconds.
+    /// Nanoseconds.
     Work(u64),
 }
 
@@ -49,12 +50,12 @@ impl Costs {
     }
 }
 
-/// One simulated thread.
+/// Clock of one simulated thread.
 #[derive(Clone, Copy, Debug, Default)]
 struct Clock {
-    /// In nanoseconds.
+    /// Time in nanoseconds.
     at: u64,
-    /// Whether it could go on when somebody was last chosen.
+    /// Whether the thread could run at the last choice.
     runs: bool,
 }
 
@@ -62,12 +63,12 @@ struct Clock {
 struct Time {
     costs: Costs,
     clocks: Vec<Clock>,
-    /// The clock of the thread that runs, when it was chosen.
+    /// Clock of the running thread at the time of its choice.
     now: u64,
 }
 
 impl Time {
-    /// Who is next. Of two at the same time, the one that runs goes on.
+    /// The next thread. If the current thread has an equal clock, it continues.
     fn choose(&mut self, runnable: &[&Task], current: Option<TaskId>) -> Option<TaskId> {
         let runnable: Vec<_> = runnable.iter().map(|task| task.id()).collect();
         let last = runnable.iter().map(|task| usize::from(*task)).max()?;
@@ -87,16 +88,16 @@ impl Time {
 }
 
 thread_local! {
-    /// shuttle runs all simulated threads on the one that calls it.
+    /// shuttle runs all simulated threads on the thread that calls it.
     static TIME: RefCell<Option<Time>> = const { RefCell::new(None) };
 }
 
-/// Whether time passes.
+/// Whether simulated time passes.
 pub(crate) fn passes() -> bool {
     TIME.with_borrow(Option::is_some)
 }
 
-/// The calling thread spends so much time. Others whose clocks are behind then run before it goes on.
+/// Advances the clock of the calling thread. Threads with an earlier clock then run first.
 pub(crate) fn pass(cost: Cost) {
     let passed = TIME.with_borrow_mut(|time| {
         let Some(Time { costs, clocks, .. }) = time else { return false };
@@ -110,13 +111,13 @@ pub(crate) fn pass(cost: Cost) {
     }
 }
 
-/// The calling thread's clock, in nanoseconds.
+/// Clock of the calling thread, in nanoseconds.
 pub(crate) fn now() -> u64 {
     let me = usize::from(current::me());
     TIME.with_borrow(|time| Some(time.as_ref()?.clocks.get(me)?.at)).unwrap_or_default()
 }
 
-/// Runs one schedule in which time passes.
+/// Runs one schedule with simulated time.
 #[derive(Debug)]
 pub(crate) struct InTime {
     costs: Costs,

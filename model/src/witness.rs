@@ -1,9 +1,9 @@
-//! Watches a run, and says afterwards whether it went by the rules.
+//! Records the events of a run, and checks afterwards that they follow the rules.
 
 use crate::executor::observe::{Event, Listener, Observer};
 use parking_lot::Mutex;
 
-/// Keeps what is told. Telling is no step of a schedule.
+/// Keeps all events. Reporting one is no step of a schedule.
 #[derive(Debug, Default)]
 pub(crate) struct Witness(Mutex<Vec<Event>>);
 
@@ -18,8 +18,8 @@ impl Observer for Witness {
 }
 
 impl Witness {
-    /// All transactions committed once and in order, each after it was published and never executed again; an
-    /// incarnation only gave up for a lower one.
+    /// Checks that all transactions commit once and in order. Each of them commits after it was
+    /// published, and is never executed again. An incarnation stops only for a lower transaction.
     pub(crate) fn judge(self, transactions: usize) {
         let (mut committed, mut published) = (0, vec![0; transactions]);
         let events = self.0.into_inner();
@@ -27,7 +27,7 @@ impl Witness {
             match *event {
                 Event::Committed { tx } => {
                     assert_eq!(tx, committed, "transactions commit in order: {events:?}");
-                    assert!(published[tx] > 0, "{tx} had nothing to commit: {events:?}");
+                    assert!(published[tx] > 0, "{tx} committed unpublished: {events:?}");
                     committed += 1;
                 }
                 Event::Published { tx } => {
@@ -35,7 +35,7 @@ impl Witness {
                     published[tx] += 1;
                 }
                 Event::Blocked { tx, on } => {
-                    assert!(on < tx, "{tx} waits for {on}, which is later: {events:?}");
+                    assert!(on < tx, "{tx} waits for {on}, which is not lower: {events:?}");
                 }
                 Event::Began(_) | Event::Resumed | Event::Aborted { .. } => {}
             }

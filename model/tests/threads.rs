@@ -1,4 +1,5 @@
-//! The same blocks on real threads, for miri and the thread sanitizer, which look at every access.
+//! Runs the same checks on real threads, for miri and the thread sanitizer, which inspect every
+//! access.
 
 #![cfg(not(feature = "schedules"))]
 
@@ -7,7 +8,7 @@ use blockrace_model::checks::{
     whoever_is_woken_wakes_the_next,
 };
 
-/// Miri takes about a second for a block.
+/// Miri takes about a second per block.
 const TRIES: usize = if cfg!(miri) { 1 } else { 200 };
 const GENERATED: usize = if cfg!(miri) { 5 } else { 400 };
 
@@ -17,20 +18,20 @@ fn run(scene: &Scene) {
 }
 
 #[test]
-fn blocks_by_hand_end_as_in_block_order() {
+fn hand_made_blocks_match_block_order() {
     tiny().iter().chain(&by_hand()).for_each(run);
 }
 
 #[test]
-fn sleepers_are_woken_and_told_to_stop() {
+fn sleeping_workers_wake_and_stop() {
     for _ in 0..TRIES {
         a_sleeper_is_woken_by_work();
-        whoever_is_woken_wakes_the_next();
-        sleepers_are_told_to_stop();
+        a_woken_worker_wakes_the_next();
+        sleeping_workers_stop();
     }
 }
 
 #[test]
-fn generated_blocks_end_as_in_block_order() {
+fn generated_blocks_match_block_order() {
     generated(GENERATED, 1).iter().for_each(run);
 }

@@ -1,11 +1,12 @@
-//! What each transaction of a block reads and writes when the block runs in order.
+//! Reads and writes of each transaction, recorded while the block runs in order.
 //!
-//! One execution that nobody times, with the block-stm executor's own machine and at its granularity
-//! ([`Location`]), so that what is sharp there is sharp here: payments are additions, a balance that was
-//! only paid from need only be enough, and the sender's nonce is known from the block. Whoever needs to
-//! know accesses beforehand starts here, and so does everything that says what a block allows.
+//! The recording is one untimed execution by the block-stm executor's engine, at its granularity
+//! ([`Location`]). So the records are as precise as that engine. A payment is an addition. A
+//! balance that is only paid from must only be sufficient. The sender's nonce is known from the
+//! block. Executors with oracle knowledge start from these records. So do the bounds and the
+//! bottlenecks that reports show.
 //!
-//! What follows from the accesses (dependencies, schedules) is left to others.
+//! Dependencies and schedules are derived elsewhere.
 
 pub use super::block_stm::memory::{AccountNumber, Location, TxIndex, Write, WriteSet};
 
@@ -23,38 +24,38 @@ use revm::bytecode::Bytecode;
 /// All accesses of a block.
 #[derive(Clone, Debug, Default)]
 pub struct Accesses {
-    /// What the system calls before the first transaction wrote.
+    /// Writes of the system calls before the first transaction.
     pub before_all: WriteSet,
-    /// One for each transaction, in block order.
+    /// Accesses of each transaction, in block order.
     pub transactions: Vec<TxAccess>,
-    /// The codes that the block deployed, by the hashes that `Set`s of [`Location::Code`] hold.
+    /// Codes that the block deployed, by the hashes that a `Set` of [`Location::Code`] holds.
     pub new_codes: B256Map<Bytecode>,
 }
 
-/// What one transaction reads and writes.
+/// Reads and writes of one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TxAccess {
-    /// Ascending by location; each at most once, with the strictest need.
+    /// Ascending by location. Each location occurs once, with its strictest need.
     pub reads: Vec<(Location, Need)>,
-    /// Ascending by location; each at most once.
+    /// Ascending by location. Each location occurs once.
     pub writes: WriteSet,
-    /// After refunds, as receipts count it.
+    /// Gas after refunds, as in receipts.
     pub gas: u64,
 }
 
-/// What a transaction needs to know of a location that it reads, the laxest first.
+/// How a transaction depends on a location that it reads. The variants ascend in strictness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// Nothing: the block itself says it. The sender's nonce.
+    /// No dependency: the block itself contains the value. This is the sender's nonce.
     Known,
-    /// That there is enough. A balance that was paid from.
+    /// The balance must be sufficient. The transaction only pays from it.
     AtLeast {
-        /// In wei.
+        /// Required balance, in wei.
         minimum: U256,
-        /// What the account had before the block, in wei.
+        /// Balance of the account before the block, in wei.
         before: U256,
     },
-    /// The value.
+    /// The exact value.
     Exact,
 }
 
@@ -73,12 +74,12 @@ impl Need {
 /// Executes the block once, in order, on the calling thread.
 ///
 /// # Errors
-/// The block is invalid, or the pre-state lacks what it reads.
+/// The block is invalid, or the pre-state lacks a value that the block reads.
 pub fn record(job: &ReplayJob) -> Result<Accesses, ExecuteError> {
     block_stm::record(job)
 }
 
-/// Each location once, with the strictest of its needs.
+/// Each location once, with its strictest need.
 pub(super) fn needs(reads: &ReadSet) -> Vec<(Location, Need)> {
     let need = |(location, expected)| (location, Need::of(&expected));
     let mut needs: Vec<_> = reads.iter().map(need).collect();

@@ -1,64 +1,67 @@
-//! Keeping threads on one core each, where the system can (Linux's `sched_setaffinity`).
+//! Pins threads to cores, with Linux's `sched_setaffinity`. Other systems return an error.
 
 use std::io;
 
-/// Whether threads are kept on one core each.
+/// Whether each thread is pinned to one core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pinning {
-    /// The system moves them as it likes.
+    /// The operating system moves threads between cores.
     Free,
-    /// Each stays on one core; with more threads than cores, some share one.
+    /// Each thread stays on one core. With more threads than cores, threads share cores.
     Pinned,
 }
 
-/// The processors that a thread may run on.
+/// The cores that a thread may run on.
 #[derive(Clone, Debug)]
 pub(super) struct Cores(platform::Cores);
 
 impl Cores {
-    /// Those of the calling thread.
+    /// Cores of the calling thread.
     pub(super) fn of_caller() -> io::Result<Self> {
         platform::Cores::of_caller().map(Self)
     }
 
-    /// Keeps the calling thread on the one of these cores that is `index`, counted round and round.
+    /// Pins the calling thread to core number `index` of these, modulo their number.
     pub(super) fn bind_caller(&self, index: usize) -> io::Result<()> {
         self.0.bind_caller(index)
     }
 
-    /// Lets the calling thread run on all of these.
+    /// Lets the calling thread run on all of these cores.
     fn free_caller(&self) -> io::Result<()> {
         self.0.free_caller()
     }
 }
 
-/// A core that a thread was on.
+/// The core that a thread ran on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Core(usize);
 
 impl Core {
-    /// The calling thread's, where the system tells.
+    /// Core of the calling thread; `None` if the operating system does not report it.
     pub(super) fn of_caller() -> Option<Self> {
         platform::current().map(Self)
     }
 
-    /// Moves the calling thread to another core if it is on this one, and may be elsewhere. A thread that is woken can
-    /// be put where its waker runs although others are idle, above all on a virtual machine, whose idle cores may not
-    /// be there; it would then wait for the waker's time slice to end, which is longer than most blocks take.
+    /// Moves the calling thread off this core, if the thread may run on another one.
+    ///
+    /// The operating system can put a woken thread on the waker's core although other cores are
+    /// idle. This is frequent in virtual machines, because the host may not run their idle cores.
+    /// The woken thread then waits for the end of the waker's time slice, which is longer than most
+    /// blocks take.
     pub(super) fn clear(self) {
         if platform::current() == Some(self.0) {
-            // If the system would not, the thread is no worse off than before.
+            // After an error the thread stays on its core, which is correct but slower.
             let _ = platform::leave(self.0);
         }
     }
 }
 
-/// Keeps a thread on its core until dropped by the same thread.
+/// Pins a thread to one core until the same thread drops this.
 #[derive(Debug)]
 pub struct BoundCaller(Cores);
 
 impl BoundCaller {
-    /// Keeps the calling thread on the first of its cores.
+    /// Pins the calling thread to the first of its cores.
     pub(super) fn new() -> io::Result<Self> {
         let cores = Cores::of_caller()?;
         cores.bind_caller(0)?;
@@ -68,8 +71,8 @@ impl BoundCaller {
 
 impl Drop for BoundCaller {
     fn drop(&mut self) {
-        // It was allowed a moment ago. If it is not any more, somebody else took the cores away, and
-        // staying on one of them is all that is left.
+        // The thread had these cores when it was pinned. If the call fails, another process has
+        // changed the allowed cores since. The thread then stays pinned.
         let _ = self.0.free_caller();
     }
 }
@@ -156,22 +159,22 @@ mod tests {
     use rustix::thread::sched_getaffinity;
 
     #[test]
-    fn a_thread_leaves_a_core_and_may_still_run_anywhere() {
-        let before = sched_getaffinity(None).expect("Linux can");
+    fn clear_moves_a_thread_and_keeps_its_allowed_cores() {
+        let before = sched_getaffinity(None).expect("affinity is readable");
         let has_left = || {
-            let core = Core::of_caller().expect("Linux tells");
+            let core = Core::of_caller().expect("the core is known");
             core.clear();
             Core::of_caller() != Some(core)
         };
-        // The system may put it back at once, but not each time.
+        // The operating system may move the thread back at once, but not every time.
         assert!(before.count() == 1 || (0..100).any(|_| has_left()));
-        assert_eq!(sched_getaffinity(None).expect("Linux can"), before);
+        assert_eq!(sched_getaffinity(None).expect("affinity is readable"), before);
     }
 
     #[test]
-    fn a_thread_that_is_bound_stays() {
-        let bound = BoundCaller::new().expect("Linux can");
-        let core = Core::of_caller().expect("Linux tells");
+    fn clear_does_not_move_a_pinned_thread() {
+        let bound = BoundCaller::new().expect("pinning works");
+        let core = Core::of_caller().expect("the core is known");
         core.clear();
         assert_eq!(Core::of_caller(), Some(core));
         drop(bound);

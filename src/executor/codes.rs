@@ -1,16 +1,16 @@
-//! Contracts' codes, a copy for each worker.
+//! Contract codes, one copy for each worker.
 //!
-//! A code is shared by counting who holds it. The EVM takes and drops it many times in every call, and if
-//! several processors do that to one counter, they wait for each other: workers that share nothing else
-//! would run no faster than about one and a half of them. So each has codes of its own, analysed before the
-//! timer starts like all code. Accounts without code get none at all.
+//! A code is reference-counted. The EVM clones and drops it many times in every call. Workers that
+//! share one counter wait for its cache line, and speed up little with more threads even without
+//! any conflict. So each worker has its own codes. They are analysed before the timer starts, as
+//! all codes are. An account without code gets no copy.
 
 use crate::state::PreState;
 use alloy_primitives::{B256, Bytes, map::B256Map};
 use revm::{bytecode::Bytecode, state::AccountInfo};
 use std::num::NonZeroUsize;
 
-/// The codes of the pre-state, once for each worker.
+/// Codes of the pre-state, once for each worker.
 #[derive(Debug)]
 pub(super) struct Codes {
     workers: Vec<B256Map<Bytecode>>,
@@ -23,19 +23,20 @@ impl Codes {
         Self { workers: (0..workers.get()).map(codes).collect() }
     }
 
-    /// Those of one worker. Workers that were not planned for share.
+    /// Codes of one worker. Workers beyond the planned number share copies.
     pub(super) fn of(&self, worker: usize) -> &B256Map<Bytecode> {
         &self.workers[worker % self.workers.len()]
     }
 }
 
-/// A copy that shares nothing; `None` where there is no code.
+/// A copy with its own reference counter; `None` for an account without code.
 fn copy(info: &AccountInfo) -> Option<Bytecode> {
     let code = info.code.as_ref().filter(|code| !code.is_empty())?;
     Bytecode::new_raw_checked(Bytes::copy_from_slice(code.original_byte_slice())).ok()
 }
 
-/// Takes the code out of an account if the pre-state has it, so that a copy can be put in its place.
+/// Removes the code from an account if the pre-state has it. [`supply`] puts a worker's copy in its
+/// place.
 pub(super) fn strip(info: &mut AccountInfo, before: Option<&AccountInfo>) {
     let is_before = |hash: B256| before.is_some_and(|before| before.code_hash == hash);
     if info.is_empty_code_hash() || is_before(info.code_hash) {
@@ -43,7 +44,7 @@ pub(super) fn strip(info: &mut AccountInfo, before: Option<&AccountInfo>) {
     }
 }
 
-/// Puts the worker's copy into an account that was stripped.
+/// Puts the worker's copy into an account that [`strip`] has emptied of its code.
 pub(super) fn supply(info: &mut AccountInfo, codes: &B256Map<Bytecode>) {
     if info.code.is_none() && !info.is_empty_code_hash() {
         info.code = codes.get(&info.code_hash).cloned();

@@ -1,7 +1,8 @@
-//! Puts committed transactions together, in block order, and runs the block's last phase.
+//! Applies committed transactions in block order, and runs the block's last phase.
 //!
-//! Transactions arrive one after the other, each with what it left over a state that may lack payments of
-//! those before it. Here its balances are put on top of theirs, and the beneficiary gets its fee.
+//! Each transaction arrives with the changes that it made on some state. That state may lack
+//! payments of earlier transactions. The committer adds the transaction's balance changes to the
+//! current balances, and pays the beneficiary its deferred fee.
 
 use super::{
     BlockOutcome, ExecuteError, Leftovers,
@@ -21,7 +22,8 @@ use std::ops::ControlFlow;
 /// The state within a block, over the pre-state of one execution.
 pub(super) type State<'a> = BlockState<&'a Storage<'a>>;
 
-/// The state that the first transaction sees: the pre-state and what the block's system calls wrote.
+/// The state before the first transaction: the pre-state and the writes of the block's system
+/// calls.
 pub(super) fn before_transactions<'a>(
     job: &'a ReplayJob,
     storage: &'a Storage<'a>,
@@ -32,7 +34,7 @@ pub(super) fn before_transactions<'a>(
     Ok(run.evm.finish().0)
 }
 
-/// The block so far.
+/// The committed prefix of the block.
 pub(super) struct Committer<'a> {
     job: &'a ReplayJob,
     state: State<'a>,
@@ -41,17 +43,17 @@ pub(super) struct Committer<'a> {
 }
 
 impl<'a> Committer<'a> {
-    /// Nothing committed yet; `state` is what the first transaction sees.
+    /// Starts with no transactions. `state` is the state before the first one.
     pub(super) fn new(job: &'a ReplayJob, state: State<'a>) -> Self {
         Self { job, state, tally: Tally::new(job), failed: None }
     }
 
-    /// What the next transaction sees.
+    /// The state before the next transaction.
     pub(super) const fn state(&mut self) -> &mut State<'a> {
         &mut self.state
     }
 
-    /// Commits the next transaction; a transaction that makes the block invalid ends it.
+    /// Commits the next transaction. A transaction that makes the block invalid stops the block.
     pub(super) fn commit(&mut self, tx: usize, output: TxOutput) -> ControlFlow<()> {
         let committed = output
             .map_err(|source| ExecuteError::transaction(tx, source))

@@ -1,27 +1,28 @@
-//! What a transaction's outcome depends on of the balances it loaded.
+//! How the outcome of a transaction depends on the balances that it loads.
 //!
-//! revm loads an account as a whole, balance included, for every call. Few transactions care what that
-//! balance is: to be paid works with any, and to pay works with any that is enough. So a balance is
-//! looked at without a note when its account is loaded, and what depends on it is collected here while
-//! the transaction runs: who looked (`BALANCE` and its like), who paid how much, and where it mattered
-//! whether an account is empty (EIP-161). When the transaction is done, that becomes what the
-//! transaction *expects* of the balance, and its own change of it is an addition.
+//! revm loads a whole account for every call, balance included. Few outcomes depend on that
+//! balance: receiving a payment works with any balance, and paying works with any sufficient one.
+//! So loading an account is not a read of its balance. This module collects the actual dependencies
+//! while the transaction runs: opcodes that return a balance (such as `BALANCE`), payments, and
+//! operations that check whether an account is empty (EIP-161). At the end they become the
+//! transaction's *expectations* about each balance. The transaction's own change of a balance is an
+//! addition.
 //!
-//! What an account is has changed over the forks; see [`BalanceRule`].
+//! The rules depend on the fork; see [`BalanceRule`].
 
 use alloy_primitives::{Address, U256, map::AddressMap};
 use revm::primitives::hardfork::SpecId;
 
-/// When balances and nonces may be looked at without depending on them.
+/// When a transaction may load balances and nonces without depending on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BalanceRule {
-    /// Never. In Amsterdam more of the protocol asks whether an account is empty (EIP-8037).
+    /// Never. Since Amsterdam more operations check whether an account is empty (EIP-8037).
     Exact,
-    /// If the account exists; emptiness does not matter. Before EIP-161 an account can exist with nothing
-    /// in it, and existing makes a difference. Where attempts see nothing but the state before the block, nobody
-    /// can tell whether it does by now, and this is `Exact`.
+    /// If the account exists. Whether it is empty does not matter. Before EIP-161 an account can
+    /// exist and be empty, and its existence matters. An executor with attempts on the pre-state
+    /// does not know whether the account exists by now. Such an executor treats this as `Exact`.
     Existence,
-    /// Always: an account is what its nonce, code and balance are (EIP-161).
+    /// Always. Nonce, code and balance determine the whole account (EIP-161).
     Emptiness,
 }
 
@@ -37,54 +38,54 @@ impl BalanceRule {
     }
 }
 
-/// What the transaction wants of one account's balance.
+/// One dependency on an account's balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Demand {
-    /// The exact amount.
+    /// The exact amount matters.
     Exact,
-    /// To pay this from it.
+    /// This amount is paid from the balance.
     Pay(U256),
-    /// To know whether the account is empty, which is a matter of its balance only if it has neither
+    /// Emptiness of the account matters. It depends on the balance only if the account has neither
     /// nonce nor code.
     Emptiness,
 }
 
-/// A database that is told what its transaction wants of balances.
+/// A database that collects the dependencies of a transaction on balances.
 pub(super) trait Demanding {
-    /// The transaction wants this of the account's balance.
+    /// Adds a dependency on the account's balance.
     fn demand(&mut self, address: Address, demand: Demand);
 
     /// The transaction may create or destroy an account from now on.
     fn note_replacement(&mut self) {}
 }
 
-/// A balance that was looked at, and how: whatever the database wants to know of it afterwards.
+/// A balance that was loaded. `look` holds what the database has to remember about the load.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loaded<L> {
     pub(super) address: Address,
     pub(super) balance: U256,
-    /// Neither nonce nor code, so that the balance alone decides whether the account is empty.
+    /// Neither nonce nor code. The balance alone decides whether the account is empty.
     pub(super) bare: bool,
     pub(super) look: L,
 }
 
-/// What of a balance the outcome depends on.
+/// The dependency of the outcome on a balance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// The amount that was seen.
+    /// The exact amount that was loaded.
     Exact,
-    /// That there is as much.
+    /// At least this amount.
     AtLeast(U256),
 }
 
-/// All that was demanded of one account's balance.
+/// All dependencies of a transaction on one account's balance.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
     pub(super) exact: bool,
-    /// Whether it matters that the account is empty. Only its balance says so where it has neither nonce nor code, and
-    /// elsewhere this is to be taken back before asking for the need.
+    /// Whether emptiness of the account matters. For an account with nonce or code the caller has
+    /// to clear this before it calls [`Wanted::need`].
     pub(super) emptiness: bool,
-    /// In all.
+    /// Sum of all payments.
     paid: U256,
 }
 
@@ -93,12 +94,12 @@ impl Wanted {
         match demand {
             Demand::Exact => self.exact = true,
             Demand::Emptiness => self.emptiness = true,
-            // What is paid in all is enough in any order, with any payments received in between.
+            // The sum suffices in every order, with any incoming payments in between.
             Demand::Pay(amount) => self.paid = self.paid.saturating_add(amount),
         }
     }
 
-    /// What of the balance, of which there was so much, the outcome depends on.
+    /// The dependency on a balance of this amount.
     pub(super) fn need(self, balance: U256) -> Option<Need> {
         match self.paid {
             _ if self.exact || self.emptiness => Some(Need::Exact),
@@ -109,12 +110,12 @@ impl Wanted {
     }
 }
 
-/// Demands of one transaction on the balances it loaded.
+/// Dependencies of one transaction on the balances that it loaded.
 #[derive(Debug)]
 pub(super) struct Demands<L> {
     loaded: Vec<Loaded<L>>,
     demanded: AddressMap<Wanted>,
-    /// Whether emptiness of all accounts matters: EIP-7702 asks for that of authorities.
+    /// Whether emptiness of every account matters. EIP-7702 checks it for authorities.
     emptiness_matters: bool,
 }
 
@@ -125,7 +126,7 @@ impl<L> Default for Demands<L> {
 }
 
 impl<L> Demands<L> {
-    /// Starts over for another transaction.
+    /// Starts over for the next transaction.
     pub(super) fn clear(&mut self, emptiness_matters: bool) {
         self.loaded.clear();
         self.demanded.clear();
@@ -140,7 +141,7 @@ impl<L> Demands<L> {
         self.loaded.push(loaded);
     }
 
-    /// What the transaction depends on, each account at most once.
+    /// Dependencies of the transaction. Each account occurs at most once.
     pub(super) fn needs(&self) -> impl Iterator<Item = (Address, &L, Need)> {
         let need = |loaded: &Loaded<L>| self.need(loaded);
         self.loaded
@@ -162,7 +163,7 @@ mod tests {
 
     const ALICE: Address = Address::repeat_byte(0xa1);
 
-    /// What is needed of Alice, who has 105 wei.
+    /// The dependency on Alice's balance, which is 105 wei.
     fn need(demands: &[Demand], bare: bool) -> Option<Need> {
         let mut all = Demands::default();
         for demand in demands {
@@ -178,20 +179,20 @@ mod tests {
     }
 
     #[test]
-    fn a_balance_that_nobody_asks_for_is_not_depended_on() {
+    fn a_loaded_balance_is_no_dependency_by_itself() {
         assert_eq!(need(&[], true), None);
         assert_eq!(need(&[Demand::Emptiness], false), None);
     }
 
     #[test]
-    fn payments_depend_on_there_being_enough_for_all() {
+    fn payments_depend_on_their_sum() {
         let enough = |minimum| Some(Need::AtLeast(U256::from(minimum)));
         assert_eq!(need(&[pay(60)], true), enough(60));
         assert_eq!(need(&[pay(60), pay(45)], true), enough(105));
     }
 
     #[test]
-    fn what_may_not_be_enough_is_depended_on_exactly() {
+    fn an_insufficient_balance_is_an_exact_dependency() {
         assert_eq!(need(&[pay(60), pay(46)], true), Some(Need::Exact));
         assert_eq!(need(&[pay(1), Demand::Exact], true), Some(Need::Exact));
         assert_eq!(need(&[Demand::Emptiness], true), Some(Need::Exact));

@@ -1,11 +1,13 @@
-//! The beneficiary's fee, kept out of the journal where nobody looks.
+//! Defers the beneficiary's fee when the transaction has not loaded the beneficiary.
 //!
-//! Every transaction pays the beneficiary, so loading its account to pay would make each transaction
-//! depend on all before it. A transaction that has not loaded that account cannot tell when it is
-//! paid; for it the fee is handed back, and added in block order. One that has loaded it is paid as
-//! revm does, in its journal: then a self-destructed beneficiary loses the fee, for instance.
+//! Every transaction pays the beneficiary. Loading that account in order to pay it would make each
+//! transaction depend on all earlier ones. A transaction that has not loaded the account cannot
+//! observe the time of payment. Its fee is returned, and the committer adds it in block order. A
+//! transaction that has loaded the account pays in its own journal, as revm does. A self-destructed
+//! beneficiary then loses the fee, for instance.
 //!
-//! [`rebase`] and [`paid`] say what a balance is in block order when others were paid meanwhile.
+//! [`rebase`] and [`paid`] compute a balance in block order when other transactions have paid the
+//! same account.
 
 use super::instructions::WorkerContext;
 use alloy_primitives::U256;
@@ -38,15 +40,15 @@ pub(super) type WorkerEvm<DB, P = EthPrecompiles> = Evm<
 /// When the beneficiary is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FeePayment {
-    /// When the block is put together, if the transaction did not look.
+    /// At the commit, if the transaction has not loaded the beneficiary.
     Deferred,
-    /// In the transaction, since even a fee of nothing makes a difference: it would remove a beneficiary that exists with
-    /// nothing in it (EIP-161), and before that make one exist.
+    /// In the transaction, because even a zero fee changes the state. It removes an empty
+    /// beneficiary (EIP-161), and before that fork it creates a missing one.
     AtOnce,
 }
 
 impl FeePayment {
-    /// What this beneficiary, as it is before the block, allows.
+    /// The payment that is correct for this beneficiary, given its account before the block.
     pub(super) fn for_beneficiary(before: Option<&AccountInfo>, spec: SpecId) -> Self {
         let touch_matters = if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
             before.is_some_and(AccountInfo::is_empty)
@@ -57,7 +59,7 @@ impl FeePayment {
     }
 }
 
-/// revm's mainnet rules, but for when the beneficiary is paid.
+/// revm's mainnet handler, except for the time of the beneficiary's payment.
 pub(super) struct DeferFee<DB, P = EthPrecompiles> {
     payment: FeePayment,
     deferred: Cell<Option<U256>>,
@@ -69,7 +71,7 @@ impl<DB, P> DeferFee<DB, P> {
         Self { payment, deferred: Cell::new(None), _evm: PhantomData }
     }
 
-    /// The fee in wei that is still to be paid; `None` if the journal holds it.
+    /// The deferred fee in wei; `None` if the journal holds it.
     pub(super) const fn deferred(&self) -> Option<U256> {
         self.deferred.get()
     }
@@ -99,7 +101,8 @@ where
     }
 }
 
-/// Priority fee since London (EIP-1559), the whole fee before; as [`post_execution`] computes it.
+/// The priority fee since London (EIP-1559), and the whole fee before. The formula is that of
+/// [`post_execution`].
 fn fee<CTX: ContextTr>(context: &CTX, frame: &FrameResult) -> U256 {
     let basefee = u128::from(context.block().basefee());
     let price = context.tx().effective_gas_price(basefee);
@@ -109,14 +112,15 @@ fn fee<CTX: ContextTr>(context: &CTX, frame: &FrameResult) -> U256 {
     U256::from(price.saturating_sub(burnt) * u128::from(used))
 }
 
-/// A balance after a transaction that made `after` of what it had `seen`, on top of what was `found` in its place: others
-/// may have paid the same account meanwhile.
+/// Applies the balance change of a transaction to another balance. The transaction changed `seen`
+/// to `after`, and the account's balance at its commit is `found`. The two differ if other
+/// transactions paid the account.
 pub(super) fn rebase(found: U256, seen: U256, after: U256) -> U256 {
     found.wrapping_add(after.wrapping_sub(seen))
 }
 
-/// The account after a transaction, its balance as by [`rebase`], with the code that was there if the
-/// transaction did not need it.
+/// The account after a transaction, with its balance from [`rebase`]. It keeps the code of `found`
+/// if the code has not changed.
 pub(super) fn settled(found: Option<AccountInfo>, account: &Account) -> AccountInfo {
     let before = found.as_ref().map_or(U256::ZERO, |info| info.balance);
     let balance = if account.is_selfdestructed() {
@@ -131,7 +135,7 @@ pub(super) fn settled(found: Option<AccountInfo>, account: &Account) -> AccountI
     info
 }
 
-/// The beneficiary without its code once it got a deferred fee, as [`paid`].
+/// The beneficiary without its code after a deferred fee, as by [`paid`].
 pub(super) fn left_with(
     before: Option<AccountInfo>,
     fee: U256,
@@ -151,8 +155,8 @@ pub(super) fn left_with(
     }
 }
 
-/// The beneficiary once it got a deferred fee, as revm's journal would have left it at the end of the
-/// transaction; `None` if that makes no difference.
+/// The beneficiary after a deferred fee, as revm's journal has it at the end of the transaction;
+/// `None` if nothing changes.
 pub(super) fn paid(before: Option<AccountInfo>, fee: U256, spec: SpecId) -> Option<Account> {
     let exists = before.is_some();
     let mut account = before.map_or_else(

@@ -1,8 +1,9 @@
-//! Runs executors where neither a panic nor an endless loop of one reaches the caller.
+//! Runs executors so that neither a panic nor an endless loop reaches the caller.
 //!
-//! A panic is caught. A thread that never returns cannot be stopped from outside: it is left behind with
-//! its pool and whatever it holds, and the next block gets new threads. That costs a processor until the
-//! process ends, and the caller gets an error for that block, and goes on.
+//! A panic is caught. A thread that never returns cannot be stopped from outside. The guard
+//! abandons it, with its pool and all that it holds, and starts new threads for the next block. An
+//! abandoned thread uses a core until the process ends. The caller gets an error for that block and
+//! continues.
 
 use super::{ExecuteError, Execution, ExecutorKind, PoolError, WorkerPool};
 use crate::block::ReplayJob;
@@ -21,62 +22,62 @@ use std::{
 /// Why a guarded execution has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {
-    /// The executor itself says why.
+    /// The executor returned an error.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
-    /// It panicked: a bug of ours, never the block's fault.
-    #[error("it panicked: {message}; this is a bug")]
+    /// The executor panicked. This is a bug of blockrace, not a fault of the block.
+    #[error("the executor panicked: {message}; this is a bug")]
     Panicked {
-        /// What the panic said.
+        /// Message of the panic.
         message: String,
     },
-    /// It took so long that it was left behind.
-    #[error("it did not finish within {} s, and was left behind", limit.as_secs_f64())]
+    /// The executor exceeded its time limit and was abandoned.
+    #[error("the executor did not finish within {} s and was abandoned", limit.as_secs_f64())]
     TimedOut {
-        /// The time it had.
+        /// The time limit.
         limit: Duration,
     },
-    /// No threads to run it on.
+    /// The pool did not start.
     #[error(transparent)]
     Pool(#[from] PoolError),
-    /// No thread to watch it from.
+    /// The guarded thread did not start.
     #[error("cannot start a thread for the executor")]
     Thread(#[source] std::io::Error),
 }
 
-/// A thread with a pool, on which one thing at a time is run under watch.
+/// A thread with a pool. It runs one piece of work at a time, with a time limit.
 #[derive(Debug)]
 pub struct Guard {
     threads: NonZeroUsize,
     limit: Duration,
-    /// `None` after it was left behind.
+    /// `None` after the thread was abandoned.
     desk: Option<Desk>,
 }
 
 type Work = Box<dyn FnOnce(&WorkerPool) + Send>;
 
-/// Where work for the thread goes. The thread ends when this is dropped and its last work is done.
+/// Sender of work to the thread. The thread ends when this is dropped and its last work is done.
 #[derive(Debug)]
 struct Desk(Sender<Work>);
 
 impl Guard {
-    /// Starts the threads. Whatever runs for longer than `limit` is left behind.
+    /// Starts the threads. Work that runs for longer than `limit` is abandoned.
     ///
     /// # Errors
-    /// If the system has no more threads to give.
+    /// The operating system does not start the threads.
     pub fn new(threads: NonZeroUsize, limit: Duration) -> Result<Self, GuardError> {
         Ok(Self { threads, limit, desk: Some(Desk::new(threads)?) })
     }
 
-    /// All threads that may take part.
+    /// Number of threads of the pool.
     pub const fn threads(&self) -> NonZeroUsize {
         self.threads
     }
 
-    /// Makes the executor for a block and executes it, under watch.
+    /// Prepares the executor for a block and executes the block under guard.
     ///
     /// # Errors
-    /// What the executor says, or [`GuardError::Panicked`] or [`GuardError::TimedOut`].
+    /// The executor's error, or [`GuardError::Panicked`] or [`GuardError::TimedOut`].
     pub fn execute(
         &mut self,
         executor: ExecutorKind,
@@ -88,8 +89,8 @@ impl Guard {
         Ok(self.run(execute)??)
     }
 
-    /// Runs anything under watch. `work` and what it holds are dropped before this returns, unless it
-    /// was left behind.
+    /// Runs `work` under guard. `work` and all that it holds are dropped before this returns,
+    /// unless it was abandoned.
     ///
     /// # Errors
     /// [`GuardError::Panicked`] or [`GuardError::TimedOut`].
@@ -101,7 +102,7 @@ impl Guard {
         let (reply, replied) = mpsc::channel();
         desk.put(Box::new(move |pool| {
             let result = catch_unwind(AssertUnwindSafe(|| work(pool)));
-            // Nobody listens any more if this took too long.
+            // The receiver is gone if the time limit was exceeded.
             let _ = reply.send(result);
         }));
         let result = match replied.recv_timeout(self.limit) {
@@ -110,7 +111,7 @@ impl Guard {
                 return Err(GuardError::TimedOut { limit: self.limit });
             }
             Err(RecvTimeoutError::Disconnected) => {
-                let message = "its thread is gone".to_owned();
+                let message = "the executor's thread is gone".to_owned();
                 return Err(GuardError::Panicked { message });
             }
         };
@@ -131,13 +132,13 @@ impl Desk {
         Ok(Self(desk))
     }
 
-    /// If the thread is gone, then the work is dropped, and with it the way to reply.
+    /// If the thread is gone, the work is dropped together with its reply channel.
     fn put(&self, work: Work) {
         let _ = self.0.send(work);
     }
 }
 
-/// What a panic said.
+/// Message of a panic.
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_never_ends_is_left_behind_and_the_next_runs() {
+    fn endless_work_is_abandoned_and_the_next_work_runs() {
         let mut guard = Guard::new(ONE, Duration::from_millis(20)).expect("threads");
         let error = guard
             .run(|_| {
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_work_holds_is_dropped_before_its_result_comes() {
+    fn captures_of_the_work_are_dropped_before_its_result_returns() {
         let mut guard = Guard::new(ONE, Duration::from_secs(60)).expect("threads");
         let held = Arc::new(());
         for _ in 0..100 {

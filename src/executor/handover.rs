@@ -1,12 +1,13 @@
-//! A value that one thread makes while others, just woken, already wait for it.
+//! A value that one thread sets while other threads already wait for it.
 
 use super::sync::{AtomicBool, Looks, Ordering};
 use std::sync::OnceLock;
 
-/// How often a waiting thread looks before it sleeps: what most values take to make, and what waking it would cost.
+/// Polls before a waiting thread sleeps. They take about as long as making most values, and as long
+/// as waking a thread.
 pub(super) const LOOKS: Looks = Looks { most: 1_500, in_haste: 500 };
 
-/// The place where the value will be.
+/// A cell that is set once. Its value is `None` if it will never have one.
 #[derive(Debug)]
 pub(super) struct Handover<T>(OnceLock<Option<T>>);
 
@@ -15,51 +16,52 @@ impl<T> Handover<T> {
         Self(OnceLock::new())
     }
 
-    /// The right to give the value. If it is dropped before, nobody waits any longer.
+    /// The right to set the value. If the promise is dropped unused, waiting threads return `None`.
     pub(super) const fn promise(&self) -> Promise<'_, T> {
         Promise(self)
     }
 
-    /// Gives the value, unless it was given up. Returns whether.
+    /// Sets the value, unless the cell was abandoned. Returns whether it was set.
     pub(super) fn give(&self, value: T) -> bool {
         self.0.set(Some(value)).is_ok()
     }
 
-    /// Nobody waits any longer. Nothing happens to a value that was given.
+    /// Abandons the cell: waiting threads return `None`. A value that is set already stays.
     pub(super) fn give_up(&self) {
         self.0.get_or_init(|| None);
     }
 
-    /// Whether the value is there, or will never be.
+    /// Whether the cell has a value or was abandoned.
     pub(super) fn is_over(&self) -> bool {
         self.0.get().is_some()
     }
 
-    /// The value, if it is there.
+    /// The value, if it is set.
     pub(super) fn get(&self) -> Option<&T> {
         self.0.get()?.as_ref()
     }
 
-    /// The value once it is there; `None` if it will never be.
+    /// Waits for the value; `None` if the cell was abandoned.
     pub(super) fn wait(&self) -> Option<&T> {
         LOOKS.until(|| self.is_over());
         self.0.wait().as_ref()
     }
 
-    /// The value, if it was given.
+    /// The value, if it was set.
     pub(super) fn into_inner(self) -> Option<T> {
         self.0.into_inner().flatten()
     }
 }
 
-/// Somebody will give the value, or say that there is none.
+/// The right to set a cell's value. Dropping it unused abandons the cell.
 pub(super) struct Promise<'h, T>(&'h Handover<T>);
 
 impl<'h, T> Promise<'h, T> {
-    /// Gives it to all who wait. There is one promise only, so that the place is still empty.
+    /// Sets the value and wakes all waiting threads. A cell has only one promise, so it is still
+    /// empty here.
     pub(super) fn give(self, value: T) -> &'h T {
         let given = self.0.0.get_or_init(|| Some(value));
-        given.as_ref().expect("a place is empty until its one promise is kept")
+        given.as_ref().expect("only the promise sets the value")
     }
 }
 
@@ -69,21 +71,21 @@ impl<T> Drop for Promise<'_, T> {
     }
 }
 
-/// A value that whoever needs it first makes, while others who need it wait for that.
+/// A lazy value. The first thread that needs it makes it, and other threads wait for that.
 #[derive(Debug)]
 pub(super) struct ByFirst<T> {
-    /// Set by the one who makes it. It is all that threads agree on, so relaxed: the value has its own place.
+    /// Set by the thread that makes the value. Relaxed is enough, as `made` publishes the value.
     claimed: AtomicBool,
     made: Handover<T>,
 }
 
 impl<T> ByFirst<T> {
-    /// Nobody has needed it so far.
+    /// Starts without a value.
     pub(super) const fn new() -> Self {
         Self { claimed: AtomicBool::new(false), made: Handover::new() }
     }
 
-    /// The value; `None` if whoever was to make it panicked.
+    /// The value; `None` if the thread that made it panicked.
     pub(super) fn get_or_make(&self, make: impl FnOnce() -> T) -> Option<&T> {
         if self.claimed.swap(true, Ordering::Relaxed) {
             return self.made.wait();
@@ -104,7 +106,7 @@ mod tests {
     use std::thread::scope;
 
     #[test]
-    fn whoever_waits_gets_the_value() {
+    fn a_waiting_thread_gets_the_value() {
         let handover = Handover::new();
         scope(|scope| {
             let waiting = scope.spawn(|| handover.wait().copied());
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_to_need_it_makes_it_and_all_get_the_same() {
+    fn a_lazy_value_is_made_once_and_all_threads_get_it() {
         let (by_first, made) = (ByFirst::new(), AtomicU64::new(0));
         let make = || made.fetch_add(1, Ordering::Relaxed);
         scope(|scope| {
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_maker_that_panicked() {
+    fn a_panicking_maker_releases_waiting_threads() {
         let by_first = ByFirst::<u64>::new();
         scope(|scope| {
             let lost = scope.spawn(|| by_first.get_or_make(|| panic!("lost")).copied());
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_broken_promise() {
+    fn a_dropped_promise_releases_waiting_threads() {
         let handover = Handover::<u64>::new();
         scope(|scope| {
             let waiting = scope.spawn(|| handover.wait().copied());

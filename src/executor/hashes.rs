@@ -1,12 +1,12 @@
-//! `KECCAK256` with a memory: what a worker has hashed in this block, it looks up.
+//! `KECCAK256` with a cache of the hashes that a worker has computed in this block.
 //!
-//! Contracts hash the same few words again and again. Solidity finds the slot of a mapping's entry by hashing its key
-//! and the mapping's own slot, anew for each look at it (Solidity documentation, "Layout of State Variables in
-//! Storage"), and the transactions of a block look at the same entries. Of the hashes that recorded blocks ask for,
-//! three fifths repeat one of the same block.
+//! Contracts hash the same short inputs many times. Solidity computes the slot of a mapping's entry
+//! from its key and the mapping's own slot, anew for each access (Solidity documentation, "Layout
+//! of State Variables in Storage"). The transactions of a block access the same entries. In
+//! recorded blocks, three of five hashed inputs repeat an earlier input of the same block.
 //!
-//! A hash depends on nothing but its input, so what is remembered is never wrong. Yet it is forgotten as soon as another
-//! execution begins, so that it helps nobody that a block is replayed many times.
+//! A hash depends only on its input, so a cached hash is never stale. Each execution still starts
+//! with an empty cache. Otherwise repeated replays of one block would look faster than the first.
 
 use super::instructions::WorkerContext;
 use alloy_primitives::{B256, KECCAK256_EMPTY, keccak256, map::DefaultHashBuilder};
@@ -22,25 +22,25 @@ use revm::{
 };
 use std::{fmt, hash::BuildHasher as _};
 
-/// Longest input that is remembered, in bytes: longer ones are messages and codes, which hardly repeat.
+/// Longest cached input, in bytes. Longer inputs are messages and codes, which rarely repeat.
 const LONGEST: usize = 91;
 const _: () = assert!(LONGEST <= u8::MAX as usize, "a length fits into a byte");
 
-/// How many inputs are remembered, in 64 KiB: blocks of 30 Mgas gain little from more.
+/// Number of cached inputs, in 64 KiB. Blocks of 30 Mgas gain little from more.
 const PLACES: usize = 512;
 
 /// An input and its hash.
 #[derive(Clone, Copy, Debug)]
 struct Known {
     hash: B256,
-    /// The execution that hashed it.
+    /// Number of the execution that hashed it.
     execution: u32,
     length: u8,
     input: [u8; LONGEST],
 }
 
 impl Known {
-    /// What a place holds at first: the hash of nothing, which is true for whoever looks.
+    /// Initial content of an entry: the hash of the empty input, which is correct for every worker.
     const NOTHING: Self =
         Self { hash: KECCAK256_EMPTY, execution: 0, length: 0, input: [0; LONGEST] };
 
@@ -49,12 +49,12 @@ impl Known {
     }
 }
 
-/// What one worker has hashed. Each input has one place, where the latest stays.
+/// Cached hashes of one worker. Each input maps to one entry, which holds the latest of its inputs.
 #[derive(Default)]
 pub struct Hashes {
-    /// Empty until something is hashed, as in blocks of plain payments nothing is.
+    /// Empty until the first hash. Blocks of plain payments compute none.
     known: Vec<Known>,
-    /// Counts executions. What was hashed in another one is not known any more.
+    /// Number of the current execution. Entries of other executions are ignored.
     execution: u32,
     places: DefaultHashBuilder,
 }
@@ -66,7 +66,7 @@ impl fmt::Debug for Hashes {
 }
 
 impl Hashes {
-    /// Another execution begins, and nothing is known. The room stays.
+    /// Empties the cache for another execution. The allocation stays.
     pub(super) fn forget(&mut self) {
         let next = self.execution.checked_add(1);
         self.execution = next.unwrap_or_else(|| {
@@ -75,7 +75,7 @@ impl Hashes {
         });
     }
 
-    /// The Keccak-256 hash, remembered or computed.
+    /// The Keccak-256 hash, cached or computed.
     fn keccak256(&mut self, input: &[u8]) -> B256 {
         if input.len() > LONGEST {
             return keccak256(input);
@@ -94,7 +94,7 @@ impl Hashes {
     }
 }
 
-/// Puts the instruction that remembers in place of revm's. Gas stays as it is.
+/// Replaces revm's instruction by the caching one. Gas costs stay the same.
 pub fn install<DB: Database>(
     instructions: &mut EthInstructions<EthInterpreter, WorkerContext<DB>>,
 ) {
@@ -102,7 +102,8 @@ pub fn install<DB: Database>(
     instructions.insert_instruction(opcode::KECCAK256, Instruction::new(hash_memory), gas);
 }
 
-/// The opcode as revm has it (Yellow Paper, appendix H, 0x20): operands are an offset in memory and a length.
+/// The opcode as in revm (Yellow Paper, appendix H, 0x20). Its operands are an offset in memory and
+/// a length.
 fn hash_memory<DB: Database>(
     frame: InstructionContext<'_, WorkerContext<DB>, EthInterpreter>,
 ) -> InstructionExecResult {
@@ -114,7 +115,8 @@ fn hash_memory<DB: Database>(
     if !interpreter.gas.record_regular_cost(host.gas_params().keccak256_cost(length)) {
         return Err(InstructionResult::OutOfGas);
     }
-    // Nothing is nowhere: its offset may be beyond any memory, and the memory does not grow.
+    // An empty input has no place in memory: its offset may exceed any memory, and the memory does
+    // not grow.
     if length == 0 {
         *top = KECCAK256_EMPTY.into();
         return Ok(());
@@ -139,9 +141,9 @@ mod tests {
     };
 
     #[test]
-    fn every_hash_is_that_of_its_input_whatever_was_hashed_before() {
+    fn hashes_are_correct_after_any_earlier_inputs() {
         let mut hashes = Hashes::default();
-        // More inputs than there are places, each of them twice, and lengths on both sides of the limit.
+        // More inputs than entries, each of them twice, with lengths on both sides of the limit.
         for round in 0..2 {
             for number in 0..4 * PLACES {
                 let input = number.to_be_bytes().repeat(1 + number % 16);
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_that_differ_in_length_alone_differ() {
+    fn inputs_of_different_length_are_different() {
         let mut hashes = Hashes { known: vec![Known::NOTHING; PLACES], ..Hashes::default() };
         for length in (0..=LONGEST + 1).rev().chain(0..=LONGEST) {
             let input = vec![0; length];
@@ -159,7 +161,7 @@ mod tests {
         }
     }
 
-    /// A hash that nobody computes, in place of all that are known.
+    /// Replaces all cached hashes by a wrong one.
     fn mark(hashes: &mut Hashes) -> B256 {
         let mark = B256::repeat_byte(7);
         let known = hashes.known.iter_mut().filter(|known| known.length > 0);
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_hashed_is_looked_up() {
+    fn a_repeated_input_is_looked_up() {
         let mut hashes = Hashes::default();
         hashes.keccak256(b"input");
         let mark = mark(&mut hashes);
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_execution_has_hashed_is_forgotten() {
+    fn hashes_of_another_execution_are_ignored() {
         for execution in [0, 5, u32::MAX] {
             let mut hashes = Hashes { execution, ..Hashes::default() };
             hashes.keccak256(b"input");
@@ -187,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Runs a contract, with revm's instruction or with the one that remembers.
+    /// Runs a contract with revm's instruction or with the caching one.
     fn run(code: &[u8], remembers: bool) -> ExecutionResult {
         let db = BenchmarkDB::new_bytecode(Bytecode::new_raw(code.to_vec().into()));
         let context = Context::mainnet().with_db(db).with_chain(Hashes::default());
@@ -199,7 +201,7 @@ mod tests {
         evm.transact_one(call.build_fill()).expect("the call is valid")
     }
 
-    /// Hashes this much memory from there, twice, and returns the second hash.
+    /// Code that hashes this memory twice and returns the second hash.
     fn hashing(offset: U256, length: U256) -> Vec<u8> {
         let (offset, length) = (offset.to_be_bytes::<32>(), length.to_be_bytes::<32>());
         let hash =
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_instruction_does_what_revms_does() {
+    fn the_caching_instruction_behaves_as_that_of_revm() {
         let sizes = [0, 1, 64, LONGEST, LONGEST + 1, 1 << 12].map(U256::from);
         let sizes = sizes.into_iter().chain([U256::from(1 << 30), U256::from(u64::MAX), U256::MAX]);
         for (offset, length) in

@@ -1,12 +1,13 @@
-//! Attempts brought into block order: each is validated by what it read, and run again if that changed.
+//! Commits attempts in block order. An attempt is validated by its reads, and executed again if
+//! they changed.
 //!
-//! Correctness lives in one rule: *nothing commits that was not compared with, or executed on, the state
-//! that block order gives*. What an attempt read is in its journal. Comparison is by value and field by
-//! field: nonce, code and slots must be equal, a balance only as far as the transaction needs it to be. So
-//! an attempt may hold although others wrote the same account, and one that ran on a value which was
-//! written and then restored holds as well.
+//! Correctness rests on one rule: *a transaction commits only after it was validated against, or
+//! executed on, the state of block order*. The reads of an attempt are in its journal. Validation
+//! compares values, field by field: nonce, code and slots must be equal, and a balance must satisfy
+//! its dependency. So an attempt may be valid although another transaction wrote the same account.
+//! A value that was changed and then restored is valid, too.
 //!
-//! An attempt that failed is run again without comparison: it may be why block order looked invalid to it.
+//! A failed attempt is always executed again. It may have failed only because of outdated values.
 
 mod last_writers;
 
@@ -26,21 +27,21 @@ use last_writers::{Field, LastWriters};
 use revm::{DatabaseRef, context_interface::Block as _, state::Account};
 use std::ops::ControlFlow;
 
-/// The block so far, and an EVM for what has to run again.
+/// The committed prefix, and an EVM for transactions that are executed again.
 pub(super) struct InOrder<'a, W> {
     job: &'a ReplayJob,
     rule: BalanceRule,
     committer: Committer<'a>,
-    /// Its database is empty but while it runs, when it has the committer's state.
+    /// It has an empty database, and the committer's state while it executes.
     worker: Worker<State<'a>>,
     stats: ExecutionStats,
     observer: &'a W,
-    /// Kept where somebody watches.
+    /// Maintained in a profiled run.
     writers: LastWriters<'a>,
 }
 
 impl<'a, W: Observer> InOrder<'a, W> {
-    /// Nothing committed yet; `state` is what the first transaction sees.
+    /// Starts with no transactions. `state` is the state before the first one.
     pub(super) fn new(
         job: &'a ReplayJob,
         storage: &'a Storage<'a>,
@@ -58,10 +59,10 @@ impl<'a, W: Observer> InOrder<'a, W> {
         }
     }
 
-    /// Commits the next transaction, by its attempt if that holds.
+    /// Commits the next transaction. Its attempt is used if it is valid.
     ///
     /// # Errors
-    /// If the state could not answer.
+    /// The pre-state lacks a value.
     pub(super) fn commit(
         &mut self,
         tx: usize,
@@ -89,7 +90,7 @@ impl<'a, W: Observer> InOrder<'a, W> {
         Ok(self.commit_output(tx, output))
     }
 
-    /// Where the attempt read something else than is there now, and who wrote that.
+    /// The location of a changed read, and the transaction that wrote it.
     fn conflict(&self, address: Address, field: Field) -> Option<Conflict> {
         let at = self.writers.location(address, field).filter(|_| W::WATCHES)?;
         Some(Conflict { at, by: self.writers.of(at) })
@@ -108,7 +109,7 @@ impl<'a, W: Observer> InOrder<'a, W> {
         flow
     }
 
-    /// Executes the next transaction, of which there is no attempt, and commits it.
+    /// Executes the next transaction, which has no attempt, and commits it.
     pub(super) fn execute_and_commit(&mut self, tx: usize) -> ControlFlow<()> {
         let output = self.execute(tx);
         self.commit_output(tx, output)
@@ -123,7 +124,7 @@ impl<'a, W: Observer> InOrder<'a, W> {
         output
     }
 
-    /// The first thing found that the attempt read otherwise; `None` if it holds.
+    /// The first read of the attempt that changed; `None` if the attempt is valid.
     fn difference(
         &mut self,
         outcome: &TxOutcome,
@@ -149,10 +150,10 @@ impl<'a, W: Observer> InOrder<'a, W> {
         Ok(None)
     }
 
-    /// Runs the phases after the last transaction. What came of it is an execution in this mode.
+    /// Runs the phases after the last transaction, and returns an execution in this mode.
     ///
     /// # Errors
-    /// If a transaction was invalid, so that the block is, or one of those phases failed.
+    /// A transaction or the block is invalid, or one of those phases failed.
     pub(super) fn finish(self, mode: ExecutionMode) -> Result<Execution, ExecuteError> {
         self.observer.tell(Event::Began(Activity::After));
         let (outcome, leftovers) = self.committer.finish()?;
@@ -161,7 +162,8 @@ impl<'a, W: Observer> InOrder<'a, W> {
     }
 }
 
-/// What of an account is not as the transaction saw it, but for a balance that nobody asked for.
+/// The field of an account that differs from the attempt's read. Balances without a dependency are
+/// not compared.
 fn differs(
     state: &State<'_>,
     rule: BalanceRule,
@@ -179,7 +181,8 @@ fn differs(
     }
     let existed = !account.is_loaded_as_not_existing();
     let holds_balance = match rule {
-        // One with nothing in it is gone once it was touched, which tells where it authorises (EIP-7702).
+        // An empty account that was touched is removed. An authorisation can observe that
+        // (EIP-7702).
         BalanceRule::Emptiness => exists || !existed || !seen.is_empty(),
         BalanceRule::Existence | BalanceRule::Exact => {
             found.balance == seen.balance && exists == existed
@@ -188,7 +191,7 @@ fn differs(
     if !holds_balance {
         return Ok(Some(Field::Balance));
     }
-    // The storage of an account that is created begins empty, whatever is stored there.
+    // A created account starts with empty storage, so earlier values of its slots do not matter.
     if account.is_created() {
         return Ok(None);
     }

@@ -1,12 +1,14 @@
-//! The opcodes that ask for balances, telling the worker's database before they run.
+//! Wraps the opcodes that depend on balances, and reports each dependency to the worker's database.
 //!
-//! Each wrapper looks at the operands on the stack, notes the demand, and calls revm's own
-//! instruction. A note too many costs a conflict at most; a stack that is too short is revm's business.
+//! Each wrapper reads the operands on the stack, records the dependency, and calls revm's own
+//! instruction. A superfluous dependency costs at most a needless conflict. revm handles a stack
+//! that is too short.
 //!
-//! Which opcodes these are follows from the Yellow Paper's definitions (appendix H): `BALANCE` and `SELFBALANCE`
-//! (EIP-1884) put a balance on the stack; `EXTCODEHASH` (EIP-1052) tells an empty account from one without code;
-//! `CALL`, `CALLCODE`, `CREATE` and `CREATE2` pay out of the running account, and fail where there is not
-//! enough; `SELFDESTRUCT` hands over all there is. No other opcode's result depends on a balance.
+//! The opcodes follow from the Yellow Paper (appendix H). The opcodes `BALANCE` and `SELFBALANCE`
+//! (EIP-1884) return a balance. The opcode `EXTCODEHASH` (EIP-1052) distinguishes an empty account
+//! from one without code. The opcodes `CALL`, `CALLCODE`, `CREATE` and `CREATE2` pay from the
+//! running account and fail if its balance is too low. The opcode `SELFDESTRUCT` transfers the
+//! whole balance. No other opcode depends on a balance.
 
 use super::{
     demands::{Demand, Demanding},
@@ -26,12 +28,12 @@ use revm::{
     },
 };
 
-/// The EVM's context in a worker.
+/// The EVM context of a worker.
 pub(super) type WorkerContext<DB> = Context<BlockEnv, TxEnv, CfgEnv, DB, Journal<DB>, Hashes>;
 
 type Frame<'f, DB> = InstructionContext<'f, WorkerContext<DB>, EthInterpreter>;
 
-/// Puts the wrappers in place of the instructions they wrap. Gas stays as it is.
+/// Replaces the instructions by their wrappers. Gas costs stay the same.
 pub(super) fn install<DB: Database + Demanding>(
     instructions: &mut EthInstructions<EthInterpreter, WorkerContext<DB>>,
 ) {
@@ -51,22 +53,24 @@ pub(super) fn install<DB: Database + Demanding>(
     }
 }
 
-/// The operand at `depth` below the top of the stack, 0 being the top; `None` where the stack ends before.
+/// The operand at `depth` below the top of the stack, which has depth 0; `None` if the stack is
+/// shorter.
 fn operand<DB: Database>(frame: &Frame<'_, DB>, depth: usize) -> Option<U256> {
     frame.interpreter.stack.data().iter().rev().nth(depth).copied()
 }
 
-/// The account that an operand names: its low 20 bytes, whatever stands above them.
+/// The account that an operand names: its low 20 bytes. The other bytes are ignored.
 fn address(operand: U256) -> Address {
     Address::from_word(operand.into())
 }
 
-/// The account whose code runs, as far as balances go: under `DELEGATECALL` it is the caller's.
+/// The account with the balance that the running code uses. Under `DELEGATECALL` it is the
+/// caller's.
 fn running<DB: Database>(frame: &Frame<'_, DB>) -> Address {
     frame.interpreter.input.target_address()
 }
 
-/// Notes the demand with the database.
+/// Reports the dependency to the database.
 fn demand<DB: Database + Demanding>(frame: &mut Frame<'_, DB>, address: Address, demand: Demand) {
     frame.host.journaled_state.database.demand(address, demand);
 }
@@ -79,15 +83,15 @@ fn balance<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExe
     host::balance(frame)
 }
 
-/// No operand: it is the running account's.
+/// It has no operand and returns the running account's balance.
 fn self_balance<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     let of = running(&frame);
     demand(&mut frame, of, Demand::Exact);
     host::selfbalance(frame)
 }
 
-/// Operand 0 is the account; the result is 0 where it is empty (EIP-161), which a balance decides if it has
-/// neither nonce nor code.
+/// Operand 0 is the account. The result is 0 for an empty account (EIP-161). Without nonce and
+/// code, the balance decides whether it is empty.
 fn code_hash<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     if let Some(of) = operand(&frame, 0) {
         demand(&mut frame, address(of), Demand::Emptiness);
@@ -105,7 +109,7 @@ fn self_destruct<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> Instruct
     host::selfdestruct(frame)
 }
 
-/// A call that pays charges for creating an empty recipient, and needs enough to pay.
+/// A call with a value costs more gas if the recipient is empty, and it needs a sufficient balance.
 fn call<const KIND: u8, DB: Database + Demanding>(
     mut frame: Frame<'_, DB>,
 ) -> InstructionExecResult {

@@ -1,4 +1,4 @@
-//! The executors by name, and how one is made for a block.
+//! Names of the executors, and construction of an executor for a block.
 
 use super::{
     AccessList, Bal, BlockStm, ExecuteError, Executor, Partition, Prefetch, Sequential, Sharded,
@@ -7,29 +7,29 @@ use super::{
 use crate::block::ReplayJob;
 use std::{fmt, num::NonZeroUsize, str::FromStr};
 
-/// The executors by name.
+/// An executor, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ExecutorKind {
     /// In block order on one thread; the baseline.
     Sequential,
     /// Optimistic, with multi-version memory.
     BlockStm,
-    /// All at once, one validation pass in order.
+    /// All transactions in parallel, then one validation pass in block order.
     TwoPhase,
-    /// Accounts split over shards by hash.
+    /// Accounts are assigned to shards by hash.
     Sharded,
-    /// Accounts split over shards along the block's own access graph.
+    /// Accounts are assigned to shards by the block's own access graph.
     ShardedByAccess,
-    /// By declared reads and writes.
+    /// Schedules transactions by their declared reads and writes.
     AccessList,
-    /// By a block access list (EIP-7928).
+    /// Executes by a block access list (EIP-7928).
     Bal,
-    /// In order, with the state warmed up.
+    /// In block order, with parallel warm-up of the state.
     Prefetch,
 }
 
 impl ExecutorKind {
-    /// All of them, the baseline first.
+    /// All executors, the baseline first.
     pub const ALL: [Self; 8] = [
         Self::Sequential,
         Self::BlockStm,
@@ -55,11 +55,12 @@ impl ExecutorKind {
         }
     }
 
-    /// The executor for this block on that many threads. What it knows beforehand is found out here, by
-    /// an execution in order that nobody times; [`ExecutorKind::known_beforehand`] says what that is.
+    /// Makes the executor for this block and this number of threads. An executor with oracle
+    /// knowledge derives it here, from an untimed execution in order.
+    /// [`ExecutorKind::known_beforehand`] names that knowledge.
     ///
     /// # Errors
-    /// The block is invalid, or the pre-state lacks what it reads.
+    /// The block is invalid, or the pre-state lacks a value that the block reads.
     pub fn prepare(
         self,
         job: &ReplayJob,
@@ -77,8 +78,8 @@ impl ExecutorKind {
         })
     }
 
-    /// The same for a race: it may leave a block that is too small for threads to pay to one of them, and then its
-    /// mode says so.
+    /// As [`ExecutorKind::prepare`], for a race. The executor may run a block on one thread if the
+    /// block is too small to gain from more. Its mode then says so.
     ///
     /// # Errors
     /// As [`ExecutorKind::prepare`].
@@ -93,8 +94,8 @@ impl ExecutorKind {
         }
     }
 
-    /// What it knows of a block before it executes it, if anything. No block that can be fetched today
-    /// tells that, so it is derived from a sequential run, which is not timed; reports have to say so.
+    /// The oracle knowledge of the executor, if it has any. Blocks do not carry it today, so it is
+    /// derived from an untimed sequential run. Reports have to say so.
     pub const fn known_beforehand(self) -> Option<&'static str> {
         match self {
             Self::Sequential | Self::BlockStm | Self::TwoPhase | Self::Prefetch => None,
@@ -105,17 +106,17 @@ impl ExecutorKind {
         }
     }
 
-    /// Whether it executes one transaction after the other, however many threads it has.
+    /// Whether it executes one transaction after the other, on any number of threads.
     pub const fn runs_in_order(self) -> bool {
         matches!(self, Self::Sequential | Self::Prefetch)
     }
 
-    /// Whether a transaction of it waits for what another has still to write.
+    /// Whether its transactions wait for values of earlier transactions.
     pub const fn waits_for_values(self) -> bool {
         !matches!(self, Self::Bal)
     }
 
-    /// Whether more threads than one change what it does.
+    /// Whether it uses more than one thread.
     pub const fn is_parallel(self) -> bool {
         !matches!(self, Self::Sequential)
     }
@@ -127,9 +128,9 @@ impl fmt::Display for ExecutorKind {
     }
 }
 
-/// A name that no executor has.
+/// A name that is not the name of an executor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no executor {0:?}; there are: {names}", names = names())]
+#[error("unknown executor {0:?}; the executors are: {names}", names = names())]
 pub struct UnknownExecutor(String);
 
 fn names() -> String {
@@ -154,7 +155,7 @@ mod tests {
         for kind in ExecutorKind::ALL {
             assert_eq!(kind.name().parse(), Ok(kind));
         }
-        let error = "pevm".parse::<ExecutorKind>().expect_err("no such executor");
+        let error = "pevm".parse::<ExecutorKind>().expect_err("pevm is not an executor");
         for kind in ExecutorKind::ALL {
             assert!(error.to_string().contains(kind.name()), "the error lists {kind}");
         }

@@ -1,11 +1,12 @@
-//! What an execution built and nobody needs any more.
+//! Deferred deallocation of an execution's memory.
 //!
-//! Freeing it takes up to a sixteenth of a block's time, and no result waits for it: clients leave it to another thread.
-//! So every executor, the baseline included, hands it over with the outcome, and it is freed when no timer runs.
+//! Freeing it takes up to a sixteenth of a block's time. No result depends on it, and clients free
+//! it on another thread. So every executor, the baseline included, returns this memory with its
+//! outcome. It is freed while no timer runs.
 
 use std::{any::Any, fmt};
 
-/// Memory to be freed later.
+/// Memory that is freed later.
 pub struct Leftovers(#[expect(dead_code, reason = "it is only dropped")] Box<dyn Any + Send>);
 
 impl Leftovers {

@@ -1,4 +1,4 @@
-//! Threads that look out for work before there is any, so that nobody has to wake them when it comes.
+//! Worker threads that poll for work before it arrives, so that starting the work needs no wake-up.
 
 use super::{
     affinity::Core,
@@ -7,13 +7,15 @@ use super::{
 use rayon::ThreadPool;
 use std::{sync::Arc, thread};
 
-/// How often a thread looks: some tenths of a millisecond, which whatever comes before the first work is over by.
+/// Polls of a thread. They take some tenths of a millisecond, which is longer than the work before
+/// the first task.
 const LOOKS: Looks = Looks { most: 20_000, in_haste: 20_000 };
 
-/// How often to look whether all are awake: longer than waking threads one after the other takes.
+/// Polls for whether all threads are awake. They take longer than waking the threads one after the
+/// other.
 const LOOKS_FOR_AWAKE: Looks = Looks { most: 5_000, in_haste: 500 };
 
-/// Some threads that look out. Nothing is handed over by it: work comes by the pool, so that all accesses are relaxed.
+/// Threads that poll. The pool hands over the work itself, so all accesses here are relaxed.
 #[derive(Debug, Default)]
 pub(super) struct Lookout {
     awake: AtomicU32,
@@ -21,8 +23,8 @@ pub(super) struct Lookout {
 }
 
 impl Lookout {
-    /// Wakes all threads of a pool, and returns when they look out, each on another core than the caller's where the
-    /// system has one for it.
+    /// Wakes all threads of a pool, and returns when they poll. Each of them leaves the caller's
+    /// core if it may run on another one.
     pub(super) fn begin(pool: &ThreadPool) -> Arc<Self> {
         let lookout = Arc::<Self>::default();
         let (theirs, callers) = (lookout.clone(), Core::of_caller());
@@ -32,7 +34,7 @@ impl Lookout {
             }
             theirs.look();
         });
-        // Whoever was put on this core gets to run, and leaves it.
+        // A thread that was woken on this core now runs, and leaves the core.
         thread::yield_now();
         let all = pool.current_num_threads() as u32;
         LOOKS_FOR_AWAKE.until(|| lookout.awake.load(Ordering::Relaxed) == all);
@@ -44,7 +46,7 @@ impl Lookout {
         LOOKS.until(|| self.over.load(Ordering::Relaxed));
     }
 
-    /// Lets them find work, or sleep.
+    /// Ends the polling. The threads then take work, or sleep.
     pub(super) fn end(&self) {
         self.over.store(true, Ordering::Relaxed);
     }
@@ -56,14 +58,14 @@ mod tests {
     use rayon::ThreadPoolBuilder;
 
     #[test]
-    fn threads_look_out_until_it_is_over_and_work_then() {
-        let pool = ThreadPoolBuilder::new().num_threads(2).build().expect("the system has threads");
+    fn threads_poll_until_released_and_then_work() {
+        let pool = ThreadPoolBuilder::new().num_threads(2).build().expect("the threads start");
         for _ in 0..100 {
             let lookout = Lookout::begin(&pool);
             lookout.end();
             let seen = pool.broadcast(|_| lookout.awake.load(Ordering::Relaxed));
-            assert_eq!(seen.len(), 2, "they work");
-            assert_eq!(lookout.awake.load(Ordering::Relaxed), 2, "all of them were woken");
+            assert_eq!(seen.len(), 2, "both threads work");
+            assert_eq!(lookout.awake.load(Ordering::Relaxed), 2, "both threads were woken");
         }
     }
 }

@@ -1,10 +1,12 @@
-//! Ways to execute a whole block, behind one trait.
+//! Executors of a whole block, behind one trait.
 //!
-//! Every executor starts from the same [`ReplayJob`], runs the same EVM, and ends with the same
-//! [`BlockOutcome`]: receipts in order, gas, requests and the flat post-state. How it gets there is its
-//! own folder's business. Whether the outcome is right is `verify`'s, how long it took `measure`'s.
+//! Every executor starts from the same [`ReplayJob`] and runs the same EVM. It ends with the same
+//! [`BlockOutcome`]: receipts in block order, gas, requests and the flat post-state. Each executor
+//! has its own folder or file, which describes its algorithm. The module `verify` checks an
+//! outcome, and the module `measure` times an execution.
 //!
-//! Shared state, atomics and locks live here and nowhere else.
+//! Workers of a block share data through the types of this module. The only other shared memory of
+//! an execution is the pre-state ([`Storage`](crate::state::Storage)).
 
 pub mod access;
 mod access_list;
@@ -62,12 +64,13 @@ use crate::{
 use alloy_eips::eip7685::Requests;
 use std::fmt;
 
-/// Executes a whole block. The result is what block order gives, however it was scheduled.
+/// Executes a whole block. The outcome equals that of an execution in block order, for every
+/// schedule.
 pub trait Executor: Sync + fmt::Debug {
-    /// Which of the executors this is.
+    /// The executor's kind.
     fn kind(&self) -> ExecutorKind;
 
-    /// Whether others than the calling thread will work on this block, if the pool has any.
+    /// Whether threads besides the calling one will work on this block, if the pool has any.
     fn has_work_for_others(&self, _job: &ReplayJob, _pool: &WorkerPool) -> bool {
         true
     }
@@ -75,11 +78,11 @@ pub trait Executor: Sync + fmt::Debug {
     /// Executes the block on the pool's threads.
     ///
     /// # Errors
-    /// The block is invalid, or the pre-state lacks what it reads.
+    /// The block is invalid, or the pre-state lacks a value that the block reads.
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError>;
 
-    /// The same, telling what each thread does meanwhile. Never measured. Whoever has nothing to tell
-    /// leaves an empty record.
+    /// As [`Executor::execute`], and each thread records what it does. This run is never timed. An
+    /// executor without events leaves the record empty.
     ///
     /// # Errors
     /// As [`Executor::execute`].
@@ -93,10 +96,10 @@ pub trait Executor: Sync + fmt::Debug {
     }
 }
 
-/// An executor that tells what its threads do, to nobody as well as to a record. What [`Executor`] asks for
-/// follows from it.
+/// An executor that reports the events of its threads to an [`Observer`]. [`Executor`] is
+/// implemented for every such executor.
 pub trait Observable: Sync + fmt::Debug {
-    /// Which of the executors this is.
+    /// The executor's kind.
     fn kind(&self) -> ExecutorKind;
 
     /// As [`Executor::has_work_for_others`].
@@ -104,7 +107,7 @@ pub trait Observable: Sync + fmt::Debug {
         true
     }
 
-    /// Executes the block on the pool's threads, telling `observer` about it.
+    /// Executes the block on the pool's threads and reports events to `observer`.
     ///
     /// # Errors
     /// As [`Executor::execute`].
@@ -139,80 +142,81 @@ impl<E: Observable> Executor for E {
     }
 }
 
-/// What executing a block gives: all that the header commits to, but for roots and bloom.
+/// The outcome of a block: everything that the header commits to, except roots and bloom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockOutcome {
     /// In block order, with cumulative gas.
     pub receipts: Vec<Receipt>,
-    /// As the header counts it, in gas.
+    /// Gas of the block in the unit of its header.
     pub gas_used: u64,
     /// Gas of blobs (EIP-4844).
     pub blob_gas_used: u64,
     /// Requests to the consensus layer (EIP-7685), in order of their type.
     pub requests: Requests,
-    /// What changed.
+    /// State changes of the block.
     pub post_state: PostState,
 }
 
 impl BlockOutcome {
-    /// What the block's last phase gave, and all that changed.
+    /// Joins the result of the block's last phase and the changes of the whole block.
     fn new(result: BlockExecutionResult<Receipt>, post_state: PostState) -> Self {
         let BlockExecutionResult { receipts, gas_used, blob_gas_used, requests } = result;
         Self { receipts, gas_used, blob_gas_used, requests, post_state }
     }
 }
 
-/// An outcome, and how it came about.
+/// An outcome, and facts about its execution.
 #[derive(Debug)]
 pub struct Execution {
     /// The result.
     pub outcome: BlockOutcome,
-    /// What it took.
+    /// Amount of work.
     pub stats: ExecutionStats,
-    /// What really ran.
+    /// The way in which the block was executed.
     pub mode: ExecutionMode,
-    /// What is freed with it.
+    /// Memory of the execution that is freed later.
     pub leftovers: Leftovers,
 }
 
-/// Work done, thrown-away work included.
+/// Amount of work, discarded work included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecutionStats {
-    /// Transactions executed, counting every incarnation, but none that only warms up.
+    /// Executed incarnations. Executions that only warm up the state do not count.
     pub incarnations: u64,
-    /// Gas of those of them that were thrown away.
+    /// Gas of the discarded incarnations.
     pub wasted_gas: u64,
-    /// Transactions that accessed several shards, where there are shards.
+    /// Transactions that accessed several shards; `None` without shards.
     pub cross_shard: Option<u64>,
 }
 
-/// What really ran. Never silent: reports show it.
+/// The way in which a block was executed. Reports always show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExecutionMode {
     /// One thread, in block order.
     Sequential,
-    /// As the executor's name says.
+    /// By the executor's own method.
     Parallel,
-    /// In block order after all, for this reason, once that had failed.
+    /// In block order, after the executor's own method had failed for this reason.
     FellBack(&'static str),
 }
 
 /// Why a block could not be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// The block is invalid, or the pre-state could not answer.
+    /// The block is invalid, or the pre-state lacks a value.
     #[error("the block cannot be executed")]
     Block(#[from] FailedPhase),
-    /// The block access list, which the block was executed by, is not the block's.
-    #[error("the block access list is wrong, so the block is invalid")]
+    /// The block was executed by this block access list, and the list is not the block's.
+    #[error("the block access list is wrong; the block is invalid")]
     AccessList(#[from] ListError),
-    /// A changed account or slot has no known value before the block.
-    #[error("the block's changes cannot be compared with the state before it")]
+    /// The pre-state lacks the value of a changed account or slot.
+    #[error("the block's changes cannot be compared with its pre-state")]
     PostState(#[from] StateError),
-    /// The engine broke a rule of its own. This is a bug of ours, never the block's fault.
-    #[error("a worker of the {executor} executor gave up; this is a bug")]
+    /// The executor broke one of its own invariants. This is a bug of blockrace, not a fault of the
+    /// block.
+    #[error("a worker of the {executor} executor failed; this is a bug")]
     Engine {
-        /// Whose.
+        /// The executor that failed.
         executor: ExecutorKind,
     },
 }

@@ -1,12 +1,13 @@
-//! What executors tell of a run that somebody watches.
+//! Events of a profiled run.
 //!
-//! An executor is generic over its [`Observer`]: with [`Nobody`], as when it is measured, telling costs
-//! nothing; a [`Record`] keeps everything with its time and thread. The clock is brought by whoever
-//! watches, since executors have none.
+//! An executor is generic over its [`Observer`]. The observer of a timed run ignores all events, so
+//! they cost nothing. A [`Record`] keeps each event with its time and thread. The caller provides
+//! the clock, since executors have none.
 //!
-//! A thread does one thing at a time: it says what it does *from now on* ([`Event::Began`]) until it says
-//! something else, so that its spans have no gaps. Who waits within something ([`Activity::Wait`]) goes back
-//! to it ([`Event::Resumed`]). The other events are moments within.
+//! A thread does one thing at a time. [`Event::Began`] says what it does *from now on*, until the
+//! next such event, so its time spans have no gaps. A thread that waits inside an activity
+//! ([`Activity::Wait`]) returns to that activity with [`Event::Resumed`]. All other events are
+//! moments inside an activity.
 
 use super::access::{Location, TxIndex};
 use std::{
@@ -17,99 +18,99 @@ use std::{
 };
 use thread_local::ThreadLocal;
 
-/// What a thread does.
+/// Activity of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activity {
-    /// What comes before the first transaction: system calls, and getting ready.
+    /// Work before the first transaction: preparation and system calls.
     Before,
-    /// Executes a transaction, for the first time or again.
+    /// Executes an incarnation of a transaction.
     Execute {
-        /// Which.
+        /// Transaction index.
         tx: TxIndex,
     },
-    /// Compares what a transaction read with what is there now.
+    /// Validates the read set of a transaction.
     Check {
-        /// Which.
+        /// Transaction index.
         tx: TxIndex,
     },
-    /// Puts the result of a transaction to those before it, comparing first where that is needed.
+    /// Commits a transaction, and validates it first if needed.
     Commit {
-        /// Which.
+        /// Transaction index.
         tx: TxIndex,
     },
-    /// Waits for what this transaction will leave, in the middle of something else.
+    /// Waits for a value of this transaction, inside another activity.
     Wait {
-        /// Which.
+        /// Index of the transaction that it waits for.
         on: TxIndex,
     },
-    /// Executes a transaction only to load what it reads, and keeps nothing of it.
+    /// Executes a transaction only to load the state that it reads, and discards the result.
     WarmUp {
-        /// Which.
+        /// Transaction index.
         tx: TxIndex,
     },
-    /// Looks for something to do, and waits for it.
+    /// Searches and waits for work.
     Search,
-    /// What comes after the last transaction, and putting the block together.
+    /// Work after the last transaction, and building the outcome.
     After,
-    /// Nothing: it has left.
+    /// The thread has no more work in this block.
     Absent,
 }
 
-/// What made an incarnation wrong.
+/// Cause of an abort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// What it had read.
+    /// Location that the incarnation had read.
     pub at: Location,
-    /// Who wrote there since; `None` if what was written is gone.
+    /// The transaction that wrote there since; `None` if its write was removed.
     pub by: Option<TxIndex>,
 }
 
-/// Something that happens on the thread that tells it.
+/// Something that happens on the thread that reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The thread does this from now on.
     Began(Activity),
-    /// It goes on with what it did before it began to wait.
+    /// The thread returns to the activity in which it waited.
     Resumed,
-    /// An incarnation ran to its end, and what it wrote can be read.
+    /// An incarnation finished, and other transactions can read its writes.
     Published {
-        /// Whose.
+        /// The transaction that published.
         tx: TxIndex,
     },
-    /// The newest incarnation read something outdated, and its writes do not count.
+    /// The latest incarnation is invalid, and its writes do not count.
     Aborted {
-        /// Whose.
+        /// The transaction that aborted.
         tx: TxIndex,
-        /// Over what, where that can be told.
+        /// The conflict, if it is known.
         over: Option<Conflict>,
     },
-    /// The running incarnation gave up, since it needs what another will write.
+    /// The running incarnation stopped, as it needs a value that another transaction will write.
     Blocked {
-        /// Whose.
+        /// The transaction that stopped.
         tx: TxIndex,
-        /// Who has to write first.
+        /// The transaction that has to write first.
         on: TxIndex,
     },
-    /// The transaction's result is final, and stands with those before it.
+    /// The transaction's result is final and part of the committed prefix.
     Committed {
-        /// Which.
+        /// Transaction index.
         tx: TxIndex,
     },
 }
 
-/// Whoever can be told.
+/// A receiver of events.
 pub trait Listener: Sync + fmt::Debug {
-    /// Something happens now, on the thread that calls.
+    /// Reports an event of the calling thread, now.
     fn tell(&self, event: Event);
 }
 
-/// Whom an executor tells what it does.
+/// The receiver that an executor reports its events to.
 pub trait Observer: Listener {
-    /// Whether anything told is kept, so that finding out more than is at hand pays.
+    /// Whether events are kept. If they are not, executors skip computing their details.
     const WATCHES: bool;
 }
 
-/// Nobody watches.
+/// The receiver that ignores all events.
 #[derive(Clone, Copy, Debug)]
 pub struct Nobody;
 
@@ -122,26 +123,26 @@ impl Observer for Nobody {
     const WATCHES: bool = false;
 }
 
-/// An event with its circumstances.
+/// An event with its time and thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// By the clock of the record.
+    /// Time by the record's clock.
     pub at: Duration,
-    /// Who told it.
+    /// The thread that reported the event.
     pub thread: ThreadId,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
-/// For this many there is room from the start: to make room meanwhile takes longer than most transactions.
+/// Initial capacity. Growing during the run takes longer than executing most transactions.
 const EVENTS_PER_TRANSACTION: usize = 16;
 
 /// Keeps all events of a run.
 pub struct Record<'c> {
     clock: &'c (dyn Fn() -> Duration + Sync),
     room: usize,
-    /// By who told them, in the order of their times. With one place for all, threads that tell would wait for each
-    /// other, and what they tell would be of that.
+    /// Events by thread, each in order of time. One shared list would make the threads wait for
+    /// each other and distort the profile.
     told: ThreadLocal<RefCell<Vec<Told>>>,
 }
 
@@ -152,14 +153,14 @@ impl fmt::Debug for Record<'_> {
 }
 
 impl<'c> Record<'c> {
-    /// Nothing happened yet in a block of so many transactions. The clock tells how long ago the run began, and never
-    /// goes back.
+    /// Starts without events, for a block with this number of transactions. The clock returns the
+    /// time since the start of the run, and is monotonic.
     pub fn new(clock: &'c (dyn Fn() -> Duration + Sync), transactions: usize) -> Self {
         let room = EVENTS_PER_TRANSACTION * (transactions + 1);
         Self { clock, room, told: ThreadLocal::new() }
     }
 
-    /// Everything that was told, by time.
+    /// All events, by time.
     pub fn into_events(self) -> Vec<Told> {
         let mut told: Vec<_> = self.told.into_iter().flat_map(RefCell::into_inner).collect();
         told.sort_by_key(|told| told.at);

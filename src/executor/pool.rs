@@ -1,4 +1,4 @@
-//! The threads that executors run on: made once, kept warm, passed in.
+//! Worker threads of the executors. They are started once and reused for every block.
 
 use super::{
     affinity::{BoundCaller, Core, Cores, Pinning},
@@ -17,77 +17,78 @@ use std::{
     thread,
 };
 
-/// The system would not start the threads, or not keep them where they should be.
+/// The operating system did not start or did not pin the threads.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
-    /// No more threads.
+    /// The threads did not start.
     #[error("cannot start {threads} worker threads")]
     Start {
-        /// How many were asked for.
+        /// Number of requested threads.
         threads: NonZeroUsize,
-        /// Why not.
+        /// The cause.
         source: ThreadPoolBuildError,
     },
-    /// No affinity.
-    #[error("cannot keep threads on one core each; run without pinning them")]
+    /// Threads cannot be pinned.
+    #[error("cannot pin threads to cores; run without pinning")]
     Pin(#[source] io::Error),
 }
 
 /// A fixed number of threads, the calling one included.
 ///
-/// [`WorkerPool::run_on_all`] and [`WorkerPool::lead`] work on the calling thread and all the others, so
-/// that one thread alone needs no hand-over. [`WorkerPool::install`] needs rayon's own threads for its parallel
-/// iterators; the calling one waits meanwhile, without using a processor. Either way `threads` is all
-/// that takes part: a pool of rayon's wakes its idle threads to look for work, and one too many would take
-/// processors from the others.
+/// [`WorkerPool::run_on_all`] and [`WorkerPool::lead`] use the calling thread and the others, so a
+/// single thread needs no synchronisation. [`WorkerPool::install`] needs rayon's own threads for
+/// its parallel iterators. The calling thread sleeps meanwhile. In either case at most `threads`
+/// threads are active. One thread more would take cores from the others, as a rayon pool wakes its
+/// idle threads to search for work.
 #[derive(Debug)]
 pub struct WorkerPool {
     threads: NonZeroUsize,
-    /// Those that have a processor to themselves, as the system said when they were started.
+    /// Number of threads that can have a core each, when the pool was started.
     at_once: NonZeroUsize,
-    /// All but the calling one. `None` if there are no others.
+    /// All threads but the calling one; `None` if there are no others.
     others: Option<ThreadPool>,
-    /// As many as have a processor beside the calling one; `None` if that is all of them, or none. Those that sleep are
-    /// looked through for work by those that do not.
+    /// The threads that can have a core each, without the calling one. `None` if these are all
+    /// threads, or none. They are a pool of their own because active rayon threads search sleeping
+    /// ones for work.
     beside_caller: Option<ThreadPool>,
-    /// As many as all.
+    /// A pool of `threads` rayon threads.
     rayon: ThreadPool,
-    /// Guards those that were roused and have no work yet.
+    /// Guards the woken threads that have no work yet.
     lookout: Mutex<Option<Arc<Lookout>>>,
 }
 
-/// Who works.
+/// The number of threads that work on a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Crew {
-    /// All threads, even where they have to share processors.
+    /// All threads, even if they share cores.
     All,
-    /// So many at most, and no more than processors can run at the same time, as those would only take them from each
-    /// other.
+    /// At most this number, and at most one thread per core. More threads would only take cores
+    /// from each other.
     AtMost(NonZeroUsize),
 }
 
-/// Whether every thread can have a processor to itself.
+/// Whether each thread can have a core of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crowding {
-    /// A thread that waits a moment for another does not keep it from running.
+    /// Each thread can have a core. A waiting thread does not keep the awaited thread from running.
     Roomy,
-    /// It may well do so.
+    /// Threads share cores. A waiting thread may keep the awaited thread from running.
     Crowded,
 }
 
 impl WorkerPool {
-    /// Starts the threads, which run where the system likes.
+    /// Starts the threads without pinning.
     ///
     /// # Errors
-    /// If the system has no more threads to give.
+    /// The operating system does not start the threads.
     pub fn new(threads: NonZeroUsize) -> Result<Self, PoolError> {
         Self::with(threads, Pinning::Free)
     }
 
-    /// Starts the threads. The calling one is kept where it belongs by [`WorkerPool::bind_caller`].
+    /// Starts the threads. [`WorkerPool::bind_caller`] pins the calling one.
     ///
     /// # Errors
-    /// If the system has no more threads to give, or would not keep them on their cores.
+    /// The operating system does not start or does not pin the threads.
     pub fn with(threads: NonZeroUsize, pinning: Pinning) -> Result<Self, PoolError> {
         let at_once = thread::available_parallelism().map_or(threads, |cores| threads.min(cores));
         let beside_caller = |all: NonZeroUsize| {
@@ -104,22 +105,22 @@ impl WorkerPool {
         })
     }
 
-    /// Keeps the calling thread on the first core, where [`WorkerPool::run_on_all`] of a pinned pool
-    /// expects it, until the result is dropped.
+    /// Pins the calling thread to the first core until the result is dropped.
+    /// [`WorkerPool::run_on_all`] of a pinned pool expects this.
     ///
     /// # Errors
-    /// If the system would not.
+    /// The operating system does not pin the thread.
     pub fn bind_caller() -> Result<BoundCaller, PoolError> {
         BoundCaller::new().map_err(PoolError::Pin)
     }
 
-    /// Whether every thread of those that work can have a processor to itself.
+    /// Whether each working thread can have a core of its own.
     pub(super) fn crowding(&self, crew: Crew) -> Crowding {
         let crowded = crew == Crew::All && self.at_once < self.threads;
         if crowded { Crowding::Crowded } else { Crowding::Roomy }
     }
 
-    /// Where those are that work beside the calling thread.
+    /// The pool of the threads that work beside the calling one.
     const fn others(&self, crew: Crew) -> Option<&ThreadPool> {
         match crew {
             Crew::AtMost(_) if self.at_once.get() < self.threads.get() => {
@@ -129,7 +130,7 @@ impl WorkerPool {
         }
     }
 
-    /// How many work.
+    /// Number of threads that work.
     pub(super) fn size(&self, crew: Crew) -> NonZeroUsize {
         match crew {
             Crew::All => self.threads,
@@ -137,38 +138,39 @@ impl WorkerPool {
         }
     }
 
-    /// As many threads as processors can run at the same time.
+    /// Number of threads that can have a core each.
     pub const fn at_once(&self) -> NonZeroUsize {
         self.at_once
     }
 
-    /// All threads that may take part.
+    /// Number of all threads.
     pub const fn threads(&self) -> NonZeroUsize {
         self.threads
     }
 
-    /// Wakes the threads that have a processor beside the calling one, and returns when they look out for work, which
-    /// they do for some tenths of a millisecond.
+    /// Wakes the threads that have a core beside the calling one. Returns when they poll for work,
+    /// which they do for some tenths of a millisecond.
     pub fn rouse(&self) {
         if let Some(others) = self.others(Crew::AtMost(self.at_once)) {
             *self.lookout.lock() = Some(Lookout::begin(others));
         }
     }
 
-    /// Lets those that were roused go, as there is work for them.
+    /// Ends the polling of woken threads, as there is work for them.
     fn dismiss(&self) {
         if let Some(lookout) = self.lookout.lock().take() {
             lookout.end();
         }
     }
 
-    /// Runs `work` as often as there are threads, at the same time, and returns when all are done.
+    /// Runs `work` once on each thread, in parallel, and returns when all are done.
     pub fn run_on_all(&self, work: impl Fn() + Sync) {
         self.beside(Crew::All, &work, &work);
     }
 
-    /// Wakes the other threads of those that work while the calling one makes what all need. Then it leads and they
-    /// follow, and when all are done, returns what was made, and what came of leading.
+    /// Wakes the other threads while the calling one makes the shared value. Then the calling
+    /// thread leads and the others follow. Returns the value and the leader's result when all are
+    /// done.
     pub(super) fn lead<T: Send + Sync, R>(
         &self,
         crew: Crew,
@@ -184,12 +186,12 @@ impl WorkerPool {
         };
         let promise = made.promise();
         let result = self.beside(crew, wait_and_follow, || lead(promise.give(make())));
-        let made = made.into_inner().expect("the promise was kept");
+        let made = made.into_inner().expect("the leader has set the value");
         (made, result)
     }
 
-    /// Runs `work` on all other threads of those that work, and this on the calling one. Where there are cores enough,
-    /// the others leave the calling thread's to it.
+    /// Runs `work` on the other working threads, and `own` on the calling one. If each thread can
+    /// have a core, the others leave the core of the calling thread.
     fn beside<R>(&self, crew: Crew, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
         let (count, others) = (self.size(crew).get() - 1, self.others(crew));
         let Some(others) = others.filter(|_| count > 0) else { return own() };
@@ -206,24 +208,24 @@ impl WorkerPool {
             scope.spawn(|scope| fan_out(scope, count, &work));
             self.dismiss();
             if taken.is_some() {
-                // Whoever was put on this core gets to run, and leaves it.
+                // A thread that was woken on this core now runs, and leaves the core.
                 thread::yield_now();
             }
             let result = own();
-            // They mostly end at about the same time.
+            // The threads usually finish at about the same time.
             LOOKS.until(|| at_work.load(Ordering::Relaxed) == 0);
             result
         })
     }
 
-    /// Runs `work` on one of the threads; rayon's parallel iterators inside use all of them.
+    /// Runs `work` on one of rayon's threads. Parallel iterators inside it use all of them.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.rayon.install(work)
     }
 }
 
-/// Runs `work` here and on others, so often in all. Waking a thread takes some microseconds, and in a virtual machine
-/// some dozens, so each that is awake wakes a part of the rest.
+/// Runs `work` on `count` threads, this one included. Waking a thread takes microseconds, and tens
+/// of microseconds in a virtual machine. So each awake thread wakes a part of the rest.
 fn fan_out<'s>(scope: &Scope<'s>, mut count: usize, work: &'s (impl Fn() + Sync)) {
     while count > 1 {
         let part = count / 2;
@@ -233,7 +235,7 @@ fn fan_out<'s>(scope: &Scope<'s>, mut count: usize, work: &'s (impl Fn() + Sync)
     work();
 }
 
-/// Starts so many threads. Pinned ones stay on the cores from this one on.
+/// Starts this number of threads. Pinned threads use the cores from number `first` on.
 fn start(threads: NonZeroUsize, first: usize, pinning: Pinning) -> Result<ThreadPool, PoolError> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads.get())
@@ -248,8 +250,8 @@ fn start(threads: NonZeroUsize, first: usize, pinning: Pinning) -> Result<Thread
     Ok(pool)
 }
 
-/// Counts a thread out when it is done, or panics. Only for whoever looks whether it is worth sleeping: what the
-/// threads did is handed over by the scope they ran in.
+/// Counts a thread out when it is done or panics. The caller only polls this counter. The scope
+/// publishes the threads' results, so relaxed is enough.
 struct Leaves<'a>(&'a AtomicUsize);
 
 impl Drop for Leaves<'_> {
@@ -263,9 +265,8 @@ mod crews {
     use super::*;
 
     #[test]
-    fn who_is_roused_is_let_go_by_the_first_work() {
-        let pool =
-            WorkerPool::new(NonZeroUsize::MIN.saturating_add(1)).expect("the system has threads");
+    fn the_first_work_releases_woken_threads() {
+        let pool = WorkerPool::new(NonZeroUsize::MIN.saturating_add(1)).expect("the threads start");
         for _ in 0..100 {
             pool.rouse();
             let count = AtomicUsize::new(0);
@@ -278,9 +279,9 @@ mod crews {
     }
 
     #[test]
-    fn of_more_threads_than_cores_a_race_wakes_those_that_can_run() {
-        let cores = thread::available_parallelism().expect("the system tells");
-        let pool = WorkerPool::new(cores.saturating_add(2)).expect("the system has threads");
+    fn a_limited_run_wakes_at_most_one_thread_per_core() {
+        let cores = thread::available_parallelism().expect("the number of cores is known");
+        let pool = WorkerPool::new(cores.saturating_add(2)).expect("the threads start");
         let at_once = Crew::AtMost(NonZeroUsize::MAX);
         let followers = |crew| {
             let count = AtomicUsize::new(0);
@@ -306,21 +307,21 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn pinned_threads_work_on_one_core_each_and_the_caller_is_free_again() {
+    fn pinned_threads_use_one_core_each_and_the_caller_is_released() {
         let threads = NonZeroUsize::new(2).expect("not zero");
-        let pool = WorkerPool::with(threads, Pinning::Pinned).expect("Linux can");
-        let before = sched_getaffinity(None).expect("Linux can");
+        let pool = WorkerPool::with(threads, Pinning::Pinned).expect("pinning works");
+        let before = sched_getaffinity(None).expect("affinity is readable");
         let seen = Mutex::new(Vec::new());
         {
-            let _bound = WorkerPool::bind_caller().expect("Linux can");
+            let _bound = WorkerPool::bind_caller().expect("pinning works");
             pool.run_on_all(|| {
-                let allowed = sched_getaffinity(None).expect("Linux can");
+                let allowed = sched_getaffinity(None).expect("affinity is readable");
                 seen.lock().push((thread::current().id(), allowed.count()));
             });
         }
         let seen = seen.into_inner();
         assert_eq!(seen.iter().map(|(_, cores)| *cores).collect::<Vec<_>>(), [1, 1]);
         assert_ne!(seen[0].0, seen[1].0, "two threads took part");
-        assert_eq!(sched_getaffinity(None).expect("Linux can"), before);
+        assert_eq!(sched_getaffinity(None).expect("affinity is readable"), before);
     }
 }

@@ -1,26 +1,28 @@
-//! In block order on one thread, while the others warm the state up.
+//! Executes in block order on one thread, while the other threads warm up the state.
 //!
 //! # What it models
 //!
-//! What Ethereum's clients do today: Geth's prefetcher and Reth's and Nethermind's pre-warming execute a
-//! block's transactions ahead of their turn, on whatever state there is, and keep nothing of it but that what
-//! they read has been loaded. Nothing is known beforehand. It pays only where reading state takes time, which
-//! a flat state in memory does not: see the state latency of [`Storage`](crate::state::Storage).
+//! Ethereum clients of today. Geth's prefetcher and the pre-warming of Reth and Nethermind execute
+//! a block's transactions speculatively on outdated state. They keep nothing except that the state
+//! was loaded. No oracle knowledge is needed. Warm-up pays only if reading state takes time, which
+//! it does not for a flat state in memory: see the state latency of
+//! [`Storage`](crate::state::Storage).
 //!
 //! # The algorithm
 //!
-//! One thread executes the block in order. The others take later transactions by an index, execute them on
-//! the state before the first, and drop what comes of it. A transaction whose turn has come is given up in
-//! the middle, as the reads that are left are no earlier than those of the one in turn.
+//! One thread executes the block in order. The others take later transactions by an index, execute
+//! them on the state before the first transaction, and discard the results. A warm-up stops when
+//! the turn of its transaction has come, because its remaining reads would come no earlier than
+//! those of the transaction itself.
 //!
 //! # Invariants
 //!
-//! Warm-up writes nothing that anybody reads. First reads are the only thing it has an effect on.
+//! Warm-up writes nothing that a transaction reads. It only affects which reads are the first ones.
 //!
 //! # When its assumption fails
 //!
-//! It assumes that a transaction reads about the same on stale state. Where it does not, what it really reads
-//! is as slow as if nobody had warmed up.
+//! It assumes that a transaction reads about the same locations on outdated state. Other locations
+//! are read at full latency.
 
 use super::{
     ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
@@ -38,12 +40,12 @@ use parking_lot::Mutex;
 use revm::{Database, bytecode::Bytecode, database_interface::DBErrorMarker, state::AccountInfo};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// In order, with warm-up.
+/// Executes in order, with warm-up.
 #[derive(Clone, Copy, Debug)]
 pub struct Prefetch;
 
-/// The transaction in turn, and the next one to warm up. Both only say where others are: whoever reads an
-/// old value does something useless, so relaxed is enough.
+/// The transaction in turn, and the next transaction to warm up. An outdated value only causes
+/// useless warm-up, so relaxed is enough.
 #[derive(Debug)]
 struct Progress {
     turn: AtomicUsize,
@@ -65,9 +67,9 @@ impl Observable for Prefetch {
         let storage = job.storage();
         let begun = before_transactions(job, &storage)?;
         let progress = Progress { turn: AtomicUsize::new(0), ahead: AtomicUsize::new(1) };
-        // Only hands out roles, so relaxed is enough.
+        // It only distributes roles, so relaxed is enough.
         let roles = AtomicUsize::new(0);
-        // Taken once, by whoever executes in order.
+        // Set once, by the thread that executes in order.
         let result: Mutex<Option<Result<Execution, ExecuteError>>> = Mutex::new(None);
         let done = run_on_all(pool, || {
             if roles.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -84,7 +86,7 @@ impl Observable for Prefetch {
     }
 }
 
-/// Nothing needs to be warm any more, however the block ended.
+/// Ends all warm-up, in any case of the block's end.
 struct EndOfBlock<'a>(&'a Progress);
 
 impl Drop for EndOfBlock<'_> {
@@ -123,20 +125,20 @@ fn warm_up(job: &ReplayJob, begun: &State<'_>, progress: &Progress, observer: &i
     }
 }
 
-/// Why a read of a warm-up has no answer.
+/// Reasons for a warm-up read without a value.
 #[derive(Clone, Debug, thiserror::Error)]
 enum WarmUpError {
-    /// Nobody needs it any more.
+    /// The warm-up is no longer useful.
     #[error("the transaction's turn has come")]
     TooLate,
-    /// The state before the block does not know.
+    /// The pre-state lacks the value.
     #[error(transparent)]
     State(#[from] StateError),
 }
 
 impl DBErrorMarker for WarmUpError {}
 
-/// The snapshot, for as long as the transaction's turn has not come.
+/// The snapshot, until the transaction's turn has come.
 #[derive(Debug)]
 struct WarmUp<'a> {
     snapshot: Snapshot<'a>,
@@ -152,7 +154,7 @@ impl WarmUp<'_> {
 }
 
 impl Demanding for WarmUp<'_> {
-    /// Nothing is validated, so nobody wants to know.
+    /// Warm-up is not validated, so it has no dependencies.
     fn demand(&mut self, _address: Address, _demand: Demand) {}
 }
 

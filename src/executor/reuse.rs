@@ -1,17 +1,18 @@
-//! What a thread's EVM leaves for the next one on the same thread, and makes it cheap to have one for each block: call
-//! frames, with stacks of 32 KiB each, and the table of hashes, of 64 KiB.
+//! Allocations that an EVM passes to the next EVM on the same thread, so that a new EVM for each
+//! block is cheap. They are call frames, with stacks of 32 KiB each, and the table of hashes, of 64
+//! KiB.
 //!
-//! Room is all that is handed on. Frames that a panic has left on the stack are taken from it, revm sets up a frame anew for
-//! each call, and hashes are forgotten.
+//! Only allocations are reused, no content. Frames that remain on the stack after a panic are
+//! removed. revm initialises a frame for each call, and the cached hashes are cleared.
 
 use super::{fees::WorkerEvm, hashes::Hashes};
 use revm::{Database, context_interface::local::FrameStack, handler::EthFrame};
 use std::{cell::Cell, mem};
 
-/// As many frames as revm makes at the start: hardly any transaction calls deeper.
+/// Frames that revm allocates at the start. Deeper calls are rare.
 const FRAMES: usize = 8;
 
-/// What there is to reuse.
+/// Reusable allocations.
 pub(super) struct Left {
     pub(super) frames: FrameStack<EthFrame>,
     pub(super) hashes: Hashes,
@@ -21,7 +22,7 @@ thread_local! {
     static LEFT: Cell<Option<Left>> = const { Cell::new(None) };
 }
 
-/// What was left last on this thread, or else as good as new.
+/// The last allocations of this thread, or new ones.
 pub(super) fn take() -> Left {
     let new = || Left { frames: FrameStack::new_prealloc(FRAMES), hashes: Hashes::default() };
     let mut left = LEFT.take().unwrap_or_else(new);
@@ -30,7 +31,7 @@ pub(super) fn take() -> Left {
     left
 }
 
-/// Leaves it for the thread's next EVM.
+/// Keeps the allocations for the thread's next EVM.
 pub(super) fn leave<DB: Database, P>(evm: &mut WorkerEvm<DB, P>) {
     let (frames, hashes) = (mem::take(&mut evm.frame_stack), mem::take(&mut evm.ctx.chain));
     LEFT.set(Some(Left { frames, hashes }));

@@ -1,9 +1,10 @@
 //! The baseline: alloy-evm's own block executor, in block order on one thread.
 //!
-//! Nothing is spared and nothing is added: what clients run is `EthBlockExecutor` over a database, and so does
-//! this. The database is the same flat pre-state as everybody's, under a layer of the block's own changes
-//! ([`BlockState`]). What other executors spare beside sharing out the transactions (`hashes`, payments executed
-//! together), they spare on one thread, too: their results on one thread say how much that is.
+//! It neither optimises nor adds work. Clients run `EthBlockExecutor` over a database, and so does
+//! this. The database is the flat pre-state that all executors use, under a layer of the block's
+//! own changes ([`BlockState`]). Some executors have optimisations besides parallelism (`hashes`,
+//! payments executed together), which also work on one thread. Their results on one thread show the
+//! effect.
 
 use super::{
     BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ExecutorKind, Leftovers,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{block::ReplayJob, evm::run_block, state::BlockState};
 
-/// Executes in block order on the calling thread, and needs no pool.
+/// Executes in block order on the calling thread, without the pool.
 #[derive(Clone, Copy, Debug)]
 pub struct Sequential;
 
@@ -44,7 +45,7 @@ impl Observable for Sequential {
     }
 }
 
-/// So many transactions are done, which here means executed and final.
+/// Reports that `done` transactions are executed and final, and the next activity.
 fn tell_next(observer: &impl Observer, done: usize, count: usize) {
     if let Some(tx) = done.checked_sub(1) {
         observer.tell(Event::Published { tx });

@@ -1,8 +1,9 @@
-//! As many baselines at once as there are threads, each with the whole block: no way to execute it, but what to see the
-//! machine by.
+//! Runs one baseline per thread at the same time, each with the whole block. This measures the
+//! machine and is not an executor of the race.
 //!
-//! Nothing is shared out, and nobody waits for anybody. What they take longer than one alone is what their cores share:
-//! caches, memory, and whoever else uses the same processors unseen, such as another virtual machine.
+//! The baselines share no work and do not wait for each other. Their slowdown against a single
+//! baseline shows how much their cores share: caches, memory, and processors that another virtual
+//! machine uses at the same time.
 
 use super::{ExecuteError, Execution, Executor, ExecutorKind, Leftovers, Sequential, WorkerPool};
 use crate::block::ReplayJob;
@@ -17,9 +18,9 @@ impl Executor for SideBySide {
         ExecutorKind::Sequential
     }
 
-    /// The outcome is that of the one who ended last; what the others came to is dropped.
+    /// Returns the outcome of the last baseline to end. The other outcomes are dropped later.
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError> {
-        // What came of each; nobody but the scope's owner reads it.
+        // Guards the results, which are read when the scope has ended.
         let ended = Mutex::new(Vec::with_capacity(pool.threads().get()));
         pool.run_on_all(|| {
             let execution = Sequential.execute(job, pool);
@@ -39,11 +40,11 @@ mod tests {
     use std::num::NonZeroUsize;
 
     #[test]
-    fn several_at_once_come_to_what_one_comes_to() {
-        let block = sample().expect("it is built in").swap_remove(0);
-        let job = prepare(block, |_| ()).expect("it proves itself");
+    fn parallel_baselines_give_the_same_outcome_as_one() {
+        let block = sample().expect("the built-in sample is valid").swap_remove(0);
+        let job = prepare(block, |_| ()).expect("the witness is valid");
         let threads = NonZeroUsize::new(3).expect("not zero");
-        let pool = WorkerPool::new(threads).expect("the system has threads");
+        let pool = WorkerPool::new(threads).expect("the threads start");
         let one = Sequential.execute(&job, &pool).expect("the block is valid");
         let several = SideBySide.execute(&job, &pool).expect("the block is valid");
         assert!(one.outcome == several.outcome);

@@ -1,10 +1,10 @@
-//! The state before a block's transactions, for executing any of them ahead of its turn.
+//! The state before a block's transactions, as a database for speculative execution.
 //!
-//! What is read here is what the block's system calls left, and no transaction's writes, so every attempt is on the
-//! same state whenever it runs. Only the sender's nonce is taken from the transaction itself: in block order it
-//! will be that, or else the transaction is invalid. Whether the rest still holds when the transaction's turn
-//! comes is for whoever commits to find out; the demands on balances that are collected here say how much of
-//! a balance has to hold.
+//! It contains the writes of the block's system calls and of no transaction. So an attempt sees the
+//! same state whenever it runs. Only the sender's nonce comes from the transaction itself: in block
+//! order the account has that nonce, or the transaction is invalid. Validation of all other reads
+//! is left to the committing executor. The dependencies on balances that are collected here tell it
+//! which balances matter.
 
 use super::{
     committer::State,
@@ -17,8 +17,8 @@ use revm::{
     Database, DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo,
 };
 
-/// One worker's window on that state. The sender's nonce is what the block says it will be, so that a
-/// sender's transactions can run at the same time.
+/// One worker's database over that state. The sender's nonce is the one in the transaction, so that
+/// several transactions of one sender can run in parallel.
 #[derive(Debug)]
 pub(super) struct Snapshot<'a> {
     state: &'a State<'a>,
@@ -28,7 +28,7 @@ pub(super) struct Snapshot<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    /// Over `state`, by the rules of the fork.
+    /// A database over `state`, by the rules of the fork.
     pub(super) fn new(state: &'a State<'a>, spec: SpecId) -> Self {
         let (rule, demands) = (BalanceRule::of(spec), Demands::default());
         Self { state, rule, demands, starting: None }

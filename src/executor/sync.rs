@@ -1,18 +1,20 @@
-//! Locks, condition variables and atomics for what workers share, and waiting without sleeping.
+//! Locks, condition variables, atomics and spin-waiting for data that workers share.
 //!
-//! One place, so that the package in `model/` can compile the very sources that use it over a library that
-//! tries schedules: it has a module of this name and these names. What one of the two offers, the other has to.
+//! The package in `model/` compiles the same sources over a library that explores thread schedules.
+//! It has a module with the same name and the same items. Both modules have to offer the same
+//! items.
 
 pub(super) use parking_lot::{Condvar, MutexGuard};
 pub(super) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// A lock that is mostly held for some dozens of nanoseconds, so that whoever finds it taken looks again for a while: to
-/// sleep and be woken takes a hundred times as long, and in a virtual machine a thousand times.
+/// A lock that is held for tens of nanoseconds in most cases. A thread that finds it taken spins
+/// for a while, because sleeping and waking takes far longer, most of all in a virtual machine.
 #[derive(Debug, Default)]
 pub(super) struct Mutex<T>(parking_lot::Mutex<T>);
 
 impl<T> Mutex<T> {
-    /// Looks at a lock that is taken. They outlast all who may be in line; who holds it for longer was interrupted.
+    /// Polls of a taken lock. They outlast a full queue of threads. A holder that takes longer was
+    /// interrupted by the operating system.
     const LOOKS: Looks = Looks { most: 250, in_haste: 200 };
 
     pub(super) const fn new(value: T) -> Self {
@@ -24,14 +26,15 @@ impl<T> Mutex<T> {
         self.0.try_lock().unwrap_or_else(|| self.lock_when_free())
     }
 
-    /// The lock, unless somebody else holds it.
+    /// The lock, unless another thread holds it.
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.0.try_lock()
     }
 
     #[cold]
     fn lock_when_free(&self) -> MutexGuard<'_, T> {
-        // Looking does not take the line of the cache from who holds the lock; trying does.
+        // A poll leaves the lock's cache line with the holder, and an attempt to lock takes it
+        // away.
         while Self::LOOKS.until(|| !self.0.is_locked()) {
             if let Some(guard) = self.0.try_lock() {
                 return guard;
@@ -41,18 +44,18 @@ impl<T> Mutex<T> {
     }
 }
 
-/// How long to look for something before giving up.
+/// Bounds of a spin-wait.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Looks {
-    /// So often.
+    /// Maximum number of polls.
     pub(super) most: u32,
-    /// After so many it lets other threads run between two looks, since the one that it waits for may be waiting
-    /// for this very processor.
+    /// Number of polls before the thread yields between polls. The awaited thread may be waiting
+    /// for this very core.
     pub(super) in_haste: u32,
 }
 
 impl Looks {
-    /// Looks until it is there. Returns whether it was.
+    /// Polls until `is_there` holds. Returns whether it did.
     #[inline]
     pub(super) fn until(self, is_there: impl Fn() -> bool) -> bool {
         for look in 0..self.most {

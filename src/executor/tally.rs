@@ -1,9 +1,10 @@
-//! What a block sums up over its transactions, in block order: gas and receipts.
+//! Accumulates gas and receipts of a block's transactions, in block order.
 //!
-//! This is what alloy-evm's block executor does between transactions: its
-//! `execute_transaction_without_commit` checks that the gas limit still fits, its `commit_transaction`
-//! sums gas and builds the receipt. The phases after the last transaction (rewards, withdrawals,
-//! requests) are left to that executor itself. State is not touched here.
+//! This is the work of alloy-evm's block executor between transactions. Its
+//! `execute_transaction_without_commit` checks that the gas limit still fits, and its
+//! `commit_transaction` adds up gas and builds the receipt. That executor itself runs the phases
+//! after the last transaction (rewards, withdrawals, requests). This module does not change the
+//! state.
 
 use super::ExecuteError;
 use crate::{
@@ -20,17 +21,17 @@ use revm::context_interface::{
     result::{ExecutionResult, HaltReason},
 };
 
-/// What a transaction adds, wherever it stands in the block.
+/// Contribution of one transaction, independent of its position in the block.
 #[derive(Debug, Default)]
 pub(super) struct Share {
-    /// With the transaction's own gas in place of the cumulative.
+    /// The receipt, with the transaction's own gas instead of the cumulative gas.
     receipt: Receipt,
     regular_gas: u64,
     state_gas: u64,
 }
 
 impl Share {
-    /// That of a transaction of this type.
+    /// The contribution of a transaction of this type.
     pub(super) fn new(tx_type: TxType, result: ExecutionResult<HaltReason>) -> Self {
         let gas = result.gas();
         let (regular_gas, state_gas) = (gas.block_regular_gas_used(), gas.block_state_gas_used());
@@ -43,7 +44,7 @@ impl Share {
         Self { receipt, regular_gas, state_gas }
     }
 
-    /// After refunds, as receipts count it.
+    /// Gas after refunds, as in receipts.
     pub(super) const fn gas(&self) -> u64 {
         self.receipt.cumulative_gas_used
     }
@@ -54,16 +55,16 @@ impl Share {
 pub(super) struct Tally<'a> {
     job: &'a ReplayJob,
     receipts: Vec<Receipt>,
-    /// After refunds, as receipts count it.
+    /// Gas after refunds, as in receipts.
     gas_used: u64,
-    /// Before Amsterdam this is what the block's limit counts, too (EIP-8037).
+    /// Before Amsterdam the block's gas limit also counts this (EIP-8037).
     regular_gas: u64,
     state_gas: u64,
     blob_gas: u64,
 }
 
 impl<'a> Tally<'a> {
-    /// No transactions yet.
+    /// Starts without transactions.
     pub(super) fn new(job: &'a ReplayJob) -> Self {
         let receipts = Vec::with_capacity(job.transactions.len());
         Self { job, receipts, gas_used: 0, regular_gas: 0, state_gas: 0, blob_gas: 0 }
@@ -72,7 +73,7 @@ impl<'a> Tally<'a> {
     /// Adds the next transaction.
     ///
     /// # Errors
-    /// If its gas limit does not fit into the block any more, so that the block is invalid.
+    /// Its gas limit no longer fits into the block, so the block is invalid.
     pub(super) fn add(&mut self, share: Share) -> Result<(), BlockExecutionError> {
         let Share { mut receipt, regular_gas, state_gas } = share;
         let transaction = &self.job.transactions[self.receipts.len()];
@@ -105,12 +106,12 @@ impl<'a> Tally<'a> {
         })
     }
 
-    /// After refunds, of all transactions so far.
+    /// Gas after refunds, of all transactions so far.
     pub(super) const fn gas_used(&self) -> u64 {
         self.gas_used
     }
 
-    /// Makes a run go on where the transactions ended. The receipts are the run's then.
+    /// Moves gas and receipts into a run, which then continues after the transactions.
     pub(super) fn hand_over<DB: EvmDatabase + StateDB>(&mut self, run: &mut BlockRun<'_, DB>) {
         run.receipts = std::mem::take(&mut self.receipts);
         run.cumulative_tx_gas_used = self.gas_used;
@@ -119,10 +120,10 @@ impl<'a> Tally<'a> {
         run.blob_gas_used = self.blob_gas;
     }
 
-    /// Runs the phases after the last transaction on the state that the transactions left.
+    /// Runs the phases after the last transaction, on the state after the transactions.
     ///
     /// # Errors
-    /// If a system call fails, or the state could not answer.
+    /// A system call fails, or the pre-state lacks a value.
     pub(super) fn finish<DB: EvmDatabase + StateDB>(
         mut self,
         state: DB,

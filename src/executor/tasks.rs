@@ -1,4 +1,4 @@
-//! Independent tasks on all threads of a pool, handed out by an index.
+//! Runs independent tasks on all threads of a pool. Threads take them by a shared index.
 
 use super::WorkerPool;
 use parking_lot::Mutex;
@@ -7,33 +7,33 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Tasks that are handed out at once, where there are very many: taking one costs more than a transfer
-/// does if another processor took one just before.
+/// Maximum number of tasks that a thread takes at once. Taking from the index costs more than
+/// executing a transfer if another core has just taken from it.
 const MOST_AT_ONCE: usize = 8;
-/// As many tasks as this are handed out one by one.
+/// Up to this number of tasks, threads take single tasks.
 const FEW: usize = 256;
 
-/// What all tasks left, in their order, and what each worker left.
+/// Results of all tasks, in order, and the final value of each worker.
 #[derive(Debug)]
 pub(super) struct Done<R, L> {
     pub(super) results: Vec<R>,
     pub(super) leftovers: Vec<L>,
 }
 
-/// How workers do tasks `0..count`.
+/// Functions that process the tasks `0..count`.
 #[derive(Debug)]
 pub(super) struct Tasks<M, T, F> {
     pub(super) count: usize,
-    /// Makes a thread's worker, given how many were made before.
+    /// Makes a thread's worker. Its argument is the number of workers made before.
     pub(super) worker: M,
-    /// Does one task.
+    /// Processes one task.
     pub(super) task: T,
-    /// Takes leave of a worker.
+    /// Consumes a worker when it has no more tasks.
     pub(super) leave: F,
 }
 
-/// Does the tasks on all threads, lowest first, each thread with a worker of its own. `None` if a worker
-/// panicked.
+/// Processes the tasks on all threads, lowest index first, each thread with its own worker. `None`
+/// if a worker panicked.
 pub(super) fn run_each<W, R: Send, L: Send>(
     pool: &WorkerPool,
     tasks: &Tasks<
@@ -42,10 +42,10 @@ pub(super) fn run_each<W, R: Send, L: Send>(
         impl Fn(W) -> L + Sync,
     >,
 ) -> Option<Done<R, L>> {
-    // They only hand out numbers. The pool publishes what the tasks leave, so relaxed is enough.
+    // These counters only distribute indices. The pool publishes the results, so relaxed is enough.
     let (next, workers) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let at_once = (tasks.count / FEW).clamp(1, MOST_AT_ONCE);
-    // Guards what the threads leave that are done; each takes it once.
+    // Guards the results of finished threads. Each thread locks it once.
     let done = Mutex::new(Vec::with_capacity(pool.threads().get()));
     run_on_all(pool, || {
         let take = || {
@@ -68,7 +68,7 @@ pub(super) fn run_each<W, R: Send, L: Send>(
     Some(Done { results, leftovers })
 }
 
-/// Runs `work` on all threads of the pool at the same time; `None` if it panicked on one of them.
+/// Runs `work` on all threads of the pool in parallel; `None` if it panicked on one of them.
 pub(super) fn run_on_all(pool: &WorkerPool, work: impl Fn() + Sync) -> Option<()> {
     catch_unwind(AssertUnwindSafe(|| pool.run_on_all(work))).ok()
 }
@@ -80,17 +80,17 @@ mod tests {
 
     fn pool(threads: usize) -> WorkerPool {
         let threads = NonZeroUsize::new(threads).expect("not zero");
-        WorkerPool::new(threads).expect("the system has threads")
+        WorkerPool::new(threads).expect("the threads start")
     }
 
-    /// Squares, and how many of them each worker made.
+    /// Squares, and the number of squares that each worker computed.
     fn squares(threads: usize, count: usize) -> Done<usize, usize> {
         let task = |done: &mut usize, index: usize| {
             *done += 1;
             index * index
         };
         let tasks = Tasks { count, worker: |_| 0, task, leave: |done| done };
-        run_each(&pool(threads), &tasks).expect("nobody panics")
+        run_each(&pool(threads), &tasks).expect("no task panics")
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_one_task_is_told() {
+    fn a_panic_of_one_task_is_reported() {
         let task = |(): &mut (), index| assert_ne!(index, 5);
         let tasks = Tasks { count: 10, worker: |_| (), task, leave: |()| () };
         assert!(run_each(&pool(2), &tasks).is_none());

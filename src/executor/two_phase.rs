@@ -1,33 +1,36 @@
-//! All transactions at once on the state before them, then one validation pass in order.
+//! Executes all transactions in parallel on the state before them, then validates them in block
+//! order.
 //!
 //! # What it models
 //!
-//! Hyperledger Fabric's *execute, order, validate* (Androulaki et al., "Hyperledger Fabric: A Distributed
-//! Operating System for Permissioned Blockchains", EuroSys 2018), where transactions are simulated on one
-//! state and validated in order by the versions they read; and the two phases of Saraph and Herlihy ("An
-//! Empirical Study of Speculative Concurrency in Ethereum Smart Contracts", 2019), who run a block's
-//! transactions at once and those that conflict again, one after the other. Nothing is known beforehand.
+//! Hyperledger Fabric's *execute, order, validate* (Androulaki et al., "Hyperledger Fabric: A
+//! Distributed Operating System for Permissioned Blockchains", EuroSys 2018). There, transactions
+//! are simulated on one state, and validated in order by the versions that they read. It also
+//! models the two phases of Saraph and Herlihy ("An Empirical Study of Speculative Concurrency in
+//! Ethereum Smart Contracts", 2019). They execute a block's transactions in parallel, and the
+//! conflicting ones again in sequence. No oracle knowledge is needed.
 //!
 //! # The algorithm
 //!
-//! 1. The block's system calls run. Their result is a snapshot that does not change any more.
-//! 2. Every transaction runs on the snapshot, on all threads, taken by an index.
-//! 3. In block order, on one thread, each attempt is compared with the state that the transactions before
-//!    it left ([`in_order`](super::in_order)). What it read is unchanged: it commits. If not, it loses, and is executed again
-//!    on that state at once.
+//! 1. The block's system calls run. The state after them is an immutable snapshot.
+//! 2. All threads execute the transactions on the snapshot. They take them by an index.
+//! 3. One thread validates each attempt in block order against the state after the earlier
+//!    transactions ([`in_order`](super::in_order)). A valid attempt commits. An invalid one is
+//!    discarded, and its transaction is executed again on that state at once.
 //!
-//! Fabric throws losers away; here the block's outcome must be that of its order, so they run again. For
-//! the same reason validation is by value: a transaction that read what somebody wrote back is no loser.
+//! Fabric drops invalid transactions. Here the outcome must be that of block order, so they are
+//! executed again. For the same reason validation is by value: a read value that was changed and
+//! restored is valid.
 //!
 //! # Invariants
 //!
-//! Nothing of the second phase writes what another worker reads. Nothing commits that was not compared with,
-//! or executed on, the state of block order.
+//! Workers of the second phase share no written data. A transaction commits only after it was
+//! validated against, or executed on, the state of block order.
 //!
 //! # When its assumption fails
 //!
-//! It assumes that few transactions of a block conflict. Where many do, the third phase is the whole block
-//! again, on one thread.
+//! It assumes that few transactions of a block conflict. If many do, the third phase executes most
+//! of the block again, on one thread.
 
 use super::{
     ExecuteError, Execution, ExecutionMode, ExecutorKind, Observable, WorkerPool,
@@ -40,7 +43,7 @@ use super::{
 };
 use crate::block::ReplayJob;
 
-/// Execute at once, validate in order.
+/// Executes in parallel, validates in order.
 #[derive(Clone, Copy, Debug)]
 pub struct TwoPhase;
 

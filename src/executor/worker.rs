@@ -1,4 +1,4 @@
-//! One worker's EVM over whatever it reads from, made once and reused for all its transactions.
+//! The EVM of one worker over any database. It is made once and reused for all its transactions.
 
 use super::{
     demands::{Demand, Demanding, Need},
@@ -25,22 +25,23 @@ use revm::{
     state::EvmState,
 };
 
-/// What one transaction leaves, for whoever commits it.
+/// Result of one transaction, before its commit.
 #[derive(Debug)]
 pub(super) struct TxOutcome {
     pub(super) share: Share,
     pub(super) state: EvmState,
-    /// In wei, where the journal does not hold it.
+    /// The deferred fee in wei, if the journal does not hold it.
     pub(super) deferred_fee: Option<U256>,
 }
 
-/// A transaction that is invalid, if block order gives it the state that it ran on.
+/// An error means that the transaction is invalid on the state that it ran on.
 pub(super) type TxOutput = Result<TxOutcome, BlockExecutionError>;
 
-/// An execution on a state that may not be the one that block order gives.
+/// An execution on a state that may differ from that of block order.
 ///
-/// What it read is in the journal: the fields and slots of all accounts in it, as they were when they
-/// were loaded. Of balances only those in `needs` count, where the rule is [`BalanceRule::Emptiness`].
+/// Its reads are in the journal: fields and slots of all accounts in it, with their values when
+/// they were loaded. Under [`BalanceRule::Emptiness`], only the balances in `needs` are
+/// dependencies.
 ///
 /// [`BalanceRule::Emptiness`]: super::demands::BalanceRule::Emptiness
 #[derive(Debug)]
@@ -50,34 +51,35 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Gas of the attempt, which is wasted if it is thrown away.
+    /// Gas of the attempt. It is wasted if the attempt is discarded.
     pub(super) fn gas(&self) -> u64 {
         self.output.as_ref().map_or(0, |outcome| outcome.share.gas())
     }
 }
 
-/// A transaction that is about to run, as far as its database wants to know.
+/// The facts about a transaction that its database needs before it runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Starting {
-    /// Position in the block.
+    /// Transaction index.
     pub(super) tx: usize,
     pub(super) sender: Address,
-    /// The nonce that block order will have given the sender by then.
+    /// The sender's nonce in block order.
     pub(super) nonce: u64,
-    /// Whether it delegates (EIP-7702), which asks whether accounts are empty.
+    /// Whether it has authorisations (EIP-7702). They check whether accounts are empty.
     pub(super) delegates: bool,
 }
 
-/// A database for executions ahead of their turn.
+/// A database for speculative execution.
 pub(super) trait Speculative: EvmDatabase + Demanding {
-    /// Forgets the transaction before.
+    /// Prepares for the next transaction.
     fn begin(&mut self, starting: Starting);
 
-    /// What the transaction that ends needs of balances.
+    /// Dependencies of the last transaction on balances.
     fn needs(&self) -> Vec<(Address, Need)>;
 }
 
-/// revm for a worker, in the block's environment. Whoever is done with it [leaves it](reuse::leave) to the next one.
+/// revm for a worker, in the block's environment. Its user calls [`leave`](reuse::leave) at the
+/// end, so that its allocations are reused.
 pub(super) fn evm<DB: Database>(job: &ReplayJob, db: DB) -> WorkerEvm<DB> {
     let env = job.env.clone();
     let context = Context::mainnet().with_block(env.block_env).with_cfg(env.cfg_env);
@@ -100,13 +102,13 @@ impl<DB: EvmDatabase> Worker<DB> {
         Self { evm: evm(job, db) }
     }
 
-    /// Where it reads.
+    /// The database that the EVM reads from.
     pub(super) const fn database(&mut self) -> &mut DB {
         &mut self.evm.ctx.journaled_state.database
     }
 
-    /// Executes a transaction; the beneficiary's fee is left to whoever commits it, unless the
-    /// transaction loaded the beneficiary.
+    /// Executes a transaction. The fee is deferred to the commit, unless the transaction loaded the
+    /// beneficiary.
     pub(super) fn run(&mut self, transaction: &Recovered<TxEnvelope>) -> TxOutput {
         self.run_env(transaction, env(transaction))
     }
@@ -118,7 +120,7 @@ impl<DB: EvmDatabase> Worker<DB> {
         self.output(transaction, result, handler.deferred())
     }
 
-    /// Executes a transaction that pays the beneficiary itself, as revm does.
+    /// Executes a transaction that pays the beneficiary in its journal, as revm does.
     pub(super) fn run_to_the_end(&mut self, transaction: &Recovered<TxEnvelope>) -> TxOutput {
         let mut handler = MainnetHandler::<_, EVMError<DB::Error>, EthFrame>::default();
         self.evm.ctx.set_tx(env(transaction));
@@ -126,7 +128,7 @@ impl<DB: EvmDatabase> Worker<DB> {
         self.output(transaction, result, None)
     }
 
-    /// Takes back a journal that nobody needs any more, for its allocation.
+    /// Takes back a journal for its allocation.
     pub(super) fn give_back(&mut self, mut state: EvmState) {
         state.clear();
         self.evm.ctx.journaled_state.inner.state = state;
@@ -147,18 +149,18 @@ impl<DB: EvmDatabase> Worker<DB> {
 }
 
 impl<DB: Speculative> Worker<DB> {
-    /// An EVM whose instructions tell the database what they want of balances.
+    /// An EVM with instructions that report dependencies on balances to the database.
     pub(super) fn speculative(job: &ReplayJob, db: DB) -> Self {
         let mut worker = Self::new(job, db);
         instructions::install(&mut worker.evm.instruction);
         worker
     }
 
-    /// Executes a transaction ahead of its turn.
+    /// Executes a transaction speculatively.
     pub(super) fn attempt(&mut self, job: &ReplayJob, tx: usize) -> Attempt {
         let transaction = &job.transactions[tx];
         let env = env(transaction);
-        // What cannot be spent at all is an invalid transaction, whatever the balance.
+        // A transaction that spends more than any balance can hold is invalid.
         let spends = env.max_balance_spending().unwrap_or(U256::MAX);
         let delegates = env.tx_type() == TransactionType::Eip7702;
         let (sender, nonce) = (transaction.signer(), transaction.nonce());

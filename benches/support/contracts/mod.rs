@@ -1,25 +1,31 @@
-//! A token, a pool of two tokens and a router, assembled, and how they lay out their storage.
+//! A token, a pool of two tokens and a router, assembled, with their storage layouts.
 //!
-//! The pool does what a swap at Uniswap V3 does, in its order: lock, find the next tick in the bitmap,
-//! its price, one step of the swap with 512-bit products, fees, an observation, the tick of the new
-//! price, payment out, a call back for payment in between two looks at the balance, an event, unlock.
-//! It knows prices above one only and never crosses a tick. With the router and a token's usual share of
-//! storage writes, a sale to a fresh pool uses about 155,000 gas.
+//! The pool repeats the steps of a Uniswap V3 swap, in the same order:
+//!
+//! 1. It locks itself, finds the next tick in the bitmap, and computes its price.
+//! 2. It computes one step of the swap with 512-bit products, and updates fees and the observation.
+//! 3. It computes the tick of the new price, and pays out.
+//! 4. It calls back for the payment, and reads its balance before and after.
+//! 5. It emits an event and unlocks itself.
+//!
+//! The pool supports only prices above one, and never crosses a tick. With the router and a token's
+//! usual share of storage writes, a sale to a fresh pool uses about 155,000 gas.
 
 use super::assembler::{assemble, selector};
 use alloy_primitives::{Address, Bytes, U256, U512, keccak256};
 use std::fmt::Write;
 
-/// Ticks that may have liquidity are multiples of this.
+/// Ticks with liquidity are multiples of this.
 const SPACING: u64 = 60;
-/// Where pools begin, a little above a multiple of [`SPACING`].
+/// Initial tick of a pool, a little above a multiple of [`SPACING`].
 const TICK: u64 = 6_030;
 /// Liquidity of a pool.
 const LIQUIDITY: u128 = 1_000_000_000_000_000_000_000_000;
-/// What a pool keeps of a million that is sold, and the protocol's part of that.
+/// Fee in millionths of the sold amount, and the divisor that gives the protocol's share of the
+/// fee.
 const FEE: u64 = 3_000;
 const PROTOCOL_PART: u64 = 10;
-/// The bit of a pool's first slot that says so.
+/// The unlocked bit of a pool's first slot.
 const UNLOCKED: usize = 240;
 
 /// The token's code.
@@ -32,7 +38,7 @@ pub(crate) fn router() -> Bytes {
     assemble(include_str!("router.evm"), &[])
 }
 
-/// Source of pools, less their tokens.
+/// Source of the pools, without their tokens.
 pub(crate) struct PoolCode(String);
 
 impl PoolCode {
@@ -44,7 +50,8 @@ impl PoolCode {
         Self(source)
     }
 
-    /// The code of the pool that buys the first token for the second; their addresses are part of it.
+    /// The code of the pool that buys the first token for the second. It contains the addresses of
+    /// both.
     pub(crate) fn of(&self, [token0, token1]: [Address; 2]) -> Bytes {
         let below = U256::ONE << 122;
         let constants = [
@@ -55,7 +62,7 @@ impl PoolCode {
             ("protocolPart", U256::from(PROTOCOL_PART)),
             ("ticksPerDoubling", U256::from(ticks_per_doubling())),
             ("below", below),
-            // Fourteen bits of a logarithm leave 0.85 of a tick open.
+            // Fourteen bits of a logarithm leave 0.85 of a tick undetermined.
             ("above", below * U256::from(56)),
         ];
         assemble(&self.0, &constants)
@@ -78,17 +85,17 @@ pub(crate) fn pool_slots() -> Vec<(U256, U256)> {
     ]
 }
 
-/// The slot of a token that has the holder's balance.
+/// The slot of a holder's balance in a token.
 pub(crate) fn balance_slot(holder: Address) -> U256 {
     mapping_slot(word(holder), U256::ZERO)
 }
 
-/// The slot of a token that has what the spender may take from the owner.
+/// The slot of an allowance in a token.
 pub(crate) fn allowance_slot(owner: Address, spender: Address) -> U256 {
     mapping_slot(word(spender), mapping_slot(word(owner), U256::ONE))
 }
 
-/// Calldata.
+/// Calldata of a call.
 pub(crate) fn call(function: &str, arguments: &[U256]) -> Bytes {
     let mut data = selector(function).to_be_bytes::<32>()[28..].to_vec();
     data.extend(arguments.iter().flat_map(U256::to_be_bytes::<32>));
@@ -104,7 +111,7 @@ fn mapping_slot(key: U256, mapping: U256) -> U256 {
     keccak256([key.to_be_bytes::<32>(), mapping.to_be_bytes()].concat()).into()
 }
 
-/// How many ticks double a square root of a price, with 64 bits of fraction.
+/// Number of ticks that double the square root of a price, with 64 fractional bits.
 fn ticks_per_doubling() -> u128 {
     (64_f64.exp2() / (1.000_1_f64.log2() / 2.0)) as u128
 }
@@ -121,7 +128,8 @@ fn most_significant_bit(source: &mut String) {
     source.push_str("JUMP\n");
 }
 
-/// `priceAtTick`: the root of 1.0001 to the power of a positive tick, by squares of its inverse.
+/// `priceAtTick`: the square root of 1.0001 to the power of a positive tick, from squares of its
+/// inverse.
 fn price_at_tick(source: &mut String) {
     source.push_str("priceAtTick: SWAP1 =exponent 1 128 SHL =ratio\n");
     let tenthousandth: U512 = (U512::ONE << 256) * U512::from(10_000) / U512::from(10_001);
@@ -138,8 +146,8 @@ fn price_at_tick(source: &mut String) {
     source.push_str(".ratio 32 SHR .ratio 0xffffffff AND ISZERO ISZERO ADD SWAP1 JUMP\n");
 }
 
-/// `tickAtPrice`: of `.after`, into `.tick`: a logarithm to fourteen bits, and a comparison if that
-/// leaves two ticks.
+/// `tickAtPrice`: of `.after`, into `.tick`. It computes a logarithm to fourteen bits. If that
+/// leaves two ticks, it compares prices.
 fn tick_at_price(source: &mut String) {
     source.push_str("tickAtPrice: .after 32 SHL =wide .wide =x !mostSignificantBit\n");
     source.push_str(".wide 127 .bit SUB SHR =r 128 .bit SUB 64 SHL =log\n");

@@ -1,4 +1,4 @@
-//! Recorded accesses against what alloy-evm's executor does with the built-in sample.
+//! Compares recorded accesses with alloy-evm's executor on the built-in sample.
 
 use super::*;
 use crate::{
@@ -11,11 +11,11 @@ use crate::{
 use std::{collections::BTreeMap, num::NonZeroUsize};
 
 fn jobs() -> impl Iterator<Item = ReplayJob> {
-    let blocks = sample().expect("the file that is built in is whole");
-    blocks.into_iter().take(6).map(|block| prepare(block, |_| ()).expect("it proves itself"))
+    let blocks = sample().expect("the built-in sample is valid");
+    blocks.into_iter().take(6).map(|block| prepare(block, |_| ()).expect("the witness is valid"))
 }
 
-/// What the block changes, up to its last transaction.
+/// Changes of the block, up to its last transaction.
 fn changes_by_transactions(job: &ReplayJob) -> PostState {
     let mut changes = PostState::default();
     let between = |_, state: &BlockState<_>| -> Result<(), ExecuteError> {
@@ -27,7 +27,7 @@ fn changes_by_transactions(job: &ReplayJob) -> PostState {
     changes
 }
 
-/// The value that all writes to a location leave there.
+/// Values at all locations after the recorded writes.
 fn left_by(accesses: &Accesses, job: &ReplayJob) -> BTreeMap<Location, U256> {
     let before = |location| match location {
         Location::Balance(number) => {
@@ -49,12 +49,12 @@ fn left_by(accesses: &Accesses, job: &ReplayJob) -> BTreeMap<Location, U256> {
 }
 
 #[test]
-fn all_writes_in_order_leave_what_the_baseline_leaves() {
+fn recorded_writes_in_block_order_give_the_baseline_post_state() {
     for job in jobs() {
         let accesses = record(&job).expect("the block is valid");
         let left = left_by(&accesses, &job);
         for (address, change) in changes_by_transactions(&job).accounts {
-            let account = job.numbered_state.account(address).expect("it is known");
+            let account = job.numbered_state.account(address).expect("the account is known");
             let after = change.account.unwrap_or(AccountFields::ABSENT);
             let base = account.info.as_ref();
             let expected_balance = base.map_or(U256::ZERO, |info| info.balance);
@@ -64,7 +64,7 @@ fn all_writes_in_order_leave_what_the_baseline_leaves() {
             let nonce = left.get(&Location::Nonce(account.number));
             assert_eq!(nonce.map_or(expected_nonce, |nonce| nonce.to()), after.nonce, "{address}");
             for (slot, value) in change.slots {
-                let location = match account.slot(slot).expect("it is known") {
+                let location = match account.slot(slot).expect("the slot is known") {
                     Some(listed) => Location::Slot(account.number, listed.number),
                     None => Location::OtherSlot(account.number, slot),
                 };
@@ -75,8 +75,8 @@ fn all_writes_in_order_leave_what_the_baseline_leaves() {
 }
 
 #[test]
-fn gas_is_that_of_the_receipts() {
-    let pool = WorkerPool::new(NonZeroUsize::MIN).expect("the system has threads");
+fn recorded_gas_equals_gas_of_the_receipts() {
+    let pool = WorkerPool::new(NonZeroUsize::MIN).expect("the threads start");
     for job in jobs() {
         let accesses = record(&job).expect("the block is valid");
         let outcome = Sequential.execute(&job, &pool).expect("the block is valid").outcome;
@@ -89,25 +89,26 @@ fn gas_is_that_of_the_receipts() {
 }
 
 #[test]
-fn a_senders_nonce_is_known_and_what_it_spends_need_only_be_there() {
+fn sender_nonce_is_known_and_sender_balance_is_a_dependency() {
     for job in jobs() {
         let accesses = record(&job).expect("the block is valid");
         for (access, transaction) in accesses.transactions.iter().zip(&job.transactions) {
-            let sender = job.numbered_state.account(transaction.signer()).expect("it is known");
+            let sender =
+                job.numbered_state.account(transaction.signer()).expect("the account is known");
             let need = |location| {
                 access.reads.iter().find(|(at, _)| *at == location).map(|(_, need)| *need)
             };
             assert_eq!(need(Location::Nonce(sender.number)), Some(Need::Known));
-            let balance = need(Location::Balance(sender.number)).expect("it was paid from");
+            let balance = need(Location::Balance(sender.number)).expect("the sender pays");
             assert!(matches!(balance, Need::AtLeast { .. } | Need::Exact));
         }
         let repeats = |access: &TxAccess| access.reads.windows(2).any(|two| two[0].0 >= two[1].0);
-        assert!(!accesses.transactions.iter().any(repeats), "each location is there once");
+        assert!(!accesses.transactions.iter().any(repeats), "each location occurs once");
     }
 }
 
 #[test]
-fn the_strictest_need_of_a_location_counts() {
+fn a_location_keeps_its_strictest_need() {
     let (location, other) = (Location::Balance(1), Location::Nonce(1));
     let enough = Expected::AtLeast { before: U256::from(9), minimum: U256::from(5) };
     let known = Expected::Value { before: U256::ZERO, value: U256::ONE };

@@ -1,30 +1,30 @@
-//! Declared reads and writes, scheduled along their dependencies.
+//! Schedules transactions by their declared reads and writes.
 //!
 //! # What it models
 //!
-//! Solana's Sealevel (Yakovenko, "Sealevel: Parallel Processing Thousands of Smart Contracts", 2019), whose
-//! transactions say beforehand which accounts they read and write, and Cardano's eUTXO model, where inputs
-//! are named: conflicts are known, so they are avoided rather than found. Known beforehand: each
-//! transaction's read and write sets, at the granularity of `block-stm`, which is finer than Sealevel's
-//! accounts. Values are not known.
+//! Solana's Sealevel (Yakovenko, "Sealevel: Parallel Processing Thousands of Smart Contracts",
+//! 2019), in which transactions declare the accounts that they read and write. It also models
+//! Cardano's eUTXO model, in which transactions name their inputs. Conflicts are known in advance,
+//! so they are avoided and not detected. The oracle knowledge is each transaction's read set and
+//! write set, at the granularity of `block-stm`, which is finer than accounts. Values are not
+//! known.
 //!
 //! # The algorithm
 //!
-//! 1. Untimed, from the sets: who reads what whom wrote ([`declared`](super::declared)), which gives a
-//!    graph, and for each transaction how much depends on it ([`schedule`]). Only a read after a write is an
-//!    edge: every transaction's writes stay where it left them, so that two writers of the same place need
-//!    not wait for each other.
-//! 2. Workers take whatever can run, first that with the longest path of others behind it (list scheduling
-//!    by longest remaining path; Graham, "Bounds on Multiprocessing Timing Anomalies", 1969). Where nothing can run
-//!    to its end, they start what only waits for transactions that are running, and wait where it reads
-//!    from them.
-//! 3. All threads put the block together, each its part of the accounts. There is no validation pass:
-//!    where the sets are exact, nothing can be outdated.
+//! 1. Before the timer, the access sets give a dependency graph ([`declared`](super::declared)),
+//!    and the weight of the longest path from each transaction ([`schedule`]). Only a read after a
+//!    write is an edge. Each transaction keeps its own writes, so two writers of one location may
+//!    run in any order.
+//! 2. Workers take ready transactions, longest remaining path first (list scheduling; Graham,
+//!    "Bounds on Multiprocessing Timing Anomalies", 1969). If none is ready, a worker starts a
+//!    transaction that only waits for running ones. It then waits at its read.
+//! 3. All threads compute the account diff, each for a part of the accounts. There is no validation
+//!    of single transactions: with exact access sets no read can be outdated.
 //!
 //! # Invariants and failing assumptions
 //!
-//! Those of [`declared`](super::declared): an access beyond the declared sets is noticed, and then the block
-//! is executed again, in order.
+//! They are those of [`declared`](super::declared). An undeclared access is detected, and the block
+//! is executed again in order.
 
 mod schedule;
 
@@ -45,7 +45,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Execution by declared accesses, for the block that they were derived from.
+/// Execution by declared accesses, for one block.
 #[derive(Debug)]
 pub struct AccessList {
     declared: Declared,
@@ -57,12 +57,12 @@ impl AccessList {
     /// Derives the block's accesses from a sequential run.
     ///
     /// # Errors
-    /// The block is invalid, or the pre-state lacks what it reads.
+    /// The block is invalid, or the pre-state lacks a value that the block reads.
     pub fn prepare(job: &ReplayJob, threads: NonZeroUsize) -> Result<Self, ExecuteError> {
         Ok(Self::by(job, &access::record(job)?, threads))
     }
 
-    /// The same with these accesses, right or wrong.
+    /// As [`AccessList::prepare`], with these accesses, which may be wrong.
     fn by(job: &ReplayJob, accesses: &access::Accesses, threads: NonZeroUsize) -> Self {
         let declared = Declared::new(job, accesses);
         let gas = job.transactions.iter().map(|transaction| transaction.gas_limit());
@@ -86,7 +86,7 @@ impl Observable for AccessList {
         let storage = job.storage();
         let run = Run::begin(job, &storage, &self.declared)?.seen_by(observer);
         let schedule = Schedule::new(&self.graph, pool.at_once());
-        // Only hands out numbers, so relaxed is enough.
+        // It only distributes numbers, so relaxed is enough.
         let workers = AtomicUsize::new(0);
         let done = run_on_all(pool, || {
             let _guard = GiveUpOnPanic { schedule: &schedule, run: &run };
@@ -112,7 +112,8 @@ impl Observable for AccessList {
     }
 }
 
-/// A worker that panics has transactions which nobody else will finish, so the others must not wait for them.
+/// Stops the run when a worker panics. Its transactions never finish, so other workers must not
+/// wait for them.
 struct GiveUpOnPanic<'a> {
     schedule: &'a Schedule<'a>,
     run: &'a Run<'a>,

@@ -1,41 +1,42 @@
-//! Which transaction runs next.
+//! Order in which workers take transactions.
 //!
-//! One whose sources (those it reads from) have all *ended* is ready, and of these that with the longest path behind
-//! it runs first. Where none is ready, one starts whose sources were all *taken* by workers: it may get far before
-//! it reads from them, and waits there.
+//! The sources of a transaction are those that it reads from. A transaction is ready when all its
+//! sources have *ended*. The ready transaction with the longest remaining path runs first. If none
+//! is ready, a worker takes a transaction with sources that have all been *taken* by workers. It
+//! can execute up to its first read from them, and waits there.
 //!
 //! # Invariants
 //!
-//! - W1: *whatever a transaction reads from was taken before it.* Workers run what they took in the order in which they
-//!   took it. So of all that were taken and have not ended, the one that was taken first is running, and waits for
-//!   nobody: no circle of waits.
-//! - W2: *while transactions are left, one can be taken*, as the lowest of them reads from lower ones only. So
-//!   nobody waits for work.
+//! - W1: *the sources of a transaction are taken before it.* A worker runs its transactions in the
+//!   order in which it took them. Consider the transactions that were taken and have not ended: the
+//!   one taken first is running and waits for none. So there is no cycle of waits.
+//! - W2: *while transactions remain, one can be taken*, because the lowest of them reads from lower
+//!   ones only. So no worker waits for work.
 
 use crate::executor::access::TxIndex;
 use parking_lot::Mutex;
 use std::{cmp::Reverse, collections::BinaryHeap, num::NonZeroUsize};
 
-/// Most gas that several transactions which a worker takes at once may have as their limits. Taking one
-/// costs about as much as a plain payment does.
+/// Limit on the sum of gas limits that a worker takes at once. Taking a transaction costs about as
+/// much as executing a plain payment.
 const MOST_GAS_AT_ONCE: u64 = 200_000;
 
-/// Who reads from whom.
+/// Dependency graph of a block.
 #[derive(Debug)]
 pub(super) struct Graph {
-    /// From how many transactions each reads.
+    /// Number of sources of each transaction.
     sources: Vec<usize>,
-    /// Those that read from it.
+    /// Readers of each transaction.
     read_by: Vec<Vec<TxIndex>>,
     /// Gas limits.
     gas: Vec<u64>,
-    /// Gas limits along the longest path that begins with it, its own included. What a transaction will use
-    /// is not declared.
+    /// Sum of gas limits along the longest path from each transaction, its own included. The gas
+    /// that it will use is not declared.
     path: Vec<u64>,
 }
 
 impl Graph {
-    /// By the sources and the gas limits of each transaction.
+    /// A graph from the sources and the gas limits of each transaction.
     pub(super) fn new(sources: &[Vec<TxIndex>], gas: Vec<u64>) -> Self {
         let mut read_by = vec![Vec::new(); sources.len()];
         for (tx, sources) in sources.iter().enumerate() {
@@ -50,7 +51,7 @@ impl Graph {
     }
 }
 
-/// By transaction, the weight of the heaviest path that begins with it.
+/// For each transaction, the weight of the heaviest path that starts with it.
 fn longest_paths(read_by: &[Vec<TxIndex>], weights: &[u64]) -> Vec<u64> {
     let mut path = weights.to_vec();
     for (tx, readers) in read_by.iter().enumerate().rev() {
@@ -60,41 +61,41 @@ fn longest_paths(read_by: &[Vec<TxIndex>], weights: &[u64]) -> Vec<u64> {
     path
 }
 
-/// Where one execution stands.
+/// State of the schedule in one execution.
 #[derive(Debug)]
 pub(super) struct Schedule<'a> {
     graph: &'a Graph,
-    /// How many can execute at the same time.
+    /// Number of transactions that can execute in parallel.
     threads: NonZeroUsize,
-    /// Held while a worker reports and takes, never while it executes.
+    /// Guards the queue. A worker holds it while it reports and takes, and never while it executes.
     queue: Mutex<Queue>,
 }
 
-/// The longest path comes first; of equal ones, the lowest transaction.
+/// The longest path comes first, and of equal paths the lowest transaction.
 type Heap = BinaryHeap<(u64, Reverse<TxIndex>)>;
 
 #[derive(Debug)]
 struct Queue {
-    /// Those not taken yet whose sources have all ended.
+    /// Transactions that have not been taken and have only ended sources.
     ready: Heap,
-    /// Those whose sources were all taken. Some have been taken themselves.
+    /// Transactions with sources that have all been taken. Some of them have been taken themselves.
     startable: Heap,
     /// By transaction.
     missing: Vec<Missing>,
     stopped: bool,
 }
 
-/// What a transaction's sources still have to come to.
+/// Sources that a transaction still waits for.
 #[derive(Clone, Copy, Debug)]
 struct Missing {
     taken: usize,
     ended: usize,
-    /// Whether it was itself taken.
+    /// Whether the transaction itself was taken.
     is_taken: bool,
 }
 
 impl<'a> Schedule<'a> {
-    /// Nothing is taken yet.
+    /// Starts with no transaction taken.
     pub(super) fn new(graph: &'a Graph, threads: NonZeroUsize) -> Self {
         let missing = graph.sources.iter().map(|sources| Missing {
             taken: *sources,
@@ -108,8 +109,8 @@ impl<'a> Schedule<'a> {
         Self { graph, threads, queue: Mutex::new(queue) }
     }
 
-    /// Reports the transactions of the batch as ended, and puts the next ones in their place, in the order in
-    /// which they have to run. `false` when there are no more.
+    /// Reports the transactions of the batch as ended, and fills the batch with the next ones, in
+    /// the order in which they have to run. Returns `false` when none remain.
     pub(super) fn next(&self, batch: &mut Vec<TxIndex>) -> bool {
         let mut queue = self.queue.lock();
         batch.drain(..).for_each(|tx| queue.end(tx, self.graph));
@@ -123,7 +124,7 @@ impl<'a> Schedule<'a> {
         !batch.is_empty()
     }
 
-    /// Takes the first of the ready transactions, and more of them if they are many and cheap.
+    /// Takes the first ready transaction. Takes more of them if they are many and cheap.
     fn take_ready(&self, queue: &mut Queue, batch: &mut Vec<TxIndex>) {
         let most = 1 + queue.ready.len() / (4 * self.threads.get());
         let mut gas = 0;
@@ -139,14 +140,14 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    /// Ends the run: nobody gets anything to do any more.
+    /// Ends the run: workers get no more transactions.
     pub(super) fn stop(&self) {
         self.queue.lock().stopped = true;
     }
 }
 
 impl Queue {
-    /// A worker will run the transaction, after what it has taken before.
+    /// A worker takes the transaction, and will run it after its earlier ones.
     fn take(&mut self, tx: TxIndex, graph: &Graph) {
         self.missing[tx].is_taken = true;
         for reader in &graph.read_by[tx] {
@@ -157,7 +158,7 @@ impl Queue {
         }
     }
 
-    /// Takes the first of those whose sources were all taken, if there is any.
+    /// Takes the first transaction with only taken sources, if there is one.
     fn take_startable(&mut self, graph: &Graph) -> Option<TxIndex> {
         while let Some((_, Reverse(tx))) = self.startable.pop() {
             if !self.missing[tx].is_taken {

@@ -1,4 +1,4 @@
-//! Declarations that are right, and some that are not, on the built-in sample.
+//! Executes the built-in sample by correct and by wrong declarations.
 
 use super::*;
 use crate::{
@@ -13,17 +13,17 @@ use crate::{
 use std::thread;
 
 fn jobs() -> impl Iterator<Item = ReplayJob> {
-    let blocks = sample().expect("the file that is built in is whole");
-    blocks.into_iter().map(|block| prepare(block, |_| ()).expect("it proves itself"))
+    let blocks = sample().expect("the built-in sample is valid");
+    blocks.into_iter().map(|block| prepare(block, |_| ()).expect("the witness is valid"))
 }
 
 fn pool(threads: usize) -> WorkerPool {
     let threads = NonZeroUsize::new(threads).expect("not zero");
-    WorkerPool::new(threads).expect("the system has threads")
+    WorkerPool::new(threads).expect("the threads start")
 }
 
-/// Executes by declarations that were changed, and expects what the baseline gives. Returns how often
-/// transactions were executed beyond once.
+/// Executes by changed declarations and compares the outcomes with the baseline. Returns the number
+/// of repeated executions.
 fn executed_again(change: impl Fn(&mut Accesses)) -> u64 {
     let pools = [1, 2, 4].map(pool);
     let mut again = 0;
@@ -42,7 +42,7 @@ fn executed_again(change: impl Fn(&mut Accesses)) -> u64 {
 }
 
 #[test]
-fn by_exact_declarations_everything_is_executed_once() {
+fn exact_declarations_execute_each_transaction_once() {
     assert_eq!(executed_again(|_| ()), 0);
     for job in jobs() {
         let accesses = record(&job).expect("the block is valid");
@@ -52,7 +52,7 @@ fn by_exact_declarations_everything_is_executed_once() {
 }
 
 #[test]
-fn a_block_whose_declarations_are_wrong_is_said_to_have_fallen_back() {
+fn wrong_declarations_are_reported_as_a_fallback() {
     let mode = |job: ReplayJob| {
         let mut accesses = record(&job).expect("the block is valid");
         accesses.transactions.iter_mut().for_each(|access| access.writes.clear());
@@ -64,14 +64,14 @@ fn a_block_whose_declarations_are_wrong_is_said_to_have_fallen_back() {
 }
 
 #[test]
-fn reads_that_were_not_declared_do_no_harm() {
+fn undeclared_reads_do_not_change_the_outcome() {
     executed_again(|accesses| {
         accesses.transactions.iter_mut().for_each(|access| access.reads.clear());
     });
 }
 
 #[test]
-fn nonces_and_codes_that_were_not_declared_do_no_harm() {
+fn undeclared_nonces_and_codes_do_not_change_the_outcome() {
     let is_code = |location: &Location| matches!(location, Location::Code(_));
     let is_nonce = |location: &Location| matches!(location, Location::Nonce(_));
     executed_again(|accesses| {
@@ -87,14 +87,14 @@ fn nonces_and_codes_that_were_not_declared_do_no_harm() {
 }
 
 #[test]
-fn writes_that_were_not_declared_do_no_harm() {
+fn undeclared_writes_do_not_change_the_outcome() {
     executed_again(|accesses| {
         accesses.transactions.iter_mut().for_each(|access| access.writes.clear());
     });
 }
 
 #[test]
-fn writes_of_some_transactions_that_were_not_declared_do_no_harm() {
+fn undeclared_writes_of_some_transactions_do_not_change_the_outcome() {
     executed_again(|accesses| {
         for access in accesses.transactions.iter_mut().skip(1).step_by(3) {
             access.writes.retain(|(location, _)| matches!(location, Location::Nonce(_)));
@@ -103,7 +103,7 @@ fn writes_of_some_transactions_that_were_not_declared_do_no_harm() {
 }
 
 #[test]
-fn declared_writes_that_never_happen_do_no_harm() {
+fn superfluous_declared_writes_do_not_change_the_outcome() {
     executed_again(|accesses| {
         let all: Vec<_> =
             accesses.transactions.iter().flat_map(|access| access.writes.clone()).collect();
@@ -114,7 +114,7 @@ fn declared_writes_that_never_happen_do_no_harm() {
 }
 
 #[test]
-fn a_lost_worker_ends_all_waits_and_the_run() {
+fn a_panicking_worker_ends_all_waits_and_the_run() {
     let executes_a_reader = |job: &ReplayJob| {
         let accesses = record(job).expect("the block is valid");
         let executor = AccessList::by(job, &accesses, NonZeroUsize::MIN);
@@ -130,10 +130,10 @@ fn a_lost_worker_ends_all_waits_and_the_run() {
             });
             let lost = scope.spawn(|| {
                 let _guard = GiveUpOnPanic { schedule: &schedule, run: &run };
-                panic!("as a test");
+                panic!("for the test");
             });
             assert!(lost.join().is_err());
-            assert!(!schedule.next(&mut Vec::new()), "there is nothing to do any more");
+            assert!(!schedule.next(&mut Vec::new()), "the schedule has stopped");
             ran.join().ok()
         })
     };

@@ -1,7 +1,7 @@
-//! What execution did against what the list says it did, at one index.
+//! Compares the changes of an execution with those of the list, at one index.
 //!
-//! Both directions: every change must be in the list with its value, and there must be as many changes as
-//! the list has at that index, so that none of the list's is missing.
+//! The comparison covers both directions. Each change must be in the list with its value. The
+//! numbers of changes must also be equal, so no listed change is missing.
 
 use super::{
     error::ListError,
@@ -12,7 +12,7 @@ use crate::state::{AccountFields, PostState, is_removed};
 use alloy_primitives::{Address, U256};
 use revm::state::{Account, AccountInfo, EvmState};
 
-/// Checks a transaction by its journal.
+/// Checks the journal of a transaction.
 ///
 /// # Errors
 /// The first difference.
@@ -36,7 +36,7 @@ pub(super) fn transaction(
     is_all(state.table(), index, found)
 }
 
-/// Checks a phase outside the transactions by what it changed of the state before it.
+/// Checks a phase outside the transactions by its changes.
 ///
 /// # Errors
 /// The first difference.
@@ -66,7 +66,7 @@ fn is_all(table: &Table, index: Index, found: usize) -> Result<(), ListError> {
     if found == listed { Ok(()) } else { Err(ListError::Superfluous { index, listed, found }) }
 }
 
-/// How many changes of nonce, balance and code there are: one or none.
+/// Number of changes of nonce, balance and code: one or none.
 fn account_changes(
     index: Index,
     address: Address,
@@ -106,13 +106,14 @@ fn slot_changes(
     Ok(found)
 }
 
-/// Whether an account may have changed, or had slots that were not read: a creation that failed leaves it
-/// untouched and without code.
+/// Whether an account may have changed, or has slots that were not read. A failed creation leaves
+/// such an account untouched and without code.
 fn matters(account: &Account) -> bool {
     account.is_touched() || (!account.storage.is_empty() && account.info.is_empty_code_hash())
 }
 
-/// The slots of an account that is created are not read, as nothing can be there.
+/// Marks the slots of a created account as accessed. The EVM does not read them from the database,
+/// because they are zero.
 fn touch_all(state: &Listed<'_>, listed: &ListedAccount, account: &Account) {
     let slots = account.storage.keys().filter_map(|slot| listed.slots.get(slot));
     slots.for_each(|slot| state.touch(slot.number));

@@ -1,9 +1,9 @@
-//! The access list that a block has or would have, from executing it in order.
+//! Derives the block access list of a block from an execution in order.
 //!
-//! revm builds the list out of the journals of system calls and transactions, as a client does that makes a
-//! block. From Cancun on it says everything. Before, two things happened that it has no words for, which
-//! are noted beside it: an account could exist with nothing in it (until EIP-161), and a contract's storage
-//! could vanish as a whole, slots that nobody accessed included (until EIP-6780).
+//! revm builds the list from the journals of system calls and transactions, as a block builder
+//! does. From Cancun on the list is complete. Two older effects cannot be expressed in it, and are
+//! recorded beside it. Until EIP-161 an account can exist and be empty. Until EIP-6780 a contract's
+//! whole storage can be cleared, including slots that no transaction accessed.
 
 use super::error::ListError;
 use crate::{
@@ -25,20 +25,22 @@ use revm::{
 };
 use std::{cell::Cell, collections::BTreeMap};
 
-/// A block's list, and what it cannot say.
+/// A block's list, and the effects that it cannot express.
 #[derive(Debug, Default)]
 pub(super) struct Derived {
     pub(super) list: Bal,
-    /// Whether accounts with nothing in them, before or after, existed after which indices, ascending.
+    /// For each account that was empty before or after an index: whether it exists after that
+    /// index. Indices are ascending.
     pub(super) empty: AddressMap<BTreeMap<u64, bool>>,
-    /// Whose storage was emptied at which indices, ascending, by creating or removing the account.
+    /// For each account with a cleared storage: the indices that created or removed the account,
+    /// ascending.
     pub(super) emptied: AddressMap<Vec<u64>>,
 }
 
-/// Executes the block in order, and checks the list's hash where the header has one.
+/// Executes the block in order. If the header has a hash of the list, the hash is checked.
 ///
 /// # Errors
-/// The block is invalid, the pre-state lacks what it reads, or the hash is another.
+/// The block is invalid, the pre-state lacks a value that the block reads, or the hash differs.
 pub(super) fn derive(job: &ReplayJob) -> Result<Derived, ExecuteError> {
     let storage = job.instant_storage();
     let (state, derived) = (BlockState::new(&storage), Derived::default());
@@ -59,7 +61,7 @@ fn check_hash(list: &Bal, expected: B256) -> Result<(), ListError> {
     if actual == expected { Ok(()) } else { Err(ListError::Hash { expected, actual }) }
 }
 
-/// A state that writes down what is committed to it.
+/// A state that records all changes committed to it.
 #[derive(Debug)]
 struct Listing<'a> {
     state: State<'a>,
@@ -78,7 +80,7 @@ impl Listing<'_> {
         if !account.is_touched() {
             return;
         }
-        // What is left with nothing in it is removed (EIP-161), its storage with it.
+        // An empty account is removed together with its storage (EIP-161).
         if account.is_created() || account.is_selfdestructed() || account.is_empty() {
             let emptied = self.derived.emptied.entry(address).or_default();
             if emptied.last() != Some(&index) {
@@ -87,9 +89,10 @@ impl Listing<'_> {
         }
     }
 
-    /// Lists an account whose storage was emptied. revm compares a slot with the value that it listed last, as
-    /// it does not know that the slot was zero in between: it would leave out that value where it is written
-    /// again, and take a zero that is read for one that is written.
+    /// Adds the changes of an account with a cleared storage. The function `update_account` of revm
+    /// compares a slot with the value that it listed last. It does not know that the slot was zero
+    /// in between. It would omit a value that is written again. It would also list a write of zero
+    /// where the slot is only read.
     fn list_again(&mut self, index: BlockAccessIndex, address: Address, account: &Account) {
         let mut fields = account.clone();
         fields.storage = EvmStorage::default();
@@ -104,7 +107,7 @@ impl Listing<'_> {
         }
     }
 
-    /// Whether the account exists with nothing in it.
+    /// Whether the account exists and is empty.
     fn is_there_and_empty(&self, address: Address) -> bool {
         let info = self.state.basic_ref(address).ok().flatten();
         info.is_some_and(|info| info.is_empty())

@@ -1,41 +1,40 @@
-//! Why a block access list is not the block's.
+//! Errors of a block access list that does not match its block.
 
 use crate::state::StateError;
 use alloy_primitives::{Address, B256, U256};
 use revm::database_interface::DBErrorMarker;
 
-/// What about a block access list is wrong (EIP-7928). Indices are the list's: 0 is what comes before the
-/// transactions, then one for each, then what comes after them.
+/// A difference between a block access list and its block (EIP-7928). Index 0 stands for the work
+/// before the transactions. Each transaction has the next index, and the last index stands for the
+/// work after them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum ListError {
     /// The header commits to another list.
-    #[error("the list hashes to {actual}, and the header says {expected}")]
+    #[error("the list has the hash {actual}, and the header states {expected}")]
     Hash { expected: B256, actual: B256 },
-    /// Something was read or written that the list leaves out.
+    /// The block accesses an account that the list omits.
     #[error("account {address} is not in the list")]
     AccountMissing { address: Address },
-    /// The same for a slot of an account that is listed.
+    /// The block accesses a slot that the list omits. Its account is listed.
     #[error("slot {slot:#x} of account {address} is not in the list")]
     SlotMissing { address: Address, slot: U256 },
-    /// Execution left another nonce, balance or code, or none where the list has one.
-    #[error("at index {index}, account {address} became another than the list says")]
+    /// The execution gives another nonce, balance or code than the list.
+    #[error("at index {index}, account {address} differs from the list")]
     Account { index: u64, address: Address },
-    /// Execution left another value, or none where the list has one.
-    #[error(
-        "at index {index}, slot {slot:#x} of account {address} became another than the list says"
-    )]
+    /// The execution gives another value of a slot than the list.
+    #[error("at index {index}, slot {slot:#x} of account {address} differs from the list")]
     Slot { index: u64, address: Address, slot: U256 },
-    /// The list has changes that did not happen.
-    #[error("at index {index}, the list has {listed} changes, of which {found} happened")]
+    /// The list has changes that the execution does not make.
+    #[error("at index {index}, the list has {listed} changes, and the execution makes {found}")]
     Superfluous { index: u64, listed: usize, found: usize },
-    /// The list names an account that nobody accessed.
-    #[error("account {address} is in the list, and nobody accessed it")]
+    /// The list names an account that the block does not access.
+    #[error("account {address} is in the list, and the block does not access it")]
     AccountUnused { address: Address },
-    /// The same for a slot.
-    #[error("slot {slot:#x} of account {address} is in the list, and nobody accessed it")]
+    /// The list names a slot that the block does not access.
+    #[error("slot {slot:#x} of account {address} is in the list, and the block does not access it")]
     SlotUnused { address: Address, slot: U256 },
-    /// What the list does not hold is not known.
+    /// A value that the list does not carry is unknown.
     #[error(transparent)]
     State(#[from] StateError),
 }

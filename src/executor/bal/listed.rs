@@ -1,11 +1,12 @@
-//! What workers read: the state before one index, as the list says it.
+//! The database of a worker: the state before one index, by the list.
 //!
-//! Indices are EIP-7928's: 0 are the system calls before the transactions, transaction `n` is `n + 1`, and what
-//! comes after the last is the number of transactions plus 1. A value before an index is the last one that
-//! the list has for a lower index, or else the pre-state's. A read of something that the list does not name is an
-//! error: by EIP-7928 a list names all that is accessed, so such a list is not the block's.
+//! Indices are those of EIP-7928. The system calls before the transactions have index 0, and
+//! transaction `n` has index `n + 1`. The work after the transactions has the number of
+//! transactions plus 1. A value before an index is the last one that the list has for a lower
+//! index, or else that of the pre-state. A read of something that the list does not name is an
+//! error, because EIP-7928 requires a list to name every access.
 //!
-//! What was accessed is noted, too, since a list may not name more than that either.
+//! Accesses are recorded as well, since a list may not name anything else.
 
 use super::{
     error::ListError,
@@ -20,19 +21,19 @@ use revm::{
 };
 use std::cell::RefCell;
 
-/// Which accounts and slots of the list one worker accessed, by number.
+/// The listed accounts and slots that one worker accessed, by number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Touched(Vec<bool>);
 
 impl Touched {
-    /// Numbers that the list does not have are nobody's.
+    /// Ignores numbers that the list does not have.
     fn touch(&mut self, number: usize) {
         if let Some(touched) = self.0.get_mut(number) {
             *touched = true;
         }
     }
 
-    /// What another worker accessed was accessed, too.
+    /// Adds the accesses of another worker.
     pub(super) fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(&other.0).for_each(|(touched, other)| *touched |= other);
     }
@@ -41,10 +42,10 @@ impl Touched {
         self.0.get(number).copied().unwrap_or_default()
     }
 
-    /// Whether all that the list names was accessed.
+    /// Checks that every listed account and slot was accessed.
     ///
     /// # Errors
-    /// The first account or slot that nobody accessed.
+    /// The first account or slot without an access.
     pub(super) fn check(&self, table: &Table) -> Result<(), ListError> {
         if self.0.iter().all(|touched| *touched) {
             return Ok(());
@@ -64,8 +65,8 @@ impl Touched {
     }
 }
 
-/// The state before one index, for one worker. It numbers accounts by their places in the list for revm,
-/// which says that number when it asks for a slot.
+/// The state before one index, for one worker. For revm, the account id is the account's position
+/// in the list. revm passes this id when it reads a slot.
 #[derive(Debug)]
 pub(super) struct Listed<'a> {
     table: &'a Table,
@@ -86,7 +87,7 @@ impl<'a> Listed<'a> {
         Self { table, codes, storage, index, touched }
     }
 
-    /// Turns to another index.
+    /// Switches to another index.
     pub(super) const fn begin(&mut self, index: Index) {
         self.index = index;
     }
@@ -101,27 +102,27 @@ impl<'a> Listed<'a> {
         self.codes
     }
 
-    /// Marks what has this number as accessed.
+    /// Marks the account or slot with this number as accessed.
     pub(super) fn touch(&self, number: usize) {
         self.touched.borrow_mut().touch(number);
     }
 
-    /// Marks what another has accessed.
+    /// Adds the accesses of another database.
     pub(super) fn touch_as(&self, other: &Self) {
         self.touched.borrow_mut().add(&other.touched.borrow());
     }
 
-    /// What was accessed.
+    /// A copy of the recorded accesses.
     pub(super) fn touched(&self) -> Touched {
         self.touched.borrow().clone()
     }
 
-    /// The same, for good.
+    /// Takes the recorded accesses.
     pub(super) fn take_touched(&self) -> Touched {
         self.touched.take()
     }
 
-    /// An account of the journal.
+    /// The list's entry for an account of the journal.
     pub(super) fn loaded(
         &self,
         address: Address,

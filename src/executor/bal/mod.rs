@@ -1,35 +1,39 @@
-//! Block access lists: every transaction starts from its own pre-state, as a list says it.
+//! Executes by a block access list: each transaction starts from its own pre-state, which the list
+//! provides.
 //!
 //! # What it models
 //!
-//! EIP-7928 (Glamsterdam): a block carries, for every account and slot that it touches, the value that each
-//! transaction left there. So what a transaction reads is known without executing those before it, and all
-//! of them run at once; nothing conflicts. Known beforehand: every value that any transaction wrote.
+//! EIP-7928 (Glamsterdam). A block carries, for every account and slot that it touches, the value
+//! that each transaction wrote. So the reads of a transaction are known without executing the
+//! earlier transactions. All transactions run in parallel without conflicts. The oracle knowledge
+//! is every value that a transaction wrote.
 //!
 //! # The algorithm
 //!
-//! [`derive`] makes the list, [`table`] lays it over the pre-state. Then, timed:
+//! [`derive`] makes the list, and [`table`] joins it with the pre-state. Both are untimed. The
+//! timed part is:
 //!
-//! 1. System calls, transactions and the changes after the block are tasks, handed out by an index. A
-//!    transaction reads, by [`listed`], what the list says was there before it, or else the pre-state.
-//! 2. What each transaction changed is held against what the list says it did, in both directions
-//!    ([`check`]), on the worker that ran it. Its journal is dropped then: nothing is committed anywhere.
-//! 3. Changes after the block are the last values of the list, so they wait for nothing.
-//! 4. Gas and receipts are summed up in order; then the last phase (withdrawals, requests) runs and is
-//!    checked like a transaction.
-//! 5. The list may name nothing that nobody accessed.
+//! 1. System calls, transactions and the account diff are tasks, which threads take by an index. A
+//!    transaction reads through [`listed`]: the last earlier value of the list, or else the
+//!    pre-state.
+//! 2. The worker that executed a transaction compares its changes with the list, in both directions
+//!    ([`check`]). The journal is then dropped, as no state is committed.
+//! 3. The account diff consists of the last values of the list, so it waits for no transaction.
+//! 4. Gas and receipts are added up in order. Then the last phase (withdrawals, requests) runs, and
+//!    its changes are checked as those of a transaction are.
+//! 5. Every entry of the list must have been accessed.
 //!
 //! # Invariants
 //!
-//! By induction over the block: if all that the list says of transactions before one is what they did, then
-//! that one ran on the state of block order, and what it did is right. Every step of that is checked, so
-//! that an outcome is returned only if the list was right in every entry.
+//! By induction over the block: assume that the list is correct for all earlier transactions. Then
+//! a transaction runs on the state of block order, and its changes are correct. Every step of this
+//! is checked. So an outcome is returned only if every entry of the list is correct.
 //!
 //! # When its assumption fails
 //!
-//! A list that is wrong anywhere makes the block invalid, as EIP-7928 has it: the execution ends with an
-//! error that names the entry. No block that is fetched today brings its list. It is derived from one
-//! sequential run that is not timed; where the header has the list's hash, that is checked then.
+//! A wrong entry makes the block invalid, by EIP-7928. The execution returns an error that names
+//! the entry. Blocks do not carry their lists today. The list is derived from one untimed
+//! sequential run. If the header has the list's hash, it is checked then.
 
 mod check;
 mod derive;
@@ -61,23 +65,25 @@ use revm::bytecode::Bytecode;
 use std::{cmp::Reverse, num::NonZeroUsize};
 use table::{Index, Table};
 
-/// How many accounts' changes after the block make one task.
+/// Accounts per task of the account diff.
 const CHUNK: usize = 128;
 
-/// Execution by a block access list, for the block that it was made for.
+/// Execution by a block access list, for one block.
 #[derive(Debug)]
 pub struct Bal {
     table: Table,
     codes: Codes,
-    /// Transactions, those with the highest gas limit first: one that is long should not begin last.
+    /// Transactions by descending gas limit. A long transaction that starts last would extend the
+    /// run.
     order: Vec<usize>,
 }
 
 impl Bal {
-    /// Derives the block's list from a sequential run, and checks its hash where the header has one.
+    /// Derives the block's list from a sequential run. If the header has a hash of the list, the
+    /// hash is checked.
     ///
     /// # Errors
-    /// The block is invalid, the pre-state lacks what it reads, or the hash is another.
+    /// The block is invalid, the pre-state lacks a value that the block reads, or the hash differs.
     pub fn prepare(job: &ReplayJob, threads: NonZeroUsize) -> Result<Self, ExecuteError> {
         let derived = derive::derive(job)?;
         let mut order: Vec<_> = (0..job.transactions.len()).collect();
@@ -87,15 +93,15 @@ impl Bal {
     }
 }
 
-/// What a task leaves.
+/// Result of a task.
 enum Done {
-    /// The system calls before the first transaction were what the list says.
+    /// The system calls before the first transaction match the list.
     Begun,
     Transaction(usize, Share),
     Changes(Vec<(Address, AccountChange)>),
 }
 
-/// What the workers of one execution share.
+/// Data that the workers of one execution share.
 struct Shared<'a, W> {
     job: &'a ReplayJob,
     bal: &'a Bal,
@@ -138,7 +144,7 @@ impl Observable for Bal {
 }
 
 impl<'a, W: Observer> Shared<'a, W> {
-    /// The state as the list says it was before what has this index.
+    /// The state before this index, by the list.
     fn before(&self, index: Index, codes: &'a B256Map<Bytecode>) -> Listed<'a> {
         Listed::new(&self.bal.table, codes, self.storage, index)
     }
@@ -166,7 +172,7 @@ impl<'a, W: Observer> Shared<'a, W> {
         Ok(Done::Transaction(tx, outcome.share))
     }
 
-    /// The system calls before the first transaction.
+    /// Runs the system calls before the first transaction.
     fn begin(&self, worker: &Listed<'a>) -> Result<Done, ExecuteError> {
         self.observer.tell(Event::Began(Activity::Before));
         let context = self.job.context();
@@ -192,7 +198,7 @@ impl<'a, W: Observer> Shared<'a, W> {
         accounts.filter_map(post_state::change).collect()
     }
 
-    /// Puts together what the tasks left, in order, and runs the phase after the last transaction.
+    /// Joins the results of the tasks in order, and runs the phase after the last transaction.
     fn finish(
         &self,
         done: tasks::Done<Result<Done, ExecuteError>, Touched>,
@@ -203,7 +209,7 @@ impl<'a, W: Observer> Shared<'a, W> {
             match done? {
                 Done::Begun => {}
                 Done::Transaction(tx, share) => shares[tx] = Some(share),
-                // Tasks come in their order, accounts ascending.
+                // Results are in the order of tasks, so accounts are ascending.
                 Done::Changes(changes) => accounts.extend(changes),
             }
         }

@@ -1,10 +1,10 @@
-//! The state after the block, from the last values of the list.
+//! The account diff, from the last values of the list.
 
 use super::table::{Index, ListedAccount};
 use crate::state::{AccountChange, AccountFields};
 use alloy_primitives::{Address, U256};
 
-/// What the block changed of an account; `None` if it left it as it was.
+/// Change of an account by the block; `None` if it is unchanged.
 pub(super) fn change(listed: &ListedAccount) -> Option<(Address, AccountChange)> {
     if !listed.is_changed {
         return None;
@@ -16,7 +16,7 @@ pub(super) fn change(listed: &ListedAccount) -> Option<(Address, AccountChange)>
     Some((listed.address, change))
 }
 
-/// Slots that differ from what they would be without the block's writes, ascending.
+/// Changed slots, ascending. A cleared storage is compared with zero.
 fn slots(listed: &ListedAccount) -> Vec<(U256, U256)> {
     let mut slots = Vec::new();
     for (key, slot) in listed.slots.iter().filter(|(_, slot)| !slot.changes.is_empty()) {

@@ -1,8 +1,9 @@
-//! The list laid over the pre-state: for each account and slot, its value before the block and after each
-//! change.
+//! The list joined with the pre-state: the value of each account and slot before the block and
+//! after each change.
 //!
-//! This is the list as workers look things up in it: one look for an account, one more for a slot, and a
-//! search by index among the changes. Making it is part of decoding the list, so it is not timed.
+//! Workers look up values here. A read is one lookup of an account, one more for a slot, and a
+//! binary search by index among the changes. A client builds this table when it decodes the list,
+//! so building it is untimed.
 
 use super::{derive::Derived, error::ListError};
 use crate::{block::ReplayJob, executor::codes::strip};
@@ -16,11 +17,11 @@ use revm::state::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A position in the list's order: 0 for system calls before the block, then one for each transaction, then
-/// one for what comes after them.
+/// A position in the list: 0 for the system calls before the transactions, then one for each
+/// transaction, then one for the work after them.
 pub(super) type Index = u64;
 
-/// The index of a transaction; that of the transaction after the last is what comes after them.
+/// The index of a transaction. The number of transactions gives the index of the work after them.
 pub(super) const fn index_of(tx: usize) -> Index {
     tx as u64 + 1
 }
@@ -29,15 +30,16 @@ pub(super) const fn index_of(tx: usize) -> Index {
 #[derive(Debug)]
 pub(super) struct ListedAccount {
     pub(super) address: Address,
-    /// Among all accounts and slots of the list.
+    /// Its number among all accounts and slots of the list.
     pub(super) number: usize,
-    /// Whether the list has changes of it, or it was emptied.
+    /// Whether the list has changes of the account, or its storage was cleared.
     pub(super) is_changed: bool,
-    /// Like the infos below without those codes that a worker has a copy of.
+    /// The account before the block. A code that each worker has a copy of is removed, as in
+    /// `changes`.
     before: Option<AccountInfo>,
-    /// After each index that changed it, ascending.
+    /// The account after each index that changed it, ascending.
     changes: Vec<(Index, Option<AccountInfo>)>,
-    /// Whether its storage was emptied as a whole.
+    /// Whether its whole storage was cleared.
     pub(super) is_emptied: bool,
     pub(super) slots: U256Map<ListedSlot>,
 }
@@ -45,14 +47,14 @@ pub(super) struct ListedAccount {
 /// A slot that the list names.
 #[derive(Debug, Default)]
 pub(super) struct ListedSlot {
-    /// Among all accounts and slots of the list.
+    /// Its number among all accounts and slots of the list.
     pub(super) number: usize,
     pub(super) before: U256,
-    /// After each index that changed it, ascending.
+    /// The value after each index that changed it, ascending.
     pub(super) changes: Vec<(Index, U256)>,
 }
 
-/// The value before `index` and whether it is a change's; `before` if there was none.
+/// The value before `index` and its origin: the last earlier change, or else `before`.
 fn value<'a, T>(before: &'a T, changes: &'a [(Index, T)], index: Index) -> (&'a T, Origin) {
     let earlier = changes.partition_point(|(at, _)| *at < index);
     match earlier.checked_sub(1).and_then(|last| changes.get(last)) {
@@ -66,7 +68,7 @@ fn change_at<T>(changes: &[(Index, T)], index: Index) -> Option<&T> {
     changes.get(at).map(|(_, value)| value)
 }
 
-/// Where a value comes from.
+/// Origin of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     PreState,
@@ -74,50 +76,50 @@ pub(super) enum Origin {
 }
 
 impl ListedAccount {
-    /// What was there before `index`.
+    /// The account before `index`.
     pub(super) fn info(&self, index: Index) -> (&Option<AccountInfo>, Origin) {
         value(&self.before, &self.changes, index)
     }
 
-    /// What `index` left, if it changed the account.
+    /// The account after `index`, if that changed it.
     pub(super) fn change_at(&self, index: Index) -> Option<&Option<AccountInfo>> {
         change_at(&self.changes, index)
     }
 
-    /// What was there before the block.
+    /// The account before the block.
     pub(super) const fn before(&self) -> Option<&AccountInfo> {
         self.before.as_ref()
     }
 
-    /// What is there after the block.
+    /// The account after the block.
     pub(super) fn after(&self) -> Option<&AccountInfo> {
         self.info(Index::MAX).0.as_ref()
     }
 }
 
 impl ListedSlot {
-    /// What was there before `index`.
+    /// The value before `index`.
     pub(super) fn value(&self, index: Index) -> (U256, Origin) {
         let (value, origin) = value(&self.before, &self.changes, index);
         (*value, origin)
     }
 
-    /// What `index` left, if it changed the slot.
+    /// The value after `index`, if that changed it.
     pub(super) fn change_at(&self, index: Index) -> Option<U256> {
         change_at(&self.changes, index).copied()
     }
 }
 
-/// A block's list over its pre-state.
+/// A block's list, joined with its pre-state.
 #[derive(Debug)]
 pub(super) struct Table {
     /// Ascending by address.
     accounts: Vec<ListedAccount>,
-    /// Where in `accounts` they are.
+    /// Positions in `accounts`.
     places: AddressMap<usize>,
-    /// How many accounts and slots there are.
+    /// Number of accounts and slots.
     pub(super) count: usize,
-    /// How many changes the list has at each index, of accounts and of slots.
+    /// Number of listed changes at each index. Accounts and slots both count.
     pub(super) changes_at: Vec<usize>,
 }
 
@@ -144,7 +146,7 @@ impl Table {
         &self.accounts
     }
 
-    /// Where in [`Table::accounts`] an account is.
+    /// Position of an account in [`Table::accounts`].
     pub(super) fn place(&self, address: Address) -> Result<usize, ListError> {
         self.places.get(&address).copied().ok_or(ListError::AccountMissing { address })
     }
@@ -207,8 +209,8 @@ impl Table {
     }
 }
 
-/// Zeroes the slots that had a value before `index` emptied the storage, unless the list says what became
-/// of them. The list itself need not: they were not accessed.
+/// Sets slots to zero that had a value when `index` cleared the storage, unless the list has a
+/// change there. The list omits slots that were not accessed.
 fn empty(account: &mut ListedAccount, index: Index) {
     for slot in account.slots.values_mut() {
         if !slot.value(index).0.is_zero() && slot.change_at(index).is_none() {
@@ -218,8 +220,8 @@ fn empty(account: &mut ListedAccount, index: Index) {
     }
 }
 
-/// The account after each index that changed it. An account with nothing in it does not exist, but where
-/// `empty` says so.
+/// The account after each index that changed it. An empty account does not exist, unless `empty`
+/// says that it does.
 fn account_changes(
     before: Option<AccountInfo>,
     listed: &AccountBal,

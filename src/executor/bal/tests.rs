@@ -1,4 +1,4 @@
-//! Lists that are wrong somewhere, on the built-in sample: each is refused.
+//! Executes the built-in sample by wrong lists. Each of them must be rejected.
 
 use super::{derive::Derived, *};
 use crate::{
@@ -10,19 +10,20 @@ use alloy_primitives::U256;
 use revm::state::bal::{BalWrites, BlockAccessIndex};
 
 fn jobs() -> impl Iterator<Item = ReplayJob> {
-    let blocks = sample().expect("the file that is built in is whole");
-    let jobs = blocks.into_iter().map(|block| prepare(block, |_| ()).expect("it proves itself"));
+    let blocks = sample().expect("the built-in sample is valid");
+    let jobs =
+        blocks.into_iter().map(|block| prepare(block, |_| ()).expect("the witness is valid"));
     jobs.filter(|job| (2..20).contains(&job.transactions.len())).take(4)
 }
 
 fn pool() -> WorkerPool {
-    WorkerPool::new(NonZeroUsize::MIN.saturating_add(1)).expect("the system has threads")
+    WorkerPool::new(NonZeroUsize::MIN.saturating_add(1)).expect("the threads start")
 }
 
-/// How many entries of one kind are changed, each in an execution of its own.
+/// Number of entries that are changed, each in its own execution.
 const FEW: usize = 5;
 
-/// Executes by a list that was changed.
+/// Executes by a changed list.
 fn execute(
     job: &ReplayJob,
     change: impl FnOnce(&mut Derived),
@@ -36,15 +37,15 @@ fn execute(
 }
 
 #[test]
-fn by_the_blocks_own_list_the_outcome_is_that_of_block_order() {
+fn the_blocks_own_list_gives_the_outcome_of_block_order() {
     for job in jobs() {
         let expected = Sequential.execute(&job, &pool()).expect("the block is valid").outcome;
-        assert_eq!(execute(&job, |_| ()).expect("the list is right"), expected);
+        assert_eq!(execute(&job, |_| ()).expect("the list is correct"), expected);
     }
 }
 
 #[test]
-fn a_list_without_one_of_its_accounts_is_refused() {
+fn a_list_that_lacks_an_account_is_rejected() {
     for job in jobs() {
         let accounts = derive::derive(&job).expect("the block is valid").list.accounts;
         for address in accounts.keys().take(FEW) {
@@ -57,7 +58,7 @@ fn a_list_without_one_of_its_accounts_is_refused() {
 }
 
 #[test]
-fn a_list_with_another_balance_is_refused() {
+fn a_list_with_a_wrong_balance_is_rejected() {
     for job in jobs() {
         let accounts = derive::derive(&job).expect("the block is valid").list.accounts;
         for (address, account) in accounts.iter().take(FEW) {
@@ -73,7 +74,7 @@ fn a_list_with_another_balance_is_refused() {
 }
 
 #[test]
-fn a_list_that_lacks_or_alters_the_write_of_a_slot_is_refused() {
+fn a_list_with_a_missing_or_wrong_slot_write_is_rejected() {
     for job in jobs() {
         let accounts = derive::derive(&job).expect("the block is valid").list.accounts;
         for (address, account) in &accounts {
@@ -95,19 +96,19 @@ fn a_list_that_lacks_or_alters_the_write_of_a_slot_is_refused() {
 }
 
 #[test]
-fn a_list_that_names_what_nobody_accessed_or_changed_is_refused() {
+fn a_list_with_an_unused_account_or_change_is_rejected() {
     let nobody = Address::repeat_byte(0xee);
     for job in jobs() {
         let unused = |derived: &mut Derived| {
             derived.list.accounts.entry(nobody).or_default();
         };
-        let error = execute(&job, unused).expect_err("nobody accessed it");
+        let error = execute(&job, unused).expect_err("the account is not accessed");
         assert!(matches!(error, ExecuteError::AccessList(ListError::AccountUnused { .. })));
         let unchanged = |derived: &mut Derived| {
             let nonce = &mut derived.list.accounts.entry(nobody).or_default().account_info.nonce;
             nonce.writes.push((BlockAccessIndex::new(1), 7));
         };
-        let error = execute(&job, unchanged).expect_err("it did not happen");
+        let error = execute(&job, unchanged).expect_err("the change is not made");
         assert!(
             matches!(error, ExecuteError::AccessList(ListError::Superfluous { .. })),
             "{error:?}"

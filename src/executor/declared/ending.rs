@@ -1,9 +1,9 @@
-//! Puts a block together once its transactions have run.
+//! Computes the outcome of a block once its transactions have run.
 //!
-//! What the block made of each account is found on all threads, some accounts at a time ([`settled`](super::settled)).
-//! Beside that, one of them sums up receipts and runs the phase after the last transaction, and what that changed goes on
-//! top. Only when all accounts were visited is it certain that everything was as declared; where it was not, nothing of
-//! the run is believed.
+//! All threads compute the final state of the accounts, some accounts at a time
+//! ([`settled`](super::settled)). Beside that, one thread adds up receipts and runs the phase after
+//! the last transaction. The changes of that phase are applied last. Visiting the accounts also
+//! validates the assumptions of the transactions. If any of them fails, the whole run is discarded.
 
 use super::{left::Left, published::AccessError, run::Run, settled::Settled, writers::BySystem};
 use crate::{
@@ -23,35 +23,35 @@ use crate::{
 use alloy_primitives::{Address, U256};
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
-/// Accounts that a thread takes at a time.
+/// Accounts per task.
 const PART: usize = 64;
 
 const ENGINE_FAILED: ExecuteError = ExecuteError::Engine { executor: ExecutorKind::AccessList };
 
-/// Why a block runs in order after all.
+/// Reason of the fallback.
 const MISTAKEN: &str = "a transaction did not keep to its declared accesses";
 
 type Changes = Vec<(Address, AccountChange)>;
 
-/// What the phase after the last transaction gave, and what it changed.
+/// Result and state changes of the phase after the last transaction.
 type Ended = (BlockExecutionResult<Receipt>, PostState);
 
-/// What the transactions changed, and how the block ended after them. Whether anything was as declared is known from the
+/// Changes by the transactions, and the result of the last phase. An undeclared access shows in the
 /// former.
 type Parts = Result<(Changes, Result<Ended, ExecuteError>), AccessError>;
 
-/// What one task at the end leaves.
+/// Result of one task at the end.
 enum Part {
     Changes(Changes),
     End(Result<Ended, ExecuteError>),
 }
 
 impl<'a> Run<'a> {
-    /// Puts the block together on all threads. No result is final before. Where something was not as declared,
-    /// all of it runs again in block order, and the mode says so.
+    /// Computes the outcome on all threads. No result is final before this. After a wrong
+    /// declaration the whole block runs again in block order, and the mode says so.
     ///
     /// # Errors
-    /// The block is invalid, or the state could not answer.
+    /// The block is invalid, or the pre-state lacks a value.
     pub(in crate::executor) fn finish(
         self,
         pool: &WorkerPool,
@@ -80,7 +80,8 @@ impl<'a> Run<'a> {
         Ok(Execution { outcome, stats, mode: ExecutionMode::Parallel, leftovers })
     }
 
-    /// What the transactions made of all accounts, ascending, and how the block ended; `None` if a worker panicked.
+    /// Changes of all accounts by the transactions, ascending, and the result of the last phase;
+    /// `None` if a worker panicked.
     fn parts(&self, pool: &WorkerPool, observer: &impl Observer) -> Option<Parts> {
         let mut strangers = self.strangers.lock();
         strangers.sort_unstable();
@@ -108,7 +109,7 @@ impl<'a> Run<'a> {
         Some(Ok((changes, ended?)))
     }
 
-    /// What the transactions made of some accounts.
+    /// Changes of some accounts by the transactions.
     fn changes(&self, numbers: &[u32], settled: Settled<'_>) -> Result<Changes, AccessError> {
         let change = |number: &u32| {
             let account = &self.job.numbered_state.accounts()[*number as usize];
@@ -118,7 +119,7 @@ impl<'a> Run<'a> {
         numbers.iter().filter_map(change).collect()
     }
 
-    /// Whether the system calls before the first transaction wrote only where that was declared.
+    /// Whether the system calls before the first transaction wrote only declared accounts.
     fn system_kept(&self) -> Result<bool, StateError> {
         for (address, change) in self.begun.post_state()?.accounts {
             let declared = self.by_system(self.job.numbered_state.account(address)?);
@@ -129,7 +130,7 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Sums up gas and receipts, and runs the phase after the last transaction.
+    /// Adds up gas and receipts, and runs the phase after the last transaction.
     fn end(&self) -> Result<Ended, ExecuteError> {
         let mut tally = Tally::new(self.job);
         for (tx, share) in self.left.iter().filter_map(share_of).enumerate() {
@@ -139,7 +140,7 @@ impl<'a> Run<'a> {
         Ok((result, state.post_state().map_err(failed)?))
     }
 
-    /// Nothing is believed any more: the block is executed in order.
+    /// Discards the run and executes the block in order.
     fn again(self, observer: &impl Observer) -> Result<Execution, ExecuteError> {
         let mut in_order = InOrder::new(self.job, self.storage, self.begun, observer);
         for tx in 0..self.left.len() {
@@ -164,12 +165,12 @@ fn failed(error: AccessError) -> ExecuteError {
     }
 }
 
-/// Takes what the block sums up out of what a transaction left.
+/// Takes receipt and gas out of a transaction's effects.
 fn share_of(left: &Handover<Option<Left>>) -> Option<Share> {
     Some(std::mem::take(&mut *left.get()?.as_ref()?.share.lock()))
 }
 
-/// What both made of an account, one after the other; `None` if that is as it was.
+/// Joins two successive changes of an account; `None` if they restore its state before the block.
 fn over(
     account: &NumberedAccount,
     first: AccountChange,
@@ -181,7 +182,7 @@ fn over(
     slots.extend(last.slots);
     let mut changed = Vec::with_capacity(slots.len());
     for (key, value) in slots.into_iter().filter(|_| last.account.is_some()) {
-        // What an emptied storage held does not matter, and need not be known.
+        // Earlier values of a cleared storage do not matter, and may be unknown.
         let known = if is_emptied { None } else { account.slot(key)? };
         if value != known.map_or(U256::ZERO, |known| known.value) {
             changed.push((key, value));

@@ -1,8 +1,8 @@
-//! What a transaction left for others to read, in little memory.
+//! Compact effects of a transaction, for transactions that read from it.
 //!
-//! A journal is maps of maps, and others look for one account or slot in it when it is long out of the caches. So the
-//! worker that ran the transaction, which has it at hand, picks out what they may ask for, and keeps the journal for
-//! its next one.
+//! A journal consists of nested maps. Readers look up single accounts or slots in it, long after it
+//! has left the caches. So the worker that executed the transaction copies the readable values
+//! while the journal is in its cache. It keeps the journal's allocation for its next transaction.
 
 use crate::{
     executor::{
@@ -21,48 +21,49 @@ use revm::{
 };
 use std::ops::Range;
 
-/// What one transaction left.
+/// Effects of one transaction.
 #[derive(Debug)]
 pub(super) struct Left {
-    /// Guards what the block takes out of it, once, in the end.
+    /// Guards receipt and gas, which the block takes out once at its end.
     pub(super) share: Mutex<Share>,
-    /// After refunds.
+    /// Gas after refunds.
     pub(super) gas: u64,
-    /// In wei, where no account holds it.
+    /// The deferred fee in wei, if no account holds it.
     pub(super) deferred_fee: Option<U256>,
-    /// Those that it touched or needs something of, ascending by number.
+    /// Accounts that the transaction touched or depends on, ascending by number.
     accounts: Vec<LeftAccount>,
-    /// Slots that it changed, with their values, those of each account ascending by key.
+    /// Changed slots with their values. The slots of one account are consecutive and ascending by
+    /// key.
     slots: Vec<(U256, U256)>,
 }
 
-/// An account as one transaction left it.
+/// An account after one transaction.
 #[derive(Debug)]
 pub(super) struct LeftAccount {
     number: AccountNumber,
-    /// What the transaction needs of the balance, which was `seen` when it loaded the account.
+    /// Dependency of the transaction on the balance, which was `seen` when it loaded the account.
     pub(super) need: Option<Need>,
     pub(super) seen: U256,
     balance: U256,
     nonce: u64,
-    /// Whether it has another nonce than the transaction saw, which may have been an outdated one.
+    /// Whether the transaction changed the nonce. The nonce that it saw may have been outdated.
     has_new_nonce: bool,
     code_hash: B256,
-    /// Where the transaction had it at hand.
+    /// The code, if the transaction had loaded it.
     pub(super) code: Option<Bytecode>,
     status: AccountStatus,
-    /// Whether it was touched and nothing is left of it, given the balance that was seen.
+    /// Whether the account was touched and removed, given the balance that was seen.
     is_removed: bool,
-    /// Where its slots are.
+    /// Range of its slots.
     slots: Range<u32>,
 }
 
 impl Left {
-    /// Empties the journal, but for its allocation.
+    /// Moves the journal's content into effects. The journal keeps its allocation.
     ///
     /// # Errors
-    /// If one of its accounts is not in the state before the block. The EVM reads before it writes, so this does not
-    /// happen.
+    /// One of its accounts is not in the pre-state. This does not happen, as the EVM reads before
+    /// it writes.
     pub(super) fn new(
         base: &NumberedState,
         journal: &mut EvmState,
@@ -111,13 +112,13 @@ impl Left {
         });
     }
 
-    /// The accounts that it needs something of.
+    /// Accounts with a balance that the transaction depends on.
     pub(super) fn needed(&self) -> impl Iterator<Item = AccountNumber> {
         let needed = self.accounts.iter().filter(|account| account.need.is_some());
         needed.map(|account| account.number)
     }
 
-    /// The account, if the transaction touched it or needs something of it.
+    /// The account, if the transaction touched it or depends on it.
     pub(super) fn account(&self, number: AccountNumber) -> Option<&LeftAccount> {
         let found = self.accounts.binary_search_by_key(&number, |account| account.number);
         Some(&self.accounts[found.ok()?])
@@ -128,7 +129,7 @@ impl Left {
         self.account(number).filter(|account| account.is_touched())
     }
 
-    /// What the transaction left in a slot; `None` if it left it alone.
+    /// The slot's value after the transaction; `None` if the transaction did not write it.
     pub(super) fn slot(&self, number: AccountNumber, key: U256) -> Option<U256> {
         let account = self.account(number)?;
         if account.is_removed {
@@ -151,13 +152,15 @@ impl LeftAccount {
         self.status.contains(AccountStatus::Created)
     }
 
-    /// Nonce and code as they were left, with this balance; `None` if it destroyed itself.
+    /// The account with nonce and code after the transaction, and with this balance; `None` if it
+    /// self-destructed.
     pub(super) fn identity(&self, balance: U256) -> Option<AccountInfo> {
         self.without_code(balance).map(|info| AccountInfo { code: self.code.clone(), ..info })
     }
 
-    /// The account after the transaction, without its code, given that it was this before: then others may have paid it
-    /// meanwhile. `None` if it does not exist any more. Until EIP-161 what exists goes on to, with nothing in it.
+    /// The account after the transaction, without its code, if it was `before` at the start. Other
+    /// transactions may have paid it meanwhile. `None` if it no longer exists. Before EIP-161 an
+    /// account that exists stays, even if it is empty.
     pub(super) fn over(
         &self,
         before: Option<&AccountInfo>,
@@ -186,7 +189,7 @@ mod tests {
 
     const SLOT: U256 = U256::ONE;
 
-    /// An account of 100 wei that a transaction touched and wrote 7 to a slot of.
+    /// A touched account of 100 wei with a slot that was set to 7.
     fn touched(number: usize) -> Account {
         let account_id = AccountId::new(number);
         let info = AccountInfo { balance: U256::from(100), account_id, ..AccountInfo::default() };
@@ -203,11 +206,11 @@ mod tests {
         let share = Share::default();
         let left = Left::new(&NumberedState::default(), &mut journal, needs.to_vec(), share, None);
         assert!(journal.is_empty());
-        left.expect("accounts that were loaded have numbers")
+        left.expect("loaded accounts have numbers")
     }
 
     #[test]
-    fn slots_are_what_the_transaction_made_of_them() {
+    fn slots_have_the_values_after_the_transaction() {
         let other = U256::from(2);
         let changed = left(touched(3), &[]);
         assert_eq!(changed.slot(3, SLOT), Some(U256::from(7)));
@@ -216,14 +219,14 @@ mod tests {
         created.mark_created();
         let created = left(created, &[]);
         assert_eq!(created.slot(3, SLOT), Some(U256::from(7)));
-        assert_eq!(created.slot(3, other), Some(U256::ZERO), "its storage began empty");
+        assert_eq!(created.slot(3, other), Some(U256::ZERO), "a created account has empty storage");
         let mut emptied = touched(3);
         emptied.info.balance = U256::ZERO;
         assert_eq!(left(emptied, &[]).slot(3, SLOT), Some(U256::ZERO), "EIP-161 removes it");
     }
 
     #[test]
-    fn what_others_paid_meanwhile_stays() {
+    fn payments_of_other_transactions_are_kept() {
         let mut account = touched(3);
         account.info.balance = U256::from(60);
         let left = left(account, &[]);
@@ -233,9 +236,10 @@ mod tests {
         assert_eq!(after.map(|after| after.balance), Some(U256::from(460)));
     }
 
-    /// Found by a generated world: a contract is destroyed, called and so made to exist again, and called once more.
+    /// A generated world found this: a contract is destroyed, exists again after a call, and is
+    /// called once more.
     #[test]
-    fn what_exists_with_nothing_in_it_stays_until_eip_161() {
+    fn an_empty_account_stays_until_eip_161() {
         let left = left(touched(3), &[]);
         let account = left.touched(3).expect("it was touched");
         let empty = AccountInfo::default();
@@ -245,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn who_destroyed_itself_is_gone_and_who_was_only_looked_at_is_left_out_unless_needed() {
+    fn destroyed_accounts_are_gone_and_untouched_ones_are_kept_only_if_needed() {
         let mut destroyed = touched(3);
         destroyed.mark_selfdestruct();
         let destroyed = left(destroyed, &[]);

@@ -1,4 +1,4 @@
-//! Values as the transactions before a certain one left them.
+//! Values of accounts and slots before a given transaction.
 
 use super::{
     published::AccessError,
@@ -10,7 +10,7 @@ use alloy_primitives::U256;
 use revm::{DatabaseRef, state::AccountInfo};
 
 impl Run<'_> {
-    /// The account without its code as it was before the first transaction.
+    /// The account without its code, before the first transaction.
     pub(super) fn base(
         &self,
         account: &NumberedAccount,
@@ -19,7 +19,7 @@ impl Run<'_> {
             return Ok(self.begun.basic_ref(account.address)?);
         }
         self.storage.wait_for_account(account.number);
-        // The code would be one that all workers share.
+        // All workers would share this code and its reference counter, so the account has none.
         Ok(account.info.as_ref().map(|info| AccountInfo {
             balance: info.balance,
             nonce: info.nonce,
@@ -29,7 +29,8 @@ impl Run<'_> {
         }))
     }
 
-    /// The slot's value before `tx`, from its closest writer below, or from before the block.
+    /// The slot's value before `tx`: from the closest earlier writer, or else from the state before
+    /// the transactions.
     pub(super) fn slot(
         &self,
         account: &NumberedAccount,

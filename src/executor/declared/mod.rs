@@ -1,24 +1,26 @@
-//! Transactions whose reads and writes are declared before they run.
+//! Execution of transactions with reads and writes that are declared in advance.
 //!
-//! [`Declared`] is what was declared, by location; [`Published`] is where a transaction reads: for every
-//! location the declarations say which earlier transaction wrote it last, and its value is taken out of what
-//! that one left ([`left`]). Nothing is versioned. *When* a transaction may run is
-//! left to executors; this module asks only that those it was declared to read from are done or will be, whatever
-//! happens to it: then it waits for them where it reads. It notices if it reads from others.
+//! [`Declared`] holds the declarations by location. The database [`Published`] finds the values
+//! that a transaction reads. For each location the declarations name the last earlier writer, and
+//! the value comes from that writer's effects ([`left`]). There is no multi-version memory.
+//! Executors decide *when* a transaction runs. This module only requires that the declared sources
+//! of a transaction are done, or will be executed regardless of it. The transaction then waits for
+//! them at its read. The module detects reads from other transactions.
 //!
 //! # Invariants
 //!
-//! By induction over the block: if all transactions before one kept to their declared writes, and those it
-//! reads from are done, then it read what block order gives. Three things are read without waiting for
-//! anybody, and are checked when the block is put together ([`settled`]): the sender's nonce, which the block
-//! tells; balances of which it is enough that they are enough; and balances that nobody asked for. Nonces that nobody
-//! asked for are read without waiting, too, and change nothing.
+//! By induction over the block: assume that all earlier transactions kept to their declared writes,
+//! and that the sources of a transaction are done. Then the transaction has read the values of
+//! block order. Three kinds of values are read without waiting, and are validated at the end
+//! ([`settled`]). The first is the sender's nonce, which the block contains. The second is a
+//! balance that must only be sufficient. The third is a balance without a dependency. Nonces
+//! without a dependency are read without waiting as well, and do not affect the outcome.
 //!
 //! # When a declaration is wrong
 //!
-//! A read that was not declared from a transaction that is not done fails, and a write that was not declared is
-//! noticed by the worker that did it. Either way nothing of the run is believed: all of it is thrown away, and the
-//! block executed in order.
+//! An undeclared read from a transaction that is not done fails. The worker that executes a
+//! transaction detects its undeclared writes. In both cases the whole run is discarded, and the
+//! block is executed in order.
 
 mod ending;
 mod left;

@@ -1,19 +1,22 @@
-//! Where a transaction with declared reads finds its values.
+//! Finds the values that a transaction with declared accesses reads.
 //!
-//! For each kind of value there is one way to the transaction that has it:
+//! Each kind of value has one rule.
 //!
-//! - A **slot** is in what its last declared writer below the reader left. If that one did not write it after
-//!   all, the writer before counts, and so on down to the state before the block. Emptying the storage as a
-//!   whole (creation, EIP-6780's removal) counts as a write of zero.
-//! - **Nonce and code** are in what the last transaction left that was declared to change either. Where only the nonce has
-//!   changed and the transaction was not declared to need it, those before the block stand in.
-//! - A **balance** is summed up from the state before the block over all its writers only if the transaction was
-//!   declared to need it exactly. Else the balance before the block stands in for it: the worker notes
-//!   what the transaction demands of it, and whether that was met is found out when the block is put together.
+//! A **slot** comes from the effects of its last declared writer before the reader. If that
+//! transaction did not write the slot after all, the writer before it counts, and so on down to the
+//! pre-state. Clearing the whole storage (creation, removal by EIP-6780) counts as a write of zero.
 //!
-//! Whoever is asked for and still runs is waited for, if it was declared to be read from. Anybody else who has not
-//! run is an error ([`AccessError::Undeclared`]), as the schedule starts everything after what it was declared
-//! to read from.
+//! **Nonce and code** come from the effects of the last declared writer of either. If only the
+//! nonce has changed and the reader does not depend on it, the reader gets the values from before
+//! the block.
+//!
+//! A **balance** is the sum of the pre-state and the changes of all its writers, if the reader
+//! declared an exact dependency. Otherwise the reader sees the balance from before the block. The
+//! worker records the actual dependency, which is validated at the end of the block.
+//!
+//! A reader waits for a declared source that is not done. Any other transaction that is not done is
+//! an error ([`AccessError::Undeclared`]), as the schedule starts a transaction after its declared
+//! sources.
 
 use super::{run::Run, writers::earlier};
 use crate::{
@@ -36,21 +39,22 @@ use revm::{
     state::{AccountId, AccountInfo},
 };
 
-/// Why a read has no answer.
+/// Reasons for a read without a value.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(in crate::executor) enum AccessError {
-    /// Whoever wrote the value has not run, so the read was not declared, or the run was given up. The attempt
-    /// is dropped, and nobody sees this.
+    /// The writer is not done, so the read was undeclared or the run was abandoned. The attempt is
+    /// discarded, so no report shows this error.
     #[error("a transaction read what it had not declared")]
     Undeclared,
-    /// The state before the block does not know.
+    /// The pre-state lacks the value.
     #[error(transparent)]
     State(#[from] StateError),
 }
 
 impl DBErrorMarker for AccessError {}
 
-/// One worker's window on what transactions left. It numbers accounts for revm as the pre-state does.
+/// One worker's database over the effects of earlier transactions. Account ids for revm are the
+/// numbers of the pre-state.
 #[derive(Debug)]
 pub(in crate::executor) struct Published<'a> {
     run: &'a Run<'a>,
@@ -86,20 +90,21 @@ impl<'a> Published<'a> {
             return Ok(base);
         }
         match self.identity(account, base)? {
-            // What only payments made exist was declared to be needed exactly.
+            // An account that exists only by payments is declared as an exact dependency.
             None if self.run.rule == BalanceRule::Existence => Err(AccessError::Undeclared),
             identity => Ok(identity),
         }
     }
 
-    /// Whether its nonce may matter to an authorisation (EIP-7702), declared or not. The sender's is known.
+    /// Whether the account's nonce may matter to an authorisation (EIP-7702), declared or not. The
+    /// sender's nonce is known.
     fn may_authorise(&self, account: &NumberedAccount) -> bool {
         self.starting
             .is_some_and(|starting| starting.delegates && starting.sender != account.address)
     }
 
-    /// The account after these transactions, exactly: their changes one after the other, with the fees that
-    /// no account holds.
+    /// The account after these transactions, exactly. It applies their changes in order, with the
+    /// deferred fees.
     fn replay(
         &self,
         account: &NumberedAccount,
@@ -122,7 +127,7 @@ impl<'a> Published<'a> {
         Ok(info)
     }
 
-    /// The account with nonce and code as they are, and the balance that it had before the block.
+    /// The account with its current nonce and code, and its balance from before the block.
     fn identity(
         &self,
         account: &NumberedAccount,
@@ -177,7 +182,7 @@ impl Database for Published<'_> {
         Ok(found)
     }
 
-    /// Every known code hangs on its account, so revm only comes here for one that was not given.
+    /// Each known code is part of its account, so revm asks here only for an unknown one.
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, AccessError> {
         Err(StateError::UnknownCode { hash }.into())
     }

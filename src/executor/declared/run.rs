@@ -1,4 +1,4 @@
-//! One execution of a block by declared accesses: what has run so far.
+//! One execution of a block by declared accesses. It executes transactions and keeps their effects.
 
 use super::{
     left::Left,
@@ -22,41 +22,41 @@ use parking_lot::Mutex;
 use revm::state::Account;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What has run so far.
+/// The transactions that have been executed so far.
 #[derive(Debug)]
 pub(in crate::executor) struct Run<'a> {
     pub(super) job: &'a ReplayJob,
     pub(super) declared: &'a Declared,
     pub(super) storage: &'a Storage<'a>,
-    /// What the first transaction sees.
+    /// The state before the first transaction.
     pub(super) begun: State<'a>,
     pub(super) rule: BalanceRule,
-    /// Each is given by the worker that ran the transaction, and by then others may wait for it.
-    /// `None` if it is invalid, given what it saw.
+    /// Effects of each transaction, set by the worker that executed it. Other workers may already
+    /// wait for them. `None` if the transaction is invalid on the state that it read.
     pub(super) left: Vec<Handover<Option<Left>>>,
-    /// Whether a declaration turned out to be wrong. Only ever set, and read when all workers are done,
-    /// so relaxed is enough.
+    /// Whether a declaration was wrong. It is only ever set, and only read when all workers are
+    /// done, so relaxed is enough.
     pub(super) is_wrong: AtomicBool,
-    /// Guards who needs to know of whose balance without having declared it. Few do: whoever only passes on what
-    /// it gets, say.
+    /// Guards undeclared dependencies on balances, with their transactions. They are rare: a
+    /// contract that passes on the amount it receives has one, for example.
     pub(super) strangers: Mutex<Vec<Stranger>>,
-    /// Told who waits, where anybody watches.
+    /// Receives the waits, in a profiled run.
     watcher: Option<&'a dyn Listener>,
 }
 
-/// An account, and a transaction that needs to know of its balance.
+/// An account, and a transaction that depends on its balance without having declared it.
 pub(super) type Stranger = (AccountNumber, TxIndex);
 
 /// How a transaction ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::executor) enum Ran {
     AsDeclared,
-    /// Something of the whole run is wrong: nobody needs to go on with it.
+    /// A declaration was wrong. The whole run will be discarded, so workers need not continue.
     Otherwise,
 }
 
 impl<'a> Run<'a> {
-    /// Runs what comes before the first transaction.
+    /// Runs the system calls before the first transaction.
     pub(in crate::executor) fn begin(
         job: &'a ReplayJob,
         storage: &'a Storage<'a>,
@@ -75,13 +75,13 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The same, seen by this observer.
+    /// Reports waits to this observer.
     pub(in crate::executor) fn seen_by<W: Observer>(self, observer: &'a W) -> Self {
         Self { watcher: W::WATCHES.then_some(observer as &dyn Listener), ..self }
     }
 
-    /// Runs a transaction. Each of those that it declared to read from has to be done, or some worker's to
-    /// do next.
+    /// Executes a transaction. Each of its declared sources has to be done, or to be the next work
+    /// of some worker.
     pub(in crate::executor) fn execute(
         &self,
         worker: &mut Worker<Published<'_>>,
@@ -108,17 +108,17 @@ impl<'a> Run<'a> {
         Ran::Otherwise
     }
 
-    /// Nobody waits any longer for what has not run.
+    /// Releases all threads that wait for transactions which have not run.
     pub(in crate::executor) fn give_up(&self) {
         self.left.iter().for_each(Handover::give_up);
     }
 
-    /// What `writer` left for `reader` to read. It is waited for only if that was declared: of others nobody knows
-    /// whether they will run before the reader has.
+    /// The effects of `writer`, for `reader`. The reader waits only for a declared source. Any
+    /// other transaction may run later than the reader, so waiting for it could deadlock.
     ///
     /// # Errors
-    /// [`AccessError::Undeclared`] if it has not run and was not declared to be read from, if it is invalid, or if
-    /// the run was given up.
+    /// [`AccessError::Undeclared`] if `writer` is not done and not a declared source, if it is
+    /// invalid, or if the run was abandoned.
     pub(super) fn left_by(&self, writer: TxIndex, reader: TxIndex) -> Result<&Left, AccessError> {
         let place = &self.left[writer];
         if !place.is_over() && self.declared.sources[reader].binary_search(&writer).is_ok() {
@@ -138,7 +138,7 @@ impl<'a> Run<'a> {
         self.declared.by_system[account.number as usize]
     }
 
-    /// Notes what the transaction needs to know of balances without having declared it.
+    /// Records undeclared dependencies of the transaction on balances.
     fn note_strangers(&self, tx: TxIndex, left: &Left) {
         for account in left.needed() {
             if self.declared.visitors.of(account).binary_search(&tx).is_err() {
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether the transaction wrote nothing but what it declared.
+    /// Whether the transaction wrote only at declared locations.
     fn keeps_to_writes(&self, tx: TxIndex, outcome: &TxOutcome) -> bool {
         let mut touched = outcome.state.iter().filter(|(_, account)| account.is_touched());
         touched.all(|(address, account)| {
@@ -159,7 +159,8 @@ impl<'a> Run<'a> {
     fn keeps_to(&self, tx: TxIndex, numbered: &NumberedAccount, account: &Account) -> bool {
         let existed = !account.is_loaded_as_not_existing();
         if account.is_selfdestructed() && !existed {
-            // Created and destroyed at once: nothing of it is left that could have been declared.
+            // An account that was created and destroyed in one transaction leaves nothing to
+            // declare.
             return true;
         }
         let (declared, at) = (self.declared, numbered.number);
@@ -170,7 +171,8 @@ impl<'a> Run<'a> {
         }
         let is_sender = self.job.transactions[tx].signer() == numbered.address;
         if before.nonce != after.nonce && !is_sender && declared.stale[tx].contains(&at) {
-            // It counted up a nonce that it was not declared to need, so it may have seen another one.
+            // The transaction incremented a nonce that it had not declared to read. It may have
+            // read an outdated nonce.
             return false;
         }
         let is_gone = is_removed(account);
@@ -190,7 +192,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether nothing but the balance of an account changed.
+/// Whether only the balance of an account changed.
 fn is_payment(account: &Account) -> bool {
     let before = account.original_info();
     before.nonce == account.info.nonce && before.code_hash == account.info.code_hash

@@ -1,9 +1,8 @@
-//! The state that the transactions of a block leave, account by account.
+//! The state after a block's transactions, account by account.
 //!
-//! What the block made of an account is found by going through those who visit it, in block order, so that it is
-//! also where it is checked what they took for granted: that a sender's nonce is what the block says, and
-//! that balances are what the transactions needed.
-//! Slots have their last writer.
+//! The final state of an account is computed by visiting its transactions in block order. The same
+//! visit validates their assumptions: that the sender's nonce is that of the block, and that
+//! balances satisfied the dependencies. The value of a slot is that of its last writer.
 
 use super::{
     left::LeftAccount,
@@ -20,18 +19,18 @@ use alloy_primitives::{Address, B256, U256};
 use revm::{DatabaseRef, bytecode::Bytecode, context_interface::Block as _, state::AccountInfo};
 use std::borrow::Cow;
 
-/// The state after all transactions, of a run in which all are done.
+/// The state after all transactions of a run. All of them are done.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settled<'a> {
     run: &'a Run<'a>,
-    /// Those that are to be checked beside the declared visitors, ascending.
+    /// Undeclared dependencies, validated beside the declared visitors. Ascending.
     strangers: &'a [Stranger],
 }
 
-/// What became of an account but for its slots.
+/// An account after the block, without its slots.
 struct Fate {
     info: Option<AccountInfo>,
-    /// Whether the storage that it had before the block is gone.
+    /// Whether its storage from before the block was cleared.
     is_emptied: bool,
 }
 
@@ -40,10 +39,10 @@ impl<'a> Settled<'a> {
         Self { run, strangers }
     }
 
-    /// What the transactions made of an account; `None` if it is as it was.
+    /// Change of an account by the transactions; `None` if it is unchanged.
     ///
     /// # Errors
-    /// [`AccessError::Undeclared`] if one of them took something for granted that is not so.
+    /// [`AccessError::Undeclared`] if an assumption of a transaction is wrong.
     pub(super) fn change(
         &self,
         account: &NumberedAccount,
@@ -62,7 +61,8 @@ impl<'a> Settled<'a> {
             let spec = self.run.job.env.cfg_env.spec;
             for tx in 0..self.end() {
                 match self.run.left_by(tx, self.end())?.deferred_fee {
-                    // It has not loaded the account, or it would have paid itself.
+                    // It has not loaded the beneficiary. Otherwise its journal would contain the
+                    // payment.
                     Some(fee) => {
                         fate.info = left_with(fate.info, fee, spec);
                         fate.is_emptied |= fate.info.is_none();
@@ -78,7 +78,7 @@ impl<'a> Settled<'a> {
         Ok(fate)
     }
 
-    /// All that visit the account, in block order.
+    /// All transactions that visit the account, in block order.
     fn visitors(&self, account: &NumberedAccount) -> Cow<'a, [TxIndex]> {
         let declared = self.run.declared.visitors.of(account.number);
         let first = self.strangers.partition_point(|(of, _)| *of < account.number);
@@ -91,7 +91,7 @@ impl<'a> Settled<'a> {
         visitors
     }
 
-    /// Goes on with what a transaction made of the account, its fee left out.
+    /// Applies a transaction's change of the account, without its deferred fee.
     fn visit(
         &self,
         tx: TxIndex,
@@ -107,7 +107,7 @@ impl<'a> Settled<'a> {
         Ok(())
     }
 
-    /// Whether what the transaction took for granted of the account is so.
+    /// Validates the assumptions of a transaction about the account.
     fn check(
         &self,
         tx: TxIndex,
@@ -127,7 +127,7 @@ impl<'a> Settled<'a> {
         if holds { Ok(()) } else { Err(AccessError::Undeclared) }
     }
 
-    /// Slots that differ from what they would be without the block's writes, ascending.
+    /// Changed slots, ascending. A cleared storage is compared with zero.
     fn changed_slots(
         &self,
         account: &NumberedAccount,
@@ -151,12 +151,12 @@ impl<'a> Settled<'a> {
         Ok(slots)
     }
 
-    /// What comes after all transactions reads like one more.
+    /// Index of a reader after all transactions.
     const fn end(&self) -> TxIndex {
         self.run.job.transactions.len()
     }
 
-    /// The code of an account that has this one after the block.
+    /// The code of an account with this code hash after the block.
     fn code(&self, account: &NumberedAccount, hash: B256) -> Result<Option<Bytecode>, AccessError> {
         if let Some(before) = account.info.as_ref().filter(|info| info.code_hash == hash) {
             return Ok(before.code.clone());
@@ -179,7 +179,8 @@ impl DatabaseRef for Settled<'_> {
         Ok(Some(AccountInfo { code, ..info }))
     }
 
-    /// Every known code hangs on its account, so revm only comes here for one that was not given.
+    /// Each known code is part of its account, so revm asks here only for a code that was not
+    /// given.
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, AccessError> {
         Ok(self.run.begun.code_by_hash_ref(hash)?)
     }

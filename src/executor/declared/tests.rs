@@ -1,4 +1,4 @@
-//! Who waits for whom, and until when, on a block of the built-in sample.
+//! Waiting of readers for writers, on blocks of the built-in sample.
 
 use super::*;
 use crate::{
@@ -13,12 +13,13 @@ use crate::{
 };
 use std::{num::NonZeroUsize, thread::scope, time::Duration};
 
-/// A block whose transactions declare `sources`, whatever they do.
+/// A block with these declared `sources`. Its transactions may read from others.
 fn declared(sources: &[&[TxIndex]]) -> (ReplayJob, Declared) {
-    let blocks = sample().expect("the file that is built in is whole").into_iter();
-    let mut jobs = blocks.map(|block| prepare(block, |_| ()).expect("it proves itself"));
-    let job = jobs.find(|job| job.transactions.len() >= sources.len()).expect("one is as long");
-    let mut declared = Declared::new(&job, &record(&job).expect("it is valid"));
+    let blocks = sample().expect("the built-in sample is valid").into_iter();
+    let mut jobs = blocks.map(|block| prepare(block, |_| ()).expect("the witness is valid"));
+    let job =
+        jobs.find(|job| job.transactions.len() >= sources.len()).expect("a block is long enough");
+    let mut declared = Declared::new(&job, &record(&job).expect("the block is valid"));
     declared.sources = vec![Vec::new(); job.transactions.len()];
     for (declared, sources) in declared.sources.iter_mut().zip(sources) {
         *declared = sources.to_vec();
@@ -27,12 +28,12 @@ fn declared(sources: &[&[TxIndex]]) -> (ReplayJob, Declared) {
 }
 
 #[test]
-fn who_declared_to_read_from_a_transaction_waits_until_it_has_ended_and_tells_so() {
+fn a_reader_waits_for_a_declared_source_and_records_the_wait() {
     let (job, declared) = declared(&[&[], &[0]]);
     let (storage, codes) = (job.storage(), Codes::new(&job.pre_state, NonZeroUsize::MIN));
     let clock = || Duration::ZERO;
     let record = Record::new(&clock, job.transactions.len());
-    let run = Run::begin(&job, &storage, &declared).expect("it is valid").seen_by(&record);
+    let run = Run::begin(&job, &storage, &declared).expect("the block is valid").seen_by(&record);
     scope(|scope| {
         let reader = scope.spawn(|| run.left_by(0, 1).is_ok());
         let mut worker = Worker::speculative(&job, Published::new(&run, codes.of(0)));
@@ -43,22 +44,22 @@ fn who_declared_to_read_from_a_transaction_waits_until_it_has_ended_and_tells_so
     drop(run);
     let told: Vec<_> = record.into_events().into_iter().map(|told| told.event).collect();
     let waits = [Event::Began(Activity::Wait { on: 0 }), Event::Resumed];
-    assert!(told.is_empty() || told == waits, "{told:?}, empty if the reader came late");
+    assert!(told.is_empty() || told == waits, "{told:?}; empty if the reader started late");
 }
 
 #[test]
-fn nobody_waits_for_a_transaction_that_was_not_declared_to_be_read_from() {
+fn an_undeclared_read_does_not_wait() {
     let (job, declared) = declared(&[&[], &[]]);
     let storage = job.storage();
-    let run = Run::begin(&job, &storage, &declared).expect("it is valid");
+    let run = Run::begin(&job, &storage, &declared).expect("the block is valid");
     assert!(run.left_by(0, 1).is_err());
 }
 
 #[test]
-fn nobody_waits_any_longer_once_the_run_is_given_up() {
+fn an_abandoned_run_releases_waiting_readers() {
     let (job, declared) = declared(&[&[], &[0], &[0]]);
     let storage = job.storage();
-    let run = Run::begin(&job, &storage, &declared).expect("it is valid");
+    let run = Run::begin(&job, &storage, &declared).expect("the block is valid");
     scope(|scope| {
         let readers = [1, 2].map(|tx| {
             scope.spawn({
@@ -74,9 +75,9 @@ fn nobody_waits_any_longer_once_the_run_is_given_up() {
 #[test]
 fn payments_of_one_sender_do_not_wait_for_each_other() {
     let mut followers = 0;
-    for recorded in sample().expect("the file that is built in is whole") {
-        let job = prepare(recorded, |_| ()).expect("it proves itself");
-        let accesses = record(&job).expect("it is valid");
+    for recorded in sample().expect("the built-in sample is valid") {
+        let job = prepare(recorded, |_| ()).expect("the witness is valid");
+        let accesses = record(&job).expect("the block is valid");
         let declared = Declared::new(&job, &accesses);
         let sender = |tx: &TxIndex| job.transactions[*tx].signer();
         let is_payment = |tx: &TxIndex| accesses.transactions[*tx].gas == 21_000;
@@ -86,5 +87,5 @@ fn payments_of_one_sender_do_not_wait_for_each_other() {
             assert_eq!(own.count(), 0, "transaction {tx} of block {}", job.header.number);
         }
     }
-    assert!(followers > 0, "somebody sends twice");
+    assert!(followers > 0, "a sender has two transactions in a block");
 }

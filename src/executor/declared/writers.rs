@@ -1,10 +1,14 @@
-//! Who writes what, and what each transaction depends on.
+//! Declared writers of each location, and the sources of each transaction.
 //!
-//! All lists are of transactions, ascending, so that "the last writer before this one" is a binary search
-//! ([`earlier`]). Only a read after a write makes one transaction wait for another ([`Declared::sources`]): two writers
-//! of one place need not, as each one's value stays in its own journal. Three reads make nobody wait either: the sender's
-//! nonce, which the block tells; somebody else's nonce that the transaction does not ask for, unless only that keeps the
-//! account from being empty ([`Declared::stale`]); and a balance that was enough before the block already.
+//! All lists of transactions are ascending, so the last writer before a transaction is found by
+//! binary search ([`earlier`]). Only a read after a write orders two transactions
+//! ([`Declared::sources`]). Two writers of one location may run in any order, because each value
+//! stays in its own transaction's effects.
+//!
+//! Three kinds of reads have no source either. The first is the sender's nonce, which the block
+//! contains. The second is the nonce of another account, if the transaction does not depend on it
+//! ([`Declared::stale`]). An account that only its nonce keeps from being empty is excluded from
+//! this. The third is a balance that was sufficient before the block already.
 
 use crate::{
     block::ReplayJob,
@@ -18,14 +22,14 @@ use alloy_primitives::{U256, map::HashMap};
 use revm::context_interface::Block as _;
 use std::collections::BTreeSet;
 
-/// Transactions that write something, ascending.
+/// Transactions that write one location, ascending.
 type Writers = Vec<TxIndex>;
 
-/// For each number, a list of transactions. They stand one behind the other, as every read looks at some of them,
-/// most of which are empty: so a line of the cache tells of many.
+/// A list of transactions for each number. The lists lie in one allocation: every read looks at
+/// several of them, most are empty, and so one cache line covers many lists.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
-    /// Where each begins, and the end of the last.
+    /// Start of each list, and the end of the last one.
     starts: Vec<u32>,
     all: Writers,
 }
@@ -40,67 +44,69 @@ impl Lists {
         packed
     }
 
-    /// The list of this number.
+    /// The list with this number.
     pub(super) fn of(&self, number: u32) -> &[TxIndex] {
         let at = number as usize;
         &self.all[self.starts[at] as usize..self.starts[at + 1] as usize]
     }
 }
 
-/// What the system calls before the first transaction did to an account.
+/// Effect on an account of the system calls before the first transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum BySystem {
     #[default]
     Nothing,
     Written,
-    /// Written, and all of its storage emptied.
+    /// Written, and its whole storage cleared.
     Emptied,
 }
 
 impl BySystem {
-    /// What they did to an account that they wrote to.
+    /// The effect on an account that they wrote to.
     pub(super) const fn of(is_emptied: bool) -> Self {
         if is_emptied { Self::Emptied } else { Self::Written }
     }
 }
 
-/// All that the transactions of a block declare.
+/// Declared accesses of a block's transactions.
 #[derive(Debug, Default)]
 pub(in crate::executor) struct Declared {
-    /// By the account's number, as all that follow up to the slots: who writes nonce, code or balance.
+    /// Writers of nonce, code or balance, by account number. The lists up to `visitors` are by
+    /// account number, too.
     pub(super) info: Lists,
-    /// Who writes nonce or code.
+    /// Writers of nonce or code.
     pub(super) identity: Lists,
-    /// Who writes code.
+    /// Writers of code.
     pub(super) code: Lists,
-    /// Who empties all of its storage at once.
+    /// Transactions that clear the account's whole storage.
     pub(super) emptied: Lists,
-    /// Those of `info`, and whoever asks for its nonce or balance without changing it.
+    /// The transactions of `info`, and those that depend on the account's nonce or balance.
     pub(super) visitors: Lists,
     pub(super) by_system: Vec<BySystem>,
-    /// Written slots without a number.
+    /// Written slots without a number, by account.
     pub(super) unlisted: HashMap<AccountNumber, Vec<U256>>,
-    /// By the slot's number.
+    /// Writers by slot number.
     pub(super) slots: Lists,
-    /// Of slots without a number.
+    /// Writers of slots without a number.
     other_slots: HashMap<(AccountNumber, U256), Writers>,
-    /// The accounts whose exact balance each transaction has to know.
+    /// For each transaction, the accounts with a balance that it depends on exactly.
     pub(super) exact: Vec<Vec<AccountNumber>>,
-    /// The accounts whose nonce and code each transaction may take from before the block, although the nonce has changed.
+    /// For each transaction, the accounts with a changed nonce that it may read as they were before
+    /// the block. Their code is unchanged.
     pub(super) stale: Vec<Vec<AccountNumber>>,
     /// Accounts that may change, ascending.
     pub(super) written: Vec<AccountNumber>,
-    /// The transactions that each one reads from, ascending.
+    /// Sources of each transaction: the transactions that it reads from, ascending.
     pub(in crate::executor) sources: Vec<Vec<TxIndex>>,
 }
 
-/// Those of the writers that are before `tx`, the last one at the end.
+/// The writers before `tx`, ascending.
 pub(super) fn earlier(writers: &[TxIndex], tx: TxIndex) -> &[TxIndex] {
     &writers[..writers.partition_point(|writer| *writer < tx)]
 }
 
 impl Declared {
-    /// What these accesses are, declared beforehand.
+    /// Declares these accesses.
     pub(in crate::executor) fn new(job: &ReplayJob, accesses: &Accesses) -> Self {
         let mut found = Found::new(job);
         for (location, _) in &accesses.before_all {
@@ -120,7 +126,7 @@ impl Declared {
         declared
     }
 
-    /// All accounts that somebody writes to, and the beneficiary.
+    /// All written accounts, and the beneficiary.
     fn written(&self, job: &ReplayJob) -> Vec<AccountNumber> {
         let beneficiary = job.env.block_env.beneficiary();
         let is_written = |account: &&NumberedAccount| {
@@ -136,8 +142,9 @@ impl Declared {
         accounts.filter(is_written).map(|account| account.number).collect()
     }
 
-    /// The accounts of which only the nonce has changed before `tx`, which does not need to know it: either it is the
-    /// sender's, or the account has code or has sent before the block, so that it is not empty whatever its nonce.
+    /// Accounts for which `tx` may read the nonce from before the block. Only their nonce has
+    /// changed before `tx`, and `tx` does not depend on it. Either the account is the sender, or
+    /// its code or an earlier nonce keeps it from being empty.
     fn stale_for(&self, job: &ReplayJob, tx: TxIndex, access: &TxAccess) -> Vec<AccountNumber> {
         let need = |location| {
             let found = access.reads.binary_search_by_key(&location, |read| read.0);
@@ -161,7 +168,7 @@ impl Declared {
         loaded.filter(is_stale).collect()
     }
 
-    /// The transactions that wrote what `tx` reads.
+    /// The transactions that wrote the values that `tx` reads.
     fn sources_of(&self, tx: TxIndex, access: &TxAccess) -> BTreeSet<TxIndex> {
         let mut sources = BTreeSet::new();
         for read in &access.reads {
@@ -190,7 +197,7 @@ impl Declared {
         sources
     }
 
-    /// The slot's writers: by its number where it has one, else by its key.
+    /// The slot's writers, by its number if it has one, else by its key.
     pub(super) fn slot(
         &self,
         account: AccountNumber,
@@ -204,7 +211,7 @@ impl Declared {
     }
 }
 
-/// Who writes to one account.
+/// Writers of one account.
 #[derive(Clone, Debug, Default)]
 struct AccountWriters {
     info: Writers,
@@ -215,7 +222,7 @@ struct AccountWriters {
     by_system: BySystem,
 }
 
-/// What was found so far of what is declared.
+/// Declarations that were collected so far.
 struct Found {
     accounts: Vec<AccountWriters>,
     slots: Vec<Writers>,
@@ -234,7 +241,7 @@ impl Found {
         }
     }
 
-    /// Notes what the system calls wrote.
+    /// Adds a write of the system calls.
     fn add_system(&mut self, location: Location) {
         let by_system = &mut self.accounts[account_of(location) as usize].by_system;
         *by_system = BySystem::of(matches!(location, Location::Storage(_))).max(*by_system);
@@ -250,14 +257,14 @@ impl Found {
         }
     }
 
-    /// Notes who asks for a nonce or balance.
+    /// Adds a dependency on a nonce or balance.
     fn add_visitor(&mut self, location: Location, tx: TxIndex) {
         if let Location::Balance(account) | Location::Nonce(account) = location {
             push(&mut self.accounts[account as usize].visitors, tx);
         }
     }
 
-    /// Notes a writer of a location. Writes come in the order of transactions.
+    /// Adds a writer of a location. Calls are in the order of transactions.
     fn add(&mut self, location: Location, tx: TxIndex) {
         let account = &mut self.accounts[account_of(location) as usize];
         match location {
@@ -299,7 +306,7 @@ impl Found {
     }
 }
 
-/// Whose location it is.
+/// The account of a location.
 pub(in crate::executor) const fn account_of(location: Location) -> AccountNumber {
     match location {
         Location::Balance(account)
@@ -311,8 +318,8 @@ pub(in crate::executor) const fn account_of(location: Location) -> AccountNumber
     }
 }
 
-/// The account, if its balance has to be known exactly. A balance that was enough only thanks to payments
-/// within the block has to be.
+/// The account, if its exact balance is a dependency. A balance that is sufficient only with
+/// payments inside the block is an exact dependency.
 pub(in crate::executor) fn exact_balance(
     (location, need): &(Location, Need),
 ) -> Option<AccountNumber> {
@@ -325,7 +332,7 @@ pub(in crate::executor) fn exact_balance(
     }
 }
 
-/// Each once, though it may write several fields of an account.
+/// Adds the transaction once, though it may write several fields of an account.
 fn push(writers: &mut Writers, tx: TxIndex) {
     if writers.last() != Some(&tx) {
         writers.push(tx);

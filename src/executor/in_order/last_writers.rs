@@ -1,7 +1,8 @@
-//! Who wrote where last, for whoever watches and wants to know whose write made an attempt wrong.
+//! The last writer of each location, in a profiled run. It names the write that made an attempt
+//! invalid.
 //!
-//! Nothing is decided by this. Only what the state before the block has numbers for is noted, since
-//! watchers call places by numbers.
+//! Execution does not depend on this. Only accounts with a number in the pre-state are recorded, as
+//! profiles name locations by numbers.
 
 use crate::{
     executor::{
@@ -13,17 +14,17 @@ use crate::{
 use alloy_primitives::{Address, U256, map::HashMap};
 use revm::state::Account;
 
-/// A part of an account that transactions conflict over.
+/// A part of an account that transactions can conflict over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     Balance,
     Nonce,
     Code,
-    /// By its key.
+    /// The slot with this key.
     Slot(U256),
 }
 
-/// The last committed writer of every location.
+/// The last committed writer of each location.
 #[derive(Debug)]
 pub(super) struct LastWriters<'a> {
     numbers: &'a NumberedState,
@@ -31,12 +32,12 @@ pub(super) struct LastWriters<'a> {
 }
 
 impl<'a> LastWriters<'a> {
-    /// Nobody wrote anything yet.
+    /// Starts without writers.
     pub(super) fn new(numbers: &'a NumberedState) -> Self {
         Self { numbers, writers: HashMap::default() }
     }
 
-    /// By its numbers; `None` if the account has none.
+    /// The location by its numbers; `None` if the account has no number.
     pub(super) fn location(&self, address: Address, field: Field) -> Option<Location> {
         let account = self.numbers.account(address).ok()?;
         let number = account.number;
@@ -51,12 +52,12 @@ impl<'a> LastWriters<'a> {
         })
     }
 
-    /// Who wrote there last, if anybody of this block did.
+    /// The last writer of a location within the block.
     pub(super) fn of(&self, at: Location) -> Option<TxIndex> {
         self.writers.get(&at).copied()
     }
 
-    /// The next transaction commits. Its fee is the last thing that it writes.
+    /// Adds the writes of the next transaction. The deferred fee is its last write.
     pub(super) fn note(&mut self, tx: TxIndex, outcome: &TxOutcome, beneficiary: Address) {
         for (address, account) in outcome.state.iter().filter(|(_, account)| account.is_touched()) {
             changed(account).for_each(|field| self.wrote(tx, *address, field));
@@ -73,7 +74,7 @@ impl<'a> LastWriters<'a> {
     }
 }
 
-/// What of an account a transaction changed.
+/// The fields of an account that a transaction changed.
 fn changed(account: &Account) -> impl Iterator<Item = Field> {
     let before = account.original_info();
     let fields = [

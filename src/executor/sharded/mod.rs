@@ -1,34 +1,36 @@
-//! Accounts split over shards, a thread for each.
+//! Assigns accounts to shards. One thread executes each shard.
 //!
 //! # What it models
 //!
-//! Sharding by address, as in Elastico (Luu et al., CCS 2016), OmniLedger (Kokoris-Kogias et al., S&P 2018)
-//! and NEAR: each account lives in one shard, transactions within a shard run one after the other, and those
-//! that need accounts of several synchronise them. Known beforehand: what each transaction reads and writes, as for
-//! `access-list`, of which the accounts decide where it runs. Accounts that the block does not write belong to nobody, as
-//! every shard can have a copy.
+//! Sharding by address, as in Elastico (Luu et al., CCS 2016), OmniLedger (Kokoris-Kogias et al.,
+//! S&P 2018) and NEAR. Each account belongs to one shard. The transactions of a shard run in
+//! sequence. A transaction that accesses several shards synchronises them. The oracle knowledge is
+//! each transaction's read set and write set, as for `access-list`. Accounts that the block does
+//! not write belong to no shard, because each shard can have a copy.
 //!
 //! # The algorithm
 //!
-//! 1. Untimed: a [`partition`] of the written accounts over as many shards as threads, by hash of the
-//!    address or along the block's own access graph; and for each shard, in block order, the transactions
-//!    that access its accounts.
-//! 2. Every shard's thread goes through its transactions. One that is only there runs. One that is in several
-//!    is a rendezvous: whoever comes first waits, and whose shard completes it runs it.
-//! 3. All threads put the block together, as `access-list` does.
+//! 1. Before the timer, a [`partition`] assigns the written accounts to as many shards as threads.
+//!    It uses a hash of the address or the block's own access graph. Each shard gets, in block
+//!    order, the transactions that access its accounts.
+//! 2. Each thread goes through the transactions of its shard. A transaction of one shard is
+//!    executed at once. A transaction of several shards is a rendezvous: the threads wait until all
+//!    have arrived, and the last one executes it.
+//! 3. All threads compute the account diff, as for `access-list`.
 //!
-//! Reports hold the share of transactions that crossed shards.
+//! Reports show the share of transactions that access several shards.
 //!
 //! # Invariants
 //!
-//! Each shard's transactions run in block order, and two transactions that conflict share a shard. So
-//! whatever a transaction reads is done ([`declared`](super::declared)). No thread waits for a transaction
-//! that is later in the block than the one it is at, so they cannot wait for each other in a circle.
+//! The transactions of a shard run in block order, and two conflicting transactions have a common
+//! shard. So the sources of a transaction are done when it runs ([`declared`](super::declared)). A
+//! thread never waits for a transaction that is later in the block than its current one. So threads
+//! cannot wait for each other in a cycle.
 //!
 //! # When its assumption fails
 //!
-//! An access outside the shards of a transaction finds a writer that is not done, or makes one that nobody
-//! declared. Both are noticed, and the block is executed again, in order.
+//! An access outside the shards of a transaction finds a writer that is not done, or is an
+//! undeclared write. Both are detected, and the block is executed again in order.
 
 mod partition;
 
@@ -49,7 +51,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Execution by shards, for the block that it was made for.
+/// Execution by shards, for one block.
 #[derive(Debug)]
 pub struct Sharded {
     partition: Partition,
@@ -60,10 +62,11 @@ pub struct Sharded {
 }
 
 impl Sharded {
-    /// Derives the block's accesses from a sequential run, and splits its accounts over so many shards.
+    /// Derives the block's accesses from a sequential run, and assigns its accounts to one shard
+    /// per thread.
     ///
     /// # Errors
-    /// The block is invalid, or the pre-state lacks what it reads.
+    /// The block is invalid, or the pre-state lacks a value that the block reads.
     pub fn prepare(
         job: &ReplayJob,
         partition: Partition,
@@ -78,26 +81,27 @@ impl Sharded {
     }
 }
 
-/// Where the shards stand.
+/// Synchronises the threads at transactions of several shards.
 struct Meeting<'a> {
     plan: &'a Plan,
-    /// Held for a moment by whoever comes to a rendezvous or has run its transaction.
+    /// Guards the arrivals. A thread holds it briefly when it arrives at a rendezvous or has
+    /// executed its transaction.
     arrivals: Mutex<Arrivals>,
-    /// Told when a transaction of several shards is done, and when all is over.
+    /// Signalled when a transaction of several shards is done, and when the run stops.
     changed: Condvar,
 }
 
 struct Arrivals {
-    /// For each transaction, how many shards are still to come; of one that is done, none.
+    /// For each transaction, the number of shards that have not arrived.
     missing: Vec<usize>,
     done: Vec<bool>,
     stopped: bool,
 }
 
-/// What a shard does with its next transaction.
+/// Action of a thread at its next transaction.
 enum Turn {
     Run,
-    /// Another shard ran it.
+    /// Another shard has executed it.
     WasRun,
     Stop,
 }
@@ -109,7 +113,8 @@ impl<'a> Meeting<'a> {
         Self { plan, arrivals: Mutex::new(arrivals), changed: Condvar::new() }
     }
 
-    /// A shard comes to its next transaction, and waits for the others where they run it.
+    /// A thread arrives at its next transaction. If another thread executes it, this one waits
+    /// until it is done.
     fn arrive(&self, tx: usize, observer: &impl Observer) -> Turn {
         if self.plan.shards_of[tx].len() == 1 {
             return Turn::Run;
@@ -127,12 +132,12 @@ impl<'a> Meeting<'a> {
                 _ => self.changed.wait(&mut arrivals),
             }
         };
-        // What it had run before is done.
+        // The transactions that the thread executed before are done.
         observer.tell(Event::Began(Activity::Search));
         turn
     }
 
-    /// A transaction is done.
+    /// Marks a transaction as done.
     fn done(&self, tx: usize) {
         if self.plan.shards_of[tx].len() > 1 {
             self.arrivals.lock().done[tx] = true;
@@ -146,14 +151,15 @@ impl<'a> Meeting<'a> {
     }
 }
 
-/// How everything ends where a shard finds something wrong, or panics.
+/// Stops the run when a shard finds a wrong declaration, or panics.
 struct Ending<'a> {
     meeting: &'a Meeting<'a>,
     run: &'a Run<'a>,
 }
 
 impl Ending<'_> {
-    /// This shard will not come to its other meetings, nor run what others read from, so they must not wait.
+    /// Releases all waiting threads. This shard will not arrive at other rendezvous, and will not
+    /// execute sources of other transactions.
     fn end(&self) {
         self.meeting.stop();
         self.run.give_up();
@@ -185,7 +191,8 @@ impl Observable for Sharded {
         if self.plan.queues.len() == pool.threads().get() {
             return self.execute_by(&self.plan, job, pool, observer);
         }
-        // Shards are threads. Whoever plans for other threads than it runs on pays for it here.
+        // The number of shards is the number of threads. With another number of threads than
+        // prepared, the plan is made here, inside the timed run.
         let plan = Plan::new(job, &self.traffic, self.partition, pool.threads());
         self.execute_by(&plan, job, pool, observer)
     }
@@ -203,7 +210,7 @@ impl Sharded {
         let storage = job.storage();
         let run = Run::begin(job, &storage, &self.declared)?;
         let meeting = Meeting::new(plan);
-        // Only hands out numbers, so relaxed is enough.
+        // It only distributes numbers, so relaxed is enough.
         let shards = AtomicUsize::new(0);
         let done = run_on_all(pool, || {
             let ending = Ending { meeting: &meeting, run: &run };

@@ -1,4 +1,4 @@
-//! Which account lives in which shard, and what that makes of the block's transactions.
+//! Assigns accounts to shards, and the block's transactions to the shards of their accounts.
 
 use super::super::{
     access::{Accesses, AccountNumber, TxAccess},
@@ -10,37 +10,39 @@ use alloy_primitives::keccak256;
 use revm::context_interface::Block as _;
 use std::{cmp::Reverse, collections::BTreeSet, num::NonZeroUsize};
 
-/// How accounts are split over shards.
+/// The method that assigns accounts to shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Partition {
-    /// By Keccak-256 of the address: nothing has to be known, and everything is far from everything.
+    /// By Keccak-256 of the address. It needs no knowledge, and separates accounts that are used
+    /// together.
     ByHash,
-    /// Along the block's own access graph, so that accounts which are used together live together and
-    /// every shard has about the same to do. Greedy, in the manner of streaming partitioning (Stanton and
-    /// Kliot, "Streaming Graph Partitioning for Large Distributed Graphs", KDD 2012): the dearest
-    /// transactions choose first.
+    /// By the block's own access graph. Accounts that are used together share a shard, and all
+    /// shards get about the same load. The method is greedy, in the manner of streaming
+    /// partitioning (Stanton and Kliot, "Streaming Graph Partitioning for Large Distributed
+    /// Graphs", KDD 2012). The transactions with the highest gas limits are placed first.
     ByAccess,
 }
 
-/// The accounts that matter to each transaction.
+/// Accounts of each transaction that matter for the partition.
 #[derive(Debug)]
 pub(super) struct Traffic {
-    /// Accounts that the block writes, of those that the transaction accesses.
+    /// Accounts that the transaction accesses and the block writes.
     accounts: Vec<Vec<AccountNumber>>,
-    /// Whether it has to know the beneficiary's balance, to which all before it add.
+    /// Whether it depends on the beneficiary's exact balance, which all earlier transactions
+    /// change.
     needs_all: Vec<bool>,
 }
 
 impl Traffic {
-    /// What the accesses touch. The beneficiary's balance counts only where a transaction looks at it: fees are
-    /// added when the block is put together, so they cross no shards.
+    /// Collects the accounts of the accesses. The beneficiary counts only if a transaction depends
+    /// on its balance. Fees are added at the end of the block, so they cross no shards.
     pub(super) fn new(job: &ReplayJob, accesses: &Accesses) -> Self {
         let beneficiary = job.numbered_state.account(job.env.block_env.beneficiary());
         let beneficiary = beneficiary.ok().map(|account| account.number);
         let accessed = |access: &TxAccess| {
             let reads: BTreeSet<_> = access.reads.iter().map(|(at, _)| account_of(*at)).collect();
             let writes = access.writes.iter().map(|(at, _)| account_of(*at));
-            // The fee alone is no access: it is added when the block is put together.
+            // The fee alone is no access, because it is added at the end of the block.
             let writes = writes.filter(|account| Some(*account) != beneficiary);
             writes.chain(reads.iter().copied()).collect::<BTreeSet<_>>()
         };
@@ -61,16 +63,16 @@ impl Traffic {
 /// A block's transactions by shard.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// For each shard its transactions, ascending.
+    /// The transactions of each shard, ascending.
     pub(super) queues: Vec<Vec<usize>>,
-    /// For each transaction its shards, ascending; at least one.
+    /// The shards of each transaction, ascending, at least one.
     pub(super) shards_of: Vec<Vec<usize>>,
 }
 
 impl Plan {
-    /// Puts every transaction into the queues of all shards that its accounts live in. One that accesses no
-    /// written account can run anywhere, and they are dealt out in turn; one that has to know the
-    /// beneficiary's balance comes after all before it, so it is in every shard.
+    /// Adds each transaction to the queues of all shards of its accounts. A transaction without a
+    /// written account can run anywhere, so these go to the shards in turn. A transaction that
+    /// depends on the beneficiary's balance comes after all earlier ones, so it is in every shard.
     pub(super) fn new(
         job: &ReplayJob,
         traffic: &Traffic,
@@ -98,7 +100,7 @@ impl Plan {
         plan
     }
 
-    /// How many transactions are in several shards.
+    /// Number of transactions in several shards.
     pub(super) fn crossing(&self) -> u64 {
         self.shards_of.iter().filter(|shards| shards.len() > 1).count() as u64
     }
@@ -111,8 +113,8 @@ fn by_hash(job: &ReplayJob, shards: usize) -> Vec<usize> {
     hash.map(|hash| usize::from(u16::from_be_bytes([hash[0], hash[1]])) % shards).collect()
 }
 
-/// Dearest transactions first, each goes where most of its accounts are already, unless that shard has
-/// more than its share to do; accounts that are nowhere yet go with it.
+/// Places transactions by descending gas limit. Each goes to the shard that has most of its
+/// accounts already, unless that shard is overloaded. Its unassigned accounts go to the same shard.
 fn by_access(job: &ReplayJob, traffic: &Traffic, shards: usize) -> Vec<usize> {
     let gas = |tx: &usize| job.transactions[*tx].gas_limit();
     let mut order: Vec<usize> = (0..traffic.accounts.len()).collect();
@@ -125,7 +127,7 @@ fn by_access(job: &ReplayJob, traffic: &Traffic, shards: usize) -> Vec<usize> {
         let there = |shard| {
             accounts.iter().filter(|account| home[**account as usize] == Some(shard)).count() as u64
         };
-        // One account weighs as much as being empty while the others have their fair share.
+        // One account weighs as much as an empty shard against shards with a fair load.
         let merit = |shard: &usize| {
             let room = fair.saturating_sub(load[*shard]);
             ((there(*shard) + 1).saturating_mul(room), Reverse(load[*shard]))

@@ -8,8 +8,8 @@ use crate::{
 };
 
 fn jobs() -> impl Iterator<Item = ReplayJob> {
-    let blocks = sample().expect("the file that is built in is whole");
-    blocks.into_iter().map(|block| prepare(block, |_| ()).expect("it proves itself"))
+    let blocks = sample().expect("the built-in sample is valid");
+    blocks.into_iter().map(|block| prepare(block, |_| ()).expect("the witness is valid"))
 }
 
 fn threads(threads: usize) -> NonZeroUsize {
@@ -17,18 +17,18 @@ fn threads(threads: usize) -> NonZeroUsize {
 }
 
 fn pool(count: usize) -> WorkerPool {
-    WorkerPool::new(threads(count)).expect("the system has threads")
+    WorkerPool::new(threads(count)).expect("the threads start")
 }
 
 const PARTITIONS: [Partition; 2] = [Partition::ByHash, Partition::ByAccess];
 
 #[test]
-fn however_accounts_are_split_the_outcome_is_that_of_block_order() {
+fn every_partition_gives_the_outcome_of_block_order() {
     let pools = [1, 2, 3, 8].map(pool);
     for job in jobs() {
         let expected = Sequential.execute(&job, &pools[0]).expect("the block is valid").outcome;
         for partition in PARTITIONS {
-            // Planned for two, run on more and fewer.
+            // Prepared for two threads, executed on more and on fewer.
             let sharded =
                 Sharded::prepare(&job, partition, threads(2)).expect("the block is valid");
             for pool in &pools {
@@ -40,7 +40,7 @@ fn however_accounts_are_split_the_outcome_is_that_of_block_order() {
 }
 
 #[test]
-fn on_one_thread_nothing_crosses() {
+fn one_shard_has_no_crossing_transactions() {
     for job in jobs() {
         let sharded = Sharded::prepare(&job, Partition::ByHash, threads(1)).expect("it is valid");
         assert_eq!(sharded.plan.crossing(), 0);
@@ -48,13 +48,13 @@ fn on_one_thread_nothing_crosses() {
 }
 
 #[test]
-fn an_access_outside_the_declared_shards_is_noticed_and_executed_in_order() {
+fn an_access_outside_the_shards_is_detected_and_executed_in_order() {
     let mut again = 0;
     for job in jobs() {
         let expected = Sequential.execute(&job, &pool(1)).expect("the block is valid").outcome;
         let mut sharded =
             Sharded::prepare(&job, Partition::ByHash, threads(2)).expect("the block is valid");
-        // Every transaction claims one shard only, in turn, and to write nothing.
+        // Each transaction declares one shard, in turn, and no writes.
         let count = job.transactions.len();
         sharded.plan = Plan {
             queues: vec![(0..count).step_by(2).collect(), (1..count).step_by(2).collect()],

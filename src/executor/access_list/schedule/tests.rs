@@ -1,4 +1,4 @@
-//! Schedules of graphs by hand and of random ones, with workers that end in any order.
+//! Schedules of hand-made and of random graphs. Workers end in any order.
 
 use super::*;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ fn schedule(graph: &Graph, threads: usize) -> Schedule<'_> {
     Schedule::new(graph, NonZeroUsize::new(threads).expect("not zero"))
 }
 
-/// What a worker that has ended `done` gets to do.
+/// The next batch of a worker that has ended `done`.
 fn after(schedule: &Schedule<'_>, done: &[TxIndex]) -> Vec<TxIndex> {
     let mut batch = done.to_vec();
     schedule.next(&mut batch);
@@ -22,7 +22,7 @@ fn after(schedule: &Schedule<'_>, done: &[TxIndex]) -> Vec<TxIndex> {
 const LONG: u64 = 1_000_000;
 
 #[test]
-fn of_those_that_are_ready_the_one_with_the_longest_path_runs_first() {
+fn the_ready_transaction_with_the_longest_path_runs_first() {
     let graph = graph(&[&[], &[], &[1]], &[LONG, LONG, LONG]);
     let schedule = schedule(&graph, 2);
     assert_eq!(after(&schedule, &[]), [1]);
@@ -30,25 +30,25 @@ fn of_those_that_are_ready_the_one_with_the_longest_path_runs_first() {
 }
 
 #[test]
-fn what_would_wait_starts_only_where_nothing_is_ready() {
+fn a_waiting_transaction_starts_only_if_none_is_ready() {
     let graph = graph(&[&[], &[0], &[1], &[]], &[LONG, LONG, LONG, LONG]);
     let schedule = schedule(&graph, 2);
     assert_eq!(after(&schedule, &[]), [0]);
     assert_eq!(after(&schedule, &[]), [3], "1 would wait for 0");
-    assert_eq!(after(&schedule, &[3]), [1], "nothing else is left");
+    assert_eq!(after(&schedule, &[3]), [1], "1 is the only one left");
     assert_eq!(after(&schedule, &[0]), [2]);
     assert!(after(&schedule, &[1]).is_empty());
 }
 
 #[test]
-fn cheap_transactions_are_taken_together_where_there_are_many() {
+fn many_cheap_transactions_are_taken_together() {
     let graph = graph(&[&[] as &[_]; 64], &[21_000; 64]);
     let schedule = schedule(&graph, 2);
     assert_eq!(after(&schedule, &[]), (0..9).collect::<Vec<_>>());
 }
 
 #[test]
-fn nobody_gets_anything_once_it_is_stopped() {
+fn a_stopped_schedule_returns_no_transactions() {
     let graph = graph(&[&[], &[], &[0]], &[LONG, LONG, LONG]);
     let schedule = schedule(&graph, 2);
     assert_eq!(after(&schedule, &[]), [0]);
@@ -56,7 +56,7 @@ fn nobody_gets_anything_once_it_is_stopped() {
     assert!(after(&schedule, &[0]).is_empty());
 }
 
-/// By transaction, the lower ones that it reads from.
+/// Lower transactions that each transaction reads from.
 fn sources() -> impl Strategy<Value = Vec<Vec<TxIndex>>> {
     let lower = |tx: usize| {
         let all: Vec<_> = (0..tx).collect();
@@ -66,9 +66,9 @@ fn sources() -> impl Strategy<Value = Vec<Vec<TxIndex>>> {
 }
 
 proptest! {
-    /// Workers of which, at every step, any one ends what it has.
+    /// At each step, any worker may end its batch.
     #[test]
-    fn w1_sources_are_taken_before_and_w2_nobody_goes_without_while_some_are_left(
+    fn w1_sources_are_taken_first_and_w2_workers_get_work_while_some_remains(
         sources in sources(),
         gas in prop::collection::vec(21_000_u64..300_000, 40),
         workers in 1..5_usize,
@@ -84,7 +84,7 @@ proptest! {
             prop_assert_eq!(got, taken.contains(&false), "W2");
             for tx in batch {
                 prop_assert!(sources[*tx].iter().all(|source| taken[*source]), "W1");
-                prop_assert!(!std::mem::replace(&mut taken[*tx], true), "it was taken before");
+                prop_assert!(!std::mem::replace(&mut taken[*tx], true), "it was taken twice");
             }
         }
     }
