@@ -20,7 +20,7 @@ fn the_fastest_contender_comes_before_the_charts_and_the_command_comes_last() {
     let order = [
         place("Fastest: block-stm on 8 threads, 1.55 "),
         place("Noise floor 2.0 %"),
-        place("Other programs used 0.50 processors"),
+        place("Other processes used 0.50 CPUs"),
         place("Speedup against threads"),
         place(r#"id="block-19426587-0x"#),
         place("blockrace replay 19426587,46147,19426588 --seed 42"),
