@@ -1,29 +1,30 @@
-//! Many cached blocks in one file, to carry to another machine and back.
+//! Many cached blocks in one file, for transfer between machines.
 //!
-//! An archive is a POSIX tar file (IEEE 1003.1, `ustar`), which any `tar` can list and unpack: into the
-//! folder of a cache, for example. Nothing in it is compressed, as containers already are.
+//! An archive is a POSIX tar file (IEEE 1003.1, `ustar`). Any `tar` can list it and unpack it, for
+//! example into the folder of a cache. Members are not compressed again, because containers already
+//! are.
 //!
-//! | member | what |
+//! | member | content |
 //! |---|---|
-//! | `manifest.json` | always the first |
-//! | `<chain id>/<block number>-<block hash>.block` | one container each, in the manifest's order |
+//! | `manifest.json` | The list of blocks. It is always the first member. |
+//! | `<chain id>/<block number>-<block hash>.block` | One container for each block. The order is the manifest's. |
 //!
 //! ```json
 //! { "format": "blockrace-archive", "version": 1,
 //!   "blocks": [ { "chain_id": 1, "number": 7, "hash": "0x…", "size": 123, "sha256": "…" } ] }
 //! ```
 //!
-//! `size` is in bytes; `sha256` is of the container, 64 lower-case hex digits.
+//! The `size` is in bytes. The `sha256` is the checksum of the container, 64 lower-case hex digits.
 //!
 //! # Where correctness lives
 //!
-//! The checksums tell damage; they prove nothing, as whoever makes an archive makes them too. A block
-//! that [`Members`] gives is whole, listed, and has the header that it is listed under. To prove it, as
-//! for every other block, is left to `verify`.
+//! The checksums detect damage. They prove nothing, because the author of an archive computes them
+//! too. A block from [`Members`] is complete, is in the manifest, and has the header that the
+//! manifest states. `verify` proves it, like every other block.
 //!
-//! A hostile archive cannot write anywhere, since no name in it is ever used as a path, and cannot
-//! exhaust memory: the manifest and every container are held to limits, and one container is in
-//! memory at a time. Members other than plain files are not looked into.
+//! A hostile archive cannot write anywhere, because no name in it is used as a path. It cannot
+//! exhaust memory either. The manifest and every container have size limits, and only one container
+//! is in memory at a time. Members other than plain files are not read.
 
 mod error;
 mod manifest;

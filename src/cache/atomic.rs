@@ -1,10 +1,10 @@
-//! Puts a file in place whole or not at all.
+//! Writes a file completely or not at all.
 //!
 //! The bytes go to a temporary file in the same folder, which is synced and then renamed. A reader
-//! sees the old file, the new one, or none, also after a crash. Several writers of one name do not
-//! disturb each other, since each has its own temporary file; the last rename stays. A writer that is
-//! killed leaves its temporary file behind, under a name that no reader asks for. A living writer holds a
-//! lock on its own, by which `leftover` tells the two apart.
+//! sees the old file, the new one, or none, also after a crash. Each writer of a name has its own
+//! temporary file, so writers do not disturb each other. The last rename wins. A killed writer
+//! leaves its temporary file behind, under a name that no reader uses. A live writer holds a lock
+//! on its temporary file. `leftover` uses the lock to distinguish the two.
 
 use std::{
     fs::{self, File},
@@ -15,18 +15,19 @@ use std::{
 
 use tempfile::{Builder, NamedTempFile};
 
-/// How the names of temporary files begin.
+/// Prefix of the names of temporary files.
 const PREFIX: &str = ".put-";
 
-/// How the names of temporary files end.
+/// Suffix of the names of temporary files.
 const SUFFIX: &str = ".tmp";
 
-/// Writes `bytes` to `name` in `folder`, replacing what is there. Makes the folder if need be.
+/// Writes `bytes` to `name` in `folder`, and replaces an existing file. Creates the folder if it is
+/// missing.
 pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     write_with(folder, name, |file| file.write_all(bytes))
 }
 
-/// Like [`write`], with whatever `fill` writes.
+/// Like [`write`], but `fill` writes the content.
 pub(super) fn write_with<E: From<io::Error>>(
     folder: &Path,
     name: impl AsRef<Path>,
@@ -43,19 +44,20 @@ pub(super) fn write_with<E: From<io::Error>>(
     Ok(path)
 }
 
-/// Whether this may be the name of a temporary file of ours.
+/// Whether the name has the form of a temporary file of this module.
 pub(super) fn is_temporary(name: &str) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
-/// A temporary file with the lock that shows that its writer lives.
+/// A temporary file with a lock. The lock shows that its writer is alive.
 fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
         let file = temporary_file(folder)?;
-        // Where the file system has no locks, nothing can be shown; then whoever tidies up gets an
-        // error, and removes nothing.
+        // Some file systems have no locks. There, `leftover` gets an error when it tries to lock
+        // the file, and removes nothing.
         let _ = file.as_file().lock();
-        // Before it was locked it looked like a leftover, and who removes one holds its lock.
+        // Until the lock was held, the file looked like a leftover and may have been removed. A
+        // process that removes a leftover holds its lock.
         if file.path().exists() {
             return Ok(file);
         }
@@ -66,7 +68,7 @@ fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
 fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
 
-    // Temporary files are private by default; a cache may be shared, as far as the umask allows.
+    // Temporary files are private by default. A cache may be shared, as far as the umask allows.
     let permissions = fs::Permissions::from_mode(0o666);
     Builder::new().prefix(PREFIX).suffix(SUFFIX).permissions(permissions).tempfile_in(folder)
 }
@@ -82,7 +84,8 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
-/// Folders cannot be synced here; a rename that a crash undoes costs one fetch.
+/// Folders cannot be synced on this system. If a crash undoes the rename, the block must be fetched
+/// again.
 #[cfg(not(unix))]
 fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
@@ -93,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_written_file_is_alone_in_its_folder() {
+    fn a_write_leaves_only_the_file_itself() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("a/b");
 

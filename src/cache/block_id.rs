@@ -1,17 +1,17 @@
-//! Names a cached block, and turns that name into a file name and back.
+//! Identifies a cached block, and converts the id to a file name and back.
 //!
-//! One block has exactly one file name. [`BlockId::from_file_name`] therefore takes only the spelling
-//! that [`BlockId::file_name`] gives, or the same block could sit in a folder twice.
+//! One block has exactly one file name. So [`BlockId::from_file_name`] accepts only the spelling of
+//! [`BlockId::file_name`]. Otherwise a folder could hold the same block twice.
 
 use alloy_primitives::{BlockHash, BlockNumber, ChainId};
 
 /// Extension of container files, with its dot.
 const EXTENSION: &str = ".block";
 
-/// Which block a container holds. Sorts by chain, then number, then hash.
+/// The identity of a block in a container. Sorts by chain, then number, then hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockId {
-    /// The chain that the block belongs to (EIP-155).
+    /// The id of the block's chain (EIP-155).
     pub chain_id: ChainId,
 
     /// The block's number.
@@ -27,8 +27,8 @@ impl BlockId {
         format!("{}-{}{EXTENSION}", self.number, self.hash)
     }
 
-    /// The block that a file of this name in the folder of `chain_id` should hold; `None` for a name
-    /// that [`Self::file_name`] never gives.
+    /// The block that a file of this name in the folder of `chain_id` should hold. `None` if
+    /// [`Self::file_name`] never returns the name.
     pub(super) fn from_file_name(chain_id: ChainId, name: &str) -> Option<Self> {
         let (number, hash) = name.strip_suffix(EXTENSION)?.split_once('-')?;
         let id = Self { chain_id, number: number.parse().ok()?, hash: hash.parse().ok()? };
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_of_a_file_name_are_not_one() {
+    fn other_spellings_of_a_file_name_are_rejected() {
         let name = id().file_name();
         for other in [
             format!("0{name}"),

@@ -1,8 +1,8 @@
 //! The container: magic, version and one zstd frame around the content.
 //!
-//! The format is described in the [module docs](super). What is inside the frame is for `content`;
-//! what the file is called, and whether that fits, for [`Cache`](super::Cache). A container that
-//! decodes is well formed, and no more than that.
+//! The [module docs](super) describe the format. `content` encodes the content of the frame.
+//! [`Cache`](super::Cache) names the file and checks that name and block match. A container that
+//! decodes is well formed. Nothing more is known of it.
 
 use std::io::{self, Read};
 
@@ -14,44 +14,45 @@ use super::{
     limits::{self, MAX_CONTENT_BYTES},
 };
 
-/// The first bytes of every container. The first one is no ASCII and no UTF-8, so that no text file
-/// and no transfer in text mode passes.
+/// The first bytes of every container. The first one is neither ASCII nor valid UTF-8. So text
+/// files do not match, and a transfer in text mode is detected.
 pub const MAGIC: [u8; 8] = *b"\x89blkrace";
 
 /// The format version that is written, and the only one that is read.
 pub const VERSION: u16 = 1;
 
-/// zstd's default. Most of a witness is hashes, which do not compress: on mainnet witnesses of 2 to
-/// 3 MB, level 9 takes three times as long for 1 to 2 % less, level 19 twenty to thirty times as long
-/// for 3 to 4 % less, and neither decodes faster.
+/// The default of zstd. Most of a witness is hashes, which do not compress. Higher levels were
+/// compared with the default on mainnet witnesses of 2 to 3 MB. Level 9 takes 3 times as long and
+/// makes the file only slightly smaller, by 1 to 2 %. Level 19 takes 20 to 30 times as long. It
+/// makes the file smaller by 3 to 4 %. Neither decodes faster.
 const LEVEL: i32 = 3;
 
 /// The longest frame header (RFC 8878, section 3.1.1.1, with the frame's magic).
 const MAX_FRAME_HEADER_BYTES: usize = 18;
 
-/// Encodes a block as a container, byte for byte what its file holds.
+/// Encodes a block as a container, byte for byte the content of its file.
 ///
 /// # Errors
 ///
-/// [`ContainerError::TooLarge`] where a reader would refuse the size, and
-/// [`ContainerError::Compress`].
+/// [`ContainerError::TooLarge`] and [`ContainerError::NotAscending`] if a reader would refuse the
+/// block. [`ContainerError::Compress`] if compression fails.
 pub fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError> {
     let content = content::encode(recorded)?;
     let frame = compress(&content).map_err(|source| ContainerError::Compress { source })?;
     Ok([&MAGIC[..], &VERSION.to_be_bytes(), &frame].concat())
 }
 
-/// Decodes a container. Byte strings of the pre-state borrow from one shared buffer and copies nothing.
+/// Decodes a container. All byte strings of the pre-state share one buffer, without copies.
 ///
 /// # Errors
 ///
-/// Every variant of [`ContainerError`] but `Compress`; never panics, whatever the bytes.
+/// Every variant of [`ContainerError`] but `Compress`. It never panics, for any bytes.
 pub fn decode(container: &[u8]) -> Result<RecordedBlock, ContainerError> {
     let content = decompress(open(container)?)?;
     content::decode(&Bytes::from(content))
 }
 
-/// Checks magic and version; what remains should be the frame.
+/// Checks magic and version, and returns the rest, which should be the frame.
 fn open(container: &[u8]) -> Result<&[u8], ContainerError> {
     let Some(rest) = container.strip_prefix(&MAGIC) else {
         return Err(match MAGIC.starts_with(container) {
@@ -75,12 +76,12 @@ fn compress(content: &[u8]) -> io::Result<Vec<u8>> {
     compressor.compress(content)
 }
 
-/// The content of the one frame that `frame` must be.
+/// The content of `frame`, which must be exactly one frame.
 pub(super) fn decompress(frame: &[u8]) -> Result<Vec<u8>, ContainerError> {
     let mut content = vec![0; content_size(frame)?];
     let mut decoder = Decoder::with_buffer(frame).map_err(damaged)?.single_frame();
     decoder.read_exact(&mut content).map_err(damaged)?;
-    // The checksum follows the last byte of content, and is only looked at by reading on.
+    // The checksum follows the last byte of content. Only a further read checks it.
     let beyond = decoder.read(&mut [0]).map_err(damaged)?;
     match beyond + decoder.finish().len() {
         0 => Ok(content),
@@ -88,8 +89,8 @@ pub(super) fn decompress(frame: &[u8]) -> Result<Vec<u8>, ContainerError> {
     }
 }
 
-/// How large the frame says its content is, within the limit. zstd refuses a frame whose content
-/// turns out to have another size.
+/// The content size that the frame declares, if it is within the limit. zstd rejects a frame with
+/// content of another size.
 fn content_size(frame: &[u8]) -> Result<usize, ContainerError> {
     match get_frame_content_size(frame) {
         Ok(Some(size)) => {
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
     use crate::cache::tests::{empty_block, flat_block, full_block};
 
-    /// A container around a frame of any making.
+    /// A container around any frame.
     fn container(frame: &[u8]) -> Vec<u8> {
         [&MAGIC[..], &VERSION.to_be_bytes(), frame].concat()
     }
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_comes_back_as_it_went_in() {
+    fn a_decoded_block_equals_the_encoded_one() {
         for block in [empty_block(0), full_block(24_628_608), flat_block(14_396_881)] {
             let container = encode(&block).unwrap();
             assert_eq!(decode(&container).unwrap(), block);
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_starts_as_documented() {
+    fn a_container_begins_as_documented() {
         let container = encode(&empty_block(1)).unwrap();
         assert_eq!(container[..8], [0x89, 0x62, 0x6c, 0x6b, 0x72, 0x61, 0x63, 0x65]);
         assert_eq!(container[8..10], [0, 1]);
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_byte_is_refused_or_changes_nothing() {
+    fn a_changed_byte_is_refused_or_has_no_effect() {
         let block = full_block(7);
         let container = encode(&block).unwrap();
         for at in 0..container.len() {
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shortened_container_is_known_as_such() {
+    fn a_shortened_container_is_reported_as_truncated() {
         let container = encode(&full_block(7)).unwrap();
         for length in 0..container.len() {
             let error = decode(&container[..length]).unwrap_err();
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_declares_much_and_holds_nothing_is_cut_short() {
+    fn a_frame_with_less_content_than_declared_is_truncated() {
         let frame = [&frame_header(MAX_CONTENT_BYTES / 16)[..], &[0; 5]].concat();
         let error = decode(&container(&frame)).unwrap_err();
         assert!(matches!(error, ContainerError::Truncated), "{error:?}");
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_hides_its_size_is_refused() {
+    fn a_frame_without_a_content_size_is_refused() {
         let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL).unwrap();
         encoder.write_all(&[7; 100]).unwrap();
         let frame = encoder.finish().unwrap();
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn content_that_no_longer_fits_its_checksum_is_refused() {
+    fn content_with_another_checksum_is_refused() {
         let mut container = encode(&full_block(7)).unwrap();
         let last = container.len() - 1;
         container[last] ^= 1;

@@ -1,7 +1,7 @@
 //! The RLP list inside a container's frame.
 //!
-//! Only consensus encodings: integers, a block, and lists of byte strings. Decoding takes the exact
-//! shape and refuses anything more; it does not ask whether the parts belong together.
+//! It uses consensus encodings only: integers, a block, and lists of byte strings. Decoding accepts
+//! exactly the documented structure. It does not check that the parts belong together.
 
 use std::iter;
 
@@ -24,7 +24,8 @@ const KIND_FLAT: u64 = 2;
 ///
 /// # Errors
 ///
-/// [`ContainerError::TooLarge`] and [`ContainerError::NotAscending`] where [`decode`] would give them.
+/// [`ContainerError::TooLarge`] and [`ContainerError::NotAscending`] if [`decode`] would return
+/// them.
 pub(super) fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError> {
     let RecordedBlock { chain_id, block, state } = recorded;
     limits::check("bytes of block RLP", block.length() as u64, MAX_BLOCK_BYTES)?;
@@ -48,7 +49,8 @@ pub(super) fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError
     Ok(content)
 }
 
-/// Decodes the list, which must be all of `content`. Byte strings of the pre-state are slices of it.
+/// Decodes the list, which must be all of `content`. Byte strings of the pre-state are slices of
+/// it.
 pub(super) fn decode(content: &Bytes) -> Result<RecordedBlock, ContainerError> {
     let mut rest = content.as_ref();
     let mut items = list(&mut rest, "content")?;
@@ -70,11 +72,11 @@ pub(super) fn decode(content: &Bytes) -> Result<RecordedBlock, ContainerError> {
     }
 }
 
-/// How many bytes of `contents` the first list takes.
+/// Length of the first list of `contents`, in bytes.
 ///
 /// # Errors
 ///
-/// [`ContainerError::Malformed`] if it does not begin with a whole list.
+/// [`ContainerError::Malformed`] if `contents` does not begin with a complete list.
 pub(super) fn length(contents: &[u8]) -> Result<usize, ContainerError> {
     let mut rest = contents;
     list(&mut rest, "content")?;
@@ -101,8 +103,8 @@ fn decode_witness(content: &Bytes, items: &mut &[u8]) -> Result<Witness, Contain
     Ok(witness)
 }
 
-/// The next item, a list of byte strings, each a slice of `content`. Counts before it collects, so
-/// that a list of too many costs nothing.
+/// The next item, a list of byte strings. Each is a slice of `content`. The strings are counted
+/// before they are collected, so a list with too many takes no memory.
 pub(super) fn byte_strings(
     content: &Bytes,
     items: &mut &[u8],
@@ -116,7 +118,7 @@ pub(super) fn byte_strings(
         .map_err(malformed(part))
 }
 
-/// The payload of every byte string in a list's payload; ends after the first error.
+/// The payload of every byte string in a list's payload. It ends after the first error.
 fn payloads(mut rest: &[u8]) -> impl Iterator<Item = alloy_rlp::Result<&[u8]>> {
     iter::from_fn(move || {
         if rest.is_empty() {
@@ -145,7 +147,7 @@ pub(super) fn item<T: Decodable>(
     T::decode(items).map_err(malformed(part))
 }
 
-/// Refuses what is left after the last item of `part`.
+/// Returns an error if bytes follow the last item of `part`.
 pub(super) fn end(rest: &[u8], part: &'static str) -> Result<(), ContainerError> {
     if rest.is_empty() { Ok(()) } else { Err(malformed(part)(alloy_rlp::Error::UnexpectedLength)) }
 }
@@ -155,7 +157,7 @@ fn malformed(part: &'static str) -> impl FnOnce(alloy_rlp::Error) -> ContainerEr
 }
 
 impl Witness {
-    /// Refuses a list that [`decode`] would refuse.
+    /// Returns an error for a list that [`decode`] would refuse.
     fn check(&self) -> Result<(), ContainerError> {
         let mut lists = self.lists().into_iter();
         lists.try_for_each(|(part, list)| limits::check(part, list.len() as u64, MAX_ITEMS))
@@ -194,7 +196,7 @@ mod tests {
         decode(&Bytes::from(content))
     }
 
-    /// One RLP list of items that are encoded already.
+    /// An RLP list of items that are already encoded.
     fn rlp_list(items: &[Vec<u8>]) -> Vec<u8> {
         let payload = items.concat();
         let mut list = Vec::new();
@@ -221,7 +223,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_witness_comes_back_as_it_went_in(
+        fn any_decoded_witness_equals_the_encoded_one(
             chain_id: u64,
             nodes in strings(),
             codes in strings(),
@@ -283,7 +285,7 @@ mod tests {
     fn byte_strings_of_a_witness_are_slices_of_the_content() {
         let content = Bytes::from(encode(&full_block(7)).unwrap());
         let RecordedState::Witness(witness) = decode(&content).unwrap().state else {
-            panic!("a witness went in")
+            panic!("the encoded state was a witness")
         };
         let inside = content.as_ref().as_ptr_range();
         for (part, strings) in witness.lists() {

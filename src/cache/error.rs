@@ -1,7 +1,7 @@
 //! Why a block could not be read from the cache or written to it.
 //!
-//! Two layers: [`ContainerError`] speaks of bytes, wherever they came from; [`CacheError`] adds which
-//! file, and what to do about it. Neither repeats its source in its own message.
+//! There are two layers. [`ContainerError`] describes bytes of any origin. [`CacheError`] adds the
+//! file and a remedy. Neither repeats its source in its own message.
 
 use std::{
     io,
@@ -12,56 +12,57 @@ use alloy_primitives::{BlockNumber, ChainId};
 
 use super::{BlockId, container::VERSION};
 
-/// Why bytes are not a container that this version can read, or a block cannot become one.
+/// Why this release cannot read bytes as a container, or write a block as one.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum ContainerError {
-    /// Some other file.
-    #[error("it does not start as a blockrace container does")]
+    /// The file is not a container.
+    #[error("it does not begin like a blockrace container")]
     NotAContainer,
 
-    /// The end is missing.
+    /// The end of the file is missing.
     #[error("it is cut short")]
     Truncated,
 
-    /// Written by another release.
+    /// Another release wrote the file.
     #[error("it is a container of version {found}; this release reads version {VERSION}")]
     UnknownVersion { found: u16 },
 
-    /// The zstd frame is not one, or its content does not have the checksum that it should have.
+    /// The zstd frame is damaged, or its content does not match the checksum.
     #[error("its zstd frame is damaged")]
     Damaged { source: io::Error },
 
-    /// The start of the zstd frame is not one.
+    /// The zstd frame has no valid header.
     #[error("its zstd frame has no valid header")]
     NoFrame,
 
-    /// The zstd frame leaves out its content size, which the format requires.
+    /// The zstd frame does not declare its content size, but the format requires it.
     #[error("its zstd frame does not declare the size of its content")]
     UnknownSize,
 
-    /// Something follows the zstd frame.
+    /// Bytes follow the zstd frame.
     #[error("{count} bytes follow its zstd frame, where the file should end")]
     TrailingBytes { count: usize },
 
-    /// More than any real block has. Also on writing, as nothing could read the file.
-    #[error("{size} {part} are over the limit of {limit}, which no real block comes near")]
+    /// A size is larger than in any real block. Also returned on writing, because the file could
+    /// not be read.
+    #[error("{size} {part} are over the limit of {limit}, which is far above any real block")]
     TooLarge { part: &'static str, size: u64, limit: u64 },
 
-    /// The content is not the RLP that the format asks for.
+    /// The content is not the RLP that the format requires.
     #[error("its {part} cannot be decoded from RLP")]
     Malformed { part: &'static str, source: alloy_rlp::Error },
 
-    /// A list of a flat pre-state that must be in ascending order is not. Also on writing.
-    #[error("its {part} are not in ascending order, or one of them is there twice")]
+    /// A list of a flat pre-state is not in ascending order. Also returned on writing.
+    #[error("its {part} are not in ascending order, or one of them is repeated")]
     NotAscending { part: &'static str },
 
     /// A kind of pre-state of a later release.
-    #[error("it holds a pre-state of kind {kind}, which this release does not know")]
+    #[error("it holds a pre-state of kind {kind}, which this release cannot read")]
     UnknownKind { kind: u64 },
 
     /// Items of a later release follow the pre-state.
-    #[error("{bytes} bytes follow its pre-state, which this release does not know")]
+    #[error("{bytes} bytes follow its pre-state, which this release cannot read")]
     UnknownItems { bytes: usize },
 
     /// The content could not be compressed.
@@ -69,15 +70,16 @@ pub enum ContainerError {
     Compress { source: io::Error },
 }
 
-/// Why a block could not be read from the cache or written to it. Which block that is, whoever asked for it says.
+/// Why a block could not be read from the cache or written to it. The caller knows the block, so
+/// most messages do not name it.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages name the fields, or whoever asked knows them")]
+#[expect(missing_docs, reason = "the messages name the fields, or the caller knows them")]
 pub enum CacheError {
-    /// Never fetched.
+    /// The block was never fetched.
     #[error("it is not cached; fetch it first")]
     NotCached { number: BlockNumber },
 
-    /// Several blocks of one number, as a reorg leaves them.
+    /// Several blocks have the same number, for example after a reorg.
     #[error(
         "it is cached more than once; remove all but one of {}",
         .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
@@ -92,7 +94,7 @@ pub enum CacheError {
     #[error("cannot read {}", .path.display())]
     Read { path: PathBuf, source: io::Error },
 
-    /// The file could not be put in place. What was there before is unchanged.
+    /// The file could not be written. An existing file is unchanged.
     #[error("cannot write {}", .path.display())]
     Write { path: PathBuf, source: io::Error },
 
@@ -100,7 +102,7 @@ pub enum CacheError {
     #[error("cannot remove {}", .path.display())]
     Remove { path: PathBuf, source: io::Error },
 
-    /// The file is damaged, foreign, or of another release.
+    /// The file is damaged, not a container, or of another release.
     #[error("{} cannot be used; fetch the block again with --overwrite", .path.display())]
     Unusable { path: PathBuf, source: ContainerError },
 
@@ -108,7 +110,7 @@ pub enum CacheError {
     #[error("block {} ({}) cannot be cached", .id.number, .id.hash)]
     Unstorable { id: BlockId, source: ContainerError },
 
-    /// The file holds some other block than its name says, e.g. because it was renamed.
+    /// The file holds another block than its name says, for example because it was renamed.
     #[error(
         "{} holds block {} ({}), not the one in its name; fetch block {} again with --overwrite",
         .path.display(), .found.number, .found.hash, .expected.number
@@ -125,12 +127,12 @@ pub enum CacheError {
 }
 
 impl CacheError {
-    /// For `map_err`: a folder that cannot be listed.
+    /// For `map_err`: the folder cannot be listed.
     pub(super) fn list(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::List { path: path.to_owned(), source }
     }
 
-    /// For `map_err`: a file whose content cannot be used.
+    /// For `map_err`: the content of the file cannot be used.
     pub(super) fn unusable(path: &Path) -> impl FnOnce(ContainerError) -> Self {
         move |source| Self::Unusable { path: path.to_owned(), source }
     }

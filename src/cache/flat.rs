@@ -1,37 +1,38 @@
-//! The state before a block as plain values, for nodes that cannot prove it.
+//! The pre-state of a block as plain values, for nodes that cannot prove it.
 //!
-//! Plain data, like the rest of what the cache holds. Nothing here can be checked against the header:
-//! that the values are right shows only in the receipts of a block that is executed on them. What no
-//! node told, and was assumed so that the block can be executed, is kept apart in [`Assumed`] and
-//! nowhere else, so that nobody takes it for knowledge.
+//! This is plain data, like everything that the cache holds. Nothing here can be checked against
+//! the header. Only the receipts of the executed block show that the values are right. A value that
+//! no node answered is assumed, so that the block can be executed. Such values are only in
+//! [`Assumed`], so that they are not mistaken for known values.
 
 use std::fmt;
 
 use alloy_primitives::{Address, B256, BlockNumber, Bytes, U256};
 
-/// Accounts, slots, codes and ancestors that a block reads, and what was assumed about the rest.
+/// Accounts, slots, codes and ancestors that a block reads, with the assumptions about the rest.
 ///
-/// Every list is in ascending order, without repetition.
+/// Every list is in ascending order, without repetition. Only the ommers keep the block's order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlatState {
-    /// Accounts that are known, by address; known absence included.
+    /// Known accounts, by address. Accounts that are known not to exist are included.
     pub accounts: Vec<FlatAccount>,
 
-    /// Contract bytecode, each once, in the order of byte strings; accounts name it by its hash.
+    /// Contract bytecode, each once, in the order of byte strings. Accounts refer to it by its
+    /// hash.
     pub codes: Vec<Bytes>,
 
-    /// RLP of ancestors' headers, by ascending number; the last one is the parent. Often empty: the
-    /// parent's hash is in the block's own header.
+    /// RLP of ancestors' headers, by ascending number. The last one is the parent. Often empty,
+    /// because the block's own header has the parent's hash.
     pub headers: Vec<Bytes>,
 
-    /// What the node did not tell.
+    /// Values that the node did not answer.
     pub assumed: Assumed,
 }
 
 /// One account before the block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlatAccount {
-    /// Whose.
+    /// Address of the account.
     pub address: Address,
     /// `None` if the account is known not to exist.
     pub fields: Option<FlatFields>,
@@ -39,35 +40,36 @@ pub struct FlatAccount {
     pub slots: Vec<(U256, U256)>,
 }
 
-/// What an account that exists holds, but for its storage.
+/// An existing account without its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlatFields {
-    /// Transactions sent, or contracts created by a contract.
+    /// Number of transactions sent, or of contracts that a contract created.
     pub nonce: u64,
     /// In wei.
     pub balance: U256,
-    /// Keccak-256 of the code; of the empty string where there is none.
+    /// Keccak-256 of the code, or of the empty string if there is no code.
     pub code_hash: B256,
 }
 
-/// What a block reads and no node told, with the value that was assumed instead.
+/// Values that a block reads and no node answered, each with the assumed value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assumed {
-    /// Accounts taken not to exist.
+    /// Accounts that are assumed not to exist.
     pub absent: Vec<Address>,
-    /// Accounts taken to exist with nothing in them, which matters before EIP-161.
+    /// Accounts that are assumed to exist and be empty. The difference matters before EIP-161.
     pub empty: Vec<Address>,
-    /// Slots taken to be zero.
+    /// Slots that are assumed to be zero.
     pub zero: Vec<(Address, U256)>,
-    /// Ancestors whose hash is taken to be zero.
+    /// Ancestors with a hash that is assumed to be zero.
     pub unknown_hash: Vec<BlockNumber>,
-    /// Hashes of ommers that nobody had, in the block's order: all of its ommers, which are then
-    /// missing from its body and not paid. No receipt depends on them.
+    /// Hashes of ommers that no node had, in the block's order. The list has all ommers of the
+    /// block or none. The block's body then has no ommers, and they are not paid. No receipt
+    /// depends on them.
     pub ommers: Vec<B256>,
 }
 
 impl Assumed {
-    /// Whether the node told everything.
+    /// Whether there are no assumptions.
     pub const fn is_nothing(&self) -> bool {
         let Self { absent, empty, zero, unknown_hash, ommers } = self;
         let no_account = absent.is_empty() && empty.is_empty() && zero.is_empty();
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn no_assumption_is_said_to_be_none() {
+    fn no_assumptions_are_displayed_as_nothing() {
         assert!(Assumed::default().is_nothing());
         assert_eq!(Assumed::default().to_string(), "nothing");
     }

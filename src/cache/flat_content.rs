@@ -1,7 +1,7 @@
 //! The RLP of a flat pre-state.
 //!
-//! Decoding takes the exact shape and the ascending order that the format asks for, so that one state
-//! has one encoding and no account, slot or assumption can be given twice.
+//! Decoding accepts only the documented structure and ascending order. So each state has one
+//! encoding, and no account, slot or assumption can occur twice.
 
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_rlp::{BufMut, Decodable, Encodable, encode_list, list_length};
@@ -13,7 +13,8 @@ use super::{
     limits::{self, MAX_ITEMS},
 };
 
-/// Refuses what [`decode`] would refuse: too much of anything, or anything out of order.
+/// Returns an error for a state that [`decode`] would refuse: too many items, or items out of
+/// order.
 pub(super) fn check(state: &FlatState) -> Result<(), ContainerError> {
     let FlatState { accounts, codes, headers, assumed } = state;
     let Assumed { absent, empty, zero, unknown_hash, ommers } = assumed;
@@ -46,7 +47,8 @@ fn ascending<T, K: Ord>(
     if sorted { Ok(()) } else { Err(ContainerError::NotAscending { part }) }
 }
 
-/// Decodes the next item, which must be a flat pre-state. Codes and headers are slices of `content`.
+/// Decodes the next item, which must be a flat pre-state. Codes and headers are slices of
+/// `content`.
 pub(super) fn decode(content: &Bytes, items: &mut &[u8]) -> Result<FlatState, ContainerError> {
     let mut parts = list(items, "flat pre-state")?;
     let accounts = decode_accounts(&mut parts)?;
@@ -91,7 +93,8 @@ fn decode_assumed(parts: &mut &[u8]) -> Result<Assumed, ContainerError> {
     Ok(assumed)
 }
 
-/// Decodes the next item, a list, one by one; `left` is how many there may be yet.
+/// Decodes the items of the next list one by one. `left` is the number of items that are still
+/// allowed.
 fn each<T>(
     items: &mut &[u8],
     part: &'static str,
@@ -120,7 +123,7 @@ fn pair<A: Decodable, B: Decodable>(
     Ok(both)
 }
 
-/// A list of two.
+/// A list of two items.
 struct Pair<'a, A, B>(&'a A, &'a B);
 
 impl<A: Encodable, B: Encodable> Encodable for Pair<'_, A, B> {
@@ -254,7 +257,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_flat_state_comes_back_as_it_went_in(state in state()) {
+        fn any_decoded_flat_state_equals_the_encoded_one(state in state()) {
             check(&state).unwrap();
             let encoded = alloy_rlp::encode(&state);
             prop_assert_eq!(encoded.len(), state.length());
@@ -270,7 +273,7 @@ mod tests {
             let mut encoded = alloy_rlp::encode(&state);
             let at = at.index(encoded.len());
             encoded[at] ^= mask;
-            // One state, one encoding.
+            // Each state has one encoding.
             prop_assert_ne!(decode_vec(encoded).ok(), Some(state));
         }
     }
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_order_or_there_twice_is_refused() {
+    fn items_out_of_order_or_repeated_are_refused() {
         let account =
             |byte| FlatAccount { address: Address::repeat_byte(byte), fields: None, slots: vec![] };
         for accounts in [vec![account(2), account(1)], vec![account(1), account(1)]] {
@@ -313,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_too_many_is_refused() {
+    fn a_list_of_too_many_items_is_refused() {
         let mut list = Vec::new();
         let payload_length = MAX_ITEMS as usize + 1;
         alloy_rlp::Header { list: true, payload_length }.encode(&mut list);

@@ -1,9 +1,9 @@
 //! Temporary files of writers that were killed.
 //!
-//! A writer holds a lock on its temporary file for as long as it lives, and the system takes the lock
-//! back when it dies. So a temporary file that can be locked is nobody's. One that was made a moment
-//! ago and is not locked yet looks the same; but whoever removes a file holds its lock, so that the
-//! writer, once it has the lock, sees that the file is gone, and makes another.
+//! A writer holds a lock on its temporary file as long as it lives. The system releases the lock
+//! when the writer dies. So a temporary file that can be locked has no writer. A new file that is
+//! not locked yet looks the same. Removal is safe even then, because it happens under the lock.
+//! When the writer gets the lock, it sees that the file is gone, and creates another.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -18,9 +18,9 @@ use super::{Cache, CacheError, atomic, store};
 /// A temporary file without a writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// How many bytes it has.
+    /// Size in bytes.
     pub size: u64,
 }
 
@@ -29,14 +29,15 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`CacheError::List`], and [`CacheError::Read`] where it cannot be told whether a writer lives.
+    /// [`CacheError::List`], and [`CacheError::Read`] if it cannot be found out whether a writer
+    /// lives.
     pub fn leftovers(&self, chain_id: ChainId) -> Result<Vec<Leftover>, CacheError> {
         let folder = self.folder(chain_id);
         let names = store::names(&folder)?.into_iter().filter(|name| atomic::is_temporary(name));
         names.filter_map(|name| abandoned(folder.join(name)).transpose()).collect()
     }
 
-    /// Removes such a file. That it is gone already is fine.
+    /// Removes a leftover. It is not an error if the file is already gone.
     ///
     /// # Errors
     ///
@@ -48,7 +49,7 @@ impl Cache {
     }
 }
 
-/// The file, if it is there and its writer is not.
+/// The file, if it exists and has no writer.
 fn abandoned(path: PathBuf) -> Result<Option<Leftover>, CacheError> {
     match with_lock(&path, |file| Ok(file.metadata()?.len())) {
         Ok(size) => Ok(size.map(|size| Leftover { path, size })),
@@ -56,7 +57,8 @@ fn abandoned(path: PathBuf) -> Result<Option<Leftover>, CacheError> {
     }
 }
 
-/// Does something to a file while its lock is held; nothing if the file is gone or has a writer.
+/// Calls `act` on a file while its lock is held. Returns `None` if the file is gone or has a
+/// writer.
 fn with_lock<T>(path: &Path, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<Option<T>> {
     let file = match File::open(path) {
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -78,7 +80,7 @@ mod tests {
     use crate::cache::tests::full_block;
 
     #[test]
-    fn only_what_a_dead_writer_left_is_a_leftover() {
+    fn only_files_of_dead_writers_are_leftovers() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::new(root.path());
         let folder = cache.put(&full_block(7)).unwrap().parent().unwrap().to_owned();
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn tidying_up_while_others_write_loses_nothing() {
+    fn removing_leftovers_during_writes_loses_no_block() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::new(root.path());
         let blocks: Vec<_> = (0..50).map(full_block).collect();

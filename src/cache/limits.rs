@@ -1,26 +1,28 @@
-//! How large a container may be, so that a hostile file cannot exhaust memory.
+//! Size limits of a container, so that a hostile file cannot exhaust memory.
 //!
-//! The same limits hold for writing, so that every file that was written can be read.
+//! The same limits hold for writing, so every written file can be read.
 
 use super::ContainerError;
 
-/// Most bytes that a container's content may have, decompressed: some hundred times the few megabytes
+/// Maximum size of a container's content in bytes, decompressed. It is about a hundred times that
 /// of a full mainnet block.
 pub(super) const MAX_CONTENT_BYTES: u64 = 1 << 30;
 
-/// Most bytes that a container file may have: content that does not compress, and room for zstd's
-/// framing, which adds less than one part in 256.
+/// Maximum size of a container file in bytes. It allows for content that does not compress. zstd's
+/// framing adds less than one part in 256.
 pub(super) const MAX_FILE_BYTES: u64 = MAX_CONTENT_BYTES + (MAX_CONTENT_BYTES >> 8);
 
-/// Most bytes of a block's RLP. EIP-7934 allows 10 MiB. A transaction of ten bytes takes 400
-/// in memory, so that the limit on content would not do.
+/// Maximum size of a block's RLP in bytes. EIP-7934 allows 10 MiB. The limit on content is not
+/// enough, because a transaction of ten bytes takes 400 in memory.
 pub(super) const MAX_BLOCK_BYTES: u64 = 32 << 20;
 
-/// Most byte strings in one list of a witness, each of which takes 32 bytes in memory, however short it
-/// is; and most accounts, slots and so on of a flat pre-state, of which an account takes some 130.
+/// Maximum number of byte strings in one list of a witness. Each takes 32 bytes in memory, however
+/// short it is. Also the maximum number of accounts, slots and other items of a flat pre-state. An
+/// account takes about 130 bytes.
 pub(super) const MAX_ITEMS: u64 = 1 << 22;
 
-/// Refuses a `size` over `limit`; `part` says of what, as in "12 trie nodes".
+/// Returns an error if `size` is over `limit`. `part` names the counted items, as in "12 trie
+/// nodes".
 pub(super) fn check(part: &'static str, size: u64, limit: u64) -> Result<(), ContainerError> {
     if size > limit { Err(ContainerError::TooLarge { part, size, limit }) } else { Ok(()) }
 }
@@ -30,12 +32,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_itself_allowed() {
+    fn a_size_equal_to_the_limit_is_allowed() {
         assert!(check("codes", 7, 7).is_ok());
     }
 
     #[test]
-    fn a_size_over_the_limit_is_named_with_both_numbers() {
+    fn the_message_names_the_size_and_the_limit() {
         let refused = check("codes", 8, 7).unwrap_err();
         assert!(refused.to_string().starts_with("8 codes are over the limit of 7"), "{refused}");
     }

@@ -1,20 +1,21 @@
-//! Keeps fetched blocks on disk: one file per block, complete or absent.
+//! Keeps fetched blocks on disk. Each block has one file, which is complete or absent.
 //!
-//! [`Cache`] is the folder, [`container`] the file format, [`RecordedBlock`] what goes in and out, and
-//! [`archive`] many blocks in one file, to carry elsewhere.
-//! How a block is fetched, and whether what a node said about it is true, is for others.
+//! The folder is a [`Cache`], and [`container`] is the file format. A [`RecordedBlock`] is stored
+//! and loaded. An [`archive`] holds many blocks in one file, for transfer to another machine. Other
+//! modules fetch blocks and verify what a node answered.
 //!
 //! # Where correctness lives
 //!
-//! Nothing in a file is trusted. This module checks two things: that a file is whole and well formed,
-//! and that it holds the block that its name and folder say, by hashing the header. That the header's
-//! roots cover the transactions, withdrawals and ommers, that the ancestors' headers are linked, and
-//! that every trie node and code hashes to what asked for it is *not* checked here: `block::prepare`
-//! does it for every replay. The checksum in the file only tells damage apart from such a mismatch;
-//! it proves nothing about the content.
+//! No file is trusted. This module checks two properties. The file is complete and well formed. It
+//! holds the block that its name and folder state, which the hash of the header shows.
 //!
-//! A hostile file cannot exhaust memory: sizes are held to the limits below before anything is
-//! allocated for them.
+//! The other checks are *not* made here. `block::prepare` makes them for every replay. It derives
+//! the header's roots from the transactions, withdrawals and ommers. It links the ancestors'
+//! headers. It checks every trie node and code against the hash that refers to it. The checksum in
+//! the file only distinguishes damage from such a mismatch. It proves nothing about the content.
+//!
+//! A hostile file cannot exhaust memory, because sizes are checked against the limits below before
+//! memory is allocated.
 //!
 //! # Folder layout
 //!
@@ -22,63 +23,70 @@
 //! <cache>/<chain id>/<block number>-<block hash>.block
 //! ```
 //!
-//! Chain id and block number are plain decimals; the hash is `0x` and 64 lower-case hex digits. Any
-//! other name is ignored, among them the temporary files of writers (`.put-*.tmp`). Those of writers
-//! that were killed are found by [`Cache::leftovers`].
+//! Chain id and block number are plain decimals. The hash is `0x` and 64 lower-case hex digits.
+//! Other names are ignored, among them the temporary files of writers (`.put-*.tmp`).
+//! The function [`Cache::leftovers`] finds the temporary files of killed writers.
 //!
 //! # Container format, version 1
 //!
-//! | offset | length | what |
+//! | offset | length | content |
 //! |--:|--:|---|
-//! | 0 | 8 | magic: `89 62 6c 6b 72 61 63 65`, that is `\x89blkrace` |
-//! | 8 | 2 | format version, big-endian: `00 01` |
-//! | 10 | to the end | one zstd frame (RFC 8878), nothing after it |
+//! | 0 | 8 | Magic. The bytes are `89 62 6c 6b 72 61 63 65`, that is `\x89blkrace`. |
+//! | 8 | 2 | Format version, big-endian: `00 01`. |
+//! | 10 | to the end | One zstd frame (RFC 8878). Nothing follows it. |
 //!
-//! The frame must declare its content size and needs no dictionary; writers add the content checksum.
-//! Its content is one RLP list (Yellow Paper, appendix B). Integers are RLP's: big-endian, no leading
-//! zero, and `80` for zero.
+//! The frame must declare its content size and needs no dictionary. Writers add the content
+//! checksum. The content is one RLP list (Yellow Paper, appendix B). Integers are RLP's:
+//! big-endian, no leading zero, and `80` for zero.
 //!
-//! | item | RLP | what |
+//! | item | RLP | content |
 //! |--:|---|---|
-//! | 0 | integer | chain id (EIP-155) |
-//! | 1 | integer | kind of pre-state: `1` is a witness, `2` flat; other values are reserved |
-//! | 2 | list | the block, as `[header, transactions, ommers]` or, from Shanghai, `[.., withdrawals]` |
-//! | 3 | list | for kind 1, the witness: `[nodes, codes, headers, keys]`, each a list of byte strings |
-//! | 3 | list | for kind 2, the flat pre-state: `[accounts, codes, headers, assumed]` |
-//! | 4 | – | reserved for the EIP-7928 block access list; absent in version 1 |
+//! | 0 | integer | Chain id (EIP-155). |
+//! | 1 | integer | Kind of pre-state: A witness is `1`, a flat pre-state is `2`. Other values are reserved. |
+//! | 2 | list | The block, as `[header, transactions, ommers]` or, from Shanghai, `[.., withdrawals]`. |
+//! | 3 | list | For kind 1, the witness: `[nodes, codes, headers, keys]`. Each is a list of byte strings. |
+//! | 3 | list | For kind 2, the flat pre-state: `[accounts, codes, headers, assumed]`. |
+//! | 4 | – | Reserved for the EIP-7928 block access list. Absent in version 1. |
 //!
-//! *The block* is in its consensus encoding, that of `NewBlock` on the wire. A transaction is a list
-//! where it is a legacy one, else a byte string of type and payload (EIP-2718), without blob sidecars.
+//! *The block* has its consensus encoding, as in `NewBlock` on the wire. A legacy transaction is a
+//! list. Any other transaction is a byte string of type and payload (EIP-2718), without blob
+//! sidecars.
 //!
-//! *The witness* is in the order in which the node gave it:
-//! - nodes: RLP of trie nodes, of the state trie and storage tries alike, known by their keccak-256;
-//! - codes: contract bytecode, known by its keccak-256;
-//! - headers: RLP of ancestors' headers, by ascending number; the last one is the parent;
-//! - keys: preimages of hashed trie keys (addresses, storage slots); often empty.
+//! *The witness* keeps the order of the node:
+//! - nodes: RLP of trie nodes, both of the state trie and of storage tries. Their key is their
+//!   keccak-256.
+//! - codes: Contract bytecode. Its key is its keccak-256.
+//! - headers: RLP of ancestors' headers, by ascending number. The last one is the parent.
+//! - keys: Preimages of hashed trie keys (addresses, storage slots). This list is often empty.
 //!
-//! *The flat pre-state* has each list in strictly ascending order, so that nothing is there twice:
-//! - accounts, by address: `[address]` for one that is known not to exist, otherwise
-//!   `[address, nonce, balance, code hash, slots]`. Address and code hash are strings of 20 and 32
-//!   bytes, nonce and balance (in wei) are integers. Slots are a list of `[key, value]`, both integers,
-//!   by key; a known zero is listed.
-//! - codes: contract bytecode, each once, in the order of byte strings, known by its keccak-256;
-//! - headers: as in a witness, but empty where only the parent's hash is needed;
-//! - assumed: `[absent, empty, zero, unknown hash, ommers]`, what the block reads and no node told. Absent are
-//!   addresses of accounts taken not to exist, empty those of accounts taken to exist with nothing in
-//!   them; zero is a list of `[address, key]`, slots taken to be zero; unknown hash is a list of block
-//!   numbers whose hash is taken to be zero. What is listed here is nowhere else in the pre-state.
-//!   Ommers are hashes, in the block's order, of ommers that no node had: where there are any, the
-//!   block's own list of ommers is empty, and the header's ommers hash is not that list's.
+//! *The flat pre-state* has lists in strictly ascending order, so that no item occurs twice.
+//! Only the ommers keep the block's order:
+//! - accounts, by address: The item `[address]` is an account that is known not to exist. Any other
+//!   item is `[address, nonce, balance, code hash, slots]`. Address and code hash are strings of 20
+//!   and 32 bytes. Nonce and balance (in wei) are integers. Slots are a list of `[key, value]`,
+//!   both integers, by key. A slot that is known to be zero is listed.
+//! - codes: Contract bytecode, each once, in the order of byte strings. Its key is its keccak-256.
+//! - headers: As in a witness, but empty if only the parent's hash is needed.
+//! - assumed: Values that the block reads and no node answered. They are five lists,
+//!   `[absent, empty, zero, unknown hash, ommers]`, and occur nowhere else in the pre-state.
 //!
-//! Nothing proves a flat pre-state: that its values are right shows only in the receipts that follow
-//! from them.
+//! The lists of `assumed`:
+//! - absent: Addresses of accounts that are assumed not to exist.
+//! - empty: Addresses of accounts that are assumed to exist and be empty.
+//! - zero: A list of `[address, key]`, slots that are assumed to be zero.
+//! - unknown hash: Numbers of blocks with a hash that is assumed to be zero.
+//! - ommers: Hashes of ommers that no node had, in the block's order. If there are any, the block's
+//!   own list of ommers is empty, and does not match the header's ommers hash.
 //!
-//! Readers refuse an unknown kind and any item after the pre-state, so a reserved place can
-//! be filled later without a new version: an old reader says so instead of dropping data.
+//! Nothing proves a flat pre-state. Only the receipts of the executed block show that its values
+//! are right.
 //!
-//! The limits: 1 GiB of content, 32 MiB of block RLP, 2²² byte strings in each list of the witness, and
-//! 2²² accounts, slots, codes, headers or assumptions of a flat pre-state. Without all but the first,
-//! a few megabytes could decode to many gigabytes.
+//! Readers refuse an unknown kind and any item after the pre-state. So a reserved place can be used
+//! later without a new version: an old reader returns an error instead of dropping data.
+//!
+//! The content is limited to 1 GiB, and block RLP to 32 MiB. Each list of the witness has at most
+//! 2²² byte strings. Accounts, slots, codes, headers and assumptions of a flat pre-state have the
+//! same limit each. With the first limit alone, a few megabytes could decode to many gigabytes.
 //!
 //! To see the RLP of a file: `tail -c +11 FILE | zstd -d`.
 

@@ -1,26 +1,27 @@
-//! What the cache holds: a block and what a node gave of the state before it.
+//! The content of the cache: a block with its pre-state, as a node answered them.
 //!
-//! Plain data. Nothing in it is verified; see the [module docs](super) for who does that.
+//! This is plain data, and nothing in it is verified. The [module docs](super) name the code that
+//! verifies it.
 
 use alloy_consensus::{Block, TxEnvelope};
 use alloy_primitives::{Bytes, ChainId};
 
 use super::{BlockId, FlatState};
 
-/// A block as a node gave it, with the state before it.
+/// A block with its pre-state, as a node answered them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedBlock {
-    /// The chain that the block belongs to (EIP-155).
+    /// The id of the block's chain (EIP-155).
     pub chain_id: ChainId,
 
     /// Header, transactions, ommers, and from Shanghai withdrawals.
     pub block: Block<TxEnvelope>,
 
-    /// What is known of the state before the block.
+    /// The pre-state, as far as it is known.
     pub state: RecordedState,
 }
 
-/// The state before a block, in one of the two forms that nodes give it in.
+/// The pre-state of a block, in one of the two forms that nodes give.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordedState {
     /// Proves every value that the block uses, up to the parent's state root.
@@ -30,7 +31,7 @@ pub enum RecordedState {
 }
 
 impl RecordedBlock {
-    /// What names this block. Hashes the header.
+    /// The id of this block. Hashes the header.
     pub fn id(&self) -> BlockId {
         BlockId {
             chain_id: self.chain_id,
@@ -40,19 +41,19 @@ impl RecordedBlock {
     }
 }
 
-/// What proves a block's pre-state, as `debug_executionWitness` gives it.
+/// The proof of a block's pre-state, as `debug_executionWitness` gives it.
 ///
-/// Every list is in the node's own order. When it comes from the cache, all its byte strings share
-/// one buffer: keeping a single one alive keeps the whole container's content in memory.
+/// Every list has the node's own order. All byte strings of a witness from the cache share one
+/// buffer. So a single live one keeps the whole content of the container in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witness {
-    /// RLP of trie nodes, of the state trie and storage tries alike.
+    /// RLP of trie nodes, both of the state trie and of storage tries.
     pub nodes: Vec<Bytes>,
 
     /// Contract bytecode.
     pub codes: Vec<Bytes>,
 
-    /// RLP of ancestors' headers, by ascending number; the last one is the parent.
+    /// RLP of ancestors' headers, by ascending number. The last one is the parent.
     pub headers: Vec<Bytes>,
 
     /// Preimages of hashed trie keys: 20-byte addresses, 32-byte slots, or 52 bytes of both. Many

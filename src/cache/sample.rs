@@ -1,16 +1,16 @@
-//! The built-in sample: blocks that are part of the program, for who has none of their own yet.
+//! The built-in sample: blocks that are part of the program, for use without a cache.
 //!
-//! `data/sample.blocks` is one zstd frame around the contents of containers, one after the other by
-//! ascending number, each in the format of the [module docs](super). One frame around all of them is
-//! several times smaller than a frame each, since most trie nodes of a block are, but for a few
-//! hashes, those of the block before. How the chain was made is told in `data/README.md`. The blocks
-//! are as untrusted as any: they prove themselves to `block::prepare`, like those of a file.
+//! The file `data/sample.blocks` is one zstd frame around the contents of several containers. They
+//! follow one another by ascending number, each in the format of the [module docs](super). One
+//! frame for all of them is several times smaller than a frame for each, because consecutive blocks
+//! share most trie nodes. `data/README.md` describes how the chain was made. The blocks are not
+//! trusted: `block::prepare` proves them, like those of a file.
 
 use alloy_primitives::{Bytes, ChainId};
 
 use super::{ContainerError, RecordedBlock, container, content};
 
-/// The chain that the sample is of: the id that anvil gives its chains.
+/// Chain id of the sample. anvil gives its chains this id.
 pub const SAMPLE_CHAIN: ChainId = 31_337;
 
 const FILE: &[u8] = include_bytes!("../../data/sample.blocks");
@@ -19,13 +19,13 @@ const FILE: &[u8] = include_bytes!("../../data/sample.blocks");
 ///
 /// # Errors
 ///
-/// Every variant of [`ContainerError`] that the content of a damaged file gives; that of the file that
-/// is built in gives none.
+/// For a damaged file, every variant of [`ContainerError`] that its content causes. The built-in
+/// file causes none.
 pub fn sample() -> Result<Vec<RecordedBlock>, ContainerError> {
     blocks(&Bytes::from(container::decompress(FILE)?))
 }
 
-/// Contents, one after the other.
+/// Decodes contents that follow one another.
 fn blocks(contents: &Bytes) -> Result<Vec<RecordedBlock>, ContainerError> {
     let (mut blocks, mut rest) = (Vec::new(), contents.clone());
     while !rest.is_empty() {
@@ -41,7 +41,7 @@ mod tests {
     use crate::cache::tests::{empty_block, full_block};
 
     #[test]
-    fn blocks_one_after_the_other_come_back_in_order() {
+    fn consecutive_contents_are_decoded_in_order() {
         let expected = [full_block(7), empty_block(8), full_block(9)];
         let contents = expected.each_ref().map(|block| content::encode(block).unwrap());
         assert_eq!(blocks(&contents.concat().into()).unwrap(), expected);

@@ -1,8 +1,8 @@
-//! The folder of containers: what is where, and whether a file holds what its name says.
+//! The folder of containers: lists its files, and checks each file against its name.
 //!
-//! The layout is described in the [module docs](super). Opens one file per call, keeps nothing in
-//! memory, and needs no lock: files appear by renaming only (see `atomic`). A block that is returned
-//! has the chain, number and hash that it was asked for by; the rest of it is as the file claims.
+//! The [module docs](super) describe the layout. Each call opens at most one file and keeps nothing
+//! in memory. No lock is needed, because files appear only by renaming (see `atomic`). A returned
+//! block has the requested chain, number and hash. The rest of it is not verified.
 
 use std::{
     fs, io,
@@ -23,21 +23,22 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache in the folder `root`. Does not touch the disk: the folder is made by the first
-    /// [`Self::put`], and a missing one is an empty cache.
+    /// The cache in the folder `root`. Does not access the disk. The first [`Self::put`] creates
+    /// the folder. A missing folder is an empty cache.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// Where the file of a block is, or would be.
+    /// The path of a block's file, whether or not it exists.
     pub fn path(&self, id: &BlockId) -> PathBuf {
         self.folder(id.chain_id).join(id.file_name())
     }
 
     /// Stores a block, and returns the path of its file.
     ///
-    /// Replaces a file of the same block. Until the very end the old one stays as it was, also if
-    /// this process is killed. Other processes may store or load the same block meanwhile.
+    /// Replaces a file of the same block. The old file stays unchanged until the new one is
+    /// complete, also if this process is killed. Other processes may store or load the same block
+    /// meanwhile.
     ///
     /// # Errors
     ///
@@ -54,18 +55,18 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`CacheError::NotCached`], [`CacheError::Read`], [`CacheError::Unusable`], and where the file
-    /// holds some other block [`CacheError::WrongBlock`] or [`CacheError::WrongChain`].
+    /// [`CacheError::NotCached`], [`CacheError::Read`] and [`CacheError::Unusable`]. If the file
+    /// holds another block, [`CacheError::WrongBlock`] or [`CacheError::WrongChain`].
     pub fn get(&self, id: &BlockId) -> Result<RecordedBlock, CacheError> {
         self.decode(id, &self.bytes(id)?)
     }
 
-    /// The bytes of a block's file, unchecked but for how many they are.
+    /// The bytes of a block's file. Only their number is checked.
     pub(super) fn bytes(&self, id: &BlockId) -> Result<Vec<u8>, CacheError> {
         read(&self.path(id), id.number)
     }
 
-    /// The block that these bytes of its file hold.
+    /// Decodes the bytes of a block's file, and checks that they hold this block.
     pub(super) fn decode(&self, id: &BlockId, bytes: &[u8]) -> Result<RecordedBlock, CacheError> {
         let path = self.path(id);
         let recorded = container::decode(bytes).map_err(CacheError::unusable(&path))?;
@@ -73,7 +74,7 @@ impl Cache {
         Ok(recorded)
     }
 
-    /// How many bytes the file of a block has. Reads nothing of it.
+    /// Size of a block's file in bytes. Its content is not read.
     ///
     /// # Errors
     ///
@@ -82,7 +83,7 @@ impl Cache {
         size(&self.path(id), id.number)
     }
 
-    /// Removes the file of a block, whatever it holds, and returns how many bytes it had.
+    /// Removes the file of a block without reading it, and returns its size in bytes.
     ///
     /// # Errors
     ///
@@ -97,7 +98,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// Those of [`Self::find`] and [`Self::get`].
+    /// The errors of [`Self::find`] and [`Self::get`].
     pub fn get_by_number(
         &self,
         chain_id: ChainId,
@@ -106,12 +107,12 @@ impl Cache {
         self.get(&self.find(chain_id, number)?)
     }
 
-    /// Which block of this number is cached, by file name.
+    /// The id of the cached block of this number, by file name.
     ///
     /// # Errors
     ///
-    /// [`CacheError::NotCached`], [`CacheError::List`], and after a reorg that was fetched on both
-    /// sides [`CacheError::Ambiguous`].
+    /// [`CacheError::NotCached`] and [`CacheError::List`]. [`CacheError::Ambiguous`] if both sides
+    /// of a reorg were fetched.
     pub fn find(&self, chain_id: ChainId, number: BlockNumber) -> Result<BlockId, CacheError> {
         let mut found = self.list(chain_id)?;
         found.retain(|id| id.number == number);
@@ -127,11 +128,12 @@ impl Cache {
 
     /// The cached blocks of a chain by their file names, sorted by number, then hash.
     ///
-    /// Opens no file. Names that are not those of a container are left out, so temporary files are.
+    /// Opens no file. Names that are not names of containers are skipped, among them those of
+    /// temporary files.
     ///
     /// # Errors
     ///
-    /// [`CacheError::List`]; a missing folder is an empty one.
+    /// [`CacheError::List`]. A missing folder is not an error: it has no blocks.
     pub fn list(&self, chain_id: ChainId) -> Result<Vec<BlockId>, CacheError> {
         let names = names(&self.folder(chain_id))?;
         let mut ids: Vec<_> =
@@ -140,11 +142,11 @@ impl Cache {
         Ok(ids)
     }
 
-    /// The chains that have a folder, in ascending order. Other names are left out.
+    /// The chains that have a folder, in ascending order. Other names are skipped.
     ///
     /// # Errors
     ///
-    /// [`CacheError::List`]; a missing cache is an empty one.
+    /// [`CacheError::List`]. A missing cache is not an error: it has no chains.
     pub fn chains(&self) -> Result<Vec<ChainId>, CacheError> {
         let names = names(&self.root)?;
         let mut chains: Vec<_> = names.iter().filter_map(|name| chain_id(name)).collect();
@@ -158,13 +160,13 @@ impl Cache {
     }
 }
 
-/// The chain that a folder of this name is for, if the name is spelled as [`Cache::put`] does.
+/// The chain of a folder of this name. `None` if [`Cache::put`] never spells it so.
 fn chain_id(name: &str) -> Option<ChainId> {
     let chain_id: ChainId = name.parse().ok()?;
     (chain_id.to_string() == name).then_some(chain_id)
 }
 
-/// The names in a folder, in no order, less those that are not UTF-8.
+/// The names in a folder, in no order. Names that are not UTF-8 are skipped.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
     match fs::read_dir(folder) {
         Ok(entries) => entries
@@ -176,7 +178,7 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
     }
 }
 
-/// The bytes of a file, whose size is checked first.
+/// The bytes of a file. Its size is checked before it is read.
 fn read(path: &Path, number: BlockNumber) -> Result<Vec<u8>, CacheError> {
     let size = size(path, number)?;
     limits::check("bytes of file", size, MAX_FILE_BYTES).map_err(CacheError::unusable(path))?;
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_lies_in_the_folder_of_its_chain_under_number_and_hash() {
+    fn a_file_is_in_the_folder_of_its_chain_and_named_by_number_and_hash() {
         let (root, cache) = cache();
         let block = RecordedBlock { chain_id: 560_048, ..full_block(7) };
         let path = cache.put(&block).unwrap();
@@ -277,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn chains_are_listed_apart() {
+    fn chains_are_listed_separately() {
         let (_root, cache) = cache();
         for chain_id in [10, 1, 9] {
             cache.put(&RecordedBlock { chain_id, ..empty_block(7) }).unwrap();
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_block_is_gone_and_its_size_is_told() {
+    fn removing_a_block_deletes_it_and_returns_its_size() {
         let (_root, cache) = cache();
         let [block, other] = [full_block(7), full_block(8)];
         let path = cache.put(&block).unwrap();
@@ -335,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_is_being_stored_is_always_whole_or_absent() {
+    fn a_block_is_complete_or_absent_while_it_is_stored() {
         let (_root, cache) = cache();
         let block = full_block(7);
         thread::scope(|scope| {
@@ -413,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_file_is_refused_unread() {
+    fn a_huge_file_is_refused_without_reading_it() {
         let (_root, cache) = cache();
         let block = full_block(7);
         let path = cache.put(&block).unwrap();
@@ -426,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_cannot_be_used_is_named() {
+    fn unusable_paths_give_errors_that_name_them() {
         let (root, cache) = cache();
         fs::write(root.path().join("cache"), b"a file where the folder should be").unwrap();
         assert!(matches!(cache.put(&empty_block(7)), Err(CacheError::Write { .. })));

@@ -15,7 +15,7 @@ use super::{
     Assumed, BlockId, FlatAccount, FlatFields, FlatState, RecordedBlock, RecordedState, Witness,
 };
 
-/// A block of the time before Shanghai, without transactions and with an empty witness.
+/// A block from before Shanghai, without transactions and with an empty witness.
 pub(super) fn empty_block(number: u64) -> RecordedBlock {
     let header = Header { number, ..Header::default() };
     RecordedBlock {
@@ -25,8 +25,8 @@ pub(super) fn empty_block(number: u64) -> RecordedBlock {
     }
 }
 
-/// A block with a transaction of every type, an ommer, a withdrawal, and something in every list of
-/// the witness.
+/// A block with a transaction of every type, an ommer and a withdrawal. Every list of the witness
+/// has an item.
 pub(super) fn full_block(number: u64) -> RecordedBlock {
     let header = Header {
         number,
@@ -47,7 +47,7 @@ pub(super) fn full_block(number: u64) -> RecordedBlock {
     RecordedBlock { chain_id: 1, block: Block::new(header, body), state }
 }
 
-/// The same, but for a flat pre-state with something in every list.
+/// The same block with a flat pre-state that has an item in every list.
 pub(super) fn flat_block(number: u64) -> RecordedBlock {
     RecordedBlock { state: RecordedState::Flat(flat()), ..full_block(number) }
 }
@@ -80,7 +80,7 @@ pub(super) fn reorged(block: &RecordedBlock) -> RecordedBlock {
     other
 }
 
-/// The id of a block that nothing has.
+/// The id of a block that no cache has.
 pub(super) fn unknown_id(number: u64) -> BlockId {
     BlockId { chain_id: 1, number, hash: B256::repeat_byte(0xee) }
 }

@@ -1,7 +1,8 @@
-//! Completes what came with a block by older headers.
+//! Adds headers of older ancestors to a fetched block.
 //!
 //! A witness should hold every header that the block's `BLOCKHASH` reads, but some nodes give the
-//! parent only. Which ones are read is known once the block runs; whoever runs it asks here for the rest.
+//! parent only. Execution of the block shows which headers are missing. The caller then fetches
+//! them here.
 
 use alloy_consensus::Header;
 use alloy_primitives::{B256, BlockNumber, Bytes, U64};
@@ -12,12 +13,13 @@ use serde_json::json;
 use super::{error::FetchError, node::Node};
 use crate::cache::{RecordedBlock, RecordedState};
 
-/// How far back `BLOCKHASH` sees (Yellow Paper, section H.2).
+/// Number of blocks that `BLOCKHASH` reaches back (Yellow Paper, section H.2).
 const BLOCKHASH_REACH: u64 = 256;
 
 impl Node {
-    /// Puts the headers from block `down_to` on before those that the witness has. The headers are asked
-    /// for by number, all at once, and then linked by hash. On error the block stays as it was.
+    /// Puts the headers from block `down_to` on before the headers of the witness or flat state.
+    /// They are requested by number, all at once, and then linked by hash. On error the block stays
+    /// unchanged.
     ///
     /// # Errors
     /// If `down_to` is more than 256 blocks back, or the node lacks a header or has another one.
@@ -50,7 +52,8 @@ impl Node {
         self.headers_before(block.number, next, down_to).await
     }
 
-    /// The headers from block `down_to` on, before block `next` whose parent has the hash `next_hash`.
+    /// The headers from block `down_to` up to the block before `next`. The parent of `next` has the
+    /// hash `next_hash`.
     async fn headers_before(
         &self,
         number: BlockNumber,
@@ -75,7 +78,7 @@ impl Node {
     }
 }
 
-/// The number of the oldest block whose header is there, and the hash of the one before it.
+/// The number of the oldest known header, and the hash of its parent.
 fn next_ancestor(recorded: &RecordedBlock) -> Result<(BlockNumber, B256), FetchError> {
     let Header { number, parent_hash, .. } = recorded.block.header;
     let headers = match &recorded.state {
@@ -88,7 +91,7 @@ fn next_ancestor(recorded: &RecordedBlock) -> Result<(BlockNumber, B256), FetchE
     Ok((oldest.number, oldest.parent_hash))
 }
 
-/// Holds each header, newest first, against the hash that its child names.
+/// Checks each header, newest first, against the parent hash of its child.
 fn check_links(
     number: BlockNumber,
     newest_hash: B256,

@@ -1,8 +1,8 @@
-//! Reads an HTTP answer and says what it means.
+//! Reads an HTTP answer and converts it to a result or a [`Fault`].
 //!
-//! Providers disagree on what goes into the HTTP status and what into the JSON-RPC error, so both are
-//! looked at: a JSON-RPC error that cannot pass counts whatever the status; otherwise the status does.
-//! What to do about a [`Fault`] is decided in `retry`.
+//! Providers differ in what they put into the HTTP status and into the JSON-RPC error, so both are
+//! examined. A permanent JSON-RPC error takes precedence over the status. Otherwise the status
+//! counts. `retry` decides how to react to a [`Fault`].
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use super::{
     retry_after::retry_after,
 };
 
-/// The largest answer that is read, decompressed. Witnesses have tens of megabytes.
+/// The largest answer that is read, after decompression. Witnesses have tens of megabytes.
 const LARGEST_ANSWER: usize = 512 << 20;
 
-/// How much of an answer other than 200 is read: enough for an error.
+/// Bytes that are read of an answer with an error status. They are enough for an error message.
 const LARGEST_REFUSAL: usize = 64 << 10;
 
-/// What came back over HTTP.
+/// Status, `Retry-After` and body of an HTTP answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     status: StatusCode,
@@ -49,13 +49,13 @@ struct ErrorObject {
     message: String,
 }
 
-/// Keeps `null` apart from nothing at all.
+/// Distinguishes `null` from an absent field.
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
 
 impl Answer {
-    /// Reads all of the answer, or as much as a refusal is worth.
+    /// Reads the whole answer, or only its start if the status is an error.
     pub(super) async fn read(mut response: Response) -> Result<Self, Fault> {
         let status = response.status();
         let retry_after = retry_after(response.headers());
@@ -85,8 +85,8 @@ impl Answer {
         }
     }
 
-    /// The `result` of each call of a batch whose ids count up from `first`; `None` for one that has
-    /// none, or an error.
+    /// The `result` of each call of a batch. The ids count up from `first`. `None` for a call
+    /// without a result or with an error.
     pub(super) fn results(
         &self,
         first: u64,
@@ -94,7 +94,7 @@ impl Answer {
         secrets: &Secrets,
     ) -> Result<Vec<Option<&RawValue>>, Fault> {
         let Ok(envelopes) = serde_json::from_slice::<Vec<Envelope<'_>>>(&self.body) else {
-            // What is no list says why in the same way as the answer to a single call.
+            // An answer that is not a list has its error in the form of a single answer.
             return self.result(first, secrets).and(Err(Fault::WrongId));
         };
         if !self.status.is_success() {
@@ -128,7 +128,7 @@ impl Answer {
         }
     }
 
-    /// Whether the status speaks of something that may pass.
+    /// Whether the status is that of a transient fault.
     fn may_pass(&self) -> bool {
         matches!(self.status.as_u16(), 408 | 429 | 500..=599)
     }
@@ -144,8 +144,8 @@ impl Answer {
     }
 }
 
-/// Whether a node says in words that it does not offer a method; which code it says it with differs. That it does not
-/// for some blocks, or just now, is something else.
+/// Whether the message says that the node does not offer a method. Nodes use different codes for
+/// it. A method that is missing only for some blocks, or only now, does not count.
 fn is_of_no_method(message: &str) -> bool {
     let message = message.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
@@ -154,13 +154,13 @@ fn is_of_no_method(message: &str) -> bool {
         && !says(&[" block", " state", "archiv", "histor", "tempor"])
 }
 
-/// Whether a node says that it took too long, with a code that otherwise means that something is not there.
+/// Whether the message says that the call took too long. Its code otherwise means missing data.
 fn is_of_time(message: &str) -> bool {
     let message = message.to_lowercase();
     ["timed out", "timeout", "deadline exceeded"].iter().any(|words| message.contains(words))
 }
 
-/// What an error of the HTTP library means.
+/// The fault behind an error of the HTTP library.
 pub(super) fn fault_of_transport(error: reqwest::Error) -> Fault {
     let cause = TransportError::new(error);
     if cause.is_unsendable() {
@@ -185,7 +185,8 @@ async fn read_whole(response: &mut Response, limit: usize) -> Result<Vec<u8>, Fa
     Ok(body)
 }
 
-/// The start of an answer whose status already tells what happened; that it breaks off adds nothing.
+/// The start of an answer with an error status. The status already describes the fault, so a broken
+/// connection is ignored here.
 async fn read_start(response: &mut Response, limit: usize) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_put_in_order_and_what_failed_or_is_missing_is_none() {
+    fn batch_results_are_in_order_and_failed_or_missing_ones_are_none() {
         let failed = r#"{"id":8,"error":{"code":-32005}}"#;
         let body = format!(r#"[{{"id":9,"result":"c"}},{failed},{{"id":7,"result":"a"}}]"#);
         let text = |text: &str| Some(text.to_owned());
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_batch_says_why() {
+    fn an_answer_that_is_not_a_batch_names_its_fault() {
         assert!(matches!(read_batch(200, &error(-32600)), Err(Fault::Answered { .. })));
         assert!(matches!(read_batch(200, &error(-32005)), Err(Fault::RateLimited { .. })));
         assert!(matches!(read_batch(200, r#"{"id":7,"result":1}"#), Err(Fault::WrongId)));
@@ -262,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_response_object_is_no_json_rpc() {
+    fn an_answer_that_is_not_a_response_object_is_not_json_rpc() {
         for body in ["", "<html>", r#"{"id":7}"#, "[]", "3", r#"{"id":7,"result":"0x"#] {
             assert!(matches!(fault(200, body), Fault::NotJson { .. }), "{body}");
         }
     }
 
     #[test]
-    fn codes_are_told_apart() {
+    fn error_codes_map_to_their_faults() {
         assert!(matches!(fault(200, &error(-32005)), Fault::RateLimited { .. }));
         assert!(matches!(fault(200, &error(-32603)), Fault::Internal { .. }));
         assert!(matches!(fault(200, &error(-32601)), Fault::NoSuchMethod { .. }));
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn words_tell_apart_what_codes_do_not() {
+    fn messages_distinguish_faults_with_the_same_code() {
         let said = |code: i64, message: &str| {
             let error = json!({"id": ID, "error": {"code": code, "message": message}});
             fault(200, &error.to_string())
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_are_told_apart() {
+    fn statuses_map_to_their_faults() {
         for status in [408, 500, 502, 503, 504, 520] {
             assert!(matches!(fault(status, "<html>"), Fault::Unavailable { .. }), "{status}");
         }
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_with_a_json_rpc_error_is_read_for_both() {
+    fn both_the_status_and_the_json_rpc_error_are_read() {
         assert!(matches!(fault(500, &error(-32601)), Fault::NoSuchMethod { .. }));
         assert!(matches!(fault(503, &error(-32000)), Fault::Unavailable { .. }));
         assert!(matches!(fault(403, &error(-32603)), Fault::Refused { .. }));

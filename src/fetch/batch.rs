@@ -1,9 +1,9 @@
-//! The same question about many things, several to a request (JSON-RPC 2.0, section 6).
+//! Many calls of one method, several in each request (JSON-RPC 2.0, section 6).
 //!
-//! A batch only saves round trips. What it leaves without an answer, for whatever reason, is asked
-//! once more by itself, and only that answer counts as the node's. A node that refuses batches as such
-//! is not sent any more of them, and neither is one for which the user set a budget: providers
-//! count the calls in a batch, not the requests.
+//! A batch only saves round trips. A call without an answer in the batch is sent again alone, and
+//! only the second answer counts. No more batches are sent to a node that rejects them. No batches
+//! are sent either if the user set a budget, because providers count the calls of a batch, not the
+//! requests.
 
 use futures::future::try_join_all;
 use serde::de::DeserializeOwned;
@@ -16,13 +16,14 @@ use super::{
     retry::Contact,
 };
 
-/// Most calls in one batch. Small enough for what providers allow, and for a retry to cost little.
+/// Maximum number of calls in one batch. It is within the limits of providers, and a retry costs
+/// little.
 const MOST_CALLS: usize = 10;
 
-/// What is known about a node and batches.
+/// Whether batches are worth sending to a node.
 #[derive(Debug)]
 pub(super) struct Batches {
-    /// Set when they are of no use.
+    /// Set when batches are useless.
     useless: OnceCell<()>,
 }
 
@@ -33,10 +34,10 @@ impl Batches {
 }
 
 impl Client {
-    /// Asks `method` with each of `params`; the answers are in their order.
+    /// Calls `method` once with each of `params`. The answers have the order of `params`.
     ///
     /// # Errors
-    /// As [`Client::call`], for the first question that remains without an answer.
+    /// As [`Client::call`], for the first call that has no answer.
     pub(super) async fn call_each<T: DeserializeOwned>(
         &self,
         method: &'static str,
@@ -66,7 +67,7 @@ impl Client {
         try_join_all(alone).await
     }
 
-    /// One batch. No answers if the node is there and did not take it.
+    /// Sends one batch. Returns no answers if the node was reached and rejected the batch.
     async fn call_together<T: DeserializeOwned>(
         &self,
         method: &'static str,
@@ -80,7 +81,7 @@ impl Client {
         match answers.await {
             Err(RpcError::Failed { source, .. }) => {
                 if is_refusal(&source) {
-                    // Somebody else may have found out at the same time, which makes no difference.
+                    // `set` fails if another task has set it already, which is harmless.
                     let _ = self.batches().useless.set(());
                 }
                 Ok(Vec::new())
@@ -90,7 +91,7 @@ impl Client {
     }
 }
 
-/// Whether the node, or the gateway before it, takes no batches, or none of this size.
+/// Whether the node, or the gateway before it, rejects batches, or batches of this size.
 const fn is_refusal(fault: &Fault) -> bool {
     matches!(
         fault,

@@ -1,9 +1,9 @@
-//! The JSON of a block, and whether it is the block that was asked for.
+//! The JSON of a block, and the check that it is the requested block.
 //!
-//! Checked are the number, the header's hash, and the hash of every transaction, each against what the
-//! node states itself. That catches a node, proxy or cache that mixed blocks up or left fields out.
-//! It does not prove that the transactions, ommers and withdrawals are those of the header: deriving
-//! the roots is left to `block::prepare`.
+//! The check covers the number, the header's hash, and the hash of every transaction. Each is
+//! compared with what the node states itself. This catches a node, proxy or cache that mixes up
+//! blocks or omits fields. It does not prove that transactions, ommers and withdrawals belong to
+//! the header. `block::prepare` derives the roots for that.
 
 use alloy_consensus::{Block, BlockBody, Header, TxEnvelope};
 use alloy_eips::{
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{error::FetchError, redact::SafeText};
 
-/// A block as `eth_getBlockByNumber` answers it, with whole transactions.
+/// The answer to `eth_getBlockByNumber`, with whole transactions.
 #[derive(Debug, Deserialize)]
 pub(super) struct BlockAnswer {
     /// The hash that the node states.
@@ -32,7 +32,7 @@ pub(super) struct BlockAnswer {
     withdrawals: Option<Withdrawals>,
 }
 
-/// A block that is the one asked for, less its ommers.
+/// The requested block without its ommers.
 #[derive(Debug)]
 pub(super) struct CheckedBlock {
     pub(super) hash: B256,
@@ -43,8 +43,8 @@ pub(super) struct CheckedBlock {
 }
 
 impl BlockAnswer {
-    /// Holds the answer against the number asked for and against itself. `safe` makes what is wrong
-    /// with a transaction printable.
+    /// Checks the answer against the requested number and the hashes that it states. `safe` makes
+    /// an error of the JSON decoder printable.
     pub(super) fn check(
         self,
         number: BlockNumber,
@@ -58,7 +58,8 @@ impl BlockAnswer {
         if computed != hash {
             return Err(FetchError::WrongHash { number, stated: hash, computed });
         }
-        // Some nodes list none where there could be none, which is not the same to the header.
+        // Some nodes answer an empty list before Shanghai. The header distinguishes it from no
+        // list.
         let is_before_shanghai = header.withdrawals_root.is_none();
         let withdrawals = withdrawals.filter(|all| !(is_before_shanghai && all.is_empty()));
         let transactions = transactions.into_iter().enumerate();
@@ -70,24 +71,24 @@ impl BlockAnswer {
 }
 
 impl CheckedBlock {
-    /// In block order.
+    /// Transactions in block order.
     pub(super) fn transactions(&self) -> &[TxEnvelope] {
         &self.transactions
     }
 
-    /// None before Shanghai.
+    /// Withdrawals. Empty before Shanghai.
     pub(super) fn withdrawals(&self) -> &[Withdrawal] {
         self.withdrawals.as_deref().map_or(&[], Vec::as_slice)
     }
 
-    /// The whole block.
+    /// The whole block, with these ommers.
     pub(super) fn with_ommers(self, ommers: Vec<Header>) -> Block<TxEnvelope> {
         let Self { header, transactions, withdrawals, .. } = self;
         Block { header, body: BlockBody { transactions, ommers, withdrawals } }
     }
 }
 
-/// Decodes a transaction and derives its hash. The decoder takes the stated hash on trust.
+/// Decodes a transaction and derives its hash. The decoder does not check the stated hash.
 fn transaction(
     number: BlockNumber,
     index: usize,

@@ -1,12 +1,13 @@
-//! Which way the state before a block is asked for.
+//! The order of the ways to fetch the pre-state of a block.
 //!
-//! `auto` takes what costs least among what proves most: the witness that the node makes, else single
-//! proofs, else a tracer's word. A way is passed over where the node lacks a method for it, or says
-//! that it has nothing for this block, because it pruned the state or never built the witness. Where it only
-//! failed to make a witness, or that was too much for one answer, single proofs prove as much; its word would not. Any other
-//! failure is the block's: a node that lies about a witness is not trusted with a flat state.
+//! `auto` prefers the strongest proof, and among equal proofs the cheapest way: the node's witness,
+//! then single proofs, then a trace. A way is skipped if the node lacks a method for it. It is also
+//! skipped if the node says that it has no data for this block, because it pruned the state or
+//! never built the witness. If the node only failed to make a witness, or the witness was too large
+//! for one answer, single proofs prove as much. A trace does not, so it is not tried. Any other
+//! failure ends the fetch: a node that lies about a witness is not trusted with a flat state.
 //!
-//! What each way asks is in `node`, `proofs` and `prestate`.
+//! `node`, `proofs` and `prestate` send the calls of each way.
 
 use alloy_consensus::Header;
 use alloy_primitives::{B256, BlockNumber, U64};
@@ -17,15 +18,15 @@ use serde_json::json;
 use super::{block::CheckedBlock, error::FetchError, node::Node, prestate::TracedBlock};
 use crate::cache::{RecordedBlock, RecordedState, Witness};
 
-/// By which methods blocks are fetched.
+/// The methods that fetch blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WitnessChoice {
-    /// What the node has, the first of the others first.
+    /// The first of the others that the node supports.
     #[default]
     Auto,
     /// `debug_executionWitness`, by number or by hash.
     ExecutionWitness,
-    /// What a tracer says the block touches, proved by `eth_getProof` (EIP-1186).
+    /// Accounts and slots from a tracer, proved by `eth_getProof` (EIP-1186).
     Proofs,
     /// `debug_traceBlockByNumber` with `prestateTracer`.
     Prestate,
@@ -42,7 +43,8 @@ impl WitnessChoice {
         }
     }
 
-    /// The JSON-RPC methods that a node lacks if it cannot serve the choice.
+    /// The JSON-RPC methods that a node lacks if it cannot serve the choice. Part of an error
+    /// message.
     const fn wanted(self) -> &'static str {
         match self {
             Self::Auto => {
@@ -58,18 +60,18 @@ impl WitnessChoice {
     }
 }
 
-/// A block as it was fetched.
+/// A fetched block with its pre-state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchedBlock {
-    /// With a witness that the node made, which may lack older ancestors' headers.
+    /// A block with the node's own witness, which may lack headers of older ancestors.
     Recorded(RecordedBlock),
-    /// With a witness put together from single proofs.
+    /// A block with a witness that was assembled from single proofs.
     Gathered(RecordedBlock),
-    /// With a tracer's reply, which leaves things out.
+    /// A block with a tracer's answer, which is incomplete.
     Traced(TracedBlock),
 }
 
-/// Whether a node gives single proofs.
+/// Whether a node serves single proofs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SingleProofs {
     Offered,
@@ -77,12 +79,11 @@ pub(super) enum SingleProofs {
 }
 
 impl Node {
-    /// Fetches a block with its ommers by the method that `choice` says.
+    /// Fetches a block with its ommers by the method that `choice` names.
     ///
     /// # Errors
-    /// If the node lacks the block, or the data or the methods for it; if it answers with something
-    /// that is not this block; or if a question fails for good. Where no way is left, the error is
-    /// that of the first.
+    /// The node lacks the block, or the data or the methods for it. The node answers with another
+    /// block. A call fails permanently. If no way is left, the error is that of the first way.
     pub async fn fetch(
         &self,
         number: BlockNumber,
@@ -102,7 +103,7 @@ impl Node {
         }
     }
 
-    /// Fetches a block with its ommers and the witness that the node makes, parent header included.
+    /// Fetches a block with its ommers and the node's own witness, parent header included.
     ///
     /// # Errors
     /// As [`Node::fetch`].
@@ -115,7 +116,7 @@ impl Node {
         Ok(self.recorded(block, ommers, witness))
     }
 
-    /// Fetches a block with its ommers and a witness put together from single proofs.
+    /// Fetches a block with its ommers and a witness that is assembled from single proofs.
     ///
     /// # Errors
     /// As [`Node::fetch`].
@@ -146,7 +147,8 @@ impl Node {
             Err(error) if error.is_lack() || is_only_failure(&error) => error,
             Err(error) => return Err(error),
         };
-        // Without the ommers a witness is of no use: their beneficiaries are in the state root.
+        // A witness is useless without the ommers, because their beneficiaries are in the state
+        // root.
         let gathered = match &ommers {
             Ok(known) => self.gathered_witness(&block, known).await,
             Err(_) => Ok(None),
@@ -161,13 +163,13 @@ impl Node {
         }
         match self.traced_state(&block).await {
             Ok(state) => self.traced(block, ommers, state).map(FetchedBlock::Traced),
-            // With no way there, the first is what the user should look for.
+            // No way works, so the error names the first one, which the user should fix.
             Err(error) if error.is_lack() => Err(missing),
             Err(error) => Err(error),
         }
     }
 
-    /// A witness put together from single proofs, if the node can.
+    /// A witness that is assembled from single proofs, if the node supports them.
     async fn gathered_witness(
         &self,
         block: &CheckedBlock,
@@ -183,8 +185,8 @@ impl Node {
         }
     }
 
-    /// Finds out with the first block whether there are single proofs at all, before a trace is asked
-    /// for that only they need.
+    /// Finds out with the first block whether the node serves single proofs. This avoids a trace
+    /// that only single proofs need.
     async fn single_proofs(&self, block: &CheckedBlock) -> Result<SingleProofs, FetchError> {
         let find_out = async || {
             let Header { number, beneficiary, .. } = block.header;
@@ -208,7 +210,7 @@ impl Node {
         RecordedBlock { chain_id: self.chain_id(), block, state }
     }
 
-    /// The header of the block that has this hash and precedes block `number`.
+    /// The parent of block `number`. `hash` is the parent's hash.
     pub(super) async fn parent(
         &self,
         number: BlockNumber,
@@ -229,7 +231,7 @@ impl Node {
     }
 }
 
-/// Whether a witness failed, this time or always, on a node that may well have the state.
+/// Whether making a witness failed, once or always, although the node may well have the state.
 fn is_only_failure(error: &FetchError) -> bool {
     error.is_failure_of_node() || error.is_witness_kept_back()
 }

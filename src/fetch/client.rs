@@ -1,11 +1,12 @@
-//! Asks one JSON-RPC question over HTTP, as often as it takes.
+//! Sends one JSON-RPC call over HTTP and retries it until it has an answer or a permanent fault.
 //!
-//! Connections are kept and shared, HTTP/2 is used where a TLS node offers it, answers may be
-//! compressed. Redirects are not followed: they would carry headers to where the user did not send
-//! them. A node on this machine is never asked through a proxy; others are, if the environment names one.
+//! Connections are kept and shared. HTTP/2 is used if a TLS node offers it. Answers may be
+//! compressed. Redirects are not followed, because they would send the headers to a host that the
+//! user did not name. A node on this machine is never reached through a proxy. For other nodes the
+//! environment may name a proxy.
 //!
-//! What an answer means is read in `answer`, whether to try again is decided in `retry`, and `pace`
-//! says when. A client is cheap to clone, and its clones share connections and limits.
+//! `answer` interprets an answer, `retry` decides whether to try again, and `pace` decides when. A
+//! client is cheap to clone. Its clones share connections and limits.
 
 use std::{
     fmt,
@@ -32,27 +33,29 @@ use super::{
     retry::{Contact, requested_wait, wait_before_retry},
 };
 
-/// Longest time to establish a connection, if the time limit is not shorter still.
+/// Longest time to establish a connection, unless the time limit is shorter.
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 
-/// An answer that trickles may take so many times the time limit in all.
+/// A whole answer may take this many times the time limit.
 const WHOLE_ANSWER: u32 = 10;
 
-/// What a node may be asked for at once, and how patient we are.
+/// Limits on concurrency, rate, retries and waiting time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most requests that are open at any time. Fewer, while the node answers that it is too much.
+    /// Maximum number of concurrent requests. It falls while the node answers that the load is too
+    /// high.
     pub concurrency: NonZeroUsize,
-    /// Most requests that start per second, evenly spaced, retries included. No limit if `None`.
+    /// Maximum number of requests that start per second, evenly spaced, retries included. No limit
+    /// if `None`.
     pub requests_per_second: Option<NonZeroU32>,
-    /// How often one question is asked again after a fault that may pass.
+    /// Maximum number of retries of one call after a transient fault.
     pub max_retries: u32,
     /// Longest silence: until the answer begins, and between its parts. A whole answer may take ten
     /// times as long.
     pub timeout: Duration,
 }
 
-/// Speaks JSON-RPC with one node.
+/// A JSON-RPC client for one node.
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -69,24 +72,24 @@ struct Shared {
     batches: Batches,
 }
 
-/// Where and how requests are sent. `Debug` shows nothing of it.
+/// The HTTP client, the URL and the headers. `Debug` shows none of them.
 struct Http {
     client: reqwest::Client,
     url: Url,
     headers: HeaderMap,
 }
 
-/// A request's method, id and body, the same in every attempt.
+/// The method, id and body of a request. All attempts send the same ones.
 #[derive(Debug)]
 pub(super) struct Question {
     method: &'static str,
-    /// The first of several in a batch; the others count up.
+    /// The first id of a batch. The ids of the other calls count up from it.
     id: u64,
     body: String,
 }
 
 impl Default for Limits {
-    /// What public providers bear.
+    /// Limits that public providers accept.
     fn default() -> Self {
         Self {
             concurrency: NonZeroUsize::MIN.saturating_add(7),
@@ -98,8 +101,8 @@ impl Default for Limits {
 }
 
 impl Client {
-    /// Prepares to ask `endpoint`, without asking anything yet. `headers` go with every request; a
-    /// later one replaces an earlier one of the same name.
+    /// Prepares a client for `endpoint`. No request is sent yet. `headers` go with every request. A
+    /// later header replaces an earlier one of the same name.
     ///
     /// # Errors
     /// [`RpcError::Setup`] if TLS cannot be set up on this machine.
@@ -125,16 +128,16 @@ impl Client {
         &self.shared.origin
     }
 
-    /// How long the node may be silent.
+    /// The longest time that the node may be silent.
     pub(super) fn timeout(&self) -> Duration {
         self.shared.timeout
     }
 
-    /// Asks the node, and again while what stands in the way may pass. `params` is a JSON array. To
-    /// take `null` for an answer, let `T` be an `Option`.
+    /// Calls a method of the node, and retries after transient faults. `params` is a JSON array.
+    /// `T` may be an `Option`, and then `null` is a valid answer.
     ///
     /// # Errors
-    /// [`RpcError::Unreachable`] without a connection, [`RpcError::Failed`] for the rest.
+    /// [`RpcError::Unreachable`] without a connection, [`RpcError::Failed`] for every other fault.
     pub async fn call<T: DeserializeOwned>(
         &self,
         method: &'static str,
@@ -143,8 +146,8 @@ impl Client {
         self.ask(&Question::new(method, &params), Contact::Made).await
     }
 
-    /// Like [`call`](Self::call), for the first question of all: a node that cannot be reached at once
-    /// is not waited for.
+    /// Like [`call`](Self::call), for the first call to a node. It has fewer retries if the node
+    /// cannot be reached.
     pub(super) async fn first_call<T: DeserializeOwned>(
         &self,
         method: &'static str,
@@ -153,17 +156,17 @@ impl Client {
         self.ask(&Question::new(method, &params), Contact::First).await
     }
 
-    /// Makes what is wrong with part of an answer printable.
+    /// Makes a JSON decoding error printable.
     pub(super) fn safe_text(&self, error: &serde_json::Error) -> SafeText {
         SafeText::of_json(error, &self.shared.secrets)
     }
 
-    /// Makes what a node says printable.
+    /// Makes text from the node printable.
     pub(super) fn safe_words(&self, words: &str) -> SafeText {
         SafeText::new(words.as_bytes(), &self.shared.secrets)
     }
 
-    /// What is known about the node and batches.
+    /// Whether batches are worth sending to this node.
     pub(super) fn batches(&self) -> &Batches {
         &self.shared.batches
     }
@@ -179,7 +182,7 @@ impl Client {
         self.persist(question, contact, read).await
     }
 
-    /// Sends a question until `read` finds an answer, or a fault that will not pass.
+    /// Sends a request until `read` returns an answer or a permanent fault.
     pub(super) async fn persist<T>(
         &self,
         question: &Question,
@@ -236,7 +239,8 @@ impl Http {
             .timeout(timeout.saturating_mul(WHOLE_ANSWER))
             .http2_adaptive_window(true);
         let builder = if endpoint.is_loopback() { builder.no_proxy() } else { builder };
-        // Slim containers have no certificates, for which the library gives up even where none is needed.
+        // Slim containers have no certificates. The library then fails even for a node that needs
+        // none.
         let builder = if endpoint.is_tls() { builder } else { builder.tls_certs_only([]) };
 
         let mut all = HeaderMap::new();
@@ -247,7 +251,8 @@ impl Http {
         Ok(Self { client: builder.build()?, url: endpoint.url().clone(), headers: all })
     }
 
-    /// What must not be printed: the URL, the given headers, and the header that credentials become.
+    /// Text that must not be printed: the URL, the given headers, and the header made from
+    /// credentials.
     fn secrets(&self, headers: &[RpcHeader]) -> reqwest::Result<Secrets> {
         let sample = self.client.post(self.url.clone()).build()?;
         let given = headers.iter().map(RpcHeader::value);
@@ -268,14 +273,14 @@ impl fmt::Debug for Http {
 }
 
 impl Question {
-    /// Ids are random rather than counted: there is nothing to share, and a mix-up still shows.
+    /// Ids are random rather than counted, so no counter is shared. A mixed-up answer still shows.
     fn new(method: &'static str, params: &Value) -> Self {
         let id = u64::from(rand::random::<u32>());
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         Self { method, id, body: body.to_string() }
     }
 
-    /// The same method with each of `params`, in one request (JSON-RPC 2.0, section 6).
+    /// One request that calls the method once with each of `params` (JSON-RPC 2.0, section 6).
     pub(super) fn batch(method: &'static str, params: &[Value]) -> Self {
         let id = u64::from(rand::random::<u32>());
         let call = |(id, params): (u64, &Value)| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
@@ -297,7 +302,7 @@ pub(super) fn decode<T: DeserializeOwned>(result: &str, secrets: &Secrets) -> Re
     }
 }
 
-/// A node that answers with an error keeps up as well as one that answers with a result.
+/// An error answer shows as well as a result that the node keeps up with its load.
 fn load_of(fault: &Fault) -> Load {
     match fault {
         Fault::RateLimited { .. } => Load::TooMuch(requested_wait(fault)),

@@ -1,9 +1,9 @@
-//! Where the node is, and which extra headers it wants.
+//! The URL of a node, and the extra headers of its requests.
 //!
-//! Both are secrets: providers put keys in the path, the query or the credentials of a URL, and
-//! tokens in headers. `Display` and `Debug` of every type here leave them out, and so do the errors:
-//! a URL or header that does not parse is not quoted. Whoever parses a command line has to take care
-//! of the same, as some parsers quote a value that they reject.
+//! Both are secrets. Providers put keys in the path, the query or the credentials of a URL, and
+//! tokens in headers. `Display` and `Debug` of every type here omit them. So do the errors: a URL
+//! or header that does not parse is not quoted. Command-line code must take the same care, because
+//! some parsers quote a value that they reject.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -12,40 +12,42 @@ use reqwest::{
     header::{HeaderName, HeaderValue, InvalidHeaderName, InvalidHeaderValue},
 };
 
-/// Why a URL is none of a node.
+/// Why a URL cannot be the URL of a node.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// No URL at all (RFC 3986).
+    /// The text is not a URL (RFC 3986).
     #[error("this is not a URL; expected something like http://127.0.0.1:8545")]
     Url(#[source] <Url as FromStr>::Err),
-    /// A scheme that is not spoken here. It is not quoted, as `name:secret` has one too.
-    #[error("the RPC URL has to begin with http:// or https://")]
+    /// An unsupported scheme. The message does not quote it, because `name:secret` has a scheme
+    /// too.
+    #[error("the RPC URL must begin with http:// or https://")]
     Scheme,
 }
 
-/// Why an extra header cannot be sent. None of these quotes the header.
+/// Why an extra header cannot be sent. None of these errors quotes the header.
 #[derive(Debug, thiserror::Error)]
 pub enum HeaderError {
-    /// Nothing separates the name from the value.
+    /// No colon separates the name from the value.
     #[error("a header is written as \"Name: value\", with a colon")]
     Colon,
-    /// The name has a character that RFC 9110 section 5.1 rules out.
+    /// The name has a character that RFC 9110 section 5.1 forbids.
     #[error("the part before the colon is not a header name")]
     Name(#[source] InvalidHeaderName),
-    /// The value has a character that RFC 9110 section 5.5 rules out.
+    /// The value has a character that RFC 9110 section 5.5 forbids.
     #[error("the part after the colon is not a header value; use visible ASCII")]
     Value(#[source] InvalidHeaderValue),
 }
 
-/// The URL of a node. Prints as its [`Origin`].
+/// The URL of a node. `Display` prints its [`Origin`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(Url);
 
-/// Scheme, host and port (RFC 6454): the part of a URL that may be printed. All that errors carry.
+/// Scheme, host and port (RFC 6454): the part of a URL that may be printed. Errors carry only this
+/// part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(Arc<str>);
 
-/// One `Name: value` to send with every request. Prints as its name.
+/// One `Name: value` to send with every request. `Display` prints its name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RpcHeader {
     name: HeaderName,
@@ -53,22 +55,22 @@ pub struct RpcHeader {
 }
 
 impl Endpoint {
-    /// The part that may be printed.
+    /// The part of the URL that may be printed.
     pub fn origin(&self) -> Origin {
         Origin(self.0.origin().ascii_serialization().into())
     }
 
-    /// The whole URL, to connect with. Never to be printed.
+    /// The whole URL, for connecting. It must not be printed.
     pub(super) const fn url(&self) -> &Url {
         &self.0
     }
 
-    /// Whether certificates are needed.
+    /// Whether connecting needs certificates.
     pub(super) fn is_tls(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Whether the node is on this machine, where no proxy is of use.
+    /// Whether the node is on this machine, where a proxy is useless.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default().trim_matches(['[', ']']);
         host == "localhost"
@@ -113,7 +115,7 @@ impl RpcHeader {
         &self.name
     }
 
-    /// The header's value. Never to be printed.
+    /// The header's value. It must not be printed.
     pub(super) const fn value(&self) -> &HeaderValue {
         &self.value
     }
@@ -181,7 +183,7 @@ mod tests {
     fn a_rejected_header_is_not_quoted() {
         for text in ["secret", "se cret: x", "x: secret\n", ": secret", "x: secret\u{7f}"] {
             let Err(error) = text.replace('\n', "\r\ny").parse::<RpcHeader>() else {
-                panic!("{text:?} was taken")
+                panic!("{text:?} was accepted")
             };
             assert!(!format!("{error} {error:?}").contains("secret"), "{text}");
         }

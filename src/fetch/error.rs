@@ -1,8 +1,9 @@
-//! What can go wrong between us and a node.
+//! Errors of requests to a node.
 //!
-//! Three layers, each the source of the one above: [`FetchError`] names the block, [`RpcError`] the
-//! method and the node, [`Fault`] what happened and what to do about it. Printed as a chain they read
-//! as one sentence. None of them holds a URL or a header; see [`Origin`] and [`SafeText`].
+//! There are three layers, and each is the source of the one above. [`FetchError`] names the block.
+//! [`RpcError`] names the method and the node. [`Fault`] says what happened and suggests a remedy.
+//! Printed as a chain, they read as one sentence. None of them holds a URL or a header; see
+//! [`Origin`] and [`SafeText`].
 
 use std::time::Duration;
 
@@ -13,15 +14,15 @@ use super::{
     redact::{SafeText, TransportError},
 };
 
-/// Why a question to a node has no answer.
+/// Why a JSON-RPC call has no answer.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum RpcError {
-    /// TLS or the like could not be set up on this machine.
+    /// TLS could not be set up on this machine.
     #[error("cannot set up TLS for the node at {origin}; are CA certificates installed here?")]
     Setup { origin: Origin, source: TransportError },
 
-    /// No connection, in any attempt: wrong URL, node down, or no way there.
+    /// Every attempt failed to connect: the URL is wrong, the node is down, or no route exists.
     #[error("cannot reach the node at {origin}; check the URL and that the node is up")]
     Unreachable { origin: Origin, source: TransportError },
 
@@ -31,15 +32,16 @@ pub enum RpcError {
 }
 
 impl RpcError {
-    /// Whether the node does not know the method, so that another one may do.
+    /// Whether the node does not know the method. Another method may work.
     pub fn is_method_missing(&self) -> bool {
         matches!(self, Self::Failed { source: Fault::NoSuchMethod { .. }, .. })
     }
 
-    /// Whether the node answered that it does not have what was asked for.
+    /// Whether the node answered that it does not have the requested data.
     fn is_not_there(&self) -> bool {
         match self {
-            // Some nodes prove a window of recent blocks, and take an older one for a bad parameter.
+            // Some nodes prove a window of recent blocks only. They reject an older block as a bad
+            // parameter.
             Self::Failed {
                 method: "eth_getProof",
                 source: Fault::Answered { code: -32602, .. },
@@ -47,7 +49,7 @@ impl RpcError {
             } => true,
             Self::Failed { source: Fault::Answered { code, .. }, .. } => is_lack(*code),
             Self::Failed { source: Fault::Null, .. } => true,
-            // Of witnesses alone it is known that they cannot be made for some blocks.
+            // Only witnesses are known to be impossible to make for some blocks.
             Self::Failed { method, source: Fault::Crashed { .. }, .. } => {
                 method.starts_with("debug_executionWitness")
             }
@@ -55,14 +57,14 @@ impl RpcError {
         }
     }
 
-    /// Whether the node was there and failed.
+    /// Whether the node was reached and failed.
     const fn is_failure_of_node(&self) -> bool {
         let Self::Failed { source, .. } = self else { return false };
         matches!(source, Fault::Internal { .. } | Fault::OutOfTime { .. })
     }
 
-    /// Whether it was asked for a witness, and that may just be too much to come in one answer: by a gateway, within the time
-    /// limit, or by how long answers may be.
+    /// Whether the call was for a witness that may be too large for one answer. The limit may be a
+    /// gateway's, the time limit, or the largest size of an answer.
     fn is_witness_kept_back(&self) -> bool {
         use Fault::{Answered, BrokenOff, TimedOut, TooLarge, Unavailable};
         let Self::Failed { method, source, .. } = self else { return false };
@@ -74,8 +76,8 @@ impl RpcError {
         kept_back && method.starts_with("debug_executionWitness")
     }
 
-    /// Whether the node answered, and the answer is that it will not or cannot: asking again is of no
-    /// use.
+    /// Whether the node answered that it cannot or will not serve the call. A retry is useless
+    /// then.
     pub(super) const fn is_denial(&self) -> bool {
         use Fault::{Answered, Crashed, Internal, NoSuchMethod, Null, OutOfTime, Refused};
         let Self::Failed { source, .. } = self else { return false };
@@ -92,15 +94,15 @@ impl RpcError {
     }
 }
 
-/// What went wrong in one attempt.
+/// Why one attempt failed.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum Fault {
-    /// Refused, unknown host, certificate not accepted.
+    /// Connection refused, unknown host, or certificate not accepted.
     #[error("no connection")]
     NoConnection(#[source] TransportError),
 
-    /// Nothing came for as long as the time limit allows.
+    /// No data arrived within the time limit.
     #[error("no answer within the time limit; raise --rpc-timeout if the node is slow")]
     TimedOut(#[source] TransportError),
 
@@ -112,19 +114,19 @@ pub enum Fault {
     #[error("the request cannot be sent")]
     Unsendable(#[source] TransportError),
 
-    /// A batch of which not every call has a result under its id.
+    /// Some calls of a batch have no result under their id.
     #[error("{answered} of {asked} calls of the batch have a result")]
     PartOfBatch { answered: usize, asked: usize },
 
-    /// More than we are willing to hold.
+    /// The answer exceeds the size limit.
     #[error("the answer is larger than {limit} bytes")]
     TooLarge { limit: usize },
 
-    /// A page of HTML, or half of an answer.
-    #[error("the answer is no JSON-RPC: \"{says}\"")]
+    /// The answer is an HTML page, or is cut off.
+    #[error("the answer is not JSON-RPC: \"{says}\"")]
     NotJson { says: SafeText, source: SafeText },
 
-    /// The answer belongs to some other question; a cache or proxy mixed them up.
+    /// The answer belongs to another request. A cache or proxy mixed them up.
     #[error("the answer carries the id of another request")]
     WrongId,
 
@@ -136,25 +138,26 @@ pub enum Fault {
     #[error("HTTP status {status}: \"{says}\"")]
     Unavailable { status: u16, retry_after: Option<Duration>, says: SafeText },
 
-    /// Any other HTTP status; 401 and 403 are about keys, 404 and redirects about the URL.
+    /// Any other HTTP status. 401 and 403 are about keys, 404 and redirects about the URL.
     #[error("HTTP status {status}: \"{says}\"; check the URL, its key, and what its plan offers")]
     Refused { status: u16, says: SafeText },
 
-    /// JSON-RPC's -32603, unless its words say something more precise: the node failed.
+    /// JSON-RPC's -32603, unless its message is more precise. The node failed.
     #[error("internal error of the node: \"{says}\"")]
     Internal { says: SafeText },
 
-    /// What answers the method broke down over this block, as geth's witnesses do before Byzantium: it will again.
-    #[error("the node cannot do it for this block: \"{says}\"")]
+    /// The method's handler crashed on this block and will crash again. geth's witnesses do so
+    /// before Byzantium.
+    #[error("the node cannot serve this method for this block: \"{says}\"")]
     Crashed { says: SafeText },
 
-    /// The node broke off what took it too long.
+    /// The node aborted the call because it took too long.
     #[error(
         "the node ran out of time: \"{says}\"; lower --concurrency, or raise the node's own limit"
     )]
     OutOfTime { says: SafeText },
 
-    /// JSON-RPC's -32601, or -32004 (EIP-1474), or other codes with words that say so.
+    /// JSON-RPC's -32601, or -32004 (EIP-1474), or another code with a message of that meaning.
     #[error("the node does not offer this method: \"{says}\"")]
     NoSuchMethod { says: SafeText },
 
@@ -162,35 +165,36 @@ pub enum Fault {
     #[error("error {code}: \"{says}\"{}", remedy(*code))]
     Answered { code: i64, says: SafeText },
 
-    /// `null`, where a value is needed.
-    #[error("the node does not have it (null); an archive node may")]
+    /// `null`, but a value is needed.
+    #[error("the node answered null; an archive node may have the data")]
     Null,
 
-    /// JSON of another shape.
-    #[error("the answer is not of the expected shape")]
+    /// JSON that does not have the expected structure.
+    #[error("the answer does not have the expected structure")]
     Unexpected(#[source] SafeText),
 }
 
-/// Whether a JSON-RPC error is one of EIP-1474's for what is not there, as with pruned state.
+/// Whether EIP-1474 defines the code for missing data, such as pruned state.
 const fn is_lack(code: i64) -> bool {
     matches!(code, -32002..=-32000)
 }
 
-/// Whether a JSON-RPC error says that the answer would be too long: jsonrpsee's codes, old and new, which reth answers with.
+/// Whether the code says that the answer would be too long. reth answers with these codes of
+/// jsonrpsee, old and new.
 const fn is_oversized(code: i64) -> bool {
     matches!(code, -32702 | -32008)
 }
 
-/// What to do about a JSON-RPC error.
+/// Remedy that the message suggests for a JSON-RPC error code.
 const fn remedy(code: i64) -> &'static str {
-    if is_lack(code) { "; an archive node may have what a pruned one lacks" } else { "" }
+    if is_lack(code) { "; an archive node may have the data that a pruned node lacks" } else { "" }
 }
 
 /// Why a block could not be fetched.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum FetchError {
-    /// A question remained unanswered.
+    /// A call has no answer.
     #[error("cannot fetch block {number}")]
     Rpc { number: BlockNumber, source: RpcError },
 
@@ -198,88 +202,88 @@ pub enum FetchError {
     #[error("block 0 executes nothing, so there is nothing to fetch; begin with block 1")]
     Genesis,
 
-    /// Not mined yet, or from another chain, or pruned.
+    /// The block is not mined yet, is of another chain, or is pruned.
     #[error("the node at {origin} does not have block {number}; check its chain and its head")]
     NoSuchBlock { number: BlockNumber, origin: Origin },
 
-    /// Without the state before it no block can be replayed.
+    /// The node has no method for the pre-state. Without the pre-state a block cannot be replayed.
     #[error(
         "the node at {origin} offers {wanted}; use a node with the debug API (reth, geth, ...)"
     )]
     NoWitnessMethod { origin: Origin, wanted: &'static str },
 
-    /// Some other block came.
+    /// The node answered with another block.
     #[error("block {number}: the node answered with block {found}; use another node")]
     WrongNumber { number: BlockNumber, found: BlockNumber },
 
-    /// The header is not the one that has the stated hash.
+    /// The header does not have the stated hash.
     #[error(
         "block {number}: the header hashes to {computed}, the node states {stated}; \
          the node changed the header, or the chain's rules are not Ethereum's"
     )]
     WrongHash { number: BlockNumber, stated: B256, computed: B256 },
 
-    /// Hashes only, though whole transactions were asked for.
+    /// The node sent only a transaction's hash, but whole transactions were requested.
     #[error("block {number}: the node sent transaction {index} as a hash only; use another node")]
     BareTransaction { number: BlockNumber, index: usize },
 
-    /// A transaction of no type that Ethereum has (EIP-2718).
-    #[error("block {number}: transaction {index} is not one of Ethereum's")]
+    /// A transaction that does not decode, for instance of an unknown type (EIP-2718).
+    #[error("block {number}: transaction {index} does not decode as an Ethereum transaction")]
     UnknownTransaction { number: BlockNumber, index: usize, source: SafeText },
 
-    /// A transaction's content is not what its hash states.
+    /// A transaction does not have the stated hash.
     #[error(
         "block {number}: transaction {index} hashes to {computed}, the node states {stated}; \
          use another node"
     )]
     WrongTransaction { number: BlockNumber, index: usize, stated: B256, computed: B256 },
 
-    /// An ommer's header is not what the block lists.
+    /// An ommer's header does not have the hash that the block lists.
     #[error(
         "block {number}: ommer {index} hashes to {computed}, the block lists {listed}; \
          use another node"
     )]
     WrongOmmer { number: BlockNumber, index: usize, listed: B256, computed: B256 },
 
-    /// The tracer traced some other number of transactions.
+    /// The tracer traced a different number of transactions.
     #[error("block {number}: the node traced {found} transactions, the block has {expected}")]
     TraceLength { number: BlockNumber, expected: usize, found: usize },
 
-    /// The tracer traced some other transaction.
+    /// The tracer traced another transaction.
     #[error(
         "block {number}: the trace of transaction {index} is of {stated}, not of {expected}; \
          the chain was reorganised or the node is wrong, fetch the block again"
     )]
     WrongTrace { number: BlockNumber, index: usize, stated: B256, expected: B256 },
 
-    /// The tracer gave up.
+    /// The tracer failed.
     #[error("block {number}: the node could not trace transaction {index}: \"{says}\"")]
     TraceFailed { number: BlockNumber, index: usize, says: SafeText },
 
-    /// A header in the witness is not RLP of a header.
+    /// A header in the witness does not decode from RLP.
     #[error("block {number}: header {index} of the witness does not decode")]
     WitnessHeader { number: BlockNumber, index: usize, source: alloy_rlp::Error },
 
-    /// The node's ancestor is not the block's.
+    /// The node has another ancestor than the block.
     #[error(
         "block {number}: its ancestor {ancestor} has hash {expected}, the node's has {computed}; \
          the chain was reorganised or the node is wrong, fetch the block again"
     )]
     WrongAncestor { number: BlockNumber, ancestor: BlockNumber, expected: B256, computed: B256 },
 
-    /// `BLOCKHASH` answers zero that far back, so no execution needs it.
+    /// `BLOCKHASH` returns zero that far back, so no execution needs the header.
     #[error("block {number}: no execution needs ancestor {down_to}, more than 256 blocks back")]
     TooFarBack { number: BlockNumber, down_to: BlockNumber },
 }
 
 impl FetchError {
-    /// Whether the node does not know the method that it was asked by, so that another one may do.
+    /// Whether the node does not know the called method. Another method may work.
     pub fn is_method_missing(&self) -> bool {
         matches!(self, Self::Rpc { source, .. } if source.is_method_missing())
     }
 
-    /// Whether the node lacks the method, or the data that the method needs, so that another way may
-    /// do. A fault of any other kind says nothing about that.
+    /// Whether the node lacks the method, or the data that the method needs. Another method may
+    /// work then. No other fault implies that.
     pub fn is_lack(&self) -> bool {
         match self {
             Self::NoWitnessMethod { .. } => true,
@@ -288,12 +292,13 @@ impl FetchError {
         }
     }
 
-    /// Whether the node was there and failed, so that another way that proves as much may do.
+    /// Whether the node was reached and failed. Another method with the same proof may work then.
     pub(super) const fn is_failure_of_node(&self) -> bool {
         matches!(self, Self::Rpc { source, .. } if source.is_failure_of_node())
     }
 
-    /// Whether a witness may be too much for one answer, so that smaller ones may do. Says nothing of whether the node makes any.
+    /// Whether a witness may be too large for one answer. Smaller answers may work then. This does
+    /// not show whether the node makes witnesses.
     pub(super) fn is_witness_kept_back(&self) -> bool {
         matches!(self, Self::Rpc { source, .. } if source.is_witness_kept_back())
     }

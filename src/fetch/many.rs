@@ -1,8 +1,8 @@
 //! Fetches many blocks, a bounded number at a time.
 //!
-//! Each block is a task of its own, so that answers are read and decoded on all of the runtime's
-//! threads, and go on being read while the consumer is busy with a block. The consumer still sets the
-//! pace: a new task starts only when a finished block is taken.
+//! Each block is a task of its own, so all threads of the runtime read and decode answers. They
+//! continue while the consumer works on a block. The consumer still limits the rate: a new task
+//! starts only when a finished block is taken.
 
 use std::{num::NonZeroUsize, panic::resume_unwind, pin::Pin};
 
@@ -16,27 +16,27 @@ use super::{
     node::Node,
 };
 
-/// What came of one block.
+/// A block number, and the block or the error.
 type Fetched = (BlockNumber, Result<FetchedBlock, FetchError>);
 
-/// Blocks that are being fetched, and those that will be.
+/// Blocks that are being fetched, and those that follow.
 struct Running<S> {
     node: Node,
     choice: WitnessChoice,
-    /// `None` at its end.
+    /// The remaining block numbers. `None` when there are no more.
     rest: Option<Pin<Box<S>>>,
-    /// Running, or finished and not taken yet. Dropping it ends them.
+    /// Tasks that run, or are finished and not taken yet. Dropping the set aborts them.
     tasks: JoinSet<Fetched>,
     most: usize,
 }
 
 impl Node {
-    /// Fetches `blocks` by the method that `choice` says, at most `in_flight` of them at a time, and
-    /// gives each as it is there, in no order. An error ends its block only. The stream is drawn from as
-    /// blocks are taken, so it may be long, and slow: memory is bounded by `in_flight` blocks. Dropping
-    /// the stream that is returned ends what is running.
+    /// Fetches `blocks` by the method that `choice` names, at most `in_flight` of them at a time.
+    /// Each block is returned when it is complete, in no particular order. An error ends its block
+    /// only. `blocks` may be long and slow. It is polled only as blocks are taken, so memory is
+    /// bounded by `in_flight` blocks. Dropping the returned stream aborts the running tasks.
     ///
-    /// Needs a tokio runtime. A panic in a task goes on in the consumer.
+    /// Needs a tokio runtime. A panic in a task continues in the consumer.
     pub fn fetch_many<S: Stream<Item = BlockNumber>>(
         &self,
         blocks: S,
@@ -52,13 +52,13 @@ impl Node {
 }
 
 impl<S: Stream<Item = BlockNumber>> Running<S> {
-    /// Waits for a finished block, and meanwhile starts as many as there is room for.
+    /// Waits for a finished block. Meanwhile it starts tasks up to the limit.
     async fn next(&mut self) -> Option<Fetched> {
         loop {
             let room = self.tasks.len() < self.most;
             let (rest, tasks) = (&mut self.rest, &mut self.tasks);
             tokio::select! {
-                // Room is filled first, so that the node is never waited for without need.
+                // New tasks start first, so that the node is never idle without need.
                 biased;
                 number = next_number(rest), if room && rest.is_some() => match number {
                     Some(number) => self.start(number),
@@ -86,7 +86,7 @@ fn finished(joined: Result<Fetched, JoinError>) -> Option<Fetched> {
     match joined {
         Ok(fetched) => Some(fetched),
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
-        // The runtime is going down, and with it everything here.
+        // The runtime shuts down and cancels its tasks.
         Err(_) => None,
     }
 }

@@ -1,36 +1,37 @@
-//! Asks an Ethereum node for blocks and their execution witnesses, over JSON-RPC.
+//! Fetches blocks and their execution witnesses from an Ethereum node over JSON-RPC.
 //!
-//! [`Client`] asks one question and sees to it that what can pass is waited out: time-outs, broken
-//! answers, overloaded gateways, rate limits. [`Node`] knows which questions make a
-//! [`RecordedBlock`], and in which dialect a node answers them. Read in this order:
+//! A [`Client`] sends one call and retries it after transient faults: time-outs, broken answers,
+//! overloaded gateways, rate limits. A [`Node`] knows which calls make a [`RecordedBlock`], and in
+//! which dialect a node answers them. Read the files in this order:
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
-//! | `endpoint` | the URL and extra headers, and that neither is ever printed |
-//! | `redact` | how text from outside becomes safe to print |
-//! | `client` | one question: attempts, ids, decoding |
-//! | `answer` | what an HTTP answer means |
-//! | `retry`, `retry_after` | which faults pass, and how long to wait for it |
-//! | `pace` | how many questions may be open, and how fast new ones start |
-//! | `node` | the questions that make a block |
-//! | `choice` | which way the state before a block is asked for |
-//! | `block`, `witness` | the JSON of blocks and witnesses |
-//! | `proofs` | a witness put together from a trace and single proofs, and what another one lacks |
-//! | `prestate` | the state before a block as a tracer tells it, and what it leaves out |
-//! | `batch` | many questions in one request |
-//! | `ancestors` | headers for `BLOCKHASH` |
-//! | `probe` | what a node can serve |
-//! | `many` | many blocks, a bounded number at a time |
+//! | `endpoint` | The URL and extra headers. Neither is ever printed. |
+//! | `redact` | Makes text from outside safe to print. |
+//! | `client` | One call: attempts, ids, decoding. |
+//! | `answer` | Interprets an HTTP answer. The result is data or a fault. |
+//! | `retry`, `retry_after` | Which faults are transient, and how long to wait. |
+//! | `pace` | Limits of requests. One bounds the open requests, the other the rate of new ones. |
+//! | `node` | The calls that make a block. |
+//! | `choice` | The ways to fetch the pre-state. One is selected for each block. |
+//! | `block`, `witness` | The JSON of blocks. The JSON of witnesses. |
+//! | `proofs` | Builds a witness from a trace and single proofs. Also completes other witnesses. |
+//! | `prestate` | The pre-state from a tracer. Also fetches values that the tracer omits. |
+//! | `batch` | Many calls in one request. |
+//! | `ancestors` | Headers for `BLOCKHASH`. |
+//! | `probe` | Finds out what a node can serve. |
+//! | `many` | Many blocks. Their number at a time is bounded. |
 //!
-//! What a node answers is checked just enough to know that it is the block that was asked for: its
-//! number, its header against the hash, its transactions and ommers against the hashes stated. The
-//! rest is proved where it is used: `block::prepare` derives the transactions, withdrawals and ommers
-//! roots, and holds every trie node, code and ancestor header against the hash that names it. So a
-//! lying node can waste time here, but cannot make a wrong block pass. A flat state has no such proof:
-//! it is good as far as the receipts that follow from it are the header's.
+//! This module checks only that an answer is the requested block. It checks the number, the header
+//! against the hash, and transactions and ommers against the stated hashes. The rest is proved
+//! where it is used. `block::prepare` derives the roots of transactions, withdrawals and ommers. It
+//! also checks each trie node, code and ancestor header against the hash that names it. So a lying
+//! node can waste time here, but it cannot make a wrong block pass. A flat state has no such proof.
+//! It is verified only through the receipts, which must match the header.
 //!
-//! Secrets: a URL may hold a key in any of its parts, and headers hold tokens. Errors carry the
-//! [`Origin`] only (scheme, host, port); what a node says is cut short and cleared of both.
+//! Secrets: A URL may hold a key in any of its parts, and headers hold tokens. Errors carry the
+//! [`Origin`] only (scheme, host, port). Text from the node is cut short, and secrets are removed
+//! from it.
 //!
 //! [`RecordedBlock`]: crate::cache::RecordedBlock
 

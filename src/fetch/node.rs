@@ -1,11 +1,11 @@
-//! The questions that make a block, and which of them a node understands.
+//! The calls that make a block, and the choice of the methods that a node understands.
 //!
-//! A block with a witness that the node made costs two questions, one more per ommer, and one more if
-//! the witness lacks the parent's header. Which of the two witness methods a node has is found out
-//! once, with the first block, while the others wait.
+//! A block with a witness from the node costs two calls. Each ommer costs one more, and so does the
+//! parent's header if the witness lacks it. The first block finds out which of the two witness
+//! methods the node has, while the other blocks wait.
 //!
-//! In which order the ways to a block's state are tried is said in `choice`, what the answers are
-//! held against in `block` and `witness`; what is left to others, in the module's own page.
+//! `choice` decides in which order the ways to fetch the pre-state are tried. `block` and `witness`
+//! check the answers. The [module page](super) lists the checks that are left to other modules.
 
 use std::sync::Arc;
 
@@ -25,22 +25,22 @@ use super::{
 };
 use crate::cache::Witness;
 
-/// A node that has answered which chain it follows. Cheap to clone; clones share what is known.
+/// A node with a known chain id. Cheap to clone. Clones share the methods that were found.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub(super) client: Client,
     chain_id: u64,
-    /// Set once, by whoever fetches the first witness.
+    /// Set once, when the first witness is fetched.
     witness_method: Arc<OnceCell<WitnessMethod>>,
-    /// Set once, by whoever traces the first block.
+    /// Set once, when the first block is traced.
     pub(super) trace_method: Arc<OnceCell<TraceMethod>>,
-    /// Set once, by the first block for which no witness was there.
+    /// Set once, by the first block without a witness.
     pub(super) single_proofs: Arc<OnceCell<SingleProofs>>,
-    /// Set once a method like `eth_getBalance` turns out to be missing.
+    /// Set once a method such as `eth_getBalance` proves to be missing.
     no_state_methods: Arc<OnceCell<()>>,
 }
 
-/// By which method a node gives witnesses.
+/// The method by which a node gives witnesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WitnessMethod {
     /// `debug_executionWitness`
@@ -51,7 +51,7 @@ enum WitnessMethod {
 }
 
 impl Node {
-    /// Asks the node for its chain. A node that is not there is given up within seconds.
+    /// Asks the node for its chain id. An unreachable node fails within seconds.
     ///
     /// # Errors
     /// [`RpcError::Unreachable`] if there is no connection; otherwise as [`Client::call`].
@@ -123,7 +123,7 @@ impl Node {
         Ok(witness)
     }
 
-    /// Asks by the method that the node has, and with the first block finds out which that is.
+    /// Calls the witness method that the node has. The first block finds out which one it is.
     async fn witness_answer(&self, block: &CheckedBlock) -> Result<WitnessAnswer, FetchError> {
         let mut first = None;
         let find_out = async || {
@@ -138,8 +138,8 @@ impl Node {
         }
     }
 
-    /// Tries the methods in turn with a block; the one that is there answers for it too, if only that
-    /// it has no witness for this block, or failed to make it.
+    /// Tries the methods in turn with one block. Returns the method that exists, with its answer.
+    /// The answer may be that the node has no witness of this block, or failed to make it.
     async fn find_witness_method(
         &self,
         block: &CheckedBlock,
@@ -171,7 +171,7 @@ impl Node {
         self.ask(number, method, params).await
     }
 
-    /// Whether it was found out that the node has neither method for witnesses.
+    /// Whether the node is known to have no witness method.
     pub(super) fn makes_no_witnesses(&self) -> bool {
         self.witness_method.get() == Some(&WitnessMethod::Neither)
     }
@@ -180,7 +180,8 @@ impl Node {
         &self.client
     }
 
-    /// How long a tracer may take for one transaction: as long as we wait. By itself geth gives it five seconds.
+    /// Time limit for tracing one transaction, equal to the client's own limit. geth's default is
+    /// five seconds.
     pub(super) fn tracer_time(&self) -> String {
         format!("{}s", self.client.timeout().as_secs().max(1))
     }
@@ -190,11 +191,11 @@ impl Node {
     }
 
     pub(super) fn note_lack_of_state_methods(&self) {
-        // Whoever comes second finds it noted.
+        // `set` fails if another task has set it already, which is harmless.
         let _ = self.no_state_methods.set(());
     }
 
-    /// Asks a question for the sake of block `number`.
+    /// Sends a call that block `number` needs.
     pub(super) async fn ask<T: serde::de::DeserializeOwned>(
         &self,
         number: BlockNumber,
@@ -205,7 +206,7 @@ impl Node {
         answer.map_err(|source| FetchError::Rpc { number, source })
     }
 
-    /// The same question about several things, in batches where the node takes them.
+    /// Calls a method once with each of `params`, in batches if the node accepts them.
     pub(super) async fn ask_each<T: serde::de::DeserializeOwned>(
         &self,
         number: BlockNumber,

@@ -1,18 +1,21 @@
 //! Decides how many requests may be open at once, and when the next may start.
 //!
-//! Two limits hold at the same time. The *window* bounds open requests: it starts at what the user
-//! allows, is halved when the node answers that this is too much, and grows by one per window of
-//! served requests (additive increase, multiplicative decrease). The *budget* spaces the starts of
-//! requests evenly, if the user set one. An answer with `Retry-After` holds back the next starts of
-//! everyone, as a limit that one request ran into stands in the way of all.
+//! Two limits hold at the same time. The *window* bounds the open requests. It starts at the user's
+//! limit. It is halved when the node answers that the load is too high. It grows by one per window
+//! of served requests (additive increase, multiplicative decrease). The *budget* spaces the starts
+//! of requests evenly, if the user set one. An answer with `Retry-After` delays the next starts of
+//! all requests, because the limit applies to the whole client.
 //!
-//! Knows nothing of what the requests are. A mistake here costs speed or patience, never a result.
+//! This module does not know the content of the requests. A mistake here costs time, but never
+//! changes a result.
 //!
-//! P1: never are more turns taken than the ceiling. Each holds a permit, and no more permits are issued.
-//! P2: a turn that is dropped, as when a task is cancelled, gives its permit back.
-//! P3: answers to requests from before a cut do not cut again: they tell nothing new.
+//! P1: The number of open turns never exceeds the ceiling. Each turn holds a permit, and at most
+//! that many permits are issued.
+//! P2: A dropped turn returns its permit, for instance when a task is cancelled.
+//! P3: Answers to requests from before a cut do not cut again, because they carry no new
+//! information.
 //!
-//! `state` is guarded by its lock, which is never held while waiting for anything but the lock.
+//! A lock guards `state`. While the lock is held, no code waits for anything else.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -24,7 +27,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Hands out turns to send a request.
+/// Issues turns to send a request.
 #[derive(Debug)]
 pub(super) struct Pace {
     permits: Semaphore,
@@ -36,31 +39,32 @@ pub(super) struct Pace {
 
 #[derive(Debug)]
 struct State {
-    /// Open requests that are thought to be bearable, from 1 to the ceiling.
+    /// Estimated number of open requests that the node can bear, from 1 to the ceiling.
     window: f64,
-    /// Permits there are, in use or not. Follows `window`, late while requests are open.
+    /// Number of issued permits, in use or not. It follows `window`, with a delay while requests
+    /// are open.
     issued: usize,
-    /// How often the window was cut.
+    /// Number of times that the window was cut.
     cuts: u64,
-    /// No request starts before.
+    /// No request starts before this time.
     next_start: Instant,
 }
 
-/// Leave to send one request.
+/// Permission to send one request.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     permit: Option<SemaphorePermit<'a>>,
     cuts_before: u64,
 }
 
-/// What an answer tells about the node's load.
+/// Information that an answer gives about the node's load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Load {
-    /// It kept up.
+    /// The node kept up.
     Served,
-    /// It was too much; come back after this time, if the node said so.
+    /// The load was too high. Holds the time to wait, if the node stated one.
     TooMuch(Option<Duration>),
-    /// Nothing: something else went wrong.
+    /// No information, because the fault was of another kind.
     Unclear,
 }
 
@@ -75,14 +79,14 @@ impl Pace {
 
     /// Waits for a turn.
     pub(super) async fn enter(&self) -> Turn<'_> {
-        // The semaphore is never closed, which is the only way in which this can fail.
+        // `acquire` fails only on a closed semaphore, and this one is never closed.
         let permit = self.permits.acquire().await.ok();
         let (start, cuts_before) = self.state.lock().await.book(self.spacing);
         sleep_until(start).await;
         Turn { permit, cuts_before }
     }
 
-    /// Ends a turn and learns from what came of it.
+    /// Ends a turn and adjusts the window to its result.
     pub(super) async fn leave(&self, turn: Turn<'_>, load: Load) {
         let mut state = self.state.lock().await;
         match load {
@@ -93,8 +97,8 @@ impl Pace {
         self.follow_window(&mut state, turn.permit);
     }
 
-    /// Issues or withdraws permits until there are as many as the window says, or, where more are in
-    /// use, until the next turn ends.
+    /// Issues or withdraws permits until their number equals the window. If too many are in use,
+    /// the rest is withdrawn when later turns end.
     fn follow_window(&self, state: &mut State, permit: Option<SemaphorePermit<'_>>) {
         let wanted = state.window as usize;
         if let Some(permit) = permit
@@ -111,7 +115,7 @@ impl Pace {
 }
 
 impl State {
-    /// Takes the next free start, and says how often the window was cut by now.
+    /// Takes the next free start. Returns it with the number of cuts so far.
     fn book(&mut self, spacing: Duration) -> (Instant, u64) {
         let start = self.next_start.max(Instant::now());
         self.next_start = start + spacing;
@@ -144,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn p1_no_more_turns_than_the_ceiling() {
+    async fn p1_turns_never_exceed_the_ceiling() {
         let pace = pace(2, 0);
         let (first, _second) = (pace.enter().await, pace.enter().await);
         assert_eq!(pace.permits.available_permits(), 0);
@@ -154,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn p2_a_dropped_turn_is_given_back() {
+    async fn p2_a_dropped_turn_returns_its_permit() {
         let pace = pace(1, 0);
         drop(pace.enter().await);
         drop(pace.enter().await);
@@ -192,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn other_faults_leave_the_window_alone() {
+    async fn other_faults_do_not_change_the_window() {
         let pace = pace(4, 0);
         for _ in 0..10 {
             let turn = pace.enter().await;
@@ -211,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_that_the_node_asks_for_holds_everyone() {
+    async fn retry_after_delays_all_requests() {
         let (pace, begin) = (pace(4, 0), Instant::now());
         let turn = pace.enter().await;
         pace.leave(turn, Load::TooMuch(Some(Duration::from_secs(3)))).await;

@@ -1,14 +1,16 @@
-//! The flat state before a block, from a node that has a `prestateTracer` and no witness.
+//! The flat pre-state of a block, from a node that has a `prestateTracer` and no witness.
 //!
-//! `debug_traceBlockByNumber` answers with an entry for each transaction: the accounts and slots that
-//! it touched, as they were before *that transaction*. Some recordings hold the whole block's state
-//! in the first entry and leave the others empty. Either way the first occurrence is kept, with its
-//! position: a later one may show what the block wrote itself, and even a first one may, if the
-//! tracer left an account out as long as there was nothing in it. `block::Survey` draws the line.
+//! `debug_traceBlockByNumber` answers with one entry per transaction. The entry holds the accounts
+//! and slots that the transaction touched, as they were before *that transaction*. Some recordings
+//! hold the state of the whole block in the first entry and leave the others empty.
 //!
-//! What no entry holds is asked for with `eth_getBalance` and its like, at the parent. A node that
-//! lacks these methods, or the state, cannot tell, which is an answer and no error: whoever asked has
-//! to say what is assumed.
+//! The first occurrence of a value is kept, with its position, because a later one may show a write
+//! of the block itself. Even a first occurrence may show such a write, if the tracer omitted an
+//! account while it was empty. `block::Survey` decides which values are valid.
+//!
+//! Values in no entry are fetched at the parent with methods such as `eth_getBalance`. A node
+//! without these methods, or without the state, cannot answer. This is a result and not an error:
+//! the caller must record an assumption.
 
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
@@ -20,59 +22,60 @@ use serde_json::{Value, json};
 
 use super::{block::CheckedBlock, error::FetchError, node::Node, redact::SafeText};
 
-/// A block, and what a tracer says of the state before its transactions.
+/// A block, and a tracer's state before its transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracedBlock {
-    /// The chain that the block belongs to (EIP-155).
+    /// The id of the block's chain (EIP-155).
     pub chain_id: ChainId,
     /// Header, transactions, ommers, and from Shanghai withdrawals.
     pub block: Block<TxEnvelope>,
-    /// Hashes of the block's ommers, where the node has not all of them; the block then holds none.
+    /// Hashes of the block's ommers, if the node does not have all of them. The block then holds no
+    /// ommers.
     pub unknown_ommers: Vec<B256>,
-    /// What the tracer says.
+    /// The tracer's answer.
     pub state: TracedState,
 }
 
-/// What a tracer says of the state before a block's transactions, first occurrences only.
+/// The state before a block's transactions from a tracer's answer, first occurrences only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TracedState {
     /// Accounts by address.
     pub accounts: HashMap<Address, TracedAccount>,
 }
 
-/// An account as the tracer saw it first.
+/// The first occurrence of an account in the tracer's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracedAccount {
-    /// The transaction, from 0, before which it was so.
+    /// The index, from 0, of the transaction before which the account had these fields.
     pub since: usize,
-    /// What it held.
+    /// Nonce, balance and code at that point.
     pub fields: AccountFields,
     /// Slots by key.
     pub slots: HashMap<U256, TracedSlot>,
 }
 
-/// A slot as the tracer saw it first.
+/// The first occurrence of a slot in the tracer's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TracedSlot {
-    /// The transaction, from 0, before which it was so.
+    /// The index, from 0, of the transaction before which the slot had this value.
     pub since: usize,
-    /// What it held.
+    /// The value at that point.
     pub value: U256,
 }
 
-/// What an account holds, but for its storage, as a node tells it.
+/// An account without its storage, as a node answers it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFields {
-    /// Transactions sent, or contracts created by a contract.
+    /// Number of transactions sent, or of contracts that a contract created.
     pub nonce: u64,
     /// In wei.
     pub balance: U256,
-    /// Empty where there is none.
+    /// Empty if the account has no code.
     pub code: Bytes,
 }
 
 impl AccountFields {
-    /// Whether there is nothing in it, so that it may not exist at all.
+    /// Whether the account is empty, so that it may not exist at all.
     pub fn is_nothing(&self) -> bool {
         self.nonce == 0 && self.balance.is_zero() && self.code.is_empty()
     }
@@ -90,7 +93,7 @@ struct EntryAnswer {
     error: Option<Value>,
 }
 
-/// What is missing or null is nothing.
+/// A missing field and null both mean zero or empty.
 #[derive(Debug, Deserialize)]
 struct AccountAnswer {
     #[serde(default)]
@@ -104,7 +107,7 @@ struct AccountAnswer {
     storage: Option<BTreeMap<U256, U256>>,
 }
 
-/// geth and reth write a number, others hex.
+/// geth and reth write a number, other clients hex.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum NonceAnswer {
@@ -125,7 +128,7 @@ impl AccountAnswer {
 }
 
 impl TracedState {
-    /// Adds what the tracer saw before transaction `since`; what was there already stays.
+    /// Adds the account as it was before transaction `since`. Known values are not replaced.
     fn add(&mut self, since: usize, address: Address, answer: &AccountAnswer) {
         let account = self.accounts.entry(address).or_insert_with(|| TracedAccount {
             since,
@@ -139,7 +142,8 @@ impl TracedState {
         }
     }
 
-    /// Holds the answer against the block's transactions. `safe` makes what a node says printable.
+    /// Checks the answer against the block's transactions. `safe` makes text from the node
+    /// printable.
     fn from_answer(
         block: &CheckedBlock,
         entries: Vec<EntryAnswer>,
@@ -175,18 +179,18 @@ impl TracedState {
 }
 
 impl Node {
-    /// Fetches a block with its ommers and what the node's `prestateTracer` says of it.
+    /// Fetches a block with its ommers and the answer of the node's `prestateTracer`.
     ///
     /// # Errors
-    /// If the node lacks the block or the tracer, if it answers with something that is not this block,
-    /// or if a question fails for good.
+    /// The node lacks the block or the tracer. The node answers with another block. A call fails
+    /// permanently.
     pub async fn fetch_block_flat(&self, number: BlockNumber) -> Result<TracedBlock, FetchError> {
         let block = self.block(number).await?;
         let (ommers, state) = join(self.ommers(&block), self.traced_state(&block)).await;
         self.traced(block, ommers, state?)
     }
 
-    /// The parts together. No receipt depends on an ommer, so that a node that lacks them will do.
+    /// Combines the parts. No receipt depends on an ommer, so the node may lack them.
     pub(super) fn traced(
         &self,
         block: CheckedBlock,
@@ -216,17 +220,17 @@ impl Node {
         TracedState::from_answer(block, entries, |text| self.client().safe_words(text))
     }
 
-    /// An account before block `number`; `None` if the node cannot tell.
+    /// An account before block `number`. `None` if the node lacks the method or the state.
     ///
     /// # Errors
-    /// If a question fails for another reason than that.
+    /// If a call fails for another reason.
     pub async fn account_before(
         &self,
         number: BlockNumber,
         address: Address,
     ) -> Result<Option<AccountFields>, FetchError> {
         let params = json!([address, parent(number)]);
-        // One first: where the node cannot tell, that saves the others.
+        // The balance comes first. If the node does not have it, the other calls are not needed.
         let Some(balance) = self.state(number, "eth_getBalance", params.clone()).await? else {
             return Ok(None);
         };
@@ -236,10 +240,10 @@ impl Node {
         Ok(nonce.zip(code).map(fields))
     }
 
-    /// A slot before block `number`; `None` if the node cannot tell.
+    /// A slot before block `number`. `None` if the node lacks the method or the state.
     ///
     /// # Errors
-    /// If the question fails for another reason than that.
+    /// If the call fails for another reason.
     pub async fn slot_before(
         &self,
         number: BlockNumber,
@@ -247,11 +251,12 @@ impl Node {
         slot: U256,
     ) -> Result<Option<U256>, FetchError> {
         let params = json!([address, B256::from(slot), parent(number)]);
-        // Some nodes leave out leading zeros.
+        // Some nodes omit leading zeros.
         self.state(number, "eth_getStorageAt", params).await
     }
 
-    /// Asks for a part of the state. A node without one of these methods is not asked again.
+    /// Fetches a part of the state. If one of these methods is missing, the node is not called
+    /// again.
     async fn state<T: serde::de::DeserializeOwned>(
         &self,
         number: BlockNumber,
@@ -273,7 +278,7 @@ impl Node {
     }
 }
 
-/// The block before, as a parameter. Block 0 is never fetched.
+/// The number of the parent, as a parameter. Block 0 is never fetched.
 fn parent(number: BlockNumber) -> U64 {
     U64::from(number.saturating_sub(1))
 }

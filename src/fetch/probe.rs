@@ -1,9 +1,9 @@
-//! Finds out what a node can serve, by asking it.
+//! Finds out what a node can serve, by calling it.
 //!
-//! Every method that could be of use for a fetch is asked once about one block, and the answer thrown
-//! away: an answer counts, whatever it says. That it is right shows only when a block is fetched.
-//! Where the state begins is found by halving, on the assumption that a node which has the state of a
-//! block has that of every later one. How it is all told is left to the caller.
+//! Every method that a fetch could use is called once about one block. Any answer counts as
+//! support, and its content is discarded. Only a fetch checks that the answers are right. The
+//! oldest block with state is found by binary search. The search assumes that a node with the state
+//! of a block has the state of every later one. The caller formats the result.
 
 use alloy_primitives::{Address, B256, BlockNumber, U64};
 use futures::future::join_all;
@@ -23,17 +23,17 @@ use super::{
     retry::Contact,
 };
 
-/// Sizes of batches that are tried, the largest first.
+/// Batch sizes that are tried, the largest first.
 const BATCH_SIZES: [usize; 3] = [100, 10, 1];
 
-/// A method that may be of use for a fetch.
+/// A method that a fetch may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// The whole witness of a block, by its number.
     ExecutionWitness,
-    /// The same, by its hash.
+    /// The whole witness of a block, by its hash.
     ExecutionWitnessByBlockHash,
-    /// What each transaction of a block reads, as `prestateTracer` gives it.
+    /// The values that each transaction of a block reads, from `prestateTracer`.
     PrestateTracer,
     /// Proof of an account (EIP-1186).
     Proof,
@@ -47,31 +47,31 @@ pub enum Method {
     Uncle,
 }
 
-/// What a node can serve.
+/// Methods, state and batches that a node can serve.
 #[derive(Debug)]
 pub struct Abilities {
-    /// The node, as far as its URL may be printed.
+    /// The printable part of the node's URL.
     pub origin: Origin,
-    /// What it calls itself.
+    /// The client name that the node states.
     pub client: Result<SafeText, RpcError>,
-    /// The chain that it follows (EIP-155).
+    /// The id of the node's chain (EIP-155).
     pub chain_id: u64,
-    /// The newest block that it has.
+    /// The newest block that the node has.
     pub head: BlockNumber,
-    /// The block that the methods were asked about.
+    /// The block that the methods were called about.
     pub block: BlockNumber,
-    /// The oldest block after which it has the state, or why that is not known.
+    /// The oldest block for which the node has the post-state, or the error that ended the search.
     pub oldest_state: Result<BlockNumber, RpcError>,
-    /// Each method, and why it is not served.
+    /// Each method, with the error if it is not served.
     pub methods: Vec<(Method, Result<(), RpcError>)>,
-    /// The largest batch that was answered in full; zero for none.
+    /// The largest batch that was answered in full. Zero if none was.
     pub batch: usize,
-    /// Why no larger one was.
+    /// Why no larger batch was answered.
     pub larger_batch: Option<RpcError>,
 }
 
 impl Method {
-    /// All of them.
+    /// All methods.
     pub const ALL: [Self; 8] = [
         Self::ExecutionWitness,
         Self::ExecutionWitnessByBlockHash,
@@ -83,7 +83,7 @@ impl Method {
         Self::Uncle,
     ];
 
-    /// What JSON-RPC calls it.
+    /// The name of the JSON-RPC method.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ExecutionWitness => "debug_executionWitness",
@@ -112,12 +112,12 @@ impl Method {
 }
 
 impl Abilities {
-    /// Whether a method was answered.
+    /// Whether the node answered a method.
     pub fn serves(&self, method: Method) -> bool {
         self.methods.iter().any(|(asked, answer)| *asked == method && answer.is_ok())
     }
 
-    /// The ways in which blocks can be fetched, the best first.
+    /// The ways to fetch blocks that the node supports, the best first.
     pub fn witnesses(&self) -> Vec<WitnessChoice> {
         let serves = |method| self.serves(method);
         let by_witness =
@@ -133,10 +133,10 @@ impl Abilities {
 }
 
 impl Node {
-    /// Asks the node, whose newest block is `head`, what it can serve of block `number`.
+    /// Asks the node what it can serve of block `number`. `head` is the number of its newest block.
     ///
     /// # Errors
-    /// If it does not have that block. What else it cannot serve is part of the result.
+    /// If the node does not have that block. Other missing methods and data are part of the result.
     pub async fn abilities(
         &self,
         head: BlockNumber,
@@ -174,7 +174,7 @@ impl Node {
     ) -> (Method, Result<(), RpcError>) {
         let params = method.params(number, hash);
         let answer = match method {
-            // Most blocks have no ommers: `null` is an answer.
+            // Most blocks have no ommers, so `null` counts as an answer.
             Method::Uncle => {
                 self.client().call::<IgnoredAny>(method.name(), params).await.map(drop)
             }
@@ -183,7 +183,7 @@ impl Node {
         (method, answer)
     }
 
-    /// Halves the blocks between one whose state is there and one whose state is not.
+    /// Binary search between a block with state and a block without.
     async fn oldest_state(&self, head: BlockNumber) -> Result<BlockNumber, RpcError> {
         self.state_after(head).await?;
         if self.has_state_after(0).await? {
@@ -201,7 +201,7 @@ impl Node {
         Ok(there)
     }
 
-    /// No answer for lack of the state is an answer here.
+    /// An answer that the state is missing counts as `false`, not as an error.
     async fn has_state_after(&self, number: BlockNumber) -> Result<bool, RpcError> {
         match self.state_after(number).await {
             Ok(()) => Ok(true),
@@ -215,7 +215,7 @@ impl Node {
         self.client().call::<Something>("eth_getBalance", params).await.map(drop)
     }
 
-    /// The size of the largest batch that is answered, and why no larger one is.
+    /// The size of the largest batch that is answered, and the error of the next larger one.
     async fn largest_batch(&self) -> (usize, Option<RpcError>) {
         let mut larger = None;
         for size in BATCH_SIZES {
@@ -240,7 +240,7 @@ impl Node {
     }
 }
 
-/// A block, as far as it matters here.
+/// The only field of a block that is needed here.
 #[derive(Debug, Deserialize)]
 struct Hashed {
     hash: B256,

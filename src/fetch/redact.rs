@@ -1,39 +1,40 @@
 //! Makes text from outside safe to print.
 //!
-//! A node, or the gateway before it, may say anything: a page of HTML, terminal escapes, megabytes,
-//! or our own URL and headers, key included. [`SafeText`] is what is left after the secrets are
-//! replaced, white space and control characters collapsed, and the end cut off. [`TransportError`] does
-//! the like for the HTTP library, whose errors carry the URL.
+//! A node, or the gateway before it, may answer with any text. It may be an HTML page, terminal
+//! escapes or megabytes of data. It may also quote the URL and headers of the request, keys
+//! included. A [`SafeText`] has the secrets replaced, white space and control characters collapsed,
+//! and its end cut off. A [`TransportError`] does the same for an error of the HTTP library, which
+//! carries the URL.
 //!
-//! Secrets shorter than [`SHORTEST_SECRET`] are not searched for: replacing every `v3` or `rpc` would
+//! Secrets shorter than [`SHORTEST_SECRET`] are not replaced. Replacing every `v3` or `rpc` would
 //! ruin messages and protect nothing.
 
 use std::{error::Error, fmt, sync::Arc};
 
 use reqwest::{Url, header::HeaderValue};
 
-/// Most characters of an outside text that are printed.
+/// Maximum number of characters that are printed of an outside text.
 const MOST_CHARS: usize = 200;
 
-/// Most bytes of an outside text that are looked at.
+/// Maximum number of bytes that are examined of an outside text.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Fewest bytes of a secret that is searched for.
+/// Minimum length of a secret that is replaced, in bytes.
 const SHORTEST_SECRET: usize = 4;
 
-/// Text that others wrote: one line, bounded in length, without our secrets.
+/// Text from outside: one line, bounded in length, without secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SafeText(Box<str>);
 
-/// Everything that must not be printed, longest first. Prints as nothing.
+/// Everything that must not be printed, longest first. `Debug` shows none of it.
 #[derive(Clone)]
 pub(super) struct Secrets(Arc<[String]>);
 
-/// Why HTTP failed. Prints the root cause, and never a URL.
+/// An error of the HTTP library. It prints the root cause, and never a URL.
 pub struct TransportError(reqwest::Error);
 
 impl SafeText {
-    /// Clears `text` of secrets and controls, and cuts it off.
+    /// Removes secrets and control characters from `text`, and cuts it off.
     pub(super) fn new(text: &[u8], secrets: &Secrets) -> Self {
         let start = text.get(..MOST_BYTES).unwrap_or(text);
         let clear = secrets.hide(&String::from_utf8_lossy(start));
@@ -42,13 +43,13 @@ impl SafeText {
         Self(cut(line).into())
     }
 
-    /// What is wrong with some JSON. Its parser quotes what it read, hence the care.
+    /// The message of a JSON error. The parser quotes the input, so secrets must be removed.
     pub(super) fn of_json(error: &serde_json::Error, secrets: &Secrets) -> Self {
         Self::new(error.to_string().as_bytes(), secrets)
     }
 }
 
-/// The first [`MOST_CHARS`] characters of `line`, and a mark if that is not all of it.
+/// The first [`MOST_CHARS`] characters of `line`, with a mark if the line was longer.
 fn cut(mut line: String) -> String {
     if let Some((at, _)) = line.char_indices().nth(MOST_CHARS) {
         line.truncate(at);
@@ -72,7 +73,7 @@ impl fmt::Debug for SafeText {
 impl Error for SafeText {}
 
 impl Secrets {
-    /// All parts of `url` past the host or before it, and all of `headers`.
+    /// All parts of `url` before and after the host, and all of `headers`.
     pub(super) fn of<'a>(url: &Url, headers: impl Iterator<Item = &'a HeaderValue>) -> Self {
         let mut all = parts_of_url(url);
         all.extend(headers.flat_map(parts_of_header));
@@ -93,7 +94,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Credentials, path, query, fragment and their parts, as written and with percent signs resolved.
+/// Credentials, path, query, fragment and their parts, as written and percent-decoded.
 fn parts_of_url(url: &Url) -> Vec<String> {
     let [password, fragment] = [url.password(), url.fragment()].map(Option::unwrap_or_default);
     let whole = [url.username(), password, url.path(), fragment];
@@ -105,15 +106,15 @@ fn parts_of_url(url: &Url) -> Vec<String> {
     written.flat_map(|part| [part.to_owned(), without_percent_signs(part)]).collect()
 }
 
-/// A header's value, and its longer words, such as the token of `Bearer token`, without the padding of
-/// base64.
+/// A header's value and its longer words, such as the token of `Bearer token`. Base64 padding is
+/// removed from the words.
 fn parts_of_header(value: &HeaderValue) -> Vec<String> {
     let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
     let words = text.split_whitespace().filter(|word| word.len() >= 2 * SHORTEST_SECRET);
     words.map(|word| word.trim_end_matches('=').to_owned()).chain([text.clone()]).collect()
 }
 
-/// Resolves percent-encoding (RFC 3986 section 2.1); what is not encoded stays as it is.
+/// Decodes percent-encoding (RFC 3986 section 2.1). All other text stays unchanged.
 fn without_percent_signs(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -137,28 +138,28 @@ fn hex_byte(high: u8, low: u8) -> Option<u8> {
 }
 
 impl TransportError {
-    /// Takes the URL out of the error.
+    /// Removes the URL from the error.
     pub(super) fn new(error: reqwest::Error) -> Self {
         Self(error.without_url())
     }
 
-    /// Whether the node could not be connected to: refused, unknown host, no TLS.
+    /// Whether the connection failed: refused, unknown host, no TLS.
     pub fn is_connect(&self) -> bool {
         self.0.is_connect()
     }
 
-    /// Whether time ran out.
+    /// Whether the time limit passed.
     pub fn is_timeout(&self) -> bool {
         self.0.is_timeout()
     }
 
-    /// Whether the request could not even be made.
+    /// Whether the request could not be built.
     pub(super) fn is_unsendable(&self) -> bool {
         self.0.is_builder()
     }
 
-    /// The deepest cause. An error of the HTTP library further down could again carry the URL, so
-    /// those do not count.
+    /// The deepest cause. Errors of the HTTP library further down are skipped, because they could
+    /// carry the URL again.
     fn root(&self) -> &(dyn Error + 'static) {
         let mut root: &(dyn Error + 'static) = &self.0;
         let mut next = self.0.source();
@@ -184,7 +185,7 @@ impl fmt::Debug for TransportError {
     }
 }
 
-/// Without a source: the root cause is what this prints, and the layers between may carry the URL.
+/// There is no `source`. `Display` prints the root cause, and the layers between may carry the URL.
 impl Error for TransportError {}
 
 #[cfg(test)]
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_no_secrets_stay() {
+    fn words_that_are_not_secrets_stay() {
         let said = b"v3 of the rpc has a key";
         assert_eq!(SafeText::new(said, &secrets()).to_string(), "v3 of the rpc has a key");
     }

@@ -1,8 +1,8 @@
-//! Decides whether a fault may pass, and how long to wait for it.
+//! Decides whether a fault is transient, and how long to wait before a retry.
 //!
-//! Waits grow exponentially, with full jitter: uniform from zero to the bound, so that requests which
-//! failed together do not come back together. What the node asks for by `Retry-After` is the least
-//! wait, up to [`LONGEST_REQUESTED_WAIT`].
+//! Waits grow exponentially, with full jitter: they are uniform from zero to the bound. So requests
+//! that failed together are not retried together. `Retry-After` sets the least wait, up to
+//! [`LONGEST_REQUESTED_WAIT`].
 
 use std::time::Duration;
 
@@ -11,31 +11,32 @@ use super::error::Fault;
 /// Bound of the first wait.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
-/// Bound of every wait that we choose.
+/// Bound of every wait that the client chooses itself.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// Bound of what `Retry-After` may ask for.
+/// Bound of a wait that the node requests with `Retry-After`.
 const LONGEST_REQUESTED_WAIT: Duration = Duration::from_secs(60);
 
-/// Retries of a connection that was never made before: a node that is not there is not waited for.
+/// Retries of the first connection. The client does not wait long for a node that is down.
 const FIRST_CONTACT_RETRIES: u32 = 2;
 
-/// Retries of a connection that was made, but on which nothing ever came.
+/// Retries on a connection that was established but never carried an answer.
 const FIRST_SILENCE_RETRIES: u32 = 1;
 
-/// Retries of what took the node too long: it will hardly become quick, and each costs the time again.
+/// Retries of a call that took the node too long. It will hardly become faster, and each retry
+/// costs the time again.
 const OUT_OF_TIME_RETRIES: u32 = 2;
 
-/// How much is known about whether the node is there at all.
+/// Whether the node has ever answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Contact {
-    /// Nothing: this is the first question.
+    /// It has not: this is the first call.
     First,
     /// It has answered before.
     Made,
 }
 
-/// How long to wait before trying again, or `None` to give up. `retries` were made already.
+/// Time to wait before the next attempt, or `None` if there is none. `retries` were made already.
 pub(super) fn wait_before_retry(
     fault: &Fault,
     retries: u32,
@@ -48,7 +49,7 @@ pub(super) fn wait_before_retry(
     })
 }
 
-/// What the node asks everyone to wait, within reason.
+/// The wait that the node requests from the client, bounded by [`LONGEST_REQUESTED_WAIT`].
 pub(super) fn requested_wait(fault: &Fault) -> Option<Duration> {
     let (Fault::RateLimited { retry_after, .. } | Fault::Unavailable { retry_after, .. }) = fault
     else {
@@ -57,7 +58,7 @@ pub(super) fn requested_wait(fault: &Fault) -> Option<Duration> {
     retry_after.map(|wait| wait.min(LONGEST_REQUESTED_WAIT))
 }
 
-/// Whether the same question may be answered later.
+/// Whether the fault is transient, so that the same call may succeed later.
 const fn may_pass(fault: &Fault) -> bool {
     match fault {
         Fault::NoConnection(_)
@@ -83,7 +84,7 @@ const fn may_pass(fault: &Fault) -> bool {
 
 fn allowed_retries(fault: &Fault, max_retries: u32, contact: Contact) -> u32 {
     match (contact, fault) {
-        // Time was spent already: packets that vanish are no hiccup.
+        // The connection timed out, which cost time already. Lost packets rarely recover soon.
         (Contact::First, Fault::NoConnection(cause)) if cause.is_timeout() => 0,
         (Contact::First, Fault::NoConnection(_)) => max_retries.min(FIRST_CONTACT_RETRIES),
         (Contact::First, Fault::TimedOut(_)) => max_retries.min(FIRST_SILENCE_RETRIES),
@@ -92,7 +93,7 @@ fn allowed_retries(fault: &Fault, max_retries: u32, contact: Contact) -> u32 {
     }
 }
 
-/// The longest wait after so many retries.
+/// The longest wait after this many retries.
 fn bound(retries: u32) -> Duration {
     let factor = 2_u32.checked_pow(retries).unwrap_or(u32::MAX);
     FIRST_WAIT.saturating_mul(factor).min(LONGEST_WAIT)
@@ -136,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_node_asks_for_is_the_least_wait_within_reason() {
+    fn retry_after_is_the_least_wait_up_to_a_limit() {
         let wait = wait_before_retry(&limited(7), 0, 1, Contact::First).unwrap();
         assert!((7000..=7250).contains(&wait.as_millis()), "{wait:?}");
         assert_eq!(requested_wait(&limited(u64::MAX)), Some(LONGEST_REQUESTED_WAIT));
     }
 
     #[test]
-    fn what_cannot_pass_is_not_retried() {
+    fn permanent_faults_are_not_retried() {
         for fault in [Fault::Null, Fault::TooLarge { limit: 1 }] {
             assert_eq!(wait_before_retry(&fault, 0, 9, Contact::Made), None, "{fault}");
         }

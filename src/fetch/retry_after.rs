@@ -1,8 +1,8 @@
 //! Reads `Retry-After` (RFC 9110 section 10.2.3).
 //!
-//! A date is taken relative to the answer's own `Date`, so neither our clock nor its time zone
-//! matters; without a `Date` it is ignored. Of the three date formats only IMF-fixdate is read, the
-//! one that senders must use (section 5.6.7).
+//! A date is relative to the answer's own `Date`, so neither the local clock nor its time zone
+//! matters. Without a `Date` it is ignored. Only one of the three date formats is read:
+//! IMF-fixdate, which senders must use (section 5.6.7).
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// How long the node asks us to stay away; `None` if it does not say, or not in a way we read.
+/// The wait that the node requests. `None` if it states none, or in a format that is not read.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text_of(headers, RETRY_AFTER)?;
     if let Ok(seconds) = text.parse() {
@@ -43,10 +43,10 @@ fn seconds_of(date: &str) -> Option<u64> {
     sane.then(|| ((days_before(year, month) + day - 1) * 24 + hour) * 3600 + minute * 60 + second)
 }
 
-/// Days from 1970 to the first of a month, counted from 0.
+/// Days from 1970 to the first day of a month. Months count from 0.
 fn days_before(year: u64, month: usize) -> u64 {
     const BEFORE_MONTH: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    // Leap days of the years that are over, and of this one once February is.
+    // Leap days of past years, and of this year if February is over.
     let years_over = if month >= 2 { year } else { year - 1 };
     let leap_days = years_over / 4 - years_over / 100 + years_over / 400;
     let leap_days_to_1970 = 1969 / 4 - 1969 / 100 + 1969 / 400;
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
+    fn text_that_is_not_a_date_is_ignored() {
         for text in [
             "",
             "soon",

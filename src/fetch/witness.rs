@@ -1,11 +1,11 @@
-//! The JSON of `debug_executionWitness`, in every shape that nodes give it.
+//! The JSON of `debug_executionWitness`, in every form that nodes use.
 //!
-//! Each of `state`, `codes` and `keys` is a list of hex strings, or an object from hash to hex string
-//! (older reth), or null or absent. `headers` is a list of RLP as hex strings (reth), or of JSON
-//! objects (geth), in any order. Whatever else a node adds is ignored.
+//! Each of `state`, `codes` and `keys` is a list of hex strings or null. In older reth it is an
+//! object from hash to hex string. `headers` is a list of RLP as hex strings (reth), or of JSON
+//! objects (geth), in any order. Only `state` must be present. Other fields are ignored.
 //!
-//! Nothing is proved here. Headers are linked by their hashes, which only sorts out those that are
-//! ancestors of the block; `block::prepare` holds everything against the hash that names it.
+//! Nothing is proved here. Headers are linked by their hashes, which only selects the ancestors of
+//! the block. `block::prepare` checks everything against the hash that names it.
 
 use std::{collections::HashMap, fmt, marker::PhantomData};
 
@@ -32,11 +32,11 @@ pub(super) struct WitnessAnswer {
     headers: Several<AnyHeader>,
 }
 
-/// A list, the values of an object, or nothing for null.
+/// A list, or the values of an object. Empty for null.
 #[derive(Debug)]
 struct Several<T>(Vec<T>);
 
-/// A header in one of its two shapes.
+/// A header in one of its two forms.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum AnyHeader {
@@ -45,8 +45,9 @@ enum AnyHeader {
 }
 
 impl WitnessAnswer {
-    /// The witness of block `number`, with those headers that lead up to `parent_hash`: ascending, none
-    /// missing in between, the parent last. Empty headers mean that the parent is not among them.
+    /// The witness of block `number`. It keeps the headers that lead up to `parent_hash`:
+    /// ascending, without gaps, the parent last. The list of headers is empty if the parent is
+    /// missing.
     pub(super) fn into_witness(
         self,
         number: BlockNumber,
@@ -67,7 +68,7 @@ impl AnyHeader {
     }
 }
 
-/// Follows the hashes from the parent back, as far as there are headers.
+/// Follows the hashes back from the parent, until a header is missing.
 fn linked(
     number: BlockNumber,
     parent_hash: B256,
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_objects_nulls_and_gaps_are_all_read() {
+    fn lists_objects_nulls_and_absent_fields_are_read() {
         let parent = &chain(1)[0];
         for (answer, nodes, codes, keys) in [
             (json!({"state": ["0x01", "02"], "codes": ["0x"], "keys": ["0x0304"]}), 2, 1, 1),
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_state_is_no_witness() {
+    fn an_answer_without_state_is_rejected() {
         assert!(serde_json::from_value::<WitnessAnswer>(json!({"codes": []})).is_err());
         assert!(serde_json::from_value::<WitnessAnswer>(json!({"state": ["zz"]})).is_err());
     }

@@ -1,6 +1,6 @@
 //! Why an archive could not be read or written.
 //!
-//! [`ArchiveError`] ends the whole archive, [`MemberError`] one of its members.
+//! An [`ArchiveError`] concerns the whole archive, a [`MemberError`] one of its members.
 
 use std::io;
 
@@ -8,56 +8,56 @@ use alloy_primitives::{B256, hex};
 
 use super::super::{BlockId, CacheError, ContainerError};
 
-/// Why an archive is of no use, or was not written.
+/// Why an archive cannot be used, or was not written.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum ArchiveError {
-    /// Not a tar file, or cut short in its first member.
-    #[error("it does not start as a tar file does")]
+    /// The file is not a tar file, or is cut short in its first member.
+    #[error("it does not begin like a tar file")]
     NotATar { source: io::Error },
 
-    /// Some other tar file.
-    #[error("its first member is not manifest.json, so it is no archive of blockrace")]
+    /// Another tar file.
+    #[error("its first member is not manifest.json, so it is not a blockrace archive")]
     NoManifest,
 
-    /// Many times more than any archive needs.
+    /// The manifest is many times larger than any archive needs.
     #[error("its manifest has {size} bytes, over the limit of {limit}")]
     HugeManifest { size: u64, limit: u64 },
 
     /// The manifest cannot be read.
-    #[error("its manifest is not what a manifest should be")]
+    #[error("its manifest cannot be read")]
     Manifest { source: serde_json::Error },
 
-    /// A manifest of some other program.
-    #[error("its manifest says that it is something else than an archive of blockrace")]
+    /// The manifest of another program.
+    #[error("its manifest does not name the format of a blockrace archive")]
     OtherFormat,
 
-    /// Written by another release.
+    /// Another release wrote the archive.
     #[error("it is an archive of version {found}; this release reads version {known}")]
     UnknownVersion { found: u64, known: u64 },
 
-    /// The same block twice.
+    /// The manifest lists the same block twice.
     #[error("its manifest lists block {} ({}) of chain {} twice", .id.number, .id.hash, .id.chain_id)]
     ListedTwice { id: BlockId },
 
-    /// Not 64 hex digits.
+    /// The checksum is not 64 hex digits.
     #[error("its manifest has no SHA-256 for block {number}")]
     Checksum { number: u64, source: hex::FromHexError },
 
-    /// A block became unreadable between being listed and being written.
-    #[error("a block cannot be read any more")]
+    /// A block became unreadable after it was listed and before it was written.
+    #[error("a block can no longer be read")]
     Block { source: CacheError },
 
-    /// A block's file was replaced between being listed and being written.
+    /// A block's file was replaced after it was listed and before it was written.
     #[error("block {number} changed while it was exported; export again")]
     Changed { number: u64 },
 
-    /// The archive could not be put in place. What was there before is unchanged.
+    /// The archive could not be written. An existing file is unchanged.
     #[error("the archive could not be written")]
     Write(#[from] io::Error),
 }
 
-/// Why a member of an archive is not a block that can be used.
+/// Why a member of an archive is not a usable block.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum MemberError {
@@ -65,19 +65,19 @@ pub enum MemberError {
     #[error("the archive cannot be read further")]
     Unreadable { source: io::Error },
 
-    /// Not in the manifest, e.g. because it tries to get out of the folder.
-    #[error("member {name:?} is not in the manifest, and was left alone")]
+    /// The member is not in the manifest, for example because its name leads out of the folder.
+    #[error("member {name:?} is not in the manifest, and was skipped")]
     Unlisted { name: String },
 
-    /// A link, a device, a folder.
-    #[error("member {name:?} is not a plain file, and was left alone")]
+    /// The member is a link, a device or a folder.
+    #[error("member {name:?} is not a plain file, and was skipped")]
     NotAFile { name: String },
 
-    /// The second of one name.
-    #[error("block {number} is in the archive more than once; only the first was looked at")]
+    /// The second member of the same name.
+    #[error("block {number} is in the archive more than once; only the first was read")]
     Repeated { number: u64 },
 
-    /// Listed, and not there.
+    /// The block is in the manifest and has no member.
     #[error("block {number} is in the manifest but not in the archive")]
     Missing { number: u64 },
 
@@ -89,17 +89,17 @@ pub enum MemberError {
     #[error("block {number} is cut short")]
     CutShort { number: u64, source: io::Error },
 
-    /// Damaged on the way.
+    /// The member does not match its checksum.
     #[error("block {number} has SHA-256 {found}, the manifest says {listed}")]
     WrongChecksum { number: u64, listed: B256, found: B256 },
 
-    /// Not a container of this release.
-    #[error("block {number} is not in a container that can be read")]
+    /// The member is not a container of this release.
+    #[error("block {number} is not in a readable container")]
     Container { number: u64, source: ContainerError },
 
-    /// The container holds something else than listed.
+    /// The container holds another block than the manifest lists.
     #[error(
-        "what is listed as block {} ({}) of chain {} is block {} ({}) of chain {}",
+        "the member listed as block {} ({}) of chain {} is block {} ({}) of chain {}",
         .listed.number, .listed.hash, .listed.chain_id, .found.number, .found.hash, .found.chain_id
     )]
     WrongBlock { listed: BlockId, found: BlockId },

@@ -1,4 +1,4 @@
-//! The list at the start of an archive: which blocks, how large, with which checksums.
+//! The list at the start of an archive: its blocks with their sizes and checksums.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::{
     ArchiveError,
 };
 
-/// What every manifest says that it is.
+/// The format name in every manifest.
 const FORMAT: &str = "blockrace-archive";
 
 /// The version that is written, and the only one that is read.
@@ -20,9 +20,9 @@ const VERSION: u64 = 1;
 /// One block of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Which block.
+    /// The id of the block.
     pub id: BlockId,
-    /// Bytes of its container.
+    /// Size of its container in bytes.
     pub size: u64,
     /// SHA-256 of its container (FIPS 180-4).
     pub sha256: B256,
@@ -42,7 +42,7 @@ struct Manifest {
     blocks: Vec<Entry>,
 }
 
-/// A [`Member`] as it is written.
+/// The JSON form of a [`Member`].
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     chain_id: u64,
@@ -53,29 +53,29 @@ struct Entry {
 }
 
 impl Member {
-    /// A block of the cache, whose file is read and checked as by [`Cache::get`].
+    /// A block of the cache. Its file is read and checked as by [`Cache::get`].
     ///
     /// # Errors
     ///
-    /// Those of [`Cache::get`].
+    /// The errors of [`Cache::get`].
     pub fn of(cache: &Cache, id: BlockId) -> Result<Self, CacheError> {
         let bytes = cache.bytes(&id)?;
         cache.decode(&id, &bytes)?;
         Ok(Self { id, size: bytes.len() as u64, sha256: sha256(&bytes) })
     }
 
-    /// Its name in the archive. At most 114 bytes, which plain `ustar` headers hold.
+    /// The name in the archive. It has at most 114 bytes, which plain `ustar` headers can hold.
     pub(super) fn name(&self) -> String {
         format!("{}/{}", self.id.chain_id, self.id.file_name())
     }
 }
 
-/// FIPS 180-4.
+/// SHA-256 (FIPS 180-4).
 pub(super) fn sha256(bytes: &[u8]) -> B256 {
     B256::from(<[u8; 32]>::from(Sha256::digest(bytes)))
 }
 
-/// Writes the list.
+/// Encodes the manifest.
 pub(super) fn to_json(members: &[Member]) -> serde_json::Result<Vec<u8>> {
     let entry = |member: &Member| {
         let Member { id: BlockId { chain_id, number, hash }, size, sha256 } = *member;
@@ -85,7 +85,7 @@ pub(super) fn to_json(members: &[Member]) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec_pretty(&Manifest { format: FORMAT.into(), version: VERSION, blocks })
 }
 
-/// Reads the list, in which no block may be twice.
+/// Decodes the manifest. A block must not occur twice.
 pub(super) fn from_json(json: &[u8]) -> Result<Vec<Member>, ArchiveError> {
     let manifest = |source| ArchiveError::Manifest { source };
     let Head { format, version } = serde_json::from_slice(json).map_err(manifest)?;

@@ -1,8 +1,8 @@
-//! From an archive to blocks, trusting nothing in it.
+//! Reads blocks from an archive. Nothing in it is trusted.
 //!
-//! Members are taken in whatever order they come, each at most once. A bad one is an error of its own
-//! and the next is given all the same, until the tar file cannot be followed any further; what is
-//! listed and did not come is named at the end.
+//! Members may come in any order. Each is read at most once. A bad member is an error of its own,
+//! and reading continues with the next one, until the tar file is unreadable. Listed blocks without
+//! a member are reported at the end.
 
 use std::{
     collections::BTreeMap,
@@ -18,41 +18,42 @@ use super::{
     manifest::{from_json, sha256},
 };
 
-/// Most bytes of a manifest: enough for some 200,000 blocks.
+/// Maximum size of a manifest in bytes, enough for about 200,000 blocks.
 const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 
-/// Most characters of a member's name or of an error that a message quotes.
+/// Maximum number of characters of a member's name or of an error in a message.
 const MAX_QUOTED: usize = 200;
 
-/// An archive to be read once.
+/// An archive that can be read once.
 pub struct Archive<R: Read> {
     tar: tar::Archive<R>,
 }
 
-/// The blocks of an archive, and what is wrong with it.
+/// The blocks of an archive, and its errors.
 pub struct Members<'a, R: Read> {
-    /// `None` once there is no going on.
+    /// `None` once the archive has ended or is unreadable.
     entries: Option<tar::Entries<'a, R>>,
-    /// Listed and not come yet.
+    /// Listed blocks that have not been read yet.
     awaited: BTreeMap<String, Member>,
-    /// Come.
+    /// Blocks that have been read, or had an error.
     taken: BTreeMap<String, Member>,
 }
 
 impl<R: Read> Archive<R> {
-    /// Reads an archive from here on. Reads nothing yet.
+    /// An archive that begins at the reader's position. Reads nothing yet.
     pub fn new(reader: R) -> Self {
         Self { tar: tar::Archive::new(reader) }
     }
 
-    /// Reads the manifest; the members are read as they are asked for.
+    /// Reads the manifest. The iterator reads the members.
     ///
     /// # Errors
     ///
     /// [`ArchiveError`], but for its variants about writing.
     pub fn members(&mut self) -> Result<Members<'_, R>, ArchiveError> {
         let not_a_tar = |source| ArchiveError::NotATar { source: printable(source) };
-        // Raw: long names and the like would be read into memory before they could be refused.
+        // Raw entries: long names and other extensions would otherwise be read into memory before
+        // they could be refused.
         let mut entries = self.tar.entries().map_err(not_a_tar)?.raw(true);
         let first = entries.next().ok_or(ArchiveError::NoManifest)?.map_err(not_a_tar)?;
         let members = from_json(&manifest(first)?)?;
@@ -73,7 +74,7 @@ fn manifest(mut entry: tar::Entry<'_, impl Read>) -> Result<Vec<u8>, ArchiveErro
 }
 
 impl<R: Read> Members<'_, R> {
-    /// How many blocks are listed and were not given yet.
+    /// Number of listed blocks that have not been returned yet.
     pub fn awaited(&self) -> usize {
         self.awaited.len()
     }
@@ -95,7 +96,7 @@ impl<R: Read> Members<'_, R> {
     }
 }
 
-/// The next block, or what is wrong with the next member or with the archive from here on.
+/// Yields the next block, or the error of the next member or of the rest of the archive.
 impl<R: Read> Iterator for Members<'_, R> {
     type Item = Result<RecordedBlock, MemberError>;
 
@@ -115,7 +116,7 @@ impl<R: Read> Iterator for Members<'_, R> {
     }
 }
 
-/// Checks a member's size and checksum, and that it holds what is listed.
+/// Checks a member's size and checksum, and that it holds the listed block.
 fn block(
     member: &Member,
     entry: &mut tar::Entry<'_, impl Read>,
@@ -139,19 +140,21 @@ fn block(
     Ok(recorded)
 }
 
-/// So many bytes. Takes memory as they come, not as they are announced.
+/// Reads exactly `size` bytes. Memory grows with the bytes that arrive, not with the announced
+/// size.
 fn read_exactly(from: &mut impl Read, size: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(size).read_to_end(&mut bytes)?;
     if (bytes.len() as u64) < size { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
 }
 
-/// What a message can bear.
+/// Shortens a text for use in a message.
 fn quotable(quoted: String) -> String {
     quoted.chars().take(MAX_QUOTED).collect()
 }
 
-/// An error that may quote what it found in a file, without what a terminal would take for commands.
+/// An error that may quote a file's content, without control characters that a terminal would
+/// interpret.
 fn printable(error: io::Error) -> io::Error {
     if error.raw_os_error().is_some() {
         return error;

@@ -1,4 +1,4 @@
-//! Archives as they should be, and as they should not.
+//! Valid and invalid archives.
 
 use std::{error::Error as _, fs};
 
@@ -33,7 +33,7 @@ fn archive(cache: &Cache, blocks: &[RecordedBlock]) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// A tar file with these members, whatever they are called.
+/// A tar file with these members, under any names.
 fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, bytes) in files {
@@ -54,7 +54,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Result<RecordedBlock, MemberError>>, Archive
     Archive::new(bytes).members().map(Iterator::collect)
 }
 
-/// How many blocks arrive, and the errors.
+/// Number of blocks that are read, and the errors.
 fn outcome(bytes: &[u8]) -> (usize, Vec<MemberError>) {
     let (blocks, errors): (Vec<_>, Vec<_>) =
         read(bytes).unwrap().into_iter().partition(Result::is_ok);
@@ -62,7 +62,7 @@ fn outcome(bytes: &[u8]) -> (usize, Vec<MemberError>) {
 }
 
 #[test]
-fn blocks_come_back_as_they_went_in() {
+fn blocks_read_from_an_archive_equal_those_written() {
     let (_root, cache, blocks) = filled();
     let read: Vec<_> = read(&archive(&cache, &blocks)).unwrap();
     assert_eq!(read.into_iter().collect::<Result<Vec<_>, _>>().unwrap(), blocks);
@@ -75,7 +75,7 @@ fn the_same_blocks_give_the_same_archive() {
 }
 
 #[test]
-fn an_archive_replaces_the_old_one_or_leaves_it() {
+fn a_write_replaces_the_old_archive_and_a_failed_write_does_not() {
     let (root, cache, blocks) = filled();
     let path = root.path().join("blocks.tar");
     fs::write(&path, b"old").unwrap();
@@ -86,7 +86,7 @@ fn an_archive_replaces_the_old_one_or_leaves_it() {
     let changed = write(&cache, &members, &path, |_| ()).unwrap_err();
     assert!(matches!(changed, ArchiveError::Changed { number: 8 }), "{changed:?}");
     assert_eq!(fs::read(&path).unwrap(), b"old");
-    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "no temporary file is left");
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "a temporary file is left");
 
     write(&cache, &members[..1], &path, |_| ()).unwrap();
     assert_eq!(outcome(&fs::read(&path).unwrap()).0, 1);
@@ -103,7 +103,7 @@ fn the_longest_name_fits() {
 }
 
 #[test]
-fn an_archive_cut_short_anywhere_names_what_is_lost() {
+fn every_block_of_a_truncated_archive_is_read_or_named() {
     let (_root, cache, blocks) = filled();
     let whole = archive(&cache, &blocks);
     let end = whole.len() - 1024;
@@ -112,15 +112,15 @@ fn an_archive_cut_short_anywhere_names_what_is_lost() {
             Err(error) => assert!(length < 2048, "at {length}: {error:?}"),
             Ok(read) => {
                 let good = read.iter().filter(|block| block.is_ok()).count();
-                assert!(good < 3 || length + 512 > end, "at {length}: all blocks arrived");
-                assert!(read.len() >= 3, "at {length}: every block arrives or is named");
+                assert!(good < 3 || length + 512 > end, "at {length}: all blocks were read");
+                assert!(read.len() >= 3, "at {length}: a block is neither read nor named");
             }
         }
     }
 }
 
 #[test]
-fn a_changed_byte_is_noticed_and_the_others_arrive() {
+fn a_changed_byte_is_detected_and_the_other_blocks_are_read() {
     let (_root, cache, blocks) = filled();
     let mut bytes = archive(&cache, &blocks);
     let container = fs::read(cache.path(&blocks[1].id())).unwrap();
@@ -132,7 +132,7 @@ fn a_changed_byte_is_noticed_and_the_others_arrive() {
 }
 
 #[test]
-fn members_that_are_not_listed_are_left_alone() {
+fn members_that_are_not_listed_are_skipped() {
     let (_root, cache, blocks) = filled();
     let members = members(&cache, &blocks[..1]);
     let good = fs::read(cache.path(&members[0].id)).unwrap();
@@ -184,14 +184,14 @@ fn links_and_long_names_are_not_followed() {
 }
 
 #[test]
-fn sizes_that_lie_are_refused_before_anything_is_read() {
+fn false_sizes_are_refused_before_the_content_is_read() {
     let (_root, cache, blocks) = filled();
     let mut members = members(&cache, &blocks[..1]);
     members[0].size = MAX_FILE_BYTES + 1;
     let (_, errors) = outcome(&tar(&[(MANIFEST, &json(&members)), (&members[0].name(), b"few")]));
     assert!(matches!(errors[..], [MemberError::WrongSize { found: 3, .. }]), "{errors:?}");
 
-    // The tar header agrees, and the data is not there.
+    // The tar header states the same size, but the data is missing.
     let mut header = tar::Header::new_ustar();
     header.set_path(members[0].name()).unwrap();
     header.set_size(members[0].size);
@@ -219,7 +219,7 @@ fn a_block_under_the_name_of_another_is_refused() {
 }
 
 #[test]
-fn other_files_are_told_apart() {
+fn other_files_give_their_own_errors() {
     let manifest = |text: &'static str| tar(&[(MANIFEST, text.as_bytes())]);
     let huge = {
         let mut header = tar::Header::new_ustar();
@@ -250,7 +250,7 @@ fn other_files_are_told_apart() {
         assert!(error.starts_with(expected), "{expected}: {error}");
     }
     let says = |bytes: &[u8]| read(bytes).unwrap_err().source().map(ToString::to_string);
-    let said = says(&[7; 4096]).expect("what tar says is kept");
+    let said = says(&[7; 4096]).expect("the error of the tar library is kept");
     assert!(!said.contains(char::is_control), "{said:?}");
     let member = Member { id: empty_block(7).id(), size: 1, sha256: B256::ZERO };
     let twice = tar(&[(MANIFEST, &json(&[member.clone(), member]))]);

@@ -1,4 +1,4 @@
-//! From the cache to an archive.
+//! Writes blocks of the cache to an archive.
 
 use std::{
     fs::File,
@@ -12,8 +12,9 @@ use super::{
     manifest::{sha256, to_json},
 };
 
-/// Writes `members` of the cache to an archive at `path`, whole or not at all, replacing what is there.
-/// Calls `written` after each. The same members give the same bytes everywhere.
+/// Writes `members` of the cache to an archive at `path`, completely or not at all. Replaces an
+/// existing file. Calls `written` after each member. The same members give the same bytes on every
+/// machine.
 ///
 /// # Errors
 ///
@@ -39,7 +40,7 @@ pub fn write(
     atomic::write_with(folder.unwrap_or(Path::new(".")), name, fill).map(|_| ())
 }
 
-/// The container of a member, which must be as it was when the member was made.
+/// The container of a member. It must not have changed since the member was made.
 fn bytes(cache: &Cache, member: &Member) -> Result<Vec<u8>, ArchiveError> {
     let bytes = cache.bytes(&member.id).map_err(|source| ArchiveError::Block { source })?;
     if sha256(&bytes) != member.sha256 {
@@ -48,7 +49,7 @@ fn bytes(cache: &Cache, member: &Member) -> Result<Vec<u8>, ArchiveError> {
     Ok(bytes)
 }
 
-/// A plain file of nobody, from 1970.
+/// Appends a plain file of user 0, with the modification time 0.
 fn append(tar: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut header = tar::Header::new_ustar();
     header.set_path(name)?;

@@ -1,8 +1,9 @@
-//! What execution found missing in a witness, asked for one by one.
+//! Fetches what execution found missing in a witness, one item at a time.
 //!
-//! Serves witnesses of any origin; a flat state is completed by `block::Survey` before it is proved. Who executes
-//! the block names what is missing; whether it is still missing shows when the block is executed again.
-//! [`Node::complete_by_trace`] is for witnesses that lack so much that this would take long.
+//! This works for witnesses of any origin. A flat state gets only ancestors here: `block::Survey`
+//! completes it before the proof. The code that executes the block names the missing item. Another
+//! execution shows whether it is still missing. [`Node::complete_by_trace`] is for witnesses with
+//! so many missing items that this would take long.
 
 use std::collections::HashSet;
 
@@ -18,44 +19,44 @@ use super::{
 };
 use crate::cache::{RecordedBlock, RecordedState, Witness};
 
-/// Something that a block needs and its witness lacks.
+/// Data that a block needs and its witness lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// An account, or the proof that there is none.
+    /// An account, or the proof of its absence.
     Account(Address),
     /// A slot's value.
     Slot(Address, U256),
     /// The code of an account.
     Code(Address),
-    /// The header of an ancestor, which a flat state may need too.
+    /// The header of an ancestor. A flat state may need it too.
     Ancestor(BlockNumber),
-    /// What deletions left alone in a branch, as far as it is known by hash only.
+    /// Nodes that deletions left as the only child of a branch, and that are known by hash only.
     Siblings(Vec<Sibling>),
 }
 
 /// A trie node that a deletion left as the only child of its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sibling {
-    /// Whose leaf was deleted, or a slot of whose storage.
+    /// The account that was deleted, or that owns the deleted slot.
     pub address: Address,
-    /// The slot that was deleted; `None` if the account was.
+    /// The deleted slot. `None` if the account itself was deleted.
     pub slot: Option<U256>,
     /// The node's Keccak-256.
     pub hash: B256,
 }
 
-/// What came of completing a witness.
+/// Result of completing a witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
-    /// It holds more than before.
+    /// The witness holds more than before.
     Added,
-    /// The node gave nothing that was not there. To ask again would not help.
+    /// The node gave no new data. Asking again would not help.
     NothingNew,
 }
 
 impl Node {
-    /// Asks for what is missing, and puts it on the block's witness. A flat state
-    /// gets ancestors only.
+    /// Fetches the missing data and adds it to the block's witness. A flat state gets ancestors
+    /// only.
     ///
     /// # Errors
     /// If the node lacks the method for it, or does not answer.
@@ -73,8 +74,8 @@ impl Node {
         Ok(since(before, recorded))
     }
 
-    /// Asks for all that the tracer says that the block touches or leaves behind, at once. A block
-    /// without a witness gets nothing.
+    /// Fetches at once the proofs of everything that the block touches or writes according to the
+    /// tracer. A block without a witness gets nothing.
     ///
     /// # Errors
     /// If the node has no tracer or no proofs, or does not answer.
@@ -107,7 +108,7 @@ impl Node {
             Missing::Siblings(siblings) => {
                 return self.add_siblings(header.number, siblings, witness).await;
             }
-            // A header is no part of the state.
+            // A header is not part of the state.
             Missing::Ancestor(_) => return Ok(()),
         };
         self.gather(header, touched, witness).await
@@ -124,7 +125,7 @@ impl Node {
         Ok(())
     }
 
-    /// Looks for the siblings in the proofs that the deleted keys are absent after the block.
+    /// Searches for the siblings in the proofs that the deleted keys are absent after the block.
     async fn add_siblings(
         &self,
         number: BlockNumber,
@@ -142,7 +143,7 @@ impl Node {
     }
 }
 
-/// How much a block's witness or flat state holds. It only ever grows.
+/// Number of items in a block's witness or flat state. It never decreases.
 fn size(recorded: &RecordedBlock) -> usize {
     match &recorded.state {
         RecordedState::Witness(witness) => {

@@ -1,7 +1,7 @@
-//! Asks a node for proofs and codes.
+//! Fetches proofs and codes from a node.
 //!
-//! An account with very many slots is asked for in several questions, as nodes limit the keys of one.
-//! What proofs show may lead to more: codes, the delegates of those (EIP-7702), queued requests.
+//! Nodes limit the keys of one call, so an account with very many slots takes several calls. Proofs
+//! may show that more is needed: codes, their delegates (EIP-7702), and queued requests.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,13 +16,14 @@ use super::{
 };
 use crate::cache::Witness;
 
-/// Most slots in one question. Nodes allow from some hundred to a thousand.
+/// Maximum number of slots in one call. Nodes allow from some hundred to a thousand.
 const MOST_SLOTS: usize = 100;
 
-/// How often what was proved may lead to more: a delegation leads to an account, and ends there.
+/// Number of times that proofs may show that more is needed. A delegation leads to one account, and
+/// ends there.
 const MOST_PASSES: usize = 2;
 
-/// The answer to `eth_getProof` (EIP-1186), as far as it is of use.
+/// The fields of the answer to `eth_getProof` (EIP-1186) that are used.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AccountProof {
@@ -44,9 +45,9 @@ struct SlotProof {
 /// Proofs at one block.
 #[derive(Debug, Default)]
 pub(super) struct Proofs {
-    /// Each once, in the order in which they came.
+    /// Trie nodes, each once, in the order of the answers.
     pub(super) nodes: Vec<Bytes>,
-    /// Of accounts that have code.
+    /// Code hashes of the accounts that have code.
     code_hashes: BTreeMap<Address, B256>,
     values: BTreeMap<(Address, U256), U256>,
 }
@@ -71,8 +72,8 @@ impl Proofs {
 }
 
 impl Node {
-    /// Puts the proofs at the block before `header` of all that is `touched`, and the codes, on the
-    /// witness, each once.
+    /// Adds the proofs of everything `touched`, at the block before `header`, and the codes to the
+    /// witness. Each is added once.
     pub(super) async fn gather(
         &self,
         header: &Header,
@@ -108,7 +109,7 @@ impl Node {
         Ok(())
     }
 
-    /// Proofs at block `at`, for the sake of block `number`.
+    /// Proofs at block `at`, needed by block `number`.
     pub(super) async fn prove(
         &self,
         number: BlockNumber,
@@ -127,7 +128,7 @@ impl Node {
         Ok(Proofs::new(self.ask_each(number, "eth_getProof", &params).await?))
     }
 
-    /// Codes at block `at`, for the sake of block `number`.
+    /// Codes at block `at`, needed by block `number`.
     pub(super) async fn codes(
         &self,
         number: BlockNumber,
@@ -139,7 +140,7 @@ impl Node {
     }
 }
 
-/// Adds what is not there yet.
+/// Adds the byte strings that the list does not have yet.
 pub(super) fn append(list: &mut Vec<Bytes>, more: impl IntoIterator<Item = Bytes>) {
     let mut seen: HashSet<_> = list.iter().cloned().collect();
     list.extend(more.into_iter().filter(|one| seen.insert(one.clone())));

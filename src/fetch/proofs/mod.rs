@@ -1,19 +1,20 @@
-//! A witness put together from single proofs, for nodes that make none themselves.
+//! Assembles a witness from single proofs, for nodes that make no witnesses.
 //!
-//! The `prestateTracer` of `debug_traceBlockByNumber` says which accounts and slots a block touches,
-//! `eth_getProof` (EIP-1186) proves them at the block before. The result is an ordinary [`Witness`].
+//! The `prestateTracer` of `debug_traceBlockByNumber` lists the accounts and slots that a block
+//! touches. `eth_getProof` (EIP-1186) proves them at the block before. The result is an ordinary
+//! [`Witness`].
 //!
-//! | file | what it knows |
+//! | file | content |
 //! |---|---|
-//! | `touched` | accounts, slots and codes of a block; those that tracers leave out |
-//! | `trace` | the tracer, by block or by transaction |
-//! | `gather` | asks for proofs and codes |
-//! | `siblings` | the node that is left when a deletion collapses a branch |
-//! | `complete` | what execution found missing, one thing at a time |
+//! | `touched` | Accounts, slots and codes of a block. Tracers omit some of them. |
+//! | `trace` | The tracer, called by block or by transaction. |
+//! | `gather` | Fetches proofs and codes. |
+//! | `siblings` | The remaining node of a branch. A deletion collapses the branch. |
+//! | `complete` | Fetches what execution found missing, one item at a time. |
 //!
-//! No list of what a block touches need be complete, as whoever executes the block over the witness
-//! learns what is missing and asks for it by [`Missing`]. Nothing that a node answers here is
-//! checked: a proof's nodes and codes count only under their hashes, in `block::prepare`.
+//! The list of touched accounts and slots need not be complete. Execution over the witness shows
+//! what is missing, and the caller fetches it by [`Missing`]. The node's answers are not checked
+//! here. `block::prepare` checks the trie nodes and codes of a proof against their hashes.
 //!
 //! [`Witness`]: crate::cache::Witness
 
@@ -34,7 +35,7 @@ use super::{block::CheckedBlock, error::FetchError, node::Node};
 use crate::cache::Witness;
 
 impl Node {
-    /// Proves all that the block is known to touch.
+    /// Proves everything that the block is known to touch.
     pub(super) async fn witness_by_proofs(
         &self,
         block: &CheckedBlock,

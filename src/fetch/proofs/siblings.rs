@@ -1,11 +1,11 @@
-//! The node that is left when a deletion collapses a branch, put together from what became of it.
+//! Reconstructs the node that is left when a deletion collapses a branch.
 //!
-//! To collapse a branch one has to know the child that stays, and no proof of the deleted key at
-//! the block before holds it. But the deleted key's proof of absence at the block itself ends in
-//! what the branch gave way to: if the child was a leaf or an extension, that is the same node with a
-//! longer path, in front of which stand the nibbles of the extension and of the branch that are gone.
-//! Cut off at the right place it is the child again, and its hash tells which place is right. A
-//! child that was a branch stays as it is and is not needed.
+//! The collapse needs the remaining child of the branch, but no proof of the deleted key at the
+//! block before holds it. The proof of the key's absence at the block itself ends in the node that
+//! replaced the branch. If the child was a leaf or an extension, the new node is the child with a
+//! longer path. The path begins with the nibbles of the removed extension and branch. Cutting them
+//! off restores the child, and its hash shows which cut is right. A child that was a branch stays
+//! unchanged and is not needed.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_rlp::Decodable;
 use alloy_trie::nodes::{ExtensionNodeRef, LeafNodeRef, TrieNode};
 
-/// Those of the nodes with these hashes that `nodes` were grown from.
+/// The nodes with a hash in `wanted` that are a node in `nodes` with a shorter path.
 pub(super) fn cut_back(nodes: &[Bytes], wanted: &HashSet<B256>) -> Vec<Bytes> {
     let cut = nodes.iter().filter_map(|rlp| TrieNode::decode(&mut rlp.as_ref()).ok());
     cut.flat_map(with_shorter_paths).filter(|rlp| wanted.contains(&keccak256(rlp))).collect()
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leaf_is_found_below_the_nibbles_that_it_took_over() {
+    fn a_leaf_with_a_longer_path_is_cut_back() {
         let (grown, was) = (leaf(&[1, 2, 3, 4], &[5; 40]), leaf(&[4], &[5; 40]));
         assert_eq!(cut(&grown, &was), [was]);
         let last = leaf(&[], &[5; 40]);
@@ -74,13 +74,13 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_is_found_below_the_nibbles_that_it_took_over() {
+    fn an_extension_with_a_longer_path_is_cut_back() {
         let (grown, was) = (extension(&[1, 2, 3, 4]), extension(&[3, 4]));
         assert_eq!(cut(&grown, &was), [was]);
     }
 
     #[test]
-    fn a_node_that_did_not_grow_or_holds_something_else_is_not_found() {
+    fn a_node_with_the_same_path_or_another_value_is_not_found() {
         let grown = leaf(&[1, 2, 3, 4], &[5; 40]);
         assert!(cut(&grown, &grown).is_empty());
         assert!(cut(&grown, &leaf(&[3, 4], &[6; 40])).is_empty());

@@ -1,7 +1,7 @@
-//! What a block touches, as far as its own content tells.
+//! Accounts, slots and codes that a block touches, derived from the block's own content.
 //!
-//! Tracers leave out system contracts, withdrawals, rewards, and accounts that do not exist before
-//! the block. Most of these follow from the header and the transactions.
+//! Tracers omit system contracts, withdrawals, rewards, and accounts that do not exist before the
+//! block. Most of these follow from the header and the transactions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,15 +15,16 @@ use alloy_eips::{
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map};
 
-/// Entries of the ring buffer of beacon roots (EIP-4788). The one of parent hashes has as many.
+/// Length of the ring buffer of beacon roots (EIP-4788). The buffer of parent hashes has the same
+/// length.
 const BEACON_ROOTS: u64 = 8191;
 
 /// A contract that queues requests to the consensus layer (EIP-7002, EIP-7251).
 struct Queue {
     contract: Address,
-    /// Most requests that leave the queue in one block.
+    /// Maximum number of requests that leave the queue in one block.
     most: usize,
-    /// Slots of one request.
+    /// Number of slots of one request.
     slots: usize,
 }
 
@@ -53,14 +54,14 @@ pub(super) struct Touched {
 }
 
 impl Touched {
-    /// One account and these of its slots.
+    /// One account with some of its slots.
     pub(super) fn account(address: Address, slots: impl IntoIterator<Item = U256>) -> Self {
         let mut touched = Self::default();
         touched.touch(address, slots);
         touched
     }
 
-    /// Adds an account and slots of it.
+    /// Adds an account and some of its slots.
     pub(super) fn touch(&mut self, address: Address, slots: impl IntoIterator<Item = U256>) {
         self.accounts.entry(address).or_default().extend(slots);
     }
@@ -77,7 +78,7 @@ impl Touched {
         self.codes.extend(other.codes);
     }
 
-    /// Takes out what `known` has.
+    /// Removes everything that `known` has.
     pub(super) fn remove(&mut self, known: &Self) {
         self.accounts.retain(|address, slots| match known.accounts.get(address) {
             None => true,
@@ -88,7 +89,8 @@ impl Touched {
         });
     }
 
-    /// What the rules of the block's fork touch: rewards, withdrawals and system calls.
+    /// Accounts and slots that the rules of the block's fork touch: rewards, withdrawals and system
+    /// calls.
     pub(super) fn by_rule(header: &Header, ommers: &[Header], withdrawals: &[Withdrawal]) -> Self {
         let mut touched = Self::account(header.beneficiary, []);
         for paid in ommers.iter().map(|ommer| ommer.beneficiary) {
@@ -113,8 +115,8 @@ impl Touched {
         touched
     }
 
-    /// Recipients, created contracts and delegates. They may not exist yet, so that tracers leave them
-    /// out, and their absence needs a proof.
+    /// Recipients, created contracts and delegates. They may not exist yet. Tracers omit such
+    /// accounts, and their absence needs a proof.
     pub(super) fn by_transactions(transactions: &[TxEnvelope]) -> Self {
         let mut touched = Self::default();
         for transaction in transactions {
@@ -127,7 +129,8 @@ impl Touched {
         touched
     }
 
-    /// The requests that leave the queues in this block, by the heads and tails before it.
+    /// The requests that leave the queues in this block. They follow from the heads and tails
+    /// before it.
     pub(super) fn by_queues(value: impl Fn(Address, U256) -> Option<U256>) -> Self {
         let mut touched = Self::default();
         for Queue { contract, most, slots } in QUEUES {
@@ -145,13 +148,13 @@ impl Touched {
         touched
     }
 
-    /// The account whose code runs in place of this one, if the code says so (EIP-7702).
+    /// The account that the code delegates to (EIP-7702). `None` if the code is not a delegation.
     pub(super) fn delegate(code: &Bytes) -> Option<Address> {
         let address = code.strip_prefix(&[0xef, 0x01, 0x00])?;
         Address::try_from(address).ok()
     }
 
-    /// Accounts of `hashes` whose code is not known yet, each code once.
+    /// Accounts of `hashes` with unknown code. Each code hash is listed once.
     pub(super) fn without_code(&self, hashes: &BTreeMap<Address, B256>) -> Vec<Address> {
         let mut unknown = BTreeMap::new();
         for (address, hash) in hashes.iter().filter(|(_, hash)| !self.codes.contains_key(*hash)) {
@@ -161,8 +164,8 @@ impl Touched {
     }
 }
 
-/// The address of the contract that a transaction creates. One whose signature is no signature
-/// creates none; the block is refused elsewhere.
+/// The address of the contract that a transaction creates. `None` if its signature is invalid. Such
+/// a block is rejected elsewhere.
 fn created(transaction: &TxEnvelope) -> Option<Address> {
     let sender = transaction.recover_signer_unchecked().ok()?;
     Some(sender.create(transaction.nonce()))
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_paid_is_touched() {
+    fn paid_accounts_are_touched() {
         let paid = |byte| Header { beneficiary: Address::repeat_byte(byte), ..Header::default() };
         let withdrawal = Withdrawal { address: Address::repeat_byte(3), ..Withdrawal::default() };
         let touched = Touched::by_rule(&paid(1), &[paid(2)], &[withdrawal]);
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_new_is_left_after_removing_what_is_known() {
+    fn removing_the_known_leaves_only_the_new() {
         let (known, new) = (Address::repeat_byte(1), Address::repeat_byte(2));
         let mut touched = Touched::account(known, [1, 2].map(U256::from));
         touched.touch(new, []);

@@ -1,8 +1,8 @@
-//! What geth's `prestateTracer` says that a block touches.
+//! Accounts and slots that a block touches, according to geth's `prestateTracer`.
 //!
-//! Asked by block number, by block hash, or transaction by transaction, whichever a node has. Its
-//! answers hold an account for each transaction that touches it, and with `diffMode` also what each
-//! transaction leaves behind. Values are ignored: they are read from proofs.
+//! The tracer is called by block number, by block hash, or per transaction, whichever the node
+//! supports. Its answers list the accounts that each transaction touches. With `diffMode` they also
+//! list the state after each transaction. Values are ignored, because they are read from proofs.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::{
     touched::Touched,
 };
 
-/// By which method a node traces.
+/// The method by which a node traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TraceMethod {
     /// `debug_traceBlockByNumber`
@@ -27,17 +27,17 @@ pub(crate) enum TraceMethod {
     Transaction,
 }
 
-/// What the tracer is to tell.
+/// The content of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TraceMode {
-    /// What was there before each transaction.
+    /// The state before each transaction.
     Before,
-    /// What differs before and after each transaction; what only was read is left out.
+    /// The differences that each transaction makes. Values that are only read are omitted.
     Changes,
 }
 
-/// One transaction of a block. A failed trace has no result, and what it would have told is found out
-/// when the block is executed.
+/// One transaction of a block. A failed trace has no result. Execution of the block then shows what
+/// is missing.
 #[derive(Debug, Deserialize)]
 struct TransactionTrace {
     #[serde(default)]
@@ -90,7 +90,8 @@ impl TraceMode {
 }
 
 impl Node {
-    /// What the transactions touch. With the first block finds out by which method the node tells.
+    /// Accounts, slots and codes that the transactions touch. The first block finds out which
+    /// method the node has.
     pub(super) async fn trace(
         &self,
         mode: TraceMode,

@@ -1,4 +1,4 @@
-//! One question: what is retried, what is not, and for how long.
+//! Single calls: which faults are retried, and for how long.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ fn http(status: u16, headers: &[&str], body: &str) -> Reply {
     Reply::Http(status, headers.iter().map(|line| (*line).to_owned()).collect(), body.to_owned())
 }
 
-/// Asks something that the node answers with `"done"` once the replies are used up.
+/// Sends a call. The node answers `"done"` when its scripted replies are used up.
 async fn ask(node: &TestNode) -> Result<String, RpcError> {
     client(&node.url("", "")).call("test_method", json!([])).await
 }
 
 #[tokio::test]
-async fn a_fault_that_may_pass_is_retried() {
+async fn a_transient_fault_is_retried() {
     for reply in [
         http(503, &[], "<html>service unavailable</html>"),
         http(500, &[], ""),
@@ -45,7 +45,7 @@ async fn a_fault_that_may_pass_is_retried() {
 }
 
 #[tokio::test]
-async fn a_fault_that_cannot_pass_is_not_retried() {
+async fn a_permanent_fault_is_not_retried() {
     for reply in [
         http(401, &[], "no key"),
         http(403, &[], "wrong key"),
@@ -66,7 +66,7 @@ async fn a_fault_that_cannot_pass_is_not_retried() {
 }
 
 #[tokio::test]
-async fn retries_end_and_the_last_fault_is_told() {
+async fn retries_end_and_the_last_fault_is_reported() {
     let node = TestNode::new(|_, _| http(503, &[], "<html>down</html>")).await;
     let error = ask(&node).await.unwrap_err();
 
@@ -89,7 +89,7 @@ async fn retry_after_is_honoured() {
 }
 
 #[tokio::test]
-async fn null_is_an_answer_to_who_asks_for_an_option() {
+async fn null_is_a_valid_answer_for_an_option() {
     let node = TestNode::with([Reply::Result(Value::Null)]).await;
     let answer: Option<String> =
         client(&node.url("", "")).call("test_method", json!([])).await.unwrap();
@@ -117,7 +117,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_not_there_is_given_up_soon() {
+async fn connecting_to_an_absent_node_fails_soon() {
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let begin = Instant::now();
     let error = Node::connect(client(&format!("http://{port}/key"))).await.unwrap_err();
@@ -132,7 +132,7 @@ async fn a_node_that_is_not_there_is_given_up_soon() {
 }
 
 #[tokio::test]
-async fn a_node_that_never_spoke_is_asked_twice() {
+async fn a_node_that_never_answered_is_tried_twice() {
     let node = TestNode::new(|_, _| Reply::Silence).await;
     let error = Node::connect(client(&node.url("", ""))).await.unwrap_err();
     let silent = matches!(error, RpcError::Failed { attempts: 2, source: Fault::TimedOut(_), .. });
@@ -140,7 +140,7 @@ async fn a_node_that_never_spoke_is_asked_twice() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_that_one_question_meets_holds_back_the_next() {
+async fn a_rate_limit_of_one_call_delays_the_next() {
     let node = TestNode::with([http(429, &["retry-after: 1"], "")]).await;
     let client = client(&node.url("", ""));
     let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! Tests of the whole module against a node of our own on loopback.
+//! Tests of the whole module against a scripted node on loopback.
 
 mod client;
 mod node;
@@ -11,7 +11,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use super::{Client, Limits};
 
-/// A client that gives up soon.
+/// A client with short time limits and few retries.
 fn client(url: &str) -> Client {
     let limits = Limits {
         concurrency: NonZeroUsize::new(4).unwrap(),

@@ -1,4 +1,4 @@
-//! Blocks and witnesses from a node that answers well, oddly, or wrongly.
+//! Blocks and witnesses from a node that answers correctly, oddly or wrongly.
 
 use std::{cell::Cell, error::Error, num::NonZeroUsize};
 
@@ -23,7 +23,7 @@ use crate::{
 
 pub(super) const NUMBER: u64 = 300;
 
-/// The chain from block 0 to [`NUMBER`], each header the parent of the next.
+/// The chain from block 0 to [`NUMBER`]. Each header is the parent of the next.
 fn chain() -> Vec<Header> {
     let mut headers: Vec<Header> = Vec::new();
     for number in 0..=NUMBER {
@@ -48,7 +48,7 @@ pub(super) fn transactions() -> Vec<TxEnvelope> {
     vec![legacy.into(), dynamic.into()]
 }
 
-/// A header as nodes answer it: with its hash, and fields that we have no use for.
+/// A header as nodes answer it: with its hash, and with fields that are not used.
 fn header_json(header: &Header) -> Value {
     let mut json = serde_json::to_value(header).unwrap();
     json["hash"] = json!(header.hash_slow());
@@ -81,7 +81,7 @@ fn number_of(params: &Value) -> u64 {
     u64::from_str_radix(tag, 16).unwrap()
 }
 
-/// What a node that does all right answers.
+/// The reply of a correct node.
 pub(super) fn well(method: &str, params: &Value) -> Reply {
     let headers = chain();
     let witness = || json!({"state": ["0x01"], "codes": ["0x02"], "headers": [rlp(&headers[299])]});
@@ -100,7 +100,7 @@ pub(super) fn well(method: &str, params: &Value) -> Reply {
     })
 }
 
-/// A node that answers well, but for one method.
+/// A node that answers correctly, except for one method.
 async fn node_but(odd: &'static str, reply: Reply) -> TestNode {
     TestNode::new(
         move |method, params| if method == odd { reply.clone() } else { well(method, params) },
@@ -116,7 +116,7 @@ async fn fetch_but(odd: &'static str, reply: Reply) -> Result<RecordedBlock, Fet
     connect(&node_but(odd, reply).await).await.fetch_block(NUMBER).await
 }
 
-/// Fetches a block whose JSON was changed.
+/// Fetches a block with changed JSON.
 async fn fetch_changed(change: impl FnOnce(&mut Value)) -> Result<RecordedBlock, FetchError> {
     let mut block = block_json(&chain()[300]);
     change(&mut block);
@@ -124,7 +124,7 @@ async fn fetch_changed(change: impl FnOnce(&mut Value)) -> Result<RecordedBlock,
 }
 
 #[tokio::test]
-async fn a_block_comes_with_all_its_parts_and_no_question_too_many() {
+async fn a_block_is_fetched_with_all_its_parts_in_four_calls() {
     let server = TestNode::new(well).await;
     let node = connect(&server).await;
     let recorded = node.fetch_block(NUMBER).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_block_comes_with_all_its_parts_and_no_question_too_many() {
     assert_eq!(recorded.block.header, chain()[300]);
     assert_eq!(recorded.block.body.transactions, transactions());
     assert_eq!(recorded.block.body.ommers, [ommer()]);
-    // The node lists none, and the header says that there could be none.
+    // The node answers an empty list, and the header shows that the block is from before Shanghai.
     assert_eq!(recorded.block.body.withdrawals, None);
     assert_eq!(witness_of(&recorded).headers, [rlp(&chain()[299])]);
     assert_eq!(
@@ -144,12 +144,12 @@ async fn a_block_comes_with_all_its_parts_and_no_question_too_many() {
 }
 
 #[tokio::test]
-async fn the_head_is_asked_for() {
+async fn the_head_is_fetched() {
     assert_eq!(connect(&TestNode::new(well).await).await.head().await.unwrap(), 300);
 }
 
 #[tokio::test]
-async fn a_block_that_is_not_there_is_named() {
+async fn a_missing_block_is_named() {
     let node = connect(&TestNode::new(well).await).await;
     let error = node.fetch_block(301).await.unwrap_err();
     assert!(matches!(error, FetchError::NoSuchBlock { number: 301, .. }), "{error:?}");
@@ -218,7 +218,7 @@ async fn a_parent_that_the_witness_lacks_is_fetched() {
 }
 
 #[tokio::test]
-async fn a_missing_method_is_found_out_once() {
+async fn a_missing_method_is_tried_once() {
     let server = node_but("debug_executionWitness", Reply::Error(-32601, "no such method")).await;
     let node = connect(&server).await;
     let blocks: Vec<_> = node
@@ -232,7 +232,7 @@ async fn a_missing_method_is_found_out_once() {
 }
 
 #[tokio::test]
-async fn a_node_without_witnesses_is_told_and_not_asked_again() {
+async fn a_node_without_witness_methods_is_reported_and_not_called_again() {
     let server = TestNode::new(|method, params| match method.strip_prefix("debug_") {
         Some(_) => Reply::Error(-32601, "no such method"),
         None => well(method, params),
@@ -255,7 +255,7 @@ async fn a_node_without_witnesses_is_told_and_not_asked_again() {
 }
 
 #[tokio::test]
-async fn a_witness_that_is_pruned_is_an_error_of_its_block_only() {
+async fn a_pruned_witness_is_an_error_of_its_block() {
     let pruned = Reply::Error(-32000, "state is pruned");
     let error = fetch_but("debug_executionWitness", pruned).await.unwrap_err();
     assert_eq!(error.to_string(), "cannot fetch block 300");
@@ -265,7 +265,7 @@ async fn a_witness_that_is_pruned_is_an_error_of_its_block_only() {
 }
 
 #[tokio::test]
-async fn older_headers_complete_a_witness() {
+async fn older_headers_are_added_to_a_witness() {
     let node = connect(&TestNode::new(well).await).await;
     let mut recorded = node.fetch_block(NUMBER).await.unwrap();
     for down_to in [299, 297, 298, 44] {
@@ -299,7 +299,7 @@ async fn an_older_header_from_another_chain_is_rejected_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn many_blocks_are_drawn_as_they_are_taken() {
+async fn block_numbers_are_polled_as_blocks_are_taken() {
     let drawn = Cell::new(0);
     let blocks = std::iter::repeat(NUMBER).inspect(|_| drawn.set(drawn.get() + 1));
     let node = connect(&TestNode::new(well).await).await;

@@ -1,4 +1,4 @@
-//! Tracers' replies, and the choice between them and witnesses.
+//! Tracers' answers, and the choice between traces and witnesses.
 
 use alloy_primitives::{Address, U256};
 use serde_json::{Value, json};
@@ -13,12 +13,12 @@ const ALICE: Address = Address::repeat_byte(0xa1);
 const BOB: Address = Address::repeat_byte(0xb0);
 const SLOT: &str = "0x0000000000000000000000000000000000000000000000000000000000000007";
 
-/// A storage word of this value.
+/// A storage word with this value.
 fn word(value: u8) -> Value {
     json!(format!("0x{value:064x}"))
 }
 
-/// What a tracer answers about the two transactions of the test's block.
+/// A tracer's answer about the two transactions of the test's block.
 fn trace() -> Value {
     let hashes =
         transactions().iter().map(|transaction| *transaction.tx_hash()).collect::<Vec<_>>();
@@ -31,7 +31,7 @@ fn trace() -> Value {
     ])
 }
 
-/// A node that traces so, and does the rest well but for the methods `without`.
+/// A node with this trace. It answers other methods correctly, except for those in `without`.
 async fn node(traced: Value, without: &'static [(&'static str, i64)]) -> TestNode {
     TestNode::new(move |method, params| {
         match without.iter().find(|(missing, _)| *missing == method) {
@@ -43,7 +43,7 @@ async fn node(traced: Value, without: &'static [(&'static str, i64)]) -> TestNod
     .await
 }
 
-/// Fetches the block by tracer from a node that traces so.
+/// Fetches the block by tracer from a node with this trace.
 async fn fetch_traced(traced: Value) -> Result<TracedBlock, FetchError> {
     connect(&node(traced, &[]).await).await.fetch_block_flat(NUMBER).await
 }
@@ -69,7 +69,7 @@ async fn the_first_occurrence_of_an_account_and_of_each_slot_counts() {
 }
 
 #[tokio::test]
-async fn the_whole_state_may_stand_in_the_first_entry() {
+async fn the_first_entry_may_hold_the_whole_state() {
     let mut traced = trace();
     traced[0] = json!({"result": {BOB.to_string(): {"balance": "0x1"}}});
     traced[1]["result"] = json!({});
@@ -92,7 +92,7 @@ async fn a_trace_of_another_block_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_was_not_traced_is_named() {
+async fn an_untraced_transaction_is_named() {
     let mut failed = trace();
     failed[1] = json!({"error": "execution timeout"});
     let error = fetch_traced(failed).await.unwrap_err().to_string();
@@ -109,7 +109,7 @@ async fn ommers_that_the_node_lacks_are_listed() {
                 assert_eq!(traced.unknown_ommers, [ommer().hash_slow()]);
                 assert_eq!(traced.block.body.ommers, []);
             }
-            // A block with a witness is proved to the state root, which the ommers are part of.
+            // A block with a witness is proved against the state root, which includes the ommers.
             (WitnessChoice::Auto, Err(FetchError::Rpc { .. })) => {}
             (_, other) => panic!("{choice:?}: {other:?}"),
         }
@@ -117,7 +117,7 @@ async fn ommers_that_the_node_lacks_are_listed() {
 }
 
 #[tokio::test]
-async fn auto_takes_the_witness_where_there_is_one_and_else_the_trace() {
+async fn auto_uses_the_witness_if_there_is_one_and_else_the_trace() {
     const PRUNED: &[(&str, i64)] = &[("debug_executionWitness", -32000)];
     const NEITHER: &[(&str, i64)] =
         &[("debug_executionWitness", -32601), ("debug_executionWitnessByBlockHash", -32601)];
@@ -134,14 +134,14 @@ async fn auto_takes_the_witness_where_there_is_one_and_else_the_trace() {
 }
 
 #[tokio::test]
-async fn a_fault_of_the_witness_is_not_passed_over() {
+async fn a_fault_of_the_witness_ends_the_fetch() {
     let server = node(trace(), &[("debug_executionWitness", -32602)]).await;
     let error = connect(&server).await.fetch(NUMBER, WitnessChoice::Auto).await.unwrap_err();
     assert!(error.to_string().contains("cannot fetch block 300"), "{error}");
     assert_eq!(server.count("debug_traceBlockByNumber"), 0);
 }
 
-/// Fetches the block by whatever is there from a node that replies this when it is asked for a witness.
+/// Fetches the block with `auto` from a node that sends this reply to a call for a witness.
 async fn fetch_without_witness(
     reply: impl Fn() -> Reply + Send + Sync + 'static,
 ) -> (TestNode, Result<FetchedBlock, FetchError>) {
@@ -156,7 +156,7 @@ async fn fetch_without_witness(
 }
 
 #[tokio::test]
-async fn a_witness_that_the_node_cannot_make_is_passed_over_at_once() {
+async fn a_witness_that_the_node_cannot_make_is_skipped_without_retries() {
     let (server, fetched) =
         fetch_without_witness(|| Reply::Error(-32603, "method handler crashed")).await;
     assert!(matches!(fetched, Ok(FetchedBlock::Traced(_))), "{fetched:?}");
@@ -164,7 +164,7 @@ async fn a_witness_that_the_node_cannot_make_is_passed_over_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_that_failed_to_make_a_witness_is_asked_for_proofs_and_not_taken_at_its_word() {
+async fn after_a_failed_witness_auto_tries_proofs_but_no_trace() {
     let replies: [fn() -> Reply; 5] = [
         || Reply::Error(-32603, "oops"),
         || Reply::Error(-32002, "request timed out"),
@@ -175,7 +175,7 @@ async fn a_node_that_failed_to_make_a_witness_is_asked_for_proofs_and_not_taken_
     for reply in replies {
         let (server, fetched) = fetch_without_witness(reply).await;
         let FetchError::Rpc { source, .. } = fetched.unwrap_err() else {
-            panic!("it is the node's")
+            panic!("the error is not that of a call")
         };
         assert!(source.to_string().starts_with("debug_executionWitness failed"), "{source}");
         assert_eq!(server.count("eth_getProof"), 1);
@@ -184,7 +184,7 @@ async fn a_node_that_failed_to_make_a_witness_is_asked_for_proofs_and_not_taken_
 }
 
 #[tokio::test]
-async fn what_a_tracer_leaves_out_or_shortens_is_read_all_the_same() {
+async fn nulls_short_slots_and_error_objects_of_a_trace_are_read() {
     let mut loose = trace();
     let nothing = json!({"balance": null, "nonce": null, "code": null, "storage": null});
     loose[0]["result"][BOB.to_string()] = nothing;
@@ -201,7 +201,7 @@ async fn what_a_tracer_leaves_out_or_shortens_is_read_all_the_same() {
 }
 
 #[tokio::test]
-async fn slots_may_come_without_leading_zeros() {
+async fn slots_without_leading_zeros_are_read() {
     for (answer, value) in [("0x5d", 0x5d), ("0x0", 0), ("0x", 0)] {
         let server = TestNode::new(move |method, params| match method {
             "eth_getStorageAt" => Reply::Result(json!(answer)),
@@ -214,7 +214,7 @@ async fn slots_may_come_without_leading_zeros() {
 }
 
 #[tokio::test]
-async fn a_node_without_either_way_is_asked_for_the_better_one() {
+async fn a_node_without_any_way_gives_an_error_about_the_missing_methods() {
     let server = TestNode::new(|method, params| match method.strip_prefix("debug_") {
         Some(_) => Reply::Error(-32601, "no such method"),
         None => well(method, params),
@@ -225,7 +225,7 @@ async fn a_node_without_either_way_is_asked_for_the_better_one() {
 }
 
 #[tokio::test]
-async fn the_state_is_asked_for_at_the_parent() {
+async fn the_state_is_read_at_the_parent() {
     let server = TestNode::new(|method, params| match method {
         "eth_getBalance" => Reply::Result(json!("0x9")),
         "eth_getTransactionCount" => Reply::Result(json!("0x2")),
@@ -244,7 +244,7 @@ async fn the_state_is_asked_for_at_the_parent() {
 }
 
 #[tokio::test]
-async fn a_node_that_cannot_tell_the_state_is_not_asked_again() {
+async fn a_node_without_state_methods_is_not_called_again() {
     let server = TestNode::new(well).await;
     let node = connect(&server).await;
     for _ in 0..3 {
@@ -255,7 +255,7 @@ async fn a_node_that_cannot_tell_the_state_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn pruned_state_cannot_be_told_and_a_failure_is_none_of_that() {
+async fn pruned_state_is_unknown_but_another_failure_is_an_error() {
     let pruned = node(trace(), &[("eth_getBalance", -32000)]).await;
     let pruned = connect(&pruned).await;
     assert_eq!(pruned.account_before(NUMBER, ALICE).await.unwrap(), None);

@@ -1,4 +1,4 @@
-//! What a node can serve, asked of nodes of all kinds.
+//! Probing nodes with different sets of methods and state.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{
 
 const HEAD: u64 = 25_000_000;
 
-/// A node that has the state of its newest blocks from `oldest` on, and some methods.
+/// A node with the state of its blocks from `oldest` on, and some methods.
 async fn node(oldest: u64, served: &'static [&'static str]) -> TestNode {
     TestNode::new(move |method, params| match method {
         "eth_chainId" => Reply::Result(json!("0x1")),
@@ -38,17 +38,17 @@ async fn abilities(server: &TestNode) -> Abilities {
 }
 
 #[tokio::test]
-async fn the_oldest_state_is_found_with_few_questions() {
+async fn the_oldest_state_is_found_with_few_calls() {
     for oldest in [0, 1, 2, 12_345_678, HEAD - 127, HEAD] {
         let server = node(oldest, &[]).await;
         assert_eq!(abilities(&server).await.oldest_state.unwrap(), oldest);
         let asked = server.count("eth_getBalance");
-        assert!(asked <= if oldest == 0 { 2 } else { 27 }, "{asked} questions for {oldest}");
+        assert!(asked <= if oldest == 0 { 2 } else { 27 }, "{asked} calls for {oldest}");
     }
 }
 
 #[tokio::test]
-async fn a_node_without_any_state_leaves_it_unknown() {
+async fn the_oldest_state_of_a_node_without_state_is_an_error() {
     let server = node(HEAD + 1, &[]).await;
     let why = abilities(&server).await.oldest_state.unwrap_err();
     assert!(format!("{why:?}").contains("missing trie node"), "{why:?}");
@@ -79,14 +79,14 @@ async fn null_is_an_answer_for_ommers_only() {
 }
 
 #[tokio::test]
-async fn what_a_node_calls_itself_is_made_printable() {
+async fn the_client_name_of_a_node_is_made_printable() {
     let found = abilities(&node(0, &[]).await).await;
     assert_eq!(found.client.unwrap().to_string(), "node/ [2Jv1");
 }
 
 #[tokio::test]
-async fn a_node_that_takes_no_batches_is_known_as_such() {
-    // This server reads one call per request, and answers as if it had been alone.
+async fn a_node_that_rejects_batches_has_batch_size_zero() {
+    // This server reads one call per request, and rejects batches.
     let found = abilities(&node(0, &[]).await).await;
     assert_eq!(found.batch, 0);
     assert!(found.larger_batch.is_some());

@@ -1,4 +1,4 @@
-//! Whatever goes wrong, nothing of the URL or the headers is printed but scheme, host and port.
+//! No error prints more of the URL and the headers than scheme, host and port.
 
 use std::{error::Error, iter::successors, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
 const CREDENTIALS: &str = "someuser:hunter22@";
 const PATH: &str = "/v3/path-key/x?apikey=query-key#frag-ment";
 
-/// What must not show. The last is `someuser:hunter22` in base64, as it travels.
+/// Text that must not be printed. The last is `someuser:hunter22` in base64, as it is sent.
 const SECRETS: [&str; 7] = [
     "someuser",
     "hunter22",
@@ -77,7 +77,7 @@ async fn no_fault_shows_a_secret() {
 }
 
 #[tokio::test]
-async fn the_node_gets_what_is_hidden() {
+async fn the_node_receives_the_hidden_parts() {
     let node = TestNode::with([Reply::Echo]).await;
     let RpcError::Failed { source: Fault::Answered { says, .. }, .. } = fail(&node).await else {
         panic!("the echo is an error -32000")

@@ -1,6 +1,7 @@
-//! A node for tests: a TCP listener that answers each request as a script says.
+//! A node for tests: a TCP listener that answers each request by a script.
 //!
-//! Speaks just enough HTTP/1.1, and can break off, reset or keep silent as real servers do.
+//! It implements just enough of HTTP/1.1. It can break off, reset or stay silent, as real servers
+//! do.
 
 use std::{
     collections::VecDeque,
@@ -14,18 +15,18 @@ use tokio::{
     net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
 };
 
-/// What the node does with one request.
+/// The node's reaction to one request.
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
     /// HTTP 200 with a JSON-RPC result.
     Result(Value),
     /// HTTP 200 with a JSON-RPC error.
     Error(i64, &'static str),
-    /// Some HTTP answer; each header is a whole line.
+    /// Any HTTP answer. Each header is a whole line.
     Http(u16, Vec<String>, String),
     /// A result under another id.
     WrongId,
-    /// Half of the body that was announced.
+    /// Half of the announced body.
     Truncated,
     /// The connection is reset.
     Reset,
@@ -35,17 +36,17 @@ pub(super) enum Reply {
     Echo,
 }
 
-/// Decides what to answer to a method with params.
+/// Maps a method and its params to a reply.
 type Script = dyn Fn(&str, &Value) -> Reply + Send + Sync;
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug)]
 struct Request {
     head: String,
     call: Value,
 }
 
-/// A node on loopback, for as long as the test's runtime lives.
+/// A node on loopback that lives as long as the test's runtime.
 #[derive(Clone)]
 pub(super) struct TestNode {
     address: String,
@@ -53,7 +54,7 @@ pub(super) struct TestNode {
 }
 
 impl TestNode {
-    /// Answers by a function of method and params.
+    /// Replies by a function of method and params.
     pub(super) async fn new(
         script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -70,7 +71,7 @@ impl TestNode {
         node
     }
 
-    /// Answers in turn, and with `"done"` from then on.
+    /// Sends the replies in turn, and then always `"done"`.
     pub(super) async fn with(replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies = Mutex::new(replies.into_iter().collect::<VecDeque<_>>());
         let done = Reply::Result(json!("done"));
@@ -78,17 +79,17 @@ impl TestNode {
             .await
     }
 
-    /// The node's URL, with what comes before the host and after the port.
+    /// The node's URL, with the given parts before the host and after the port.
     pub(super) fn url(&self, credentials: &str, path: &str) -> String {
         format!("http://{credentials}{}{path}", self.address)
     }
 
-    /// Methods and params that came so far.
+    /// Methods and params of all calls so far.
     pub(super) fn calls(&self) -> Vec<(String, Value)> {
         self.calls.lock().unwrap().clone()
     }
 
-    /// How often a method was called.
+    /// Number of calls of a method.
     pub(super) fn count(&self, method: &str) -> usize {
         self.calls().iter().filter(|(called, _)| called == method).count()
     }
@@ -98,7 +99,7 @@ impl TestNode {
         let (read, mut write) = stream.into_split();
         let mut read = BufReader::new(read);
         while let Some(request) = read_request(&mut read).await {
-            // What has no method is a batch, which this node refuses.
+            // A request without a method is a batch, which this node rejects.
             let method = request.call["method"].as_str().unwrap_or("batch").to_owned();
             let params = request.call["params"].clone();
             let reply = match method.as_str() {
@@ -107,7 +108,7 @@ impl TestNode {
             };
             self.calls.lock().unwrap().push((method, params));
             if matches!(reply, Reply::Reset) {
-                // Closing without a word before, and without lingering, is a reset.
+                // Closing without an answer and without lingering sends a reset.
                 return write.forget();
             }
             if answer(&mut write, &request, reply).await.is_none() {
@@ -137,7 +138,7 @@ async fn read_request(read: &mut (impl AsyncBufReadExt + Unpin)) -> Option<Reque
     Some(Request { head, call: serde_json::from_slice(&body).unwrap() })
 }
 
-/// Sends the reply; `None` if the connection is done for.
+/// Sends the reply. `None` if the connection is finished.
 async fn answer(write: &mut OwnedWriteHalf, request: &Request, reply: Reply) -> Option<()> {
     let id = &request.call["id"];
     let object =
