@@ -1,9 +1,9 @@
 //! The block access list (EIP-7928) of a block, derived by executing the block in order.
 //!
 //! revm builds the list from the journals of system calls and transactions, as a client does when it builds
-//! a block. From Cancun on the list is complete. Before Cancun two things happened that a list cannot express,
-//! and that are recorded beside it: an account could exist with nothing in it (until EIP-161), and the whole
-//! storage of a contract could be removed, slots that were never accessed included (until EIP-6780).
+//! a block. From Cancun on the list is complete. Two older effects cannot be expressed in it and are recorded
+//! beside it. Until EIP-161 an account can exist and be empty. Until EIP-6780 a contract's whole storage can be
+//! cleared, including slots that no transaction accessed.
 
 use super::ReplayJob;
 use crate::{
@@ -94,7 +94,7 @@ impl Listing<'_> {
         if !account.is_touched() {
             return;
         }
-        // What is left with nothing in it is removed (EIP-161), its storage with it.
+        // An account that ends empty is removed with its storage (EIP-161).
         if account.is_created() || account.is_selfdestructed() || account.is_empty() {
             let emptied = self.derived.emptied.entry(address).or_default();
             if emptied.last() != Some(&index) {
@@ -103,9 +103,9 @@ impl Listing<'_> {
         }
     }
 
-    /// Lists an account whose storage was emptied. revm compares a slot with the value that it listed last, as
-    /// it does not know that the slot was zero in between: it would leave out that value where it is written
-    /// again, and take a zero that is read for one that is written.
+    /// Lists an account after its storage was emptied. revm compares a slot with the value that it listed
+    /// last, and does not know that the slot was zero in between. It would omit that value when the block writes
+    /// it again, and would list a zero that the block only reads as a write.
     fn list_again(&mut self, index: BlockAccessIndex, address: Address, account: &Account) {
         let mut fields = account.clone();
         fields.storage = EvmStorage::default();

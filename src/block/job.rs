@@ -130,7 +130,7 @@ impl ReplayJob {
     /// The root of [`ReplayJob::trie_after`], for untimed code.
     ///
     /// # Errors
-    /// Those of [`ReplayJob::trie_after`].
+    /// The errors of [`ReplayJob::trie_after`].
     pub fn root_after(&self, post: &PostState) -> Result<Option<B256>, TrieError> {
         Ok(self.trie_after(post)?.as_ref().map(UpdatedTrie::root))
     }

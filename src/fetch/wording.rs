@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-/// Codes that mean a rate limit, whatever the words: Infura and EIP-1474, QuickNode, Base, dRPC, and other gateways.
+/// Codes that mean a rate limit with any words: Infura and EIP-1474, QuickNode, Base, dRPC, and other gateways.
 const RATE_LIMIT_CODES: [i64; 8] = [429, 15, -32005, -32007, -32016, -32029, -32090, -32097];
 
-/// Words that mean a rate limit, whatever the code.
+/// Words that mean a rate limit with any code.
 const RATE_LIMIT_WORDS: [&str; 9] = [
     "rate limit",
     "ratelimit",

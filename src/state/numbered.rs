@@ -127,7 +127,7 @@ impl IndexedState {
     /// An account that the EVM has loaded.
     ///
     /// # Errors
-    /// Those of [`IndexedState::number_loaded`].
+    /// The errors of [`IndexedState::number_loaded`].
     pub fn loaded(
         &self,
         address: Address,

@@ -20,7 +20,7 @@ impl PostState {
     /// change.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The errors of `make`.
     pub fn amended<T, E>(
         mut accounts: Vec<(Address, AccountChange)>,
         again: impl IntoIterator<Item = (Address, T)>,

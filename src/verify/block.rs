@@ -66,7 +66,7 @@ pub fn verify_block(
 /// a witness there are no guesses. Executes the block once more, in order.
 ///
 /// # Errors
-/// Those of [`verify_block`].
+/// The errors of [`verify_block`].
 pub fn guesses(job: &ReplayJob, pool: &WorkerPool) -> Result<Vec<Guess>, VerifyError> {
     let outcome = Sequential.execute(job, pool)?.outcome;
     let trie = pool.install(|| job.trie_after(&outcome.post_state)).map_err(VerifyError::Root)?;

@@ -27,7 +27,7 @@ const LAYERS: [&str; 15] = [
 /// The last layer; nothing of ours is below it.
 const BOTTOM: &str = "units";
 
-/// What only some modules may name, and which.
+/// Crates and functions that only some modules may name.
 const CONTAINED: [(&str, &[&str]); 15] = [
     ("tokio::", &["fetch", "commands"]),
     ("reqwest::", &["fetch"]),
@@ -190,4 +190,66 @@ fn every_module_opens_with_what_it_does() {
         let text = fs::read_to_string(&source.path).expect("sources are readable");
         assert!(text.starts_with("//! "), "{} has no opening words", source.path.display());
     }
+}
+
+/// Words that have no place in the project's language: see docs/glossary.md for those that do.
+const BANNED: [&str; 5] = ["who-ever", "whom-ever", "some-body", "no-body", "every-body"];
+
+/// Words that may not open a sentence of a documentation comment: such a sentence has no subject.
+const HEADLESS: [&str; 7] = ["Who ", "What ", "Whoever ", "Whom ", "Whose ", "Those ", "Where "];
+
+fn texts(folder: &str, endings: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the folder is readable") {
+            let path = entry.expect("the folder is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if endings.iter().any(|ending| path.to_string_lossy().ends_with(ending)) {
+                let text = fs::read_to_string(&path).expect("sources are text");
+                files.push((path, text));
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn no_text_uses_a_banned_word() {
+    let banned: Vec<_> = BANNED.iter().map(|word| word.replace('-', "")).collect();
+    let mut wrong = Vec::new();
+    for folder in ["src", "tests", "benches", "model/src", "examples", "docs"] {
+        for (path, text) in texts(folder, &[".rs", ".md"]) {
+            let text = text.to_lowercase();
+            let words = text.split(|char: char| !char.is_alphanumeric());
+            let found = words.filter(|word| banned.iter().any(|banned| banned == word));
+            wrong.extend(found.map(|word| format!("{}: {word}", path.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_documentation_sentence_opens_without_a_subject() {
+    let mut wrong = Vec::new();
+    for (path, text) in texts("src", &[".rs"]) {
+        let mut before = String::new();
+        for line in text.lines().map(str::trim_start) {
+            let prose = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
+            let Some(prose) = prose.map(str::trim) else {
+                before.clear();
+                continue;
+            };
+            let opens = before.is_empty() || before.ends_with('.');
+            let starts = prose.split(". ").enumerate();
+            let headless = |(index, sentence): &(usize, &str)| {
+                (*index > 0 || opens) && HEADLESS.iter().any(|word| sentence.starts_with(word))
+            };
+            let found = starts.filter(headless);
+            wrong.extend(found.map(|(_, sentence)| format!("{}: {sentence}", path.display())));
+            prose.clone_into(&mut before);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -1,7 +1,7 @@
 //! Optimistic execution in batches of a fixed size.
 //!
 //! All transactions of a batch run at once on the state before the batch. Then they commit in block order;
-//! an attempt whose reads have changed is executed again. The next batch starts after that.
+//! an attempt with a changed read is executed again. The next batch starts after that.
 
 use blockrace::{
     block::ReplayJob,

@@ -98,15 +98,16 @@ fn a_list_with_a_missing_or_wrong_slot_write_is_rejected() {
 
 #[test]
 fn a_list_with_an_unused_account_or_change_is_rejected() {
-    let nobody = Address::repeat_byte(0xee);
+    let unused_account = Address::repeat_byte(0xee);
     for job in jobs() {
         let unused = |derived: &mut DerivedList| {
-            derived.list.accounts.entry(nobody).or_default();
+            derived.list.accounts.entry(unused_account).or_default();
         };
         let error = execute(&job, unused).expect_err("the account is not accessed");
         assert!(matches!(error, ExecuteError::AccessList(ListError::AccountUnused { .. })));
         let unchanged = |derived: &mut DerivedList| {
-            let nonce = &mut derived.list.accounts.entry(nobody).or_default().account_info.nonce;
+            let nonce =
+                &mut derived.list.accounts.entry(unused_account).or_default().account_info.nonce;
             nonce.writes.push((BlockAccessIndex::new(1), 7));
         };
         let error = execute(&job, unchanged).expect_err("the change is not made");

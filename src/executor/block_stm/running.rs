@@ -40,7 +40,7 @@ pub enum Waited {
 const REACH: usize = ReaderSet::CLASSES - 1;
 
 /// No transaction has published since.
-const NOBODY: u32 = u32::MAX;
+const NO_WRITER: u32 = u32::MAX;
 
 /// Two marks per transaction.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl<'w> Running<'w> {
     /// Creates a table in which no transaction is being executed.
     pub fn new(transactions: usize, oversubscribed: Oversubscribed) -> Self {
         let executing = (0..transactions).map(|_| AtomicBool::new(false)).collect();
-        let outdated_by = (0..transactions).map(|_| AtomicU32::new(NOBODY)).collect();
+        let outdated_by = (0..transactions).map(|_| AtomicU32::new(NO_WRITER)).collect();
         let (kinds, stopped) = (Vec::new(), AtomicBool::new(false));
         Self { kinds, executing, outdated_by, stopped, oversubscribed, watcher: None }
     }
@@ -127,8 +127,8 @@ impl<'w> Running<'w> {
     pub fn take_outdated(&self, tx: TxIndex) -> Option<TxIndex> {
         let by = self.outdated_by[tx].load(Ordering::Acquire);
         // The store is skipped if there is no flag, since it would take the cache line from other cores.
-        (by != NOBODY).then(|| {
-            self.outdated_by[tx].store(NOBODY, Ordering::Relaxed);
+        (by != NO_WRITER).then(|| {
+            self.outdated_by[tx].store(NO_WRITER, Ordering::Relaxed);
             by as TxIndex
         })
     }

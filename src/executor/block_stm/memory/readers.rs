@@ -13,7 +13,7 @@ use std::ops::Range;
 const CLASSES: usize = (u64::BITS - u16::BITS) as usize;
 
 /// Bits of all classes.
-const EVERYBODY: u64 = (1 << CLASSES) - 1;
+const ALL_CLASSES: u64 = (1 << CLASSES) - 1;
 
 /// Reader set with one bit per class of transactions. A member may have read a value that has changed since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl ReaderSet {
     /// The empty set.
     pub const EMPTY: Self = Self(0);
     /// The set of all transactions.
-    pub const ALL: Self = Self(EVERYBODY);
+    pub const ALL: Self = Self(ALL_CLASSES);
 
     /// Set of one transaction.
     pub const fn by(tx: TxIndex) -> Self {
@@ -72,7 +72,7 @@ impl Era {
     /// Returns the registered readers, if they registered in this era.
     const fn readers(self, noted: u64) -> Option<ReaderSet> {
         let same = noted >> CLASSES == self.0 as u64;
-        if same { Some(ReaderSet(noted & EVERYBODY)) } else { None }
+        if same { Some(ReaderSet(noted & ALL_CLASSES)) } else { None }
     }
 }
 
