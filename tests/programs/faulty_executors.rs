@@ -53,7 +53,7 @@ impl Executor for Faulty {
             Self::Wrong => execution.outcome.gas_used += 1,
             Self::Panics => panic!("on purpose"),
             Self::Fails => return Err(ExecuteError::Other("it has no licence".into())),
-            Self::Late => thread::sleep(Duration::from_secs(3)),
+            Self::Late => thread::sleep(Duration::from_secs(8)),
             Self::Hangs => loop {
                 thread::park();
             },
