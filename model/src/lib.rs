@@ -9,7 +9,7 @@
 //! memory: every access is sequentially consistent. So the same checks also run on real threads
 //! under miri, without the feature `schedules`.
 //!
-//! `tests/schedules.rs` of the package runs the checks, so they are part of its `cargo test`.
+//! `tests/it/schedules.rs` of the package runs the checks, so they are part of its `cargo test`.
 //!
 //! Two parts are not the package's own sources. [`threads::WorkerPool`] starts threads in place of
 //! rayon. A spin-wait ends after a few polls, since more of them would only repeat schedules.

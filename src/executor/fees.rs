@@ -2,7 +2,7 @@
 //!
 //! Every transaction pays the beneficiary. Loading that account in order to pay it would make each
 //! transaction depend on all earlier ones. A transaction that has not loaded the account cannot
-//! observe the time of payment. Its fee is returned, and the committer adds it in block order. A
+//! observe the time of payment. Its fee is returned. The committer adds it in block order; `block-stm` publishes it as an addition. A
 //! transaction that has loaded the account pays in its own journal, as revm does. A self-destructed
 //! beneficiary then loses the fee, for instance.
 //!
