@@ -73,9 +73,9 @@ fn the_sample_has_a_mix_of_transactions_like_mainnet() {
         receipts.flat_map(|receipt| &receipt.logs).filter(|log| is(log)).count()
     };
     let token_transfer = |log: &Log| emits(log, "Transfer(address,address,uint256)");
-    let from_nobody = |log: &Log| log.topics().get(1) == Some(&B256::ZERO);
+    let from_zero_address = |log: &Log| log.topics().get(1) == Some(&B256::ZERO);
     assert!(count(&|log| token_transfer(log) && log.topics().len() == 3) > 2_000, "ERC-20");
-    assert!(count(&|log| token_transfer(log) && from_nobody(log)) > 300, "NFT mints");
+    assert!(count(&|log| token_transfer(log) && from_zero_address(log)) > 300, "NFT mints");
     assert!(count(&|log| emits(log, "Swap(address,address,bool,uint256,uint256)")) > 1_000);
     assert!(count(&|log| emits(log, "Opened(address,address)")) > 50, "CREATE2");
     assert!(count(&|log| emits(log, "Settled(bytes32,address,address)")) > 300);
