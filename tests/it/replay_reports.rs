@@ -188,7 +188,7 @@ fn files_are_written_even_if_standard_output_is_closed() {
     drop(child.stdout.take().expect("it is piped"));
     let output = child.wait_with_output().expect("the test owns it");
     assert_code(&output, 2);
-    assert!(stderr(&output).contains("cannot write the table"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("cannot write the result table"), "{}", stderr(&output));
     assert_obeys_the_schema(&json_of(&json));
 }
 
