@@ -9,6 +9,7 @@ mod conformance;
 mod hiding;
 mod insight;
 mod node;
+mod number;
 mod rounds;
 
 /// A command line that cannot be parsed, or a request for help.
@@ -20,7 +21,10 @@ pub use conformance::ConformanceArgs;
 pub use hiding::without_urls;
 pub use insight::{AnalyzeArgs, TraceArgs};
 pub use node::{NodeArgs, RpcCheckArgs};
+pub use number::NumberError;
 pub use rounds::{RoundArgs, RoundsArg};
+
+use number::{MOST_JOBS, MOST_SECONDS, MOST_THREADS, positive, whole};
 
 use crate::{
     block::range::BlockSpec,
@@ -35,14 +39,9 @@ use std::{
     time::Duration,
 };
 
-/// Maximum number of threads of a pool. It is several times the number of cores of any machine.
-const MOST_THREADS: usize = 1_024;
-
 /// Parses a number of threads up to [`MOST_THREADS`].
-fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
-    let threads = text.parse::<NonZeroUsize>().map_err(|error| error.to_string())?;
-    let most = || format!("the maximum is {MOST_THREADS} threads");
-    Some(threads).filter(|threads| threads.get() <= MOST_THREADS).ok_or_else(most)
+fn parse_threads(text: &str) -> Result<NonZeroUsize, NumberError> {
+    number::positive::<_, MOST_THREADS>(text)
 }
 
 /// Last paragraph of `--help`.
@@ -116,11 +115,11 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct CachedBlocks {
     /// Cached blocks: 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, a comma-separated
-    /// list of these, or @FILE [default: every cached block]
+    /// list of these, or @FILE (@- is standard input) [default: every cached block]
     #[arg(value_name = "BLOCKS")]
     pub blocks: Option<BlockSpec>,
     /// Chain id of the blocks; required if the cache has blocks of several chains with the same number
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = whole)]
     pub chain: Option<u64>,
 }
 
@@ -128,7 +127,7 @@ pub struct CachedBlocks {
 #[derive(Debug, Args)]
 pub struct FetchArgs {
     /// Blocks to fetch: 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, a comma-separated
-    /// list of these, or @FILE
+    /// list of these, or @FILE (@- is standard input)
     #[arg(value_name = "BLOCKS")]
     pub blocks: BlockSpec,
     /// The node.
@@ -187,9 +186,9 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
     pub state_latency: Duration,
     /// Time limit of a single execution, in seconds; an executor that exceeds it is out for this block
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = positive::<NonZeroU64, MOST_SECONDS>)]
     pub execution_limit: NonZeroU64,
-    /// Write the results to FILE as CSV
+    /// Write the results to FILE as CSV; - is standard output, for any result
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
     /// Write the results and every sample to FILE as JSON (schema: data/replay.schema.json)
@@ -216,10 +215,10 @@ pub struct ReplayArgs {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct SideBySide {
     /// Number of blocks to check in parallel, each on one thread [default: the number of cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroUsize, MOST_JOBS>)]
     pub jobs: Option<NonZeroUsize>,
     /// Time limit per block, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = positive::<NonZeroU64, MOST_SECONDS>)]
     pub time_limit: NonZeroU64,
 }
 

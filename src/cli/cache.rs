@@ -59,7 +59,7 @@ pub struct ExportArgs {
     /// Blocks to export.
     #[command(flatten)]
     pub blocks: CachedBlocks,
-    /// Tar archive to write; an existing file is replaced once the archive is complete
+    /// Tar archive to write; an existing file is replaced once the archive is complete; - is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 }
@@ -67,7 +67,7 @@ pub struct ExportArgs {
 /// Arguments of `cache import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// Archive from `cache export`
+    /// Archive from `cache export`; - is standard input
     #[arg(value_name = "FILE")]
     pub archive: PathBuf,
 }

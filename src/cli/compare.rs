@@ -7,10 +7,10 @@ use std::{convert::Infallible, path::PathBuf};
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Results of the base run, from replay --json; several files are separated by commas
+    /// Results of the base run, from replay --json; several files are separated by commas, - is standard input
     #[arg(value_name = "BASE.json", value_parser = run_files)]
     pub base: RunFiles,
-    /// Results of the new run, from replay --json; several files are separated by commas
+    /// Results of the new run, from replay --json; several files are separated by commas, - is standard input
     #[arg(value_name = "NEW.json", value_parser = run_files)]
     pub new: RunFiles,
     /// Smallest slowdown that counts as a regression, in percent; it must also exceed the noise
@@ -74,7 +74,7 @@ impl From<AspectArg> for Aspect {
 }
 
 fn percent(text: &str) -> Result<f64, PercentError> {
-    let percent: f64 = text.parse()?;
+    let percent: f64 = text.parse().map_err(PercentError::Number)?;
     let valid = percent.is_finite() && percent >= 0.0;
     valid.then_some(percent).ok_or(PercentError::Range)
 }
@@ -84,8 +84,8 @@ fn percent(text: &str) -> Result<f64, PercentError> {
 enum PercentError {
     #[error("the percentage must be finite and not negative")]
     Range,
-    #[error(transparent)]
-    Number(#[from] std::num::ParseFloatError),
+    #[error("write a number, such as 3 or 2.5")]
+    Number(#[source] std::num::ParseFloatError),
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Declares the arguments of `conformance`.
 
-use super::{Executors, built_in_executors, parse_threads};
+use super::{
+    Executors, built_in_executors,
+    number::{MOST_JOBS, MOST_SECONDS, positive},
+    parse_threads,
+};
 use clap::Args;
 use std::{
     num::{NonZeroU64, NonZeroUsize},
@@ -29,12 +33,12 @@ pub struct ConformanceArgs {
     #[arg(long, value_name = "GLOB")]
     pub filter: Option<String>,
     /// Number of files to run in parallel [default: the number of cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroUsize, MOST_JOBS>)]
     pub jobs: Option<NonZeroUsize>,
-    /// Write the results to FILE as JSON
+    /// Write the results to FILE as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Time limit per block and executor, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = positive::<NonZeroU64, MOST_SECONDS>)]
     pub time_limit: NonZeroU64,
 }

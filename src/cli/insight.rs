@@ -1,6 +1,10 @@
 //! Declares the arguments of `analyze` and `trace`.
 
-use super::{CachedBlocks, built_in_executor, parse_threads};
+use super::{
+    CachedBlocks, built_in_executor,
+    number::{MOST_ITERATIONS, positive, whole},
+    parse_threads,
+};
 use crate::{block::range::BlockSpec, executor::ExecutorKind};
 use clap::Args;
 use std::{
@@ -18,9 +22,9 @@ pub struct AnalyzeArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,2,4,8,16,32,64", value_parser = parse_threads)]
     pub threads: Vec<NonZeroUsize>,
     /// Number of sequential runs; the shortest time of each transaction counts
-    #[arg(long, value_name = "N", default_value = "10")]
+    #[arg(long, value_name = "N", default_value = "10", value_parser = positive::<NonZeroU32, MOST_ITERATIONS>)]
     pub iterations: NonZeroU32,
-    /// Write the results to FILE as CSV
+    /// Write the results to FILE as CSV; - is standard output, for any result
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
     /// Write the results to FILE as JSON, with more detail about conflicts
@@ -38,7 +42,7 @@ pub struct TraceArgs {
     #[arg(value_name = "BLOCK")]
     pub block: BlockSpec,
     /// Chain id of the block; required if the cache has blocks of several chains with this number
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = whole)]
     pub chain: Option<u64>,
     /// Executor to profile
     #[arg(long, value_name = "NAME", default_value = "block-stm", value_parser = built_in_executor)]
@@ -46,7 +50,7 @@ pub struct TraceArgs {
     /// Number of threads of the executor [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
-    /// File for the timeline, to be opened in Perfetto (ui.perfetto.dev)
+    /// File for the timeline, to be opened in Perfetto (ui.perfetto.dev); - is standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 }

@@ -1,5 +1,6 @@
 //! Declares the options for the connection to a node.
 
+use super::number::{MOST_REQUESTS, MOST_SECONDS, positive, whole, whole_u32};
 use clap::Args;
 use std::num::{NonZeroU32, NonZeroUsize};
 
@@ -15,16 +16,16 @@ pub struct NodeArgs {
     #[arg(value_delimiter = '\n')]
     pub rpc_header: Vec<String>,
     /// Maximum number of concurrent requests
-    #[arg(long, value_name = "N", default_value = "8")]
+    #[arg(long, value_name = "N", default_value = "8", value_parser = positive::<NonZeroUsize, MOST_REQUESTS>)]
     pub concurrency: NonZeroUsize,
     /// Maximum number of requests per second [default: no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive::<NonZeroU32, { u32::MAX as u64 }>)]
     pub requests_per_second: Option<NonZeroU32>,
     /// Retries per request after a transient error
-    #[arg(long, value_name = "N", default_value = "6")]
+    #[arg(long, value_name = "N", default_value = "6", value_parser = whole_u32)]
     pub max_retries: u32,
     /// Maximum time without data from the node during a request, in seconds
-    #[arg(long, value_name = "SECS", default_value = "30")]
+    #[arg(long, value_name = "SECS", default_value = "30", value_parser = positive::<NonZeroU32, MOST_SECONDS>)]
     pub rpc_timeout: NonZeroU32,
 }
 
@@ -35,7 +36,7 @@ pub struct RpcCheckArgs {
     #[command(flatten)]
     pub node: NodeArgs,
     /// Block number to test with [default: the newest block]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole)]
     pub block: Option<u64>,
     /// Print JSON instead of a table
     #[arg(long)]

@@ -1,7 +1,8 @@
 //! Declares the measurement options of `replay`.
 
+use super::number::{MOST_ITERATIONS, MOST_SECONDS, NumberError, between, whole};
 use clap::Args;
-use std::{num::ParseIntError, str::FromStr, time::Duration};
+use std::time::Duration;
 
 /// Number of iterations and conditions of the measurement.
 #[derive(Debug, Args)]
@@ -10,10 +11,10 @@ pub struct RoundArgs {
     #[arg(long, value_name = "N|auto", default_value = "10", value_parser = at_least_one)]
     pub iterations: RoundsArg,
     /// Untimed iterations before the timed ones, or auto: until no executor speeds up any more
-    #[arg(long, value_name = "N|auto", default_value = "auto")]
+    #[arg(long, value_name = "N|auto", default_value = "auto", value_parser = any_number)]
     pub warmup: RoundsArg,
     /// Time limit per block for --iterations auto, in seconds [default: 60]
-    #[arg(long, value_name = "SECS")]
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
     pub time_limit: Option<u64>,
     /// Add A/A runs: the baseline races itself, which measures the noise floor, and several baselines run at once,
     /// which measures the effective cores
@@ -27,7 +28,7 @@ pub struct RoundArgs {
     #[arg(long)]
     pub asleep: bool,
     /// Seed for the order within iterations and for the bootstrap intervals
-    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = whole)]
     pub seed: u64,
 }
 
@@ -47,31 +48,36 @@ impl RoundArgs {
     }
 }
 
-impl FromStr for RoundsArg {
-    type Err = ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            number => number.parse().map(Self::Rounds),
-        }
-    }
+/// Parses a number of iterations that may be zero.
+fn any_number(text: &str) -> Result<RoundsArg, RoundsError> {
+    rounds(text, 0)
 }
 
 fn at_least_one(text: &str) -> Result<RoundsArg, RoundsError> {
-    match text.parse()? {
-        RoundsArg::Rounds(0) => Err(RoundsError::None),
-        rounds => Ok(rounds),
+    rounds(text, 1)
+}
+
+fn rounds(text: &str, least: u64) -> Result<RoundsArg, RoundsError> {
+    match between(text, least, MOST_ITERATIONS) {
+        _ if text == "auto" => Ok(RoundsArg::Auto),
+        // The limit is far below the largest number of 32 bits.
+        Ok(rounds) => Ok(RoundsArg::Rounds(rounds as u32)),
+        Err(NumberError::NotWhole) => Err(RoundsError::NotWhole),
+        Err(error) => Err(error.into()),
     }
+}
+
+fn seconds(text: &str) -> Result<u64, NumberError> {
+    between(text, 0, MOST_SECONDS)
 }
 
 /// Errors of a number of iterations.
 #[derive(Debug, thiserror::Error)]
 enum RoundsError {
-    #[error("at least one iteration must be timed")]
-    None,
+    #[error("write a whole number, or auto")]
+    NotWhole,
     #[error(transparent)]
-    Number(#[from] ParseIntError),
+    Range(#[from] NumberError),
 }
 
 #[cfg(test)]
@@ -80,10 +86,12 @@ mod tests {
 
     #[test]
     fn iterations_are_a_number_or_auto() {
-        assert_eq!("12".parse(), Ok(RoundsArg::Rounds(12)));
-        assert_eq!("auto".parse(), Ok(RoundsArg::Auto));
-        assert!("some".parse::<RoundsArg>().is_err());
-        assert!(at_least_one("0").is_err());
-        assert!(at_least_one("1").is_ok());
+        assert_eq!(any_number("12").unwrap(), RoundsArg::Rounds(12));
+        assert_eq!(any_number("0").unwrap(), RoundsArg::Rounds(0));
+        assert_eq!(at_least_one("auto").unwrap(), RoundsArg::Auto);
+        let said = |text| at_least_one(text).unwrap_err().to_string();
+        assert_eq!(said("some"), "write a whole number, or auto");
+        assert_eq!(said("0"), "must be at least 1");
+        assert_eq!(said("4294967295"), "must be at most 1000000");
     }
 }
