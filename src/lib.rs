@@ -56,6 +56,7 @@ pub mod block;
 pub mod evm;
 pub mod trie;
 
+pub mod input;
 pub mod state;
 
 pub mod fetch;

@@ -14,6 +14,7 @@ use std::{
 use alloy_primitives::ChainId;
 
 use super::{Cache, CacheError, atomic, store};
+use crate::input;
 
 /// A temporary file without a writer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +60,14 @@ fn abandoned(path: PathBuf) -> Result<Option<Leftover>, CacheError> {
 
 /// Calls `act` on a file while its lock is held. Returns `None` if the file is gone or has a
 /// writer.
-fn with_lock<T>(path: &Path, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<Option<T>> {
-    let file = match File::open(path) {
+pub(super) fn with_lock<T>(
+    path: &Path,
+    act: impl FnOnce(&File) -> io::Result<T>,
+) -> io::Result<Option<T>> {
+    let file = match input::open(path) {
         Err(gone) if gone.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // A FIFO or a device of this name is not from a writer.
+        Err(other) if other.kind() == io::ErrorKind::InvalidInput => return Ok(None),
         opened => opened?,
     };
     match file.try_lock() {

@@ -15,7 +15,10 @@ use super::{
     CacheError, atomic, container,
     limits::{self, MAX_FILE_BYTES},
 };
-use crate::block::{BlockId, RecordedBlock};
+use crate::{
+    block::{BlockId, RecordedBlock},
+    input,
+};
 
 /// A folder of recorded blocks, one file each.
 #[derive(Clone, Debug)]
@@ -183,7 +186,7 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
 fn read(path: &Path, number: BlockNumber) -> Result<Vec<u8>, CacheError> {
     let size = size(path, number)?;
     limits::check("bytes of file", size, MAX_FILE_BYTES).map_err(CacheError::unusable(path))?;
-    fs::read(path).map_err(cannot_read(path, number))
+    input::read(path, MAX_FILE_BYTES).map_err(cannot_read(path, number))
 }
 
 fn size(path: &Path, number: BlockNumber) -> Result<u64, CacheError> {

@@ -1,5 +1,6 @@
 //! Reads test files: single files, folders, and release archives.
 
+use crate::input;
 use flate2::read::GzDecoder;
 use std::{
     fs::{self, File},
@@ -51,7 +52,7 @@ pub fn visit(path: &Path, visit: Visit<'_>) -> ControlFlow<()> {
 
 fn read_file(path: &Path) -> Result<TestFile, FilesError> {
     let failed = |source| FilesError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
+    let file = input::open(path).map_err(failed)?;
     read(path.to_string_lossy().into_owned(), file).map_err(failed)?
 }
 
@@ -109,7 +110,7 @@ fn visit_archive(
     open: impl FnOnce(File) -> Box<dyn Read>,
     visit: Visit<'_>,
 ) -> ControlFlow<()> {
-    let flow = File::open(path).and_then(|file| visit_entries(path, open(file), visit));
+    let flow = input::open(path).and_then(|file| visit_entries(path, open(file), visit));
     flow.unwrap_or_else(|source| visit(Err(FilesError::Read { path: path.to_owned(), source })))
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Modules from top to bottom: each uses those below it, never above.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "commands",
     "cli",
     "progress",
@@ -22,6 +22,7 @@ const LAYERS: [&str; 15] = [
     "evm",
     "trie",
     "state",
+    "input",
 ];
 
 /// The last layer; nothing of ours is below it.

@@ -12,9 +12,11 @@ mod numbers;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::{fmt, fs, io};
+use std::{fmt, io};
 
 use alloy_primitives::BlockNumber;
+
+use crate::input;
 
 pub use self::item::{Bound, Item, ItemError};
 pub use self::numbers::BlockNumbers;
@@ -24,7 +26,7 @@ pub use self::numbers::BlockNumbers;
 pub enum BlockSpec {
     /// Items in input order.
     Items(BlockList),
-    /// The path of a file with one item per line. The file has not been read yet.
+    /// The path of a file with one item per line; `-` is standard input. The file has not been read yet.
     File(PathBuf),
 }
 
@@ -168,8 +170,12 @@ impl Item {
     }
 }
 
+/// Maximum size of a list in bytes: some million block numbers.
+const MOST_LIST_BYTES: u64 = 16 << 20;
+
 fn read_list(path: &Path) -> Result<BlockList, BlocksError> {
-    let text = fs::read_to_string(path)
+    let text = input::read_or_stream(path, MOST_LIST_BYTES)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
         .map_err(|source| BlocksError::Read { path: path.into(), source })?;
     let mut items = Vec::new();
     for (text, line) in text.lines().zip(1..) {
@@ -191,7 +197,7 @@ fn items_of(line: &str) -> Result<Vec<Item>, ItemError> {
 #[cfg(test)]
 mod tests {
     use std::error::Error;
-    use std::process;
+    use std::{fs, process};
 
     use super::*;
 
