@@ -37,6 +37,7 @@
 pub mod commands;
 
 pub mod cli;
+pub mod output;
 pub mod progress;
 
 pub mod report;
@@ -66,10 +67,7 @@ pub mod cache;
 pub mod units;
 
 use executor::{ExecutorFactory, Registry};
-use std::{
-    env,
-    process::{self, ExitCode},
-};
+use std::{env, fmt, process::ExitCode};
 
 /// One allocator for all executors; reports name it.
 #[global_allocator]
@@ -90,30 +88,38 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub fn run(executors: impl IntoIterator<Item = Box<dyn ExecutorFactory>>) -> ExitCode {
     match Registry::default().with(executors) {
         Ok(registry) => run_with(&registry),
-        Err(error) => {
-            eprintln!("error: {error}");
-            commands::Outcome::Failed.into()
-        }
+        Err(error) => failed(error),
     }
 }
 
 fn run_with(registry: &Registry) -> ExitCode {
-    let typed = cli::parse(registry).unwrap_or_else(|error| refuse(&error));
-    match commands::run(typed) {
+    let result = match cli::parse(registry) {
+        Ok(typed) => commands::run(typed),
+        Err(error) => return refuse(&error),
+    };
+    match result {
         Ok(outcome) => outcome.into(),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            commands::Outcome::Failed.into()
-        }
+        Err(error) => failed(format_args!("{error:#}")),
     }
 }
 
-/// Prints a usage error without secrets, or the help text that was asked for, and ends the process.
-fn refuse(error: &cli::UsageError) -> ! {
+fn failed(message: impl fmt::Display) -> ExitCode {
+    output::diagnose(format_args!("error: {message}"));
+    commands::Outcome::Failed.into()
+}
+
+/// Prints a usage error without secrets, or the help text that was asked for.
+fn refuse(error: &cli::UsageError) -> ExitCode {
     let words: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     match cli::without_urls(&error.to_string(), &words) {
-        Some(said) if error.use_stderr() => eprint!("{said}"),
-        _ => error.exit(),
+        Some(said) if error.use_stderr() => output::diagnose(said.trim_end()),
+        // Without standard error, the exit code still reports the usage error.
+        _ if error.use_stderr() => drop(error.print()),
+        _ => {
+            if let Err(error) = output::complete(error.print()) {
+                return failed(format_args!("{:#}", eyre::Report::from(error)));
+            }
+        }
     }
-    process::exit(error.exit_code())
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
 }

@@ -1,5 +1,6 @@
 //! Shows a progress bar on standard error. The bar is hidden if standard error is not a terminal.
 
+use crate::output;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use std::{fmt::Write, time::Duration};
 
@@ -107,7 +108,7 @@ impl Progress {
 
     /// Prints a line above the bar, at every verbosity.
     pub fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| output::diagnose(line));
     }
 }
 

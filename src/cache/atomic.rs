@@ -7,13 +7,16 @@
 //! on its temporary file. `leftover` uses the lock to distinguish the two.
 
 use std::{
-    fs::{self, File},
+    ffi::{OsStr, OsString},
+    fs::{self, File, FileType},
     io,
     io::Write,
     path::{Path, PathBuf},
 };
 
 use tempfile::{Builder, NamedTempFile};
+
+use super::leftover;
 
 /// Prefix of the names of temporary files.
 const PREFIX: &str = ".put-";
@@ -24,24 +27,78 @@ const SUFFIX: &str = ".tmp";
 /// Writes `bytes` to `name` in `folder`, and replaces an existing file. Creates the folder if it is
 /// missing.
 pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    write_with(folder, name, |file| file.write_all(bytes))
+    fs::create_dir_all(folder)?;
+    let path = folder.join(name);
+    if fs::metadata(&path).is_ok_and(|there| !is_replaceable(there.file_type())) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is not a regular file"));
+    }
+    let mut replacement = Replacement::with_prefix(path.clone(), PREFIX.as_ref())?;
+    replacement.file().write_all(bytes)?;
+    replacement.commit()?;
+    Ok(path)
 }
 
-/// Like [`write`], but `fill` writes the content.
-pub(super) fn write_with<E: From<io::Error>>(
-    folder: &Path,
-    name: impl AsRef<Path>,
-    fill: impl FnOnce(&mut File) -> Result<(), E>,
-) -> Result<PathBuf, E> {
-    fs::create_dir_all(folder)?;
-    let mut file = locked_file(folder)?;
-    fill(file.as_file_mut())?;
-    file.as_file().sync_all()?;
+/// Whether a new file may take the place of this one. Devices, FIFOs and folders stay.
+pub(crate) fn is_replaceable(there: FileType) -> bool {
+    there.is_file()
+}
 
-    let path = folder.join(name);
-    file.persist(&path).map_err(io::Error::from)?;
-    sync_folder(folder)?;
-    Ok(path)
+/// A new file that takes the place of `path` when it is complete. Without [`commit`](Self::commit), it is removed.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Replacement {
+    /// Creates the new file beside `path`, with the permissions of the file that is there. Removes what killed
+    /// writers of the same path left.
+    pub(crate) fn beside(path: PathBuf) -> io::Result<Self> {
+        let name = path.file_name().ok_or(io::Error::from(io::ErrorKind::InvalidFilename))?;
+        let prefix: OsString =
+            [OsStr::new("."), name, OsStr::new(PREFIX)].iter().copied().collect();
+        sweep(folder_of(&path), &prefix);
+        let replacement = Self::with_prefix(path, &prefix)?;
+        if let Ok(there) = fs::metadata(&replacement.path) {
+            replacement.file.as_file().set_permissions(there.permissions())?;
+        }
+        Ok(replacement)
+    }
+
+    fn with_prefix(path: PathBuf, prefix: &OsStr) -> io::Result<Self> {
+        Ok(Self { file: locked_file(folder_of(&path), prefix)?, path })
+    }
+
+    /// The new file.
+    pub(crate) fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Puts the new file in place.
+    pub(crate) fn commit(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.path).map_err(io::Error::from)?;
+        sync_folder(folder_of(&self.path))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Removes the temporary files with this prefix that killed writers left.
+fn sweep(folder: &Path, prefix: &OsString) {
+    let is_ours = |name: &OsStr| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(SUFFIX.as_bytes())
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_ours(&entry.file_name()) {
+            // A file that cannot be removed only takes space.
+            let _ = leftover::with_lock(&entry.path(), |_| fs::remove_file(entry.path()));
+        }
+    }
 }
 
 /// Whether the name has the form of a temporary file of this module.
@@ -50,9 +107,9 @@ pub(super) fn is_temporary(name: &str) -> bool {
 }
 
 /// A temporary file with a lock. The lock shows that its writer is alive.
-fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
+fn locked_file(folder: &Path, prefix: &OsStr) -> io::Result<NamedTempFile> {
     loop {
-        let file = temporary_file(folder)?;
+        let file = temporary_file(folder, prefix)?;
         // Some file systems have no locks. There, `leftover` gets an error when it tries to lock
         // the file, and removes nothing.
         let _ = file.as_file().lock();
@@ -65,17 +122,17 @@ fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
 }
 
 #[cfg(unix)]
-fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
+fn temporary_file(folder: &Path, prefix: &OsStr) -> io::Result<NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
 
     // Temporary files are private by default. A cache may be shared, as far as the umask allows.
     let permissions = fs::Permissions::from_mode(0o666);
-    Builder::new().prefix(PREFIX).suffix(SUFFIX).permissions(permissions).tempfile_in(folder)
+    Builder::new().prefix(prefix).suffix(SUFFIX).permissions(permissions).tempfile_in(folder)
 }
 
 #[cfg(not(unix))]
-fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
-    Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(folder)
+fn temporary_file(folder: &Path, prefix: &OsStr) -> io::Result<NamedTempFile> {
+    Builder::new().prefix(prefix).suffix(SUFFIX).tempfile_in(folder)
 }
 
 /// Makes the rename durable.
@@ -121,6 +178,21 @@ mod tests {
         fs::create_dir_all(root.path().join("name/occupied")).unwrap();
         assert!(write(root.path(), "name", b"bytes").is_err());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_replacement_removes_what_a_killed_writer_of_the_same_path_left() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("result");
+        let [dead, other] = [".result.put-dead.tmp", ".other.put-dead.tmp"];
+        for name in [dead, other] {
+            fs::write(root.path().join(name), b"half").unwrap();
+        }
+        let alive = Replacement::beside(path.clone()).unwrap();
+        Replacement::beside(path.clone()).unwrap().commit().unwrap();
+        assert!(!root.path().join(dead).exists() && root.path().join(other).exists());
+        alive.commit().unwrap();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
     }
 
     #[cfg(unix)]

@@ -91,7 +91,7 @@
 //! To see the RLP of a file: `tail -c +11 FILE | zstd -d`.
 
 pub mod archive;
-mod atomic;
+pub(crate) mod atomic;
 pub mod container;
 mod content;
 mod error;

@@ -24,10 +24,7 @@ use crate::{
     verify::Verdict,
 };
 use eyre::WrapErr;
-use std::{
-    io,
-    num::{NonZeroU32, NonZeroUsize},
-};
+use std::num::{NonZeroU32, NonZeroUsize};
 
 pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome> {
     let mut files = ResultFiles::default();
@@ -43,8 +40,9 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
     let settings = AnalysisSettings { threads, runs: args.iterations, blocks, command };
     let (blocks, failures, outcome) = analyse_all(selection.blocks, &settings, context)?;
     let report = AnalysisReport { machine: machine::describe(), settings, blocks, failures };
+    let stream = files.text();
     let kept = if report.blocks.is_empty() { Ok(()) } else { files.write(&report) };
-    analysis::table::write(&report, context.detail(), io::stdout().lock())?;
+    analysis::table::write(&report, context.detail(), context.table(stream))?;
     kept?;
     Ok(outcome)
 }

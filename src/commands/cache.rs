@@ -14,6 +14,7 @@ use super::{
 use crate::{
     block::BlockId,
     cli::{CacheArgs, CacheCommand},
+    output::diagnose,
     report::counted,
 };
 
@@ -30,7 +31,7 @@ pub(super) fn run(args: CacheArgs, context: &Context) -> eyre::Result<Outcome> {
 /// Prints errors that were collected while a progress bar was visible.
 fn print_errors(errors: &[String]) -> Outcome {
     for error in errors {
-        eprintln!("error: {error}");
+        diagnose(format_args!("error: {error}"));
     }
     if errors.is_empty() { Outcome::Verified } else { Outcome::Failed }
 }

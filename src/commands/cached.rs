@@ -3,9 +3,10 @@
 use super::{Context, Outcome};
 use crate::{
     block::check_recorded_body,
-    block::{BlockId, RecordedBlock},
+    block::{BlockId, RecordedBlock, range::BlockNumbers},
     cache::{Cache, CacheError, SAMPLE_CHAIN, sample},
     cli::CachedBlocks,
+    output::diagnose,
 };
 use alloy_primitives::BlockNumber;
 use eyre::{WrapErr, bail, eyre};
@@ -80,9 +81,41 @@ pub(super) fn select(args: CachedBlocks, context: &Context) -> eyre::Result<Sele
     let named = describe(&spec);
     let head = cached.iter().map(|id| id.number).max();
     let numbers = spec.load()?.resolve(head)?;
-    let found = |number| (number, find(&cached, number, context).map(Source::Cached));
-    let blocks = numbers.iter().map(found).collect();
-    Ok(Selection { blocks, named })
+    Ok(Selection { blocks: find_all(&numbers, &by_number(cached), context), named })
+}
+
+/// Maximum number of missing blocks with an error each. If more blocks are missing, only the first one has an error.
+const MOST_NAMED: u64 = 1_000;
+
+/// Cached blocks by number.
+type ByNumber = BTreeMap<BlockNumber, Vec<BlockId>>;
+
+fn by_number(cached: Vec<BlockId>) -> ByNumber {
+    let mut by_number = ByNumber::new();
+    for id in cached {
+        by_number.entry(id.number).or_default().push(id);
+    }
+    by_number
+}
+
+/// Finds the selected blocks. Memory and time depend on the cached blocks, not on the length of the ranges.
+fn find_all(
+    numbers: &BlockNumbers,
+    cached: &ByNumber,
+    context: &Context,
+) -> Vec<(u64, eyre::Result<Source>)> {
+    let there = numbers.ranges().iter().flat_map(|range| cached.range(range.clone()));
+    let found = |number| (number, find(cached, number, context).map(Source::Cached));
+    let missing = numbers.count().saturating_sub(there.clone().count() as u64);
+    if missing <= MOST_NAMED {
+        return numbers.iter().map(found).collect();
+    }
+    let mut blocks: Vec<_> = there.map(|(number, _)| found(*number)).collect();
+    if let Some(first) = numbers.iter().find(|number| !cached.contains_key(number)) {
+        let others = format!("it is not cached, and neither are {} others", missing - 1);
+        blocks.push((first, Err(eyre!("{others}; select cached blocks, or fetch these first"))));
+    }
+    blocks
 }
 
 /// Selects the built-in sample, and prints a notice about it on standard error.
@@ -93,8 +126,9 @@ fn built_in(context: &Context) -> eyre::Result<Selection> {
     let count = blocks.len();
     let named =
         format!("built-in sample: {count} blocks, {first}-{last}, of a chain made by anvil");
-    eprintln!("no blocks are cached in {}; using the {named}", context.cache_dir.display());
-    eprintln!("fetch real blocks with: blockrace fetch BLOCKS --rpc-url URL");
+    let dir = context.cache_dir.display();
+    diagnose(format_args!("no blocks are cached in {dir}; using the {named}"));
+    diagnose("fetch real blocks with: blockrace fetch BLOCKS --rpc-url URL");
     let found =
         |block: RecordedBlock| (block.block.header.number, Ok(Source::BuiltIn(Box::new(block))));
     Ok(Selection { blocks: blocks.into_iter().map(found).collect(), named })
@@ -134,10 +168,7 @@ impl Found {
         };
         let head = cached.iter().map(|id| id.number).max();
         let numbers = spec.load()?.resolve(head)?;
-        let mut by_number: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for id in cached {
-            by_number.entry(id.number).or_default().push(id);
-        }
+        let by_number = by_number(cached);
         let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range.clone()));
         let mut ids: Vec<_> = asked.clone().flat_map(|(_, ids)| ids).copied().collect();
         ids.sort_unstable();
@@ -171,10 +202,10 @@ impl Found {
     pub(super) fn report_missing(&self) -> Outcome {
         let Some(first) = self.first_missing else { return Outcome::Verified };
         match self.missing {
-            1 => eprintln!("error: block {first} is not cached"),
-            missing => {
-                eprintln!("error: {missing} blocks are not cached; the first is {first}");
-            }
+            1 => diagnose(format_args!("error: block {first} is not cached")),
+            missing => diagnose(format_args!(
+                "error: {missing} blocks are not cached; the first is {first}"
+            )),
         }
         Outcome::Failed
     }
@@ -196,9 +227,9 @@ fn all_cached(chain: Option<u64>, context: &Context) -> eyre::Result<Vec<BlockId
     Ok(blocks)
 }
 
-fn find(cached: &[BlockId], number: u64, context: &Context) -> eyre::Result<BlockId> {
-    let found: Vec<_> = cached.iter().filter(|id| id.number == number).collect();
-    match found[..] {
+fn find(cached: &ByNumber, number: u64, context: &Context) -> eyre::Result<BlockId> {
+    let found = cached.get(&number).map(Vec::as_slice).unwrap_or_default();
+    match found {
         [id] => Ok(*id),
         [] => Err(CacheError::NotCached { number }.into()),
         [first, ..] if found.iter().all(|id| id.chain_id == first.chain_id) => {

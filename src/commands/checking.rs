@@ -9,6 +9,7 @@ use crate::{
     cli::SideBySide,
     executor::{ExecutorKind, Watchdog},
     measure::Stopwatch,
+    output::diagnose,
     progress::Progress,
     units,
     verify::{Step, Verdict, VerifiedTo, VerifyError, verify_block},
@@ -204,11 +205,11 @@ impl CheckTotals {
                 Outcome::Verified
             }
             Ok(Checked { verdict: mismatch, .. }) => {
-                eprintln!("error: block {number} does not match: {mismatch}");
+                diagnose(format_args!("error: block {number} does not match: {mismatch}"));
                 Outcome::Mismatch
             }
             Err(error) => {
-                eprintln!("error: block {number}: {error:#}");
+                diagnose(format_args!("error: block {number}: {error:#}"));
                 Outcome::Failed
             }
         };

@@ -7,10 +7,11 @@ use crate::{
     cli::ConformanceArgs,
     conformance::Glob,
     measure::Stopwatch,
+    output::Stream,
     report::conformance::{self as report, ConformanceReport, ConformanceSettings},
 };
-use eyre::bail;
-use std::{io, time::Duration};
+use eyre::{WrapErr as _, bail};
+use std::time::Duration;
 use work::{Orders, run_all};
 
 pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outcome> {
@@ -33,10 +34,11 @@ pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outc
     if report.tests.is_empty() && report.unreadable.is_empty() {
         bail!("no tests found, or none matches --filter");
     }
-    report::write_text(&report, io::stdout().lock())?;
-    if let Some(file) = json {
-        file.write(|out| report::write_json(&report, out))?;
-    }
+    let stream = json.as_ref().map_or(Stream::Stdout, ResultFile::text);
+    let kept = json.map_or(Ok(()), |file| file.write(|out| report::write_json(&report, out)));
+    report::write_text(&report, context.table(stream))
+        .wrap_err("cannot write the table to standard output")?;
+    kept?;
     Ok(outcome(&report))
 }
 

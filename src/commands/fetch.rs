@@ -20,6 +20,7 @@ use crate::{
     cli::FetchArgs,
     evm::Chain,
     fetch::{FetchError, FetchedBlock, Node, WitnessChoice},
+    output::diagnose,
     progress::Progress,
 };
 use eyre::{WrapErr, ensure};
@@ -34,7 +35,7 @@ pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
         let asked = select! {
             asked = ask(&args) => asked?,
             _ = &mut interrupted => {
-                eprintln!("interrupted before the first block");
+                diagnose("interrupted before the first block");
                 return Ok(Outcome::Interrupted);
             }
         };
@@ -104,7 +105,7 @@ async fn fetch(
         }
     }
     progress.finish();
-    Ok(summary.print(kept.whole(), context))
+    Ok(summary.print(kept.whole(), context)?)
 }
 
 /// The verification depth of a stored block.

@@ -34,12 +34,12 @@ pub use outcome::Outcome;
 use crate::{
     cache::Cache,
     cli::{Cli, ColorArg, Command, CommonArgs},
+    output::{Output, Stream},
     progress::Chatter,
     report::Detail,
 };
-use anstream::{AutoStream, ColorChoice};
+use anstream::ColorChoice;
 use eyre::OptionExt;
-use std::io::{self, StdoutLock};
 
 /// Runs the command.
 ///
@@ -79,9 +79,9 @@ impl Context {
         }
     }
 
-    /// Standard output, with or without colours.
-    fn stdout(&self) -> AutoStream<StdoutLock<'static>> {
-        AutoStream::new(io::stdout().lock(), self.color)
+    /// A writer for a table, with or without colours.
+    fn table(&self, stream: Stream) -> Output {
+        stream.text(self.color)
     }
 
     fn new(common: &CommonArgs) -> eyre::Result<Self> {

@@ -52,8 +52,9 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
         pictures,
     };
     report.warnings = conditions::warnings(&report, course, load);
+    let stream = files.text();
     let kept = if report.rows.is_empty() { Ok(()) } else { files.write(&report) };
-    report::table::write(&report, context.detail(), context.stdout())?;
+    report::table::write(&report, context.detail(), context.table(stream))?;
     kept?;
     let interrupted = course.interrupted.map_or(Outcome::Verified, |_| Outcome::Interrupted);
     Ok(outcome(&report).and(interrupted))

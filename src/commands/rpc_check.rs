@@ -5,6 +5,7 @@ use crate::{
     cli::RpcCheckArgs,
     evm::Chain,
     fetch::{Abilities, Node, RpcError},
+    output::{OutputError, print},
     report::grid::{self, Column},
 };
 use comfy_table::CellAlignment::Left;
@@ -22,8 +23,8 @@ pub(super) fn run(args: RpcCheckArgs) -> eyre::Result<Outcome> {
         Ok::<_, eyre::Report>(node.abilities(head, args.block.unwrap_or(head)).await?)
     })?;
     match args.json {
-        true => println!("{:#}", to_json(&found)),
-        false => print(&found),
+        true => print(format_args!("{:#}", to_json(&found)))?,
+        false => print_table(&found)?,
     }
     Ok(if flags(&found).is_some() { Outcome::Verified } else { Outcome::Failed })
 }
@@ -35,7 +36,7 @@ fn flags(found: &Abilities) -> Option<String> {
     Some(format!("--witness {}", best.name()))
 }
 
-fn print(found: &Abilities) {
+fn print_table(found: &Abilities) -> Result<(), OutputError> {
     let facts = [
         ("node", found.origin.to_string()),
         ("client", found.client.as_ref().map_or_else(why, ToString::to_string)),
@@ -45,16 +46,16 @@ fn print(found: &Abilities) {
         ("batches", batches(found)),
     ];
     for (name, value) in facts {
-        println!("{name:<14}{value}");
+        print(format_args!("{name:<14}{value}"))?;
     }
-    println!("\nTested with block {}:", found.block);
+    print(format_args!("\nTested with block {}:", found.block))?;
     const COLUMNS: [Column; 3] = [("method", Left), ("served", Left), ("why not", Left)];
     let rows = found.methods.iter().map(|(method, answer)| {
         let reason = answer.as_ref().err().map(why).unwrap_or_default();
         vec![method.name().to_owned(), served(answer).to_owned(), reason]
     });
-    println!("{}\n", grid::lines(&COLUMNS, rows.collect()).join("\n"));
-    println!("{}", conclusion(found));
+    print(format_args!("{}\n", grid::lines(&COLUMNS, rows.collect()).join("\n")))?;
+    print(conclusion(found))
 }
 
 fn conclusion(found: &Abilities) -> String {

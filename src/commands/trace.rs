@@ -53,14 +53,15 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     );
     let verified_to = VerifiedTo::of(&job).name();
     if let Verdict::Mismatch { .. } = &verdict {
-        println!("{title}: {verdict}");
+        file.text().print(format_args!("{title}: {verdict}"))?;
         return Ok(Outcome::Mismatch);
     }
     let subject = Subject { chain_id: job.chain.id(), title, names: job.indexed_state.names() };
+    let stream = file.text();
     file.write(|out| trace::write(&trace, &subject, out))?;
-    println!("{}: match, verified to {verified_to}", subject.title);
-    println!("{}", trace::summary(&trace).join("\n"));
-    println!("open {} in https://ui.perfetto.dev", args.output.display());
+    stream.print(format_args!("{}: match, verified to {verified_to}", subject.title))?;
+    stream.print(trace::summary(&trace).join("\n"))?;
+    stream.print(format_args!("open {} in https://ui.perfetto.dev", args.output.display()))?;
     Ok(Outcome::Verified)
 }
 

@@ -8,12 +8,12 @@
 //! Other load on the machine slows down several baselines, but hardly a single one. Each side may consist of
 //! several joined runs. The statistics are in [`change`](crate::measure::change).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
 
-use super::run::{BlockKey, Run, Runner};
+use super::run::{BlockKey, RowKey, Run, Runner};
 use crate::measure::change::{BlockChange, Change, FEWEST_BLOCKS, Judgement, overall, stands_out};
 
 /// A property that must be equal for two runs to be comparable.
@@ -154,6 +154,8 @@ pub struct Comparison {
     pub threshold: f64,
     /// The compared quantity.
     pub by: By,
+    /// Verified rows of the base run that the new run lacks, in order.
+    pub missing: Vec<RowKey>,
 }
 
 impl Comparison {
@@ -170,7 +172,16 @@ impl Comparison {
                 contender((base, new), runner, by, (threshold, noise.unwrap_or(0.0)))
             })
             .collect();
-        Self { contenders, noise, threshold, by }
+        let same_block = |block: &BlockKey| base.blocks.get(block) == new.blocks.get(block);
+        let lost = base.rows().filter(|row| same_block(&row.0) && new.lacks(row));
+        let missing: BTreeSet<_> = lost.chain(new.incomplete.iter().cloned()).collect();
+        let missing = missing.into_iter().collect();
+        Self { contenders, noise, threshold, by, missing }
+    }
+
+    /// Accepts that `new` has no row of some contenders, as after a race with other settings.
+    pub fn accept_other_contenders(&mut self, new: &Run) {
+        self.missing.retain(|(_, runner)| new.runners.contains(runner));
     }
 
     /// Whether a contender became slower by more than the threshold and the noise floor.

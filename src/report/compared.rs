@@ -4,6 +4,7 @@ use std::io;
 
 use super::compare::{By, Comparison, ContenderChange, Repeated};
 use super::paint::{BAD, Cell, FAINT, GOOD, PLAIN, STRONG, columns, paint};
+use super::run::Runner;
 use super::{Detail, ReportError, counted};
 use crate::measure::change::{Change, Judgement};
 
@@ -17,7 +18,7 @@ pub fn write(
     mut out: impl io::Write,
 ) -> Result<(), ReportError> {
     let blocks = if detail == Detail::Blocks { blocks(comparison) } else { vec![] };
-    let sections = [blocks, overall(comparison), vec![conclusion(comparison)]];
+    let sections = [blocks, overall(comparison), missing(comparison), vec![conclusion(comparison)]];
     let filled = sections.into_iter().filter(|lines| !lines.is_empty());
     let text: Vec<String> = filled.map(|lines| lines.join("\n")).collect();
     writeln!(out, "{}", text.join("\n\n")).and_then(|()| out.flush()).map_err(ReportError::Table)
@@ -85,6 +86,24 @@ fn line(first: String, contender: &ContenderChange, change: &Change, words: &str
     ]
 }
 
+/// Maximum number of missing rows that are named.
+const MOST_NAMED: usize = 20;
+
+/// Names the rows that the new run lacks.
+fn missing(comparison: &Comparison) -> Vec<String> {
+    let rows = comparison.missing.iter().take(MOST_NAMED);
+    let named = rows.map(|((_, number), runner)| {
+        paint(&format!("missing in the new run: block {number}, {}", on_threads(runner)), BAD)
+    });
+    let more = comparison.missing.len().saturating_sub(MOST_NAMED);
+    let more = (more > 0).then(|| paint(&format!("and {} more", counted(more, "row")), BAD));
+    named.chain(more).collect()
+}
+
+fn on_threads(runner: &Runner) -> String {
+    format!("{} on {}", runner.executor, counted(runner.threads as usize, "thread"))
+}
+
 /// Formats a ratio as a change in percent.
 fn percent(ratio: f64) -> String {
     format!("{:+.1} %", (ratio - 1.0) * 100.0)
@@ -97,15 +116,14 @@ const DOUBTFUL: &str = "\nslower?: one run cannot distinguish a regression from 
 fn conclusion(comparison: &Comparison) -> String {
     let Comparison { contenders, noise, threshold, .. } = comparison;
     let slower = contenders.iter().filter(|contender| contender.is_regression());
-    let names: Vec<_> = slower
-        .map(|contender| {
-            let runner = &contender.runner;
-            format!("{} on {}", runner.executor, counted(runner.threads as usize, "thread"))
-        })
-        .collect();
+    let names: Vec<_> = slower.map(|contender| on_threads(&contender.runner)).collect();
     let noise =
         noise.map_or_else(|| "not measured".into(), |noise| format!("{:.1} %", noise * 100.0));
     let limits = format!("threshold {:.1} %, noise floor {noise}", threshold * 100.0);
+    if names.is_empty() && !comparison.missing.is_empty() {
+        let rows = counted(comparison.missing.len(), "row");
+        return paint(&format!("cannot tell: the new run lacks {rows} ({limits})"), BAD);
+    }
     if names.is_empty() {
         let doubtful = contenders.iter().any(|contender| {
             !contender.slower_blocks.is_empty() || contender.judgement == Judgement::Slower
@@ -118,7 +136,7 @@ fn conclusion(comparison: &Comparison) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::run::Runner;
+    use super::super::run::RowKey;
     use super::*;
 
     fn contender(ratio: f64, judgement: Judgement) -> ContenderChange {
@@ -135,8 +153,17 @@ mod tests {
     }
 
     fn written(contenders: Vec<ContenderChange>) -> String {
-        let comparison =
-            Comparison { contenders, noise: Some(0.012), threshold: 0.03, by: By::Speedup };
+        written_with(contenders, vec![])
+    }
+
+    fn written_with(contenders: Vec<ContenderChange>, missing: Vec<RowKey>) -> String {
+        let comparison = Comparison {
+            contenders,
+            noise: Some(0.012),
+            threshold: 0.03,
+            by: By::Speedup,
+            missing,
+        };
         let mut out = Vec::new();
         write(&comparison, Detail::Blocks, anstream::StripStream::new(&mut out)).unwrap();
         String::from_utf8(out).unwrap()
@@ -164,6 +191,16 @@ REGRESSION: block-stm on 2 threads (threshold 3.0 %, noise floor 1.2 %)
         let text = written(vec![contender(0.9, Judgement::Faster)]);
         assert!(text.ends_with("no regression (threshold 3.0 %, noise floor 1.2 %)\n"), "{text}");
         assert!(text.contains("-10.0 %"), "{text}");
+    }
+
+    #[test]
+    fn missing_rows_are_named_and_no_regression_is_claimed() {
+        let runner = Runner { executor: "block-stm".into(), threads: 2 };
+        let missing = vec![((1, 19_426_588), runner)];
+        let text = written_with(vec![contender(1.0, Judgement::Same)], missing);
+        let named = "missing in the new run: block 19426588, block-stm on 2 threads";
+        assert!(text.contains(named) && !text.contains("no regression"), "{text}");
+        assert!(text.contains("cannot tell: the new run lacks 1 row (threshold"), "{text}");
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! that it does not need. A newer release can therefore add fields.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +21,12 @@ pub enum RunError {
     /// A release with another schema version wrote the file.
     #[error("the file has schema version {found}, and this release reads {SCHEMA_VERSION}")]
     Version { found: u32 },
+
+    /// A time or a ratio that no measurement gives.
+    #[error(
+        "block {block} has a time of {value} for {executor}; times must be positive and finite"
+    )]
+    Time { block: u64, executor: String, value: f64 },
 }
 
 /// A run of `replay`, or several joined runs.
@@ -34,7 +39,7 @@ pub struct Run {
     /// Hashes of the blocks with rows, by chain id and number.
     pub blocks: BTreeMap<BlockKey, String>,
     /// Wall-clock times of execution in nanoseconds, by iteration.
-    pub times: HashMap<(BlockKey, Runner), BTreeMap<u64, f64>>,
+    pub times: HashMap<RowKey, BTreeMap<u64, f64>>,
     /// The baseline. Its rows have a speedup without an interval.
     pub baseline: Option<Runner>,
     /// Thread counts with as many concurrent baselines. Their times are stored as the baseline's on these threads.
@@ -43,6 +48,10 @@ pub struct Run {
     pub runners: Vec<Runner>,
     /// Rows that did not match.
     pub mismatches: usize,
+    /// The block and the contender of these rows.
+    pub mismatched: BTreeSet<RowKey>,
+    /// Verified rows that a joined run lacks.
+    pub incomplete: BTreeSet<RowKey>,
     /// Noise floor from the A/A run, as a share; `None` without an A/A run.
     pub noise_floor: Option<f64>,
     /// Number of joined runs.
@@ -51,6 +60,9 @@ pub struct Run {
 
 /// A block: chain id and number.
 pub type BlockKey = (u64, u64);
+
+/// A row: a block and a contender.
+pub type RowKey = (BlockKey, Runner);
 
 /// An executor on a number of threads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,14 +124,16 @@ impl Run {
     /// Reads a file of `replay --json`.
     ///
     /// # Errors
-    /// The file is no report of a replay, or has another schema version.
-    pub fn read(input: impl io::Read) -> Result<Self, RunError> {
-        let document: Value = serde_json::from_reader(io::BufReader::new(input))?;
-        let Version { schema_version: found } = Version::deserialize(&document)?;
+    /// The file is no report of a replay, has another schema version, or has a time that is not positive.
+    pub fn read(text: &[u8]) -> Result<Self, RunError> {
+        // The text is parsed twice, because a tree of values would take many times its memory.
+        let Version { schema_version: found } = serde_json::from_slice(text)?;
         if found != SCHEMA_VERSION {
             return Err(RunError::Version { found });
         }
-        Ok(Self::of(Document::deserialize(document)?))
+        let document: Document = serde_json::from_slice(text)?;
+        document.check_times()?;
+        Ok(Self::of(document))
     }
 
     fn of(document: Document) -> Self {
@@ -133,6 +147,8 @@ impl Run {
             side_by_side: BTreeSet::new(),
             runners: Vec::new(),
             mismatches: results.iter().filter(|row| row.verdict != "match").count(),
+            mismatched: BTreeSet::new(),
+            incomplete: BTreeSet::new(),
             noise_floor: noise_floor(&self_checks),
             runs: 1,
         };
@@ -152,6 +168,8 @@ impl Run {
     /// Appends the iterations of `other` to this run. Blocks and contenders that only `other` has are
     /// dropped.
     pub fn join(&mut self, other: Self) {
+        let lost: Vec<_> = self.rows().filter(|row| other.lacks(row)).collect();
+        self.incomplete.extend(lost);
         let last = self.times.values().filter_map(|laps| laps.keys().next_back()).max();
         let first = last.map_or(0, |last| last + 1);
         for (key, laps) in &mut self.times {
@@ -159,12 +177,27 @@ impl Run {
             laps.extend(more.map(|(round, time)| (first + round, *time)));
         }
         self.mismatches += other.mismatches;
+        self.mismatched.extend(other.mismatched);
         self.noise_floor = self.noise_floor.into_iter().chain(other.noise_floor).reduce(f64::max);
         self.runs += other.runs;
     }
 
+    /// The verified rows, without concurrent baselines.
+    pub fn rows(&self) -> impl Iterator<Item = RowKey> {
+        self.times.keys().filter(|(_, runner)| self.runners.contains(runner)).cloned()
+    }
+
+    /// Whether this run has no outcome for a row of another run, although it has the row's block.
+    pub fn lacks(&self, row: &RowKey) -> bool {
+        let has = self.times.contains_key(row) || self.mismatched.contains(row);
+        self.blocks.contains_key(&row.0) && !has
+    }
+
     fn add_row(&mut self, row: ResultRow) {
         let runner = Runner { executor: row.executor, threads: row.threads };
+        if row.verdict != "match" {
+            self.mismatched.insert(((row.chain_id, row.block_number), runner.clone()));
+        }
         if row.speedup.is_some() && row.speedup_ci_low.is_none() {
             self.baseline = Some(runner.clone());
         }
@@ -181,6 +214,31 @@ impl Run {
         self.times.insert(((check.chain_id, check.block_number), runner), laps);
         self.side_by_side.insert(check.threads);
     }
+}
+
+impl Document {
+    /// Refuses times and ratios that are not positive and finite. Medians and ratios of such values have no meaning.
+    fn check_times(&self) -> Result<(), RunError> {
+        let of_samples =
+            self.samples.iter().map(|lap| (lap.block_number, &lap.executor, lap.execute_ns));
+        for (block, executor, value) in of_samples {
+            check_time(block, executor, value)?;
+        }
+        for check in &self.self_checks {
+            let SelfCheck { block_number, ratio, ci_low, ci_high, execute_ns, .. } = check;
+            for value in [ratio, ci_low, ci_high].into_iter().chain(execute_ns) {
+                check_time(*block_number, "the A/A run", *value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_time(block: u64, executor: &str, value: f64) -> Result<(), RunError> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(());
+    }
+    Err(RunError::Time { block, executor: executor.to_owned(), value })
 }
 
 fn noise_floor(checks: &[SelfCheck]) -> Option<f64> {
@@ -229,9 +287,36 @@ mod tests {
     #[test]
     fn other_files_are_rejected() {
         let read = |text: &str| Run::read(text.as_bytes());
+        assert!(matches!(read("{"), Err(RunError::Malformed(_))));
         assert!(matches!(read("{}"), Err(RunError::Malformed(_))));
         assert!(matches!(read("nonsense"), Err(RunError::Malformed(_))));
         let newer = r#"{"schema_version": 99}"#;
         assert!(matches!(read(newer), Err(RunError::Version { found: 99 })));
+    }
+
+    #[test]
+    fn times_that_no_measurement_gives_are_refused() {
+        let mut file = Vec::new();
+        json::write(&testing::full_report(), &mut file).unwrap();
+        let text = String::from_utf8(file).unwrap();
+        for wrong in ["-4900000", "0"] {
+            let changed =
+                text.replacen("\"execute_ns\": 4900000", &format!("\"execute_ns\": {wrong}"), 1);
+            assert_ne!(changed, text, "the report has this time");
+            let refused = Run::read(changed.as_bytes()).unwrap_err().to_string();
+            assert!(refused.ends_with("times must be positive and finite"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_a_joined_run_lacks_is_recorded() {
+        let mut file = Vec::new();
+        json::write(&testing::full_report(), &mut file).unwrap();
+        let mut run = Run::read(&file).unwrap();
+        let mut other = run.clone();
+        let lost = ((1, 19_426_587), Runner { executor: "block-stm".into(), threads: 8 });
+        other.times.remove(&lost);
+        run.join(other);
+        assert_eq!(run.incomplete, [lost].into());
     }
 }

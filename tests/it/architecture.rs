@@ -6,10 +6,11 @@ use std::{
 };
 
 /// Modules from top to bottom: each uses those below it, never above.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "commands",
     "cli",
     "progress",
+    "output",
     "report",
     "measure",
     "insight",
@@ -29,11 +30,16 @@ const LAYERS: [&str; 16] = [
 const BOTTOM: &str = "units";
 
 /// Crates and functions that only some modules may name.
-const CONTAINED: [(&str, &[&str]); 15] = [
+const CONTAINED: [(&str, &[&str]); 19] = [
     ("tokio::", &["fetch", "commands"]),
     ("reqwest::", &["fetch"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["progress"]),
+    // A macro that prints panics if its stream is closed or full.
+    ("println!", &[]),
+    ("print!", &[]),
+    ("io::stdout", &["output"]),
+    ("io::stderr", &["output"]),
     ("perf_event::", &["measure"]),
     ("maud::", &["report"]),
     ("plotters::", &["report"]),

@@ -1,20 +1,15 @@
 //! Writes blocks of the cache to an archive.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
 use super::{
-    super::{Cache, atomic},
+    super::Cache,
     ArchiveError, MANIFEST, Member,
     manifest::{sha256, to_json},
 };
 
-/// Writes `members` of the cache to an archive at `path`, completely or not at all. Replaces an
-/// existing file. Calls `written` after each member. The same members give the same bytes on every
-/// machine.
+/// Writes `members` of the cache as an archive to `out`. Calls `written` after each member. The same
+/// members give the same bytes on every machine.
 ///
 /// # Errors
 ///
@@ -22,22 +17,17 @@ use super::{
 pub fn write(
     cache: &Cache,
     members: &[Member],
-    path: &Path,
+    out: impl Write,
     mut written: impl FnMut(&Member),
 ) -> Result<(), ArchiveError> {
-    let name = path.file_name().ok_or(io::Error::from(io::ErrorKind::InvalidFilename))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let fill = |file: &mut File| {
-        let mut tar = tar::Builder::new(BufWriter::new(file));
-        let manifest = to_json(members).map_err(|source| ArchiveError::Manifest { source })?;
-        append(&mut tar, MANIFEST, &manifest)?;
-        for member in members {
-            append(&mut tar, &member.name(), &bytes(cache, member)?)?;
-            written(member);
-        }
-        Ok(tar.into_inner()?.flush()?)
-    };
-    atomic::write_with(folder.unwrap_or(Path::new(".")), name, fill).map(|_| ())
+    let mut tar = tar::Builder::new(out);
+    let manifest = to_json(members).map_err(|source| ArchiveError::Manifest { source })?;
+    append(&mut tar, MANIFEST, &manifest)?;
+    for member in members {
+        append(&mut tar, &member.name(), &bytes(cache, member)?)?;
+        written(member);
+    }
+    Ok(tar.into_inner()?.flush()?)
 }
 
 /// The container of a member. It must not have changed since the member was made.

@@ -4,19 +4,21 @@ use super::{
     Context, Found, Outcome, Source,
     checking::{CheckResult, CheckTotals, check_all},
 };
-use crate::{cli::CheckArgs, executor::ExecutorKind};
+use crate::{cli::CheckArgs, executor::ExecutorKind, output::print};
 
 pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = Found::new(args.blocks, context)?;
     let asked = found.ids.iter().map(|id| (id.number, Ok(Source::Cached(*id)))).collect();
     let checked = check_all(asked, ExecutorKind::SEQUENTIAL, args.side_by_side, context)?;
-    Ok(print(&checked).and(found.report_missing()))
+    let totals = totals(&checked);
+    let outcome = totals.outcome.and(found.report_missing());
+    print(totals.conclusion())?;
+    Ok(outcome)
 }
 
-/// Prints one line for each failed block, and one with the totals.
-fn print(checked: &[CheckResult]) -> Outcome {
-    let mut tally = CheckTotals::new();
-    checked.iter().for_each(|block| tally.add(block));
-    println!("{}", tally.conclusion());
-    tally.outcome
+/// Counts the results. Prints one line for each failed block.
+fn totals(checked: &[CheckResult]) -> CheckTotals {
+    let mut totals = CheckTotals::new();
+    checked.iter().for_each(|block| totals.add(block));
+    totals
 }

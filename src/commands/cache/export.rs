@@ -1,6 +1,6 @@
 //! `blockrace cache export`: writes cached blocks to one archive.
 
-use super::{Context, Found, Outcome, blocks, of_block, print_errors};
+use super::{super::files::ResultFile, Context, Found, Outcome, blocks, of_block, print_errors};
 use crate::{
     cache::archive::{self, Member},
     cli::ExportArgs,
@@ -15,6 +15,8 @@ use eyre::{WrapErr, bail};
 /// which precedes the blocks in the archive.
 pub(super) fn run(args: ExportArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = Found::unambiguous(args.blocks, context)?;
+    let file = ResultFile::open(&args.output)?;
+    let stream = file.text();
     let progress = Progress::new(context.chatter, 2 * found.ids.len() as u64, "steps");
     let (mut members, mut errors) = (Vec::new(), Vec::new());
     for id in &found.ids {
@@ -26,15 +28,18 @@ pub(super) fn run(args: ExportArgs, context: &Context) -> eyre::Result<Outcome> 
     }
     let written = match members.is_empty() {
         true => Ok(()),
-        false => archive::write(&context.cache, &members, &args.output, |_| progress.step()),
+        false => {
+            file.write(|out| archive::write(&context.cache, &members, out, |_| progress.step()))
+        }
     };
     progress.finish();
     let outcome = print_errors(&errors).and(found.report_missing());
-    written.wrap_err_with(|| format!("cannot export to {}", args.output.display()))?;
+    written.wrap_err("the blocks cannot be exported")?;
     if members.is_empty() {
         bail!("no block to export; {} was not written", args.output.display());
     }
     let size = units::bytes(members.iter().map(|member| member.size).sum());
-    println!("{} exported to {}, {size}", blocks(members.len()), args.output.display());
+    let (count, path) = (blocks(members.len()), args.output.display());
+    stream.print(format_args!("{count} exported to {path}, {size}"))?;
     Ok(outcome)
 }

@@ -6,16 +6,21 @@ use crate::{
     cache::archive::Archive,
     cli::ImportArgs,
     executor::{ExecutorKind, WorkerPool},
+    input,
+    output::print,
     progress::Progress,
     verify::{Verdict, verify_block},
 };
 use eyre::WrapErr;
-use std::{fs::File, io::BufReader};
+use std::{
+    io::{self, BufReader, Read},
+    path::Path,
+};
 
 /// Imports all blocks. An error of one block does not stop the others.
 pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> {
     let path = args.archive.display();
-    let file = File::open(&args.archive).wrap_err_with(|| format!("cannot open {path}"))?;
+    let file = open(&args.archive).wrap_err_with(|| format!("cannot open {path}"))?;
     let mut archive = Archive::new(BufReader::new(file));
     let members = archive.members().wrap_err_with(|| format!("{path} cannot be imported"))?;
     let listed = members.awaited();
@@ -33,11 +38,20 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> 
     progress.finish();
     print_errors(&errors);
     let Desk { stored, there, .. } = desk;
-    println!("{stored} of {} proved and stored in {}", blocks(listed), context.cache_dir.display());
+    let (listed, dir) = (blocks(listed), context.cache_dir.display());
+    print(format_args!("{stored} of {listed} proved and stored in {dir}"))?;
     if there > 0 {
-        println!("{} already cached", blocks(there));
+        print(format_args!("{} already cached", blocks(there)))?;
     }
     Ok(outcome)
+}
+
+/// Opens the archive, or standard input for `-`.
+fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    if path == Path::new(input::STDIN) {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    Ok(Box::new(input::open(path)?))
 }
 
 /// The import: the target cache, and counts of the blocks so far.

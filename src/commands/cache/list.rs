@@ -5,6 +5,7 @@ use crate::{
     block::{BlockId, RecordedBlock, RecordedState, Witness},
     cli::CachedBlocks,
     evm::Chain,
+    output::print,
     progress::Progress,
     report::{
         Detail,
@@ -48,8 +49,9 @@ pub(super) fn run(args: CachedBlocks, context: &Context) -> eyre::Result<Outcome
         progress.step();
     }
     progress.finish();
-    print(rows, &total, context)?;
-    Ok(print_errors(&errors).and(found.report_missing()))
+    let outcome = print_errors(&errors).and(found.report_missing());
+    print_list(rows, &total, context)?;
+    Ok(outcome)
 }
 
 /// Chain, number and short hash of a block.
@@ -116,26 +118,25 @@ impl Facts {
     }
 }
 
-fn print(mut rows: Vec<Vec<String>>, total: &Facts, context: &Context) -> eyre::Result<()> {
+fn print_list(mut rows: Vec<Vec<String>>, total: &Facts, context: &Context) -> eyre::Result<()> {
     let count = rows.len();
     if count > 0 && context.detail() == Detail::Blocks {
         let all = vec![String::new(), "all".to_owned(), String::new()];
         let mut sums = [all, total.cells()].concat();
         sums[3].clear();
         rows.push(sums);
-        println!("{}", grid::lines(&COLUMNS, rows).join("\n"));
+        print(grid::lines(&COLUMNS, rows).join("\n"))?;
     }
-    println!("{} in {}", blocks(count), context.cache_dir.display());
+    print(format_args!("{} in {}", blocks(count), context.cache_dir.display()))?;
     let mut leftovers = Vec::new();
     for chain in context.cache.chains()? {
         leftovers.extend(context.cache.leftovers(chain)?);
     }
     if !leftovers.is_empty() {
         let size = units::bytes(leftovers.iter().map(|leftover| leftover.size).sum());
-        println!(
-            "{} of killed processes, {size}; to remove: blockrace cache remove --leftovers",
-            counted(leftovers.len(), "temporary file")
-        );
+        let files = counted(leftovers.len(), "temporary file");
+        let remedy = "to remove: blockrace cache remove --leftovers";
+        print(format_args!("{files} of killed processes, {size}; {remedy}"))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `blockrace cache remove`: removes blocks, and the temporary files of killed processes.
 
 use super::{Context, Found, Outcome, blocks, counted, of_block, print_errors};
-use crate::{cli::RemoveArgs, units};
+use crate::{cli::RemoveArgs, output::print, units};
 
 pub(super) fn run(args: RemoveArgs, context: &Context) -> eyre::Result<Outcome> {
     let chain = args.blocks.chain;
@@ -16,9 +16,15 @@ pub(super) fn run(args: RemoveArgs, context: &Context) -> eyre::Result<Outcome> 
             Err(error) => errors.push(of_block(id, error)),
         }
     }
-    println!("{} removed, {}", blocks(removed.files), units::bytes(removed.bytes));
-    remove_leftovers(chain, context)?;
-    Ok(print_errors(&errors).and(found.report_missing()))
+    let outcome = print_errors(&errors).and(found.report_missing());
+    let leftovers = remove_leftovers(chain, context)?;
+    print(format_args!("{} removed, {}", blocks(removed.files), units::bytes(removed.bytes)))?;
+    if leftovers.files > 0 {
+        let Removed { files, bytes } = leftovers;
+        let files = counted(files, "temporary file");
+        print(format_args!("{files} of killed processes removed, {}", units::bytes(bytes)))?;
+    }
+    Ok(outcome)
 }
 
 #[derive(Default)]
@@ -34,7 +40,7 @@ impl Removed {
     }
 }
 
-fn remove_leftovers(chain: Option<u64>, context: &Context) -> eyre::Result<()> {
+fn remove_leftovers(chain: Option<u64>, context: &Context) -> eyre::Result<Removed> {
     let chains = chain.map_or_else(|| context.cache.chains(), |id| Ok(vec![id]))?;
     let mut removed = Removed::default();
     for chain in chains {
@@ -43,10 +49,5 @@ fn remove_leftovers(chain: Option<u64>, context: &Context) -> eyre::Result<()> {
             removed.add(leftover.size);
         }
     }
-    if removed.files > 0 {
-        let Removed { files, bytes } = removed;
-        let files = counted(files, "temporary file");
-        println!("{files} of killed processes removed, {}", units::bytes(bytes));
-    }
-    Ok(())
+    Ok(removed)
 }

@@ -3,6 +3,7 @@
 use super::{Refused, Stored};
 use crate::{
     commands::{Context, Outcome},
+    output::{OutputError, diagnose, print},
     progress::Progress,
     report::counted,
 };
@@ -66,33 +67,33 @@ impl Summary {
 
     /// Prints the failures by block on standard error and the counts on standard output. `there` is the number of
     /// blocks that were already cached.
-    pub(super) fn print(mut self, there: u64, context: &Context) -> Outcome {
+    pub(super) fn print(mut self, there: u64, context: &Context) -> Result<Outcome, OutputError> {
         self.failures.sort_by_key(|(number, _)| *number);
         for (_, what) in &self.failures {
-            eprintln!("error: {what}");
+            diagnose(format_args!("error: {what}"));
         }
         let Self { asked, proved, checked, refused, .. } = self;
         let stored = proved + checked;
         let more = refused - self.failures.len() as u64;
         if more > 0 {
-            eprintln!("error: {more} more blocks failed; fetch again to list them");
+            diagnose(format_args!("error: {more} more blocks failed; fetch again to list them"));
         }
         let (fetched, dir) = (asked.saturating_sub(there), context.cache_dir.display());
-        println!("{stored} of {fetched} blocks fetched, proved and stored in {dir}");
+        print(format_args!("{stored} of {fetched} blocks fetched, proved and stored in {dir}"))?;
         if checked > 0 {
-            println!(
-                "{checked} of them came without a witness and are checked to the receipts only"
-            );
+            let depth = "are checked to the receipts only";
+            print(format_args!("{checked} of them came without a witness and {depth}"))?;
         }
         if there > 0 {
             let (blocks, were) =
                 (counted(there as usize, "block"), if there == 1 { "was" } else { "were" });
-            println!("{blocks} {were} already cached; --overwrite fetches again");
+            print(format_args!("{blocks} {were} already cached; --overwrite fetches again"))?;
         }
         if self.outcome == Outcome::Interrupted {
             let left = fetched.saturating_sub(stored + refused);
-            println!("interrupted: {left} blocks are left; the same command continues with them");
+            let advice = "the same command continues with them";
+            print(format_args!("interrupted: {left} blocks are left; {advice}"))?;
         }
-        self.outcome
+        Ok(self.outcome)
     }
 }

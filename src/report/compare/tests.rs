@@ -160,3 +160,24 @@ fn runs_without_common_blocks_have_no_changes() {
     base.blocks.clear();
     assert!(Comparison::new(&base, &run(2, 1.0, 1.0), By::Speedup, 0.03).contenders.is_empty());
 }
+
+#[test]
+fn rows_that_the_new_run_lacks_are_named() {
+    let (base, mut new) = (run(1, 1.0, 1.0), run(2, 1.0, 1.0));
+    let contender = base.runners.iter().find(|runner| base.baseline.as_ref() != Some(runner));
+    let contender = contender.unwrap().clone();
+    new.times.remove(&((1, 17), contender.clone()));
+    let compared = Comparison::new(&base, &new, By::Speedup, 0.03);
+    assert_eq!(compared.missing, [((1, 17), contender.clone())]);
+
+    new.mismatched.insert(((1, 17), contender.clone()));
+    let compared = Comparison::new(&base, &new, By::Speedup, 0.03);
+    assert_eq!(compared.missing, [], "a mismatch is reported as such");
+
+    new.runners.retain(|runner| *runner != contender);
+    new.times.retain(|(_, runner), _| *runner != contender);
+    let mut compared = Comparison::new(&base, &new, By::Speedup, 0.03);
+    assert_eq!(compared.missing.len(), 29);
+    compared.accept_other_contenders(&new);
+    assert_eq!(compared.missing, []);
+}
