@@ -21,6 +21,8 @@ mod sample;
 mod schedules;
 mod secrets;
 mod simulation;
+mod special_files;
+mod streams;
 mod support;
 mod worlds;
 mod wrong_use;

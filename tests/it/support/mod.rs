@@ -99,11 +99,18 @@ pub(crate) fn start(cache: &Path, arguments: &[&str]) -> Child {
     command.stdout(piped()).stderr(piped()).spawn().expect("the command starts")
 }
 
-fn command(cache: &Path, arguments: &[&str]) -> Command {
+/// The command with these arguments and this cache, without input and without the user's settings.
+pub(crate) fn command(cache: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blockrace"));
     command.args(arguments).arg("--cache-dir").arg(cache).stdin(Stdio::null());
     command.env_remove("ETH_RPC_URL").env_remove("ETH_RPC_HEADERS");
     command
+}
+
+/// Makes a FIFO.
+pub(crate) fn make_fifo(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status().expect("mkfifo runs");
+    assert!(made.success(), "the folder is writable");
 }
 
 pub(crate) fn stdout(output: &Output) -> String {
