@@ -56,6 +56,9 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
         file.text().print(format_args!("{title}: {verdict}"))?;
         return Ok(Outcome::Mismatch);
     }
+    if !trace.has_events() {
+        bail!("{} reports no events, so it has no timeline", args.executor);
+    }
     let subject = Subject { chain_id: job.chain.id(), title, names: job.indexed_state.names() };
     let stream = file.text();
     file.write(|out| trace::write(&trace, &subject, out))?;

@@ -112,6 +112,11 @@ impl Trace {
         counts
     }
 
+    /// Whether the executor reported any event. Without events nothing is known of the threads' time.
+    pub fn has_events(&self) -> bool {
+        self.threads.iter().flatten().any(|span| span.activity != Activity::Absent)
+    }
+
     /// Splits the threads' time by purpose.
     pub fn spent(&self) -> Spent {
         Spent::of(self)

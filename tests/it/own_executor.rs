@@ -42,6 +42,8 @@ fn a_faulty_executor_ends_its_own_row_and_never_the_run() {
         let own = rows.iter().filter(|row| row["executor"] == executor);
         own.map(|row| row["verdict"].as_str().expect("a verdict").to_owned()).collect::<Vec<_>>()
     };
+    let profiled = document["watched"].as_array().expect("profiled runs are listed");
+    assert!(profiled.iter().all(|run| run["executor"] != "right"), "it reports no events");
     for (executor, runs) in [("sequential", 1), ("right", 2)] {
         assert_eq!(verdicts(executor), vec!["match"; runs * blocks.len()], "{executor}");
     }
@@ -66,6 +68,9 @@ fn verify_runs_an_executor_from_outside_and_help_lists_it() {
     cached_sample(cache.path(), 1);
     assert_code(&run(cache.path(), &["verify", "--executor", "right"]), 0);
     assert_code(&run(cache.path(), &["verify", "--executor", "wrong"]), 1);
+    let timeline = cache.path().join("timeline.json").display().to_string();
+    let trace = ["trace", "5", "--executor", "right", "--output", &timeline];
+    assert_code(&run(cache.path(), &trace), 2);
     let help = run(cache.path(), &["replay", "--help"]);
     assert!(stdout(&help).contains("right: for a test"), "{}", stdout(&help));
 }
