@@ -22,8 +22,10 @@ mod rounds;
 
 use blockrace::{
     block::ReplayJob,
-    executor::{BlockOutcome, Executor as _, Sequential, WorkerPool},
+    execution::{BlockOutcome, Executor as _},
+    executors::Sequential,
     measure::stats::geometric_mean,
+    threads::WorkerPool,
 };
 use std::num::NonZeroUsize;
 

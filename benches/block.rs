@@ -8,7 +8,9 @@ mod support;
 
 use blockrace::{
     cache::container,
-    executor::{Executor as _, ExecutorKind, Sequential, WorkerPool},
+    execution::Executor as _,
+    executors::{ExecutorKind, Sequential},
+    threads::WorkerPool,
 };
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::num::NonZeroUsize;

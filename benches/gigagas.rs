@@ -26,7 +26,9 @@ mod support {
 
 use blockrace::{
     block::ReplayJob,
-    executor::{BlockOutcome, Execution, Executor as _, ExecutorKind, SideBySide, WorkerPool},
+    execution::{BlockOutcome, Execution, Executor as _},
+    executors::{ExecutorKind, SideBySide},
+    threads::WorkerPool,
 };
 use std::{env, num::NonZeroUsize};
 use support::{

@@ -5,15 +5,13 @@
 #![allow(missing_docs, reason = "criterion's macros document nothing")]
 
 use alloy_primitives::U256;
-use blockrace::executor::{
-    Oversubscribed,
-    block_stm::{
-        memory::{Location, Memory, Write, WriteSet},
-        read_set::ReadSet,
-        running::Running,
-        scheduler::ExecutionPoint,
+use blockrace::{
+    execution::location::{Location, Write, WriteSet},
+    executors::block_stm::{
+        memory::Memory, read_set::ReadSet, running::Running, scheduler::ExecutionPoint,
         view::IncarnationView,
     },
+    threads::Oversubscribed,
 };
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

@@ -21,13 +21,17 @@ mod busy;
 
 use blockrace::{
     block::ReplayJob,
-    executor::{
-        BlockStm, ExecutorKind, WorkerPool,
-        access::{Location as Recorded, Need, TxAccess, Write},
+    execution::{
+        access::{Need, TxAccess},
+        location::{Location as Recorded, Write},
+    },
+    executors::{
+        BlockStm, ExecutorKind,
         block_stm::{Batch, Plan},
     },
     insight::{Spot, Study, timeline::watch},
     measure::stats::geometric_mean,
+    threads::WorkerPool,
 };
 use blockrace_model::simulation::{Block, Change, Costs, Location, Step, simulate};
 use std::{

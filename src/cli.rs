@@ -28,7 +28,7 @@ use number::{MOST_JOBS, MOST_SECONDS, MOST_THREADS, positive, whole};
 
 use crate::{
     block::range::BlockSpec,
-    executor::{ExecutorKind, Registry, UnknownExecutor},
+    executors::{ExecutorKind, Registry, UnknownExecutor},
     fetch::WitnessChoice,
     units::parse_duration,
 };

@@ -11,8 +11,8 @@
 //! maps ([`state`]), so that executors do not pay for proofs. A block without a witness has a flat
 //! pre-state that nothing proves. Such a block is verified to the receipts only.
 //!
-//! [`executor`] has the executors, behind one trait. All of them run the same EVM over the same flat
-//! state and return the same type of outcome. [`evm`] wraps revm and alloy-evm, which also implement the
+//! [`executors`] has the executors, behind the trait of [`execution`]. All of them run the same EVM over the
+//! same flat state, on the threads of [`threads`], and return the same type of outcome. [`evm`] wraps revm and alloy-evm, which also implement the
 //! protocol's rules. The baseline is alloy-evm's own block executor.
 //!
 //! [`measure`] takes the samples. It runs all contenders in each iteration, in shuffled order, on warm
@@ -50,7 +50,9 @@ pub mod conformance;
 
 pub mod verify;
 
-pub mod executor;
+pub mod execution;
+pub mod executors;
+pub mod threads;
 
 pub mod block;
 
@@ -66,7 +68,7 @@ pub mod cache;
 
 pub mod units;
 
-use executor::{ExecutorFactory, Registry};
+use executors::{ExecutorFactory, Registry};
 use std::{env, fmt, process::ExitCode};
 
 /// One allocator for all executors; reports name it.
@@ -79,7 +81,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// from `main`:
 ///
 /// ```no_run
-/// # use blockrace::executor::ExecutorFactory;
+/// # use blockrace::executors::ExecutorFactory;
 /// # fn mine() -> Box<dyn ExecutorFactory> { unimplemented!() }
 /// fn main() -> std::process::ExitCode {
 ///     blockrace::run([mine()])

@@ -16,7 +16,7 @@ use alloy_evm::{
 use blockrace::{
     block::ReplayJob,
     evm::{PlainReceipts, Receipt},
-    executor::{
+    execution::{
         BlockOutcome,
         hashes::{self, Hashes},
     },

@@ -2,10 +2,7 @@
 
 #![no_main]
 
-use blockrace::{
-    conformance::{Ending, Failure, Panel, run, tests},
-    executor::ExecutorKind,
-};
+use blockrace::{conformance::{Ending, Failure, Panel, run, tests}, executors::ExecutorKind};
 use libfuzzer_sys::fuzz_target;
 use std::{cell::RefCell, num::NonZeroUsize, time::Duration};
 

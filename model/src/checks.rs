@@ -1,7 +1,7 @@
 //! Checks that run under every schedule, and their blocks.
 
 use crate::{
-    executor::block_stm::{
+    executors::block_stm::{
         memory::ReaderSet,
         scheduler::{Scheduler, Speculation, Steps, Task},
         testing::{

@@ -12,10 +12,11 @@
 //! order: of senders' nonces, and of sufficient balances.
 
 use crate::{
-    executor::block_stm::{
+    execution::location::Write,
+    executors::block_stm::{
+        call_classes::CallClasses,
         engine::{Executed, TxTable, Vm, Worker},
-        kinds::CallClasses,
-        memory::{Memory, Observed, Write},
+        memory::{Memory, Observed},
         read_set::Expected,
         running::Running,
         scheduler::Steps,
@@ -31,7 +32,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-pub use crate::{executor::access::Location, time::Costs};
+pub use crate::{execution::location::Location, time::Costs};
 
 /// A unit that the engine executes as a whole, such as a transaction.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +104,7 @@ fn run(block: &Block, threads: usize) -> Simulated {
             *length.lock().expect("no thread panics with the lock") = time::now();
             ControlFlow::Continue(())
         };
-        let observer = &crate::executor::observe::Unobserved;
+        let observer = &crate::execution::observe::Unobserved;
         let worker = Worker { table: &table, memory: &memory, running: &running, commit, observer };
         worker.work(|| Recorded { block, view: IncarnationView::new(&memory, &running) });
     });

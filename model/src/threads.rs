@@ -5,6 +5,12 @@ pub(crate) use shuttle::thread;
 #[cfg(not(feature = "schedules"))]
 pub(crate) use std::thread;
 
+#[cfg(feature = "schedules")]
+pub(crate) use crate::modelled as sync;
+#[cfg(not(feature = "schedules"))]
+#[path = "../../src/threads/sync.rs"]
+pub(crate) mod sync;
+
 /// This number of threads, the calling one included.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerPool(pub usize);

@@ -4,8 +4,8 @@
 #![cfg(not(feature = "schedules"))]
 
 use blockrace_model::checks::{
-    Scene, a_sleeper_is_woken_by_work, by_hand, generated, sleepers_are_told_to_stop, tiny,
-    whoever_is_woken_wakes_the_next,
+    Scene, a_sleeper_is_woken_by_work, a_woken_worker_wakes_the_next, by_hand, generated,
+    sleeping_workers_stop, tiny,
 };
 
 /// Miri takes about a second per block.

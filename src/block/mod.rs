@@ -13,7 +13,7 @@
 //! Blocks of tests are built on fully known states. A [`FullState`] holds these states and makes jobs by the same
 //! steps.
 //!
-//! `executor` executes a job, and `verify` compares the result with the header. [`range`] parses the `BLOCKS`
+//! `executors` executes a job, and `verify` compares the result with the header. [`range`] parses the `BLOCKS`
 //! argument.
 
 mod access_list;

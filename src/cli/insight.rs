@@ -5,7 +5,7 @@ use super::{
     number::{MOST_ITERATIONS, positive, whole},
     parse_threads,
 };
-use crate::{block::range::BlockSpec, executor::ExecutorKind};
+use crate::{block::range::BlockSpec, executors::ExecutorKind};
 use clap::Args;
 use std::{
     num::{NonZeroU32, NonZeroUsize},

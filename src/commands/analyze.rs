@@ -14,13 +14,15 @@ use super::{
 use crate::{
     block::prepare,
     cli::AnalyzeArgs,
-    executor::{Executor as _, Sequential, WorkerPool},
+    execution::Executor as _,
+    executors::Sequential,
     insight::{Analysis, Study},
     progress::Progress,
     report::{
         Failure,
         analysis::{self, AnalysedBlock, AnalysisReport, AnalysisSettings},
     },
+    threads::WorkerPool,
     verify::Verdict,
 };
 use eyre::WrapErr;

@@ -7,10 +7,11 @@ use super::{Context, Outcome, cached::Source, caught::caught, machine};
 use crate::{
     block::Phase,
     cli::SideBySide,
-    executor::{ExecutorKind, Watchdog},
+    executors::ExecutorKind,
     measure::Stopwatch,
     output::diagnose,
     progress::Progress,
+    threads::Watchdog,
     units,
     verify::{Step, Verdict, VerifiedTo, VerifyError, verify_block},
 };

@@ -4,10 +4,10 @@
 //! number of times. `verify` compares the result with the header. The caller stores the block.
 
 use crate::{
-    block::{PrepareError, WitnessReadError, check_reach},
-    block::{RecordedBlock, RecordedState},
-    executor::{ExecutorKind, WorkerPool},
+    block::{PrepareError, RecordedBlock, RecordedState, WitnessReadError, check_reach},
+    executors::ExecutorKind,
     fetch::{Completion, FetchError, Missing, Node, Sibling},
+    threads::WorkerPool,
     trie::{Guess, TrieError},
     verify::{Verdict, VerifyError, guesses, verify_block},
 };

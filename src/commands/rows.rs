@@ -2,7 +2,7 @@
 
 use crate::{
     block::ReplayJob,
-    executor::ExecutionMode,
+    execution::ExecutionMode,
     insight::Study,
     measure::{
         Contender, ContenderResult, Measured, Race,

@@ -13,12 +13,12 @@ use super::{
 use crate::{
     block::prepare,
     cli::{CachedBlocks, TraceArgs},
-    executor::Watchdog,
     measure::Readiness,
     report::{
         counted,
         trace::{self, Subject},
     },
+    threads::Watchdog,
     verify::{Verdict, VerifiedTo},
 };
 use eyre::{WrapErr, bail};

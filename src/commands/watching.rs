@@ -2,9 +2,11 @@
 
 use crate::{
     block::ReplayJob,
-    executor::{BlockOutcome, Executor, ExecutorKind, WorkerPool},
+    execution::{BlockOutcome, Executor},
+    executors::ExecutorKind,
     insight::{Trace, timeline::watch},
     measure::{Readiness, SystemClock, prepare_workers},
+    threads::WorkerPool,
     verify::{self, Verdict},
 };
 use eyre::WrapErr;

@@ -7,9 +7,9 @@
 use crate::{
     block::{Rehearsal, ReplayJob},
     evm::FailedPhase,
-    executor::{
-        BlockOutcome, ExecuteError, ExecutorKind, PoolError, Watchdog, WatchdogError, WorkerPool,
-    },
+    execution::{BlockOutcome, ExecuteError},
+    executors::{ContainedError, ExecutorKind, execute_contained},
+    threads::{PoolError, Watchdog, WorkerPool},
     trie::{NewNodes, TrieError, UpdatedTrie},
     verify::{Difference, Verdict, check, first_difference},
 };
@@ -52,7 +52,7 @@ pub enum Disagreement {
         /// The executor.
         member: Member,
         /// The error.
-        source: Box<WatchdogError>,
+        source: Box<ContainedError>,
     },
     /// The executor accepted a block that fails in block order.
     #[error("{member} accepted a block that fails in block order at transaction {place:?}")]
@@ -72,7 +72,7 @@ pub enum Disagreement {
         /// Index of the failed transaction in block order; `None` if another phase failed.
         expected: Option<usize>,
         /// The error of the executor.
-        source: Box<WatchdogError>,
+        source: Box<ContainedError>,
     },
     /// The outcome of the executor differs.
     #[error("{member} differs from the baseline: {difference}")]
@@ -184,7 +184,7 @@ impl Panel {
     ) -> Result<(), Disagreement> {
         for member in std::iter::once(Member::BASELINE).chain(self.others.clone()) {
             match self.execute(member, job) {
-                Err(WatchdogError::Execute(ExecuteError::Block(failed)))
+                Err(ContainedError::Execute(ExecuteError::Block(failed)))
                     if failed.transaction() == expected.transaction() => {}
                 Ok(_) => {
                     let place = expected.transaction();
@@ -203,12 +203,12 @@ impl Panel {
         &mut self,
         member: Member,
         job: &Arc<ReplayJob>,
-    ) -> Result<BlockOutcome, WatchdogError> {
+    ) -> Result<BlockOutcome, ContainedError> {
         let guard = match self.guards.entry(member.threads) {
             Entry::Occupied(guard) => guard.into_mut(),
             Entry::Vacant(place) => place.insert(Watchdog::new(member.threads, self.limit)?),
         };
-        Ok(guard.execute(member.executor, job)?.outcome)
+        Ok(execute_contained(guard, member.executor, job)?.outcome)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Chain`] gives the hardfork and the blob parameters of a header. A [`BlockContext`] bundles the inputs of a
 //! block's phases and creates alloy-evm's block executor over any state. revm and alloy-evm implement the rules
-//! themselves: gas, system calls, rewards and requests. The `executor` module does scheduling and speculation,
+//! themselves: gas, system calls, rewards and requests. The `executors` module does scheduling and speculation,
 //! and `state` holds flat state.
 
 mod chain;

@@ -7,7 +7,7 @@ use super::{
     schedule::{Order, Task, critical_path, speedup},
     study::{Start, Study},
 };
-use crate::executor::access::TxIndex;
+use crate::execution::location::TxIndex;
 use std::{num::NonZeroUsize, time::Duration};
 
 /// Number of hot contracts and of hot fields that are listed.

@@ -9,7 +9,10 @@ use super::{
     model::{Model, Spot, Touches},
     schedule::{Task, Wait},
 };
-use crate::executor::access::{AccountNumber, Location, Need, TxAccess, TxIndex, Write};
+use crate::execution::{
+    access::{Need, TxAccess},
+    location::{AccountNumber, Location, TxIndex, Write},
+};
 use alloy_primitives::U256;
 use std::collections::{BTreeSet, HashMap};
 

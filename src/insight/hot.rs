@@ -11,7 +11,7 @@ use super::{
     study::{Start, Study},
 };
 use crate::{
-    executor::access::{Location, TxIndex},
+    execution::location::{Location, TxIndex},
     state::Names,
 };
 use alloy_primitives::{Address, U256};

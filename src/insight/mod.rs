@@ -3,7 +3,7 @@
 //! A speedup needs a bound for comparison. A speedup of 1.7 on two threads is poor if 2 is possible, and
 //! excellent if the bound is 1.75. This module computes the bound and its causes.
 //!
-//! A [`Study`] holds the accesses ([`executor::access`](crate::executor::access)) and times ([`timeline`]) of
+//! A [`Study`] holds the accesses ([`execution::access`](crate::execution::access)) and times ([`timeline`]) of
 //! each transaction. A [`Model`] defines conflicts, and gives a [`Graph`] of dependencies. A reader depends on
 //! the writer of the value, and waits where it reads it. The critical path follows from the graph. So does the
 //! bound on a number of threads, by [`schedule::simulate`]. An [`Analysis`] has all of this for one block. It

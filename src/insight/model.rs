@@ -6,7 +6,10 @@
 
 use crate::{
     evm::PLAIN_TRANSFER_GAS,
-    executor::access::{AccountNumber, Location, Need, TxAccess, Write},
+    execution::{
+        access::{Need, TxAccess},
+        location::{AccountNumber, Location, Write},
+    },
 };
 use alloy_primitives::U256;
 use std::collections::BTreeSet;

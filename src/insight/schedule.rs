@@ -6,7 +6,7 @@
 //! Finding the best schedule is NP-hard. Running the transaction with the longest remaining path first is close
 //! to it, and at most twice as long (Graham, "Bounds on multiprocessing timing anomalies", 1969).
 
-use crate::executor::access::TxIndex;
+use crate::execution::location::TxIndex;
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, BinaryHeap},

@@ -8,7 +8,7 @@
 //! of work, the thread was searching for work.
 
 use super::trace::Trace;
-use crate::executor::observe::Activity;
+use crate::execution::observe::Activity;
 use std::{
     ops::{Add, Range},
     time::Duration,

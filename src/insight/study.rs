@@ -8,10 +8,12 @@ use super::{
 };
 use crate::{
     block::ReplayJob,
-    executor::{
-        ExecuteError, ExecutorKind, Schedule,
-        access::{self, AccountNumber, Location, TxAccess, TxIndex},
+    execution::{
+        ExecuteError,
+        access::TxAccess,
+        location::{AccountNumber, Location, TxIndex},
     },
+    executors::{ExecutorKind, Schedule, record_accesses},
     state::{Names, Read},
 };
 use alloy_primitives::Address;
@@ -38,7 +40,7 @@ impl Study {
     pub fn of(job: &ReplayJob, runs: NonZeroU32) -> Result<Self, ExecuteError> {
         let beneficiary = job.indexed_state.account(job.header.beneficiary);
         Ok(Self {
-            accesses: access::record(job)?.transactions,
+            accesses: record_accesses(job)?.transactions,
             times: timeline::times(job, runs)?,
             names: job.indexed_state.names(),
             beneficiary: beneficiary.ok().map(|account| account.number),

@@ -12,10 +12,10 @@ use super::trace::Trace;
 use crate::{
     block::ReplayJob,
     evm::run_block,
-    executor::{
-        BlockStm, ExecuteError, Execution, Executor, ExecutorKind, WorkerPool, observe::Record,
-    },
+    execution::{ExecuteError, Execution, Executor, observe::Record},
+    executors::{BlockStm, ExecutorKind},
     state::{BlockState, Read, Watched},
+    threads::WorkerPool,
 };
 use std::{
     cell::RefCell,

@@ -5,8 +5,8 @@
 //! time by purpose.
 
 use super::{latency::Latency, spent::Spent};
-use crate::executor::{
-    access::TxIndex,
+use crate::execution::{
+    location::TxIndex,
     observe::{Activity, Conflict, Event, TimedEvent},
 };
 use std::{collections::HashMap, thread::ThreadId, time::Duration};

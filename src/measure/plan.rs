@@ -1,6 +1,6 @@
 //! Defines the contenders, the number of iterations and their order.
 
-use crate::executor::{ExecutorKind, Pinning};
+use crate::{executors::ExecutorKind, threads::Pinning};
 use alloy_primitives::{B64, B256};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus, seq::SliceRandom};
 use std::{

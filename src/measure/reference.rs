@@ -3,7 +3,9 @@
 use super::runner::RunError;
 use crate::{
     block::ReplayJob,
-    executor::{BlockOutcome, Executor as _, Sequential, WorkerPool},
+    execution::{BlockOutcome, Executor as _},
+    executors::Sequential,
+    threads::WorkerPool,
     trie::TrieError,
     verify::{self, Verdict, first_difference},
 };

@@ -17,10 +17,9 @@ use super::{
 };
 use crate::{
     block::ReplayJob,
-    executor::{
-        ExecuteError, ExecutionMode, ExecutionStats, Executor, SideBySide, Watchdog, WatchdogError,
-        WorkerPool,
-    },
+    execution::{ExecuteError, ExecutionMode, ExecutionStats, Executor},
+    executors::SideBySide,
+    threads::{Watchdog, WatchdogError, WorkerPool},
     trie::TrieError,
 };
 use std::{

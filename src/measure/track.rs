@@ -15,10 +15,8 @@ use super::{
 };
 use crate::{
     block::ReplayJob,
-    executor::{
-        BoundCaller, ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor, Pinning,
-        Watchdog, WatchdogError, WorkerPool, watchdog::panic_message,
-    },
+    execution::{ExecuteError, Execution, ExecutionMode, ExecutionStats, Executor},
+    threads::{BoundCaller, Pinning, Watchdog, WatchdogError, WorkerPool, watchdog::panic_message},
     trie::TrieError,
 };
 use alloy_primitives::B256;

@@ -6,10 +6,12 @@
 
 use std::time::Duration;
 
-use super::record::{bound_share, re_execution_rate, speedup_ratio};
-use super::watched::{Watched, lost};
-use super::{Comparison, Report, Row, by_block};
-use crate::{executor::Schedule, units};
+use super::{
+    Comparison, Report, Row, by_block,
+    record::{bound_share, re_execution_rate, speedup_ratio},
+    watched::{Watched, lost},
+};
+use crate::{executors::Schedule, units};
 
 /// From this share of the bound on, the block itself is the bottleneck.
 const NEAR_BOUND: f64 = 0.9;

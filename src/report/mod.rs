@@ -45,11 +45,15 @@ use std::{fmt, io};
 use alloy_primitives::{B256, BlockNumber};
 use serde::Serialize;
 
-use crate::executor::Schedule;
-use crate::measure::sample::{Counts, Sample};
-use crate::measure::stats::{Speedup, Summary};
-use crate::measure::warnings::Warning;
-use crate::verify::VerifiedTo;
+use crate::{
+    executors::Schedule,
+    measure::{
+        sample::{Counts, Sample},
+        stats::{Speedup, Summary},
+        warnings::Warning,
+    },
+    verify::VerifiedTo,
+};
 pub use picture::BlockPicture;
 pub use setting::{KnownBeforehand, Machine, Settings};
 pub use watched::Watched;

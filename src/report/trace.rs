@@ -7,8 +7,8 @@
 
 use super::{ReportError, analysis::place};
 use crate::{
-    executor::{
-        access::Location,
+    execution::{
+        location::Location,
         observe::{Activity, Conflict, Event},
     },
     insight::{Effect, Flow, Moment, Place, Point, Span, Spot, Trace},
@@ -198,7 +198,7 @@ mod format;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executor::observe::Activity::{Absent, Check, Execute, Search};
+    use crate::execution::observe::Activity::{Absent, Check, Execute, Search};
 
     fn at(nanos: u64) -> Duration {
         Duration::from_nanos(nanos)

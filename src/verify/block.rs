@@ -2,9 +2,10 @@
 
 use super::{Verdict, check};
 use crate::{
-    block::RecordedBlock,
-    block::{Phase, PrepareError, ReceiptStatus, ReplayJob, prepare},
-    executor::{ExecuteError, Executor as _, ExecutorKind, Sequential, WorkerPool},
+    block::{Phase, PrepareError, ReceiptStatus, RecordedBlock, ReplayJob, prepare},
+    execution::{ExecuteError, Executor as _},
+    executors::{ExecutorKind, Sequential},
+    threads::WorkerPool,
     trie::{Guess, TrieError, UpdatedTrie},
 };
 

@@ -1,7 +1,7 @@
 //! Compares two outcomes of the same block with each other.
 
 use crate::{
-    executor::BlockOutcome,
+    execution::BlockOutcome,
     state::{AccountChange, PostState},
 };
 use alloy_primitives::Address;

@@ -3,7 +3,7 @@
 use crate::{
     block::{Proof, ReceiptStatus, ReplayJob},
     evm::Receipt,
-    executor::BlockOutcome,
+    execution::BlockOutcome,
 };
 use alloy_consensus::{
     Eip658Value, ReceiptEnvelope, ReceiptWithBloom, TxReceipt, proofs::calculate_receipt_root,

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Modules from top to bottom: each uses those below it, never above.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 19] = [
     "commands",
     "cli",
     "progress",
@@ -18,7 +18,9 @@ const LAYERS: [&str; 17] = [
     "verify",
     "fetch",
     "cache",
-    "executor",
+    "executors",
+    "execution",
+    "threads",
     "block",
     "evm",
     "trie",
@@ -46,23 +48,23 @@ const CONTAINED: [(&str, &[&str]); 19] = [
     // `insight` in one file, see below; tokio's, by which `fetch` paces requests, times nothing.
     ("Instant::now", &["measure", "insight", "fetch"]),
     ("SystemTime::now", &["measure"]),
-    ("sync::atomic", &["executor"]),
-    ("parking_lot::", &["executor"]),
-    ("std::sync::Mutex", &["executor"]),
-    ("std::sync::RwLock", &["executor"]),
-    ("alloy_evm::", &["evm", "state", "executor"]),
+    ("sync::atomic", &["threads", "execution", "executors"]),
+    ("parking_lot::", &["threads", "execution", "executors"]),
+    ("std::sync::Mutex", &["threads"]),
+    ("std::sync::RwLock", &[]),
+    ("alloy_evm::", &["evm", "state", "execution", "executors"]),
     // `block` answers the EVM while it finds out what a block touches.
-    ("revm::", &["evm", "state", "executor", "block"]),
+    ("revm::", &["evm", "state", "execution", "executors", "block"]),
 ];
 
 /// A source file, its module, and its text without tests and comments.
-struct Source {
-    path: PathBuf,
-    module: String,
-    code: String,
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) module: String,
+    pub(crate) code: String,
 }
 
-fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);

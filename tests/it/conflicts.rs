@@ -3,7 +3,7 @@
 use crate::support::world;
 
 use alloy_primitives::{Address, U256};
-use blockrace::executor::BlockOutcome;
+use blockrace::execution::BlockOutcome;
 use world::{
     Deed, FORKS, Fork, HOLLOW, Op, Place, STRANGER, Tx, World,
     agree::{chain, check, outcome, panel},

@@ -2,10 +2,10 @@
 
 use crate::support::{fetched, recordings, witness_of_mut};
 use blockrace::{
-    block::RecordedBlock,
-    block::prepare,
+    block::{RecordedBlock, prepare},
     cache::{Cache, container},
-    executor::{ExecutorKind, WorkerPool},
+    executors::ExecutorKind,
+    threads::WorkerPool,
     verify::{Verdict, verify_block},
 };
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};

@@ -2,10 +2,10 @@
 
 use crate::support::{RecordedNode, assert_code, blockrace, recordings, stderr, stdout};
 use blockrace::{
-    block::{FlatState, RecordedBlock, RecordedState},
-    block::{ReplayJob, prepare},
+    block::{FlatState, RecordedBlock, RecordedState, ReplayJob, prepare},
     cache::Cache,
-    executor::{ExecutorKind, WorkerPool},
+    executors::ExecutorKind,
+    threads::WorkerPool,
     verify::{Verdict, first_difference, verify_block},
 };
 use std::{collections::BTreeMap, fs, num::NonZeroUsize, path::Path};

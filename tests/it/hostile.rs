@@ -7,11 +7,10 @@ use alloy_consensus::{Block, BlockBody, EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Encodable, Header as RlpHeader};
 use blockrace::{
-    block::{PrepareError, ReplayJob, check_reach, prepare},
-    block::{RecordedBlock, RecordedState, Witness},
-    executor::{
-        ExecuteError, Execution, Executor, ExecutorKind, Watchdog, WatchdogError, WorkerPool,
-    },
+    block::{PrepareError, RecordedBlock, RecordedState, ReplayJob, Witness, check_reach, prepare},
+    execution::{ExecuteError, Execution, Executor},
+    executors::{ExecutorKind, execute_contained},
+    threads::{Watchdog, WatchdogError, WorkerPool},
     trie::{MAX_NODE_BYTES, Malformed, NodeError, NodeStore, StateTrie, TrieError},
 };
 use std::{
@@ -217,11 +216,11 @@ fn an_executor_that_panics_or_hangs_fails_its_block_only() {
     let panicked = guard.run(on(&Panics, &job)).expect_err("it panics");
     let said = matches!(&panicked, WatchdogError::Panicked { message } if message == "on purpose");
     assert!(said, "{panicked}");
-    guard.execute(baseline, &job).expect("the next block is executed");
+    execute_contained(&mut guard, baseline, &job).expect("the next block is executed");
 
     let hung = guard.run(on(&Hangs, &job)).expect_err("it hangs");
     assert!(matches!(hung, WatchdogError::TimedOut { .. }), "{hung}");
-    guard.execute(baseline, &job).expect("the next block is executed");
+    execute_contained(&mut guard, baseline, &job).expect("the next block is executed");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod anvil;
 mod architecture;
 mod cache_commands;
+mod circles;
 mod conflicts;
 mod conformance;
 mod damage;

@@ -4,7 +4,9 @@ use crate::support::{assert_code, blockrace, fetched, recordings, stdout};
 use blockrace::{
     block::{ReplayJob, prepare},
     cache::Cache,
-    executor::{Execution, ExecutionMode, ExecutorKind, WorkerPool},
+    execution::{Execution, ExecutionMode},
+    executors::ExecutorKind,
+    threads::WorkerPool,
     trie::UpdatedTrie,
     verify::{Verdict, check, first_difference},
 };

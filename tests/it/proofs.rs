@@ -5,8 +5,8 @@ use crate::support::proxy;
 use crate::support::{RecordedNode, assert_code, blockrace, recordings};
 use blockrace::{
     cache::Cache,
-    executor::WorkerPool,
     fetch::{Client, Limits, Node},
+    threads::WorkerPool,
 };
 use proofs::ProvedBlock;
 use proxy::{Batches, Proxy};

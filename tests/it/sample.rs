@@ -4,10 +4,11 @@ use crate::support::{assert_code, blockrace, cached_sample, stderr, stdout};
 use alloy_consensus::{Transaction as _, TxType};
 use alloy_primitives::{B256, Log, TxKind, keccak256};
 use blockrace::{
-    block::RecordedBlock,
-    block::{ReplayJob, prepare},
+    block::{RecordedBlock, ReplayJob, prepare},
     cache::sample,
-    executor::{BlockOutcome, Executor as _, ExecutorKind, Sequential, WorkerPool},
+    execution::{BlockOutcome, Executor as _},
+    executors::{ExecutorKind, Sequential},
+    threads::WorkerPool,
     verify::{Verdict, verify_block},
 };
 use std::{collections::BTreeSet, num::NonZeroUsize};

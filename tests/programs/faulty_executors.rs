@@ -2,7 +2,9 @@
 
 use blockrace::{
     block::ReplayJob,
-    executor::{ExecuteError, Execution, Executor, ExecutorFactory, ExecutorKind, WorkerPool},
+    execution::{ExecuteError, Execution, Executor},
+    executors::{ExecutorFactory, ExecutorKind},
+    threads::WorkerPool,
 };
 use std::{num::NonZeroUsize, process::ExitCode, thread, time::Duration};
 

@@ -5,10 +5,11 @@
 
 use blockrace::{
     block::ReplayJob,
-    executor::{
-        Attempt, BlockBuilder, ExecuteError, Execution, ExecutionMode, Executor, ExecutorFactory,
-        SpeculativeState, WorkerPool,
+    execution::{
+        Attempt, BlockBuilder, ExecuteError, Execution, ExecutionMode, Executor, SpeculativeState,
     },
+    executors::ExecutorFactory,
+    threads::WorkerPool,
 };
 use std::{
     num::NonZeroUsize,

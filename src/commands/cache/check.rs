@@ -4,7 +4,7 @@ use super::{
     Context, Found, Outcome, Source,
     checking::{CheckResult, CheckTotals, check_all},
 };
-use crate::{cli::CheckArgs, executor::ExecutorKind, output::print};
+use crate::{cli::CheckArgs, executors::ExecutorKind, output::print};
 
 pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = Found::new(args.blocks, context)?;

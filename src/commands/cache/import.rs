@@ -5,10 +5,11 @@ use crate::{
     block::RecordedBlock,
     cache::archive::Archive,
     cli::ImportArgs,
-    executor::{ExecutorKind, WorkerPool},
+    executors::ExecutorKind,
     input,
     output::print,
     progress::Progress,
+    threads::WorkerPool,
     verify::{Verdict, verify_block},
 };
 use eyre::WrapErr;

@@ -6,9 +6,10 @@
 use super::Context;
 use crate::{
     conformance::{self, FilesError, Glob, Panel, TestFile, visit},
-    executor::{ExecutorKind, PoolError},
+    executors::ExecutorKind,
     progress::Progress,
     report::conformance::{TestRow, failed_file},
+    threads::PoolError,
 };
 use eyre::eyre;
 use std::{

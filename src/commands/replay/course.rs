@@ -17,13 +17,14 @@ use crate::{
         interrupt, machine,
         rows::Block,
     },
-    executor::{ExecuteError, WorkerPool},
+    execution::ExecuteError,
     insight::Study,
     measure::{
         Contender, End, Iterations, Plan, Race, RunError, Runner, Stopwatch, SystemClock, Warmup,
     },
     progress::Progress,
     report::{BlockPicture, Failure, PreparationRow, Row, SelfCheckRow, Watched, counted},
+    threads::WorkerPool,
 };
 use eyre::WrapErr;
 use std::{num::NonZeroU32, ops::ControlFlow, sync::Arc, time::Duration};

@@ -2,7 +2,7 @@
 
 use crate::{
     block::ReplayJob,
-    executor::ExecutorKind,
+    executors::ExecutorKind,
     insight::{self, Analysis, Dependency, Graph, Model, Place, Study},
     report::{
         BlockPicture,

@@ -4,9 +4,10 @@ use super::machine;
 use crate::{
     cli::{ReplayArgs, RoundsArg},
     commands::cached::{joined, named},
-    executor::{ExecutorKind, Pinning},
+    executors::ExecutorKind,
     measure::{Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup},
     report::{KnownBeforehand, Settings, setting::Amount},
+    threads::Pinning,
 };
 use eyre::ensure;
 use std::num::{NonZeroU32, NonZeroUsize};

@@ -9,13 +9,14 @@ use crate::{
         machine,
         watching::{Runs, watched},
     },
-    executor::{WorkerPool, observe::Activity},
+    execution::observe::Activity,
     insight::{Counted, Study, Trace},
     measure::{Contender, Race, Runner},
     report::{
         Watched, counted,
         picture::{Schedule, Span, SpanKind},
     },
+    threads::WorkerPool,
     verify::Verdict,
 };
 use eyre::bail;

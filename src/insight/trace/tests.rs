@@ -4,8 +4,10 @@ use super::*;
 use crate::{
     block::{ReplayJob, prepare},
     cache::sample,
-    executor::{ExecutorKind, WorkerPool, access::Location},
+    execution::location::Location,
+    executors::ExecutorKind,
     insight::timeline::watch,
+    threads::WorkerPool,
 };
 use std::{collections::BTreeSet, num::NonZeroUsize, thread};
 

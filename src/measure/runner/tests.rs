@@ -7,12 +7,13 @@ use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::*;
-use crate::executor::Pinning;
 use crate::{
     block::prepare,
     cache,
-    executor::{Execution, ExecutorKind, Sequential},
+    execution::Execution,
+    executors::{ExecutorKind, Sequential},
     measure::plan::{Readiness, Rounds, SelfCheck},
+    threads::Pinning,
 };
 
 /// A clock that advances only by the scripts of the executors.

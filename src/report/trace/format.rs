@@ -5,10 +5,8 @@
 
 use super::*;
 use crate::{
-    block::prepare,
-    cache::sample,
-    executor::{ExecutorKind, WorkerPool},
-    insight::timeline::watch,
+    block::prepare, cache::sample, executors::ExecutorKind, insight::timeline::watch,
+    threads::WorkerPool,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -21,10 +21,11 @@ use alloy_trie::{
     proof::{ProofNodes, ProofRetainer},
 };
 use blockrace::{
-    block::RecordedBlock,
-    block::{Proof, ReplayJob, prepare},
-    executor::{Executor as _, Sequential, WorkerPool},
+    block::{Proof, RecordedBlock, ReplayJob, prepare},
+    execution::Executor as _,
+    executors::Sequential,
     state::PostState,
+    threads::WorkerPool,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -3,7 +3,9 @@
 use super::World;
 use blockrace::{
     conformance::{Disagreement, Panel},
-    executor::{BlockOutcome, Executor as _, ExecutorKind, Sequential, WorkerPool},
+    execution::{BlockOutcome, Executor as _},
+    executors::{ExecutorKind, Sequential},
+    threads::WorkerPool,
 };
 use std::{num::NonZeroUsize, time::Duration};
 

@@ -1,0 +1,92 @@
+//! The state before a block's transactions, as a database for speculative execution.
+//!
+//! It contains the writes of the block's system calls and of no transaction. So an attempt sees the
+//! same state whenever it runs. Only the sender's nonce comes from the transaction itself: in block
+//! order the account has that nonce, or the transaction is invalid. Validation of all other reads
+//! is left to the committing executor. The dependencies on balances that are collected here tell it
+//! which balances matter.
+
+use super::{
+    committer::State,
+    demands::{BalanceRule, Demand, Demanding, Demands, Loaded, Need},
+    worker::{Speculative, Starting},
+};
+use crate::state::StateError;
+use alloy_primitives::{Address, B256, U256};
+use revm::{
+    Database, DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo,
+};
+
+/// One worker's database over that state. The sender's nonce is the one in the transaction, so that
+/// several transactions of one sender can run in parallel.
+#[derive(Debug)]
+pub(crate) struct SpeculativeDb<'a> {
+    state: &'a State<'a>,
+    rule: BalanceRule,
+    demands: Demands<()>,
+    starting: Option<Starting>,
+}
+
+impl<'a> SpeculativeDb<'a> {
+    /// A database over `state`, by the rules of the fork.
+    pub(crate) fn new(state: &'a State<'a>, spec: SpecId) -> Self {
+        let (rule, demands) = (BalanceRule::of(spec), Demands::default());
+        Self { state, rule, demands, starting: None }
+    }
+}
+
+impl Demanding for SpeculativeDb<'_> {
+    fn demand(&mut self, address: Address, demand: Demand) {
+        self.demands.demand(address, demand);
+    }
+}
+
+impl Speculative for SpeculativeDb<'_> {
+    fn begin(&mut self, starting: Starting) {
+        self.demands.clear(starting.delegates);
+        self.starting = Some(starting);
+    }
+
+    fn needs(&self) -> Vec<(Address, Need)> {
+        match self.rule {
+            BalanceRule::Exact | BalanceRule::Existence => Vec::new(),
+            BalanceRule::Emptiness => {
+                self.demands.needs().map(|(address, (), need)| (address, need)).collect()
+            }
+        }
+    }
+}
+
+/// Whether an account has neither nonce nor code.
+pub(crate) fn is_bare(info: Option<&AccountInfo>) -> bool {
+    info.is_none_or(|info| info.nonce == 0 && info.is_empty_code_hash())
+}
+
+impl Database for SpeculativeDb<'_> {
+    type Error = StateError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        let mut info = self.state.basic_ref(address)?;
+        let balance = info.as_ref().map_or(U256::ZERO, |info| info.balance);
+        if let (Some(starting), Some(info)) = (self.starting, &mut info)
+            && starting.sender == address
+        {
+            info.nonce = starting.nonce;
+        }
+        let bare = is_bare(info.as_ref());
+        self.demands.loaded(Loaded { address, balance, bare, look: () });
+        Ok(info)
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, StateError> {
+        self.state.code_by_hash_ref(hash)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, StateError> {
+        self.state.storage_ref(address, slot)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
+        self.state.block_hash_ref(number)
+    }
+}

@@ -1,0 +1,19 @@
+//! Threads of the executors, and how they hand over work and values.
+//!
+//! This module knows no block and no EVM. A [`WorkerPool`] runs work on warm threads, and a
+//! [`Watchdog`] contains work that panics or does not end.
+
+mod affinity;
+mod deferred_drop;
+mod pool;
+mod spin;
+pub(crate) mod sync;
+pub(crate) mod tasks;
+pub(crate) mod wait_cell;
+pub mod watchdog;
+
+pub use affinity::{BoundCaller, Pinning};
+pub use deferred_drop::DeferredDrop;
+pub(crate) use pool::WorkerLimit;
+pub use pool::{Oversubscribed, PoolError, WorkerPool};
+pub use watchdog::{Watchdog, WatchdogError};

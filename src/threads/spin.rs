@@ -1,0 +1,71 @@
+//! Worker threads that poll for work before it arrives, so that starting the work needs no wake-up.
+
+use super::{
+    affinity::Core,
+    sync::{AtomicBool, AtomicU32, Backoff, Ordering},
+};
+use rayon::ThreadPool;
+use std::{sync::Arc, thread};
+
+/// Polls of a thread. They take some tenths of a millisecond, which is longer than the work before
+/// the first task.
+const BACKOFF: Backoff = Backoff { most: 20_000, in_haste: 20_000 };
+
+/// Polls for whether all threads are awake. They take longer than waking the threads one after the
+/// other.
+const LOOKS_FOR_AWAKE: Backoff = Backoff { most: 5_000, in_haste: 500 };
+
+/// Threads that poll. The pool hands over the work itself, so all accesses here are relaxed.
+#[derive(Debug, Default)]
+pub(crate) struct SpinWait {
+    awake: AtomicU32,
+    over: AtomicBool,
+}
+
+impl SpinWait {
+    /// Wakes all threads of a pool, and returns when they poll. Each of them leaves the caller's
+    /// core if it may run on another one.
+    pub(crate) fn begin(pool: &ThreadPool) -> Arc<Self> {
+        let lookout = Arc::<Self>::default();
+        let (theirs, callers) = (lookout.clone(), Core::of_caller());
+        pool.spawn_broadcast(move |_| {
+            if let Some(core) = callers {
+                core.clear();
+            }
+            theirs.look();
+        });
+        // A thread that was woken on this core now runs, and leaves the core.
+        thread::yield_now();
+        let all = pool.current_num_threads() as u32;
+        LOOKS_FOR_AWAKE.until(|| lookout.awake.load(Ordering::Relaxed) == all);
+        lookout
+    }
+
+    fn look(&self) {
+        self.awake.fetch_add(1, Ordering::Relaxed);
+        BACKOFF.until(|| self.over.load(Ordering::Relaxed));
+    }
+
+    /// Ends the polling. The threads then take work, or sleep.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayon::ThreadPoolBuilder;
+
+    #[test]
+    fn threads_poll_until_released_and_then_work() {
+        let pool = ThreadPoolBuilder::new().num_threads(2).build().expect("the threads start");
+        for _ in 0..100 {
+            let lookout = SpinWait::begin(&pool);
+            lookout.end();
+            let seen = pool.broadcast(|_| lookout.awake.load(Ordering::Relaxed));
+            assert_eq!(seen.len(), 2, "both threads work");
+            assert_eq!(lookout.awake.load(Ordering::Relaxed), 2, "both threads were woken");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Runs executors on a thread of their own, where neither a panic nor an endless loop reaches the caller.
+//!
+//! A panic is caught. A thread that does not return in time cannot be stopped from outside: the watchdog
+//! abandons it together with its pool, and the next run gets new threads. The abandoned threads occupy
+//! processors until the process ends. The caller gets an error for that run and continues.
+
+use super::{Pinning, PoolError, WorkerPool};
+use std::{
+    any::Any,
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc::{self, RecvTimeoutError, Sender},
+    thread,
+    time::Duration,
+};
+
+/// Why a watched run has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchdogError {
+    /// The executor panicked. This is a bug of the executor, never the block's fault.
+    #[error("it panicked: {message}; this is a bug")]
+    Panicked {
+        /// Message of the panic.
+        message: String,
+    },
+    /// The run exceeded its time limit and was abandoned.
+    #[error("it did not finish within {} s and was abandoned", limit.as_secs_f64())]
+    TimedOut {
+        /// The time limit.
+        limit: Duration,
+    },
+    /// The pool could not be started.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The thread that leads the pool could not be started.
+    #[error("cannot start a thread for the executor")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A thread that leads a pool and runs one piece of work at a time, within a time limit.
+#[derive(Debug)]
+pub struct Watchdog {
+    threads: NonZeroUsize,
+    pinning: Pinning,
+    limit: Duration,
+    /// `None` after the thread was abandoned; the next run starts another.
+    lead: Option<Lead>,
+}
+
+type Work = Box<dyn FnOnce(&WorkerPool) + Send>;
+
+/// Queue of the leading thread. The thread ends when this is dropped and its last work is done.
+#[derive(Debug)]
+struct Lead(Sender<Work>);
+
+impl Watchdog {
+    /// Starts the threads, not pinned.
+    ///
+    /// # Errors
+    /// If the system refuses to start them.
+    pub fn new(threads: NonZeroUsize, limit: Duration) -> Result<Self, WatchdogError> {
+        Self::with(threads, Pinning::Free, limit)
+    }
+
+    /// Starts the threads. A run that exceeds `limit` is abandoned.
+    ///
+    /// # Errors
+    /// If the system refuses to start or to pin them.
+    pub fn with(
+        threads: NonZeroUsize,
+        pinning: Pinning,
+        limit: Duration,
+    ) -> Result<Self, WatchdogError> {
+        let lead = Some(Lead::new(threads, pinning)?);
+        Ok(Self { threads, pinning, limit, lead })
+    }
+
+    /// Number of threads that take part, the leading one included.
+    pub const fn threads(&self) -> NonZeroUsize {
+        self.threads
+    }
+
+    /// Runs `work` on the leading thread. Unless the run is abandoned, `work` and all that it owns are
+    /// dropped before this returns.
+    ///
+    /// # Errors
+    /// [`WatchdogError::Panicked`] or [`WatchdogError::TimedOut`], and what starting new threads after an
+    /// abandoned run can fail with.
+    pub fn run<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&WorkerPool) -> R + Send + 'static,
+    ) -> Result<R, WatchdogError> {
+        let start = || Lead::new(self.threads, self.pinning);
+        let lead = self.lead.take().map_or_else(start, Ok)?;
+        let (reply, replied) = mpsc::channel();
+        lead.put(Box::new(move |pool| {
+            let result = catch_unwind(AssertUnwindSafe(|| work(pool)));
+            // The receiver is gone if this run was abandoned.
+            let _ = reply.send(result);
+        }));
+        let panicked = |message| WatchdogError::Panicked { message };
+        let result = match replied.recv_timeout(self.limit) {
+            Ok(result) => result.map_err(|panic| panicked(panic_message(&*panic))),
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(WatchdogError::TimedOut { limit: self.limit });
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(panicked("its thread ended".to_owned()));
+            }
+        };
+        self.lead = Some(lead);
+        result
+    }
+}
+
+impl Lead {
+    fn new(threads: NonZeroUsize, pinning: Pinning) -> Result<Self, WatchdogError> {
+        let pool = WorkerPool::with(threads, pinning)?;
+        let (lead, inbox) = mpsc::channel::<Work>();
+        let serve = move || inbox.into_iter().for_each(|work| work(&pool));
+        thread::Builder::new()
+            .name("lead".to_owned())
+            .spawn(serve)
+            .map_err(WatchdogError::Thread)?;
+        Ok(Self(lead))
+    }
+
+    /// If the thread has ended, the work is dropped, and with it the sender of the reply.
+    fn put(&self, work: Work) {
+        let _ = self.0.send(work);
+    }
+}
+
+/// Message of a caught panic.
+pub fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    const ONE: NonZeroUsize = NonZeroUsize::MIN;
+
+    #[test]
+    fn a_panic_is_an_error_and_the_next_work_runs() {
+        let mut watchdog = Watchdog::new(ONE, Duration::from_secs(60)).expect("threads");
+        let error = watchdog.run(|_| -> u8 { panic!("out of {}", "luck") }).expect_err("it panics");
+        assert!(matches!(&error, WatchdogError::Panicked { message } if message == "out of luck"));
+        assert_eq!(watchdog.run(|pool: &WorkerPool| pool.threads().get()).expect("it runs"), 1);
+    }
+
+    #[test]
+    fn work_that_never_ends_is_abandoned_and_the_next_runs() {
+        let mut watchdog = Watchdog::new(ONE, Duration::from_millis(20)).expect("threads");
+        let error = watchdog
+            .run(|_| {
+                loop {
+                    thread::park()
+                }
+            })
+            .map(|(): ()| ())
+            .expect_err("it hangs");
+        assert!(matches!(error, WatchdogError::TimedOut { .. }), "{error}");
+        let mut watchdog = Watchdog { limit: Duration::from_secs(60), ..watchdog };
+        assert_eq!(watchdog.run(|_| 7).expect("it runs"), 7);
+    }
+
+    #[test]
+    fn work_and_what_it_owns_are_dropped_before_the_result_arrives() {
+        let mut watchdog = Watchdog::new(ONE, Duration::from_secs(60)).expect("threads");
+        let held = Arc::new(());
+        for _ in 0..100 {
+            let copy = held.clone();
+            watchdog.run(move |_| drop(copy)).expect("it runs");
+            assert_eq!(Arc::strong_count(&held), 1);
+        }
+    }
+}
