@@ -19,6 +19,12 @@ pub struct RecordedBlock {
 
     /// The pre-state, as far as it is known.
     pub state: RecordedState,
+
+    /// RLP of the block access list (EIP-7928) as the node answered it. Empty if it answered none.
+    pub access_list: Bytes,
+
+    /// Encoding of the rules of the block's chain. Empty if they are those of the known chain id.
+    pub rules: Bytes,
 }
 
 /// The pre-state of a block, in one of the two forms that nodes give.
@@ -31,6 +37,11 @@ pub enum RecordedState {
 }
 
 impl RecordedBlock {
+    /// A block of a chain with known rules, without a block access list.
+    pub const fn new(chain_id: ChainId, block: Block<TxEnvelope>, state: RecordedState) -> Self {
+        Self { chain_id, block, state, access_list: Bytes::new(), rules: Bytes::new() }
+    }
+
     /// The id of this block. Hashes the header.
     pub fn id(&self) -> BlockId {
         BlockId {

@@ -186,7 +186,7 @@ impl TraceCompletion {
         let withdrawals = withdrawals.clone().map(Withdrawals::new);
         let body = BlockBody { transactions, ommers: ommers.clone(), withdrawals };
         let block = Block::new(self.header.clone(), body);
-        RecordedBlock { chain_id: self.chain_id, block, state }
+        RecordedBlock::new(self.chain_id, block, state)
     }
 }
 

@@ -19,8 +19,8 @@ use crate::block::RecordedBlock;
 /// files do not match, and a transfer in text mode is detected.
 pub const MAGIC: [u8; 8] = *b"\x89blkrace";
 
-/// The format version that is written, and the only one that is read.
-pub const VERSION: u16 = 1;
+/// The format version that is written. Older ones are read.
+pub const VERSION: u16 = 2;
 
 /// The default of zstd. Most of a witness is hashes, which do not compress. Higher levels were
 /// compared with the default on mainnet witnesses of 2 to 3 MB. Level 9 takes 3 times as long and
@@ -49,12 +49,12 @@ pub fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError> {
 ///
 /// Every variant of [`ContainerError`] but `Compress`. It never panics, for any bytes.
 pub fn decode(container: &[u8]) -> Result<RecordedBlock, ContainerError> {
-    let content = decompress(open(container)?)?;
-    content::decode(&Bytes::from(content))
+    let (version, frame) = open(container)?;
+    content::decode(&Bytes::from(decompress(frame)?), version)
 }
 
-/// Checks magic and version, and returns the rest, which should be the frame.
-fn open(container: &[u8]) -> Result<&[u8], ContainerError> {
+/// Checks magic and version. Returns the version and the rest, which should be the frame.
+fn open(container: &[u8]) -> Result<(u16, &[u8]), ContainerError> {
     let Some(rest) = container.strip_prefix(&MAGIC) else {
         return Err(match MAGIC.starts_with(container) {
             true => ContainerError::Truncated,
@@ -65,7 +65,7 @@ fn open(container: &[u8]) -> Result<&[u8], ContainerError> {
         return Err(ContainerError::Truncated);
     };
     match u16::from_be_bytes(*version) {
-        VERSION => Ok(frame),
+        known @ 1..=VERSION => Ok((known, frame)),
         found => Err(ContainerError::UnknownVersion { found }),
     }
 }
@@ -137,6 +137,33 @@ mod tests {
     }
 
     #[test]
+    fn a_container_of_version_1_is_read() {
+        for number in [0, 24_628_608] {
+            let RecordedBlock { chain_id, block, state, .. } = full_block(number);
+            let block = RecordedBlock::new(chain_id, block, state);
+            let content = content::encode_version_1(&block);
+            let frame = compress(&content).unwrap();
+            let container = [&MAGIC[..], &[0, 1], &frame].concat();
+            assert_eq!(decode(&container).unwrap(), block);
+        }
+    }
+
+    #[test]
+    fn version_and_content_must_agree() {
+        let mut container = encode(&full_block(7)).unwrap();
+        container[9] = 1;
+        let error = decode(&container).unwrap_err();
+        assert!(matches!(error, ContainerError::UnknownItems { .. }), "{error:?}");
+
+        let frame = compress(&content::encode_version_1(&full_block(7))).unwrap();
+        let error = decode(&self::container(&frame)).unwrap_err();
+        assert!(
+            matches!(error, ContainerError::Malformed { part: "block access list", .. }),
+            "{error:?}"
+        );
+    }
+
+    #[test]
     fn encoding_is_deterministic() {
         assert_eq!(encode(&full_block(1)).unwrap(), encode(&full_block(1)).unwrap());
     }
@@ -145,7 +172,7 @@ mod tests {
     fn a_container_begins_as_documented() {
         let container = encode(&empty_block(1)).unwrap();
         assert_eq!(container[..8], [0x89, 0x62, 0x6c, 0x6b, 0x72, 0x61, 0x63, 0x65]);
-        assert_eq!(container[8..10], [0, 1]);
+        assert_eq!(container[8..10], [0, 2]);
         assert_eq!(container[10..14], [0x28, 0xb5, 0x2f, 0xfd]);
         let descriptor = container[14];
         assert_ne!(descriptor & 0x04, 0, "the frame has no checksum");

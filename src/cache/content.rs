@@ -11,7 +11,9 @@ use alloy_rlp::{BufMut, Decodable, Encodable, Header, encode_list, list_length};
 
 use super::{
     ContainerError, flat_content,
-    limits::{self, MAX_BLOCK_BYTES, MAX_CONTENT_BYTES, MAX_ITEMS},
+    limits::{
+        self, MAX_ACCESS_LIST_BYTES, MAX_BLOCK_BYTES, MAX_CONTENT_BYTES, MAX_ITEMS, MAX_RULES_BYTES,
+    },
 };
 use crate::block::{RecordedBlock, RecordedState, Witness};
 
@@ -21,15 +23,20 @@ const KIND_WITNESS: u64 = 1;
 /// The kind tag of a flat pre-state.
 const KIND_FLAT: u64 = 2;
 
-/// Encodes the list.
+/// Version 1 has neither a block access list nor rules.
+const ITEMS_OF_VERSION_1: usize = 4;
+
+/// Encodes the list of the newest format version.
 ///
 /// # Errors
 ///
 /// [`ContainerError::TooLarge`] and [`ContainerError::NotAscending`] if [`decode`] would return
 /// them.
 pub(super) fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError> {
-    let RecordedBlock { chain_id, block, state } = recorded;
+    let RecordedBlock { chain_id, block, state, access_list, rules } = recorded;
     limits::check("bytes of block RLP", block.length() as u64, MAX_BLOCK_BYTES)?;
+    check_access_list(access_list)?;
+    check_rules(rules)?;
     let (kind, state): (_, &dyn Encodable) = match state {
         RecordedState::Witness(witness) => {
             witness.check()?;
@@ -41,7 +48,7 @@ pub(super) fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError
         }
     };
 
-    let items: [&dyn Encodable; 4] = [chain_id, &kind, block, state];
+    let items: [&dyn Encodable; 6] = [chain_id, &kind, block, state, access_list, rules];
     let length = list_length::<_, dyn Encodable>(&items);
     limits::check("bytes of content", length as u64, MAX_CONTENT_BYTES)?;
 
@@ -50,9 +57,9 @@ pub(super) fn encode(recorded: &RecordedBlock) -> Result<Vec<u8>, ContainerError
     Ok(content)
 }
 
-/// Decodes the list, which must be all of `content`. Byte strings of the pre-state are slices of
+/// Decodes the list of a format version, which must be all of `content`. Byte strings are slices of
 /// it.
-pub(super) fn decode(content: &Bytes) -> Result<RecordedBlock, ContainerError> {
+pub(super) fn decode(content: &Bytes, version: u16) -> Result<RecordedBlock, ContainerError> {
     let mut rest = content.as_ref();
     let mut items = list(&mut rest, "content")?;
     end(rest, "content")?;
@@ -67,10 +74,51 @@ pub(super) fn decode(content: &Bytes) -> Result<RecordedBlock, ContainerError> {
         KIND_FLAT => RecordedState::Flat(flat_content::decode(content, &mut items)?),
         _ => RecordedState::Witness(decode_witness(content, &mut items)?),
     };
+    let mut recorded = RecordedBlock::new(chain_id, block, state);
+    if version > 1 {
+        recorded.access_list = byte_string(content, &mut items, "block access list")?;
+        check_access_list(&recorded.access_list)?;
+        recorded.rules = byte_string(content, &mut items, "chain's rules")?;
+        check_rules(&recorded.rules)?;
+    }
     match items.len() {
-        0 => Ok(RecordedBlock { chain_id, block, state }),
+        0 => Ok(recorded),
         bytes => Err(ContainerError::UnknownItems { bytes }),
     }
+}
+
+fn check_access_list(list: &Bytes) -> Result<(), ContainerError> {
+    limits::check("bytes of block access list", list.len() as u64, MAX_ACCESS_LIST_BYTES)
+}
+
+fn check_rules(rules: &Bytes) -> Result<(), ContainerError> {
+    limits::check("bytes of chain's rules", rules.len() as u64, MAX_RULES_BYTES)
+}
+
+/// The format version of a content without a container, by its number of items.
+///
+/// # Errors
+///
+/// [`ContainerError::Malformed`] if it is no list.
+pub(super) fn version(content: &[u8]) -> Result<u16, ContainerError> {
+    let mut items = list(&mut &*content, "content")?;
+    let mut count = 0;
+    while !items.is_empty() {
+        let header = Header::decode(&mut items).map_err(malformed("content"))?;
+        items = items.get(header.payload_length..).unwrap_or_default();
+        count += 1;
+    }
+    Ok(if count > ITEMS_OF_VERSION_1 { 2 } else { 1 })
+}
+
+/// The next item, a byte string. It is a slice of `content`.
+fn byte_string(
+    content: &Bytes,
+    items: &mut &[u8],
+    part: &'static str,
+) -> Result<Bytes, ContainerError> {
+    let payload = Header::decode_bytes(items, false).map_err(malformed(part))?;
+    Ok(content.slice_ref(payload))
 }
 
 /// Length of the first list of `contents`, in bytes.
@@ -186,177 +234,22 @@ impl Encodable for Witness {
     }
 }
 
+/// The content in format version 1, without list and rules.
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::cache::tests::{empty_block, flat_block, full_block};
-
-    fn decode_vec(content: Vec<u8>) -> Result<RecordedBlock, ContainerError> {
-        decode(&Bytes::from(content))
+pub(super) fn encode_version_1(recorded: &RecordedBlock) -> Vec<u8> {
+    let newest = encode(recorded).expect("test blocks are within the limits");
+    let mut items = list(&mut &*newest, "content").expect("it was encoded here");
+    let start = items;
+    for _ in 0..ITEMS_OF_VERSION_1 {
+        let header = Header::decode(&mut items).expect("it was encoded here");
+        items = &items[header.payload_length..];
     }
-
-    /// An RLP list of items that are already encoded.
-    fn rlp_list(items: &[Vec<u8>]) -> Vec<u8> {
-        let payload = items.concat();
-        let mut list = Vec::new();
-        Header { list: true, payload_length: payload.len() }.encode(&mut list);
-        list.extend(payload);
-        list
-    }
-
-    /// The four items of a block's content, encoded.
-    fn items(recorded: &RecordedBlock) -> Vec<Vec<u8>> {
-        let RecordedBlock { chain_id, block, state } = recorded;
-        let (kind, state): (_, &dyn Encodable) = match state {
-            RecordedState::Witness(witness) => (1_u64, witness),
-            RecordedState::Flat(flat) => (2_u64, flat),
-        };
-        let encode = alloy_rlp::encode::<&dyn Encodable>;
-        vec![encode(chain_id), encode(&kind), encode(block), encode(state)]
-    }
-
-    fn strings() -> impl Strategy<Value = Vec<Bytes>> {
-        let string = prop::collection::vec(any::<u8>(), 0..80).prop_map(Bytes::from);
-        prop::collection::vec(string, 0..12)
-    }
-
-    proptest! {
-        #[test]
-        fn any_decoded_witness_equals_the_encoded_one(
-            chain_id: u64,
-            nodes in strings(),
-            codes in strings(),
-            headers in strings(),
-            keys in strings(),
-        ) {
-            let state = RecordedState::Witness(Witness { nodes, codes, headers, keys });
-            let recorded = RecordedBlock { chain_id, state, ..full_block(1) };
-            let content = encode(&recorded).unwrap();
-            prop_assert_eq!(decode_vec(content).unwrap(), recorded);
-        }
-
-        #[test]
-        fn any_bytes_are_decoded_or_refused(content: Vec<u8>) {
-            let _ = decode_vec(content);
-        }
-
-        #[test]
-        fn changed_content_is_decoded_or_refused(at: prop::sample::Index, byte: u8, flat: bool) {
-            let block = if flat { flat_block(1) } else { full_block(1) };
-            let mut content = encode(&block).unwrap();
-            let at = at.index(content.len());
-            content[at] = byte;
-            let _ = decode_vec(content);
-        }
-    }
-
-    #[test]
-    fn the_content_is_the_documented_list() {
-        for recorded in [full_block(7), flat_block(7)] {
-            assert_eq!(encode(&recorded).unwrap(), rlp_list(&items(&recorded)));
-        }
-    }
-
-    #[test]
-    fn a_witness_is_four_lists_of_byte_strings() {
-        let witness = Witness {
-            nodes: vec![Bytes::from_static(&[0xaa, 0xbb]), Bytes::new()],
-            codes: vec![Bytes::from_static(&[0x05])],
-            headers: vec![Bytes::from_static(&[0x80])],
-            keys: vec![],
-        };
-        let expected = [0xcb, 0xc4, 0x82, 0xaa, 0xbb, 0x80, 0xc1, 0x05, 0xc2, 0x81, 0x80, 0xc0];
-        assert_eq!(alloy_rlp::encode(&witness), expected);
-        assert_eq!(Encodable::length(&witness), expected.len());
-    }
-
-    #[test]
-    fn withdrawals_may_be_missing_or_empty() {
-        for withdrawals in [None, Some(Default::default())] {
-            let mut recorded = empty_block(7);
-            recorded.block.body.withdrawals = withdrawals;
-            let content = encode(&recorded).unwrap();
-            assert_eq!(decode_vec(content).unwrap(), recorded);
-        }
-    }
-
-    #[test]
-    fn byte_strings_of_a_witness_are_slices_of_the_content() {
-        let content = Bytes::from(encode(&full_block(7)).unwrap());
-        let RecordedState::Witness(witness) = decode(&content).unwrap().state else {
-            panic!("the encoded state was a witness")
-        };
-        let inside = content.as_ref().as_ptr_range();
-        for (part, strings) in witness.lists() {
-            for string in strings.iter().filter(|string| !string.is_empty()) {
-                assert!(inside.contains(&string.as_ptr()), "one of the {part} was copied");
-            }
-        }
-    }
-
-    #[test]
-    fn another_kind_of_pre_state_is_named() {
-        let mut items = items(&full_block(7));
-        items[1] = alloy_rlp::encode(9_u64);
-        let error = decode_vec(rlp_list(&items)).unwrap_err();
-        assert!(matches!(error, ContainerError::UnknownKind { kind: 9 }), "{error:?}");
-    }
-
-    #[test]
-    fn an_item_after_the_witness_is_refused() {
-        let mut items = items(&full_block(7));
-        items.push(vec![0xc0]);
-        let error = decode_vec(rlp_list(&items)).unwrap_err();
-        assert!(matches!(error, ContainerError::UnknownItems { bytes: 1 }), "{error:?}");
-    }
-
-    #[test]
-    fn a_fifth_list_in_the_witness_is_refused() {
-        let mut items = items(&full_block(7));
-        items[3] = rlp_list(&vec![vec![0xc0]; 5]);
-        let error = decode_vec(rlp_list(&items)).unwrap_err();
-        assert!(matches!(error, ContainerError::Malformed { part: "witness", .. }), "{error:?}");
-    }
-
-    #[test]
-    fn bytes_after_the_list_are_refused() {
-        let mut content = encode(&full_block(7)).unwrap();
-        content.push(0x80);
-        let error = decode_vec(content).unwrap_err();
-        assert!(matches!(error, ContainerError::Malformed { part: "content", .. }), "{error:?}");
-    }
-
-    #[test]
-    fn a_list_among_the_codes_is_refused() {
-        let mut items = items(&full_block(7));
-        let codes = rlp_list(&[vec![0xc0]]);
-        items[3] = rlp_list(&[vec![0xc0], codes, vec![0xc0], vec![0xc0]]);
-        let error = decode_vec(rlp_list(&items)).unwrap_err();
-        assert!(matches!(error, ContainerError::Malformed { part: "codes", .. }), "{error:?}");
-    }
-
-    #[test]
-    fn a_list_of_too_many_byte_strings_is_refused() {
-        let mut items = items(&full_block(7));
-        let nodes = rlp_list(&[vec![0x80; MAX_ITEMS as usize + 1]]);
-        items[3] = rlp_list(&[nodes, vec![0xc0], vec![0xc0], vec![0xc0]]);
-        let error = decode_vec(rlp_list(&items)).unwrap_err();
-        assert!(matches!(error, ContainerError::TooLarge { part: "trie nodes", .. }), "{error:?}");
-    }
-
-    #[test]
-    fn a_block_of_too_many_bytes_is_neither_written_nor_read() {
-        let mut recorded = empty_block(7);
-        recorded.block.header.extra_data = vec![0; MAX_BLOCK_BYTES as usize].into();
-        for error in
-            [encode(&recorded).unwrap_err(), decode_vec(rlp_list(&items(&recorded))).unwrap_err()]
-        {
-            assert!(
-                matches!(error, ContainerError::TooLarge { part: "bytes of block RLP", .. }),
-                "{error:?}"
-            );
-        }
-    }
+    let payload = &start[..start.len() - items.len()];
+    let mut content = Vec::new();
+    Header { list: true, payload_length: payload.len() }.encode(&mut content);
+    content.extend(payload);
+    content
 }
+
+#[cfg(test)]
+mod tests;

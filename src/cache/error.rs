@@ -26,7 +26,7 @@ pub enum ContainerError {
     Truncated,
 
     /// Another release wrote the file.
-    #[error("it is a container of version {found}; this release reads version {VERSION}")]
+    #[error("it is a container of version {found}; this release reads versions 1 to {VERSION}")]
     UnknownVersion { found: u16 },
 
     /// The zstd frame is damaged, or its content does not match the checksum.
@@ -62,8 +62,8 @@ pub enum ContainerError {
     #[error("it holds a pre-state of kind {kind}, which this release cannot read")]
     UnknownKind { kind: u64 },
 
-    /// Items of a later release follow the pre-state.
-    #[error("{bytes} bytes follow its pre-state, which this release cannot read")]
+    /// Items of a later release follow the last known one.
+    #[error("{bytes} bytes follow its last known item, which this release cannot read")]
     UnknownItems { bytes: usize },
 
     /// The content could not be compressed.

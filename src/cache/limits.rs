@@ -16,6 +16,13 @@ pub(super) const MAX_FILE_BYTES: u64 = MAX_CONTENT_BYTES + (MAX_CONTENT_BYTES >>
 /// enough, because a transaction of ten bytes takes 400 in memory.
 pub(super) const MAX_BLOCK_BYTES: u64 = 32 << 20;
 
+/// Maximum size of a block access list's RLP in bytes. EIP-7928 allows one item per 2,000 gas, and
+/// an item without changes takes 33 bytes.
+pub(super) const MAX_ACCESS_LIST_BYTES: u64 = 32 << 20;
+
+/// Maximum size of the encoded rules of a chain in bytes.
+pub(super) const MAX_RULES_BYTES: u64 = 64 << 10;
+
 /// Maximum number of byte strings in one list of a witness. Each takes 32 bytes in memory, however
 /// short it is. Also the maximum number of accounts, slots and other items of a flat pre-state. An
 /// account takes about 130 bytes.

@@ -27,12 +27,12 @@
 //! Other names are ignored, among them the temporary files of writers (`.put-*.tmp`).
 //! The function [`Cache::leftovers`] finds the temporary files of killed writers.
 //!
-//! # Container format, version 1
+//! # Container format, version 2
 //!
 //! | offset | length | content |
 //! |--:|--:|---|
 //! | 0 | 8 | Magic. The bytes are `89 62 6c 6b 72 61 63 65`, that is `\x89blkrace`. |
-//! | 8 | 2 | Format version, big-endian: `00 01`. |
+//! | 8 | 2 | Format version, big-endian: `00 02`. |
 //! | 10 | to the end | One zstd frame (RFC 8878). Nothing follows it. |
 //!
 //! The frame must declare its content size and needs no dictionary. Writers add the content
@@ -46,7 +46,10 @@
 //! | 2 | list | The block, as `[header, transactions, ommers]` or, from Shanghai, `[.., withdrawals]`. |
 //! | 3 | list | For kind 1, the witness: `[nodes, codes, headers, keys]`. Each is a list of byte strings. |
 //! | 3 | list | For kind 2, the flat pre-state: `[accounts, codes, headers, assumed]`. |
-//! | 4 | – | Reserved for the EIP-7928 block access list. Absent in version 1. |
+//! | 4 | byte string | RLP of the block access list (EIP-7928) as the node answered it. Empty for none. |
+//! | 5 | byte string | The rules of the chain. Empty if the chain id stands for them. |
+//!
+//! Version 1 ends after item 3. It is still read.
 //!
 //! *The block* has its consensus encoding, as in `NewBlock` on the wire. A legacy transaction is a
 //! list. Any other transaction is a byte string of type and payload (EIP-2718), without blob
@@ -81,10 +84,14 @@
 //! Nothing proves a flat pre-state. Only the receipts of the executed block show that its values
 //! are right.
 //!
-//! Readers refuse an unknown kind and any item after the pre-state. So a reserved place can be used
-//! later without a new version: an old reader returns an error instead of dropping data.
+//! *The block access list* is not decoded here. Its keccak-256 is in the header of a block of
+//! Amsterdam or later, and `block::prepare` compares them.
 //!
-//! The content is limited to 1 GiB, and block RLP to 32 MiB. Each list of the witness has at most
+//! Readers refuse an unknown kind and any further item. So an old reader returns an error instead
+//! of dropping data.
+//!
+//! The content is limited to 1 GiB, block RLP and the block access list to 32 MiB each, and the
+//! rules to 64 KiB. Each list of the witness has at most
 //! 2²² byte strings. Accounts, slots, codes, headers and assumptions of a flat pre-state have the
 //! same limit each. With the first limit alone, a few megabytes could decode to many gigabytes.
 //!

@@ -1,8 +1,8 @@
 //! The built-in sample: blocks that are part of the program, for use without a cache.
 //!
 //! The file `data/sample.blocks` is one zstd frame around the contents of several containers. They
-//! follow one another by ascending number, each in the format of the [module docs](super). One
-//! frame for all of them is several times smaller than a frame for each, because consecutive blocks
+//! follow one another by ascending number, each in the format of the [module docs](super), of any
+//! version. One frame for all of them is several times smaller than a frame for each, because consecutive blocks
 //! share most trie nodes. `data/README.md` describes how the chain was made. The blocks are not
 //! trusted: `block::prepare` proves them, like those of a file.
 
@@ -31,7 +31,8 @@ fn blocks(contents: &Bytes) -> Result<Vec<RecordedBlock>, ContainerError> {
     let (mut blocks, mut rest) = (Vec::new(), contents.clone());
     while !rest.is_empty() {
         let next = rest.split_to(content::length(&rest)?);
-        blocks.push(content::decode(&next)?);
+        let version = content::version(&next)?;
+        blocks.push(content::decode(&next, version)?);
     }
     Ok(blocks)
 }
@@ -46,6 +47,13 @@ mod tests {
         let expected = [full_block(7), empty_block(8), full_block(9)];
         let contents = expected.each_ref().map(|block| content::encode(block).unwrap());
         assert_eq!(blocks(&contents.concat().into()).unwrap(), expected);
+    }
+
+    #[test]
+    fn contents_of_several_versions_may_follow_one_another() {
+        let [old, new] = [empty_block(7), full_block(8)];
+        let contents = [content::encode_version_1(&old), content::encode(&new).unwrap()];
+        assert_eq!(blocks(&contents.concat().into()).unwrap(), [old, new]);
     }
 
     #[test]

@@ -18,15 +18,12 @@ use crate::block::{
 /// A block from before Shanghai, without transactions and with an empty witness.
 pub(super) fn empty_block(number: u64) -> RecordedBlock {
     let header = Header { number, ..Header::default() };
-    RecordedBlock {
-        chain_id: 1,
-        block: Block::new(header, BlockBody::default()),
-        state: RecordedState::Witness(Witness::default()),
-    }
+    let block = Block::new(header, BlockBody::default());
+    RecordedBlock::new(1, block, RecordedState::Witness(Witness::default()))
 }
 
-/// A block with a transaction of every type, an ommer and a withdrawal. Every list of the witness
-/// has an item.
+/// A block with a transaction of every type, an ommer, a withdrawal, an access list and rules.
+/// Every list of the witness has an item.
 pub(super) fn full_block(number: u64) -> RecordedBlock {
     let header = Header {
         number,
@@ -44,7 +41,11 @@ pub(super) fn full_block(number: u64) -> RecordedBlock {
         withdrawals: Some(withdrawals()),
     };
     let state = RecordedState::Witness(witness());
-    RecordedBlock { chain_id: 1, block: Block::new(header, body), state }
+    RecordedBlock {
+        access_list: Bytes::from_static(&[0xc1, 0xc0]),
+        rules: Bytes::from_static(b"rules"),
+        ..RecordedBlock::new(1, Block::new(header, body), state)
+    }
 }
 
 /// The same block with a flat pre-state that has an item in every list.

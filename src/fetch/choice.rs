@@ -208,7 +208,7 @@ impl Node {
         witness: Witness,
     ) -> RecordedBlock {
         let (block, state) = (block.with_ommers(ommers), RecordedState::Witness(witness));
-        RecordedBlock { chain_id: self.chain_id(), block, state }
+        RecordedBlock::new(self.chain_id(), block, state)
     }
 
     /// The parent of block `number`. `hash` is the parent's hash.

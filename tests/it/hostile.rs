@@ -144,7 +144,7 @@ fn empty_block(state_root: B256, nodes: Vec<Bytes>) -> RecordedBlock {
     let headers = vec![alloy_rlp::encode(&parent).into()];
     let witness = Witness { nodes, headers, ..Default::default() };
     let block = Block { header, body: BlockBody::default() };
-    RecordedBlock { chain_id: 1, block, state: RecordedState::Witness(witness) }
+    RecordedBlock::new(1, block, RecordedState::Witness(witness))
 }
 
 #[test]

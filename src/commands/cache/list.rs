@@ -76,7 +76,7 @@ struct Facts {
 }
 
 fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
-    let RecordedBlock { chain_id, block, state } = context.cache.get(id)?;
+    let RecordedBlock { chain_id, block, state, .. } = context.cache.get(id)?;
     let (nodes, codes, ancestors, to) = match &state {
         RecordedState::Witness(witness) => {
             let Witness { nodes, codes, headers, .. } = witness;
