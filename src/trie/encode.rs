@@ -1,16 +1,14 @@
 //! Hashes a working trie from the leaves up.
 //!
 //! Only open nodes are encoded. The reference to a closed node is already known and is copied into its parent.
-//! The encodings come from alloy-trie.
+//! The encodings of leaves and extensions come from alloy-trie.
 
 use std::array;
 
 use alloy_primitives::{B256, Bytes, keccak256};
-use alloy_rlp::EMPTY_STRING_CODE;
-use alloy_trie::{
-    TrieMask,
-    nodes::{BranchNodeRef, ExtensionNodeRef, LeafNodeRef, RlpNode},
-};
+use alloy_rlp::{EMPTY_STRING_CODE, Header};
+use alloy_trie::nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode};
+use rayon::prelude::*;
 
 use super::{
     node::{Extension, Leaf, Node},
@@ -18,10 +16,17 @@ use super::{
     store::NewNodes,
 };
 
+/// Number of changes from which the children of the root are hashed in parallel.
+const PARALLEL_CHANGES: usize = 16;
+/// Number of changes from which their children are hashed in parallel, too.
+const LARGE: usize = 16 * PARALLEL_CHANGES;
+
 /// Encodes nodes one by one into one buffer.
 #[derive(Debug)]
 pub(super) struct Encoder<'s> {
     buffer: Vec<u8>,
+    /// Number of levels of branches, from the top, with children that are hashed in parallel.
+    parallel_levels: u32,
     /// Collects open nodes that have a hash, if the caller needs them.
     kept: Option<&'s mut NewNodes>,
 }
@@ -32,7 +37,20 @@ impl<'s> Encoder<'s> {
     const CAPACITY: usize = 16 * 33 + 1 + 3;
 
     pub(super) fn new() -> Self {
-        Self { buffer: Vec::with_capacity(Self::CAPACITY), kept: None }
+        let buffer = Vec::with_capacity(Self::CAPACITY);
+        Self { buffer, parallel_levels: 0, kept: None }
+    }
+
+    /// Hashes the upper levels of a trie with this many changes on the threads of the current pool. A level of
+    /// branches is split if each of its branches has several changes on average.
+    pub(super) fn on_threads_for(self, changes: usize) -> Self {
+        let levels = match changes {
+            _ if rayon::current_num_threads() == 1 => 0,
+            0..PARALLEL_CHANGES => 0,
+            PARALLEL_CHANGES..LARGE => 1,
+            LARGE.. => 2,
+        };
+        Self { parallel_levels: levels, ..self }
     }
 
     /// Also stores every open node that has a hash in `kept`.
@@ -96,16 +114,20 @@ impl<'s> Encoder<'s> {
         ExtensionNodeRef::new(&extension.path, &child).rlp(self.cleared())
     }
 
+    /// Encodes a list of 16 references and an empty value (Yellow Paper, appendix D).
     fn branch(&mut self, children: &[Node<'_>; 16]) -> RlpNode {
-        let mut mask = TrieMask::default();
-        let mut references: [RlpNode; 16] = array::from_fn(|_| RlpNode::default());
-        let occupied = (0..).zip(children).filter(|(_, child)| !matches!(child, Node::Empty));
-        for ((nibble, child), reference) in occupied.zip(&mut references) {
-            mask.set_bit(nibble);
-            *reference = self.reference(child);
+        let references = match self.parallel_levels {
+            0 => children.each_ref().map(|child| self.reference(child)),
+            levels => references_in_parallel(children, levels - 1),
+        };
+        let payload_length = 1 + references.iter().map(|reference| reference.len()).sum::<usize>();
+        let buffer = self.cleared();
+        Header { list: true, payload_length }.encode(buffer);
+        for reference in &references {
+            buffer.extend_from_slice(reference);
         }
-        let (references, _) = references.split_at(usize::from(mask.count_bits()));
-        BranchNodeRef::new(references, mask).rlp(self.cleared())
+        buffer.push(EMPTY_STRING_CODE);
+        RlpNode::from_rlp(buffer)
     }
 
     /// Empties the buffer. The children of the next node no longer need it.
@@ -113,4 +135,14 @@ impl<'s> Encoder<'s> {
         self.buffer.clear();
         &mut self.buffer
     }
+}
+
+/// The references of a branch to its children, each computed by a task of the current pool.
+fn references_in_parallel(children: &[Node<'_>; 16], parallel_levels: u32) -> [RlpNode; 16] {
+    let mut references = array::from_fn(|_| RlpNode::default());
+    let open = references.par_iter_mut().zip(children);
+    open.for_each(|(reference, child)| {
+        *reference = Encoder { parallel_levels, ..Encoder::new() }.reference(child);
+    });
+    references
 }

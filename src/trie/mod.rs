@@ -18,12 +18,15 @@
 //! | `store` | nodes by hash |
 //! | `raw` | reads one node in place and rejects nodes that Ethereum's tries cannot contain |
 //! | `lookup` | walks to one key, in place |
-//! | `node`, `partial`, `remove`, `encode` | the working trie: nodes, insertion, deletion, hashing |
+//! | `node`, `partial`, `insert`, `remove`, `encode` | the working trie: nodes, insertion, deletion, hashing |
+//! | `change` | changes of many keys, split over threads |
 //! | `reach` | the nodes that belong to a state |
 //! | `state` | accounts and storage, the root after a block |
 
+mod change;
 mod encode;
 mod error;
+mod insert;
 mod lookup;
 mod node;
 mod partial;
@@ -35,6 +38,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use change::{ChangeError, Changes};
 pub use error::{Malformed, NodeError, TrieError};
 pub use partial::PartialTrie;
 pub use state::{Guess, StateTrie, UpdatedTrie};

@@ -1,6 +1,6 @@
-//! Deletion, and the collapse of branches with one child left.
+//! Deletion of many keys, and the collapse of branches with one child left.
 //!
-//! The order among deletions does not matter, but all insertions of the same trie must come first. A branch
+//! A branch collapses after all deletions below it. All insertions of the same trie must come first. A branch
 //! that loses a key and gains another in one block never collapses. In the wrong order it would collapse for a
 //! moment, and that would need a sibling that an honest witness need not contain.
 
@@ -10,81 +10,102 @@ use alloy_primitives::B256;
 use alloy_trie::Nibbles;
 
 use super::{
+    change::{Change, ChangeError, over_children},
     error::NodeError,
+    insert::{below, open_first},
     node::Node,
     raw::{RawNode, Reference, read},
     store::NodeStore,
 };
 
-/// Whether a deletion found its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Removal {
-    /// The key existed and was removed.
-    Removed {
-        /// Hash of the last child of a branch, if the witness lacks that child and it was assumed to be a
-        /// branch.
-        guessed: Option<B256>,
-    },
-    /// The key is provably absent; nothing changed.
-    Absent,
+/// What deletions did in a subtree.
+#[derive(Debug, Default)]
+pub(super) struct Removal {
+    /// Whether one of the keys existed.
+    removed: bool,
+    /// For each last child that the witness lacks and that was assumed to be a branch: position of the change
+    /// that left it alone, and the child's hash.
+    pub(super) guesses: Vec<(usize, B256)>,
 }
 
-/// Removes `key` from the subtree `node`, which lies at `depth` on the key's path.
-///
-/// Recurses at most twice for each of the key's 64 nibbles: once to open a node and once to descend.
+impl Removal {
+    /// Joins the deletions in the children of one node.
+    fn joined(parts: Vec<Self>) -> Self {
+        parts.into_iter().fold(Self::default(), |mut all, part| {
+            all.removed |= part.removed;
+            all.guesses.extend(part.guesses);
+            all
+        })
+    }
+}
+
+/// Removes the keys of `changes`, which are in ascending order, from the subtree `node` at `depth`.
 ///
 /// # Errors
 ///
-/// A node on the path is missing or malformed, or a branch's last child is malformed.
-pub(super) fn remove<'a>(
+/// A node on a path is missing or malformed, or a branch's last child is malformed.
+pub(super) fn remove_all<'a>(
     node: &mut Node<'a>,
     nodes: &'a NodeStore,
-    key: &Nibbles,
+    changes: &mut [Change],
     depth: usize,
-) -> Result<Removal, NodeError> {
-    let rest = key.slice(depth..);
+) -> Result<Removal, ChangeError> {
     match node {
-        Node::Empty => Ok(Removal::Absent),
-        Node::Closed(reference) => {
-            *node = Node::open(nodes, *reference, key.slice(..depth))?;
-            remove(node, nodes, key, depth)
+        Node::Closed(_) if !changes.is_empty() => {
+            open_first(node, nodes, changes, depth)?;
+            remove_all(node, nodes, changes, depth)
         }
-        Node::Leaf(leaf) if leaf.path == rest => {
-            *node = Node::Empty;
-            Ok(Removal::Removed { guessed: None })
+        Node::Leaf(leaf) => {
+            let removed = changes.iter().any(|change| change.key.slice(depth..) == leaf.path);
+            if removed {
+                *node = Node::Empty;
+            }
+            Ok(Removal { removed, ..Removal::default() })
         }
-        Node::Extension(extension) if rest.starts_with(&extension.path) => {
+        Node::Extension(extension) => {
             let path = extension.path;
-            let removal = remove(&mut extension.child, nodes, key, depth + path.len())?;
-            if removal != Removal::Absent {
-                // The branch below may have become a leaf or an extension.
+            let inside = below(changes, &path, depth);
+            let removal = remove_all(&mut extension.child, nodes, inside, depth + path.len())?;
+            if removal.removed {
+                // The branch below may have become a leaf, an extension or nothing.
                 *node = mem::take(&mut extension.child).prefixed(path);
             }
             Ok(removal)
         }
-        Node::Leaf(_) | Node::Extension(_) => Ok(Removal::Absent),
         Node::Branch(children) => {
-            // A branch lies above depth 64, so one nibble is left.
-            let child = &mut children[usize::from(rest.get_unchecked(0))];
-            let removal = remove(child, nodes, key, depth + 1)?;
-            if removal != Removal::Absent
-                && let Some((nibble, last)) = last_child(children)
+            let parts = over_children(children, changes, depth, |child, group| {
+                remove_all(child, nodes, group, depth + 1)
+            })?;
+            let mut removal = Removal::joined(parts);
+            if removal.removed
+                && let Some(last) = changes.last()
+                && let Some(replaced) = without_branch(children, nodes, last, depth)?
             {
-                // A key collapses at most one branch, since the collapsed node is still a child of its parent.
-                let (collapsed, guessed) = collapse(last, nodes, key.slice(..depth), nibble)?;
+                let (collapsed, guessed) = replaced;
                 *node = collapsed;
-                return Ok(Removal::Removed { guessed });
+                removal.guesses.extend(guessed.map(|hash| (last.index, hash)));
             }
             Ok(removal)
         }
+        Node::Empty | Node::Closed(_) => Ok(Removal::default()),
     }
 }
 
-/// Takes the child of a branch that has only one.
-fn last_child<'a>(children: &mut [Node<'a>; 16]) -> Option<(u8, Node<'a>)> {
+/// What replaces a branch at `depth` after a deletion, and the hash of a missing child; `None` if the branch
+/// has two children left.
+fn without_branch<'a>(
+    children: &mut [Node<'a>; 16],
+    nodes: &'a NodeStore,
+    change: &Change,
+    depth: usize,
+) -> Result<Option<(Node<'a>, Option<B256>)>, ChangeError> {
     let mut occupied = (0..).zip(children).filter(|(_, child)| !matches!(child, Node::Empty));
-    let (nibble, last) = occupied.next()?;
-    occupied.next().is_none().then(|| (nibble, mem::take(last)))
+    let Some((nibble, last)) = occupied.next() else { return Ok(Some((Node::Empty, None))) };
+    if occupied.next().is_some() {
+        return Ok(None);
+    }
+    let collapsed = collapse(mem::take(last), nodes, change.key.slice(..depth), nibble);
+    collapsed.map(Some).map_err(|source| change.error(source))
 }
 
 /// Replaces the branch at `path` by its last child `last` at `nibble`. Also returns the hash of that child, if

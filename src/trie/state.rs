@@ -3,15 +3,16 @@
 //! This file knows that keys are hashes of addresses and slots, and how leaves are encoded. The other files
 //! walk and change a trie.
 //!
-//! The accounts of a block are independent until their leaves are written to the account trie. So the leaves
-//! are computed in parallel and then written in order. Errors are collected in the order of the addresses, so
-//! the reported error does not depend on the threads.
+//! The accounts of a block are independent until their leaves are written to the account trie, and the children
+//! of a branch are independent until the branch is hashed. Both are worked on in parallel. Errors are collected
+//! in the order of the hashed keys, so the reported error does not depend on the threads.
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 use rayon::prelude::*;
 
 use super::{
+    change::{ChangeError, Changes},
     error::TrieError,
     lookup::find,
     partial::PartialTrie,
@@ -49,12 +50,9 @@ pub struct UpdatedTrie<'a> {
     tries: Vec<PartialTrie<'a>>,
 }
 
-/// One changed account with updated storage, before it is written to the account trie.
-#[derive(Debug)]
+/// The account leaf after a block, and the storage trie that its root comes from.
+#[derive(Debug, Default)]
 struct UpdatedAccount<'a> {
-    address: Address,
-    /// The key of the leaf: the hashed address.
-    key: B256,
     /// The value of the leaf; `None` to remove the leaf.
     leaf: Option<Vec<u8>>,
     /// The working trie, if a slot was written.
@@ -121,65 +119,91 @@ impl<'a> StateTrie<'a> {
 
     /// The state root after the changes of a block.
     ///
-    /// Storage tries are updated in parallel on the current rayon pool, then the account trie on this thread. A
-    /// deletion may require a guess, see [`PartialTrie::remove`]. So the caller must compare the root with the
-    /// header's.
+    /// Work runs on the current rayon pool. The paths of the changed accounts are opened first, since a leaf holds
+    /// the root of the account's storage. Then the storage tries are updated, and the leaves written. A deletion
+    /// may require a guess, see [`PartialTrie::write`]. So the caller must compare the root with the header's.
     ///
     /// # Errors
     ///
-    /// [`TrieError::Account`] or [`TrieError::Slot`] for the first change that has no proved path.
+    /// [`TrieError::Account`] or [`TrieError::Slot`] for the first change, in the order of hashed keys, that has
+    /// no proved path.
     pub fn root_after(&self, post: &PostState) -> Result<UpdatedTrie<'a>, TrieError> {
-        let Some((first, _)) = post.accounts.first() else {
+        let accounts = &post.accounts;
+        let Some((first, _)) = accounts.first() else {
             return Ok(UpdatedTrie { root: self.root, guesses: Vec::new(), tries: Vec::new() });
         };
-        // Collecting into a `Result` directly would take a lock and would report the error that comes first in
-        // time.
-        let results: Vec<Result<_, _>> = post
-            .accounts
-            .par_iter()
-            .map(|(address, change)| self.updated_account(*address, change))
-            .collect();
-        let updates = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-
-        let accounts = PartialTrie::open(self.nodes, self.root)
+        let unproved =
+            |error: ChangeError| TrieError::account(accounts[error.index].0, error.source);
+        let mut trie = PartialTrie::open(self.nodes, self.root)
             .map_err(|source| TrieError::account(*first, source))?;
-        apply(accounts, updates)
+        let keys = accounts.par_iter().map(|(address, _)| keccak256(address));
+        let mut changes = Changes::new(keys.collect::<Vec<_>>().into_iter().map(|key| (key, None)));
+        trie.open_paths(&mut changes).map_err(unproved)?;
+
+        let (tries, guesses) = self.write_leaves(accounts, &trie, &mut changes)?;
+        let guessed = trie.write(changes).map_err(unproved)?;
+        let guessed = guessed.into_iter().map(|(index, hash)| Guess {
+            address: accounts[index].0,
+            slot: None,
+            hash,
+        });
+        let guesses = guesses.into_iter().chain(guessed).collect();
+        let root = trie.root();
+        Ok(UpdatedTrie { root, guesses, tries: tries.into_iter().chain([trie]).collect() })
     }
 
-    /// Updates the storage of one account and encodes its new leaf.
+    /// Computes the new leaf of each changed account. Returns the storage tries and their guesses.
+    fn write_leaves(
+        &self,
+        accounts: &[(Address, AccountChange)],
+        trie: &PartialTrie<'_>,
+        changes: &mut Changes,
+    ) -> Result<(Vec<PartialTrie<'a>>, Vec<Guess>), TrieError> {
+        let updated = changes.0.par_iter().map(|change| {
+            let (address, after) = &accounts[change.index];
+            self.updated_account(*address, after, trie.value(&change.key))
+        });
+        // Collecting into a `Result` directly would take a lock and would report the error that comes first in
+        // time.
+        let updated: Vec<_> = updated.collect();
+        let (mut tries, mut guesses) = (Vec::new(), Vec::new());
+        for (change, account) in changes.0.iter_mut().zip(updated) {
+            let account = account?;
+            change.value = account.leaf;
+            tries.extend(account.storage);
+            guesses.extend(account.guesses);
+        }
+        Ok((tries, guesses))
+    }
+
+    /// Updates the storage of one account, which had this leaf, and encodes its new leaf.
     fn updated_account(
         &self,
         address: Address,
         change: &AccountChange,
+        leaf: Option<&[u8]>,
     ) -> Result<UpdatedAccount<'a>, TrieError> {
-        let key = keccak256(address);
-        let mut guesses = Vec::new();
         let Some(AccountFields { nonce, balance, code_hash }) = change.account else {
-            return Ok(UpdatedAccount { address, key, leaf: None, storage: None, guesses });
+            return Ok(UpdatedAccount::default());
         };
-        let before = self.storage_root_before(address, change)?;
+        let before = match leaf {
+            Some(leaf) if !change.storage_cleared => self.storage_root(address, leaf)?,
+            _ => EMPTY_ROOT_HASH,
+        };
+        let mut guesses = Vec::new();
         let storage = self.updated_storage(address, before, &change.slots, &mut guesses)?;
         let storage_root = storage.as_ref().map_or(before, PartialTrie::root);
         let account = TrieAccount::new(nonce, balance, storage_root, code_hash);
-        Ok(UpdatedAccount {
-            address,
-            key,
-            leaf: Some(alloy_rlp::encode(account)),
-            storage,
-            guesses,
-        })
+        Ok(UpdatedAccount { leaf: Some(alloy_rlp::encode(account)), storage, guesses })
     }
 
-    /// The root of the storage that the slots are written to.
-    fn storage_root_before(
-        &self,
-        address: Address,
-        change: &AccountChange,
-    ) -> Result<B256, TrieError> {
-        if change.storage_cleared {
-            return Ok(EMPTY_ROOT_HASH);
+    /// The root of the storage of the account with this leaf.
+    fn storage_root(&self, address: Address, leaf: &[u8]) -> Result<B256, TrieError> {
+        match alloy_rlp::decode_exact::<TrieAccount>(leaf) {
+            Ok(account) => Ok(account.storage_root),
+            // The error names the node, which a walk to the leaf knows.
+            Err(_) => Ok(self.account(address)?.unwrap_or_default().storage_root),
         }
-        Ok(self.account(address)?.map_or(EMPTY_ROOT_HASH, |account| account.storage_root))
     }
 
     /// Writes slots into the storage with this root; `None` if there are no slots.
@@ -193,46 +217,18 @@ impl<'a> StateTrie<'a> {
         let Some((first, _)) = slots.first() else { return Ok(None) };
         let mut trie = PartialTrie::open(self.nodes, root)
             .map_err(|source| TrieError::slot(address, *first, source))?;
-        for (slot, value) in slots.iter().filter(|(_, value)| !value.is_zero()) {
-            trie.insert(slot_key(*slot), alloy_rlp::encode(value))
-                .map_err(|source| TrieError::slot(address, *slot, source))?;
-        }
-        // Deletions come last: see `remove`.
-        for (slot, _) in slots.iter().filter(|(_, value)| value.is_zero()) {
-            let guessed = trie
-                .remove(slot_key(*slot))
-                .map_err(|source| TrieError::slot(address, *slot, source))?;
-            guesses.extend(guessed.map(|hash| Guess { address, slot: Some(*slot), hash }));
-        }
+        let changes = slots.iter().map(|(slot, value)| {
+            (slot_key(*slot), (!value.is_zero()).then(|| alloy_rlp::encode(value)))
+        });
+        let guessed = trie
+            .write(Changes::new(changes))
+            .map_err(|error| TrieError::slot(address, slots[error.index].0, error.source))?;
+        guesses.extend(guessed.into_iter().map(|(index, hash)| {
+            let slot = Some(slots[index].0);
+            Guess { address, slot, hash }
+        }));
         Ok(Some(trie))
     }
-}
-
-/// Writes the changed accounts into the account trie and hashes it.
-fn apply<'a>(
-    mut accounts: PartialTrie<'a>,
-    updates: Vec<UpdatedAccount<'a>>,
-) -> Result<UpdatedTrie<'a>, TrieError> {
-    let mut removed = Vec::new();
-    let (mut tries, mut guesses) = (Vec::new(), Vec::new());
-    for UpdatedAccount { address, key, leaf, storage, guesses: in_storage } in updates {
-        tries.extend(storage);
-        guesses.extend(in_storage);
-        match leaf {
-            Some(leaf) => {
-                accounts.insert(key, leaf).map_err(|source| TrieError::account(address, source))?
-            }
-            None => removed.push((address, key)),
-        }
-    }
-    // Deletions come last: see `remove`.
-    for (address, key) in removed {
-        let guessed = accounts.remove(key).map_err(|source| TrieError::account(address, source))?;
-        guesses.extend(guessed.map(|hash| Guess { address, slot: None, hash }));
-    }
-    let root = accounts.root();
-    tries.push(accounts);
-    Ok(UpdatedTrie { root, guesses, tries })
 }
 
 /// The key of a slot in its storage trie.

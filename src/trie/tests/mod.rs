@@ -12,7 +12,7 @@ use alloy_trie::{HashBuilder, Nibbles};
 use proptest::{collection, prelude::*};
 
 use super::{
-    NodeStore,
+    Changes, NodeError, NodeStore, PartialTrie,
     raw::{RawNode, read},
 };
 
@@ -114,4 +114,16 @@ fn any_value() -> impl Strategy<Value = Vec<u8>> {
         collection::vec(any::<u8>(), 20..40),
         collection::vec(any::<u8>(), 60..120),
     ]
+}
+
+/// Sets one key.
+fn insert(trie: &mut PartialTrie<'_>, key: B256, value: Vec<u8>) -> Result<(), NodeError> {
+    let changes = Changes::new([(key, Some(value))]);
+    trie.write(changes).map(drop).map_err(|error| error.source)
+}
+
+/// Removes one key. Returns the hash of a missing node that was assumed to be a branch.
+fn remove(trie: &mut PartialTrie<'_>, key: B256) -> Result<Option<B256>, NodeError> {
+    let guesses = trie.write(Changes::new([(key, None)])).map_err(|error| error.source)?;
+    Ok(guesses.first().map(|(_, hash)| *hash))
 }

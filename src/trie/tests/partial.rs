@@ -5,8 +5,8 @@ use alloy_trie::EMPTY_ROOT_HASH;
 use proptest::{collection, prelude::*};
 
 use super::{
-    super::{NodeError, PartialTrie, lookup::find},
-    FullTrie, Leaves, Siblings, any_key, any_value, key, store,
+    super::{Changes, NodeError, PartialTrie, lookup::find},
+    FullTrie, Leaves, Siblings, any_key, any_value, insert, key, remove, store,
 };
 
 /// Effect of a block on one key.
@@ -28,7 +28,7 @@ fn any_plan() -> impl Strategy<Value = Plan> {
         Just(Change::Remove),
     ];
     let entry = (prop::option::weighted(0.8, any_value()), change);
-    collection::btree_map(any_key(), entry, 0..40)
+    collection::btree_map(any_key(), entry, 0..80)
         .prop_map(|plan| plan.into_iter().map(|(k, (value, change))| (k, value, change)).collect())
 }
 
@@ -55,14 +55,14 @@ fn removed(plan: &Plan) -> Vec<B256> {
     removed.map(|(key, ..)| *key).collect()
 }
 
-/// Inserts before it removes, as a block update does.
+/// Makes all changes at once, as a block update does.
 fn apply(trie: &mut PartialTrie<'_>, plan: &Plan) -> Result<(), NodeError> {
-    for (key, _, change) in plan {
-        if let Change::Set(value) = change {
-            trie.insert(*key, value.clone())?;
-        }
-    }
-    removed(plan).into_iter().try_for_each(|key| trie.remove(key).map(drop))
+    let changes = plan.iter().filter_map(|(key, _, change)| match change {
+        Change::Keep => None,
+        Change::Set(value) => Some((*key, Some(value.clone()))),
+        Change::Remove => Some((*key, None)),
+    });
+    trie.write(Changes::new(changes)).map(drop).map_err(|error| error.source)
 }
 
 proptest! {
@@ -76,6 +76,34 @@ proptest! {
         prop_assert_eq!(trie.root(), full.root);
         apply(&mut trie, &plan)?;
         prop_assert_eq!(trie.root(), FullTrie::new(&after(&plan)).root);
+    }
+
+    #[test]
+    fn changes_at_once_and_one_by_one_give_the_same_root(plan in any_plan()) {
+        let full = FullTrie::new(&before(&plan));
+        let nodes = full.store();
+        let mut at_once = PartialTrie::open(&nodes, full.root)?;
+        apply(&mut at_once, &plan)?;
+        let mut one_by_one = PartialTrie::open(&nodes, full.root)?;
+        for change in &plan {
+            apply(&mut one_by_one, &vec![change.clone()])?;
+        }
+        prop_assert_eq!(at_once.root(), one_by_one.root());
+    }
+
+    #[test]
+    fn an_open_path_holds_the_value_of_its_key(plan in any_plan()) {
+        let leaves = before(&plan);
+        let full = FullTrie::new(&leaves);
+        let nodes = full.store();
+        let mut trie = PartialTrie::open(&nodes, full.root)?;
+        let mut keys = Changes::new(plan.iter().map(|(key, ..)| (*key, None)));
+        trie.open_paths(&mut keys).map_err(|error| error.source)?;
+        for change in &keys.0 {
+            let (key, ..) = &plan[change.index];
+            prop_assert_eq!(trie.value(&change.key), leaves.get(key).map(|value| &value[..]));
+        }
+        prop_assert_eq!(trie.root(), full.root);
     }
 
     #[test]
@@ -105,11 +133,11 @@ proptest! {
         let nodes = full.store();
         let mut trie = PartialTrie::open(&nodes, full.root)?;
         for key in leaves.keys() {
-            trie.remove(*key)?;
+            remove(&mut trie, *key)?;
         }
         prop_assert_eq!(trie.root(), EMPTY_ROOT_HASH);
         for (key, value) in leaves.iter().rev() {
-            trie.insert(*key, value.clone())?;
+            insert(&mut trie, *key, value.clone())?;
         }
         prop_assert_eq!(trie.root(), full.root);
     }
@@ -159,7 +187,7 @@ fn remove_one(leaves: &Leaves, gone: B256, siblings: Siblings) -> (B256, B256) {
     let full = FullTrie::new(leaves);
     let nodes = full.witness(&[gone], &[gone], siblings);
     let mut trie = PartialTrie::open(&nodes, full.root).expect("the root is there");
-    trie.remove(gone).expect("the path is there");
+    remove(&mut trie, gone).expect("the path is there");
 
     let mut left = leaves.clone();
     left.remove(&gone);
@@ -198,7 +226,7 @@ fn the_guess_names_the_hash_of_the_missing_sibling() {
     let guessed = |siblings| {
         let nodes = full.witness(&[key("1")], &[key("1")], siblings);
         let mut trie = PartialTrie::open(&nodes, full.root).expect("the root is there");
-        trie.remove(key("1")).expect("the path is there")
+        remove(&mut trie, key("1")).expect("the path is there")
     };
     assert_eq!(guessed(Siblings::All), None);
     let hash = guessed(Siblings::None).expect("the witness lacks the sibling");
@@ -221,8 +249,8 @@ fn a_branch_that_gains_a_key_before_it_loses_one_needs_no_sibling() {
     let full = FullTrie::new(&leaves);
     let nodes = full.witness(&[key("1")], &[], Siblings::None);
     let mut trie = PartialTrie::open(&nodes, full.root).unwrap();
-    trie.insert(key("3"), long(3)).unwrap();
-    trie.remove(key("1")).unwrap();
+    insert(&mut trie, key("3"), long(3)).unwrap();
+    remove(&mut trie, key("1")).unwrap();
     let after = Leaves::from([(key("2"), long(2)), (key("3"), long(3))]);
     assert_eq!(trie.root(), FullTrie::new(&after).root);
 }
@@ -235,12 +263,12 @@ fn an_error_on_a_path_names_the_missing_node() {
     let nodes = full.witness(&[key("2")], &[], Siblings::None);
     let mut trie = PartialTrie::open(&nodes, full.root).unwrap();
 
-    let error = trie.insert(key("11"), long(2)).unwrap_err();
+    let error = insert(&mut trie, key("11"), long(2)).unwrap_err();
     let NodeError::Missing { hash, path } = error else { panic!("{error}") };
     assert_eq!(path.to_vec(), [1]);
     assert_eq!(hash, keccak256(&full.nodes[&path]));
     assert_eq!(error.to_string(), format!("trie node {hash} at path 0x1 is missing"));
-    assert_eq!(trie.remove(key("11")), Err(error.clone()));
+    assert_eq!(remove(&mut trie, key("11")), Err(error.clone()));
     assert_eq!(find(&nodes, &full.root, &key("11")).map(drop), Err(error));
 }
 
@@ -252,7 +280,7 @@ fn removing_an_absent_key_changes_nothing() {
     let nodes = full.store();
     let mut trie = PartialTrie::open(&nodes, full.root).unwrap();
     for absent in ["", "ab", "aa3", "aa12", "aa101"] {
-        trie.remove(key(absent)).unwrap();
+        remove(&mut trie, key(absent)).unwrap();
         assert_eq!(trie.root(), full.root, "{absent}");
     }
 }
@@ -262,9 +290,9 @@ fn the_empty_trie_needs_no_node() {
     let nodes = store([]);
     let mut trie = PartialTrie::open(&nodes, EMPTY_ROOT_HASH).unwrap();
     assert!(find(&nodes, &EMPTY_ROOT_HASH, &key("1")).unwrap().is_none());
-    trie.remove(key("1")).unwrap();
+    remove(&mut trie, key("1")).unwrap();
     assert_eq!(trie.root(), EMPTY_ROOT_HASH);
-    trie.insert(key("1"), vec![1]).unwrap();
+    insert(&mut trie, key("1"), vec![1]).unwrap();
     assert_eq!(trie.root(), FullTrie::new(&Leaves::from([(key("1"), vec![1])])).root);
 }
 
@@ -282,7 +310,7 @@ fn embedded_branches_survive_every_change() {
     let nodes = store([full.nodes.first_key_value().unwrap().1.clone(), branch_at(&full, 62)]);
     for gone in leaves.keys() {
         let mut trie = PartialTrie::open(&nodes, full.root).unwrap();
-        trie.remove(*gone).unwrap();
+        remove(&mut trie, *gone).unwrap();
         let mut left = leaves.clone();
         left.remove(gone);
         assert_eq!(trie.root(), FullTrie::new(&left).root, "without {gone}");
