@@ -32,6 +32,11 @@ impl NewNodes {
     pub(super) fn push(&mut self, hash: B256, rlp: Bytes) {
         self.0.push((hash, rlp));
     }
+
+    /// The RLP of each node. No order is promised.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|(_, rlp)| &rlp[..])
+    }
 }
 
 impl NodeStore {
