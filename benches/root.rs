@@ -7,10 +7,8 @@ mod support;
 
 use alloy_primitives::keccak256;
 use blockrace::{
-    block::ReplayJob,
-    executor::{Executor as _, Sequential, WorkerPool},
-    state::PostState,
-    trie::UpdatedTrie,
+    block::ReplayJob, execution::Executor as _, executors::Sequential, state::PostState,
+    threads::WorkerPool, trie::UpdatedTrie,
 };
 use std::{
     hint::black_box,
@@ -34,11 +32,14 @@ fn main() {
         let threads = NonZeroUsize::new(threads).expect("it is not zero");
         WorkerPool::new(threads).expect("the threads start")
     });
-    println!("{:>10} {:>6} {:>8} {:>11} {:>9} {:>9} {:>10} {:>11}", "block", "nodes", "KiB",
-        "keccak [us]", "1 thread", "2 threads", "1t/keccak", "2t/1t");
+    println!(
+        "{:>10} {:>6} {:>8} {:>11} {:>9} {:>9} {:>10} {:>11}",
+        "block", "nodes", "KiB", "keccak [us]", "1 thread", "2 threads", "1t/keccak", "2t/1t"
+    );
     let mut all = Vec::new();
     for job in support::heaviest(usize::MAX).into_iter().map(support::job) {
-        let post = Sequential.execute(&job, &pools[0]).expect("the block is valid").outcome.post_state;
+        let post =
+            Sequential.execute(&job, &pools[0]).expect("the block is valid").outcome.post_state;
         let Some(figures) = measure(&job, &post, &pools) else { continue };
         print(&job.header.number.to_string(), &figures);
         all.push(figures);
@@ -54,7 +55,7 @@ fn measure(job: &ReplayJob, post: &PostState, pools: &[WorkerPool; 2]) -> Option
     let nodes = trie.new_nodes();
     let (mut keccak, mut one, mut two) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        keccak.push(timed(|| nodes.iter().for_each(|node| drop(black_box(keccak256(node))))));
+        keccak.push(timed(|| nodes.iter().for_each(|node| _ = black_box(keccak256(node)))));
         one.push(root(job, post, &pools[0]));
         two.push(root(job, post, &pools[1]));
     }

@@ -49,7 +49,7 @@ fn any_fields() -> impl Strategy<Value = AccountFields> {
 /// Slots from a small range, so that writes hit existing slots; some values are zero.
 fn any_slots() -> impl Strategy<Value = Slots> {
     let value = prop_oneof![Just(U256::ZERO), any::<u64>().prop_map(U256::from), Just(U256::MAX)];
-    collection::btree_map((0u8..24).prop_map(U256::from), value, 0..12)
+    collection::btree_map((0u8..40).prop_map(U256::from), value, 0..24)
 }
 
 fn any_account() -> impl Strategy<Value = Account> {
@@ -73,7 +73,7 @@ type Plan = BTreeMap<Address, (Option<Account>, Change)>;
 fn any_plan() -> impl Strategy<Value = Plan> {
     let address = any::<[u8; 20]>().prop_map(Address::from);
     let entry = (prop::option::weighted(0.8, any_account()), any_change());
-    collection::btree_map(address, entry, 0..24)
+    collection::btree_map(address, entry, 0..40)
 }
 
 fn before(plan: &Plan) -> World {
@@ -181,7 +181,7 @@ proptest! {
             let account = state.account(*address)?;
             prop_assert_eq!(account, world.get(address).map(trie_account));
             let Some(account) = account else { continue };
-            for slot in (0..24).map(U256::from) {
+            for slot in (0..40).map(U256::from) {
                 let value = state.slot(*address, account.storage_root, slot)?;
                 let expected = world[address].slots.get(&slot).copied().unwrap_or_default();
                 prop_assert_eq!(value, expected);
