@@ -30,6 +30,7 @@ use crate::{
     block::range::BlockSpec,
     executors::{ExecutorKind, Registry, UnknownExecutor},
     fetch::WitnessChoice,
+    session::{BlockQuery, CheckOptions, machine},
     units::parse_duration,
 };
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
@@ -121,6 +122,12 @@ pub struct CachedBlocks {
     /// Chain id of the blocks; required if the cache has blocks of several chains with the same number
     #[arg(long, value_name = "ID", value_parser = whole)]
     pub chain: Option<u64>,
+}
+
+impl From<CachedBlocks> for BlockQuery {
+    fn from(args: CachedBlocks) -> Self {
+        Self { blocks: args.blocks, chain: args.chain }
+    }
 }
 
 /// Arguments of `fetch`.
@@ -220,6 +227,14 @@ pub struct SideBySide {
     /// Time limit per block, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = positive::<NonZeroU64, MOST_SECONDS>)]
     pub time_limit: NonZeroU64,
+}
+
+impl SideBySide {
+    /// The settings of a check with this executor.
+    pub fn options(self, executor: ExecutorKind) -> CheckOptions {
+        let jobs = self.jobs.unwrap_or_else(machine::cores);
+        CheckOptions { executor, jobs, time_limit: Duration::from_secs(self.time_limit.get()) }
+    }
 }
 
 /// Arguments of `verify`.

@@ -30,7 +30,8 @@
 //!
 //! Ethereum's blockchain tests run in [`conformance`], with the same executors and checks.
 //!
-//! [`commands`] combines these modules for the command line of [`cli`]; [`progress`] shows a progress bar.
+//! [`session`] combines these modules: it fetches, races, checks and analyses blocks, by calls that return values.
+//! [`commands`] calls it for the command line of [`cli`]; [`progress`] shows a progress bar.
 //! A module depends only on the modules below it. `tests/it/architecture.rs` reads the sources and enforces
 //! this rule. It also restricts which module may use which crate.
 
@@ -39,6 +40,8 @@ pub mod commands;
 pub mod cli;
 pub mod output;
 pub mod progress;
+
+pub mod session;
 
 pub mod report;
 

@@ -1,6 +1,7 @@
 //! Shows a progress bar on standard error. The bar is hidden if standard error is not a terminal.
 
-use crate::output;
+use crate::{output, session::Observer};
+use alloy_primitives::BlockNumber;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use std::{fmt::Write, time::Duration};
 
@@ -109,6 +110,24 @@ impl Progress {
     /// Prints a line above the bar, at every verbosity.
     pub fn say(&self, line: &str) {
         self.bar.suspend(|| output::diagnose(line));
+    }
+}
+
+impl Observer for Progress {
+    fn begin(&self, number: BlockNumber, position: usize, count: usize) {
+        self.at(format!("block {number}, {position} of {count}"));
+    }
+
+    fn step(&self) {
+        self.step();
+    }
+
+    fn sample(&self, share: f64) {
+        self.step_to(share);
+    }
+
+    fn note(&self, line: &str) {
+        self.note(line);
     }
 }
 

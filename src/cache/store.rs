@@ -33,6 +33,11 @@ impl Cache {
         Self { root: root.into() }
     }
 
+    /// The folder of the cache, whether or not it exists.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The path of a block's file, whether or not it exists.
     pub fn path(&self, id: &BlockId) -> PathBuf {
         self.folder(id.chain_id).join(id.file_name())

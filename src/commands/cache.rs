@@ -6,16 +6,13 @@ mod import;
 mod list;
 mod remove;
 
-use super::{
-    Context, Outcome,
-    cached::{Found, Source, is_whole},
-    checking, machine,
-};
+use super::{Context, Outcome, checking};
 use crate::{
     block::BlockId,
     cli::{CacheArgs, CacheCommand},
     output::diagnose,
     report::counted,
+    session::CachedSelection,
 };
 
 pub(super) fn run(args: CacheArgs, context: &Context) -> eyre::Result<Outcome> {
@@ -34,6 +31,18 @@ fn print_errors(errors: &[String]) -> Outcome {
         diagnose(format_args!("error: {error}"));
     }
     if errors.is_empty() { Outcome::Verified } else { Outcome::Failed }
+}
+
+/// Prints an error for the selected blocks that are not cached.
+fn report_missing(found: &CachedSelection) -> Outcome {
+    let Some(first) = found.first_missing else { return Outcome::Verified };
+    match found.missing {
+        1 => diagnose(format_args!("error: block {first} is not cached")),
+        missing => {
+            diagnose(format_args!("error: {missing} blocks are not cached; the first is {first}"));
+        }
+    }
+    Outcome::Failed
 }
 
 /// Formats the error of a block.

@@ -2,13 +2,14 @@
 
 mod work;
 
-use super::{Context, Outcome, files::ResultFile, machine};
+use super::{Context, Outcome, files::ResultFile};
 use crate::{
     cli::ConformanceArgs,
     conformance::Glob,
     measure::Stopwatch,
     output::Stream,
     report::conformance::{self as report, ConformanceReport, ConformanceSettings},
+    session::machine,
 };
 use eyre::{WrapErr as _, bail};
 use std::time::Duration;

@@ -1,42 +1,35 @@
-//! Runs the subcommands, one file each. Only these files combine all other modules.
+//! Runs the subcommands, one file each.
 //!
 //! A command reads its arguments, calls the library and prints. The result goes to standard output. Progress,
 //! warnings and errors go to standard error. Correctness lives in the library: `verify` compares a block with its
 //! header, and `block` proves the pre-state.
 //!
-//! Some steps that combine several modules are here, too: `prove` proves a fetched block and completes its witness,
-//! `rows` and `conditions` turn a race into a report, and `replay` holds the loop over the blocks.
+//! `session` combines the modules to fetch, race, check and analyse blocks.
 
 mod analyze;
 mod cache;
-mod cached;
-mod caught;
 mod checking;
 mod compare;
-mod conditions;
 mod conformance;
 mod fetch;
 mod files;
 mod interrupt;
-mod machine;
 mod node;
 mod outcome;
-mod prove;
 mod replay;
-mod rows;
 mod rpc_check;
 mod trace;
 mod verify;
-mod watching;
 
 pub use outcome::Outcome;
 
 use crate::{
     cache::Cache,
     cli::{Cli, ColorArg, Command, CommonArgs},
-    output::{Output, Stream},
+    output::{Output, Stream, diagnose},
     progress::Chatter,
     report::Detail,
+    session::{self, BlockQuery, Selection},
 };
 use anstream::ColorChoice;
 use eyre::OptionExt;
@@ -103,4 +96,18 @@ impl Context {
         };
         Ok(Self { cache: Cache::new(&cache_dir), cache_dir, chatter, color })
     }
+}
+
+/// Selects the blocks of a command. Prints a notice on standard error if they are the built-in sample.
+///
+/// # Errors
+/// As [`session::select`].
+fn select(query: impl Into<BlockQuery>, context: &Context) -> eyre::Result<Selection> {
+    let selection = session::select(query.into(), &context.cache)?;
+    if selection.is_sample {
+        let dir = context.cache_dir.display();
+        diagnose(format_args!("no blocks are cached in {dir}; using the {}", selection.named));
+        diagnose("fetch real blocks with: blockrace fetch BLOCKS --rpc-url URL");
+    }
+    Ok(selection)
 }

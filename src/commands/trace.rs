@@ -3,48 +3,24 @@
 //! The command profiles several runs and takes the one of median length. This run is verified, and it is not written
 //! if it does not match. A profiled run takes longer than a sample, since each event costs some dozens of nanoseconds.
 
-use super::{
-    Context, Outcome,
-    cached::{Source, select},
-    files::ResultFile,
-    machine,
-    watching::{Runs, watched},
-};
+use super::{Context, Outcome, files::ResultFile, select};
 use crate::{
-    block::prepare,
-    cli::{CachedBlocks, TraceArgs},
-    measure::Readiness,
+    cli::TraceArgs,
     report::{
         counted,
         trace::{self, Subject},
     },
-    threads::Watchdog,
+    session::{BlockQuery, BlockSource, Profiled, machine, profile_block},
     verify::{Verdict, VerifiedTo},
 };
 use eyre::{WrapErr, bail};
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
-
-/// Number of profiled runs, and the state of the workers before each.
-const RUNS: Runs =
-    Runs { count: NonZeroUsize::new(9).expect("not zero"), readiness: Readiness::Awake };
-
-/// All runs together exceed this only if the executor hangs.
-const LIMIT: Duration = Duration::from_secs(300);
 
 pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let file = ResultFile::open(&args.output)?;
-    let source = only(CachedBlocks { blocks: Some(args.block), chain: args.chain }, context)?;
+    let query = BlockQuery { blocks: Some(args.block), chain: args.chain };
+    let source = only(query, context)?;
     let threads = args.threads.unwrap_or_else(machine::cores);
-    let mut watchdog = Watchdog::new(threads, LIMIT)?;
-    let place = source.place(context);
-    let recorded = source.load(context)?;
-    let prepared = watchdog.run(|pool| pool.install(|| prepare(recorded, |_| ())))?;
-    let job = Arc::new(prepared.wrap_err_with(|| format!("{place} cannot be replayed"))?);
-    let (kind, shared) = (args.executor, job.clone());
-    let (trace, verdict) = watchdog.run(move |pool| {
-        let executor = kind.prepare(&shared, pool.threads())?;
-        watched(kind, &*executor, &shared, pool, RUNS)
-    })??;
+    let Profiled { job, trace, verdict } = profile_block(source, args.executor, threads)?;
     let title = format!(
         "block {}, {} on {}",
         job.header.number,
@@ -68,8 +44,8 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     Ok(Outcome::Verified)
 }
 
-fn only(blocks: CachedBlocks, context: &Context) -> eyre::Result<Source> {
-    let mut selected = select(blocks, context)?.blocks;
+fn only(query: BlockQuery, context: &Context) -> eyre::Result<BlockSource> {
+    let mut selected = select(query, context)?.blocks;
     match (selected.pop(), selected.is_empty()) {
         (Some((number, source)), true) => source.wrap_err_with(|| format!("block {number}")),
         (Some(_), false) => bail!("a trace needs exactly one block; name a single one"),

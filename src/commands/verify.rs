@@ -3,20 +3,22 @@
 //! One executor executes each block once, on one thread. Several blocks run in parallel, so the printed times are no
 //! measurement. They only show which phase takes long.
 
-use super::{
-    Context, Outcome,
-    cached::select,
-    checking::{CheckResult, CheckTotals, Checked, Times, check_all},
-};
+use super::{Context, Outcome, checking::CheckTotals, select};
 use crate::{
     cli::VerifyArgs,
     output::{OutputError, print},
+    progress::Progress,
     report::Detail,
+    session::{CheckResult, Checked, StepTimes, check_all},
+    units,
 };
 
 pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> {
     let selection = select(args.blocks, context)?;
-    let checked = check_all(selection.blocks, args.executor, args.side_by_side, context)?;
+    let progress = Progress::new(context.chatter, selection.blocks.len() as u64, "blocks");
+    let checked =
+        check_all(selection.blocks, &args.side_by_side.options(args.executor), &progress)?;
+    progress.finish();
     let mut tally = CheckTotals::new();
     checked.iter().for_each(|block| tally.add(block));
     if context.detail() == Detail::Blocks {
@@ -28,17 +30,27 @@ pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> 
 
 /// Prints one line for each checked block, and one with the totals.
 fn print_table(checked: &[CheckResult]) -> Result<(), OutputError> {
-    let mut total = Times::default();
+    let mut total = StepTimes::default();
     let line = |block: &str, fork: &str, txs: &str| format!("{block:>10}  {fork:<14} {txs:>5}");
-    let (heading, times) = (line("block", "fork", "txs"), Times::heading());
+    let (heading, times) = (line("block", "fork", "txs"), headings());
     print(format_args!("{heading}  {times}  {:<10}  verdict", "to"))?;
     for (number, result) in checked {
         let Ok(Checked { fork, transactions, verdict, verified_to, times }) = result else {
             continue;
         };
         let block = line(&number.to_string(), fork, &transactions.to_string());
-        print(format_args!("{block}  {times}  {:<10}  {verdict}", verified_to.name()))?;
+        print(format_args!("{block}  {}  {:<10}  {verdict}", cells(times), verified_to.name()))?;
         total.add_all(times);
     }
-    print(format_args!("{}  {total}", line("all", "", "")))
+    print(format_args!("{}  {}", line("all", "", ""), cells(&total)))
+}
+
+fn headings() -> String {
+    let columns = StepTimes::default();
+    columns.steps().map(|(name, _)| format!("{name:>10}")).collect::<Vec<_>>().join(" ")
+}
+
+fn cells(times: &StepTimes) -> String {
+    let cell = |(_, time)| format!("{:>10}", units::duration(time));
+    times.steps().map(cell).collect::<Vec<_>>().join(" ")
 }

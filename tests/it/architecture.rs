@@ -6,11 +6,12 @@ use std::{
 };
 
 /// Modules from top to bottom: each uses those below it, never above.
-const LAYERS: [&str; 19] = [
+const LAYERS: [&str; 20] = [
     "commands",
     "cli",
     "progress",
     "output",
+    "session",
     "report",
     "measure",
     "insight",
@@ -33,7 +34,7 @@ const BOTTOM: &str = "units";
 
 /// Crates and functions that only some modules may name.
 const CONTAINED: [(&str, &[&str]); 19] = [
-    ("tokio::", &["fetch", "commands"]),
+    ("tokio::", &["fetch", "session", "commands"]),
     ("reqwest::", &["fetch"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["progress"]),

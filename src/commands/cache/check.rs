@@ -1,17 +1,24 @@
 //! `blockrace cache check`: proves, executes and verifies cached blocks, with the checks that a fetched block passes.
 
-use super::{
-    Context, Found, Outcome, Source,
-    checking::{CheckResult, CheckTotals, check_all},
+use super::{Context, Outcome, checking::CheckTotals, report_missing};
+use crate::{
+    cli::CheckArgs,
+    executors::ExecutorKind,
+    output::print,
+    progress::Progress,
+    session::{BlockSource, CachedSelection, CheckResult, check_all},
 };
-use crate::{cli::CheckArgs, executors::ExecutorKind, output::print};
 
 pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
-    let found = Found::new(args.blocks, context)?;
-    let asked = found.ids.iter().map(|id| (id.number, Ok(Source::Cached(*id)))).collect();
-    let checked = check_all(asked, ExecutorKind::SEQUENTIAL, args.side_by_side, context)?;
+    let found = CachedSelection::new(args.blocks.into(), &context.cache)?;
+    let source = |id| BlockSource::Cached(context.cache.clone(), id);
+    let selected = found.ids.iter().map(|id| (id.number, Ok(source(*id)))).collect();
+    let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");
+    let options = args.side_by_side.options(ExecutorKind::SEQUENTIAL);
+    let checked = check_all(selected, &options, &progress)?;
+    progress.finish();
     let totals = totals(&checked);
-    let outcome = totals.outcome.and(found.report_missing());
+    let outcome = totals.outcome.and(report_missing(&found));
     print(totals.conclusion())?;
     Ok(outcome)
 }

@@ -1,10 +1,13 @@
 //! `blockrace cache export`: writes cached blocks to one archive.
 
-use super::{super::files::ResultFile, Context, Found, Outcome, blocks, of_block, print_errors};
+use super::{
+    super::files::ResultFile, Context, Outcome, blocks, of_block, print_errors, report_missing,
+};
 use crate::{
     cache::archive::{self, Member},
     cli::ExportArgs,
     progress::Progress,
+    session::CachedSelection,
     units,
 };
 use eyre::{WrapErr, bail};
@@ -14,7 +17,7 @@ use eyre::{WrapErr, bail};
 /// Every file is read twice, so that only one block is in memory at a time. The first pass is for the manifest,
 /// which precedes the blocks in the archive.
 pub(super) fn run(args: ExportArgs, context: &Context) -> eyre::Result<Outcome> {
-    let found = Found::unambiguous(args.blocks, context)?;
+    let found = CachedSelection::unambiguous(args.blocks.into(), &context.cache)?;
     let file = ResultFile::open(&args.output)?;
     let stream = file.text();
     let progress = Progress::new(context.chatter, 2 * found.ids.len() as u64, "steps");
@@ -33,7 +36,7 @@ pub(super) fn run(args: ExportArgs, context: &Context) -> eyre::Result<Outcome> 
         }
     };
     progress.finish();
-    let outcome = print_errors(&errors).and(found.report_missing());
+    let outcome = print_errors(&errors).and(report_missing(&found));
     written.wrap_err("the blocks cannot be exported")?;
     if members.is_empty() {
         bail!("no block to export; {} was not written", args.output.display());

@@ -1,6 +1,6 @@
 //! `blockrace cache import`: imports blocks from an archive. Each block is proved before it is stored.
 
-use super::{Context, Outcome, blocks, is_whole, machine, print_errors};
+use super::{Context, Outcome, blocks, print_errors};
 use crate::{
     block::RecordedBlock,
     cache::archive::Archive,
@@ -9,6 +9,7 @@ use crate::{
     input,
     output::print,
     progress::Progress,
+    session::{is_whole, machine},
     threads::WorkerPool,
     verify::{Verdict, verify_block},
 };

@@ -1,6 +1,6 @@
 //! `blockrace cache list`: prints the contents and the size of every cached block.
 
-use super::{Context, Found, Outcome, blocks, counted, of_block, print_errors};
+use super::{Context, Outcome, blocks, counted, of_block, print_errors, report_missing};
 use crate::{
     block::{BlockId, RecordedBlock, RecordedState, Witness},
     cli::CachedBlocks,
@@ -11,6 +11,7 @@ use crate::{
         Detail,
         grid::{self, Column},
     },
+    session::CachedSelection,
     units,
     verify::VerifiedTo,
 };
@@ -35,7 +36,7 @@ const COLUMNS: [Column; 11] = [
 
 /// Prints the list. It reads every file, so that it lists only blocks with a complete file.
 pub(super) fn run(args: CachedBlocks, context: &Context) -> eyre::Result<Outcome> {
-    let found = Found::new(args, context)?;
+    let found = CachedSelection::new(args.into(), &context.cache)?;
     let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");
     let (mut rows, mut errors, mut total) = (Vec::new(), Vec::new(), Facts::default());
     for id in &found.ids {
@@ -49,7 +50,7 @@ pub(super) fn run(args: CachedBlocks, context: &Context) -> eyre::Result<Outcome
         progress.step();
     }
     progress.finish();
-    let outcome = print_errors(&errors).and(found.report_missing());
+    let outcome = print_errors(&errors).and(report_missing(&found));
     print_list(rows, &total, context)?;
     Ok(outcome)
 }

@@ -1,13 +1,13 @@
 //! `blockrace cache remove`: removes blocks, and the temporary files of killed processes.
 
-use super::{Context, Found, Outcome, blocks, counted, of_block, print_errors};
-use crate::{cli::RemoveArgs, output::print, units};
+use super::{Context, Outcome, blocks, counted, of_block, print_errors, report_missing};
+use crate::{cli::RemoveArgs, output::print, session::CachedSelection, units};
 
 pub(super) fn run(args: RemoveArgs, context: &Context) -> eyre::Result<Outcome> {
     let chain = args.blocks.chain;
     let found = match args.leftovers {
-        true => Found { ids: Vec::new(), missing: 0, first_missing: None },
-        false => Found::unambiguous(args.blocks, context)?,
+        true => CachedSelection::default(),
+        false => CachedSelection::unambiguous(args.blocks.into(), &context.cache)?,
     };
     let (mut errors, mut removed) = (Vec::new(), Removed::default());
     for id in &found.ids {
@@ -16,7 +16,7 @@ pub(super) fn run(args: RemoveArgs, context: &Context) -> eyre::Result<Outcome> 
             Err(error) => errors.push(of_block(id, error)),
         }
     }
-    let outcome = print_errors(&errors).and(found.report_missing());
+    let outcome = print_errors(&errors).and(report_missing(&found));
     let leftovers = remove_leftovers(chain, context)?;
     print(format_args!("{} removed, {}", blocks(removed.files), units::bytes(removed.bytes)))?;
     if leftovers.files > 0 {

@@ -1,11 +1,11 @@
 //! Counts the results of a fetch and prints them.
 
-use super::{Refused, Stored};
 use crate::{
     commands::{Context, Outcome},
     output::{OutputError, diagnose, print},
     progress::Progress,
     report::counted,
+    session::{Acquired, Refused, Stored},
 };
 
 /// Maximum number of failures that are printed at the end. Further failures are only counted.
@@ -14,6 +14,8 @@ const MOST_FAILURES: usize = 10_000;
 /// Results of the blocks so far.
 pub(super) struct Summary {
     asked: u64,
+    /// Number of blocks that were already cached.
+    there: u64,
     proved: u64,
     /// Number of stored blocks that are checked to the receipts only.
     checked: u64,
@@ -26,17 +28,17 @@ impl Summary {
     /// Creates the summary of `asked` blocks without results.
     pub(super) const fn new(asked: u64) -> Self {
         let failures = Vec::new();
-        Self { asked, proved: 0, checked: 0, refused: 0, failures, outcome: Outcome::Verified }
+        let outcome = Outcome::Verified;
+        Self { asked, there: 0, proved: 0, checked: 0, refused: 0, failures, outcome }
     }
 
     /// Adds the result of one block.
-    pub(super) fn take(
-        &mut self,
-        number: u64,
-        result: Result<Stored, Refused>,
-        progress: &Progress,
-    ) {
+    pub(super) fn take(&mut self, event: Acquired, progress: &Progress) {
         progress.step();
+        let Acquired::Fetched(number, result) = event else {
+            self.there += 1;
+            return;
+        };
         let (what, outcome) = match result {
             Ok(Stored::Proved) => {
                 self.proved += 1;
@@ -65,14 +67,13 @@ impl Summary {
         self.outcome = Outcome::Interrupted;
     }
 
-    /// Prints the failures by block on standard error and the counts on standard output. `there` is the number of
-    /// blocks that were already cached.
-    pub(super) fn print(mut self, there: u64, context: &Context) -> Result<Outcome, OutputError> {
+    /// Prints the failures by block on standard error and the counts on standard output.
+    pub(super) fn print(mut self, context: &Context) -> Result<Outcome, OutputError> {
         self.failures.sort_by_key(|(number, _)| *number);
         for (_, what) in &self.failures {
             diagnose(format_args!("error: {what}"));
         }
-        let Self { asked, proved, checked, refused, .. } = self;
+        let Self { asked, there, proved, checked, refused, .. } = self;
         let stored = proved + checked;
         let more = refused - self.failures.len() as u64;
         if more > 0 {

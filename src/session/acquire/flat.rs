@@ -6,8 +6,8 @@ use crate::{
     block::RecordedBlock,
     block::TracedBlock,
     block::{MissingState, PrepareError, Surveyed, TraceCompletion},
-    commands::prove::{Prover, Refused},
     fetch::{FetchError, Node},
+    session::prover::{Prover, Refused},
 };
 use futures::future::try_join_all;
 use std::sync::Arc;

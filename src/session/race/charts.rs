@@ -14,10 +14,11 @@ use std::{cmp::Reverse, num::NonZeroUsize};
 
 /// Whether a report draws charts of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pictures {
-    Wanted,
-    /// No report needs charts, so their data are not computed.
-    Unwanted,
+pub enum Charts {
+    /// The report has the data of charts.
+    Drawn,
+    /// No format of the report draws charts, so their data are not computed.
+    Omitted,
 }
 
 /// Returns the data of a block's charts, with the profiled schedules. `None` for a block without transactions.

@@ -1,8 +1,7 @@
-//! Derives the warnings of a report from its rows, the course of the race and the state of the machine.
+//! Derives the warnings of a report from its rows, the notes of the race and the state of the machine.
 //!
 //! `measure::warnings` has the thresholds and the texts.
 
-use super::machine;
 use crate::{
     measure::{
         load::OtherLoad,
@@ -12,6 +11,7 @@ use crate::{
         warnings::{Conditions, Finding, Warning, conditions, findings, noise_floor, shared_cores},
     },
     report::{Comparison, Figures, Report, Row, SelfCheckRow, totals},
+    session::machine,
 };
 use std::num::NonZeroUsize;
 
@@ -22,16 +22,12 @@ pub(super) struct RaceNotes {
     pub(super) never_warm: usize,
     /// Number of blocks that reached the time limit before their intervals were narrow enough.
     pub(super) out_of_time: usize,
-    /// Number of blocks that did not run because of Ctrl-C. `None` without an interrupt.
+    /// Number of blocks that did not run because of an interrupt. `None` without an interrupt.
     pub(super) interrupted: Option<usize>,
 }
 
 /// Returns all warnings of a report.
-pub(super) fn warnings(
-    report: &Report,
-    course: RaceNotes,
-    load: Option<OtherLoad>,
-) -> Vec<Warning> {
+pub(super) fn warnings(report: &Report, notes: RaceNotes, load: Option<OtherLoad>) -> Vec<Warning> {
     let threads = report.rows.iter().map(|row| row.threads).max().unwrap_or(NonZeroUsize::MIN);
     let circumstances = Conditions {
         build: machine::build(),
@@ -41,15 +37,15 @@ pub(super) fn warnings(
         load,
     };
     let rows: Vec<_> = report.rows.iter().filter_map(|row| finding(report, row)).collect();
-    let never_warm = (course.never_warm > 0)
-        .then_some(Warning::NeverWarm { blocks: course.never_warm, rounds: MOST_ROUNDS });
+    let never_warm = (notes.never_warm > 0)
+        .then_some(Warning::NeverWarm { blocks: notes.never_warm, rounds: MOST_ROUNDS });
     let time_limit =
-        (course.out_of_time > 0).then_some(Warning::TimeLimit { blocks: course.out_of_time });
-    let interrupted = course.interrupted.map(|not_run| Warning::Interrupted { not_run });
-    let of_course = [interrupted, never_warm, time_limit].into_iter().flatten();
+        (notes.out_of_time > 0).then_some(Warning::TimeLimit { blocks: notes.out_of_time });
+    let interrupted = notes.interrupted.map(|not_run| Warning::Interrupted { not_run });
+    let of_notes = [interrupted, never_warm, time_limit].into_iter().flatten();
     let worth = totals::cores_worth(report).into_iter();
     let shared = worth.filter_map(|(threads, worth)| shared_cores(threads, &worth));
-    of_course.chain(shared).chain(conditions(&circumstances)).chain(findings(&rows)).collect()
+    of_notes.chain(shared).chain(conditions(&circumstances)).chain(findings(&rows)).collect()
 }
 
 /// Collects the indicators of disturbed samples from a row. `None` if the row does not match.

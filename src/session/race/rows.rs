@@ -104,7 +104,7 @@ fn execute(measured: &Measured) -> Vec<Duration> {
 }
 
 /// The facts of a block from its own data.
-pub(super) fn facts(job: &ReplayJob) -> BlockFacts {
+pub(crate) fn facts(job: &ReplayJob) -> BlockFacts {
     BlockFacts {
         chain_id: job.chain.id(),
         number: job.header.number,

@@ -18,7 +18,7 @@ const LOCK_FILE: &str = include_str!("../../Cargo.lock");
 const LIBRARIES: [&str; 3] = ["alloy-evm", "revm", "revm-interpreter"];
 
 /// Reads the facts about the machine.
-pub(super) fn describe() -> Machine {
+pub fn describe() -> Machine {
     let system = rustix::system::uname();
     let kernel = [system.sysname(), system.release()].map(|part| part.to_string_lossy());
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -41,12 +41,12 @@ pub(super) fn describe() -> Machine {
 }
 
 /// Build profile of this program.
-pub(super) const fn build() -> Build {
+pub const fn build() -> Build {
     if cfg!(debug_assertions) { Build::Debug } else { Build::Optimised }
 }
 
 /// Number of processors that this process may use; 1 if it is unknown.
-pub(super) fn cores() -> NonZeroUsize {
+pub fn cores() -> NonZeroUsize {
     thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
@@ -93,7 +93,7 @@ fn caches() -> Vec<String> {
 }
 
 /// Frequency governor of the first processor. `None` without one, as in most virtual machines.
-pub(super) fn governor() -> Option<String> {
+pub fn governor() -> Option<String> {
     let path = format!("{PROCESSORS}/cpu0/cpufreq/scaling_governor");
     fs::read_to_string(path).ok().map(|name| name.trim().to_owned())
 }

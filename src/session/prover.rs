@@ -28,7 +28,8 @@ pub(super) struct Prover {
 }
 
 /// The reason that a block is not stored.
-pub(super) enum Refused {
+#[derive(Debug)]
+pub enum Refused {
     /// The block could not be fetched, proved or stored.
     Failed(eyre::Report),
     /// The block was executed, and the result does not match its header.
@@ -50,6 +51,10 @@ impl<E: Into<eyre::Report>> From<E> for Refused {
 }
 
 impl Prover {
+    /// Creates a prover that fetches missing values from the node.
+    ///
+    /// # Errors
+    /// If the thread that executes blocks cannot be started.
     pub(super) fn new(node: Node) -> eyre::Result<Self> {
         Ok(Self { node, pool: WorkerPool::new(NonZeroUsize::MIN)? })
     }

@@ -2,19 +2,19 @@
 //!
 //! The profiled runs are no samples, so the overhead of profiling does not affect the speedups.
 
-use super::pictures::Pictures;
+use super::charts::Charts;
 use crate::{
     block::ReplayJob,
-    commands::{
-        machine,
-        watching::{Runs, watched},
-    },
     execution::observe::Activity,
     insight::{Counted, Study, Trace},
     measure::{Contender, Race, Runner},
     report::{
         Watched, counted,
         picture::{Schedule, Span, SpanKind},
+    },
+    session::{
+        machine,
+        profile::{Runs, profile},
     },
     threads::WorkerPool,
     verify::Verdict,
@@ -27,7 +27,7 @@ const COUNT: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 
 /// Profiles of one block.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct Profiles {
     pub(super) watched: Vec<Watched>,
     /// Schedules for the charts; empty if no report draws them.
     pub(super) schedules: Vec<Schedule>,
@@ -38,41 +38,41 @@ pub(super) struct Seen {
 ///
 /// If a profiled run fails or does not match, the executor's result in `race` becomes an error. The results of other
 /// executors stay.
-pub(super) fn watch_all(
+pub(super) fn profile_all(
     job: &Arc<ReplayJob>,
     study: &Study,
     race: &mut Race,
     runner: &mut Runner,
-    pictures: Pictures,
-) -> Seen {
+    charts: Charts,
+) -> Profiles {
     let parallel: Vec<_> =
         race.results.iter_mut().filter(|finish| finish.contender.executor.is_parallel()).collect();
     let all = parallel.iter().map(|finish| finish.contender.threads);
     let runs = Runs { count: COUNT, readiness: runner.plan().rounds.readiness };
     let has_cores = |threads: &NonZeroUsize| *threads <= machine::cores();
     let most = all.clone().filter(has_cores).max().or_else(|| all.min());
-    let mut seen = Seen::default();
+    let mut profiles = Profiles::default();
     for finish in parallel.into_iter().filter(|finish| finish.result.is_ok()) {
         let threads = finish.contender.threads;
         if Some(threads) != most {
             continue;
         }
-        match watch_one(finish.contender, job, runner, runs) {
+        match profile_one(finish.contender, job, runner, runs) {
             // An executor from outside need not report events.
             Ok(trace) if !trace.has_events() => {}
             Ok(trace) => {
-                seen.watched.push(row(finish.contender, job, study, &trace));
-                if pictures == Pictures::Wanted {
-                    seen.schedules.push(schedule(finish.contender, &trace));
+                profiles.watched.push(row(finish.contender, job, study, &trace));
+                if charts == Charts::Drawn {
+                    profiles.schedules.push(schedule(finish.contender, &trace));
                 }
             }
             Err(error) => finish.result = Err(format!("in a profiled run: {error:#}")),
         }
     }
-    seen
+    profiles
 }
 
-fn watch_one(
+fn profile_one(
     Contender { executor, threads }: Contender,
     job: &Arc<ReplayJob>,
     runner: &mut Runner,
@@ -81,7 +81,7 @@ fn watch_one(
     let job = job.clone();
     let run = move |pool: &WorkerPool| {
         let contender = executor.contender(&job, pool.threads())?;
-        watched(executor, &*contender, &job, pool, runs)
+        profile(executor, &*contender, &job, pool, runs)
     };
     match runner.run_on(threads, run)?? {
         (trace, Verdict::Match) => Ok(trace),

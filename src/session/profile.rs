@@ -1,23 +1,64 @@
 //! Profiles runs of an executor, and verifies their outcome.
 
+use super::BlockSource;
 use crate::{
-    block::ReplayJob,
+    block::{ReplayJob, prepare},
     execution::{BlockOutcome, Executor},
     executors::ExecutorKind,
     insight::{Trace, timeline::watch},
     measure::{Readiness, SystemClock, prepare_workers},
-    threads::WorkerPool,
+    threads::{Watchdog, WorkerPool},
     verify::{self, Verdict},
 };
 use eyre::WrapErr;
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+/// Number of profiled runs of [`profile_block`], and the state of the workers before each.
+const RUNS: Runs =
+    Runs { count: NonZeroUsize::new(9).expect("not zero"), readiness: Readiness::Awake };
+
+/// All runs together exceed this only if the executor hangs.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A profiled run of an executor over one block.
+#[derive(Debug)]
+pub struct Profiled {
+    /// The block.
+    pub job: Arc<ReplayJob>,
+    /// What each thread did. It is meaningless if the run does not match.
+    pub trace: Trace,
+    /// Whether the run matches the block's header.
+    pub verdict: Verdict,
+}
+
+/// Profiles several runs of an executor over one block, without a race. Returns the run of median length.
+///
+/// # Errors
+/// If the block cannot be read, proved or executed, or if the executor panics or hangs.
+pub fn profile_block(
+    source: BlockSource,
+    executor: ExecutorKind,
+    threads: NonZeroUsize,
+) -> eyre::Result<Profiled> {
+    let mut watchdog = Watchdog::new(threads, LIMIT)?;
+    let place = source.place();
+    let recorded = source.load()?;
+    let prepared = watchdog.run(|pool| pool.install(|| prepare(recorded, |_| ())))?;
+    let job = Arc::new(prepared.wrap_err_with(|| format!("{place} cannot be replayed"))?);
+    let shared = job.clone();
+    let (trace, verdict) = watchdog.run(move |pool| {
+        let prepared = executor.prepare(&shared, pool.threads())?;
+        profile(executor, &*prepared, &shared, pool, RUNS)
+    })??;
+    Ok(Profiled { job, trace, verdict })
+}
 
 /// Settings of the profiled runs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Runs {
-    pub(super) count: NonZeroUsize,
+pub(crate) struct Runs {
+    pub(crate) count: NonZeroUsize,
     /// State of the workers at the start of a run.
-    pub(super) readiness: Readiness,
+    pub(crate) readiness: Readiness,
 }
 
 /// Profiles `count` runs of the block and returns the run of median length. A single run could be an outlier, in
@@ -27,7 +68,7 @@ pub(super) struct Runs {
 /// # Errors
 /// The block is invalid, the pre-state lacks a value that it reads, or the witness lacks nodes that the state root
 /// needs.
-pub(super) fn watched(
+pub(crate) fn profile(
     kind: ExecutorKind,
     executor: &dyn Executor,
     job: &ReplayJob,
@@ -49,7 +90,7 @@ pub(super) fn watched(
 ///
 /// # Errors
 /// If the witness lacks nodes that the state root needs.
-pub(super) fn check(
+pub(crate) fn check(
     job: &ReplayJob,
     outcome: &BlockOutcome,
     pool: &WorkerPool,

@@ -1,7 +1,7 @@
 //! Estimates the completed share of a replay, for the estimated time left.
 //!
 //! Blocks differ in length a hundredfold, so a count of blocks or samples is not enough. Each block has a weight from
-//! its [`Source`](crate::commands::cached::Source), known before the block is read. The number of samples per block is
+//! its [`BlockSource`](crate::session::BlockSource), known before the block is read. The number of samples per block is
 //! estimated from the earlier blocks, since automatic warm-up varies.
 
 /// Completed and remaining work of a replay.

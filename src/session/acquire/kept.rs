@@ -6,10 +6,10 @@
 use crate::{
     block::BlockId,
     cache::{Cache, CacheError},
-    commands::{cached::is_whole, machine},
+    session::{machine, selection::is_whole},
 };
 use futures::{Stream, StreamExt};
-use std::{cell::Cell, collections::HashMap};
+use std::collections::HashMap;
 
 /// The blocks in the cache when it was listed.
 #[derive(Default)]
@@ -17,7 +17,6 @@ pub(super) struct Kept {
     cache: Option<Cache>,
     /// Blocks by number. `None` if a reorg left several blocks of a number.
     ids: HashMap<u64, Option<BlockId>>,
-    whole: Cell<u64>,
 }
 
 impl Kept {
@@ -30,12 +29,7 @@ impl Kept {
         for id in cache.list(chain_id)? {
             ids.entry(id.number).and_modify(|id| *id = None).or_insert(Some(id));
         }
-        Ok(Self { cache: Some(cache.clone()), ids, whole: Cell::new(0) })
-    }
-
-    /// Number of complete files found so far.
-    pub(super) fn whole(&self) -> u64 {
-        self.whole.get()
+        Ok(Self { cache: Some(cache.clone()), ids })
     }
 
     /// Returns the `numbers` to fetch, in order. Calls `skipped` for each other number.
@@ -47,7 +41,6 @@ impl Kept {
         let looked_at = numbers.map(move |number| async move { (number, self.has(number).await) });
         let missing = move |(number, whole)| {
             if whole {
-                self.whole.set(self.whole.get() + 1);
                 skipped();
             }
             std::future::ready((!whole).then_some(number))

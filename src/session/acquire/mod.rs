@@ -1,0 +1,174 @@
+//! Fetches blocks from a node, proves them and stores them in a cache.
+//!
+//! A block with a witness is proved to its state root before it is stored. A block without one is checked to its
+//! receipts.
+
+mod flat;
+mod kept;
+
+use self::kept::Kept;
+use super::{
+    machine,
+    prover::{Prover, Refused},
+};
+use crate::{
+    block::{Assumed, RecordedBlock, RecordedState},
+    block::{
+        check_recorded_body,
+        range::{BlockList, BlockNumbers},
+    },
+    cache::Cache,
+    evm::Chain,
+    fetch::{FetchError, FetchedBlock, Node, WitnessChoice},
+};
+use alloy_primitives::BlockNumber;
+use eyre::{WrapErr, ensure};
+use futures::StreamExt;
+use std::{num::NonZeroUsize, pin::pin, sync::Arc};
+
+/// Resolves a list of blocks to numbers. Asks the node for its head if the list depends on it, and if the list is long.
+///
+/// # Errors
+/// If the node does not answer, if its chain cannot be replayed, or if a long list goes past the head.
+pub async fn resolve(node: &Node, list: &BlockList) -> eyre::Result<BlockNumbers> {
+    Chain::from_id(node.chain_id()).wrap_err("the node follows a chain that cannot be replayed")?;
+    let head = if list.needs_head() { Some(node.head().await?) } else { None };
+    let numbers = list.resolve(head)?;
+    refuse_unborn(node, &numbers).await?;
+    Ok(numbers)
+}
+
+/// Refuses a long list that goes past the head, since each request past the head would fail.
+async fn refuse_unborn(node: &Node, numbers: &BlockNumbers) -> eyre::Result<()> {
+    let last = numbers.ranges().iter().map(|range| *range.end()).max().unwrap_or_default();
+    if numbers.count() >= LONG {
+        let head = node.head().await?;
+        ensure!(
+            last <= head,
+            "the list goes to block {last}, past the head at block {head}; ask for fewer blocks"
+        );
+    }
+    Ok(())
+}
+
+/// Minimum number of blocks for which the head is requested.
+const LONG: u64 = 1_000;
+
+/// Settings of [`acquire`].
+#[derive(Clone, Copy, Debug)]
+pub struct AcquireOptions {
+    /// Method that fetches or proves the pre-state of each block.
+    pub choice: WitnessChoice,
+    /// Whether cached blocks are fetched again and replaced.
+    pub overwrite: bool,
+    /// Maximum number of blocks that are fetched at the same time.
+    pub concurrency: NonZeroUsize,
+}
+
+/// An event of [`acquire`].
+#[derive(Debug)]
+pub enum Acquired {
+    /// The cache has a complete file of a block, so the block is not fetched.
+    AlreadyCached,
+    /// A block was fetched. It is stored, or refused for a reason.
+    Fetched(BlockNumber, Result<Stored, Refused>),
+}
+
+/// Fetches the blocks that are not cached, proves them and stores them. Each result goes to `report`, in no particular
+/// order. A block is stored completely or not at all, so dropping the future drops only unfinished blocks.
+///
+/// Needs a tokio runtime with several threads.
+///
+/// # Errors
+/// If the cache cannot be listed, or if the threads cannot be started. An error of a block goes to `report`.
+pub async fn acquire(
+    node: &Node,
+    numbers: &BlockNumbers,
+    options: AcquireOptions,
+    cache: &Cache,
+    report: impl Fn(Acquired),
+) -> eyre::Result<()> {
+    let AcquireOptions { choice, overwrite, concurrency } = options;
+    let kept = match overwrite {
+        true => Kept::default(),
+        false => Kept::of(cache, node.chain_id())?,
+    };
+    let prover = Arc::new(Prover::new(node.clone())?);
+    let shelf = Shelf { cache: cache.clone(), choice };
+    let missing = kept.missing(numbers.iter(), || report(Acquired::AlreadyCached));
+    let mut stored = pin!(
+        node.fetch_many(missing, choice, concurrency)
+            .map(|(number, fetched)| keep(prover.clone(), shelf.clone(), number, fetched))
+            .buffer_unordered(machine::cores().get())
+    );
+    while let Some((number, result)) = stored.next().await {
+        report(Acquired::Fetched(number, result));
+    }
+    Ok(())
+}
+
+/// The verification depth of a stored block.
+#[derive(Debug)]
+pub enum Stored {
+    /// The block is proved to the state root.
+    Proved,
+    /// The block is checked to the receipts, under these assumptions.
+    Checked(Assumed),
+}
+
+async fn keep(
+    prover: Arc<Prover>,
+    shelf: Shelf,
+    number: BlockNumber,
+    fetched: Result<FetchedBlock, FetchError>,
+) -> (BlockNumber, Result<Stored, Refused>) {
+    let proved = match fetched {
+        Ok(FetchedBlock::Recorded(recorded)) => prover.prove_whole(recorded).await,
+        Ok(FetchedBlock::Gathered(recorded)) => prover.prove(recorded).await,
+        Ok(FetchedBlock::Traced(traced)) => flat::prove(&prover, traced).await,
+        Err(error) => Err(error.into()),
+    };
+    let stored = match proved {
+        Ok(recorded) => shelf.store(recorded).await,
+        Err(refused) => Err(refused),
+    };
+    (number, stored)
+}
+
+/// The cache for new blocks, and the method that fetches them.
+#[derive(Clone)]
+struct Shelf {
+    cache: Cache,
+    choice: WitnessChoice,
+}
+
+impl Shelf {
+    async fn store(self, recorded: RecordedBlock) -> Result<Stored, Refused> {
+        let stored = match &recorded.state {
+            RecordedState::Witness(_) => Stored::Proved,
+            RecordedState::Flat(flat) => Stored::Checked(flat.assumed.clone()),
+        };
+        let put = move || -> eyre::Result<()> {
+            ensure!(!self.would_lose_a_proof(&recorded), LOSES_PROOF);
+            self.cache.put(&recorded)?;
+            Ok(())
+        };
+        tokio::task::spawn_blocking(put).await??;
+        Ok(stored)
+    }
+
+    /// Whether this block would replace a proved block in the cache by one without a proof. This happens if the node
+    /// no longer returns proofs. [`WitnessChoice::Prestate`] allows it.
+    fn would_lose_a_proof(&self, recorded: &RecordedBlock) -> bool {
+        let is_flat = |recorded: &RecordedBlock| matches!(recorded.state, RecordedState::Flat(_));
+        self.choice == WitnessChoice::Auto
+            && is_flat(recorded)
+            && self
+                .cache
+                .get(&recorded.id())
+                .is_ok_and(|cached| !is_flat(&cached) && check_recorded_body(&cached).is_ok())
+    }
+}
+
+const LOSES_PROOF: &str = "the node returned no proof, but the cached block is proved to the state root, so it is kept; \
+                           --witness prestate replaces it";

@@ -1,0 +1,124 @@
+//! Computes each block's maximum speedup and its bottlenecks, without a race.
+//!
+//! Each block is executed in order and compared with its header. Further sequential runs record the times and accesses
+//! of the transactions. [`Analysis`] derives all results from these. Only one block is executed at a time, since blocks
+//! that share a processor's caches would slow each other down.
+
+use super::{
+    BlockQuery, BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, profile,
+    race::rows::facts, selection::joined,
+};
+use crate::{
+    block::prepare,
+    execution::Executor as _,
+    executors::Sequential,
+    insight::{Analysis, Study},
+    report::{
+        Failure,
+        analysis::{AnalysedBlock, AnalysisReport, AnalysisSettings},
+    },
+    threads::WorkerPool,
+    verify::Verdict,
+};
+use eyre::WrapErr;
+use std::num::{NonZeroU32, NonZeroUsize};
+
+/// Settings of an analysis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnalyzeOptions {
+    /// Numbers of threads of the bounds.
+    pub threads: Vec<NonZeroUsize>,
+    /// Number of runs that time the transactions.
+    pub runs: NonZeroU32,
+}
+
+/// The result of an analysis.
+#[derive(Debug)]
+pub struct Analyzed {
+    /// The report.
+    pub report: AnalysisReport,
+    /// Number of blocks that do not match their headers. The report lists them with the failures.
+    pub mismatches: usize,
+}
+
+/// Analyses the blocks of a selection. An error of one block does not stop the
+/// others.
+///
+/// # Errors
+/// If the threads cannot be started.
+pub fn analyze(
+    selection: Selection,
+    options: &AnalyzeOptions,
+    observer: &dyn Observer,
+) -> eyre::Result<Analyzed> {
+    let mut threads = options.threads.clone();
+    threads.sort_unstable();
+    threads.dedup();
+    let command = command(&selection.query, &threads, options.runs);
+    let settings =
+        AnalysisSettings { threads, runs: options.runs, blocks: selection.named, command };
+    let (blocks, failures, mismatches) = analyze_all(selection.blocks, &settings, observer)?;
+    let report = AnalysisReport { machine: machine::describe(), settings, blocks, failures };
+    Ok(Analyzed { report, mismatches })
+}
+
+/// The result of a block does not match its header, so its times and conflicts would be meaningless.
+#[derive(Debug, thiserror::Error)]
+#[error("the block does not match its header: {0}")]
+struct DoesNotMatch(Verdict);
+
+/// The command line, with only those settings that affect the results.
+fn command(query: &BlockQuery, threads: &[NonZeroUsize], runs: NonZeroU32) -> String {
+    let words = query
+        .arguments()
+        .into_iter()
+        .chain([format!("--threads {}", joined(threads)), format!("--iterations {runs}")]);
+    ["blockrace analyze".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Analyses all blocks, with one block in memory at a time. Returns the number of mismatches, too.
+fn analyze_all(
+    selected: Vec<SelectedBlock>,
+    settings: &AnalysisSettings,
+    observer: &dyn Observer,
+) -> eyre::Result<(Vec<AnalysedBlock>, Vec<Failure>, usize)> {
+    let crew = WorkerPool::new(machine::cores())?;
+    let count = selected.len();
+    let (mut blocks, mut failures, mut mismatches) = (Vec::new(), Vec::new(), 0);
+    for (position, (number, found)) in selected.into_iter().enumerate() {
+        observer.begin(number, position + 1, count);
+        let analysed = caught(|| {
+            found.and_then(|source| analyze_one(source, &settings.threads, settings.runs, &crew))
+        });
+        match analysed {
+            Ok(block) => blocks.push(block),
+            Err(error) => {
+                observer.note(&format!("block {number}: {error:#}"));
+                mismatches += usize::from(error.is::<DoesNotMatch>());
+                failures.push(Failure { block: number, what: format!("{error:#}") });
+            }
+        }
+        observer.step();
+    }
+    Ok((blocks, failures, mismatches))
+}
+
+fn analyze_one(
+    source: BlockSource,
+    threads: &[NonZeroUsize],
+    runs: NonZeroU32,
+    crew: &WorkerPool,
+) -> eyre::Result<AnalysedBlock> {
+    let place = source.place();
+    let recorded = source.load()?;
+    let job = crew
+        .install(|| prepare(recorded, |_| ()))
+        .wrap_err_with(|| format!("{place} cannot be analysed"))?;
+    let executed = Sequential.execute(&job, crew)?;
+    match profile::check(&job, &executed.outcome, crew)? {
+        Verdict::Match => {}
+        mismatch @ Verdict::Mismatch { .. } => return Err(DoesNotMatch(mismatch).into()),
+    }
+    let study = Study::of(&job, runs)?;
+    Ok(AnalysedBlock { facts: facts(&job), analysis: Analysis::of(&study, threads) })
+}

@@ -1,0 +1,28 @@
+//! The progress of a session, as calls of the library to its caller.
+
+use alloy_primitives::BlockNumber;
+
+/// Receives the progress of a session. Every method does nothing by default, and `()` ignores all of them.
+///
+/// Several threads may call the same observer.
+pub trait Observer: Sync {
+    /// The work on a block begins. `position` counts from 1 to `count`.
+    fn begin(&self, number: BlockNumber, position: usize, count: usize) {
+        let _ = (number, position, count);
+    }
+
+    /// A block is complete, even if it failed.
+    fn step(&self) {}
+
+    /// A sample is complete. `share` is the completed share of the whole race, from 0 to 1. It is an estimate.
+    fn sample(&self, share: f64) {
+        let _ = share;
+    }
+
+    /// A line about an event that the result contains too, such as a failed block.
+    fn note(&self, line: &str) {
+        let _ = line;
+    }
+}
+
+impl Observer for () {}

@@ -1,0 +1,336 @@
+//! Races executors over blocks, one block after the other. Errors and interrupts keep the results of earlier blocks.
+//!
+//! [`Runner`] measures a block and verifies every sample. This module prepares the block and collects the results
+//! ([`rows`]). After its iterations, each block is profiled in further runs ([`profiles`]). The times of these runs are
+//! not part of the samples.
+
+mod charts;
+mod eta;
+mod options;
+mod profiles;
+pub(super) mod rows;
+mod warnings;
+
+pub use self::{
+    charts::Charts,
+    options::{RaceOptions, default_threads},
+};
+
+use self::{
+    charts::picture,
+    eta::Eta,
+    profiles::{Profiles, profile_all},
+    rows::Block,
+    warnings::{RaceNotes, warnings},
+};
+use super::{BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine};
+use crate::{
+    block::{Phase, ReplayJob, prepare},
+    execution::ExecuteError,
+    insight::Study,
+    measure::{
+        Contender, End, Iterations, Plan, Race, RunError, Runner, Stopwatch, Warmup,
+        load::LoadWatch,
+    },
+    report::{BlockPicture, Failure, PreparationRow, Report, Row, SelfCheckRow, Watched, counted},
+    threads::WorkerPool,
+};
+use alloy_primitives::BlockNumber;
+use eyre::WrapErr;
+use std::{num::NonZeroU32, ops::ControlFlow, sync::Arc};
+
+/// Assumed numbers of iterations per block for the estimated time left, if the settings say `auto`.
+const USUAL_WARM_UP: u64 = 4;
+const USUAL_ROUNDS: u64 = 20;
+
+/// Number of runs that time the transactions for the bounds. The shortest times hardly change after a few runs.
+const RUNS_FOR_BOUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+
+/// The result of [`race`].
+#[derive(Debug)]
+pub struct Raced {
+    /// The report. It has the results so far if the race was interrupted.
+    pub report: Report,
+    /// Whether the race was interrupted.
+    pub is_interrupted: bool,
+}
+
+/// Races executors over the blocks of a selection. An error of one block does
+/// not stop the others, except with [`RaceOptions::fail_fast`].
+///
+/// After each sample, `interrupt` tells whether to stop. The results so far are kept.
+///
+/// # Errors
+/// If the threads cannot be started. An error of a block is part of the report.
+pub fn race(
+    selection: Selection,
+    options: &RaceOptions,
+    observer: &dyn Observer,
+    interrupt: &mut dyn FnMut() -> ControlFlow<()>,
+) -> eyre::Result<Raced> {
+    let settings = options.settings(&selection.query, &selection.named);
+    let mut track = RaceTrack::new(options, observer, interrupt)?;
+    let clock = *track.runner.clock();
+    let watch = LoadWatch::start(&clock);
+    let BlockRaces { rows, failures, self_checks, preparation, watched, pictures, notes } =
+        track.race_all(selection.blocks);
+    let load = watch.finish();
+    let mut report = Report {
+        machine: machine::describe(),
+        settings,
+        rows,
+        failures,
+        self_checks,
+        preparation,
+        watched,
+        warnings: vec![],
+        pictures,
+    };
+    report.warnings = warnings(&report, notes, load);
+    Ok(Raced { report, is_interrupted: notes.interrupted.is_some() })
+}
+
+/// Everything that the races of all blocks share.
+struct RaceTrack<'a> {
+    options: &'a RaceOptions,
+    runner: Runner,
+    /// Threads on all cores for preparation, which is not part of a sample.
+    crew: WorkerPool,
+    observer: &'a dyn Observer,
+    interrupt: &'a mut dyn FnMut() -> ControlFlow<()>,
+}
+
+/// Results of all races.
+#[derive(Default)]
+struct BlockRaces {
+    rows: Vec<Row>,
+    failures: Vec<Failure>,
+    self_checks: Vec<SelfCheckRow>,
+    preparation: Vec<PreparationRow>,
+    watched: Vec<Watched>,
+    pictures: Vec<BlockPicture>,
+    notes: RaceNotes,
+}
+
+impl<'a> RaceTrack<'a> {
+    fn new(
+        options: &'a RaceOptions,
+        observer: &'a dyn Observer,
+        interrupt: &'a mut dyn FnMut() -> ControlFlow<()>,
+    ) -> eyre::Result<Self> {
+        let runner = Runner::new(options.plan(), options.execution_limit)?;
+        let crew = WorkerPool::new(machine::cores())?;
+        Ok(Self { options, runner, crew, observer, interrupt })
+    }
+
+    /// Races every block, with one block in memory at a time.
+    fn race_all(&mut self, blocks: Vec<SelectedBlock>) -> BlockRaces {
+        let count = blocks.len();
+        let weight =
+            |found: &eyre::Result<BlockSource>| found.as_ref().map_or(0, BlockSource::weight);
+        let weights = blocks.iter().map(|(_, found)| weight(found)).collect();
+        let mut eta = Eta::new(weights, samples_per_block(self.runner.plan()));
+        if !self.runner.has_counters() {
+            self.observer.note("hardware counters are unavailable; see kernel.perf_event_paranoid");
+        }
+        let mut races = BlockRaces::default();
+        for (position, (number, found)) in blocks.into_iter().enumerate() {
+            self.observer.begin(number, position + 1, count);
+            eta.begin_block();
+            let block = caught(|| found.and_then(|source| self.race(number, source, &mut eta)));
+            if self.add(&mut races, number, block).is_break() {
+                self.end_early(&mut races.notes, count - position - 1);
+                break;
+            }
+        }
+        races
+    }
+
+    /// Notes the number of blocks that do not run.
+    fn end_early(&self, notes: &mut RaceNotes, left: usize) {
+        match &mut notes.interrupted {
+            Some(not_run) => *not_run += left,
+            None if left > 0 => {
+                self.observer
+                    .note(&format!("ended at a failure: {} not run", counted(left, "block")));
+            }
+            None => {}
+        }
+    }
+
+    /// Adds the result of a block. Breaks if the race ends.
+    fn add(
+        &self,
+        races: &mut BlockRaces,
+        number: BlockNumber,
+        block: eyre::Result<BlockRace>,
+    ) -> ControlFlow<()> {
+        let fail_fast = self.options.fail_fast;
+        match block {
+            Ok(block) => races.add(block, fail_fast),
+            Err(error) if matches!(error.downcast_ref(), Some(RunError::Interrupted)) => {
+                races.notes.interrupted = Some(1);
+                ControlFlow::Break(())
+            }
+            Err(error) => {
+                self.observer.note(&format!("block {number}: {error:#}"));
+                races.failures.push(Failure { block: number, what: format!("{error:#}") });
+                if fail_fast { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            }
+        }
+    }
+
+    /// Prepares a block, measures its transactions for the bounds, races it and profiles it. The block is freed before
+    /// this returns.
+    ///
+    /// # Errors
+    /// If the block cannot be read, proved or executed, or if an interrupt arrives before its first complete iteration.
+    fn race(
+        &mut self,
+        number: BlockNumber,
+        source: BlockSource,
+        eta: &mut Eta,
+    ) -> eyre::Result<BlockRace> {
+        let place = source.place();
+        let mut times = PhaseTimes::start();
+        let recorded = source.load()?;
+        let job = self
+            .crew
+            .install(|| prepare(recorded, |phase| times.enter(phase)))
+            .wrap_err_with(|| format!("{place} cannot be replayed"))?;
+        let preparation = times.finish(&job);
+        // The bounds do not model the latency of state, so the study precedes it.
+        let mut job = Arc::new(job);
+        let study = self.study(&job)?;
+        if let Some(job) = Arc::get_mut(&mut job) {
+            job.state_latency = self.options.state_latency;
+        }
+        let mut race = self.runner.race(&job, || {
+            eta.lap();
+            self.observer.sample(eta.share());
+            (self.interrupt)()
+        })?;
+        self.observer.note(&format!(
+            "block {number}: {} transactions, {} iterations after {} warm-up iterations",
+            job.transactions.len(),
+            race.rounds,
+            race.warmup
+        ));
+        let Profiles { watched, schedules } = self.profile(&job, &study, &mut race);
+        let seed = self.runner.plan().rounds.seed;
+        let block = Block { job: &job, race: &race, study: &study, seed };
+        let (rows, self_checks) = (block.rows()?, block.self_checks()?);
+        let picture = match self.options.charts {
+            Charts::Drawn => {
+                let contenders = self.runner.plan().contenders().iter();
+                let threads = contenders.map(|contender| contender.threads).collect();
+                picture(&job, &study, threads, schedules)
+            }
+            Charts::Omitted => None,
+        };
+        Ok(BlockRace { rows, self_checks, preparation, watched, picture, race })
+    }
+
+    /// Measures the transactions for the bounds.
+    fn study(&mut self, job: &Arc<ReplayJob>) -> Result<Study, ExecuteError> {
+        let study = Study::of(job, RUNS_FOR_BOUNDS)?;
+        let (mut timed, job) = (study.clone(), job.clone());
+        let take = move |alone: &WorkerPool| {
+            timed.times.take_worker(&job, alone, RUNS_FOR_BOUNDS).ok().map(|()| timed)
+        };
+        // If `block-stm` cannot execute the block, its own row says so; the baseline's times remain.
+        let taken = self.runner.run_on(Contender::BASELINE.threads, take);
+        Ok(taken.ok().flatten().unwrap_or(study))
+    }
+
+    /// Profiles the executors. After an interrupt it skips this, so that the results appear immediately.
+    fn profile(&mut self, job: &Arc<ReplayJob>, study: &Study, race: &mut Race) -> Profiles {
+        match race.end {
+            End::Interrupted => Profiles::default(),
+            End::Done | End::TimeLimit => {
+                profile_all(job, study, race, &mut self.runner, self.options.charts)
+            }
+        }
+    }
+}
+
+/// Assumed number of samples per block, used until a block has ended. The exact number is unknown with `auto`.
+fn samples_per_block(plan: &Plan) -> u64 {
+    let warmup = match plan.rounds.warmup {
+        Warmup::Rounds(rounds) => rounds.into(),
+        Warmup::UntilSteady => USUAL_WARM_UP,
+    };
+    let timed = match plan.rounds.iterations {
+        Iterations::Rounds(rounds) => rounds.get().into(),
+        Iterations::UntilPrecise { .. } => USUAL_ROUNDS,
+    };
+    (warmup + timed) * plan.entrants().len() as u64
+}
+
+/// Results of one block: the race, its profiles and its picture.
+struct BlockRace {
+    rows: Vec<Row>,
+    self_checks: Vec<SelfCheckRow>,
+    preparation: PreparationRow,
+    watched: Vec<Watched>,
+    picture: Option<BlockPicture>,
+    race: Race,
+}
+
+impl BlockRaces {
+    /// Adds a block. Breaks after an interrupt, and with `fail_fast` after a mismatch.
+    fn add(&mut self, block: BlockRace, fail_fast: bool) -> ControlFlow<()> {
+        let BlockRace { rows, self_checks, preparation, watched, picture, race } = block;
+        let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
+        self.rows.extend(rows);
+        self.self_checks.extend(self_checks);
+        self.preparation.push(preparation);
+        self.watched.extend(watched);
+        self.pictures.extend(picture);
+        self.notes.never_warm += usize::from(!race.settled);
+        match race.end {
+            End::Done => {}
+            End::TimeLimit => self.notes.out_of_time += 1,
+            End::Interrupted => {
+                self.notes.interrupted = Some(0);
+                return ControlFlow::Break(());
+            }
+        }
+        if wrong && fail_fast { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Times the steps of a block's preparation, in wall-clock time. The steps do not overlap and are not part of any
+/// speedup.
+struct PhaseTimes {
+    stopwatch: Stopwatch,
+    running: Option<Phase>,
+    row: PreparationRow,
+}
+
+impl PhaseTimes {
+    fn start() -> Self {
+        Self { stopwatch: Stopwatch::start(), running: None, row: PreparationRow::default() }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.end_running();
+        self.running = Some(phase);
+    }
+
+    fn end_running(&mut self) {
+        let lap = self.stopwatch.lap();
+        let step = match self.running {
+            None => &mut self.row.decode,
+            Some(Phase::Senders) => &mut self.row.senders,
+            Some(Phase::Witness) => &mut self.row.witness,
+            Some(Phase::Flatten) => &mut self.row.flatten,
+        };
+        *step += lap;
+    }
+
+    fn finish(mut self, job: &ReplayJob) -> PreparationRow {
+        self.end_running();
+        PreparationRow { chain_id: job.chain.id(), number: job.header.number, ..self.row }
+    }
+}

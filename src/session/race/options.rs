@@ -1,0 +1,158 @@
+//! The settings of a race, and their description in a report.
+
+use super::charts::Charts;
+use crate::{
+    executors::ExecutorKind,
+    measure::{Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup},
+    report::{KnownBeforehand, Settings, setting::Amount},
+    session::{BlockQuery, machine, selection::joined},
+    threads::Pinning,
+};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
+
+/// Settings of a race.
+#[derive(Clone, Debug)]
+pub struct RaceOptions {
+    /// The executors. The baseline, `sequential`, always runs.
+    pub executors: Vec<ExecutorKind>,
+    /// Numbers of threads of the parallel executors.
+    pub threads: Vec<NonZeroUsize>,
+    /// Number of iterations and conditions of the measurement.
+    pub rounds: Rounds,
+    /// Latency of the first read of each account or slot of the pre-state in each execution.
+    pub state_latency: Duration,
+    /// Time limit of a single execution. An executor that exceeds it is out for the block.
+    pub execution_limit: Duration,
+    /// Whether the race ends at the first block that fails or does not match its header.
+    pub fail_fast: bool,
+    /// Whether the report has the data of charts.
+    pub charts: Charts,
+}
+
+impl Default for RaceOptions {
+    /// All built-in executors on powers of two threads, ten iterations after an automatic warm-up.
+    fn default() -> Self {
+        let iterations = NonZeroU32::MIN.saturating_add(9);
+        Self {
+            executors: ExecutorKind::BUILT_IN.to_vec(),
+            threads: default_threads(),
+            rounds: Rounds {
+                warmup: Warmup::UntilSteady,
+                iterations: Iterations::Rounds(iterations),
+                self_check: SelfCheck::Off,
+                pinning: Pinning::Free,
+                readiness: Readiness::Awake,
+                seed: 0,
+            },
+            state_latency: Duration::ZERO,
+            execution_limit: Duration::from_secs(60),
+            fail_fast: false,
+            charts: Charts::Omitted,
+        }
+    }
+}
+
+/// Powers of two below the number of cores, then the number of cores.
+pub fn default_threads() -> Vec<NonZeroUsize> {
+    let cores = machine::cores();
+    let doubled = |threads: &NonZeroUsize| threads.checked_mul(NonZeroUsize::MIN.saturating_add(1));
+    let mut threads: Vec<_> = std::iter::successors(Some(NonZeroUsize::MIN), doubled)
+        .take_while(|threads| *threads < cores)
+        .collect();
+    threads.push(cores);
+    threads
+}
+
+impl RaceOptions {
+    /// The measurement plan, the same for every block.
+    pub(super) fn plan(&self) -> Plan {
+        Plan::new(&self.executors, &self.threads, self.rounds)
+    }
+
+    /// The settings of a report on blocks that `query` selects. `named` describes them.
+    pub fn settings(&self, query: &BlockQuery, named: &str) -> Settings {
+        let rounds = &self.rounds;
+        Settings {
+            executors: self.executors.iter().map(ToString::to_string).collect(),
+            threads: self.threads.clone(),
+            iterations: iterations(rounds.iterations),
+            warmup: warmup(rounds.warmup),
+            time_limit_s: limit(rounds.iterations).map(|limit| limit.as_secs()),
+            self_check: rounds.self_check != SelfCheck::Off,
+            pinned: rounds.pinning == Pinning::Pinned,
+            asleep: rounds.readiness == Readiness::Asleep,
+            seed: rounds.seed,
+            state_latency: self.state_latency,
+            known_beforehand: known_beforehand(&self.executors),
+            blocks: named.to_owned(),
+            command: self.command(query),
+        }
+    }
+
+    /// The command line, with only those settings that affect the results. It has no paths of result files.
+    fn command(&self, query: &BlockQuery) -> String {
+        let Self { rounds, state_latency, .. } = self;
+        let mut words = vec!["blockrace replay".to_owned()];
+        words.extend(query.arguments());
+        words.push(format!("--executors {}", joined(&self.executors)));
+        words.push(format!("--threads {}", joined(&self.threads)));
+        words.push(format!("--iterations {}", iterations(rounds.iterations)));
+        words.extend(
+            limit(rounds.iterations).map(|limit| format!("--time-limit {}", limit.as_secs())),
+        );
+        words.push(format!("--warmup {}", warmup(rounds.warmup)));
+        words.push(format!("--seed {}", rounds.seed));
+        let latency = (!state_latency.is_zero())
+            .then(|| format!("--state-latency {}ns", state_latency.as_nanos()));
+        words.extend(latency);
+        words.extend((rounds.self_check != SelfCheck::Off).then(|| "--self-check".to_owned()));
+        words.extend((rounds.pinning == Pinning::Pinned).then(|| "--pin".to_owned()));
+        words.extend((rounds.readiness == Readiness::Asleep).then(|| "--asleep".to_owned()));
+        words.join(" ")
+    }
+}
+
+fn known_beforehand(executors: &[ExecutorKind]) -> Vec<KnownBeforehand> {
+    let known = |kind: &ExecutorKind| {
+        let what = kind.oracle_knowledge()?.to_owned();
+        Some(KnownBeforehand { executor: kind.to_string(), what })
+    };
+    executors.iter().filter_map(known).collect()
+}
+
+const fn iterations(iterations: Iterations) -> Amount {
+    match iterations {
+        Iterations::Rounds(rounds) => Amount::Rounds(rounds.get()),
+        Iterations::UntilPrecise { .. } => Amount::Auto,
+    }
+}
+
+const fn warmup(warmup: Warmup) -> Amount {
+    match warmup {
+        Warmup::Rounds(rounds) => Amount::Rounds(rounds),
+        Warmup::UntilSteady => Amount::Auto,
+    }
+}
+
+const fn limit(iterations: Iterations) -> Option<Duration> {
+    match iterations {
+        Iterations::Rounds(_) => None,
+        Iterations::UntilPrecise { limit } => Some(limit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_threads_are_ascending_and_end_with_the_number_of_cores() {
+        let threads = default_threads();
+        assert_eq!(threads[0].get(), 1);
+        assert_eq!(threads.last(), Some(&machine::cores()));
+        assert!(threads.is_sorted());
+    }
+}
