@@ -210,9 +210,6 @@ pub struct ReplayArgs {
     /// Write a chart of the speedup of each executor to FILE as SVG, for a README
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
-    /// Write every sample to FILE as CSV
-    #[arg(long, value_name = "FILE")]
-    pub samples: Option<PathBuf>,
     /// Stop at the first block that fails or does not match its header
     #[arg(long)]
     pub fail_fast: bool,

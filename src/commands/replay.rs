@@ -85,7 +85,6 @@ fn result_files(args: &ReplayArgs) -> eyre::Result<ResultFiles<Report>> {
     files.add(args.markdown.as_deref(), report::markdown::write)?;
     files.add(args.html.as_deref(), report::html::write)?;
     files.add(args.svg.as_deref(), report::html::svg::write)?;
-    files.add(args.samples.as_deref(), report::samples::write)?;
     Ok(files)
 }
 

@@ -1,6 +1,6 @@
 //! The report of a replay as a value, and its output formats.
 //!
-//! The formats are [`table`], [`csv`], [`samples`], [`json`], [`markdown`], [`html`] and the picture
+//! The formats are [`table`], [`csv`], [`json`], [`markdown`], [`html`] and the picture
 //! [`html::svg`]. [`compare`] compares two runs that were read back from JSON. [`analysis`], [`trace`] and
 //! [`conformance`] hold the reports of the other commands.
 //!
@@ -27,7 +27,6 @@ mod paint;
 pub mod picture;
 mod record;
 pub mod run;
-pub mod samples;
 pub mod setting;
 mod summary;
 pub mod table;
@@ -283,7 +282,7 @@ pub enum ReportError {
     #[error("cannot write the result table to standard output; check the terminal or pipe")]
     Table(#[source] io::Error),
 
-    /// Error of [`csv::write`] or [`samples::write`].
+    /// Error of [`csv::write`].
     #[error("cannot write the results as CSV; check the file's path and free space")]
     Csv(#[source] ::csv::Error),
 
