@@ -6,7 +6,7 @@
 //! ```no_run
 //! use blockrace::{
 //!     cache::Cache,
-//!     executors::{ExecutorKind},
+//!     executors::ExecutorKind,
 //!     session::{BlockQuery, RaceOptions, race, select},
 //! };
 //! use std::ops::ControlFlow;

@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub struct Profiled {
     /// The block.
     pub job: Arc<ReplayJob>,
-    /// What each thread did. It is meaningless if the run does not match.
+    /// The activities of each thread. They are meaningless if the run does not match.
     pub trace: Trace,
     /// Whether the run matches the block's header.
     pub verdict: Verdict,

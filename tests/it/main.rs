@@ -13,6 +13,7 @@ mod hostile;
 mod insight;
 mod interrupted;
 mod main_job;
+mod outside_workspace;
 mod own_executor;
 mod proofs;
 mod reach;
