@@ -6,6 +6,7 @@ mod cache_commands;
 mod circles;
 mod conflicts;
 mod conformance;
+mod creations;
 mod damage;
 mod faults;
 mod flat;
