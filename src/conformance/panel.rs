@@ -119,7 +119,8 @@ pub struct Panel {
 
 impl Panel {
     /// A panel with the baseline on one thread and every parallel executor on every number of threads. The
-    /// threads start when they are first needed. An executor that takes longer than `limit` for a block fails,
+    /// threads start when they are first needed. They free their memory after each execution, because most of them
+    /// wait most of the time. An executor that takes longer than `limit` for a block fails,
     /// and its threads are abandoned.
     ///
     /// # Errors
@@ -206,7 +207,7 @@ impl Panel {
     ) -> Result<BlockOutcome, ContainedError> {
         let guard = match self.guards.entry(member.threads) {
             Entry::Occupied(guard) => guard.into_mut(),
-            Entry::Vacant(place) => place.insert(Watchdog::new(member.threads, self.limit)?),
+            Entry::Vacant(place) => place.insert(Watchdog::freeing(member.threads, self.limit)?),
         };
         Ok(execute_contained(guard, member.executor, job)?.outcome)
     }

@@ -15,5 +15,5 @@ pub mod watchdog;
 pub use affinity::{BoundCaller, Pinning};
 pub use deferred_drop::DeferredDrop;
 pub(crate) use pool::WorkerLimit;
-pub use pool::{Oversubscribed, PoolError, WorkerPool};
+pub use pool::{Buffers, Oversubscribed, PoolError, WorkerPool};
 pub use watchdog::{Watchdog, WatchdogError};

@@ -8,6 +8,7 @@ use super::{
 use parking_lot::Mutex;
 use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::{
+    cell::Cell,
     io,
     num::NonZeroUsize,
     sync::{
@@ -57,6 +58,32 @@ pub struct WorkerPool {
     lookout: Mutex<Option<Arc<SpinWait>>>,
 }
 
+/// The use of a thread's allocations after an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buffers {
+    /// The next execution of the thread reuses them, so that it is fast.
+    Kept,
+    /// They are freed. Many threads that wait would otherwise keep much memory.
+    Freed,
+}
+
+thread_local! {
+    /// Set once, when the thread starts.
+    static BUFFERS: Cell<Buffers> = const { Cell::new(Buffers::Kept) };
+}
+
+impl Buffers {
+    /// The rule for the current thread.
+    pub(crate) fn here() -> Self {
+        BUFFERS.get()
+    }
+
+    /// Sets the rule for the current thread.
+    pub(crate) fn apply(self) {
+        BUFFERS.set(self);
+    }
+}
+
 /// The number of threads that work on a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WorkerLimit {
@@ -90,17 +117,29 @@ impl WorkerPool {
     /// # Errors
     /// The operating system does not start or does not pin the threads.
     pub fn with(threads: NonZeroUsize, pinning: Pinning) -> Result<Self, PoolError> {
+        Self::with_buffers(threads, pinning, Buffers::Kept)
+    }
+
+    /// As [`WorkerPool::with`], with a rule for the allocations of the threads. The calling thread keeps its own rule.
+    ///
+    /// # Errors
+    /// As [`WorkerPool::with`].
+    pub fn with_buffers(
+        threads: NonZeroUsize,
+        pinning: Pinning,
+        buffers: Buffers,
+    ) -> Result<Self, PoolError> {
         let at_once = thread::available_parallelism().map_or(threads, |cores| threads.min(cores));
         let beside_caller = |all: NonZeroUsize| {
             let others = NonZeroUsize::new(all.get() - 1);
-            others.map(|others| start(others, 1, pinning)).transpose()
+            others.map(|others| start(others, 1, pinning, buffers)).transpose()
         };
         Ok(Self {
             threads,
             at_once,
             others: beside_caller(threads)?,
             beside_caller: if at_once < threads { beside_caller(at_once)? } else { None },
-            rayon: start(threads, 0, pinning)?,
+            rayon: start(threads, 0, pinning, buffers)?,
             lookout: Mutex::new(None),
         })
     }
@@ -236,10 +275,16 @@ fn fan_out<'s>(scope: &Scope<'s>, mut count: usize, work: &'s (impl Fn() + Sync)
 }
 
 /// Starts this number of threads. Pinned threads use the cores from number `first` on.
-fn start(threads: NonZeroUsize, first: usize, pinning: Pinning) -> Result<ThreadPool, PoolError> {
+fn start(
+    threads: NonZeroUsize,
+    first: usize,
+    pinning: Pinning,
+    buffers: Buffers,
+) -> Result<ThreadPool, PoolError> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads.get())
         .thread_name(move |index| format!("worker-{}", first + index))
+        .start_handler(move |_| buffers.apply())
         .build()
         .map_err(|source| PoolError::Start { threads, source })?;
     if pinning == Pinning::Pinned {
@@ -276,6 +321,19 @@ mod crews {
             assert_eq!(count.into_inner(), 2);
             assert!(pool.lookout.lock().is_none());
         }
+    }
+
+    #[test]
+    fn all_threads_but_the_caller_free_their_buffers() {
+        let (threads, own) = (NonZeroUsize::MIN.saturating_add(2), thread::current().id());
+        let pool = WorkerPool::with_buffers(threads, Pinning::Free, Buffers::Freed);
+        let pool = pool.expect("the threads start");
+        pool.run_on_all(|| {
+            let is_caller = thread::current().id() == own;
+            let expected = if is_caller { Buffers::Kept } else { Buffers::Freed };
+            assert_eq!(Buffers::here(), expected);
+        });
+        assert_eq!(pool.install(Buffers::here), Buffers::Freed);
     }
 
     #[test]

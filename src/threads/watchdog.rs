@@ -4,7 +4,7 @@
 //! abandons it together with its pool, and the next run gets new threads. The abandoned threads occupy
 //! processors until the process ends. The caller gets an error for that run and continues.
 
-use super::{Pinning, PoolError, WorkerPool};
+use super::{Buffers, Pinning, PoolError, WorkerPool};
 use std::{
     any::Any,
     num::NonZeroUsize,
@@ -42,6 +42,7 @@ pub enum WatchdogError {
 pub struct Watchdog {
     threads: NonZeroUsize,
     pinning: Pinning,
+    buffers: Buffers,
     limit: Duration,
     /// `None` after the thread was abandoned; the next run starts another.
     lead: Option<Lead>,
@@ -62,6 +63,14 @@ impl Watchdog {
         Self::with(threads, Pinning::Free, limit)
     }
 
+    /// As [`Watchdog::new`], with threads that free their allocations after each execution.
+    ///
+    /// # Errors
+    /// As [`Watchdog::new`].
+    pub fn freeing(threads: NonZeroUsize, limit: Duration) -> Result<Self, WatchdogError> {
+        Self::start(threads, Pinning::Free, Buffers::Freed, limit)
+    }
+
     /// Starts the threads. A run that exceeds `limit` is abandoned.
     ///
     /// # Errors
@@ -71,8 +80,17 @@ impl Watchdog {
         pinning: Pinning,
         limit: Duration,
     ) -> Result<Self, WatchdogError> {
-        let lead = Some(Lead::new(threads, pinning)?);
-        Ok(Self { threads, pinning, limit, lead })
+        Self::start(threads, pinning, Buffers::Kept, limit)
+    }
+
+    fn start(
+        threads: NonZeroUsize,
+        pinning: Pinning,
+        buffers: Buffers,
+        limit: Duration,
+    ) -> Result<Self, WatchdogError> {
+        let lead = Some(Lead::new(threads, pinning, buffers)?);
+        Ok(Self { threads, pinning, buffers, limit, lead })
     }
 
     /// Number of threads that take part, the leading one included.
@@ -90,7 +108,7 @@ impl Watchdog {
         &mut self,
         work: impl FnOnce(&WorkerPool) -> R + Send + 'static,
     ) -> Result<R, WatchdogError> {
-        let start = || Lead::new(self.threads, self.pinning);
+        let start = || Lead::new(self.threads, self.pinning, self.buffers);
         let lead = self.lead.take().map_or_else(start, Ok)?;
         let (reply, replied) = mpsc::channel();
         lead.put(Box::new(move |pool| {
@@ -114,10 +132,17 @@ impl Watchdog {
 }
 
 impl Lead {
-    fn new(threads: NonZeroUsize, pinning: Pinning) -> Result<Self, WatchdogError> {
-        let pool = WorkerPool::with(threads, pinning)?;
+    fn new(
+        threads: NonZeroUsize,
+        pinning: Pinning,
+        buffers: Buffers,
+    ) -> Result<Self, WatchdogError> {
+        let pool = WorkerPool::with_buffers(threads, pinning, buffers)?;
         let (lead, inbox) = mpsc::channel::<Work>();
-        let serve = move || inbox.into_iter().for_each(|work| work(&pool));
+        let serve = move || {
+            buffers.apply();
+            inbox.into_iter().for_each(|work| work(&pool));
+        };
         thread::Builder::new()
             .name("lead".to_owned())
             .spawn(serve)

@@ -1,7 +1,7 @@
 //! The block and its state, which all workers share.
 
 use super::{accounts::NewCodes, memory::Memory};
-use crate::{block::ReplayJob, state::Storage};
+use crate::{block::ReplayJob, state::Storage, threads::Buffers};
 use alloy_primitives::map::B256Map;
 use revm::bytecode::Bytecode;
 use std::cell::Cell;
@@ -30,7 +30,9 @@ impl<'a> Shared<'a> {
     /// Keeps the memory's allocations for the next block that this thread leads. Returns the codes that were
     /// deployed.
     pub(super) fn leave(self) -> B256Map<Bytecode> {
-        MEMORY.set(self.memory);
+        if Buffers::here() == Buffers::Kept {
+            MEMORY.set(self.memory);
+        }
         self.new_codes.into_inner()
     }
 }
