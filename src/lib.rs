@@ -69,6 +69,7 @@ pub mod fetch;
 
 pub mod cache;
 
+pub mod text;
 pub mod units;
 
 use executors::{ExecutorFactory, Registry};

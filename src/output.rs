@@ -5,7 +5,11 @@
 //! disk, is an error.
 //!
 //! Standard error holds diagnostics. A diagnostic that cannot be written is dropped, because the work matters more.
+//!
+//! Names and messages can come from files and nodes. So all text but the bytes of result files passes [`text::lines`],
+//! which leaves only line breaks and colours to act on the terminal.
 
+use crate::text;
 use anstream::{AutoStream, ColorChoice};
 use std::{
     fmt,
@@ -30,8 +34,12 @@ impl Stream {
     /// A writer for text with colours.
     pub fn text(self, color: ColorChoice) -> Output {
         Output(match self {
-            Self::Stdout => Writer::Text(AutoStream::new(io::stdout().lock(), color)),
-            Self::Stderr => Writer::Diagnostic(AutoStream::new(io::stderr().lock(), color)),
+            Self::Stdout => {
+                Writer::Text(AutoStream::new(io::stdout().lock(), color), Pending::default())
+            }
+            Self::Stderr => {
+                Writer::Diagnostic(AutoStream::new(io::stderr().lock(), color), Pending::default())
+            }
         })
     }
 
@@ -56,14 +64,18 @@ impl Stream {
 /// As [`Stream::print`].
 pub fn print(line: impl fmt::Display) -> Result<(), OutputError> {
     let mut out = Output::bytes();
-    out.write_all(format!("{line}\n").as_bytes())?;
+    out.write_all(safe_line(line).as_bytes())?;
     Ok(out.flush()?)
 }
 
 /// Prints a line on standard error, if possible.
 pub fn diagnose(line: impl fmt::Display) {
     // There is no place left to report that standard error fails.
-    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+    let _ = io::stderr().lock().write_all(safe_line(line).as_bytes());
+}
+
+fn safe_line(line: impl fmt::Display) -> String {
+    format!("{}\n", text::lines(&line.to_string()))
 }
 
 /// A writer for one of the streams, with the rules of this module for failures.
@@ -73,8 +85,50 @@ pub struct Output(Writer);
 #[derive(Debug)]
 enum Writer {
     Bytes(StdoutLock<'static>),
-    Text(AutoStream<StdoutLock<'static>>),
-    Diagnostic(AutoStream<StderrLock<'static>>),
+    Text(AutoStream<StdoutLock<'static>>, Pending),
+    Diagnostic(AutoStream<StderrLock<'static>>, Pending),
+}
+
+/// The end of a text that is written in pieces: a part of a character or of a sequence for colours.
+#[derive(Debug, Default)]
+struct Pending(Vec<u8>);
+
+impl Pending {
+    /// Adds a piece, and returns the safe text that is complete.
+    fn add(&mut self, bytes: &[u8]) -> String {
+        self.0.extend_from_slice(bytes);
+        let whole = complete_length(&self.0);
+        let rest = self.0.split_off(whole);
+        let complete = std::mem::replace(&mut self.0, rest);
+        text::lines(&String::from_utf8_lossy(&complete)).to_string()
+    }
+
+    /// Returns the rest as safe text.
+    fn finish(&mut self) -> String {
+        let rest = std::mem::take(&mut self.0);
+        text::lines(&String::from_utf8_lossy(&rest)).to_string()
+    }
+}
+
+/// Maximum length of a sequence for colours in bytes.
+const MOST_SEQUENCE_BYTES: usize = 32;
+
+/// Length of the text without a character or a sequence for colours that is cut at its end.
+fn complete_length(bytes: &[u8]) -> usize {
+    let last = bytes.len().saturating_sub(MOST_SEQUENCE_BYTES);
+    let is_cut_sequence = |at: &usize| {
+        let sequence = &bytes[*at + 1..];
+        let parameters = sequence.strip_prefix(b"[").unwrap_or(sequence);
+        parameters.iter().all(|byte| byte.is_ascii_digit() || *byte == b';')
+    };
+    let escape = bytes[last..].iter().rposition(|byte| *byte == 0x1b).map(|at| last + at);
+    if let Some(at) = escape.filter(is_cut_sequence) {
+        return at;
+    }
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
 }
 
 impl Output {
@@ -88,9 +142,13 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Writer::Bytes(out) => unless_closed(out.write_all(bytes))?,
-            Writer::Text(out) => unless_closed(out.write_all(bytes))?,
+            Writer::Text(out, pending) => {
+                unless_closed(out.write_all(pending.add(bytes).as_bytes()))?;
+            }
             // A lost diagnostic is no error.
-            Writer::Diagnostic(err) => drop(err.write_all(bytes)),
+            Writer::Diagnostic(err, pending) => {
+                drop(err.write_all(pending.add(bytes).as_bytes()));
+            }
         }
         Ok(bytes.len())
     }
@@ -98,8 +156,14 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Writer::Bytes(out) => unless_closed(out.flush()),
-            Writer::Text(out) => unless_closed(out.flush()),
-            Writer::Diagnostic(_) => Ok(()),
+            Writer::Text(out, pending) => {
+                unless_closed(out.write_all(pending.finish().as_bytes()))?;
+                unless_closed(out.flush())
+            }
+            Writer::Diagnostic(err, pending) => {
+                drop(err.write_all(pending.finish().as_bytes()));
+                Ok(())
+            }
         }
     }
 }
@@ -129,5 +193,19 @@ mod tests {
         assert!(unless_closed(Err(ErrorKind::BrokenPipe.into())).is_ok());
         assert!(unless_closed(Err(ErrorKind::StorageFull.into())).is_err());
         assert!(unless_closed(Ok(())).is_ok());
+    }
+
+    #[test]
+    fn text_in_pieces_is_printed_like_the_whole() {
+        let text = "a\u{1b}[1;38;5;9mé🦀\u{1b}[0m\u{202e}\u{1b}[2Jz\u{1b}[";
+        let whole = text::lines(text).to_string();
+        for size in 1..text.len() {
+            let mut pending = Pending::default();
+            let pieces = text.as_bytes().chunks(size).map(|piece| pending.add(piece));
+            let printed = pieces.collect::<String>() + &pending.finish();
+            assert_eq!(printed, whole, "pieces of {size} bytes");
+        }
+        let mut pending = Pending::default();
+        assert_eq!(pending.add(b"\xff\x9b") + &pending.finish(), "\u{fffd}\u{fffd}");
     }
 }

@@ -1,6 +1,6 @@
 //! Shows a progress bar on standard error. The bar is hidden if standard error is not a terminal.
 
-use crate::{output, session::Observer};
+use crate::{output, session::Observer, text};
 use alloy_primitives::BlockNumber;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use std::{fmt::Write, time::Duration};
@@ -81,8 +81,8 @@ impl Progress {
     }
 
     /// Sets the message about the current step.
-    pub fn at(&self, what: impl Into<String>) {
-        self.bar.set_message(what.into());
+    pub fn at(&self, what: impl AsRef<str>) {
+        self.bar.set_message(text::one_line(what.as_ref()).to_string());
     }
 
     /// Adds steps to the total.

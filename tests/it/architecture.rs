@@ -27,6 +27,7 @@ const LAYERS: [&str; 20] = [
     "trie",
     "state",
     "input",
+    "text",
 ];
 
 /// The last layer; nothing of ours is below it.
