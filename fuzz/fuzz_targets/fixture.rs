@@ -15,8 +15,8 @@ thread_local! {
 
 fuzz_target!(|file: &[u8]| {
     let Ok(tests) = tests(file) else { return };
-    for test in tests.values() {
-        let run = PANEL.with_borrow_mut(|panel| run(test, panel));
+    for (_, test) in tests {
+        let run = PANEL.with_borrow_mut(|panel| run(test, &[], panel));
         if let Ending::Failed(failure @ Failure::Trouble { .. }) = run.ending {
             panic!("{failure:?}");
         }

@@ -91,6 +91,15 @@ impl FullState {
         StateTrie::new(&self.nodes, root).account(of)
     }
 
+    /// A slot of the storage with this root; zero if it is not set. `of` is used in errors only.
+    ///
+    /// # Errors
+    /// The ledger does not contain that storage.
+    pub fn slot(&self, of: Address, storage_root: B256, slot: U256) -> Result<U256, TrieError> {
+        // The state root is not needed, because the root of the storage is known.
+        StateTrie::new(&self.nodes, EMPTY_ROOT_HASH).slot(of, storage_root, slot)
+    }
+
     /// Executes a block once on the state with this root and makes a job of it. `ancestors` holds hashes by
     /// block number. Roots are computed on the current rayon pool.
     ///

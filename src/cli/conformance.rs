@@ -5,6 +5,7 @@ use super::{
     number::{MOST_JOBS, MOST_SECONDS, positive},
     parse_threads,
 };
+use crate::conformance::NetworkRules;
 use clap::Args;
 use std::{
     num::{NonZeroU64, NonZeroUsize},
@@ -32,6 +33,9 @@ pub struct ConformanceArgs {
     /// Run only tests with a matching FILE::NAME; * matches any text, ? one character
     #[arg(long, value_name = "GLOB")]
     pub filter: Option<String>,
+    /// Run the tests of NETWORK by the rules of FORK. FORK+7928 adds block access lists, as in Amsterdam=Osaka+7928
+    #[arg(long, value_name = "NETWORK=FORK")]
+    pub network_rules: Vec<NetworkRules>,
     /// Number of files to run in parallel [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = positive::<NonZeroUsize, MOST_JOBS>)]
     pub jobs: Option<NonZeroUsize>,

@@ -13,7 +13,7 @@ use crate::{
 };
 use eyre::{WrapErr as _, bail};
 use std::time::Duration;
-use work::{Orders, run_all};
+use work::{Orders, Results, run_all};
 
 pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outcome> {
     let json = args.json.as_deref().map(ResultFile::open).transpose()?;
@@ -21,17 +21,19 @@ pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outc
         executors: args.executors.0,
         threads: args.threads,
         filter: args.filter.map(Glob::new),
+        rules: args.network_rules,
         limit: Duration::from_secs(args.time_limit.get()),
     };
     let mut stopwatch = Stopwatch::start();
     let jobs = args.jobs.unwrap_or_else(machine::cores);
-    let (tests, unreadable) = run_all(&args.paths, &orders, jobs, context)?;
+    let Results { tests, unreadable, skipped } = run_all(&args.paths, &orders, jobs, context)?;
     let settings = ConformanceSettings {
         executors: orders.executors.iter().map(ToString::to_string).collect(),
         threads: orders.threads,
         jobs,
     };
-    let report = ConformanceReport { settings, tests, unreadable, elapsed: stopwatch.lap() };
+    let elapsed = stopwatch.lap();
+    let report = ConformanceReport { settings, tests, unreadable, skipped, elapsed };
     if report.tests.is_empty() && report.unreadable.is_empty() {
         bail!("no tests found, or none matches --filter");
     }

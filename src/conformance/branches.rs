@@ -86,7 +86,7 @@ mod tests {
     }
 
     fn branches(network: &str) -> Branches {
-        let network = Network::new(network, &Config::default()).expect("a known network");
+        let network = Network::new(network, &Config::default(), &[]).expect("a known network");
         Branches::new(&network, header(0, B256::ZERO, 10))
     }
 

@@ -9,10 +9,13 @@ use super::{
 };
 use crate::{
     block::{BodyError, FoundedAccount, FullState, OpenBlock, PrepareError},
-    evm::{Chain, FailedPhase},
+    evm::{
+        BUILDER_DEPOSIT_REQUEST_PREDEPLOY_ADDRESS, BUILDER_EXIT_REQUEST_PREDEPLOY_ADDRESS, Chain,
+        FailedPhase,
+    },
     state::{PreAccount, PreState},
     trie::TrieError,
-    verify::Verdict,
+    verify::{Check, Verdict},
 };
 use alloy_consensus::{
     Block, EthereumTxEnvelope, Header, Transaction, TxEip4844, TxEnvelope, proofs,
@@ -21,8 +24,9 @@ use alloy_eips::{
     eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
 };
 use alloy_hardforks::EthereumHardfork;
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, hex};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, hex};
 use alloy_rlp::Decodable;
+use alloy_trie::TrieAccount;
 
 /// EIP-7934: maximum length of a block's RLP in bytes, from Osaka on.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -61,7 +65,7 @@ pub enum Refusal {
     /// The outcome does not match the header. All executors agree.
     #[error("its outcome does not match its header: {0}")]
     Outcome(Verdict),
-    /// EIP-7002, EIP-7251: without this code the block is invalid.
+    /// EIP-7002, EIP-7251, EIP-8282: without this code the block is invalid.
     #[error("the system contract {address} has no code")]
     NoSystemContract { address: Address },
 }
@@ -98,6 +102,11 @@ impl Refusal {
     /// Whether the only known fault is the transactions root.
     pub(super) const fn is_transactions_root(&self) -> bool {
         matches!(self, Self::Body(BodyError::TransactionsRoot { .. }))
+    }
+
+    /// Whether the outcome differs from the header in this field.
+    pub(super) fn is_for(&self, check: Check) -> bool {
+        matches!(self, Self::Outcome(Verdict::Mismatch { at, .. }) if *at == check)
     }
 
     /// The category of the refusal.
@@ -199,6 +208,31 @@ impl TestChain {
         (head, self.branches.get(&head).map(|block| block.header.state_root))
     }
 
+    /// An account of the state with this root; `None` if the account does not exist.
+    ///
+    /// # Errors
+    /// The chain does not contain that state.
+    pub(super) fn account(
+        &self,
+        root: B256,
+        address: Address,
+    ) -> Result<Option<TrieAccount>, TrieError> {
+        self.ledger.account(root, address)
+    }
+
+    /// A slot of the storage with this root.
+    ///
+    /// # Errors
+    /// The chain does not contain that storage.
+    pub(super) fn slot(
+        &self,
+        address: Address,
+        storage_root: B256,
+        slot: U256,
+    ) -> Result<U256, TrieError> {
+        self.ledger.slot(address, storage_root, slot)
+    }
+
     /// Adds a judged block.
     pub(super) fn add(&mut self, judged: Judged) {
         self.branches.add(judged.block);
@@ -239,13 +273,14 @@ impl TestChain {
     /// A system contract that must have code after this block, but has none. alloy-evm calls it regardless, and
     /// gets no requests.
     fn missing_contract(&self, header: &Header) -> Result<Option<Address>, TrieError> {
-        // Only headers from Prague on have this field. The header was checked for that.
-        if header.requests_hash.is_none() {
-            return Ok(None);
-        }
-        for address in
-            [WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS]
-        {
+        // The header was checked: it has these fields exactly from Prague and from Amsterdam on.
+        let since_prague =
+            [WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS];
+        let since_amsterdam =
+            [BUILDER_DEPOSIT_REQUEST_PREDEPLOY_ADDRESS, BUILDER_EXIT_REQUEST_PREDEPLOY_ADDRESS];
+        let since_prague = since_prague.into_iter().filter(|_| header.requests_hash.is_some());
+        let since_amsterdam = since_amsterdam.into_iter().filter(|_| header.slot_number.is_some());
+        for address in since_prague.chain(since_amsterdam) {
             let account = self.ledger.account(header.state_root, address)?;
             if account.is_none_or(|account| account.code_hash == KECCAK256_EMPTY) {
                 return Ok(Some(address));

@@ -3,19 +3,56 @@
 //! Only the fields that define the test are read. Blocks are read from their RLP. The decoded copy of their
 //! content in the file is skipped.
 
-use super::quantity::Quantity;
+use super::{
+    blobs::Blobs,
+    json_header::{Named, Whole},
+    quantity::Quantity,
+};
 use crate::block::FoundedAccount;
+use alloy_consensus::{Block, Header, TxEnvelope};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use serde::{Deserialize, de};
+use alloy_rlp::Decodable as _;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess},
+};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-/// The tests of a file by name. Each one stays text until it is selected.
+/// The tests of a file with their names, in the order of the file. Each one stays text until it is selected. A file
+/// can have several tests of one name.
 ///
 /// # Errors
 /// The file is not a JSON object.
-pub fn tests(file: &[u8]) -> Result<BTreeMap<String, &RawValue>, serde_json::Error> {
-    serde_json::from_slice(file)
+pub fn tests(file: &[u8]) -> Result<Vec<(String, &RawValue)>, serde_json::Error> {
+    serde_json::from_slice(file).map(|Entries(entries)| entries)
+}
+
+/// All entries of an object, repeated names included.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor).map(Self)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> de::Visitor<'de> for EntriesVisitor {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of tests by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
 }
 
 /// One test: a genesis state, blocks, and the expected results.
@@ -26,29 +63,51 @@ pub struct Test {
     #[serde(default)]
     pub(super) config: Config,
     #[serde(rename = "genesisRLP")]
-    pub(super) genesis_rlp: Bytes,
-    pub(super) genesis_block_header: Named,
+    genesis_rlp: Option<Bytes>,
+    genesis_block_header: Box<RawValue>,
     pre: BTreeMap<Address, Account>,
     pub(super) blocks: Vec<Entry>,
     #[serde(rename = "lastblockhash")]
     pub(super) last_block_hash: B256,
-    post_state: Option<BTreeMap<Address, Account>>,
+    /// Accounts after the last block; `None` for an account that must not exist.
+    pub(super) post_state: Option<BTreeMap<Address, Option<PostAccount>>>,
     pub(super) post_state_hash: Option<B256>,
     #[serde(default)]
     pub(super) seal_engine: SealEngine,
 }
 
+/// The genesis block of a test.
+#[derive(Debug)]
+pub(super) struct Genesis {
+    pub(super) header: Header,
+    /// The header as the test describes it.
+    pub(super) named: Named,
+}
+
+/// Reason that a test has no genesis block.
+#[derive(Debug, thiserror::Error)]
+pub enum GenesisError {
+    /// The RLP cannot be decoded.
+    #[error("the genesis block is not the RLP of a block")]
+    Rlp(#[from] alloy_rlp::Error),
+    /// The JSON of the header cannot be read, or lacks a field that is needed without the RLP.
+    #[error("the header of the genesis block cannot be read")]
+    Json(#[from] serde_json::Error),
+}
+
 /// The fields that distinguish a [`Test`] from other formats, such as a single transaction or the engine API.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Kind {
     blocks: Option<de::IgnoredAny>,
     #[serde(rename = "genesisRLP")]
-    genesis: Option<de::IgnoredAny>,
+    genesis_rlp: Option<de::IgnoredAny>,
+    genesis_block_header: Option<de::IgnoredAny>,
 }
 
 impl Kind {
     pub(super) const fn is_blockchain_test(&self) -> bool {
-        self.blocks.is_some() && self.genesis.is_some()
+        self.blocks.is_some() && (self.genesis_rlp.is_some() || self.genesis_block_header.is_some())
     }
 }
 
@@ -61,15 +120,6 @@ pub(super) struct Config {
     pub(super) blob_schedule: BTreeMap<String, Blobs>,
 }
 
-/// Blob parameters of one fork (EIP-7840).
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Blobs {
-    pub(super) target: Quantity,
-    pub(super) max: Quantity,
-    pub(super) base_fee_update_fraction: Quantity,
-}
-
 /// Whether the seals of blocks are real.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) enum SealEngine {
@@ -79,12 +129,6 @@ pub(super) enum SealEngine {
     #[default]
     #[serde(other)]
     NoProof,
-}
-
-/// A header. Only its hash is read, which covers all fields.
-#[derive(Debug, Deserialize)]
-pub(super) struct Named {
-    pub(super) hash: B256,
 }
 
 /// One block of a test.
@@ -129,6 +173,14 @@ impl Expected {
 }
 
 impl Entry {
+    /// The header, if the block is valid.
+    pub(super) const fn valid_header(&self) -> Option<&Named> {
+        match self.expect_exception {
+            Some(_) => None,
+            None => self.block_header.as_ref(),
+        }
+    }
+
     pub(super) fn expected(&self) -> Expected {
         match (&self.expect_exception, &self.block_header) {
             (Some(Reasons::Text(text)), _) => Expected::Invalid(text.clone()),
@@ -147,15 +199,38 @@ struct Account {
     storage: BTreeMap<Quantity, Quantity>,
 }
 
+/// The fields of an account that a test expects after its last block.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct PostAccount {
+    pub(super) nonce: Option<Quantity>,
+    pub(super) balance: Option<Quantity>,
+    pub(super) code: Option<Bytes>,
+    #[serde(default)]
+    pub(super) storage: BTreeMap<Quantity, Quantity>,
+}
+
 impl Test {
+    /// The genesis block, from its RLP, or from the JSON of its header in files without the RLP.
+    ///
+    /// # Errors
+    /// Neither can be read.
+    pub(super) fn genesis(&self) -> Result<Genesis, GenesisError> {
+        let json = self.genesis_block_header.get();
+        let header = match &self.genesis_rlp {
+            Some(rlp) => Block::<TxEnvelope>::decode(&mut rlp.as_ref())?.header,
+            None => serde_json::from_str::<Whole>(json)?.into(),
+        };
+        Ok(Genesis { header, named: serde_json::from_str(json)? })
+    }
+
     /// The state before the first block.
     pub(super) fn pre(&self) -> impl Iterator<Item = (Address, FoundedAccount)> {
         self.pre.iter().map(founded)
     }
 
-    /// The complete state after the last block, if the test has it.
-    pub(super) fn post(&self) -> Option<impl Iterator<Item = (Address, FoundedAccount)>> {
-        self.post_state.as_ref().map(|accounts| accounts.iter().map(founded))
+    /// Whether the account has code before the first block.
+    pub(super) fn has_code(&self, address: &Address) -> bool {
+        self.pre.get(address).is_some_and(|account| !account.code.is_empty())
     }
 }
 
@@ -165,4 +240,18 @@ fn founded((address, account): (&Address, &Account)) -> (Address, FoundedAccount
         storage.iter().map(|(slot, value)| (slot.0, value.0)).collect::<Vec<(U256, U256)>>();
     let nonce = nonce.0.saturating_to();
     (*address, FoundedAccount { nonce, balance: balance.0, code: code.clone(), slots })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_of_a_repeated_name_is_kept() {
+        let entries = tests(br#"{"a": 1, "b": 2, "a": 3}"#).expect("an object");
+        let entries: Vec<_> =
+            entries.iter().map(|(name, text)| (name.as_str(), text.get())).collect();
+        assert_eq!(entries, [("a", "1"), ("b", "2"), ("a", "3")]);
+        assert!(tests(b"[]").is_err() && tests(b"{").is_err());
+    }
 }

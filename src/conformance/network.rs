@@ -4,7 +4,7 @@
 //! transition is at a block (`BerlinToLondonAt5`), a time (`ShanghaiToCancunAtTime15k`) or a total difficulty
 //! (`ArrowGlacierToParisAtDiffC0000`).
 
-use super::fixture::{Blobs, Config};
+use super::{blobs::Blobs, fixture::Config, rules::NetworkRules};
 use crate::evm::Chain;
 use alloy_eips::eip7840::BlobParams;
 use alloy_hardforks::{EthereumHardfork, ForkCondition};
@@ -19,9 +19,6 @@ pub enum NetworkError {
     /// Constantinople itself was never active on mainnet, and revm lacks the gas rule of EIP-1283.
     #[error("network {0} needs EIP-1283, which was never active on mainnet")]
     NetGasMetering(String),
-    /// Its blocks cannot be verified completely.
-    #[error("network {0} has block access lists, which are not verified yet")]
-    BlockAccessLists(String),
 }
 
 /// A network and its forks.
@@ -31,6 +28,8 @@ pub(super) struct Network {
     from: EthereumHardfork,
     to: Option<(EthereumHardfork, When)>,
     blobs: Vec<(EthereumHardfork, BlobParams)>,
+    /// Whether blocks before Amsterdam have access lists (EIP-7928), too.
+    early_access_lists: bool,
 }
 
 /// The point of a transition.
@@ -43,26 +42,37 @@ enum When {
 }
 
 impl Network {
-    /// The network with this name and configuration.
+    /// The network with this name and configuration. The entry of `rules` with this name replaces its rules.
     ///
     /// # Errors
     /// The network is unknown or not supported.
-    pub(super) fn new(name: &str, config: &Config) -> Result<Self, NetworkError> {
-        let unknown = || NetworkError::Unknown(name.to_owned());
-        let (from, to) = parse(name).ok_or_else(unknown)?;
+    pub(super) fn new(
+        name: &str,
+        config: &Config,
+        rules: &[NetworkRules],
+    ) -> Result<Self, NetworkError> {
+        let own = rules.iter().find(|rules| rules.network == name);
+        let forks = own.map_or_else(|| parse(name), |own| Some((own.fork, None)));
+        let (from, to) = forks.ok_or_else(|| NetworkError::Unknown(name.to_owned()))?;
         let last = to.map_or(from, |(fork, _)| fork);
-        let forks = [from, last];
-        if forks.contains(&EthereumHardfork::Constantinople) {
+        if [from, last].contains(&EthereumHardfork::Constantinople) {
             return Err(NetworkError::NetGasMetering(name.to_owned()));
-        }
-        if last >= EthereumHardfork::Amsterdam {
-            return Err(NetworkError::BlockAccessLists(name.to_owned()));
         }
         let schedule = config.blob_schedule.iter();
         let schedule = schedule.filter_map(|(name, blobs)| Some((fork(name)?, blobs)));
-        let blobs = schedule.map(|(fork, blobs)| (fork, blob_params(fork, blobs))).collect();
+        let mut blobs: Vec<_> =
+            schedule.map(|(fork, blobs)| (fork, blob_params(fork, blobs))).collect();
+        // The blob parameters of the network are those that the test gives for its name.
+        let named = own.and_then(|own| Some((own.fork, config.blob_schedule.get(name)?)));
+        blobs.extend(named.map(|(fork, named)| (fork, blob_params(fork, named))));
         let chain_id = config.chainid.map_or(1, |id| id.0.saturating_to());
-        Ok(Self { chain_id, from, to, blobs })
+        let early_access_lists = own.is_some_and(|own| own.access_lists);
+        Ok(Self { chain_id, from, to, blobs, early_access_lists })
+    }
+
+    /// The fork that is active from genesis on.
+    pub(super) const fn first_fork(&self) -> EthereumHardfork {
+        self.from
     }
 
     /// The rules for a block with this number and this total difficulty of its parent.
@@ -79,6 +89,7 @@ impl Network {
             (*fork, condition)
         });
         let chain = Chain::of_forks(self.chain_id, forks);
+        let chain = if self.early_access_lists { chain.with_early_access_lists() } else { chain };
         self.blobs.iter().fold(chain, |chain, (fork, params)| chain.with_blobs(*fork, *params))
     }
 
@@ -141,7 +152,7 @@ fn when(text: &str) -> Option<When> {
 }
 
 /// The fork with this name. Tests use several names for some forks.
-fn fork(name: &str) -> Option<EthereumHardfork> {
+pub(super) fn fork(name: &str) -> Option<EthereumHardfork> {
     use EthereumHardfork as Fork;
     Some(match name.to_ascii_lowercase().as_str() {
         "frontier" => Fork::Frontier,
@@ -177,11 +188,11 @@ fn fork(name: &str) -> Option<EthereumHardfork> {
 fn blob_params(fork: EthereumHardfork, blobs: &Blobs) -> BlobParams {
     let base =
         if fork < EthereumHardfork::Osaka { BlobParams::prague() } else { BlobParams::osaka() };
-    let max_blob_count = blobs.max.0.saturating_to();
+    let max_blob_count = blobs.max.into();
     BlobParams {
-        target_blob_count: blobs.target.0.saturating_to(),
+        target_blob_count: blobs.target.into(),
         max_blob_count,
-        update_fraction: blobs.base_fee_update_fraction.0.saturating_to(),
+        update_fraction: blobs.update_fraction.get().into(),
         // Before EIP-7594 a transaction may use all blobs of a block.
         max_blobs_per_tx: if fork < EthereumHardfork::Osaka {
             max_blob_count
@@ -198,7 +209,7 @@ mod tests {
     use alloy_consensus::Header;
 
     fn fork_at(name: &str, number: u64, timestamp: u64, parent_difficulty: u64) -> String {
-        let network = Network::new(name, &Config::default()).expect("a known network");
+        let network = Network::new(name, &Config::default(), &[]).expect("a known network");
         let header = Header { number, timestamp, ..Default::default() };
         network.chain(number, U256::from(parent_difficulty)).fork(&header).to_string()
     }
@@ -215,6 +226,7 @@ mod tests {
             ("Shanghai", "Shanghai"),
             ("Osaka", "Osaka"),
             ("BPO2", "Bpo2"),
+            ("Amsterdam", "Amsterdam"),
         ] {
             assert_eq!(fork_at(name, 0, 0, 0), fork, "{name}");
         }
@@ -230,12 +242,28 @@ mod tests {
         assert_eq!(fork_at("ArrowGlacierToParisAtDiffC0000", 9, 9, 0xbffff), "ArrowGlacier");
         assert_eq!(fork_at("ArrowGlacierToParisAtDiffC0000", 9, 9, 0xc0000), "Paris");
         assert_eq!(fork_at("BPO1ToBPO2AtTime15k", 9, 15_000, 9), "Bpo2");
+        assert_eq!(fork_at("BPO2ToAmsterdamAtTime15k", 9, 14_999, 9), "Bpo2");
+        assert_eq!(fork_at("BPO2ToAmsterdamAtTime15k", 9, 15_000, 9), "Amsterdam");
+    }
+
+    #[test]
+    fn own_rules_replace_those_of_the_named_network_only() {
+        let rules = ["Amsterdam=Osaka+7928".parse().expect("rules")];
+        let header = Header { number: 1, timestamp: 15_000, ..Default::default() };
+        let active = |name| {
+            let network = Network::new(name, &Config::default(), &rules).expect("a known network");
+            let chain = network.chain(1, U256::ZERO);
+            (chain.fork(&header), chain.has_access_list(&header))
+        };
+        assert_eq!(active("Amsterdam"), (EthereumHardfork::Osaka, true));
+        assert_eq!(active("BPO2ToAmsterdamAtTime15k"), (EthereumHardfork::Amsterdam, true));
+        assert_eq!(active("Osaka"), (EthereumHardfork::Osaka, false));
     }
 
     #[test]
     fn only_a_network_named_after_it_has_the_dao_fork() {
         let dao_block = |name| {
-            let network = Network::new(name, &Config::default()).expect("a known network");
+            let network = Network::new(name, &Config::default(), &[]).expect("a known network");
             network.chain(1, U256::ZERO).dao_fork_block()
         };
         assert_eq!(dao_block("HomesteadToDaoAt5"), Some(5));
@@ -247,11 +275,10 @@ mod tests {
     #[test]
     fn an_unsupported_network_is_named() {
         let error = |name| {
-            Network::new(name, &Config::default()).expect_err("the network is not supported")
+            Network::new(name, &Config::default(), &[]).expect_err("the network is not supported")
         };
         assert_eq!(error("Verkle"), NetworkError::Unknown("Verkle".to_owned()));
         assert!(matches!(error("ByzantiumToConstantinopleAt5"), NetworkError::NetGasMetering(_)));
-        assert!(matches!(error("BPO2ToAmsterdamAtTime15k"), NetworkError::BlockAccessLists(_)));
         for nonsense in ["LondonToBerlinAt5", "BerlinToLondonAtX", "At5", "BerlinToLondonAtTimek"] {
             assert!(matches!(error(nonsense), NetworkError::Unknown(_)), "{nonsense}");
         }

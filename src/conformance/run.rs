@@ -2,14 +2,17 @@
 
 use super::{
     chain::{Ground, Refusal, TestChain, Touched, TransactionsRoot, Trouble},
-    fixture::{Entry, Expected, Kind, SealEngine, Test},
+    draft::Draft,
+    fixture::{Entry, Expected, Genesis, GenesisError, Kind, SealEngine, Test},
     network::{Network, NetworkError},
     panel::Panel,
+    post_state::{self, PostStateError},
+    reason,
+    rules::NetworkRules,
 };
-use crate::{block::FullState, trie::TrieError};
-use alloy_consensus::{Block, Header, TxEnvelope};
+use crate::trie::TrieError;
+use alloy_consensus::Header;
 use alloy_primitives::B256;
-use alloy_rlp::Decodable;
 use serde_json::value::RawValue;
 
 /// Counts of blocks by result.
@@ -64,6 +67,9 @@ pub enum OutOfScope {
     /// The network is not supported.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The test was filled for a draft of its fork.
+    #[error(transparent)]
+    Draft(#[from] Draft),
     /// A block that differs touches an account with storage but with neither nonce nor code. revm creates a
     /// contract at such an account, which EIP-7610 forbids. Mainnet has no such account.
     #[error("it needs EIP-7610, which revm does not support")]
@@ -81,8 +87,8 @@ pub enum Failure {
     #[error("the test cannot be read")]
     Unreadable(#[from] serde_json::Error),
     /// The genesis block cannot be decoded.
-    #[error("the genesis block is not the RLP of a block")]
-    Genesis(#[from] alloy_rlp::Error),
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
     /// The genesis block has another hash.
     #[error("the genesis block has hash {actual}, the test says {expected}")]
     GenesisHash { expected: B256, actual: B256 },
@@ -100,6 +106,11 @@ pub enum Failure {
     /// An invalid block was accepted.
     #[error("block {position} is invalid, but was accepted; the test expects: {because}")]
     Accepted { position: usize, because: String },
+    /// An invalid block was refused for another reason than the test names.
+    #[error(
+        "block {position} was refused for another reason: {because}; the test expects: {expected}"
+    )]
+    OtherReason { position: usize, because: String, expected: String },
     /// An invalid transaction was executed.
     #[error("an invalid transaction of block {position} was executed; the test expects: {because}")]
     Executed { position: usize, because: String },
@@ -109,9 +120,9 @@ pub enum Failure {
     /// Another block is the head.
     #[error("the head is block {actual}, the test says {expected}")]
     Head { expected: B256, actual: B256 },
-    /// The final state has another root.
-    #[error("the final state has root {actual}, the test says {expected}")]
-    PostState { expected: B256, actual: B256 },
+    /// The final state differs.
+    #[error(transparent)]
+    PostState(#[from] PostStateError),
     /// The root of a state in the test cannot be computed.
     #[error("the root of a state in the test cannot be computed")]
     State(#[from] TrieError),
@@ -127,25 +138,29 @@ impl Failure {
     }
 }
 
-/// Runs a test with all executors of the panel.
-pub fn run(text: &RawValue, panel: &mut Panel) -> Run {
-    let mut blocks = Blocks::default();
+/// Runs a test with all executors of the panel. `rules` replaces the rules of some networks.
+pub fn run(text: &RawValue, rules: &[NetworkRules], panel: &mut Panel) -> Run {
+    let blocks = Blocks::default();
     let is_test =
         serde_json::from_str(text.get()).is_ok_and(|kind: Kind| kind.is_blockchain_test());
     if !is_test {
         let ending = Ending::OutOfScope(OutOfScope::OtherFormat);
         return Run { network: String::new(), blocks, ending };
     }
-    let test: Test = match serde_json::from_str(text.get()) {
-        Ok(test) => test,
+    match serde_json::from_str(text.get()) {
+        Ok(test) => run_test(test, rules, panel),
         Err(error) => {
-            let ending = Ending::Failed(error.into());
-            return Run { network: String::new(), blocks, ending };
+            let ending = Ending::Failed(Failure::Unreadable(error));
+            Run { network: String::new(), blocks, ending }
         }
-    };
-    let ending = match Network::new(&test.network, &test.config) {
-        Err(error) => Ending::OutOfScope(error.into()),
-        Ok(network) => match run_on(network, &test, panel, &mut blocks) {
+    }
+}
+
+fn run_test(test: Test, rules: &[NetworkRules], panel: &mut Panel) -> Run {
+    let mut blocks = Blocks::default();
+    let ending = match opened(&test, rules) {
+        Err(ending) => ending,
+        Ok((network, genesis)) => match run_on(network, genesis, &test, panel, &mut blocks) {
             Ok(()) => Ending::Passed,
             Err(failure) if failure.is_for_want_of_eip7610() => {
                 Ending::OutOfScope(OutOfScope::CreationOverStorage)
@@ -156,13 +171,30 @@ pub fn run(text: &RawValue, panel: &mut Panel) -> Run {
     Run { network: test.network, blocks, ending }
 }
 
+/// The network and the genesis block of a test, or the reason that it is not run.
+fn opened(test: &Test, rules: &[NetworkRules]) -> Result<(Network, Header), Ending> {
+    let out_of_scope = |error| Ending::OutOfScope(OutOfScope::Network(error));
+    let network = Network::new(&test.network, &test.config, rules).map_err(out_of_scope)?;
+    let failed = |error| Ending::Failed(Failure::Genesis(error));
+    let Genesis { header, named } = test.genesis().map_err(failed)?;
+    if let Some(draft) = Draft::of(&network, test, &named) {
+        return Err(Ending::OutOfScope(OutOfScope::Draft(draft)));
+    }
+    let (expected, actual) = (named.hash, header.hash_slow());
+    if expected != actual {
+        return Err(Ending::Failed(Failure::GenesisHash { expected, actual }));
+    }
+    Ok((network, header))
+}
+
 fn run_on(
     network: Network,
+    genesis: Header,
     test: &Test,
     panel: &mut Panel,
     counts: &mut Blocks,
 ) -> Result<(), Failure> {
-    let mut chain = panel.crew().install(|| found(network, test))?;
+    let mut chain = panel.crew().install(|| found(network, genesis, test))?;
     for (position, entry) in test.blocks.iter().enumerate() {
         take(&mut chain, position, entry, test.seal_engine, panel, counts)?;
     }
@@ -171,16 +203,11 @@ fn run_on(
     if actual != expected {
         return Err(Failure::Head { expected, actual });
     }
-    panel.crew().install(|| check_post_state(test, state_root.unwrap_or_default()))
+    Ok(post_state::check(test, &chain, state_root.unwrap_or_default())?)
 }
 
 /// Creates the chain with the genesis block and state of the test.
-fn found(network: Network, test: &Test) -> Result<TestChain, Failure> {
-    let genesis = Block::<TxEnvelope>::decode(&mut test.genesis_rlp.as_ref())?.header;
-    let (expected, actual) = (test.genesis_block_header.hash, genesis.hash_slow());
-    if expected != actual {
-        return Err(Failure::GenesisHash { expected, actual });
-    }
+fn found(network: Network, genesis: Header, test: &Test) -> Result<TestChain, Failure> {
     let Header { state_root: expected, .. } = genesis;
     let (chain, actual) = TestChain::new(network, genesis, test.pre())?;
     if expected != actual {
@@ -222,6 +249,9 @@ fn take(
         }
         (Err(refusal), Expected::Invalid(expected)) => {
             let (ground, because) = (refusal.ground(), chain_of_causes(&refusal));
+            if !reason::fits(&expected, &refusal) {
+                return Err(Failure::OtherReason { position, because, expected });
+            }
             counts.refused.push(Refused { position, ground, because, expected });
         }
         (Err(refusal), Expected::Valid(_)) => {
@@ -232,17 +262,6 @@ fn take(
         (Ok(_), Expected::Invalid(_)) if seals == SealEngine::Ethash => counts.out_of_scope += 1,
         (Ok(_), Expected::Invalid(because)) => {
             return Err(Failure::Accepted { position, because });
-        }
-    }
-    Ok(())
-}
-
-/// Compares the final state, if the test has one, with the state root of the head.
-fn check_post_state(test: &Test, actual: B256) -> Result<(), Failure> {
-    let given = test.post().map(|accounts| FullState::default().found(accounts)).transpose()?;
-    for expected in given.into_iter().chain(test.post_state_hash) {
-        if expected != actual {
-            return Err(Failure::PostState { expected, actual });
         }
     }
     Ok(())

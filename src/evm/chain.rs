@@ -24,6 +24,8 @@ pub struct Chain {
     deposit_contract: Address,
     /// Blob parameters by the fork that introduces them (EIP-7840, EIP-7892), ascending by fork.
     blob_schedule: Vec<(EthereumHardfork, BlobParams)>,
+    /// Whether blocks before Amsterdam have access lists (EIP-7928), too.
+    early_access_lists: bool,
 }
 
 impl Chain {
@@ -51,7 +53,8 @@ impl Chain {
             31_337 => (development_hardforks(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
             _ => return Err(UnknownChain(id)),
         };
-        Ok(Self { id, hardforks, deposit_contract, blob_schedule: mainnet_blobs() })
+        let blob_schedule = mainnet_blobs();
+        Ok(Self { id, hardforks, deposit_contract, blob_schedule, early_access_lists: false })
     }
 
     /// A chain with these forks, for example of a test. A fork that is not listed is never active. The deposit
@@ -62,7 +65,21 @@ impl Chain {
     ) -> Self {
         let hardforks = EthereumChainHardforks::new(forks);
         let deposit_contract = MAINNET_DEPOSIT_CONTRACT_ADDRESS;
-        Self { id, hardforks, deposit_contract, blob_schedule: mainnet_blobs() }
+        let blob_schedule = mainnet_blobs();
+        Self { id, hardforks, deposit_contract, blob_schedule, early_access_lists: false }
+    }
+
+    /// Adds block access lists (EIP-7928) to the rules of the forks before Amsterdam. No chain has such rules. Tests
+    /// of EIP-7928 alone do.
+    #[must_use]
+    pub fn with_early_access_lists(mut self) -> Self {
+        self.early_access_lists = true;
+        self
+    }
+
+    /// Whether the block of this header has an access list (EIP-7928).
+    pub fn has_access_list(&self, header: &impl BlockHeader) -> bool {
+        self.early_access_lists || self.is_active(EthereumHardfork::Amsterdam, header)
     }
 
     /// Replaces the blob parameters from `fork` on.

@@ -69,8 +69,12 @@ pub fn check_fields(chain: &Chain, header: &Header) -> Result<(), FieldError> {
         ),
         ("slotNumber", "slot number", "EIP-7843", header.slot_number.is_some(), Amsterdam),
     ];
+    let is_due = |field: &str, fork| match field {
+        "blockAccessListHash" => chain.has_access_list(header),
+        _ => chain.is_active(fork, header),
+    };
     let wrong =
-        |(.., present, fork): &(_, _, _, bool, _)| *present != chain.is_active(*fork, header);
+        |(field, _, _, present, fork): &(&str, _, _, bool, _)| *present != is_due(field, *fork);
     match fields.into_iter().find(wrong) {
         Some((field, what, eip, present, fork)) => {
             let (number, chain) = (header.number, chain.id());

@@ -17,7 +17,12 @@ pub use receipts::{PlainReceipts, Receipt};
 
 pub use alloy_evm::{
     Database as EvmDatabase, EvmEnv,
-    block::{BlockExecutionError, BlockExecutionResult, BlockExecutor, BlockValidationError},
+    block::{
+        BlockExecutionError, BlockExecutionResult, BlockExecutor, BlockValidationError,
+        system_calls::{
+            BUILDER_DEPOSIT_REQUEST_PREDEPLOY_ADDRESS, BUILDER_EXIT_REQUEST_PREDEPLOY_ADDRESS,
+        },
+    },
 };
 
 /// The gas of a transaction without code and data (Yellow Paper, appendix G).

@@ -2,7 +2,10 @@
 //!
 //! Running the tests is left to [`conformance`](crate::conformance).
 
-use crate::conformance::{Blocks, Ending, FilesError, Ground, Run};
+use crate::{
+    conformance::{Blocks, Ending, FilesError, Ground, Run, SkipReason, Skipped},
+    text::one_line,
+};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -21,9 +24,17 @@ pub struct ConformanceReport {
     pub tests: Vec<TestRow>,
     /// Files that could not be read.
     pub unreadable: Vec<FilesError>,
+    /// Entries of folders and archives that are not test files.
+    pub skipped: Vec<Skipped>,
     /// Duration of the whole run.
     pub elapsed: Duration,
 }
+
+/// Maximum number of skipped entries that the text names for each reason.
+const MOST_NAMED: usize = 3;
+
+/// Maximum width of the columns of folders and networks in characters.
+const MOST_WIDTH: usize = 120;
 
 /// The settings of a run.
 #[derive(Clone, Debug)]
@@ -98,10 +109,13 @@ pub fn failed_file(file: &str, error: &serde_json::Error) -> TestRow {
 impl fmt::Display for TestRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, name, network, result, .. } = self;
+        let [file, name, network] = [file, name, network].map(|text| one_line(text));
         match result {
             TestResult::Passed => write!(f, "passed  {file}::{name} ({network})"),
-            TestResult::Failed(why) => write!(f, "FAILED  {file}::{name} ({network}): {why}"),
-            TestResult::OutOfScope(why) => write!(f, "not run {file}::{name}: {why}"),
+            TestResult::Failed(why) => {
+                write!(f, "FAILED  {file}::{name} ({network}): {}", one_line(why))
+            }
+            TestResult::OutOfScope(why) => write!(f, "not run {file}::{name}: {}", one_line(why)),
         }
     }
 }
@@ -166,6 +180,15 @@ impl ConformanceReport {
         groups.into_iter().map(|(group, rows)| (group, Sums::of(rows))).collect()
     }
 
+    /// Names of skipped entries, by reason.
+    fn skipped(&self) -> BTreeMap<SkipReason, Vec<&str>> {
+        let mut skipped: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for Skipped { name, why } in &self.skipped {
+            skipped.entry(*why).or_default().push(&**name);
+        }
+        skipped
+    }
+
     /// Number of tests that were not run, by reason.
     fn reasons(&self) -> BTreeMap<&str, u64> {
         let mut reasons = BTreeMap::new();
@@ -178,23 +201,19 @@ impl ConformanceReport {
     }
 }
 
-/// Writes the table by folder and network, the reasons of tests that were not run, and the failed tests.
+/// Writes the table by folder and network, the reasons of tests that were not run and of entries that were not read,
+/// and the failed tests. Names come from files, so that they are escaped.
 ///
 /// # Errors
 /// Writing to `out` fails.
 pub fn write_text(report: &ConformanceReport, mut out: impl Write) -> io::Result<()> {
-    let groups = report.groups();
-    let width = groups.keys().map(|(folder, _)| folder.len()).max().unwrap_or(0).max(6);
-    let heading = ["passed", "failed", "not run", "accepted", "refused"];
-    let heading = heading.map(|column| format!("{column:>8}")).join(" ");
-    writeln!(out, "{:<width$}  {:<30} {heading}", "folder", "network")?;
-    for ((folder, network), sums) in &groups {
-        writeln!(out, "{folder:<width$}  {network:<30} {sums}")?;
-    }
     let all = Sums::of(&report.tests);
-    writeln!(out, "{:<width$}  {:<30} {all}", "all", "")?;
+    write_table(report, &all, &mut out)?;
     for (why, count) in report.reasons() {
-        writeln!(out, "not run: {count} tests: {why}")?;
+        writeln!(out, "not run: {count} tests: {}", one_line(why))?;
+    }
+    for (why, names) in report.skipped() {
+        writeln!(out, "{}", skipped_line(why, &names))?;
     }
     if all.out_of_scope > 0 {
         let count = all.out_of_scope;
@@ -205,10 +224,37 @@ pub fn write_text(report: &ConformanceReport, mut out: impl Write) -> io::Result
         writeln!(out, "{row}")?;
     }
     for error in &report.unreadable {
-        writeln!(out, "NOT READ {}", chain(error))?;
+        writeln!(out, "NOT READ {}", one_line(&chain(error)))?;
     }
     writeln!(out, "{}", last_line(report, &all))?;
     Ok(())
+}
+
+fn write_table(report: &ConformanceReport, all: &Sums, out: &mut impl Write) -> io::Result<()> {
+    let escaped = |((folder, network), sums): ((&str, &str), _)| {
+        ((one_line(folder).to_string(), one_line(network).to_string()), sums)
+    };
+    let groups: Vec<_> = report.groups().into_iter().map(escaped).collect();
+    let folders = groups.iter().map(|((folder, _), _)| folder.chars().count());
+    let width = folders.max().unwrap_or(0).clamp(6, MOST_WIDTH);
+    let heading = ["passed", "failed", "not run", "accepted", "refused"];
+    let heading = heading.map(|column| format!("{column:>8}")).join(" ");
+    writeln!(out, "{:<width$}  {:<30} {heading}", "folder", "network")?;
+    for ((folder, network), sums) in &groups {
+        writeln!(out, "{folder:<width$}  {network:<30} {sums}")?;
+    }
+    writeln!(out, "{:<width$}  {:<30} {all}", "all", "")
+}
+
+/// Counts the entries that were skipped for this reason, and names the first of them.
+fn skipped_line(why: SkipReason, names: &[&str]) -> String {
+    let named = names.iter().take(MOST_NAMED).map(|name| one_line(name).to_string());
+    let named = named.collect::<Vec<_>>().join(", ");
+    let others = match names.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        others => format!(" and {others} others"),
+    };
+    format!("not read: {} entries, because {why}: {named}{others}", names.len())
 }
 
 impl fmt::Display for Sums {
@@ -245,6 +291,10 @@ pub fn write_json(report: &ConformanceReport, mut out: impl Write) -> io::Result
     let all = Sums::of(&report.tests);
     let ConformanceSettings { executors, threads, jobs } = &report.settings;
     let unreadable: Vec<_> = report.unreadable.iter().map(|error| chain(error)).collect();
+    let skipped = report.skipped.iter();
+    let skipped: Vec<_> = skipped
+        .map(|Skipped { name, why }| json!({ "name": name, "why": why.to_string() }))
+        .collect();
     let document = json!({
         "schema_version": 1,
         "settings": { "executors": executors, "threads": threads, "jobs": jobs },
@@ -256,6 +306,7 @@ pub fn write_json(report: &ConformanceReport, mut out: impl Write) -> io::Result
         "refused": all.all_refused(),
         "blocks_out_of_scope": all.out_of_scope,
         "unreadable": unreadable,
+        "skipped": skipped,
         "tests": report.tests.iter().map(test).collect::<Vec<_>>(),
     });
     serde_json::to_writer_pretty(&mut out, &document)?;

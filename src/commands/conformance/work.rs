@@ -5,7 +5,7 @@
 
 use super::Context;
 use crate::{
-    conformance::{self, FilesError, Glob, Panel, TestFile, visit},
+    conformance::{self, FilesError, Found, Glob, NetworkRules, Panel, Skipped, TestFile, visit},
     executors::ExecutorKind,
     progress::Progress,
     report::conformance::{TestRow, failed_file},
@@ -27,14 +27,25 @@ pub(super) struct Orders {
     pub(super) executors: Vec<ExecutorKind>,
     pub(super) threads: Vec<NonZeroUsize>,
     pub(super) filter: Option<Glob>,
+    pub(super) rules: Vec<NetworkRules>,
     pub(super) limit: Duration,
+}
+
+/// The results of all paths.
+#[derive(Debug, Default)]
+pub(super) struct Results {
+    /// Tests, sorted by file and name.
+    pub(super) tests: Vec<TestRow>,
+    /// Errors of files that could not be read.
+    pub(super) unreadable: Vec<FilesError>,
+    /// Entries that are not test files.
+    pub(super) skipped: Vec<Skipped>,
 }
 
 /// A job's request for a file: the channel on which the job waits.
 type Ask = SyncSender<TestFile>;
 
-/// Runs the tests of all files, one file per job at a time. Returns the rows, sorted by file and test, and the errors
-/// of unreadable files.
+/// Runs the tests of all files, one file per job at a time.
 ///
 /// # Errors
 /// If the threads cannot be started.
@@ -43,39 +54,41 @@ pub(super) fn run_all(
     orders: &Orders,
     jobs: NonZeroUsize,
     context: &Context,
-) -> eyre::Result<(Vec<TestRow>, Vec<FilesError>)> {
+) -> eyre::Result<Results> {
     let progress = Progress::new(context.chatter, 0, "files");
     let (ask, asked) = mpsc::channel();
-    let (mut rows, unreadable) = thread::scope(|scope| {
+    let mut results = thread::scope(|scope| {
         let job = |_| {
             let (ask, progress) = (ask.clone(), progress.clone());
             scope.spawn(move || work(orders, &ask, &progress))
         };
         let workers: Vec<_> = (0..jobs.get()).map(job).collect();
         drop(ask);
-        let unreadable = deal(paths, asked, &progress);
+        let mut results = deal(paths, asked, &progress);
         let rows = workers
             .into_iter()
             .map(|worker| Ok(worker.join().map_err(|_| eyre!("a worker panicked"))??))
             .collect::<eyre::Result<Vec<_>>>()?;
-        Ok::<_, eyre::Report>((rows.into_iter().flatten().collect::<Vec<_>>(), unreadable))
+        results.tests = rows.into_iter().flatten().collect();
+        Ok::<_, eyre::Report>(results)
     })?;
     progress.finish();
-    rows.sort_by(|a, b| (&a.file, &a.name).cmp(&(&b.file, &b.name)));
-    Ok((rows, unreadable))
+    results.tests.sort_by(|a, b| (&a.file, &a.name).cmp(&(&b.file, &b.name)));
+    Ok(results)
 }
 
-/// Sends each file to a waiting job. Ends early if no job is left.
-fn deal(paths: &[PathBuf], asked: Receiver<Ask>, progress: &Progress) -> Vec<FilesError> {
-    let mut unreadable = Vec::new();
+/// Sends each file to a waiting job. Ends early if no job is left. The results hold no tests yet.
+fn deal(paths: &[PathBuf], asked: Receiver<Ask>, progress: &Progress) -> Results {
+    let mut results = Results::default();
     for path in paths {
         let flow = visit(path, &mut |file| {
             match file {
-                Err(error) => unreadable.push(error),
-                Ok(file) => {
+                Err(error) => results.unreadable.push(error),
+                Ok(Found::Skipped(skipped)) => results.skipped.push(skipped),
+                Ok(Found::File(file)) => {
                     progress.expect(1);
                     let Ok(desk) = asked.recv() else { return ControlFlow::Break(()) };
-                    progress.at(&*file.name);
+                    progress.at(&file.name);
                     // The send succeeds, since a job waits for the answer to its request.
                     let _ = desk.send(file);
                 }
@@ -86,7 +99,7 @@ fn deal(paths: &[PathBuf], asked: Receiver<Ask>, progress: &Progress) -> Vec<Fil
             break;
         }
     }
-    unreadable
+    results
 }
 
 /// Requests files and runs their tests until no file is left.
@@ -102,14 +115,14 @@ fn work(
         let Some(file) = ask.send(desk).ok().and_then(|()| inbox.recv().ok()) else {
             return Ok(rows);
         };
-        rows.extend(run_file(&file, orders.filter.as_ref(), &mut panel, progress));
+        rows.extend(run_file(&file, orders, &mut panel, progress));
         progress.step();
     }
 }
 
 fn run_file(
     file: &TestFile,
-    filter: Option<&Glob>,
+    orders: &Orders,
     panel: &mut Panel,
     progress: &Progress,
 ) -> Vec<TestRow> {
@@ -117,12 +130,13 @@ fn run_file(
         Ok(tests) => tests,
         Err(error) => return vec![failed_file(&file.name, &error)],
     };
+    let filter = orders.filter.as_ref();
     let wanted =
         |name: &str| filter.is_none_or(|glob| glob.matches(&format!("{}::{name}", file.name)));
     let mut rows = Vec::new();
     for (name, text) in tests.into_iter().filter(|(name, _)| wanted(name)) {
         // A panic in one test must not end the suite. Panics of executors are caught earlier, in the panel.
-        let run = catch_unwind(AssertUnwindSafe(|| conformance::run(text, panel)));
+        let run = catch_unwind(AssertUnwindSafe(|| conformance::run(text, &orders.rules, panel)));
         let row = match run {
             Ok(run) => TestRow::new(&file.name, &name, &run),
             Err(_) => TestRow::panicked(&file.name, &name),
