@@ -1,8 +1,11 @@
 //! `blockrace conformance` over a sample of Ethereum's tests and over deliberately wrong tests.
 
-use crate::support::{assert_code, blockrace, stdout};
+use crate::support::{assert_code, blockrace, stderr, stdout};
 use serde_json::Value;
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 /// The folder of Ethereum's tests: `BLOCKRACE_FIXTURES`, or `../shared/fixtures`.
 fn fixtures() -> Option<PathBuf> {
@@ -55,6 +58,48 @@ fn must_fail(change: impl Fn(&mut Value)) -> String {
     stdout(&output)
 }
 
+/// The first account that the test expects after its last block.
+fn first_post_account(test: &mut Value) -> &mut Value {
+    let accounts = test["postState"].as_object_mut().expect("the sample lists accounts");
+    accounts.values_mut().next().expect("the sample lists accounts")
+}
+
+/// Changes the test, runs it and asserts that it passes.
+fn must_pass(change: impl Fn(&mut Value)) {
+    let Some((name, mut content)) = one_test() else { return };
+    let tests = content.as_object_mut().expect("tests by name");
+    tests.values_mut().for_each(&change);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join(name), content.to_string()).expect("it can be written");
+    assert_code(&run(&[&folder.path().to_string_lossy(), "--threads", "1"]), 0);
+}
+
+#[test]
+fn only_listed_accounts_are_compared_with_the_final_state() {
+    must_pass(|test| test["postState"] = serde_json::json!({}));
+    must_pass(|test| {
+        let accounts = test["postState"].as_object_mut().expect("the sample lists accounts");
+        let first = accounts.keys().next().expect("the sample lists accounts").clone();
+        accounts.remove(&first);
+    });
+    must_pass(|test| first_post_account(test)["storage"] = serde_json::json!({}));
+    must_pass(|test| drop(first_post_account(test).as_object_mut().map(|all| all.remove("code"))));
+    must_pass(|test| {
+        let absent = "0x00000000000000000000000000000000000000ff";
+        test["postState"][absent] = Value::Null;
+    });
+}
+
+#[test]
+fn a_genesis_block_without_rlp_is_made_from_its_header() {
+    must_pass(|test| drop(test.as_object_mut().map(|test| test.remove("genesisRLP"))));
+    let without_rlp_and_root = must_fail(|test| {
+        test.as_object_mut().expect("a test").remove("genesisRLP");
+        test["genesisBlockHeader"]["stateRoot"] = Value::from("0x".to_owned() + &"11".repeat(32));
+    });
+    assert_says(&without_rlp_and_root, "the genesis block has hash");
+}
+
 #[track_caller]
 fn assert_says(text: &str, what: &str) {
     assert!(text.is_empty() || text.contains(what), "{what:?} is not in:\n{text}");
@@ -70,7 +115,19 @@ fn a_wrong_test_fails_with_the_place_of_its_error() {
         &must_fail(|test| test["pre"] = serde_json::json!({})),
         "state before the first block",
     );
-    assert_says(&must_fail(|test| test["postState"] = serde_json::json!({})), "the final state");
+    assert_says(
+        &must_fail(|test| test["postStateHash"] = Value::from("0x".to_owned() + &"11".repeat(32))),
+        "the final state has root",
+    );
+    assert_says(&must_fail(|test| first_post_account(test)["balance"] = "0x07".into()), "is 0x");
+    assert_says(
+        &must_fail(|test| first_post_account(test)["storage"]["0x0999"] = "0x07".into()),
+        "slot 0x999 of account",
+    );
+    assert_says(
+        &must_fail(|test| *first_post_account(test) = Value::Null),
+        "exists in the final state, the test says that it does not",
+    );
     assert_says(
         &must_fail(|test| test["blocks"][0]["expectException"] = "TR_Whatever".into()),
         "is invalid, but was accepted; the test expects: TR_Whatever",
@@ -115,4 +172,158 @@ fn an_unreadable_file_is_an_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("broken.json"), "{").expect("it can be written");
     assert_code(&run(&[&folder.path().to_string_lossy()]), 1);
+}
+
+/// The folder of tests that were filled for the rules of Osaka with block access lists on top: `BLOCKRACE_AMSTERDAM`, or
+/// `../shared/amsterdam/filled`.
+fn filled() -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/amsterdam/filled");
+    let set = env::var_os("BLOCKRACE_AMSTERDAM");
+    let folder = PathBuf::from(set.unwrap_or_else(|| beside.into()));
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    let required = env::var_os("BLOCKRACE_REQUIRE_RECORDINGS").is_some();
+    assert!(!required, "no tests in {}", folder.display());
+    eprintln!("SKIPPED: no tests in {}; set BLOCKRACE_AMSTERDAM to a folder", folder.display());
+    None
+}
+
+/// Runs the filled tests with these arguments, and returns their report.
+fn run_filled(arguments: &[&str], code: i32) -> Option<Value> {
+    let folder = filled()?.to_string_lossy().into_owned();
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let json = file.path().to_string_lossy().into_owned();
+    let output = run(&[&[&*folder, "--json", &json], arguments].concat());
+    assert_code(&output, code);
+    Some(serde_json::from_slice(&fs::read(&json).expect("written")).expect("JSON"))
+}
+
+#[test]
+fn tests_filled_for_access_lists_alone_pass_under_such_rules() {
+    let Some(report) = run_filled(&["--network-rules", "Amsterdam=Osaka+7928"], 0) else { return };
+    let count = |name: &str| report[name].as_u64().expect("a count");
+    let tests = report["tests"].as_array().expect("a list of tests");
+    assert_eq!((count("passed"), count("failed"), count("not_run")), (tests.len() as u64, 0, 0));
+    let refused = tests.iter().flat_map(|test| test["refused"].as_array().expect("a list"));
+    let because_of_lists = refused.filter(|refused| {
+        let because = refused["because"].as_str().expect("a reason");
+        because.contains("block access list hash") || because.contains("block access list size")
+    });
+    assert_eq!(because_of_lists.count() as u64, count("refused"));
+    // The tests beside the repository.
+    if tests.len() == 277 {
+        assert_eq!((count("accepted"), count("refused")), (270, 14));
+    }
+}
+
+#[test]
+fn tests_of_a_draft_are_not_run_under_the_present_rules_and_say_why() {
+    let Some(report) = run_filled(&[], 2) else { return };
+    let tests = report["tests"].as_array().expect("a list of tests");
+    for test in tests {
+        assert_eq!(test["result"], "not_run", "{test}");
+        let why =
+            "it was filled for a draft of Amsterdam: its headers have no slot number (EIP-7843)";
+        assert_eq!(test["why"], why, "{test}");
+    }
+}
+
+#[test]
+fn unknown_rules_are_refused_by_name() {
+    for (rules, why) in
+        [("Amsterdam", "write NETWORK=FORK"), ("Amsterdam=Osaka+1", "fork Osaka+1 is unknown")]
+    {
+        let output = run(&["a", "--network-rules", rules]);
+        assert_code(&output, 2);
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+}
+
+/// One test of the sample under another name, in a file of another name.
+fn renamed(folder: &Path, file: &str, tests: &[&str]) {
+    let Some((_, content)) = one_test() else { return };
+    let test = content.as_object().and_then(|tests| tests.values().next()).expect("a test");
+    let entries = tests.iter().map(|name| format!("{}: {test}", Value::from(*name)));
+    let text = format!("{{{}}}", entries.collect::<Vec<_>>().join(","));
+    fs::write(folder.join(file), text).expect("it can be written");
+}
+
+#[test]
+fn every_test_of_a_repeated_name_runs_and_every_other_entry_is_named() {
+    let Some(_) = fixtures() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    renamed(folder.path(), "a.JSON", &["twice", "twice"]);
+    for name in ["notes.md", "1.txt", "2.txt", "3.txt", ".hidden"] {
+        fs::write(folder.path().join(name), "").expect("it can be written");
+    }
+    let output = run(&[&folder.path().to_string_lossy(), "--threads", "1"]);
+    assert_code(&output, 0);
+    let text = stdout(&output);
+    assert!(text.contains("2 of 2 tests passed"), "{text}");
+    let skipped = "not read: 4 entries, because the name ends in neither .json nor .json.gz: ";
+    assert!(text.contains(skipped) && text.contains("3.txt and 1 others"), "{text}");
+    assert!(text.contains("not read: 1 entries, because it is hidden: "), "{text}");
+}
+
+#[test]
+fn names_of_tests_and_files_cannot_act_on_the_terminal() {
+    let Some(_) = fixtures() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let hostile = "\u{1b}]0;x\u{7}\n0 of 0 tests passed\r\u{202e}\u{200b}\u{1b}[2J";
+    renamed(folder.path(), "a\n\u{1b}[2J\u{2066}.json", &[hostile]);
+    let path = folder.path().to_string_lossy().into_owned();
+    for output in [
+        run(&[&path, "--threads", "1", "--verbose"]),
+        run(&[&path, "--threads", "1", "--filter", "nothing"]),
+        run(&[&format!("{path}/{hostile}")]),
+    ] {
+        let text = stdout(&output) + &stderr(&output);
+        let acts = |char: &char| {
+            (char.is_control() && *char != '\n') || "\u{202e}\u{200b}\u{2066}".contains(*char)
+        };
+        assert_eq!(text.chars().find(acts), None, "{text:?}");
+        assert!(text.lines().all(|line| !line.starts_with("0 of 0")), "{text:?}");
+    }
+}
+
+#[test]
+fn hostile_parameters_of_a_test_are_errors() {
+    let zero = |what: &str| {
+        let what = what.to_owned();
+        must_fail(move |test| {
+            let mut blobs = serde_json::json!({
+                "target": "0x03", "max": "0x06", "baseFeeUpdateFraction": "0x32f0ed"
+            });
+            blobs[&*what] = "0x00".into();
+            test["config"] = serde_json::json!({ "blobSchedule": { "Cancun": blobs } });
+        })
+    };
+    let said = zero("baseFeeUpdateFraction");
+    assert_says(&said, "the base fee update fraction of a blob schedule is 0");
+    assert_says(&zero("max"), "the blob counts of a blob schedule are out of order");
+}
+
+#[test]
+fn a_draft_of_prague_without_requests_hash_is_not_run() {
+    let Some((name, mut content)) = one_test() else { return };
+    for test in content.as_object_mut().expect("tests by name").values_mut() {
+        test["network"] = "Prague".into();
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join(name), content.to_string()).expect("it can be written");
+    let output = run(&[&folder.path().to_string_lossy()]);
+    assert_code(&output, 2);
+    let why = "it was filled for a draft of Prague: its headers have no requests hash (EIP-7685)";
+    assert!(stdout(&output).contains(why), "{}", stdout(&output));
+}
+
+#[test]
+fn a_git_lfs_pointer_is_missing_data() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n";
+    fs::write(folder.path().join("a.json"), pointer).expect("it can be written");
+    let output = run(&[&folder.path().to_string_lossy()]);
+    assert_code(&output, 2);
+    assert!(stdout(&output).contains("is a Git LFS pointer; run `git lfs pull`"));
 }

@@ -44,7 +44,7 @@ pub(super) fn visit(
         }
         let name = long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
         if let Some(found) = open(archive, &name, entry)?
-            && visit(found?).is_break()
+            && visit(found).is_break()
         {
             return Ok(ControlFlow::Break(()));
         }

@@ -164,7 +164,7 @@ fn long_named(kind: tar::EntryType, size: u64, extension: impl Read) -> Vec<u8> 
 fn long_names_are_read_up_to_a_limit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("a.tar.gz");
-    let mut names = |kind, text: &str| {
+    let names = |kind, text: &str| {
         let bytes = long_named(kind, text.len() as u64, text.as_bytes());
         fs::write(&path, gzip(&bytes)).expect("it can be written");
         found(&path)
