@@ -8,6 +8,7 @@ use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_eips::{
     eip1559::{BaseFeeParams, INITIAL_BASE_FEE},
     eip4844::DATA_GAS_PER_BLOB,
+    eip7840::BlobParams,
 };
 use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{B64, U256};
@@ -55,6 +56,9 @@ pub enum HeaderError {
     /// EIP-4844, EIP-7918.
     #[error("its excess blob gas is {actual} instead of {expected}")]
     ExcessBlobGas { expected: u64, actual: u64 },
+    /// EIP-4844: the blob fee grows exponentially. It takes for ever to compute for values that no chain reaches.
+    #[error("excess blob gas of {excess} gives a blob fee that is out of range")]
+    BlobFee { excess: u64 },
 }
 
 /// Checks a header against its parent, which must be valid.
@@ -148,10 +152,41 @@ fn check_blobs(chain: &Chain, header: &Header, parent: &Header) -> Result<(), He
     if used > most || used % DATA_GAS_PER_BLOB != 0 {
         return Err(HeaderError::BlobGas { used, most });
     }
+    let excess = parent.excess_blob_gas.unwrap_or_default();
+    let used = parent.blob_gas_used.unwrap_or_default();
+    for excess in [excess, actual] {
+        if excess.checked_add(used).is_none() || !has_blob_fee(&params, excess) {
+            return Err(HeaderError::BlobFee { excess });
+        }
+    }
     let expected = params.next_block_excess_blob_gas_osaka(
-        parent.excess_blob_gas.unwrap_or_default(),
-        parent.blob_gas_used.unwrap_or_default(),
+        excess,
+        used,
         parent.base_fee_per_gas.unwrap_or_default(),
     );
     if actual == expected { Ok(()) } else { Err(HeaderError::ExcessBlobGas { expected, actual }) }
+}
+
+/// Whether revm can compute the blob fee: no term of its series exceeds 128 bits.
+fn has_blob_fee(params: &BlobParams, excess: u64) -> bool {
+    let sum = params.calc_blob_fee(excess).checked_mul(params.update_fraction);
+    sum.and_then(|sum| sum.checked_mul(excess.into())).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_fee_out_of_range_is_refused_at_once() {
+        for params in [BlobParams::cancun(), BlobParams::prague(), BlobParams::bpo2()] {
+            let fraction = u64::try_from(params.update_fraction).expect("it has 24 bits");
+            for excess in [0, 1, fraction, 20 * fraction, 45 * fraction] {
+                assert!(has_blob_fee(&params, excess), "{excess}");
+            }
+            for excess in [60 * fraction, 1 << 40, u64::MAX] {
+                assert!(!has_blob_fee(&params, excess), "{excess}");
+            }
+        }
+    }
 }
