@@ -270,7 +270,7 @@ fn every_test_of_a_repeated_name_runs_and_every_other_entry_is_named() {
 fn names_of_tests_and_files_cannot_act_on_the_terminal() {
     let Some(_) = fixtures() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let hostile = "\u{1b}]0;x\u{7}\n0 of 0 tests passed\r\u{202e}\u{200b}\u{1b}[2J";
+    let hostile = "\u{1b}]0;x\u{7}\nforged line\r\u{202e}\u{200b}\u{1b}[2J";
     renamed(folder.path(), "a\n\u{1b}[2J\u{2066}.json", &[hostile]);
     let path = folder.path().to_string_lossy().into_owned();
     for output in [
@@ -283,7 +283,7 @@ fn names_of_tests_and_files_cannot_act_on_the_terminal() {
             (char.is_control() && *char != '\n') || "\u{202e}\u{200b}\u{2066}".contains(*char)
         };
         assert_eq!(text.chars().find(acts), None, "{text:?}");
-        assert!(text.lines().all(|line| !line.starts_with("0 of 0")), "{text:?}");
+        assert!(text.lines().all(|line| !line.starts_with("forged")), "{text:?}");
     }
 }
 

@@ -171,8 +171,8 @@ fn long_names_are_read_up_to_a_limit() {
     };
     let name = format!("{}/b.json", "d".repeat(300));
     assert_eq!(names(tar::EntryType::GNULongName, &format!("{name}\0")), [format!("/{name}")]);
-    let record = format!("321 path={name}\n");
-    assert_eq!(record.len(), 321, "a record states its own length");
+    let record = format!("317 path={name}\n");
+    assert_eq!(record.len(), 317, "a record states its own length");
     assert_eq!(names(tar::EntryType::XHeader, &record), [format!("/{name}")]);
     let refused = names(tar::EntryType::GNULongName, &"d".repeat(5_000));
     assert_eq!(refused, [": a name has 5000 bytes, more than 4096"]);
