@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Modules from top to bottom: each uses those below it, never above.
-const LAYERS: [&str; 20] = [
+const LAYERS: [&str; 21] = [
     "commands",
     "cli",
     "progress",
