@@ -18,7 +18,7 @@ use super::{
     store::NodeStore,
 };
 
-/// What deletions did in a subtree.
+/// The effect of deletions in a subtree.
 #[derive(Debug, Default)]
 pub(super) struct Removal {
     /// Whether one of the keys existed.
@@ -91,7 +91,7 @@ pub(super) fn remove_all<'a>(
     }
 }
 
-/// What replaces a branch at `depth` after a deletion, and the hash of a missing child; `None` if the branch
+/// The replacement of a branch at `depth` after a deletion, and the hash of a missing child; `None` if the branch
 /// has two children left.
 fn without_branch<'a>(
     children: &mut [Node<'a>; 16],
