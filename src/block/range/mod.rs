@@ -8,6 +8,7 @@
 
 mod item;
 mod numbers;
+mod shard;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::input;
 
 pub use self::item::{Bound, Item, ItemError};
 pub use self::numbers::BlockNumbers;
+pub use self::shard::{CHUNK, Shard, ShardError};
 
 /// `BLOCKS` as typed: a comma-separated list such as `19426580:+20,latest`, or `@FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
