@@ -1,6 +1,6 @@
 //! Declares the command line: commands, flags and their values.
 //!
-//! Parsing reads the arguments and two environment variables of [`NodeArgs`]. It opens no file and asks no node;
+//! Parsing reads the arguments, two environment variables of [`NodeArgs`], and those of [`ShardArg`]. It opens no file and asks no node;
 //! `commands` does both.
 
 mod cache;
@@ -11,6 +11,7 @@ mod insight;
 mod node;
 mod number;
 mod rounds;
+mod shard;
 
 /// A command line that cannot be parsed, or a request for help.
 pub use clap::Error as UsageError;
@@ -23,6 +24,7 @@ pub use insight::{AnalyzeArgs, TraceArgs};
 pub use node::{NodeArgs, RpcCheckArgs};
 pub use number::NumberError;
 pub use rounds::{RoundArgs, RoundsArg};
+pub use shard::ShardArg;
 
 use number::{MOST_JOBS, MOST_SECONDS, MOST_THREADS, positive, whole};
 
@@ -122,11 +124,14 @@ pub struct CachedBlocks {
     /// Chain id of the blocks; required if the cache has blocks of several chains with the same number
     #[arg(long, value_name = "ID", value_parser = whole)]
     pub chain: Option<u64>,
+    /// The part that this process works on.
+    #[command(flatten)]
+    pub shard: ShardArg,
 }
 
 impl From<CachedBlocks> for BlockQuery {
     fn from(args: CachedBlocks) -> Self {
-        Self { blocks: args.blocks, chain: args.chain }
+        Self { blocks: args.blocks, chain: args.chain, shard: args.shard.shard }
     }
 }
 
@@ -137,6 +142,9 @@ pub struct FetchArgs {
     /// list of these, or @FILE (@- is standard input)
     #[arg(value_name = "BLOCKS")]
     pub blocks: BlockSpec,
+    /// The part that this process works on.
+    #[command(flatten)]
+    pub shard: ShardArg,
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,

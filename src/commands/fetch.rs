@@ -13,8 +13,9 @@ use crate::{
     fetch::Node,
     output::diagnose,
     progress::Progress,
-    session::{AcquireOptions, acquire, resolve},
+    session::{AcquireOptions, LATEST_IN_SHARD, acquire, resolve},
 };
+use eyre::ensure;
 use std::cell::RefCell;
 use tokio::{select, sync::oneshot::Receiver};
 
@@ -37,8 +38,10 @@ pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
 async fn ask(args: &FetchArgs) -> eyre::Result<(Node, BlockNumbers)> {
     let list = args.blocks.clone().load()?;
     let node = Node::connect(client(&args.node)?).await?;
+    let shard = args.shard.shard;
+    ensure!(shard.is_none() || !list.needs_head(), LATEST_IN_SHARD);
     let numbers = resolve(&node, &list).await?;
-    Ok((node, numbers))
+    Ok((node, shard.map_or_else(|| numbers.clone(), |shard| numbers.part(shard))))
 }
 
 /// Fetches the blocks that are not cached. Ctrl-C ends the fetch and drops the unfinished blocks.

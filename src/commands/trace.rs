@@ -17,7 +17,7 @@ use eyre::{WrapErr, bail};
 
 pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let file = ResultFile::open(&args.output)?;
-    let query = BlockQuery { blocks: Some(args.block), chain: args.chain };
+    let query = BlockQuery { blocks: Some(args.block), chain: args.chain, shard: None };
     let source = only(query, context)?;
     let threads = args.threads.unwrap_or_else(machine::cores);
     let Profiled { job, trace, verdict } = profile_block(source, args.executor, threads)?;

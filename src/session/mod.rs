@@ -55,6 +55,7 @@ pub use self::{
     prover::Refused,
     race::{Charts, RaceOptions, Raced, default_threads, race},
     selection::{
-        BlockQuery, BlockSource, CachedSelection, SelectedBlock, Selection, is_whole, select,
+        BlockQuery, BlockSource, CachedSelection, LATEST_IN_SHARD, SelectedBlock, Selection,
+        is_whole, select,
     },
 };

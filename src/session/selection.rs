@@ -4,12 +4,12 @@ use crate::{
     block::check_recorded_body,
     block::{
         BlockId, RecordedBlock,
-        range::{BlockNumbers, BlockSpec},
+        range::{BlockList, BlockNumbers, BlockSpec, Shard},
     },
     cache::{Cache, CacheError, SAMPLE_CHAIN, sample},
 };
 use alloy_primitives::{BlockNumber, ChainId};
-use eyre::{WrapErr, bail, eyre};
+use eyre::{WrapErr, bail, ensure, eyre};
 use std::collections::BTreeMap;
 
 /// A query for cached blocks. The default one finds every block.
@@ -19,13 +19,16 @@ pub struct BlockQuery {
     pub blocks: Option<BlockSpec>,
     /// EIP-155 chain id of the blocks; `None` for every chain.
     pub chain: Option<ChainId>,
+    /// The part of these blocks that this process works on; `None` for all of them.
+    pub shard: Option<Shard>,
 }
 
 impl BlockQuery {
     /// The arguments that select these blocks.
     pub fn arguments(&self) -> Vec<String> {
         let chain = self.chain.map(|chain| format!("--chain {chain}"));
-        self.blocks.as_ref().map(describe).into_iter().chain(chain).collect()
+        let shard = self.shard.map(|shard| format!("--shard {shard}"));
+        self.blocks.as_ref().map(describe).into_iter().chain(chain).chain(shard).collect()
     }
 }
 
@@ -107,15 +110,45 @@ pub fn select(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
     let (blocks, named) = match &query.blocks {
         None => {
             let found = |id: BlockId| (id.number, Ok(BlockSource::Cached(cache.clone(), id)));
-            (cached.into_iter().map(found).collect(), "all cached".to_owned())
+            let ids = in_shard(cached, query.shard);
+            (ids.into_iter().map(found).collect(), "all cached".to_owned())
         }
         Some(spec) => {
             let head = cached.iter().map(|id| id.number).max();
-            let numbers = spec.clone().load()?.resolve(head)?;
+            let numbers = part(spec.clone().load()?, head, query.shard)?;
             (find_all(&numbers, &by_number(cached), cache), describe(spec))
         }
     };
+    let named = match query.shard {
+        Some(shard) => format!("{named}, shard {shard}"),
+        None => named,
+    };
     Ok(Selection { blocks, query, named, is_sample: false })
+}
+
+/// Message that refuses a moving selection for a shard.
+pub const LATEST_IN_SHARD: &str =
+    "--shard needs block numbers: `latest` may be another block for every part";
+
+/// The numbers of a list, or those of a shard.
+fn part(
+    list: BlockList,
+    head: Option<BlockNumber>,
+    shard: Option<Shard>,
+) -> eyre::Result<BlockNumbers> {
+    let numbers = list.resolve(head)?;
+    let Some(shard) = shard else { return Ok(numbers) };
+    ensure!(!list.needs_head(), LATEST_IN_SHARD);
+    Ok(numbers.part(shard))
+}
+
+/// The cached blocks of a shard, if there is one.
+fn in_shard(cached: Vec<BlockId>, shard: Option<Shard>) -> Vec<BlockId> {
+    let Some(shard) = shard else { return cached };
+    let numbers = cached.iter().map(|id| id.number..=id.number).collect::<BlockNumbers>();
+    let part = numbers.part(shard);
+    let is_inside = |id: &BlockId| part.ranges().iter().any(|range| range.contains(&id.number));
+    cached.into_iter().filter(is_inside).collect()
 }
 
 /// Maximum number of missing blocks with an error each. If more blocks are missing, only the first one has an error.
@@ -194,10 +227,11 @@ impl CachedSelection {
     pub fn new(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
         let cached = all_cached(query.chain, cache)?;
         let Some(spec) = query.blocks else {
-            return Ok(Self { ids: cached, missing: 0, first_missing: None });
+            let ids = in_shard(cached, query.shard);
+            return Ok(Self { ids, missing: 0, first_missing: None });
         };
         let head = cached.iter().map(|id| id.number).max();
-        let numbers = spec.load()?.resolve(head)?;
+        let numbers = part(spec.load()?, head, query.shard)?;
         let by_number = by_number(cached);
         let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range.clone()));
         let mut ids: Vec<_> = asked.clone().flat_map(|(_, ids)| ids).copied().collect();

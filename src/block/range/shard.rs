@@ -154,7 +154,7 @@ impl BlockNumbers {
     /// number. Time and memory depend on the number of ranges, not on their length.
     #[must_use]
     pub fn part(&self, shard: Shard) -> Self {
-        let mut ranges = self.ranges.clone();
+        let mut ranges = self.ranges().to_vec();
         ranges.sort_unstable_by_key(|range| *range.start());
         let mut counted = ChunkCount::default();
         let chunks = ranges.iter().map(|range| counted.add(range)).collect::<Vec<_>>();
