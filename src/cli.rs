@@ -49,7 +49,8 @@ fn parse_threads(text: &str) -> Result<NonZeroUsize, NumberError> {
 
 /// Last paragraph of `--help`.
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 a block does not match its header, or compare found a \
-     regression; 2 invalid arguments, missing data, or an error of a node or a file; 130 interrupted by Ctrl-C";
+     regression; 2 invalid arguments, missing data, or an error of a node or a file; 75 a fault of \
+     the node or network that may pass; 130 interrupted by Ctrl-C";
 
 /// Race EVM executors over real Ethereum blocks and verify every sample
 #[derive(Debug, Parser)]

@@ -105,7 +105,11 @@ fn run_with(registry: &Registry) -> ExitCode {
     };
     match result {
         Ok(outcome) => outcome.into(),
-        Err(error) => failed(format_args!("{error:#}")),
+        Err(error) => {
+            let outcome = commands::Outcome::of(&error);
+            output::diagnose(format_args!("error: {error:#}"));
+            outcome.into()
+        }
     }
 }
 

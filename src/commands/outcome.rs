@@ -1,15 +1,21 @@
 //! The outcome of a command, and its exit code.
 
+use crate::fetch::RpcError;
 use std::process::ExitCode;
 
 /// Exit code after SIGINT, as in shells: 128 plus the signal number.
 pub(super) const INTERRUPTED: u8 = 130;
+
+/// Exit code of a fault that may pass, as in sysexits.h (`EX_TEMPFAIL`). A batch system can try again.
+const TRANSIENT: u8 = 75;
 
 /// The outcome of a command. Variants are ordered by severity; see [`Outcome::and`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// Everything succeeded, and every checked block matches.
     Verified,
+    /// A node or the network failed in a way that may pass. The same command may succeed later.
+    Transient,
     /// Something failed: invalid arguments, missing data, or an error of a node or a file.
     Failed,
     /// The user ended the command by Ctrl-C. The results so far are kept and printed.
@@ -19,6 +25,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The outcome of a failed step.
+    pub fn of(error: &eyre::Report) -> Self {
+        let rpc = error.chain().find_map(|cause| cause.downcast_ref::<RpcError>());
+        if rpc.is_some_and(RpcError::is_transient) { Self::Transient } else { Self::Failed }
+    }
+
     /// The more severe of two outcomes. A mismatch is the most severe, so that neither a failure nor an interrupt
     /// hides it.
     #[must_use]
@@ -31,6 +43,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Verified => Self::SUCCESS,
+            Outcome::Transient => Self::from(TRANSIENT),
             Outcome::Mismatch => Self::from(1),
             Outcome::Failed => Self::from(2),
             Outcome::Interrupted => Self::from(INTERRUPTED),
@@ -40,12 +53,13 @@ impl From<Outcome> for ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::Outcome::{Failed, Interrupted, Mismatch, Verified};
+    use super::Outcome::{Failed, Interrupted, Mismatch, Transient, Verified};
 
     #[test]
     fn a_mismatch_is_not_hidden_by_a_failure() {
         assert_eq!(Verified.and(Verified), Verified);
         assert_eq!(Verified.and(Failed), Failed);
+        assert_eq!(Transient.and(Failed), Failed);
         assert_eq!(Failed.and(Mismatch), Mismatch);
         assert_eq!(Mismatch.and(Verified), Mismatch);
         assert_eq!(Failed.and(Interrupted), Interrupted);

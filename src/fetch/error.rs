@@ -76,6 +76,16 @@ impl RpcError {
         kept_back && method.starts_with("debug_executionWitness")
     }
 
+    /// Whether the same call may succeed later: the node is unreachable, busy or cut off.
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Setup { .. } => false,
+            Self::Unreachable { .. } => true,
+            Self::Failed { source: Fault::Unsendable(_) | Fault::TooLarge { .. }, .. } => false,
+            Self::Failed { .. } => !self.is_denial(),
+        }
+    }
+
     /// Whether the node answered that it cannot or will not serve the call. A retry is useless
     /// then.
     pub(super) const fn is_denial(&self) -> bool {

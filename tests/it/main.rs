@@ -23,6 +23,7 @@ mod rpc_check;
 mod sample;
 mod schedules;
 mod secrets;
+mod shards;
 mod simulation;
 mod special_files;
 mod streams;

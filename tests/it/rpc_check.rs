@@ -113,6 +113,6 @@ fn a_block_that_the_node_lacks_is_named() {
 fn an_unreachable_node_is_reported_quickly() {
     let output =
         blockrace(Path::new("/nowhere"), &["rpc-check", "--rpc-url", "http://127.0.0.1:9"]);
-    assert_code(&output, 2);
+    assert_code(&output, 75);
     assert!(stderr(&output).contains("cannot reach the node"), "{}", stderr(&output));
 }

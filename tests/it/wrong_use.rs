@@ -3,10 +3,15 @@
 use crate::support::{RecordedNode, assert_code, blockrace, fetched, recordings, stderr, stdout};
 use std::fs;
 
-/// Asserts one clear message: it begins with `error:`, contains all of `parts`, and nothing else is printed.
+/// Asserts exit code 2 and one clear message: it begins with `error:`, contains all of `parts`, and nothing else is printed.
 #[track_caller]
 fn assert_refused(output: &std::process::Output, parts: &[&str]) {
     assert_code(output, 2);
+    assert_one_message(output, parts);
+}
+
+#[track_caller]
+fn assert_one_message(output: &std::process::Output, parts: &[&str]) {
     let message = stderr(output);
     assert!(message.starts_with("error:"), "{message}");
     assert_eq!(message.matches("error:").count(), 1, "one message: {message}");
@@ -59,7 +64,8 @@ fn an_unreachable_node_is_named_without_secrets() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let url = "http://user:hunter2@127.0.0.1:9/v3/0123456789abcdef?key=topsecret";
     let output = blockrace(cache.path(), &["fetch", "1", "--rpc-url", url]);
-    assert_refused(&output, &["http://127.0.0.1:9"]);
+    assert_code(&output, 75);
+    assert_one_message(&output, &["http://127.0.0.1:9"]);
     for secret in ["hunter2", "0123456789abcdef", "topsecret"] {
         assert!(!stderr(&output).contains(secret), "{}", stderr(&output));
     }

@@ -49,7 +49,9 @@ impl Summary {
                 let words = "stored, checked to the receipts only; assumed";
                 return progress.note(&format!("block {number}: {words}: {assumed}"));
             }
-            Err(Refused::Failed(error)) => (format!("block {number}: {error:#}"), Outcome::Failed),
+            Err(Refused::Failed(error)) => {
+                (format!("block {number}: {error:#}"), Outcome::of(&error))
+            }
             Err(Refused::Mismatch(verdict)) => {
                 (format!("block {number} does not match: {verdict}"), Outcome::Mismatch)
             }
