@@ -5,13 +5,10 @@
 #![allow(missing_docs, reason = "criterion's macros document nothing")]
 
 use alloy_primitives::U256;
-use blockrace::{
-    execution::location::{Location, Write, WriteSet},
-    executors::block_stm::{
-        memory::Memory, read_set::ReadSet, running::Running, scheduler::ExecutionPoint,
-        view::IncarnationView,
-    },
-    threads::Oversubscribed,
+use blockrace::execution::location::{Location, Write, WriteSet};
+use blockrace_stm::{
+    Oversubscribed, memory::Memory, read_set::ReadSet, running::Running, scheduler::ExecutionPoint,
+    view::IncarnationView,
 };
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

@@ -1,7 +1,7 @@
 //! Checks that run under every schedule, and their blocks.
 
 use crate::{
-    executors::block_stm::{
+    stm::{
         memory::ReaderSet,
         scheduler::{Scheduler, Speculation, Steps, Task},
         testing::{
@@ -13,7 +13,7 @@ use crate::{
             handed_on_up_to, in_order, in_parallel, step,
         },
     },
-    threads::{WorkerPool, thread},
+    thread,
     witness::Witness,
 };
 use proptest::{
@@ -40,8 +40,7 @@ impl Scene {
     /// Executes the scene once. Panics if a result differs from block order.
     pub fn run(&self) {
         let witness = Witness::default();
-        let pool = WorkerPool(self.threads);
-        let (outcome, _) = in_parallel(&self.programs, &self.early, &pool, &witness);
+        let (outcome, _) = in_parallel(&self.programs, &self.early, self.threads, &witness);
         assert_eq!(outcome, in_order(&self.programs), "{self:?}");
         witness.judge(self.programs.len());
     }
@@ -126,7 +125,7 @@ pub fn generated(count: usize, seed: u64) -> Vec<Scene> {
 
 /// After the commit that ends the run no transaction commits, and every worker returns.
 pub fn a_commit_ends_the_run() {
-    assert_eq!(handed_on_up_to(1, 4, &WorkerPool(3)), 2);
+    assert_eq!(handed_on_up_to(1, 4, 3), 2);
 }
 
 /// A scheduler in which all transactions wait for the first one, which is running.

@@ -11,19 +11,19 @@
 //! the work before and after the transactions. It also omits checks that always hold in block
 //! order: of senders' nonces, and of sufficient balances.
 
-use crate::{
-    execution::location::Write,
-    executors::block_stm::{
-        call_classes::CallClasses,
-        engine::{Executed, TxTable, Vm, Worker},
-        memory::{Memory, Observed},
-        read_set::Expected,
-        running::Running,
-        scheduler::Steps,
-        view::IncarnationView,
-    },
-    threads::{Oversubscribed, WorkerPool},
-    time::{self, Cost, InTime},
+use crate::stm::{
+    Oversubscribed,
+    call_classes::CallClasses,
+    engine::{Executed, TxTable, Vm, Worker},
+    location::Write,
+    memory::{Memory, Observed},
+    observe::Unobserved,
+    read_set::Expected,
+    running::Running,
+    scheduler::Steps,
+    sync::time::{self, Cost, InTime},
+    testing::on_threads,
+    view::IncarnationView,
 };
 use alloy_primitives::U256;
 use shuttle::{Config, MaxSteps, Runner};
@@ -32,7 +32,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-pub use crate::{execution::location::Location, time::Costs};
+pub use crate::stm::{location::Location, sync::time::Costs};
 
 /// A unit that the engine executes as a whole, such as a transaction.
 #[derive(Clone, Debug, Default)]
@@ -99,12 +99,12 @@ fn run(block: &Block, threads: usize) -> Simulated {
     let running = Running::new(count, Oversubscribed::No).with_kinds(kinds.clone());
     let table = TxTable::new(Steps { count, early: &block.early, kinds: &kinds });
     let length = Mutex::new(0);
-    WorkerPool(threads).run_on_all(|| {
+    on_threads(threads, || {
         let commit = |_, ()| {
             *length.lock().expect("no thread panics with the lock") = time::now();
             ControlFlow::Continue(())
         };
-        let observer = &crate::execution::observe::Unobserved;
+        let observer = &Unobserved;
         let worker = Worker { table: &table, memory: &memory, running: &running, commit, observer };
         worker.work(|| Recorded { block, view: IncarnationView::new(&memory, &running) });
     });

@@ -1,6 +1,6 @@
 //! Records the events of a run, and checks afterwards that they follow the rules.
 
-use crate::execution::observe::{Event, Listener, Observer};
+use crate::stm::observe::{Event, Listener, Observer};
 use parking_lot::Mutex;
 
 /// Keeps all events. Reporting one is no step of a schedule.

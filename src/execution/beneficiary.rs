@@ -1,10 +1,10 @@
-//! Defers the beneficiary's fee when the transaction has not loaded the beneficiary.
+//! The rule for the beneficiary's payment, for all executors: the fee, and when it is paid.
 //!
 //! Every transaction pays the beneficiary. Loading that account in order to pay it would make each
 //! transaction depend on all earlier ones. A transaction that has not loaded the account cannot
-//! observe the time of payment. Its fee is returned. The committer adds it in block order; `block-stm` publishes it as an addition. A
-//! transaction that has loaded the account pays in its own journal, as revm does. A self-destructed
-//! beneficiary then loses the fee, for instance.
+//! observe the time of payment, so its fee is deferred. `block-stm` publishes it as an addition.
+//! The other executors add it in block order. A transaction that has loaded the account pays in its
+//! own journal, as revm does. A self-destructed beneficiary then loses the fee, for instance.
 //!
 //! [`rebase`] and [`paid`] compute a balance in block order when other transactions have paid the
 //! same account.

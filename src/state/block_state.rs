@@ -38,26 +38,6 @@ impl<B: DatabaseRef> BlockState<B> {
         Self { base, written: AddressMap::default() }
     }
 
-    /// Splits the written accounts into parts by address.
-    pub fn split(self, parts: usize, part_of: impl Fn(&Address) -> usize) -> Vec<Self>
-    where
-        B: Copy,
-    {
-        let base = self.base;
-        let mut states: Vec<_> = std::iter::repeat_with(|| Self::new(base)).take(parts).collect();
-        for (address, written) in self.written {
-            states[part_of(&address)].written.insert(address, written);
-        }
-        states
-    }
-
-    /// Commits one account of a transaction with the fields that it has in block order.
-    pub fn commit_one(&mut self, address: Address, account: &Account, info: AccountInfo) {
-        if account.is_touched() {
-            commit_account(self.written.entry(address).or_default(), account, info);
-        }
-    }
-
     /// Returns the written values, so that the caller can free them later.
     pub fn into_written(self) -> impl Send + 'static {
         self.written

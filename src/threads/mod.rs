@@ -4,10 +4,10 @@
 //! [`Watchdog`] contains work that panics or does not end.
 
 mod affinity;
+mod budgets;
 mod deferred_drop;
 mod pool;
 mod spin;
-pub(crate) mod sync;
 pub(crate) mod tasks;
 pub(crate) mod wait_cell;
 pub mod watchdog;
@@ -15,5 +15,5 @@ pub mod watchdog;
 pub use affinity::{BoundCaller, Pinning};
 pub use deferred_drop::DeferredDrop;
 pub(crate) use pool::WorkerLimit;
-pub use pool::{Buffers, Oversubscribed, PoolError, WorkerPool};
+pub use pool::{Buffers, PoolError, WorkerPool};
 pub use watchdog::{Watchdog, WatchdogError};

@@ -2,9 +2,11 @@
 
 use super::{
     affinity::{BoundCaller, Core, Cores, Pinning},
+    budgets,
     spin::SpinWait,
-    wait_cell::{BACKOFF, WaitCell},
+    wait_cell::WaitCell,
 };
+use blockrace_stm::Oversubscribed;
 use parking_lot::Mutex;
 use rayon::{Scope, ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use std::{
@@ -92,15 +94,6 @@ pub(crate) enum WorkerLimit {
     /// At most this number, and at most one thread per core. More threads would only take cores
     /// from each other.
     AtMost(NonZeroUsize),
-}
-
-/// Whether each thread can have a core of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Oversubscribed {
-    /// Each thread can have a core. A waiting thread does not keep the awaited thread from running.
-    No,
-    /// Threads share cores. A waiting thread may keep the awaited thread from running.
-    Yes,
 }
 
 impl WorkerPool {
@@ -252,7 +245,7 @@ impl WorkerPool {
             }
             let result = own();
             // The threads usually finish at about the same time.
-            BACKOFF.until(|| at_work.load(Ordering::Relaxed) == 0);
+            budgets::VALUE.until(|| at_work.load(Ordering::Relaxed) == 0);
             result
         })
     }

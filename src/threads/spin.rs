@@ -1,19 +1,14 @@
 //! Worker threads that poll for work before it arrives, so that starting the work needs no wake-up.
 
-use super::{
-    affinity::Core,
-    sync::{AtomicBool, AtomicU32, Backoff, Ordering},
-};
+use super::{affinity::Core, budgets};
 use rayon::ThreadPool;
-use std::{sync::Arc, thread};
-
-/// Polls of a thread. They take some tenths of a millisecond, which is longer than the work before
-/// the first task.
-const BACKOFF: Backoff = Backoff { most: 20_000, in_haste: 20_000 };
-
-/// Polls for whether all threads are awake. They take longer than waking the threads one after the
-/// other.
-const LOOKS_FOR_AWAKE: Backoff = Backoff { most: 5_000, in_haste: 500 };
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    thread,
+};
 
 /// Threads that poll. The pool hands over the work itself, so all accesses here are relaxed.
 #[derive(Debug, Default)]
@@ -37,13 +32,13 @@ impl SpinWait {
         // A thread that was woken on this core now runs, and leaves the core.
         thread::yield_now();
         let all = pool.current_num_threads() as u32;
-        LOOKS_FOR_AWAKE.until(|| lookout.awake.load(Ordering::Relaxed) == all);
+        budgets::AWAKE.until(|| lookout.awake.load(Ordering::Relaxed) == all);
         lookout
     }
 
     fn look(&self) {
         self.awake.fetch_add(1, Ordering::Relaxed);
-        BACKOFF.until(|| self.over.load(Ordering::Relaxed));
+        budgets::WORK.until(|| self.over.load(Ordering::Relaxed));
     }
 
     /// Ends the polling. The threads then take work, or sleep.

@@ -1,11 +1,10 @@
 //! A value that one thread sets while other threads already wait for it.
 
-use super::sync::{AtomicBool, Backoff, Ordering};
-use std::sync::OnceLock;
-
-/// Polls before a waiting thread sleeps. They take about as long as making most values, and as long
-/// as waking a thread.
-pub(crate) const BACKOFF: Backoff = Backoff { most: 1_500, in_haste: 500 };
+use super::budgets;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// A cell that is set once. Its value is `None` if it will never have one.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ impl<T> WaitCell<T> {
 
     /// Waits for the value; `None` if the cell was abandoned.
     pub(crate) fn wait(&self) -> Option<&T> {
-        BACKOFF.until(|| self.is_over());
+        budgets::VALUE.until(|| self.is_over());
         self.0.wait().as_ref()
     }
 
@@ -102,8 +101,7 @@ impl<T> LazyCell<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::threads::sync::AtomicU64;
-    use std::thread::scope;
+    use std::{sync::atomic::AtomicU64, thread::scope};
 
     #[test]
     fn a_waiting_thread_gets_the_value() {

@@ -66,8 +66,13 @@ pub(crate) struct Source {
     pub(crate) code: String,
 }
 
-pub(crate) fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+fn sources() -> Vec<Source> {
+    sources_in("src")
+}
+
+/// The sources below a folder of the repository. The first name inside it is a file's module.
+pub(crate) fn sources_in(folder: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     collect(&root, &mut files);
     let source = |path: PathBuf| {
@@ -230,7 +235,7 @@ fn texts(folder: &str, endings: &[&str]) -> Vec<(PathBuf, String)> {
 fn no_text_uses_a_banned_word() {
     let banned: Vec<_> = BANNED.iter().map(|word| word.replace('-', "")).collect();
     let mut wrong = Vec::new();
-    for folder in ["src", "tests", "benches", "model/src", "examples", "docs"] {
+    for folder in ["src", "crates", "tests", "benches", "model/src", "examples", "docs"] {
         for (path, text) in texts(folder, &[".rs", ".md"]) {
             let text = text.to_lowercase();
             let words = text.split(|char: char| !char.is_alphanumeric());
@@ -244,7 +249,7 @@ fn no_text_uses_a_banned_word() {
 #[test]
 fn no_documentation_sentence_opens_without_a_subject() {
     let mut wrong = Vec::new();
-    for (path, text) in texts("src", &[".rs"]) {
+    for (path, text) in ["src", "crates"].iter().flat_map(|folder| texts(folder, &[".rs"])) {
         let mut before = String::new();
         for line in text.lines().map(str::trim_start) {
             let prose = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));

@@ -1,17 +1,20 @@
 //! Reads the sources that execute blocks: their files use each other in one direction.
 
-use crate::architecture::sources;
+use crate::architecture::sources_in;
 use std::{collections::BTreeMap, path::Path};
 
-/// Modules whose files are read.
+/// Modules of `src` whose files are read.
 const READ: [&str; 3] = ["threads", "execution", "executors"];
+
+/// Source folder of the engine. All its files are read.
+const ENGINE: &str = "crates/stm/src";
 
 /// A path of the code, in its parts.
 type Parts = Vec<String>;
 
-/// The module of a file under `src`.
-fn module(file: &Path) -> Parts {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+/// The module of a file in a folder.
+fn module(folder: &str, file: &Path) -> Parts {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let inside = file.strip_prefix(root).expect("it was found there").with_extension("");
     let parts = inside.iter().map(|part| part.to_string_lossy().into_owned());
     parts.filter(|part| part != "mod").collect()
@@ -65,11 +68,11 @@ fn are_related(a: &Parts, b: &Parts) -> bool {
 }
 
 /// The files that each file uses, without its parents and children.
-fn uses() -> BTreeMap<Parts, Vec<Parts>> {
-    let sources = sources();
-    let is_read = |module: &str| READ.contains(&module);
+fn uses(folder: &str, is_read: impl Fn(&str) -> bool) -> BTreeMap<Parts, Vec<Parts>> {
+    let sources = sources_in(folder);
     let files = sources.iter().filter(|source| is_read(&source.module));
-    let files: BTreeMap<_, _> = files.map(|source| (module(&source.path), &source.code)).collect();
+    let files: BTreeMap<_, _> =
+        files.map(|source| (module(folder, &source.path), &source.code)).collect();
     let used = |own: &Parts, code: &str| {
         let trees = code.split("use ").skip(1).filter_map(|rest| rest.split_once(';'));
         let paths = trees.flat_map(|(tree, _)| leaves(tree)).map(|path| absolute(own, &path));
@@ -82,10 +85,9 @@ fn uses() -> BTreeMap<Parts, Vec<Parts>> {
     files.iter().map(|(own, code)| (own.clone(), used(own, code))).collect()
 }
 
-#[test]
-fn files_that_execute_blocks_form_no_circles() {
-    let mut left = uses();
-    assert!(left.len() > READ.len() && left.values().any(|used| !used.is_empty()));
+/// Removes files that use no other file, until there are none.
+fn assert_no_circle(mut left: BTreeMap<Parts, Vec<Parts>>) {
+    assert!(left.values().any(|used| !used.is_empty()), "the files use each other");
     loop {
         let free = |used: &Vec<Parts>| !used.iter().any(|file| left.contains_key(file));
         let lowest: Vec<_> =
@@ -99,4 +101,14 @@ fn files_that_execute_blocks_form_no_circles() {
     }
     let circles: Vec<_> = left.keys().map(|file| file.join("::")).collect();
     assert!(circles.is_empty(), "in a circle, or above one: {}", circles.join(", "));
+}
+
+#[test]
+fn files_that_execute_blocks_form_no_circles() {
+    assert_no_circle(uses("src", |module| READ.contains(&module)));
+}
+
+#[test]
+fn files_of_the_engine_form_no_circles() {
+    assert_no_circle(uses(ENGINE, |_| true));
 }

@@ -1,11 +1,11 @@
 //! Derives an account from its value before the block and the block's writes.
 
-use super::memory::Observed;
 use crate::{
     execution::location::Location,
     state::{AccountFields, NumberedAccount, NumberedSlot, StateError},
 };
 use alloy_primitives::{B256, KECCAK256_EMPTY, U256, map::B256Map};
+use blockrace_stm::memory::Observed;
 use parking_lot::RwLock;
 use revm::{bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
 

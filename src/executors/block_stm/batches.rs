@@ -5,10 +5,10 @@
 //! kept within a batch, so an account that several of its transactions touch is loaded once. A conflict aborts
 //! the whole batch, so only cheap transactions are put together.
 
-use super::call_classes::CallClasses;
 use crate::{block::ReplayJob, evm::PLAIN_TRANSFER_GAS, execution::demands::BalanceRule};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::{B64, TxKind};
+use blockrace_stm::call_classes::CallClasses;
 use std::{cmp::Reverse, num::NonZeroUsize, ops::Range};
 
 /// Maximum cost of a batch, in units of a plain payment.

@@ -7,10 +7,7 @@ use super::{
     batches::Plan,
     collection::Collection,
     committer::Committer,
-    engine::{TxTable, Worker},
     final_state::FinalState,
-    running::Running,
-    scheduler::Steps,
     shared::Shared,
     vm::{BatchOutput, EthVm, Work},
     writes::phase_writes,
@@ -26,11 +23,17 @@ use crate::{
     },
     state::{BlockState, PostState, Storage},
     threads::{
-        DeferredDrop, Oversubscribed, WorkerLimit, WorkerPool,
+        DeferredDrop, WorkerLimit, WorkerPool,
         wait_cell::{LazyCell, WaitCell},
     },
 };
 use alloy_evm::Evm as _;
+use blockrace_stm::{
+    Oversubscribed,
+    engine::{TxTable, Worker},
+    running::Running,
+    scheduler::Steps,
+};
 use parking_lot::Mutex;
 use std::num::NonZeroUsize;
 

@@ -6,7 +6,6 @@
 //! Nonces are handled in the same way. In the EVM, only three things depend on the nonce of an account:
 //! creating an account, authorising a delegation (EIP-7702), and asking whether an account is empty.
 
-use super::{memory::Observed, read_set::Expected, view::IncarnationView};
 use crate::{
     execution::{
         demands::{BalanceRule, Demand, Need, Wanted},
@@ -15,6 +14,7 @@ use crate::{
     state::AccountFields,
 };
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::AddressMap};
+use blockrace_stm::{memory::Observed, read_set::Expected, view::IncarnationView};
 
 /// A loaded account, as it was found.
 #[derive(Clone, Copy, Debug)]

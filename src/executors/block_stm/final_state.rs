@@ -2,7 +2,6 @@
 
 use super::{
     accounts::{Before, NewCodes, info, slot_location},
-    memory::{AFTER_ALL, Memory, Observed},
     shared::Shared,
     writes::phase_writes,
 };
@@ -13,6 +12,7 @@ use crate::{
     },
 };
 use alloy_primitives::{Address, B256, U256, map::HashMap};
+use blockrace_stm::memory::{AFTER_ALL, Memory, Observed};
 use revm::{DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
 
 /// Written slots without an index, by account.

@@ -1,41 +1,14 @@
 //! Optimistic parallel execution with multi-version memory, after Block-STM (Gelashvili et al., PPoPP 2023).
 //!
-//! Workers execute the transactions of a block speculatively. Each execution of a transaction is an
-//! *incarnation*. It reads the writes of lower transactions from multi-version memory, and records its *read
-//! set*. When it ends, it publishes its *write set*. *Validation* reads a read set again and compares the
-//! values. An invalid incarnation is *aborted*: its writes become *estimates*, and the transaction is executed
-//! again.
+//! The engine is the crate [`blockrace_stm`], which knows no EVM. Its documentation describes the algorithm and
+//! the rule that decides correctness. The page `docs/block-stm.md` lists each optimisation with its measured
+//! gain.
 //!
-//! Transactions *commit* in block order, each as soon as all lower ones have committed. One rule decides
-//! correctness (C1 in [`scheduler`]). An incarnation commits only if every value that it read is still the
-//! value of block order. Either it started when all lower transactions had committed. Or no value that it may
-//! have read has changed since it started or was last validated. Otherwise it must pass a validation after all
-//! lower transactions have committed. An incarnation that assumed a value always needs a passed validation. All
-//! other rules affect only speed.
-//!
-//! The page `docs/block-stm.md` explains the algorithm and the differences from the paper. It lists each
-//! optimisation with its measured gain.
-//!
-//! # Modules
-//!
-//! The engine knows no EVM. The [`scheduler`] handles indices and statuses. The [`memory`] handles locations
-//! and values. The [`engine`] joins the two with a [`engine::Vm`] and the threads of the caller. The
-//! modules [`view`] and [`read_set`] record the reads of an incarnation. [`running`] and [`call_classes`] decide which
-//! writer a reader waits for.
-//!
-//! The rest knows Ethereum. The module `vm` executes batches with revm, over the database in
-//! `stm_db`. It publishes the beneficiary's fees as additions to its balance. The module `batches` plans
-//! the batches. Balance dependencies come from `demands`, and write sets from `writes`. One block runs on all
-//! threads in `block_execution`. Gas and receipts are added up in `committer`. The modules `final_state` and `collection` read
-//! the state after the block from memory.
-
-pub mod call_classes;
-pub mod engine;
-pub mod memory;
-pub mod read_set;
-pub mod running;
-pub mod scheduler;
-pub mod view;
+//! This module knows Ethereum. The module `vm` executes batches with revm, over the database in `stm_db`. It
+//! publishes the beneficiary's fees as additions to its balance. The module `batches` plans the batches.
+//! Balance dependencies come from `demands`, and write sets from `writes`. One block runs on all threads in
+//! `block_execution`. Gas and receipts are added up in `committer`. The modules `final_state` and `collection`
+//! read the state after the block from memory.
 
 mod accounts;
 mod batches;
@@ -44,18 +17,12 @@ mod collection;
 mod committer;
 mod demands;
 mod final_state;
-mod pending_writes;
 mod precompiles;
 mod record;
 mod shared;
 mod stm_db;
 mod vm;
 mod writes;
-
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod tests;
 
 use super::Sequential;
 use crate::{

@@ -4,12 +4,13 @@
 //! transaction. A new incarnation mostly calls them with the inputs of the previous one. Other transactions
 //! cannot use the result, since a signature or a proof rarely occurs twice.
 
-use super::{scheduler::ExecutionPoint, stm_db::StmDb};
+use super::stm_db::StmDb;
 use crate::execution::{beneficiary::WorkerEvm, hashes::WorkerContext, location::TxIndex};
 use alloy_primitives::{
     Address, Bytes,
     map::{AddressMap, AddressSet, HashMap},
 };
+use blockrace_stm::scheduler::ExecutionPoint;
 use parking_lot::Mutex;
 use revm::{
     context_interface::{Cfg, ContextTr},

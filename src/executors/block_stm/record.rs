@@ -6,10 +6,6 @@
 use super::{
     batches::single,
     block_execution::begin,
-    engine::{Executed, Vm},
-    read_set::{Expected, ReadSet},
-    running::Running,
-    scheduler::{ExecutionPoint, Speculation},
     shared::Shared,
     vm::{EthVm, Work},
 };
@@ -20,7 +16,13 @@ use crate::{
         access::{Accesses, Need, TxAccess},
         location::{Location, WriteSet},
     },
-    threads::Oversubscribed,
+};
+use blockrace_stm::{
+    Oversubscribed,
+    engine::{Executed, Vm},
+    read_set::{Expected, ReadSet},
+    running::Running,
+    scheduler::{ExecutionPoint, Speculation},
 };
 
 /// Executes the block in order on one thread. Returns all accesses.

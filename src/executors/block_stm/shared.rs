@@ -1,8 +1,9 @@
 //! The block and its state, which all workers share.
 
-use super::{accounts::NewCodes, memory::Memory};
+use super::accounts::NewCodes;
 use crate::{block::ReplayJob, state::Storage, threads::Buffers};
 use alloy_primitives::map::B256Map;
+use blockrace_stm::memory::Memory;
 use revm::bytecode::Bytecode;
 use std::cell::Cell;
 

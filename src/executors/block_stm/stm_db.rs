@@ -3,11 +3,7 @@
 use super::{
     accounts::{Before, NewCodes, info, slot_location},
     demands::{Demands, Loaded},
-    memory::{Blocked, Observed},
-    read_set::Expected,
-    scheduler::ExecutionPoint,
     shared::Shared,
-    view::{IncarnationView, Peek},
 };
 use crate::{
     execution::{
@@ -18,6 +14,12 @@ use crate::{
 };
 use alloy_consensus::{Transaction as _, TxEnvelope, transaction::Recovered};
 use alloy_primitives::{Address, B256, U256};
+use blockrace_stm::{
+    memory::{Blocked, Observed},
+    read_set::Expected,
+    scheduler::ExecutionPoint,
+    view::{IncarnationView, Peek},
+};
 use revm::{
     Database,
     bytecode::Bytecode,

@@ -11,12 +11,9 @@
 
 use super::{
     batches::Batch,
-    engine::{Executed, Vm},
     precompiles::{CachingEvm, Precompiles, Results},
-    running::Running,
     shared::Shared,
     stm_db::{StmDb, WorkerError},
-    view::IncarnationView,
     writes::{is_exact, write_set},
 };
 use crate::{
@@ -34,6 +31,11 @@ use crate::{
 use alloy_consensus::{TxEnvelope, transaction::Recovered};
 use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
 use alloy_primitives::{Address, U256};
+use blockrace_stm::{
+    engine::{Executed, Vm},
+    running::Running,
+    view::IncarnationView,
+};
 use revm::{
     context::TxEnv,
     context_interface::{

@@ -3,7 +3,7 @@
 //! They are mostly empty. revm's journal answers most reads of a batch's own writes. The machine hands writes
 //! over only when it empties the journal within a batch.
 
-use crate::execution::location::{AccountNumber, Location, Write, WriteSet};
+use crate::location::{AccountNumber, Location, Write, WriteSet};
 use alloy_primitives::{U256, map::HashMap};
 
 /// Writes of an unfinished incarnation, by location.

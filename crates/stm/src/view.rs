@@ -1,22 +1,16 @@
 //! View of one incarnation: it reads multi-version memory and records the read set.
 
-use super::{
+use crate::{
+    budgets,
     call_classes::CallClasses,
+    location::{Location, TxIndex, Write, WriteSet},
     memory::{Blocked, Memory, Observed},
+    observe::Conflict,
     pending_writes::PendingWrites,
     read_set::{Expected, ReadSet, UNWRITTEN},
     running::{Running, Waited},
     scheduler::{ExecutionPoint, Speculation, Validation},
 };
-use crate::execution::{
-    location::{Location, TxIndex, Write, WriteSet},
-    observe::Conflict,
-};
-
-/// Polls per read of the read set, while a reader waits for a running writer. They take a few times as long as
-/// the execution between two reads, which is about a microsecond. Waiting pays because a reader of a stale
-/// value mostly aborts.
-const LOOKS_PER_READ: u32 = 240;
 
 /// View of a worker. It serves one incarnation at a time and records each read.
 #[derive(Debug)]
@@ -48,21 +42,25 @@ impl<'m> IncarnationView<'m> {
     }
 
     /// Prefetches a location that the incarnation will probably read or write.
+    #[inline]
     pub fn fetch(&self, location: Location) {
         self.memory.fetch(location);
     }
 
     /// Returns the transaction that reads.
+    #[inline]
     pub const fn tx(&self) -> TxIndex {
         self.tx
     }
 
     /// Returns whether the incarnation is speculative.
+    #[inline]
     pub const fn start(&self) -> ExecutionPoint {
         self.start
     }
 
     /// Prepares the view for an incarnation of `tx`.
+    #[inline]
     pub fn begin(&mut self, tx: TxIndex, start: ExecutionPoint) {
         self.tx = tx;
         self.start = start;
@@ -78,6 +76,7 @@ impl<'m> IncarnationView<'m> {
     /// # Errors
     /// [`Blocked`] on an estimate, or if an earlier read is stale. The incarnation should then abort and
     /// return.
+    #[inline]
     pub fn read(&mut self, location: Location) -> Result<Observed, Blocked> {
         self.give_up_if_outdated()?;
         self.note(location);
@@ -90,6 +89,7 @@ impl<'m> IncarnationView<'m> {
 
     /// Revalidates the read set if a publication has flagged this incarnation. It aborts if a value is stale,
     /// since the rest of the execution would be wasted.
+    #[inline]
     fn give_up_if_outdated(&mut self) -> Result<(), Blocked> {
         if self.start == ExecutionPoint::AtCommit {
             return Ok(());
@@ -109,6 +109,7 @@ impl<'m> IncarnationView<'m> {
     }
 
     /// Registers a speculative reader. It must be called before the read.
+    #[inline]
     fn note(&self, location: Location) {
         if self.start == ExecutionPoint::Speculative {
             self.memory.note_reader(location, self.tx);
@@ -117,6 +118,7 @@ impl<'m> IncarnationView<'m> {
 
     /// Returns whether neither a lower transaction nor this one has written to `location`. That is the common
     /// case.
+    #[inline]
     fn is_unwritten(&self, location: Location) -> bool {
         self.own.is_empty() && self.memory.is_unwritten(location)
     }
@@ -145,7 +147,7 @@ impl<'m> IncarnationView<'m> {
         if self.start == ExecutionPoint::AtCommit {
             return self.memory.read(location, self.tx);
         }
-        let patience = LOOKS_PER_READ.saturating_mul(self.reads.len() as u32);
+        let patience = budgets::WRITER_PER_READ.saturating_mul(self.reads.len() as u32);
         let mut kinds = CallClasses::default();
         let add = |writer| kinds = kinds.and(self.running.kinds(writer));
         self.memory.writers_near(location, self.tx, add);
@@ -164,6 +166,7 @@ impl<'m> IncarnationView<'m> {
     /// Reads a location without adding it to the read set. Estimates count as writes. The caller later reports
     /// the dependency with [`IncarnationView::expect`]. If this incarnation has added to the location itself, the
     /// dependency is recorded at once.
+    #[inline]
     pub fn peek(&mut self, location: Location) -> Peek {
         if self.is_unwritten(location) {
             return Peek::Open(Observed::default());
@@ -180,6 +183,7 @@ impl<'m> IncarnationView<'m> {
     }
 
     /// Returns the value that this incarnation read at `location`, combined with its own writes.
+    #[inline]
     pub fn found(&self, location: Location) -> Option<Observed> {
         match self.own.get(location) {
             own @ Some(Write::Set(_)) => Some(Observed::default().then(own)),
@@ -189,6 +193,7 @@ impl<'m> IncarnationView<'m> {
 
     /// Returns the value of lower transactions at the time of the read. At the commit index there is no read
     /// set, and the value cannot have changed.
+    #[inline]
     fn seen(&self, location: Location) -> Option<Observed> {
         match self.start {
             ExecutionPoint::AtCommit => self.memory.read(location, self.tx).ok(),
@@ -197,11 +202,13 @@ impl<'m> IncarnationView<'m> {
     }
 
     /// Takes writes of this incarnation. Its later reads see them.
+    #[inline]
     pub fn write(&mut self, writes: WriteSet) {
         self.own.extend(writes);
     }
 
     /// Returns all writes of the incarnation, with `last` applied on top, in any order.
+    #[inline]
     pub fn take_writes(&mut self, last: WriteSet) -> WriteSet {
         if self.own.is_empty() {
             return last;
@@ -212,6 +219,7 @@ impl<'m> IncarnationView<'m> {
 
     /// Adds an expectation to the read set without an earlier registration as a reader. It validates the
     /// expectation at once.
+    #[inline]
     pub fn expect(&mut self, location: Location, expected: Expected) {
         self.note(location);
         if self.start == ExecutionPoint::Speculative {
@@ -228,6 +236,7 @@ impl<'m> IncarnationView<'m> {
     }
 
     /// Adds to the read set, if the incarnation is speculative. Values read at the commit index are final.
+    #[inline]
     fn depend(&mut self, location: Location, expected: Expected) {
         if self.start == ExecutionPoint::Speculative {
             self.reads.push(location, expected);
@@ -235,17 +244,20 @@ impl<'m> IncarnationView<'m> {
     }
 
     /// Returns whether this incarnation has written to `location`.
+    #[inline]
     pub fn wrote(&self, location: Location) -> bool {
         self.own.get(location).is_some()
     }
 
     /// Returns whether the incarnation rests on an assumed or a stale value.
+    #[inline]
     pub const fn basis(&self) -> Speculation {
         self.basis
     }
 
     /// Returns the transaction that blocks this incarnation, if it has aborted since [`IncarnationView::begin`]. Its
     /// result is then invalid.
+    #[inline]
     pub const fn blocked(&self) -> Option<Blocked> {
         self.blocked
     }
@@ -256,6 +268,7 @@ impl<'m> IncarnationView<'m> {
     }
 
     /// Takes the read set since [`IncarnationView::begin`].
+    #[inline]
     pub fn take_reads(&mut self) -> ReadSet {
         self.reads.take()
     }
@@ -272,6 +285,7 @@ pub enum Peek {
 
 impl Peek {
     /// Returns the writes that were found.
+    #[inline]
     pub const fn observed(self) -> Observed {
         match self {
             Self::Open(observed) | Self::Noted(observed) => observed,
@@ -279,6 +293,7 @@ impl Peek {
     }
 
     /// Returns the writes that were found, if the read set has no entry for them yet.
+    #[inline]
     pub const fn open(self) -> Option<Observed> {
         match self {
             Self::Open(observed) => Some(observed),
@@ -290,7 +305,7 @@ impl Peek {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{executors::block_stm::memory::ReaderSet, threads::Oversubscribed};
+    use crate::{Oversubscribed, memory::ReaderSet};
     use alloy_primitives::U256;
 
     const BALANCE: Location = Location::Balance(0);

@@ -1,9 +1,7 @@
-//! Locks, condition variables, atomics and spin-waiting for data that workers share.
-//!
-//! The package in `model/` compiles the same sources over a library that explores thread schedules.
-//! It has a module with the same name and the same items. Both modules have to offer the same
-//! items.
+//! Locks, condition variables, atomics and spin-waiting on the threads of the operating system.
 
+use super::Backoff;
+use crate::budgets;
 pub(crate) use parking_lot::{Condvar, MutexGuard};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -13,10 +11,6 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 pub(crate) struct Mutex<T>(parking_lot::Mutex<T>);
 
 impl<T> Mutex<T> {
-    /// Polls of a taken lock. They outlast a full queue of threads. A holder that takes longer was
-    /// interrupted by the operating system.
-    const BACKOFF: Backoff = Backoff { most: 250, in_haste: 200 };
-
     pub(crate) const fn new(value: T) -> Self {
         Self(parking_lot::Mutex::new(value))
     }
@@ -35,7 +29,7 @@ impl<T> Mutex<T> {
     fn lock_when_free(&self) -> MutexGuard<'_, T> {
         // A poll leaves the lock's cache line with the holder, and an attempt to lock takes it
         // away.
-        while Self::BACKOFF.until(|| !self.0.is_locked()) {
+        while budgets::LOCK.until(|| !self.0.is_locked()) {
             if let Some(guard) = self.0.try_lock() {
                 return guard;
             }
@@ -44,20 +38,10 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Bounds of a spin-wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Backoff {
-    /// Maximum number of polls.
-    pub(crate) most: u32,
-    /// Number of polls before the thread yields between polls. The awaited thread may be waiting
-    /// for this very core.
-    pub(crate) in_haste: u32,
-}
-
 impl Backoff {
     /// Polls until `is_there` holds. Returns whether it did.
     #[inline]
-    pub(crate) fn until(self, is_there: impl Fn() -> bool) -> bool {
+    pub fn until(self, is_there: impl Fn() -> bool) -> bool {
         for look in 0..self.most {
             if is_there() {
                 return true;

@@ -5,8 +5,8 @@
 //! unnecessary validation and nothing else.
 
 use crate::{
-    execution::location::TxIndex,
-    threads::sync::{AtomicU64, Ordering},
+    location::TxIndex,
+    sync::{AtomicU64, Ordering},
 };
 use std::ops::Range;
 

@@ -3,23 +3,25 @@
 //! A toy transaction reads and writes locations that depend on earlier reads. An incarnation with stale reads
 //! therefore writes to wrong locations and leaves estimates there.
 //!
-//! The tests beside this file use it. The package in `model/` compiles it, too.
+//! The unit tests use it, and model checks do.
 
-use super::{
+#[cfg(feature = "shuttle")]
+use shuttle::thread;
+#[cfg(not(feature = "shuttle"))]
+use std::thread;
+
+use crate::{
+    Oversubscribed,
     call_classes::CallClasses,
     engine::{Executed, Incarnations, TxTable, Vm, Worker},
+    location::{AccountNumber, Location, TxIndex, Write},
     memory::{Blocked, Memory},
+    observe::{Observer, Unobserved},
     read_set::Expected,
     running::Running,
     scheduler::{ExecutionPoint, Steps},
+    sync::Mutex,
     view::IncarnationView,
-};
-use crate::{
-    execution::{
-        location::{AccountNumber, Location, TxIndex, Write},
-        observe::{Observer, Unobserved},
-    },
-    threads::{Oversubscribed, WorkerPool, sync::Mutex},
 };
 use alloy_primitives::U256;
 use proptest::prelude::*;
@@ -27,12 +29,16 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 /// Step of a toy transaction. Some steps combine their number with the values read so far to select a location.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Step {
+pub enum Step {
+    /// Reads a location.
     Read(u8),
     /// Reads a location that depends on earlier reads.
     ReadFollowing(u8),
+    /// Replaces a value by a number that depends on earlier reads.
     Set(u8),
+    /// The same, at a location that depends on earlier reads.
     SetFollowing(u8),
+    /// Adds to a balance.
     Add(u8),
     /// Subtracts from a balance if it suffices. Does nothing if it does not.
     Spend(u8),
@@ -46,7 +52,8 @@ pub(crate) enum Step {
     Surprise(u8),
 }
 
-pub(crate) type Program = Vec<Step>;
+/// Steps of a toy transaction.
+pub type Program = Vec<Step>;
 
 const ACCOUNTS: u8 = 3;
 const SLOTS: u8 = 3;
@@ -60,7 +67,8 @@ fn location(choice: u8) -> Location {
     }
 }
 
-pub(crate) fn balance(choice: u8) -> Location {
+/// Returns the location of a balance.
+pub fn balance(choice: u8) -> Location {
     Location::Balance(u32::from(choice % ACCOUNTS))
 }
 
@@ -78,7 +86,7 @@ fn owner(location: Location) -> Option<AccountNumber> {
 
 /// Creates an empty memory that reuses the allocations of an earlier block. That block read and wrote every
 /// location.
-pub(crate) fn memory() -> Memory {
+pub fn memory() -> Memory {
     let (accounts, slots) = (ACCOUNTS.into(), (ACCOUNTS * (SLOTS + 1)).into());
     let used = Memory::new(accounts, slots);
     for at in all_locations() {
@@ -246,9 +254,13 @@ impl Toy {
     }
 }
 
-pub(crate) struct ToyMachine<'a, 'm> {
-    pub(crate) programs: &'a [Program],
-    pub(crate) view: IncarnationView<'m>,
+/// Executes toy transactions.
+#[derive(Debug)]
+pub struct ToyMachine<'a, 'm> {
+    /// All transactions of the block.
+    pub programs: &'a [Program],
+    /// View of the current incarnation.
+    pub view: IncarnationView<'m>,
 }
 
 impl<'m> Vm<'m> for ToyMachine<'_, 'm> {
@@ -268,10 +280,10 @@ impl<'m> Vm<'m> for ToyMachine<'_, 'm> {
 }
 
 /// Values that each transaction saw, and the state after the block.
-pub(crate) type Outcome = (Vec<U256>, BTreeMap<Location, U256>);
+pub type Outcome = (Vec<U256>, BTreeMap<Location, U256>);
 
 /// Returns the outcome of block order.
-pub(crate) fn in_order(programs: &[Program]) -> Outcome {
+pub fn in_order(programs: &[Program]) -> Outcome {
     let mut state: BTreeMap<_, _> =
         all_locations().into_iter().map(|at| (at, before(at))).collect();
     let mut seen = Vec::new();
@@ -296,9 +308,19 @@ pub(crate) fn in_order(programs: &[Program]) -> Outcome {
     (seen, state)
 }
 
-/// Executes on all threads of the pool. Returns `None` if some transaction did not commit.
-pub(crate) fn run<'m, M: Vm<'m>>(
-    pool: &WorkerPool,
+/// Runs `work` once on each thread, in parallel. The calling thread is one of them.
+pub fn on_threads(threads: usize, work: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(&work);
+        }
+        work();
+    });
+}
+
+/// Executes on this number of threads. Returns `None` if some transaction did not commit.
+pub fn run<'m, M: Vm<'m>>(
+    threads: usize,
     steps: Steps<'_>,
     memory: &'m Memory,
     running: &'m Running<'m>,
@@ -307,7 +329,7 @@ pub(crate) fn run<'m, M: Vm<'m>>(
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
 ) -> Option<Incarnations> {
     let (table, commit) = (&TxTable::new(steps), Mutex::new(commit));
-    pool.run_on_all(|| {
+    on_threads(threads, || {
         let commit = |tx, output| (commit.lock())(tx, output);
         Worker { table, memory, running, commit, observer }.work(&vm);
     });
@@ -331,17 +353,17 @@ fn kind(program: &[Step]) -> CallClasses {
 }
 
 /// Returns the engine's outcome in the same form.
-pub(crate) fn in_parallel(
+pub fn in_parallel(
     programs: &[Program],
     early: &[TxIndex],
-    pool: &WorkerPool,
+    threads: usize,
     observer: &impl Observer,
 ) -> (Outcome, Incarnations) {
     let (memory, mut seen) = (memory(), Vec::new());
     let kinds: Vec<_> = programs.iter().map(|program| kind(program)).collect();
     let running = Running::new(programs.len(), Oversubscribed::No).with_kinds(kinds.clone());
     let incarnations = run(
-        pool,
+        threads,
         Steps { count: programs.len(), early, kinds: &kinds },
         &memory,
         &running,
@@ -363,12 +385,12 @@ pub(crate) fn in_parallel(
 
 /// Returns how many of these dependent transactions are handed on if transaction `last` ends the run. Panics if
 /// the run reports that all were handed on.
-pub(crate) fn handed_on_up_to(last: TxIndex, transactions: usize, pool: &WorkerPool) -> usize {
+pub fn handed_on_up_to(last: TxIndex, transactions: usize, threads: usize) -> usize {
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; transactions];
     let (memory, mut handed_on) = (memory(), 0);
     let running = Running::new(transactions, Oversubscribed::No);
     let incarnations = run(
-        pool,
+        threads,
         Steps { count: transactions, ..Steps::default() },
         &memory,
         &running,
@@ -383,7 +405,8 @@ pub(crate) fn handed_on_up_to(last: TxIndex, transactions: usize, pool: &WorkerP
     handed_on
 }
 
-pub(crate) fn step() -> impl Strategy<Value = Step> {
+/// Generates a step.
+pub fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => any::<u8>().prop_map(Step::Read),
         2 => any::<u8>().prop_map(Step::ReadFollowing),

@@ -4,14 +4,14 @@ fn ahead(tx: TxIndex) -> Option<Task> {
     Some(Task::Execute { tx, start: ExecutionPoint::Speculative })
 }
 
-fn at_frontier(tx: TxIndex) -> Option<Task> {
+fn at_commit(tx: TxIndex) -> Option<Task> {
     Some(Task::Execute { tx, start: ExecutionPoint::AtCommit })
 }
 
 /// Starts all transactions, the first of them at the commit index.
 fn all_started(transactions: usize) -> Scheduler {
     let scheduler = Scheduler::new(Steps { count: transactions, ..Steps::default() });
-    assert_eq!(scheduler.next_task(), at_frontier(0));
+    assert_eq!(scheduler.next_task(), at_commit(0));
     for tx in 1..transactions {
         assert_eq!(scheduler.next_task(), ahead(tx));
     }
@@ -53,7 +53,7 @@ fn c1_a_lower_publication_during_an_execution_requires_validation() {
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
     assert_eq!(scheduler.commit_index(), 1);
-    assert_eq!(scheduler.passed_at_frontier(), None);
+    assert_eq!(scheduler.passed_at_commit(), None);
     assert_eq!(scheduler.commit_index(), 2);
 }
 
@@ -89,8 +89,8 @@ fn an_unresolved_assumption_does_not_abort_before_its_turn() {
 #[test]
 fn c1_an_execution_at_the_commit_index_needs_no_validation() {
     let scheduler = Scheduler::new(Steps { count: 2, ..Steps::default() });
-    assert_eq!(scheduler.next_task(), at_frontier(0));
-    assert_eq!(executed_and_changed(&scheduler, 0), at_frontier(1));
+    assert_eq!(scheduler.next_task(), at_commit(0));
+    assert_eq!(executed_and_changed(&scheduler, 0), at_commit(1));
     assert_eq!(executed_and_changed(&scheduler, 1), None);
     assert_eq!(scheduler.commit_index(), 2);
 }
@@ -116,7 +116,7 @@ fn c1_a_concurrent_validation_does_not_decide_the_one_at_the_commit_index() {
     assert_eq!(scheduler.validated(2, 0, 1, Validation::Invalid), None);
     assert_eq!(scheduler.validated(2, 0, 1, Validation::Valid), None);
     assert_eq!(scheduler.commit_index(), 2);
-    assert_eq!(scheduler.passed_at_frontier(), None);
+    assert_eq!(scheduler.passed_at_commit(), None);
     assert_eq!(scheduler.commit_index(), 3);
 }
 
@@ -127,7 +127,7 @@ fn c2_only_one_worker_validates_at_the_commit_index() {
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
     let next = executed(&scheduler, 2);
     assert!(matches!(next, Some(Task::Validate { tx: 2, .. })), "1 is being validated: {next:?}");
-    assert_eq!(scheduler.passed_at_frontier(), commit(2));
+    assert_eq!(scheduler.passed_at_commit(), commit(2));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn c1_an_invalid_transaction_at_the_commit_index_is_executed_there() {
     let scheduler = all_started(2);
     assert_eq!(executed(&scheduler, 1), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
-    assert_eq!(Some(scheduler.failed_at_frontier()), again(1, ExecutionPoint::AtCommit));
+    assert_eq!(Some(scheduler.failed_at_commit()), again(1, ExecutionPoint::AtCommit));
     assert_eq!(scheduler.commit_index(), 1);
     assert_eq!(executed_and_changed(&scheduler, 1), None);
     assert_eq!(scheduler.commit_index(), 2);
@@ -184,7 +184,7 @@ fn s3_a_task_wakes_a_sleeping_worker() {
     scheduler.blocked(2, 0);
     let woken = std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| scheduler.next_task());
-        assert_eq!(executed(&scheduler, 0), at_frontier(1));
+        assert_eq!(executed(&scheduler, 0), at_commit(1));
         sleeper.join()
     });
     assert_eq!(woken.ok(), Some(ahead(2)));
@@ -193,7 +193,7 @@ fn s3_a_task_wakes_a_sleeping_worker() {
 #[test]
 fn stopping_ends_every_worker() {
     let scheduler = Scheduler::new(Steps { count: 1, ..Steps::default() });
-    assert_eq!(scheduler.next_task(), at_frontier(0));
+    assert_eq!(scheduler.next_task(), at_commit(0));
     let ended = std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| scheduler.next_task());
         scheduler.stop();

@@ -1,7 +1,9 @@
 //! The engine must give the outcome of block order. A toy machine takes the place of the EVM.
 
-use super::{
+use crate::{
+    Oversubscribed,
     engine::{Executed, Incarnations, Vm},
+    observe::Unobserved,
     running::Running,
     scheduler::Steps,
     testing::{
@@ -9,26 +11,16 @@ use super::{
     },
     view::IncarnationView,
 };
-use crate::{
-    execution::observe::Unobserved,
-    threads::{Oversubscribed, WorkerPool},
-};
 use alloy_primitives::U256;
 use proptest::prelude::*;
 use std::{
-    num::NonZeroUsize,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicBool, Ordering},
 };
 
-fn pool(threads: usize) -> WorkerPool {
-    let threads = NonZeroUsize::new(threads).expect("tests ask for threads");
-    WorkerPool::new(threads).expect("the system has a few threads left")
-}
-
-fn in_parallel(programs: &[Program], pool: &WorkerPool) -> (Outcome, Incarnations) {
-    super::testing::in_parallel(programs, &[], pool, &Unobserved)
+fn in_parallel(programs: &[Program], threads: usize) -> (Outcome, Incarnations) {
+    crate::testing::in_parallel(programs, &[], threads, &Unobserved)
 }
 
 fn programs() -> impl Strategy<Value = Vec<Program>> {
@@ -42,7 +34,7 @@ proptest! {
     fn the_outcome_is_that_of_block_order(programs in programs()) {
         let expected = in_order(&programs);
         for threads in [1, 2, 4] {
-            let (actual, incarnations) = in_parallel(&programs, &pool(threads));
+            let (actual, incarnations) = in_parallel(&programs, threads);
             prop_assert_eq!(&actual, &expected, "with {} threads", threads);
             prop_assert!(incarnations.count >= programs.len() as u64);
         }
@@ -52,14 +44,14 @@ proptest! {
 #[test]
 fn one_thread_executes_everything_once() {
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 50];
-    let (_, incarnations) = in_parallel(&programs, &pool(1));
+    let (_, incarnations) = in_parallel(&programs, 1);
     assert_eq!(incarnations, Incarnations { count: 50, cost: 50 });
 }
 
 #[test]
 fn additions_do_not_conflict() {
     let programs = vec![vec![Step::Add(0)]; 200];
-    let ((_, state), incarnations) = in_parallel(&programs, &pool(4));
+    let ((_, state), incarnations) = in_parallel(&programs, 4);
     assert_eq!(state[&balance(0)], U256::from(1_000 + 200 * 7));
     assert_eq!(incarnations.count, 200, "no transaction reads the balance");
 }
@@ -69,14 +61,14 @@ fn a_long_chain_of_dependents_ends() {
     let programs = vec![vec![Step::Read(0), Step::Set(0)]; 300];
     let expected = in_order(&programs);
     for threads in [2, 8] {
-        let (actual, _) = in_parallel(&programs, &pool(threads));
+        let (actual, _) = in_parallel(&programs, threads);
         assert_eq!(actual, expected, "with {threads} threads");
     }
 }
 
 #[test]
 fn a_commit_can_end_the_run() {
-    assert_eq!(handed_on_up_to(9, 50, &pool(2)), 10);
+    assert_eq!(handed_on_up_to(9, 50, 2), 10);
 }
 
 /// Machine that panics at the fourth transaction.
@@ -111,7 +103,7 @@ fn a_panicking_worker_ends_the_run_of_all_workers() {
     };
     let steps = Steps { count: programs.len(), ..Steps::default() };
     let commit = |_, _| ControlFlow::Continue(());
-    let run = || run(&pool(4), steps, &memory, &running, &Unobserved, vm, commit);
+    let run = || run(4, steps, &memory, &running, &Unobserved, vm, commit);
     assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     assert!(broke.load(Ordering::Relaxed));
 }

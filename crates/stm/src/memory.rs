@@ -29,8 +29,8 @@ mod versions;
 mod tests;
 
 use crate::{
-    execution::location::{AccountNumber, Location, TxIndex, Write, WriteSet},
-    threads::sync::{AtomicBool, AtomicU32, Ordering},
+    location::{AccountNumber, Location, TxIndex, Write, WriteSet},
+    sync::{AtomicBool, AtomicU32, Ordering},
 };
 use alloy_primitives::{U256, map::HashMap};
 pub use readers::ReaderSet;
@@ -124,6 +124,7 @@ impl Memory {
 
     /// Prefetches a location's cache line. Several prefetches take no longer than one, if no result is used in
     /// between.
+    #[inline]
     pub fn fetch(&self, location: Location) {
         if let Place::Numbered(table, at) = self.place(location) {
             table.fetch(at as usize);
@@ -132,6 +133,7 @@ impl Memory {
 
     /// Registers `tx` as a speculative reader of `location`. The caller then reads. A later write returns this
     /// reader.
+    #[inline]
     pub fn note_reader(&self, location: Location, tx: TxIndex) {
         if let Some((table, at)) = self.readers_of(location) {
             table.note_reader(at as usize, tx);
@@ -139,6 +141,7 @@ impl Memory {
     }
 
     /// Returns the transactions that may have read `location` speculatively.
+    #[inline]
     pub fn readers(&self, location: Location) -> ReaderSet {
         let noted = self.readers_of(location);
         noted.map_or(ReaderSet::ALL, |(table, at)| table.readers(at as usize))
@@ -146,6 +149,7 @@ impl Memory {
 
     /// Returns the place of a location's reader set. Returns `None` for rarely written locations, which count
     /// as read by all transactions. The other tables register no readers.
+    #[inline]
     const fn readers_of(&self, location: Location) -> Option<(&Table<Versions>, u32)> {
         match location {
             // Balance and nonce are mostly read together, so they share a reader set.
@@ -175,6 +179,7 @@ impl Memory {
 
     /// Returns whether no transaction has written to a location or cleared its storage. Returns `false` if that
     /// would take a search.
+    #[inline]
     pub fn is_unwritten(&self, location: Location) -> bool {
         match location {
             Location::Balance(at) => !self.balances.is_written(at as usize),
@@ -187,6 +192,7 @@ impl Memory {
         }
     }
 
+    #[inline]
     fn is_replaced(&self, account: AccountNumber) -> bool {
         self.replaced[account as usize].load(Ordering::SeqCst)
     }
@@ -234,6 +240,7 @@ impl Memory {
         writer(location).flatten().max(emptied)?.transaction()
     }
 
+    #[inline]
     fn place(&self, location: Location) -> Place<'_> {
         match location {
             Location::Balance(at) => Place::Numbered(&self.balances, at),
@@ -245,6 +252,7 @@ impl Memory {
     }
 
     /// Applies `read` to the versions of one location. Returns `None` if none was ever written.
+    #[inline]
     fn look<R>(&self, location: Location, read: impl FnOnce(&Versions) -> R) -> Option<R> {
         match self.place(location) {
             Place::Numbered(table, at) => table.read(at as usize, |versions| Some(read(versions))),
@@ -254,6 +262,7 @@ impl Memory {
         }
     }
 
+    #[inline]
     fn change(&self, location: Location, change: impl FnOnce(&mut Versions)) {
         match self.place(location) {
             Place::Numbered(table, at) => table.write(at as usize, change),
@@ -268,6 +277,7 @@ impl Memory {
 
     /// Returns the final value of a location, after all transactions have committed. A slot in a cleared
     /// storage may return its value before the clearing. [`Memory::read`] handles that case.
+    #[inline]
     pub fn settled(&self, location: Location) -> Observed {
         if self.is_unwritten(location) {
             return Observed::default();
@@ -276,6 +286,7 @@ impl Memory {
     }
 
     /// Returns whether the numbered slot was ever written.
+    #[inline]
     pub fn has_written_slot(&self, slot: u32) -> bool {
         self.slots.is_written(slot as usize)
     }
@@ -320,6 +331,7 @@ impl Memory {
     }
 
     /// Marks all transactions below `tx` as committed. They write no more, and their reads no longer count.
+    #[inline]
     pub fn close(&self, tx: TxIndex) {
         self.open.store(Writer::tx(tx).0, Ordering::Release);
     }

@@ -11,7 +11,7 @@
 //! is never skipped.
 
 use super::{State, Status};
-use crate::{execution::location::TxIndex, executors::block_stm::call_classes::CallClasses};
+use crate::{call_classes::CallClasses, location::TxIndex};
 
 /// Distance above the lowest ready transaction in which to search for a better one.
 const WINDOW: usize = 64;
@@ -55,7 +55,7 @@ const fn is_pending(status: Status, kinds: CallClasses) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::executors::block_stm::scheduler::Steps;
+    use crate::scheduler::Steps;
 
     const NONE: u64 = u64::MAX;
 

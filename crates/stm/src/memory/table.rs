@@ -3,8 +3,8 @@
 
 use super::readers::{Era, ReaderSet, Readers};
 use crate::{
-    execution::location::TxIndex,
-    threads::sync::{AtomicBool, Mutex, Ordering},
+    location::TxIndex,
+    sync::{AtomicBool, Mutex, Ordering},
 };
 
 /// Content that can be emptied without giving up its allocations.
@@ -60,27 +60,33 @@ impl<T: Forget> Table<T> {
         self.written.len()
     }
 
+    #[inline]
     pub(super) fn fetch(&self, at: usize) {
         self.entries[at].readers.touch();
     }
 
+    #[inline]
     pub(super) fn note_reader(&self, at: usize, tx: TxIndex) {
         self.entries[at].readers.note(self.era, tx);
     }
 
+    #[inline]
     pub(super) fn readers(&self, at: usize) -> ReaderSet {
         self.entries[at].readers.so_far(self.era)
     }
 
     /// Applies `read` to an entry. Returns the default if the entry was never written.
+    #[inline]
     pub(super) fn read<R: Default>(&self, at: usize, read: impl FnOnce(&T) -> R) -> R {
         if self.is_written(at) { read(&self.entries[at].content.lock()) } else { R::default() }
     }
 
+    #[inline]
     pub(super) fn is_written(&self, at: usize) -> bool {
         self.written[at].load(Ordering::SeqCst)
     }
 
+    #[inline]
     pub(super) fn write(&self, at: usize, write: impl FnOnce(&mut T)) {
         let mut content = self.entries[at].content.lock();
         // The store is skipped if the mark is set, since it would take the cache line from other cores.

@@ -3,7 +3,7 @@
 //! This module finds what a reader sees among them. It does not know the location.
 
 use super::{Blocked, Observed, table::Forget};
-use crate::execution::location::{TxIndex, Write};
+use crate::location::{TxIndex, Write};
 use alloy_primitives::U256;
 use smallvec::SmallVec;
 

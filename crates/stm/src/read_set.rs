@@ -4,13 +4,11 @@
 //! locations are stored apart and take a few bytes each, since the validating worker has to fetch them from
 //! another core's cache.
 
-use super::{
-    memory::{Blocked, Memory, Observed},
-    scheduler::Validation,
-};
-use crate::execution::{
+use crate::{
     location::{AccountNumber, Location, TxIndex},
+    memory::{Blocked, Memory, Observed},
     observe::Conflict,
+    scheduler::Validation,
 };
 use alloy_primitives::U256;
 
@@ -36,6 +34,7 @@ pub enum Expected {
 }
 
 impl Expected {
+    #[inline]
     pub(super) fn check(&self, now: Result<Observed, Blocked>) -> Validation {
         let (holds, otherwise) = match (self, now) {
             (Self::Seen(seen), now) => (now == Ok(*seen), Validation::Invalid),
@@ -96,6 +95,7 @@ pub struct ReadSet {
 
 impl ReadSet {
     /// Adds an entry.
+    #[inline]
     pub fn push(&mut self, location: Location, expected: Expected) {
         match Numbered::new(location) {
             Some(numbered) if expected == UNWRITTEN => self.unwritten.push(numbered),
@@ -104,11 +104,13 @@ impl ReadSet {
     }
 
     /// Returns the number of entries.
+    #[inline]
     pub const fn len(&self) -> usize {
         self.unwritten.len() + self.others.len()
     }
 
     /// Returns whether there are no entries.
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -123,6 +125,7 @@ impl ReadSet {
     /// have been read twice with different results. No validation succeeds then, so either result will do. A
     /// batch calls this for each slot that it wrote, so the scan skips the unwritten entries at a few bytes
     /// each.
+    #[inline]
     pub fn seen(&self, location: Location) -> Option<Observed> {
         if Numbered::new(location).is_some_and(|numbered| self.unwritten.contains(&numbered)) {
             return Some(Observed::default());
@@ -134,12 +137,14 @@ impl ReadSet {
     }
 
     /// Removes all entries.
+    #[inline]
     pub fn clear(&mut self) {
         self.unwritten.clear();
         self.others.clear();
     }
 
     /// Takes the entries, and reserves space for as many again.
+    #[inline]
     pub fn take(&mut self) -> Self {
         let unwritten = Vec::with_capacity(self.unwritten.len());
         let others = Vec::with_capacity(self.others.len());
@@ -181,7 +186,7 @@ impl ReadSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::execution::location::Write;
+    use crate::location::Write;
 
     fn reads() -> ReadSet {
         let mut reads = ReadSet::default();

@@ -4,19 +4,15 @@
 //! the output of each committed transaction, in block order. The caller brings the threads and runs one
 //! [`Worker`] on each.
 
-use super::{
+use crate::{
+    location::{TxIndex, WriteSet},
     memory::{Blocked, Memory},
+    observe::{Activity, Event, Observer},
     read_set::ReadSet,
     running::Running,
     scheduler::{ExecutionPoint, Scheduler, Speculation, Steps, Task, Validation},
+    sync::{AtomicU64, Mutex, Ordering},
     view::IncarnationView,
-};
-use crate::{
-    execution::{
-        location::{TxIndex, WriteSet},
-        observe::{Activity, Event, Observer},
-    },
-    threads::sync::{AtomicU64, Mutex, Ordering},
 };
 use std::{fmt, ops::ControlFlow};
 
@@ -185,9 +181,9 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
             Task::Commit { tx } => {
                 self.observer.tell(Event::Began(Activity::Check { tx }));
                 match self.compare(tx) {
-                    Validation::Valid => scheduler.passed_at_frontier(),
+                    Validation::Valid => scheduler.passed_at_commit(),
                     Validation::Unresolved | Validation::Invalid => {
-                        Some(scheduler.failed_at_frontier())
+                        Some(scheduler.failed_at_commit())
                     }
                 }
             }

@@ -1,9 +1,12 @@
 //! Locks, condition variables and atomics that are steps of a schedule at every use.
 //!
-//! Names and behaviour are those of the package's own module. A lock is never poisoned, and a
+//! Names and behaviour are those of the module `real`. A lock is never poisoned, and a
 //! condition variable takes the guard by reference.
 
-use crate::time::{self, Cost};
+use super::{
+    Backoff,
+    time::{self, Cost},
+};
 use shuttle::sync as modelled;
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::{
@@ -92,15 +95,9 @@ impl Condvar {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Backoff {
-    pub(crate) most: u32,
-    pub(crate) in_haste: u32,
-}
-
 impl Backoff {
     /// Polls once, yields, and polls once more. If time passes, it polls as often as a real thread.
-    pub(crate) fn until(self, is_there: impl Fn() -> bool) -> bool {
+    pub fn until(self, is_there: impl Fn() -> bool) -> bool {
         if time::passes() {
             return self.until_in_time(is_there);
         }

@@ -6,10 +6,7 @@
 mod choice;
 
 use super::{ExecutionPoint, Incarnation, Speculation, Steps, Task, Validation};
-use crate::{
-    execution::location::TxIndex,
-    executors::block_stm::{call_classes::CallClasses, memory::ReaderSet},
-};
+use crate::{call_classes::CallClasses, location::TxIndex, memory::ReaderSet};
 
 /// Counts publications that a reader may have missed. A read set that was valid at one epoch may be stale at
 /// the next.
@@ -171,7 +168,7 @@ impl State {
     /// Commits transactions from the commit index on, as long as they need no validation.
     fn advance(&mut self) {
         while self.may_commit() && self.is_certain(self.commit_index) {
-            self.commit_frontier();
+            self.commit_next();
         }
     }
 
@@ -181,7 +178,7 @@ impl State {
         tx.is_current() && tx.basis == Speculation::None
     }
 
-    fn commit_frontier(&mut self) {
+    fn commit_next(&mut self) {
         self.set(self.commit_index, Status::Committed);
         self.commit_index += 1;
     }
@@ -323,13 +320,13 @@ impl State {
         }
     }
 
-    pub(super) fn passed_at_frontier(&mut self) {
+    pub(super) fn passed_at_commit(&mut self) {
         self.committing = false;
-        self.commit_frontier();
+        self.commit_next();
         self.advance();
     }
 
-    pub(super) fn failed_at_frontier(&mut self) -> Task {
+    pub(super) fn failed_at_commit(&mut self) -> Task {
         self.committing = false;
         self.restart(self.commit_index)
     }

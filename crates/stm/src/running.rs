@@ -8,25 +8,14 @@
 //! outnumber cores, a waiting worker yields between two polls. The transaction that it waits for may need that
 //! core.
 
-use super::{call_classes::CallClasses, memory::ReaderSet};
 use crate::{
-    execution::{
-        location::TxIndex,
-        observe::{Activity, Event, Listener, Observer},
-    },
-    threads::{
-        Oversubscribed,
-        sync::{AtomicBool, AtomicU32, Backoff, Ordering},
-    },
+    budgets,
+    call_classes::CallClasses,
+    location::TxIndex,
+    memory::ReaderSet,
+    observe::{Activity, Event, Listener, Observer},
+    sync::{AtomicBool, AtomicU32, Backoff, Ordering},
 };
-
-/// Polls before a waiting worker yields to other threads between two polls. They take some microseconds.
-/// Yielding is useful if the writer's thread is waiting for this core.
-const LOOKS_IN_HASTE: u32 = 500;
-
-/// Polls that one yield counts for. A yield takes as long as four polls if no other thread is runnable. The
-/// larger number shortens the wait if other threads need the core.
-const LOOKS_PER_YIELD: u32 = 16;
 
 /// Result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +32,15 @@ const REACH: usize = ReaderSet::CLASSES - 1;
 
 /// No transaction has published since.
 const NO_WRITER: u32 = u32::MAX;
+
+/// Whether each thread can have a core of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oversubscribed {
+    /// Each thread can have a core. A waiting thread does not keep the awaited thread from running.
+    No,
+    /// Threads share cores. A waiting thread may keep the awaited thread from running.
+    Yes,
+}
 
 /// Two marks per transaction.
 #[derive(Debug)]
@@ -82,11 +80,13 @@ impl<'w> Running<'w> {
     }
 
     /// Returns whether threads outnumber cores, so that a waiting worker must yield.
+    #[inline]
     pub const fn oversubscribed(&self) -> Oversubscribed {
         self.oversubscribed
     }
 
     /// Returns the call classes of `tx`. The set is empty if they are unknown.
+    #[inline]
     pub fn kinds(&self, tx: TxIndex) -> CallClasses {
         self.kinds.get(tx).copied().unwrap_or_default()
     }
@@ -104,12 +104,14 @@ impl<'w> Running<'w> {
     }
 
     /// Marks `tx` as being executed.
+    #[inline]
     pub fn started(&self, tx: TxIndex) {
         self.take_outdated(tx);
         self.executing[tx].store(true, Ordering::Relaxed);
     }
 
     /// Marks `tx` as no longer being executed. Its worker has published or aborted it.
+    #[inline]
     pub fn ended(&self, tx: TxIndex) {
         self.executing[tx].store(false, Ordering::Release);
     }
@@ -126,6 +128,7 @@ impl<'w> Running<'w> {
 
     /// Takes the flag of `tx`: the last transaction that published to a location which `tx` may have read
     /// earlier.
+    #[inline]
     pub fn take_outdated(&self, tx: TxIndex) -> Option<TxIndex> {
         let by = self.outdated_by[tx].load(Ordering::Acquire);
         // The store is skipped if there is no flag, since it would take the cache line from other cores.
@@ -141,6 +144,7 @@ impl<'w> Running<'w> {
     }
 
     /// Returns whether a worker is executing `tx`.
+    #[inline]
     pub fn is_running(&self, tx: TxIndex) -> bool {
         let executing = self.executing.get(tx);
         executing.is_some_and(|executing| executing.load(Ordering::Acquire))
@@ -163,8 +167,10 @@ impl<'w> Running<'w> {
     fn look_at(&self, tx: TxIndex, looks: u32) -> Waited {
         let has_ended = || !self.is_running(tx) || self.stopped.load(Ordering::Relaxed);
         let looks = match self.oversubscribed {
-            Oversubscribed::No => Backoff { most: looks, in_haste: LOOKS_IN_HASTE },
-            Oversubscribed::Yes => Backoff { most: looks.div_ceil(LOOKS_PER_YIELD), in_haste: 0 },
+            Oversubscribed::No => Backoff { most: looks, in_haste: budgets::WRITER_IN_HASTE },
+            Oversubscribed::Yes => {
+                Backoff { most: looks.div_ceil(budgets::WRITER_PER_YIELD), in_haste: 0 }
+            }
         };
         if looks.until(has_ended) { Waited::Ended } else { Waited::InVain }
     }

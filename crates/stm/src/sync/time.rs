@@ -5,7 +5,7 @@
 //! order of the clocks, as if they ran in parallel (discrete-event simulation). A blocked thread
 //! continues at the time of the thread that released it.
 //!
-//! Without simulated time, as under [`checks`](crate::checks), this module does nothing.
+//! Without simulated time, as in model checks, this module does nothing.
 
 use shuttle::{
     current,
@@ -29,10 +29,14 @@ pub struct Costs {
 
 /// A step that takes time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Cost {
+pub enum Cost {
+    /// Taking a lock.
     Lock,
+    /// A poll.
     Look,
+    /// A poll that yields.
     Yield,
+    /// Waking up.
     Wake,
     /// Nanoseconds.
     Work(u64),
@@ -98,7 +102,7 @@ pub(crate) fn passes() -> bool {
 }
 
 /// Advances the clock of the calling thread. Threads with an earlier clock then run first.
-pub(crate) fn pass(cost: Cost) {
+pub fn pass(cost: Cost) {
     let passed = TIME.with_borrow_mut(|time| {
         let Some(Time { costs, clocks, .. }) = time else { return false };
         if let Some(clock) = clocks.get_mut(usize::from(current::me())) {
@@ -112,20 +116,21 @@ pub(crate) fn pass(cost: Cost) {
 }
 
 /// Clock of the calling thread, in nanoseconds.
-pub(crate) fn now() -> u64 {
+pub fn now() -> u64 {
     let me = usize::from(current::me());
     TIME.with_borrow(|time| Some(time.as_ref()?.clocks.get(me)?.at)).unwrap_or_default()
 }
 
 /// Runs one schedule with simulated time.
 #[derive(Debug)]
-pub(crate) struct InTime {
+pub struct InTime {
     costs: Costs,
     is_over: bool,
 }
 
 impl InTime {
-    pub(crate) const fn new(costs: Costs) -> Self {
+    /// Creates the scheduler of one run.
+    pub const fn new(costs: Costs) -> Self {
         Self { costs, is_over: false }
     }
 }

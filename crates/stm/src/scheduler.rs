@@ -37,10 +37,12 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use super::{call_classes::CallClasses, memory::ReaderSet};
 use crate::{
-    execution::location::TxIndex,
-    threads::sync::{AtomicU32, Backoff, Condvar, Mutex, MutexGuard, Ordering},
+    budgets,
+    call_classes::CallClasses,
+    location::TxIndex,
+    memory::ReaderSet,
+    sync::{AtomicU32, Condvar, Mutex, MutexGuard, Ordering},
 };
 use state::State;
 
@@ -86,7 +88,7 @@ pub enum Task {
         epoch: u64,
     },
     /// Validate the transaction at the commit index, so that it can commit. The worker reports
-    /// [`Scheduler::passed_at_frontier`] or [`Scheduler::failed_at_frontier`].
+    /// [`Scheduler::passed_at_commit`] or [`Scheduler::failed_at_commit`].
     Commit {
         /// Transaction index.
         tx: TxIndex,
@@ -135,10 +137,6 @@ enum Patience {
     Spent,
 }
 
-/// Polls of a worker without a task before it sleeps. They take about as long as a wake-up. More polls would
-/// slow the other thread of a shared core.
-const BACKOFF: Backoff = Backoff { most: 250, in_haste: 150 };
-
 /// Scheduler of a block.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -178,7 +176,7 @@ impl Offers {
     /// it.
     fn look(&self) -> Patience {
         self.looking.fetch_add(1, Ordering::Relaxed);
-        let found = BACKOFF.until(|| match self.newest.load(Ordering::Relaxed) {
+        let found = budgets::IDLE.until(|| match self.newest.load(Ordering::Relaxed) {
             Self::NOTHING => false,
             Self::TASK => self.take_back(),
             _ => true,
@@ -252,13 +250,13 @@ impl Scheduler {
     }
 
     /// Reports that the transaction at the commit index is valid.
-    pub fn passed_at_frontier(&self) -> Option<Task> {
-        self.report(State::passed_at_frontier)
+    pub fn passed_at_commit(&self) -> Option<Task> {
+        self.report(State::passed_at_commit)
     }
 
     /// Reports that the transaction at the commit index is invalid.
-    pub fn failed_at_frontier(&self) -> Task {
-        self.state.lock().failed_at_frontier()
+    pub fn failed_at_commit(&self) -> Task {
+        self.state.lock().failed_at_commit()
     }
 
     /// Returns the commit index: the lowest uncommitted transaction. The load (Acquire) makes the reports of

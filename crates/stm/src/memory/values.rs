@@ -2,9 +2,10 @@
 //!
 //! This module does not know the writers or their order.
 
-use crate::execution::location::{Location, Write, WriteSet};
+use crate::location::{Location, Write, WriteSet};
 use alloy_primitives::U256;
 
+#[inline]
 pub(super) fn find(writes: &WriteSet, location: Location) -> Option<Write> {
     let found = writes.binary_search_by_key(&location, |(at, _)| *at).ok()?;
     writes.get(found).map(|(_, write)| *write)
@@ -21,11 +22,13 @@ pub struct Observed {
 
 impl Observed {
     /// Returns the resulting value, given the value before the block.
+    #[inline]
     pub fn over(&self, before: U256) -> U256 {
         self.set.unwrap_or(before).wrapping_add(self.added.unwrap_or_default())
     }
 
     /// Returns the result of one more write.
+    #[inline]
     pub fn then(self, write: Option<Write>) -> Self {
         match write {
             None => self,
@@ -38,6 +41,7 @@ impl Observed {
         }
     }
 
+    #[inline]
     pub(super) fn add(&mut self, more: U256) {
         self.added = Some(self.added.unwrap_or_default().wrapping_add(more));
     }
