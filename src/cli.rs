@@ -11,6 +11,7 @@ mod insight;
 mod node;
 mod number;
 mod rounds;
+mod rules;
 mod shard;
 
 /// A command line that cannot be parsed, or a request for help.
@@ -24,6 +25,7 @@ pub use insight::{AnalyzeArgs, TraceArgs};
 pub use node::{NodeArgs, RpcCheckArgs};
 pub use number::NumberError;
 pub use rounds::{RoundArgs, RoundsArg};
+pub use rules::RulesArgs;
 pub use shard::ShardArg;
 
 use number::{MOST_JOBS, MOST_SECONDS, MOST_THREADS, positive, whole};
@@ -149,6 +151,9 @@ pub struct FetchArgs {
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,
+    /// The rules of the chain.
+    #[command(flatten)]
+    pub rules: RulesArgs,
     /// Method that fetches or proves the pre-state of each block
     #[arg(long, value_name = "METHOD", default_value = "auto")]
     pub witness: WitnessArg,
@@ -187,6 +192,9 @@ pub struct ReplayArgs {
     /// Blocks to race over.
     #[command(flatten)]
     pub blocks: CachedBlocks,
+    /// The rules of the chain.
+    #[command(flatten)]
+    pub rules: RulesArgs,
     /// Comma-separated executors, or "all"; the baseline, sequential, always runs
     #[arg(long, value_name = "NAMES", default_value = "all", value_parser = built_in_executors)]
     pub executors: Executors,
@@ -249,6 +257,9 @@ pub struct VerifyArgs {
     /// Blocks to verify.
     #[command(flatten)]
     pub blocks: CachedBlocks,
+    /// The rules of the chain.
+    #[command(flatten)]
+    pub rules: RulesArgs,
     /// Executor that executes the blocks
     #[arg(long, value_name = "NAME", default_value = "sequential", value_parser = built_in_executor)]
     pub executor: ExecutorKind,

@@ -1,12 +1,12 @@
 //! Converts a recorded block into a [`ReplayJob`] and checks everything that has a proof.
 
 use super::{
-    BodyError, FlatError, MalformedCode, ReplayJob, WitnessError, WitnessReadError,
+    BodyError, FlatError, MalformedCode, ReplayJob, RulesError, WitnessError, WitnessReadError,
     body::OmmersRule, open::OpenBlock,
 };
 use crate::{
     block::{RecordedBlock, RecordedState},
-    evm::{Chain, FailedPhase, FieldError, UnknownChain, check_fields},
+    evm::{FailedPhase, FieldError, check_fields},
     state::StateError,
     trie::TrieError,
 };
@@ -16,7 +16,7 @@ use crate::{
 pub enum PrepareError {
     /// The rules of the block's chain are unknown.
     #[error(transparent)]
-    Chain(#[from] UnknownChain),
+    Chain(#[from] RulesError),
     /// The header's fields are not those of the fork at its time.
     #[error(transparent)]
     Fields(#[from] FieldError),
@@ -71,7 +71,7 @@ pub fn prepare(
     recorded: RecordedBlock,
     mut entering: impl FnMut(Phase),
 ) -> Result<ReplayJob, PrepareError> {
-    let chain = Chain::from_id(recorded.chain_id)?;
+    let chain = recorded.chain()?;
     let RecordedBlock { block, state, .. } = recorded;
     check_fields(&chain, &block.header)?;
 

@@ -15,11 +15,12 @@ use super::{
     body::{Body, OmmersRule, open_body},
     flat::{MalformedCode, empty_account, flat_state},
     flatten::{Recorder, Source},
+    rules::chain_of,
 };
 use crate::{
     block::{AccountFields, TracedAccount, TracedBlock, TracedState},
     block::{Assumed, RecordedBlock, RecordedState},
-    evm::{BlockContext, Chain, EvmEnv, FailedPhase, run_block},
+    evm::{BlockContext, Chain, EvmEnv, FailedPhase, check_fields, run_block},
     state::{BlockState, PreAccount},
 };
 use alloy_consensus::{Block, BlockBody, Header};
@@ -46,6 +47,8 @@ pub enum MissingState {
 #[derive(Debug)]
 pub struct TraceCompletion {
     chain_id: u64,
+    /// Encoding of the rules, to be stored with the block.
+    rules: Bytes,
     chain: Chain,
     header: Header,
     body: Body,
@@ -91,12 +94,15 @@ impl TraceCompletion {
     /// # Errors
     /// The chain is unknown or the body does not match the header.
     pub fn new(traced: TracedBlock) -> Result<Self, PrepareError> {
-        let TracedBlock { chain_id, block: Block { header, body }, unknown_ommers, state } = traced;
-        let chain = Chain::from_id(chain_id)?;
+        let TracedBlock { chain_id, block, unknown_ommers, rules, state } = traced;
+        let Block { header, body } = block;
+        let chain = chain_of(chain_id, &rules, &header)?;
+        check_fields(&chain, &header)?;
         let body = open_body(&chain, &header, body, OmmersRule::of(&unknown_ommers))?;
         let (env, told, nothing) = (chain.evm_env(&header), Answers::default(), Nothing::Exists);
         Ok(Self {
             chain_id,
+            rules,
             chain,
             header,
             body,
@@ -186,7 +192,8 @@ impl TraceCompletion {
         let withdrawals = withdrawals.clone().map(Withdrawals::new);
         let body = BlockBody { transactions, ommers: ommers.clone(), withdrawals };
         let block = Block::new(self.header.clone(), body);
-        RecordedBlock::new(self.chain_id, block, state)
+        let rules = self.rules.clone();
+        RecordedBlock { rules, ..RecordedBlock::new(self.chain_id, block, state) }
     }
 }
 

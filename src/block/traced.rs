@@ -14,6 +14,8 @@ pub struct TracedBlock {
     /// Hashes of the block's ommers, if the node does not have all of them. The block then holds no
     /// ommers.
     pub unknown_ommers: Vec<B256>,
+    /// Encoding of the rules of the block's chain. Empty if they are those of the known chain id.
+    pub rules: Bytes,
     /// The tracer's answer.
     pub state: TracedState,
 }

@@ -1,6 +1,6 @@
 //! Declares the subcommands of `cache` and their arguments.
 
-use super::{CachedBlocks, SideBySide};
+use super::{CachedBlocks, RulesArgs, SideBySide};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -33,6 +33,9 @@ pub struct CheckArgs {
     /// Blocks to check.
     #[command(flatten)]
     pub blocks: CachedBlocks,
+    /// The rules of the chain.
+    #[command(flatten)]
+    pub rules: RulesArgs,
     /// Parallelism and time limit.
     #[command(flatten)]
     pub side_by_side: SideBySide,
@@ -70,4 +73,7 @@ pub struct ImportArgs {
     /// Archive from `cache export`; - is standard input
     #[arg(value_name = "FILE")]
     pub archive: PathBuf,
+    /// The rules of the chain.
+    #[command(flatten)]
+    pub rules: RulesArgs,
 }

@@ -1,7 +1,7 @@
 //! Declares the arguments of `analyze` and `trace`.
 
 use super::{
-    CachedBlocks, built_in_executor,
+    CachedBlocks, RulesArgs, built_in_executor,
     number::{MOST_ITERATIONS, positive, whole},
     parse_threads,
 };
@@ -18,6 +18,9 @@ pub struct AnalyzeArgs {
     /// Blocks to analyse.
     #[command(flatten)]
     pub blocks: CachedBlocks,
+    /// The rules of the chain.
+    #[command(flatten)]
+    pub rules: RulesArgs,
     /// Comma-separated thread counts for the bounds
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,2,4,8,16,32,64", value_parser = parse_threads)]
     pub threads: Vec<NonZeroUsize>,
@@ -44,6 +47,9 @@ pub struct TraceArgs {
     /// Chain id of the block; required if the cache has blocks of several chains with this number
     #[arg(long, value_name = "ID", value_parser = whole)]
     pub chain: Option<u64>,
+    /// The rules of the chain.
+    #[command(flatten)]
+    pub rules: RulesArgs,
     /// Executor to profile
     #[arg(long, value_name = "NAME", default_value = "block-stm", value_parser = built_in_executor)]
     pub executor: ExecutorKind,

@@ -1,5 +1,6 @@
 //! Declares the options for the connection to a node.
 
+use super::RulesArgs;
 use super::number::{MOST_REQUESTS, MOST_SECONDS, positive, whole, whole_u32};
 use clap::Args;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -35,6 +36,9 @@ pub struct RpcCheckArgs {
     /// The node and its limits.
     #[command(flatten)]
     pub node: NodeArgs,
+    /// The rules of the chain.
+    #[command(flatten)]
+    pub rules: RulesArgs,
     /// Block number to test with [default: the newest block]
     #[arg(long, value_name = "N", value_parser = whole)]
     pub block: Option<u64>,

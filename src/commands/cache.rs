@@ -6,7 +6,7 @@ mod import;
 mod list;
 mod remove;
 
-use super::{Context, Outcome, checking};
+use super::{Context, Outcome, checking, rules};
 use crate::{
     block::BlockId,
     cli::{CacheArgs, CacheCommand},

@@ -6,14 +6,14 @@
 mod summary;
 
 use self::summary::Summary;
-use super::{Context, Outcome, interrupt, node::client};
+use super::{Context, Outcome, interrupt, node::client, rules};
 use crate::{
     block::range::BlockNumbers,
     cli::FetchArgs,
     fetch::Node,
     output::diagnose,
     progress::Progress,
-    session::{AcquireOptions, LATEST_IN_SHARD, acquire, resolve},
+    session::{AcquireOptions, LATEST_IN_SHARD, NodeRules, acquire, node_rules, resolve},
 };
 use eyre::ensure;
 use std::cell::RefCell;
@@ -34,23 +34,30 @@ pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
     })
 }
 
-/// Connects to the node and resolves the list of blocks.
-async fn ask(args: &FetchArgs) -> eyre::Result<(Node, BlockNumbers)> {
+/// Connects to the node, finds the rules of its chain and resolves the list of blocks.
+async fn ask(args: &FetchArgs) -> eyre::Result<(Node, NodeRules, BlockNumbers)> {
     let list = args.blocks.clone().load()?;
+    let file = rules::file(&args.rules)?;
     let node = Node::connect(client(&args.node)?).await?;
+    let rules = node_rules(&node, file.as_ref()).await?;
+    let node = node.with_rules(&rules.rules);
     let shard = args.shard.shard;
     ensure!(shard.is_none() || !list.needs_head(), LATEST_IN_SHARD);
     let numbers = resolve(&node, &list).await?;
-    Ok((node, shard.map_or_else(|| numbers.clone(), |shard| numbers.part(shard))))
+    let part = shard.map_or_else(|| numbers.clone(), |shard| numbers.part(shard));
+    Ok((node, rules, part))
 }
 
 /// Fetches the blocks that are not cached. Ctrl-C ends the fetch and drops the unfinished blocks.
 async fn fetch(
     args: &FetchArgs,
-    (node, numbers): (Node, BlockNumbers),
+    (node, rules, numbers): (Node, NodeRules, BlockNumbers),
     interrupted: Receiver<()>,
     context: &Context,
 ) -> eyre::Result<Outcome> {
+    for note in &rules.notes {
+        diagnose(format_args!("note: {note}"));
+    }
     let progress = Progress::new(context.chatter, numbers.count(), "blocks");
     let options = AcquireOptions {
         choice: args.witness.into(),
@@ -64,5 +71,5 @@ async fn fetch(
         _ = interrupted => summary.borrow_mut().interrupt(),
     }
     progress.finish();
-    Ok(summary.into_inner().print(context)?)
+    Ok(summary.into_inner().print(&rules, context)?)
 }

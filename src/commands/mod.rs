@@ -18,6 +18,7 @@ mod node;
 mod outcome;
 mod replay;
 mod rpc_check;
+mod rules;
 mod trace;
 mod verify;
 
@@ -25,7 +26,7 @@ pub use outcome::Outcome;
 
 use crate::{
     cache::Cache,
-    cli::{Cli, ColorArg, Command, CommonArgs},
+    cli::{Cli, ColorArg, Command, CommonArgs, RulesArgs},
     output::{Output, Stream, diagnose},
     progress::Chatter,
     report::Detail,
@@ -98,16 +99,21 @@ impl Context {
     }
 }
 
-/// Selects the blocks of a command. Prints a notice on standard error if they are the built-in sample.
+/// Selects the blocks of a command, under the rules of `--chain-config` if it is set. Prints a notice on standard error if they are the built-in sample.
 ///
 /// # Errors
-/// As [`session::select`].
-fn select(query: impl Into<BlockQuery>, context: &Context) -> eyre::Result<Selection> {
-    let selection = session::select(query.into(), &context.cache)?;
+/// As [`session::select`], or if the rules cannot be used.
+fn select(
+    query: impl Into<BlockQuery>,
+    rules: &RulesArgs,
+    context: &Context,
+) -> eyre::Result<Selection> {
+    let mut selection = session::select(query.into(), &context.cache)?;
     if selection.is_sample {
         let dir = context.cache_dir.display();
         diagnose(format_args!("no blocks are cached in {dir}; using the {}", selection.named));
         diagnose("fetch real blocks with: blockrace fetch BLOCKS --rpc-url URL");
     }
+    selection.blocks = rules::replace(selection.blocks, rules)?;
     Ok(selection)
 }

@@ -18,7 +18,7 @@ use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
 pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
     let files = result_files(&args)?;
     let options = options(&args)?;
-    let selection = select(args.blocks, context)?;
+    let selection = select(args.blocks, &args.rules, context)?;
     let mut interrupted = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
     // A closed channel means that the handler has ended. It is no interrupt.
     let mut interrupt = || match interrupted.try_recv() {

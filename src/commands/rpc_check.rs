@@ -1,12 +1,13 @@
 //! `blockrace rpc-check`: tests which methods a node serves, and prints the matching flags of `fetch`.
 
-use super::{Outcome, node::client};
+use super::{Outcome, node::client, rules};
 use crate::{
     cli::RpcCheckArgs,
-    evm::Chain,
+    evm::check_fields,
     fetch::{Abilities, Node, RpcError},
     output::{OutputError, print},
     report::grid::{self, Column},
+    session::{NodeRules, node_rules},
 };
 use comfy_table::CellAlignment::Left;
 use serde_json::{Value, json};
@@ -15,13 +16,17 @@ use std::{error::Error, iter::successors};
 /// Version of the JSON format. It increases with each incompatible change.
 const SCHEMA_VERSION: u32 = 1;
 
+/// Abilities of a node, and the rules of its chain.
+struct Found {
+    abilities: Abilities,
+    rules: eyre::Result<NodeRules>,
+    /// Whether the header of the newest block has the fields of the fork at its time.
+    head: eyre::Result<()>,
+}
+
 pub(super) fn run(args: RpcCheckArgs) -> eyre::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let found = runtime.block_on(async {
-        let node = Node::connect(client(&args.node)?).await?;
-        let head = node.head().await?;
-        Ok::<_, eyre::Report>(node.abilities(head, args.block.unwrap_or(head)).await?)
-    })?;
+    let found = runtime.block_on(ask(&args))?;
     match args.json {
         true => print(format_args!("{:#}", to_json(&found)))?,
         false => print_table(&found)?,
@@ -29,28 +34,55 @@ pub(super) fn run(args: RpcCheckArgs) -> eyre::Result<Outcome> {
     Ok(if flags(&found).is_some() { Outcome::Verified } else { Outcome::Failed })
 }
 
-/// The matching flags of `fetch`. `None` if no block of the node can be replayed.
-fn flags(found: &Abilities) -> Option<String> {
-    let known = Chain::from_id(found.chain_id).is_ok();
-    let best = found.witnesses().into_iter().next().filter(|_| known)?;
+async fn ask(args: &RpcCheckArgs) -> eyre::Result<Found> {
+    let file = rules::file(&args.rules)?;
+    let node = Node::connect(client(&args.node)?).await?;
+    let head = node.head().await?;
+    let abilities = node.abilities(head, args.block.unwrap_or(head)).await?;
+    let rules = node_rules(&node, file.as_ref()).await;
+    let head = match &rules {
+        Ok(rules) => check_head(node.with_rules(&rules.rules), head).await,
+        Err(_) => Ok(()),
+    };
+    Ok(Found { abilities, rules, head })
+}
+
+/// Checks the header of the newest block, which shows a fork that the rules do not have.
+async fn check_head(node: Node, number: u64) -> eyre::Result<()> {
+    let header = node.header_at(number).await?;
+    Ok(check_fields(&node.chain_at(&header)?, &header)?)
+}
+
+/// The matching flags of `fetch`. `None` if the newest block of the node cannot be replayed.
+fn flags(found: &Found) -> Option<String> {
+    let is_replayed = found.rules.is_ok() && found.head.is_ok();
+    let best = found.abilities.witnesses().into_iter().next().filter(|_| is_replayed)?;
     Some(format!("--witness {}", best.name()))
 }
 
-fn print_table(found: &Abilities) -> Result<(), OutputError> {
+fn print_table(found: &Found) -> Result<(), OutputError> {
+    let Found { abilities, rules, head } = found;
     let facts = [
-        ("node", found.origin.to_string()),
-        ("client", found.client.as_ref().map_or_else(why, ToString::to_string)),
-        ("chain", chain(found)),
-        ("newest block", found.head.to_string()),
-        ("oldest state", found.oldest_state.as_ref().map_or_else(unknown, oldest)),
-        ("batches", batches(found)),
+        ("node", abilities.origin.to_string()),
+        ("client", abilities.client.as_ref().map_or_else(why, ToString::to_string)),
+        ("chain", abilities.chain_id.to_string()),
+        ("rules", rules.as_ref().map_or_else(|error| format!("{error:#}"), describe)),
+        ("newest block", abilities.head.to_string()),
+        ("oldest state", abilities.oldest_state.as_ref().map_or_else(unknown, oldest)),
+        ("batches", batches(abilities)),
     ];
     for (name, value) in facts {
         print(format_args!("{name:<14}{value}"))?;
     }
-    print(format_args!("\nTested with block {}:", found.block))?;
+    if let Err(error) = head {
+        print(format_args!("{:<14}{error:#}", "refused"))?;
+    }
+    for note in rules.iter().flat_map(|rules| &rules.notes) {
+        print(format_args!("{:<14}{note}", "note"))?;
+    }
+    print(format_args!("\nTested with block {}:", abilities.block))?;
     const COLUMNS: [Column; 3] = [("method", Left), ("served", Left), ("why not", Left)];
-    let rows = found.methods.iter().map(|(method, answer)| {
+    let rows = abilities.methods.iter().map(|(method, answer)| {
         let reason = answer.as_ref().err().map(why).unwrap_or_default();
         vec![method.name().to_owned(), served(answer).to_owned(), reason]
     });
@@ -58,11 +90,11 @@ fn print_table(found: &Abilities) -> Result<(), OutputError> {
     print(conclusion(found))
 }
 
-fn conclusion(found: &Abilities) -> String {
+fn conclusion(found: &Found) -> String {
     let Some(flags) = flags(found) else {
         return "No block can be fetched from this node and replayed.".to_owned();
     };
-    let names: Vec<_> = found.witnesses().iter().map(|kind| kind.name()).collect();
+    let names: Vec<_> = found.abilities.witnesses().iter().map(|kind| kind.name()).collect();
     let others = match &names[..] {
         [_, others @ ..] if !others.is_empty() => format!(" (also: {})", others.join(", ")),
         _ => String::new(),
@@ -70,11 +102,8 @@ fn conclusion(found: &Abilities) -> String {
     format!("Fetch with: blockrace fetch BLOCKS {flags}{others}")
 }
 
-fn chain(found: &Abilities) -> String {
-    match Chain::from_id(found.chain_id) {
-        Ok(_) => format!("{} (supported)", found.chain_id),
-        Err(unknown) => unknown.to_string(),
-    }
+fn describe(NodeRules { rules, source, .. }: &NodeRules) -> String {
+    format!("by {source}: {rules}")
 }
 
 fn oldest(number: &u64) -> String {
@@ -115,25 +144,30 @@ fn why(error: &RpcError) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn to_json(found: &Abilities) -> Value {
+fn to_json(found: &Found) -> Value {
+    let Found { abilities, rules, head } = found;
     let reason = |answer: &Result<(), RpcError>| answer.as_ref().err().map(why);
-    let methods = found.methods.iter().map(|(method, answer)| {
+    let methods = abilities.methods.iter().map(|(method, answer)| {
         json!({ "method": method.name(), "served": served(answer), "why": reason(answer) })
     });
-    let witnesses: Vec<_> = found.witnesses().iter().map(|kind| kind.name()).collect();
+    let witnesses: Vec<_> = abilities.witnesses().iter().map(|kind| kind.name()).collect();
     json!({
         "schema_version": SCHEMA_VERSION,
-        "node": found.origin.to_string(),
-        "client": found.client.as_ref().ok().map(ToString::to_string),
-        "chain_id": found.chain_id,
-        "chain_known": Chain::from_id(found.chain_id).is_ok(),
-        "head": found.head,
-        "oldest_state": found.oldest_state.as_ref().ok(),
-        "oldest_state_unknown_why": found.oldest_state.as_ref().err().map(why),
-        "asked_about": found.block,
+        "node": abilities.origin.to_string(),
+        "client": abilities.client.as_ref().ok().map(ToString::to_string),
+        "chain_id": abilities.chain_id,
+        "chain_known": rules.is_ok(),
+        "rules_source": rules.as_ref().ok().map(|rules| rules.source.to_string()),
+        "rules_digest": rules.as_ref().ok().map(|rules| rules.rules.digest().to_string()),
+        "rules_unknown_why": rules.as_ref().err().map(|error| format!("{error:#}")),
+        "head_refused_why": head.as_ref().err().map(|error| format!("{error:#}")),
+        "head": abilities.head,
+        "oldest_state": abilities.oldest_state.as_ref().ok(),
+        "oldest_state_unknown_why": abilities.oldest_state.as_ref().err().map(why),
+        "asked_about": abilities.block,
         "methods": methods.collect::<Vec<_>>(),
-        "batch": found.batch,
-        "larger_batch_why": found.larger_batch.as_ref().map(why),
+        "batch": abilities.batch,
+        "larger_batch_why": abilities.larger_batch.as_ref().map(why),
         "witness": witnesses,
         "fetch_flags": flags(found),
     })

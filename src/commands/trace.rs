@@ -5,7 +5,7 @@
 
 use super::{Context, Outcome, files::ResultFile, select};
 use crate::{
-    cli::TraceArgs,
+    cli::{RulesArgs, TraceArgs},
     report::{
         counted,
         trace::{self, Subject},
@@ -18,7 +18,7 @@ use eyre::{WrapErr, bail};
 pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let file = ResultFile::open(&args.output)?;
     let query = BlockQuery { blocks: Some(args.block), chain: args.chain, shard: None };
-    let source = only(query, context)?;
+    let source = only(query, &args.rules, context)?;
     let threads = args.threads.unwrap_or_else(machine::cores);
     let Profiled { job, trace, verdict } = profile_block(source, args.executor, threads)?;
     let title = format!(
@@ -44,8 +44,8 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     Ok(Outcome::Verified)
 }
 
-fn only(query: BlockQuery, context: &Context) -> eyre::Result<BlockSource> {
-    let mut selected = select(query, context)?.blocks;
+fn only(query: BlockQuery, rules: &RulesArgs, context: &Context) -> eyre::Result<BlockSource> {
+    let mut selected = select(query, rules, context)?.blocks;
     match (selected.pop(), selected.is_empty()) {
         (Some((number, source)), true) => source.wrap_err_with(|| format!("block {number}")),
         (Some(_), false) => bail!("a trace needs exactly one block; name a single one"),

@@ -5,7 +5,7 @@
 //! (`ArrowGlacierToParisAtDiffC0000`).
 
 use super::{blobs::Blobs, fixture::Config, rules::NetworkRules};
-use crate::evm::Chain;
+use crate::evm::{BlobSchedule, Chain};
 use alloy_eips::eip7840::BlobParams;
 use alloy_hardforks::{EthereumHardfork, ForkCondition};
 use alloy_primitives::U256;
@@ -186,21 +186,12 @@ pub(super) fn fork(name: &str) -> Option<EthereumHardfork> {
 
 /// The blob parameters of a schedule. It gives three numbers; the others follow from the fork.
 fn blob_params(fork: EthereumHardfork, blobs: &Blobs) -> BlobParams {
-    let base =
-        if fork < EthereumHardfork::Osaka { BlobParams::prague() } else { BlobParams::osaka() };
-    let max_blob_count = blobs.max.into();
-    BlobParams {
-        target_blob_count: blobs.target.into(),
-        max_blob_count,
+    BlobSchedule {
+        target: blobs.target.into(),
+        max: blobs.max.into(),
         update_fraction: blobs.update_fraction.get().into(),
-        // Before EIP-7594 a transaction may use all blobs of a block.
-        max_blobs_per_tx: if fork < EthereumHardfork::Osaka {
-            max_blob_count
-        } else {
-            base.max_blobs_per_tx
-        },
-        ..base
     }
+    .params(fork)
 }
 
 #[cfg(test)]

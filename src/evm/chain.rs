@@ -1,20 +1,62 @@
-//! Chain rules: fork activations, blob schedules and deposit contracts.
+//! The rules of a block's chain, ready for execution: fork activations, blob schedules and deposit contracts.
 //!
-//! A chain is known by its id or built from a list of hardforks.
+//! [`ChainRules`] say where rules come from. A chain of a test is built from a list of hardforks.
 
+use super::rules::{self, Activation, ChainRules};
 use alloy_consensus::BlockHeader;
 use alloy_eips::{eip6110::MAINNET_DEPOSIT_CONTRACT_ADDRESS, eip7840::BlobParams};
 use alloy_evm::{EvmEnv, eth::spec::EthExecutorSpec};
 use alloy_hardforks::{EthereumChainHardforks, EthereumHardfork, EthereumHardforks, ForkCondition};
-use alloy_primitives::{Address, address};
+use alloy_primitives::{Address, B256};
 
 /// A chain id with unknown rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the hardforks of chain {0} are not known; the known chains are \
-     mainnet (1), Sepolia (11155111), Holesky (17000), Hoodi (560048) and anvil (31337)"
+     mainnet (1), Sepolia (11155111), Holesky (17000), Hoodi (560048), \
+     Platåberget (7091047534) and anvil (31337); \
+     give the rules of another chain with --chain-config FILE, such as its genesis.json"
 )]
 pub struct UnknownChain(pub u64);
+
+/// The reason that the rules of a block are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownRules {
+    /// The chain is unknown.
+    #[error(transparent)]
+    Chain(#[from] UnknownChain),
+    /// The node stated the rules of its present fork only, and the block is older.
+    #[error(
+        "block {number} is of time {time}, but the rules of chain {chain} are known from time \
+         {since} on only; give all of them with --chain-config FILE, such as the chain's genesis.json"
+    )]
+    Older {
+        /// The block's number.
+        number: u64,
+        /// The block's time.
+        time: u64,
+        /// The chain's id.
+        chain: u64,
+        /// The first known time.
+        since: u64,
+    },
+    /// The node stated the rules of its present fork only, and the block is newer.
+    #[error(
+        "block {number} is of time {time}, but the rules of chain {chain} are known up to time \
+         {until} only; fetch the block again with --overwrite, or give the rules with \
+         --chain-config FILE"
+    )]
+    Newer {
+        /// The block's number.
+        number: u64,
+        /// The block's time.
+        time: u64,
+        /// The chain's id.
+        chain: u64,
+        /// The first time that is not known.
+        until: u64,
+    },
+}
 
 /// The rules of one chain over its history.
 #[derive(Clone, Debug)]
@@ -26,35 +68,62 @@ pub struct Chain {
     blob_schedule: Vec<(EthereumHardfork, BlobParams)>,
     /// Whether blocks before Amsterdam have access lists (EIP-7928), too.
     early_access_lists: bool,
+    /// Digest of the rules; `None` for a chain of a test.
+    digest: Option<B256>,
 }
 
 impl Chain {
-    /// The chain with this id (EIP-155).
-    ///
-    /// Id 31337 belongs to development nodes such as anvil. They are assumed to run the forks of anvil's
-    /// default, up to BPO1, from genesis on. A node that runs another hardfork has other rules, so its blocks
-    /// may not match.
+    /// The chain with this id (EIP-155), as [`ChainRules::known`].
     ///
     /// # Errors
     /// [`UnknownChain`] for any chain but Ethereum's mainnet, public testnets and development nodes.
     pub fn from_id(id: u64) -> Result<Self, UnknownChain> {
-        let (hardforks, deposit_contract) = match id {
-            1 => (EthereumChainHardforks::mainnet(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
-            11_155_111 => (
-                EthereumChainHardforks::sepolia(),
-                address!("0x7f02c3e3c98b133055b8b348b2ac625669ed295d"),
-            ),
-            17_000 => (
-                EthereumChainHardforks::holesky(),
-                address!("0x4242424242424242424242424242424242424242"),
-            ),
-            // Hoodi's genesis has its deposit contract at mainnet's address.
-            560_048 => (EthereumChainHardforks::hoodi(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
-            31_337 => (development_hardforks(), MAINNET_DEPOSIT_CONTRACT_ADDRESS),
-            _ => return Err(UnknownChain(id)),
+        Ok(Self::of_rules(&ChainRules::known(id)?, None))
+    }
+
+    /// The chain of a block: by its own rules if it has some, else by the chain's id.
+    ///
+    /// # Errors
+    /// [`UnknownRules`] if the rules at the time of the block are not known.
+    pub fn of_block(
+        id: u64,
+        rules: Option<&ChainRules>,
+        header: &impl BlockHeader,
+    ) -> Result<Self, UnknownRules> {
+        let Some(rules) = rules else { return Ok(Self::from_id(id)?) };
+        let (number, time, chain) = (header.number(), header.timestamp(), rules.id());
+        let known = rules.known_times();
+        if time < known.since {
+            return Err(UnknownRules::Older { number, time, chain, since: known.since });
+        }
+        if let Some(until) = known.until.filter(|until| time >= *until) {
+            return Err(UnknownRules::Newer { number, time, chain, until });
+        }
+        // A header has no difficulty from the merge on (EIP-3675), and some before.
+        let merge = match header.difficulty().is_zero() {
+            true => ForkCondition::Block(number),
+            false => ForkCondition::Never,
         };
-        let blob_schedule = mainnet_blobs();
-        Ok(Self { id, hardforks, deposit_contract, blob_schedule, early_access_lists: false })
+        Ok(Self::of_rules(rules, Some(merge)))
+    }
+
+    /// Converts rules. `merge` is the activation of a merge that is known by its total difficulty.
+    fn of_rules(rules: &ChainRules, merge: Option<ForkCondition>) -> Self {
+        let condition = |at: Activation| match at {
+            Activation::TotalDifficulty(_) => merge.unwrap_or(ForkCondition::Never),
+            at => rules::condition(at),
+        };
+        let forks = rules.forks().map(|(fork, at)| (fork, condition(at)));
+        let genesis = (EthereumHardfork::Frontier, ForkCondition::ZERO_BLOCK);
+        let blobs = rules.blobs().iter();
+        Self {
+            id: rules.id(),
+            hardforks: EthereumChainHardforks::new([genesis].into_iter().chain(forks)),
+            deposit_contract: rules.deposit_contract(),
+            blob_schedule: blobs.map(|(fork, blobs)| (*fork, blobs.params(*fork))).collect(),
+            early_access_lists: false,
+            digest: Some(rules.digest()),
+        }
     }
 
     /// A chain with these forks, for example of a test. A fork that is not listed is never active. The deposit
@@ -65,8 +134,16 @@ impl Chain {
     ) -> Self {
         let hardforks = EthereumChainHardforks::new(forks);
         let deposit_contract = MAINNET_DEPOSIT_CONTRACT_ADDRESS;
-        let blob_schedule = mainnet_blobs();
-        Self { id, hardforks, deposit_contract, blob_schedule, early_access_lists: false }
+        let blobs = rules::of_mainnet().into_iter();
+        let blob_schedule = blobs.map(|(fork, blobs)| (fork, blobs.params(fork))).collect();
+        Self {
+            id,
+            hardforks,
+            deposit_contract,
+            blob_schedule,
+            early_access_lists: false,
+            digest: None,
+        }
     }
 
     /// Adds block access lists (EIP-7928) to the rules of the forks before Amsterdam. No chain has such rules. Tests
@@ -95,6 +172,11 @@ impl Chain {
     /// The chain id that transactions are signed for (EIP-155).
     pub const fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Digest of the rules ([`ChainRules::digest`]); `None` for a chain of a test.
+    pub const fn digest(&self) -> Option<B256> {
+        self.digest
     }
 
     /// The newest fork that is active at this header, blob-parameter-only forks included.
@@ -144,33 +226,14 @@ impl Chain {
 
     /// The blob parameters at this header; `None` before Cancun.
     pub fn blob_params(&self, header: &impl BlockHeader) -> Option<BlobParams> {
-        let newest_first = self.blob_schedule.iter().rev();
-        newest_first
-            .copied()
-            .find(|(fork, _)| self.is_active(*fork, header))
-            .map(|(_, params)| params)
+        let since = |fork| match self.hardforks.ethereum_fork_activation(fork) {
+            ForkCondition::Timestamp(time) => time,
+            _ => 0,
+        };
+        let active = self.blob_schedule.iter().filter(|(fork, _)| self.is_active(*fork, header));
+        // Blob parameters may change after any fork, so the last activation counts, not the newest name.
+        active.max_by_key(|(fork, _)| (since(*fork), *fork)).map(|(_, params)| *params)
     }
-}
-
-/// Mainnet's schedule. All chains known by id use these parameters; only the activation times differ, which
-/// come from the hardforks.
-fn mainnet_blobs() -> Vec<(EthereumHardfork, BlobParams)> {
-    use EthereumHardfork::{Bpo1, Bpo2, Cancun, Osaka, Prague};
-    vec![
-        (Cancun, BlobParams::cancun()),
-        (Prague, BlobParams::prague()),
-        (Osaka, BlobParams::osaka()),
-        (Bpo1, BlobParams::bpo1()),
-        (Bpo2, BlobParams::bpo2()),
-    ]
-}
-
-/// All forks up to BPO1 from genesis on, except the DAO fork.
-fn development_hardforks() -> EthereumChainHardforks {
-    let all = EthereumHardfork::devnet().into_iter();
-    EthereumChainHardforks::new(
-        all.filter(|(fork, _)| *fork <= EthereumHardfork::Bpo1 && *fork != EthereumHardfork::Dao),
-    )
 }
 
 /// The fork activations that alloy-evm sees.

@@ -8,8 +8,8 @@ use alloy_hardforks::EthereumHardfork;
 /// block, or the header is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "block {number}'s header has {article} {what} ({eip}), but chain {chain} has {active}{fork:?} at its time",
-    article = if *present { "a" } else { "no" },
+    "block {number}'s header has {count} {what} ({eip}), but chain {chain} has {active}{fork:?} at its time",
+    count = if !*present { "no" } else if what.starts_with('e') { "an" } else { "a" },
     active = if *present { "no " } else { "" }
 )]
 pub struct FieldError {

@@ -1,19 +1,21 @@
 //! The EVM for a block: its chain, its rules and its phases.
 //!
-//! A [`Chain`] gives the hardfork and the blob parameters of a header. A [`BlockContext`] bundles the inputs of a
-//! block's phases and creates alloy-evm's block executor over any state. revm and alloy-evm implement the rules
-//! themselves: gas, system calls, rewards and requests. The `executors` module does scheduling and speculation,
-//! and `state` holds flat state.
+//! [`ChainRules`] are the rules of a chain: from its configuration, from a node, or by its id. A [`Chain`] gives the
+//! hardfork and the blob parameters of a header. A [`BlockContext`] bundles the inputs of a block's phases and creates
+//! alloy-evm's block executor over any state. revm and alloy-evm implement the rules themselves: gas, system calls,
+//! rewards and requests. The `executors` module does scheduling and speculation, and `state` holds flat state.
 
 mod chain;
 mod context;
 mod header_fields;
 mod receipts;
+mod rules;
 
-pub use chain::{Chain, UnknownChain};
+pub use chain::{Chain, UnknownChain, UnknownRules};
 pub use context::{BlockContext, BlockRun, FailedPhase, run_block};
 pub use header_fields::{FieldError, check_fields};
 pub use receipts::{PlainReceipts, Receipt};
+pub use rules::{Activation, BlobSchedule, ChainRules, ConfigError, CurrentRules, Disagreement};
 
 pub use alloy_evm::{
     Database as EvmDatabase, EvmEnv,

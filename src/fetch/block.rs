@@ -17,13 +17,34 @@ use serde_json::Value;
 
 use super::{error::FetchError, redact::SafeText};
 
-/// The answer to `eth_getBlockByNumber`, with whole transactions.
+/// The header in an answer to `eth_getBlockByNumber`.
 #[derive(Debug, Deserialize)]
-pub(super) struct BlockAnswer {
+pub(super) struct HeaderAnswer {
     /// The hash that the node states.
     hash: B256,
     #[serde(flatten)]
     header: Header,
+}
+
+impl HeaderAnswer {
+    /// Checks the header against the requested number and the hash that the node states.
+    pub(super) fn check(self, number: BlockNumber) -> Result<Header, FetchError> {
+        let Self { hash, header } = self;
+        if header.number != number {
+            return Err(FetchError::WrongNumber { number, found: header.number });
+        }
+        match header.hash_slow() {
+            computed if computed == hash => Ok(header),
+            computed => Err(FetchError::WrongHash { number, stated: hash, computed }),
+        }
+    }
+}
+
+/// The answer to `eth_getBlockByNumber`, with whole transactions.
+#[derive(Debug, Deserialize)]
+pub(super) struct BlockAnswer {
+    #[serde(flatten)]
+    head: HeaderAnswer,
     /// Decoded one by one, so that an error can name the transaction.
     transactions: Vec<Value>,
     /// Some nodes send `null` for none.
@@ -51,14 +72,9 @@ impl BlockAnswer {
         number: BlockNumber,
         safe: impl Fn(&serde_json::Error) -> SafeText,
     ) -> Result<CheckedBlock, FetchError> {
-        let Self { hash, header, transactions, uncles, withdrawals } = self;
-        if header.number != number {
-            return Err(FetchError::WrongNumber { number, found: header.number });
-        }
-        let computed = header.hash_slow();
-        if computed != hash {
-            return Err(FetchError::WrongHash { number, stated: hash, computed });
-        }
+        let Self { head, transactions, uncles, withdrawals } = self;
+        let hash = head.hash;
+        let header = head.check(number)?;
         // Some nodes answer an empty list before Shanghai. The header distinguishes it from no
         // list.
         let is_before_shanghai = header.withdrawals_root.is_none();

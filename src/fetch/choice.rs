@@ -208,7 +208,10 @@ impl Node {
         witness: Witness,
     ) -> RecordedBlock {
         let (block, state) = (block.with_ommers(ommers), RecordedState::Witness(witness));
-        RecordedBlock::new(self.chain_id(), block, state)
+        RecordedBlock {
+            rules: self.rules.clone(),
+            ..RecordedBlock::new(self.chain_id(), block, state)
+        }
     }
 
     /// The parent of block `number`. `hash` is the parent's hash.

@@ -21,6 +21,7 @@
 //! | `batch` | Many calls in one request. |
 //! | `ancestors` | Headers for `BLOCKHASH`. |
 //! | `probe` | Finds out what a node can serve. |
+//! | `stated` | The rules that a node states for its chain. |
 //! | `many` | Many blocks. Their number at a time is bounded. |
 //!
 //! This module checks only that an answer is the requested block. It checks the number, the header
@@ -53,6 +54,7 @@ mod proofs;
 mod redact;
 mod retry;
 mod retry_after;
+mod stated;
 mod witness;
 mod wording;
 
@@ -67,3 +69,4 @@ pub use node::Node;
 pub use probe::{Abilities, Method};
 pub use proofs::{Completion, Missing, Sibling};
 pub use redact::{SafeText, TransportError};
+pub use stated::{NodeStatement, Stated, StatementError};

@@ -10,26 +10,31 @@
 use std::sync::Arc;
 
 use alloy_consensus::Header;
-use alloy_primitives::{B256, BlockNumber, U64};
+use alloy_primitives::{B256, BlockNumber, Bytes, U64};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::{
-    block::{BlockAnswer, CheckedBlock},
+    block::{BlockAnswer, CheckedBlock, HeaderAnswer},
     choice::{SingleProofs, WitnessChoice},
     client::Client,
     error::{FetchError, RpcError},
     proofs::TraceMethod,
     witness::WitnessAnswer,
 };
-use crate::block::Witness;
+use crate::{
+    block::{RulesError, Witness, chain_of, stored_rules},
+    evm::{Chain, ChainRules},
+};
 
 /// A node with a known chain id. Cheap to clone. Clones share the methods that were found.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub(super) client: Client,
     chain_id: u64,
+    /// Encoding of the rules of the chain, for the recorded blocks. Empty if they are those of the chain id.
+    pub(super) rules: Bytes,
     /// Set once, when the first witness is fetched.
     witness_method: Arc<OnceCell<WitnessMethod>>,
     /// Set once, when the first block is traced.
@@ -61,6 +66,7 @@ impl Node {
         Ok(Self {
             client,
             chain_id,
+            rules: Bytes::new(),
             witness_method: Arc::default(),
             trace_method: Arc::default(),
             single_proofs: Arc::default(),
@@ -73,6 +79,22 @@ impl Node {
         self.chain_id
     }
 
+    /// This node, with rules for its chain. They are stored with each block. A new node has the rules of the known
+    /// chain id.
+    #[must_use]
+    pub fn with_rules(mut self, rules: &ChainRules) -> Self {
+        self.rules = stored_rules(rules);
+        self
+    }
+
+    /// The rules at a header of the node's chain.
+    ///
+    /// # Errors
+    /// [`RulesError`] if they are not known.
+    pub fn chain_at(&self, header: &Header) -> Result<Chain, RulesError> {
+        chain_of(self.chain_id, &self.rules, header)
+    }
+
     /// The newest block that the node has.
     ///
     /// # Errors
@@ -80,6 +102,17 @@ impl Node {
     pub async fn head(&self) -> Result<BlockNumber, RpcError> {
         let head: U64 = self.client.call("eth_blockNumber", json!([])).await?;
         Ok(head.to())
+    }
+
+    /// The header of a block, if it has the hash that the node states.
+    ///
+    /// # Errors
+    /// As [`Node::fetch`].
+    pub async fn header_at(&self, number: BlockNumber) -> Result<Header, FetchError> {
+        let params = json!([U64::from(number), false]);
+        let answer: Option<HeaderAnswer> = self.ask(number, "eth_getBlockByNumber", params).await?;
+        let missing = || FetchError::NoSuchBlock { number, origin: self.client.origin().clone() };
+        answer.ok_or_else(missing)?.check(number)
     }
 
     pub(super) async fn block(&self, number: BlockNumber) -> Result<CheckedBlock, FetchError> {

@@ -132,7 +132,8 @@ impl Node {
             Err(error) => return Err(error),
         };
         let (chain_id, block) = (self.chain_id(), block.with_ommers(ommers));
-        Ok(TracedBlock { chain_id, block, unknown_ommers, state })
+        let rules = self.rules.clone();
+        Ok(TracedBlock { chain_id, block, unknown_ommers, rules, state })
     }
 
     pub(super) async fn traced_state(

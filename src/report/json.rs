@@ -141,6 +141,7 @@ impl SelfCheckRecord {
 struct PreparationRecord {
     chain_id: u64,
     block_number: u64,
+    rules_digest: Option<String>,
     decode_ns: u64,
     senders_ns: u64,
     witness_ns: u64,
@@ -152,6 +153,7 @@ impl PreparationRecord {
         Self {
             chain_id: row.chain_id,
             block_number: row.number,
+            rules_digest: row.rules.map(|digest| digest.to_string()),
             decode_ns: nanoseconds(row.decode),
             senders_ns: nanoseconds(row.senders),
             witness_ns: nanoseconds(row.witness),

@@ -111,6 +111,8 @@ pub struct PreparationRow {
     pub chain_id: u64,
     /// Block number.
     pub number: BlockNumber,
+    /// Digest of the chain's rules; `None` for a chain of a test.
+    pub rules: Option<B256>,
     /// Reading and decoding the file.
     pub decode: Duration,
     /// Computing the roots of the body and recovering senders.

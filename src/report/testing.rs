@@ -155,6 +155,7 @@ pub(super) fn full_report() -> Report {
     };
     let ms = Duration::from_millis;
     let preparation = PreparationRow {
+        rules: Some(HASH),
         chain_id: 1,
         number: 19_426_587,
         decode: ms(1),

@@ -10,7 +10,7 @@ use crate::{
     threads::Watchdog,
     verify::{Step, Verdict, VerifiedTo, VerifyError, verify_block},
 };
-use alloy_primitives::BlockNumber;
+use alloy_primitives::{B256, BlockNumber, ChainId};
 use eyre::eyre;
 use std::{num::NonZeroUsize, thread, time::Duration};
 
@@ -99,6 +99,8 @@ fn check_share(
 pub struct Checked {
     /// Name of the active hard fork.
     pub fork: String,
+    /// Chain id (EIP-155), and digest of the chain's rules.
+    pub rules: (ChainId, Option<B256>),
     /// Number of transactions.
     pub transactions: usize,
     /// Whether the block matches its header.
@@ -127,7 +129,8 @@ fn check(
         times.add(running, stopwatch.lap());
         let (fork, transactions) = (job.fork().to_string(), job.transactions.len());
         let verified_to = VerifiedTo::of(&job);
-        Ok::<_, VerifyError>(Checked { fork, transactions, verdict, verified_to, times })
+        let rules = (job.chain.id(), job.chain.digest());
+        Ok::<_, VerifyError>(Checked { fork, rules, transactions, verdict, verified_to, times })
     })?;
     Ok(checked?)
 }

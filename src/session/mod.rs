@@ -27,6 +27,7 @@
 //! | task | call | takes | returns |
 //! |---|---|---|---|
 //! | fetch blocks, prove them and store them | [`acquire`] | a node, numbers, a cache | an event for each block |
+//! | find the rules of a node's chain | [`node_rules`] | a node, a file | [`NodeRules`] |
 //! | find cached blocks | [`select`] | a query, a cache | a [`Selection`] |
 //! | race executors | [`race`] | a selection, [`RaceOptions`] | a report |
 //! | verify blocks without a race | [`check_all`] | blocks, [`CheckOptions`] | a verdict for each block |
@@ -44,6 +45,7 @@ mod observer;
 mod profile;
 mod prover;
 mod race;
+mod rules;
 mod selection;
 
 pub use self::{
@@ -54,6 +56,7 @@ pub use self::{
     profile::{Profiled, profile_block},
     prover::Refused,
     race::{Charts, RaceOptions, Raced, default_threads, race},
+    rules::{NodeRules, RulesFile, RulesSource, node_rules},
     selection::{
         BlockQuery, BlockSource, CachedSelection, LATEST_IN_SHARD, SelectedBlock, Selection,
         is_whole, select,

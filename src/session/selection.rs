@@ -7,10 +7,11 @@ use crate::{
         range::{BlockList, BlockNumbers, BlockSpec, Shard},
     },
     cache::{Cache, CacheError, SAMPLE_CHAIN, sample},
+    evm::ChainRules,
 };
 use alloy_primitives::{BlockNumber, ChainId};
 use eyre::{WrapErr, bail, ensure, eyre};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A query for cached blocks. The default one finds every block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub enum BlockSource {
     Cached(Cache, BlockId),
     /// A block in memory, such as one of the built-in sample.
     InMemory(Box<RecordedBlock>),
+    /// A block under other rules than its own.
+    WithRules(Box<Self>, Arc<ChainRules>),
 }
 
 impl BlockSource {
@@ -75,6 +78,7 @@ impl BlockSource {
         match self {
             Self::Cached(cache, id) => cache.get(&id),
             Self::InMemory(block) => Ok(*block),
+            Self::WithRules(source, rules) => Ok(source.load()?.with_rules(&rules)),
         }
     }
 
@@ -84,6 +88,7 @@ impl BlockSource {
         match self {
             Self::Cached(cache, id) => cache.size(id).unwrap_or_default(),
             Self::InMemory(block) => block.block.header.gas_used,
+            Self::WithRules(source, _) => source.weight(),
         }
     }
 
@@ -92,6 +97,25 @@ impl BlockSource {
         match self {
             Self::Cached(cache, id) => cache.path(id).display().to_string(),
             Self::InMemory(block) => format!("block {} in memory", block.block.header.number),
+            Self::WithRules(source, _) => source.place(),
+        }
+    }
+
+    /// The chain id of the block, by the name of its folder if it is cached.
+    pub fn chain_id(&self) -> ChainId {
+        match self {
+            Self::Cached(_, id) => id.chain_id,
+            Self::InMemory(block) => block.chain_id,
+            Self::WithRules(source, _) => source.chain_id(),
+        }
+    }
+
+    /// The same block under `rules`, if they are of its chain.
+    #[must_use]
+    pub fn with_rules(self, rules: &Arc<ChainRules>) -> Self {
+        match self.chain_id() == rules.id() {
+            true => Self::WithRules(Box::new(self), rules.clone()),
+            false => self,
         }
     }
 }

@@ -20,6 +20,7 @@ mod proofs;
 mod reach;
 mod replay_reports;
 mod rpc_check;
+mod rules;
 mod sample;
 mod schedules;
 mod secrets;

@@ -1,6 +1,6 @@
 //! `blockrace cache check`: proves, executes and verifies cached blocks, with the checks that a fetched block passes.
 
-use super::{Context, Outcome, checking::CheckTotals, report_missing};
+use super::{Context, Outcome, checking::CheckTotals, report_missing, rules};
 use crate::{
     cli::CheckArgs,
     executors::ExecutorKind,
@@ -13,6 +13,7 @@ pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = CachedSelection::new(args.blocks.into(), &context.cache)?;
     let source = |id| BlockSource::Cached(context.cache.clone(), id);
     let selected = found.ids.iter().map(|id| (id.number, Ok(source(*id)))).collect();
+    let selected = rules::replace(selected, &args.rules)?;
     let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");
     let options = args.side_by_side.options(ExecutorKind::SEQUENTIAL);
     let checked = check_all(selected, &options, &progress)?;

@@ -1,6 +1,6 @@
 //! `blockrace cache import`: imports blocks from an archive. Each block is proved before it is stored.
 
-use super::{Context, Outcome, blocks, print_errors};
+use super::{Context, Outcome, blocks, print_errors, rules};
 use crate::{
     block::RecordedBlock,
     cache::archive::Archive,
@@ -27,11 +27,16 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> 
     let members = archive.members().wrap_err_with(|| format!("{path} cannot be imported"))?;
     let listed = members.awaited();
 
+    let given = rules::given(&args.rules)?;
     let mut desk = Desk { context, pool: WorkerPool::new(machine::cores())?, stored: 0, there: 0 };
     let progress = Progress::new(context.chatter, listed as u64, "blocks");
     let (mut outcome, mut errors) = (Outcome::Verified, Vec::new());
     for member in members {
-        let taken = member.map_err(eyre::Report::from).map(|recorded| desk.take(recorded));
+        let ruled = |recorded: RecordedBlock| match &given {
+            Some(rules) => recorded.with_rules(rules),
+            None => recorded,
+        };
+        let taken = member.map_err(eyre::Report::from).map(|recorded| desk.take(ruled(recorded)));
         let (result, error) = taken.unwrap_or_else(|error| failed(&error));
         outcome = outcome.and(result);
         errors.extend(error);

@@ -4,7 +4,6 @@ use super::{Context, Outcome, blocks, counted, of_block, print_errors, report_mi
 use crate::{
     block::{BlockId, RecordedBlock, RecordedState, Witness},
     cli::CachedBlocks,
-    evm::Chain,
     output::print,
     progress::Progress,
     report::{
@@ -15,16 +14,18 @@ use crate::{
     units,
     verify::VerifiedTo,
 };
+use alloy_primitives::B256;
 use comfy_table::CellAlignment::{Left, Right};
 
 /// Placeholder for a value that does not apply.
 const NONE: &str = "-";
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     ("chain", Right),
     ("block", Right),
     ("hash", Left),
     ("fork", Left),
+    ("rules", Left),
     ("txs", Right),
     ("gas", Right),
     ("nodes", Right),
@@ -57,15 +58,21 @@ pub(super) fn run(args: CachedBlocks, context: &Context) -> eyre::Result<Outcome
 
 /// Chain, number and short hash of a block.
 fn names(id: &BlockId) -> Vec<String> {
-    let hash = id.hash.to_string();
-    let short = hash.get(..10).unwrap_or(&hash);
-    vec![id.chain_id.to_string(), id.number.to_string(), format!("{short}…")]
+    vec![id.chain_id.to_string(), id.number.to_string(), short(id.hash)]
+}
+
+/// The start of a hash.
+fn short(hash: B256) -> String {
+    let hash = hash.to_string();
+    format!("{}…", hash.get(..10).unwrap_or(&hash))
 }
 
 /// Contents of a block's file, or the sums over several files.
 #[derive(Default)]
 struct Facts {
     fork: Option<String>,
+    /// Start of the digest of the chain's rules.
+    rules: Option<String>,
     transactions: usize,
     gas_used: u64,
     nodes: usize,
@@ -77,7 +84,9 @@ struct Facts {
 }
 
 fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
-    let RecordedBlock { chain_id, block, state, .. } = context.cache.get(id)?;
+    let recorded = context.cache.get(id)?;
+    let chain = recorded.chain().ok();
+    let RecordedBlock { block, state, .. } = recorded;
     let (nodes, codes, ancestors, to) = match &state {
         RecordedState::Witness(witness) => {
             let Witness { nodes, codes, headers, .. } = witness;
@@ -88,7 +97,8 @@ fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
         }
     };
     Ok(Facts {
-        fork: Chain::from_id(chain_id).ok().map(|chain| chain.fork(&block.header).to_string()),
+        fork: chain.as_ref().map(|chain| chain.fork(&block.header).to_string()),
+        rules: chain.and_then(|chain| chain.digest()).map(short),
         transactions: block.body.transactions.len(),
         gas_used: block.header.gas_used,
         nodes,
@@ -113,7 +123,8 @@ impl Facts {
         let fork = self.fork.clone().unwrap_or_else(|| NONE.to_owned());
         let counts = [self.nodes, self.codes, self.ancestors].map(|count| count.to_string());
         let gas = units::count(self.gas_used);
-        let start = [fork, self.transactions.to_string(), gas];
+        let rules = self.rules.clone().unwrap_or_else(|| NONE.to_owned());
+        let start = [fork, rules, self.transactions.to_string(), gas];
         let to = self.to.map_or("", VerifiedTo::name).to_owned();
         start.into_iter().chain(counts).chain([to, units::bytes(self.size)]).collect()
     }
@@ -124,7 +135,7 @@ fn print_list(mut rows: Vec<Vec<String>>, total: &Facts, context: &Context) -> e
     if count > 0 && context.detail() == Detail::Blocks {
         let all = vec![String::new(), "all".to_owned(), String::new()];
         let mut sums = [all, total.cells()].concat();
-        sums[3].clear();
+        sums[3..=4].iter_mut().for_each(String::clear);
         rows.push(sums);
         print(grid::lines(&COLUMNS, rows).join("\n"))?;
     }

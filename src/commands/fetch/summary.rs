@@ -5,7 +5,7 @@ use crate::{
     output::{OutputError, diagnose, print},
     progress::Progress,
     report::counted,
-    session::{Acquired, Refused, Stored},
+    session::{Acquired, NodeRules, Refused, Stored},
 };
 
 /// Maximum number of failures that are printed at the end. Further failures are only counted.
@@ -70,7 +70,11 @@ impl Summary {
     }
 
     /// Prints the failures by block on standard error and the counts on standard output.
-    pub(super) fn print(mut self, context: &Context) -> Result<Outcome, OutputError> {
+    pub(super) fn print(
+        mut self,
+        rules: &NodeRules,
+        context: &Context,
+    ) -> Result<Outcome, OutputError> {
         self.failures.sort_by_key(|(number, _)| *number);
         for (_, what) in &self.failures {
             diagnose(format_args!("error: {what}"));
@@ -83,6 +87,7 @@ impl Summary {
         }
         let (fetched, dir) = (asked.saturating_sub(there), context.cache_dir.display());
         print(format_args!("{stored} of {fetched} blocks fetched, proved and stored in {dir}"))?;
+        print(format_args!("rules of {rules}"))?;
         if checked > 0 {
             let depth = "are checked to the receipts only";
             print(format_args!("{checked} of them came without a witness and {depth}"))?;

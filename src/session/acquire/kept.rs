@@ -4,9 +4,10 @@
 //! them, so that a large cache or a long range does not delay the threads that talk to the node.
 
 use crate::{
-    block::BlockId,
+    block::{BlockId, RecordedBlock, check_recorded_body},
     cache::{Cache, CacheError},
-    session::{machine, selection::is_whole},
+    fetch::Node,
+    session::machine,
 };
 use futures::{Stream, StreamExt};
 use std::collections::HashMap;
@@ -14,22 +15,22 @@ use std::collections::HashMap;
 /// The blocks in the cache when it was listed.
 #[derive(Default)]
 pub(super) struct Kept {
-    cache: Option<Cache>,
+    source: Option<(Cache, Node)>,
     /// Blocks by number. `None` if a reorg left several blocks of a number.
     ids: HashMap<u64, Option<BlockId>>,
 }
 
 impl Kept {
-    /// Lists the cached blocks of a chain.
+    /// Lists the cached blocks of a node's chain.
     ///
     /// # Errors
     /// If the cache cannot be listed.
-    pub(super) fn of(cache: &Cache, chain_id: u64) -> Result<Self, CacheError> {
+    pub(super) fn of(cache: &Cache, node: &Node) -> Result<Self, CacheError> {
         let mut ids = HashMap::new();
-        for id in cache.list(chain_id)? {
+        for id in cache.list(node.chain_id())? {
             ids.entry(id.number).and_modify(|id| *id = None).or_insert(Some(id));
         }
-        Ok(Self { cache: Some(cache.clone()), ids })
+        Ok(Self { source: Some((cache.clone(), node.clone())), ids })
     }
 
     /// Returns the `numbers` to fetch, in order. Calls `skipped` for each other number.
@@ -49,11 +50,24 @@ impl Kept {
     }
 
     async fn has(&self, number: u64) -> bool {
-        let (Some(cache), Some(Some(id))) = (self.cache.clone(), self.ids.get(&number).copied())
+        let (Some((cache, node)), Some(Some(id))) =
+            (self.source.clone(), self.ids.get(&number).copied())
         else {
             return false;
         };
         // If the check itself fails, the block is fetched again.
-        tokio::task::spawn_blocking(move || is_whole(&cache, &id)).await.unwrap_or(false)
+        let is_kept = move || cache.get(&id).is_ok_and(|recorded| is_kept(&recorded, &node));
+        tokio::task::spawn_blocking(is_kept).await.unwrap_or(false)
     }
+}
+
+/// Whether a cached block is complete and has the node's rules. Rules that the node does not know at the time of the
+/// block do not count.
+fn is_kept(recorded: &RecordedBlock, node: &Node) -> bool {
+    let of_node = node.chain_at(&recorded.block.header);
+    let has_rules = match (recorded.chain(), of_node) {
+        (Ok(own), Ok(of_node)) => own.digest() == of_node.digest(),
+        (own, _) => own.is_ok(),
+    };
+    has_rules && check_recorded_body(recorded).is_ok()
 }

@@ -18,20 +18,18 @@ use crate::{
         range::{BlockList, BlockNumbers},
     },
     cache::Cache,
-    evm::Chain,
     fetch::{FetchError, FetchedBlock, Node, WitnessChoice},
 };
 use alloy_primitives::BlockNumber;
-use eyre::{WrapErr, ensure};
+use eyre::ensure;
 use futures::StreamExt;
 use std::{num::NonZeroUsize, pin::pin, sync::Arc};
 
 /// Resolves a list of blocks to numbers. Asks the node for its head if the list depends on it, and if the list is long.
 ///
 /// # Errors
-/// If the node does not answer, if its chain cannot be replayed, or if a long list goes past the head.
+/// If the node does not answer, or if a long list goes past the head.
 pub async fn resolve(node: &Node, list: &BlockList) -> eyre::Result<BlockNumbers> {
-    Chain::from_id(node.chain_id()).wrap_err("the node follows a chain that cannot be replayed")?;
     let head = if list.needs_head() { Some(node.head().await?) } else { None };
     let numbers = list.resolve(head)?;
     refuse_unborn(node, &numbers).await?;
@@ -91,7 +89,7 @@ pub async fn acquire(
     let AcquireOptions { choice, overwrite, concurrency } = options;
     let kept = match overwrite {
         true => Kept::default(),
-        false => Kept::of(cache, node.chain_id())?,
+        false => Kept::of(cache, node)?,
     };
     let prover = Arc::new(Prover::new(node.clone())?);
     let shelf = Shelf { cache: cache.clone(), choice };

@@ -331,6 +331,7 @@ impl PhaseTimes {
 
     fn finish(mut self, job: &ReplayJob) -> PreparationRow {
         self.end_running();
-        PreparationRow { chain_id: job.chain.id(), number: job.header.number, ..self.row }
+        let (chain_id, rules) = (job.chain.id(), job.chain.digest());
+        PreparationRow { chain_id, number: job.header.number, rules, ..self.row }
     }
 }

@@ -50,11 +50,17 @@ pub(crate) struct Anvil {
 impl Anvil {
     /// Starts an anvil, if it is installed.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`start`](Self::start), with more arguments.
+    pub(crate) async fn start_with(arguments: &[&str]) -> Option<Self> {
         let program = program()?;
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let port = port.expect("a free port").port().to_string();
         let process = Command::new(program)
             .args(["--port", &port, "--no-mining", "--order", "fifo", "--quiet"])
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -55,17 +55,10 @@ impl RecordedNode {
         let list = recordings.join(format!("{chain}-witness.txt"));
         let text = fs::read_to_string(&list).expect("the list of blocks is readable");
         let numbers = text.lines().map(|line| line.parse().expect("a block number")).collect();
-        let mut server = Command::new("python3")
-            .arg(recordings.join("serve"))
-            .args(["--chain", chain])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 runs");
-        let mut url = String::new();
-        let stdout = server.stdout.take().expect("its output is piped");
-        BufReader::new(stdout).read_line(&mut url).expect("it prints its URL");
-        Self { server, url: url.trim().to_owned(), numbers, list }
+        let mut serve = Command::new("python3");
+        serve.arg(recordings.join("serve")).args(["--chain", chain]).args(arguments);
+        let (server, url) = started(serve);
+        Self { server, url, numbers, list }
     }
 }
 
@@ -74,6 +67,50 @@ impl Drop for RecordedNode {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
+}
+
+/// A node that plays the recorded chain that crosses into Amsterdam. It ends with the test.
+#[derive(Debug)]
+pub(crate) struct AmsterdamNode {
+    server: Child,
+    pub(crate) url: String,
+    /// Path of the chain's genesis.json.
+    pub(crate) genesis: String,
+}
+
+impl AmsterdamNode {
+    /// Serves the chain on a free loopback port, if it is recorded beside the other [`recordings`].
+    pub(crate) fn serve() -> Option<Self> {
+        let folder = recordings()?.parent()?.join("amsterdam");
+        let blocks = folder.join("bpo2-to-amsterdam.jsonl.gz");
+        if !blocks.exists() {
+            let required = env::var_os("BLOCKRACE_REQUIRE_RECORDINGS").is_some();
+            assert!(!required, "no recorded chain in {}", folder.display());
+            eprintln!("SKIPPED: no recorded chain in {}", folder.display());
+            return None;
+        }
+        let mut serve = Command::new("python3");
+        serve.arg(folder.join("serve")).arg(blocks).arg("560048");
+        let (server, url) = started(serve);
+        let genesis = folder.join("bpo2-to-amsterdam.genesis.json").display().to_string();
+        Some(Self { server, url, genesis })
+    }
+}
+
+impl Drop for AmsterdamNode {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Starts a node that prints its URL first.
+fn started(mut command: Command) -> (Child, String) {
+    let mut server = command.stdout(Stdio::piped()).spawn().expect("python3 runs");
+    let mut url = String::new();
+    let stdout = server.stdout.take().expect("its output is piped");
+    BufReader::new(stdout).read_line(&mut url).expect("it prints its URL");
+    (server, url.trim().to_owned())
 }
 
 /// Stores the first blocks of the built-in sample in a cache and returns their numbers.
