@@ -150,7 +150,7 @@ fn a_cache_holds_blocks_of_one_chain_id_under_different_rules() {
     let mut digests: Vec<_> = listed
         .lines()
         .filter(|line| line.trim_start().starts_with("560048"))
-        .map(|line| line.split_whitespace().nth(4).expect("a digest"))
+        .map(|line| line.split_whitespace().nth(10).expect("a digest"))
         .collect();
     assert_eq!(digests.len(), 7, "{listed}");
     digests.dedup();

@@ -25,13 +25,13 @@ const COLUMNS: [Column; 12] = [
     ("block", Right),
     ("hash", Left),
     ("fork", Left),
-    ("rules", Left),
     ("txs", Right),
     ("gas", Right),
     ("nodes", Right),
     ("codes", Right),
     ("ancestors", Right),
     ("to", Left),
+    ("rules", Left),
     ("size", Right),
 ];
 
@@ -124,9 +124,9 @@ impl Facts {
         let counts = [self.nodes, self.codes, self.ancestors].map(|count| count.to_string());
         let gas = units::count(self.gas_used);
         let rules = self.rules.clone().unwrap_or_else(|| NONE.to_owned());
-        let start = [fork, rules, self.transactions.to_string(), gas];
+        let start = [fork, self.transactions.to_string(), gas];
         let to = self.to.map_or("", VerifiedTo::name).to_owned();
-        start.into_iter().chain(counts).chain([to, units::bytes(self.size)]).collect()
+        start.into_iter().chain(counts).chain([to, rules, units::bytes(self.size)]).collect()
     }
 }
 
@@ -135,7 +135,9 @@ fn print_list(mut rows: Vec<Vec<String>>, total: &Facts, context: &Context) -> e
     if count > 0 && context.detail() == Detail::Blocks {
         let all = vec![String::new(), "all".to_owned(), String::new()];
         let mut sums = [all, total.cells()].concat();
-        sums[3..=4].iter_mut().for_each(String::clear);
+        for cell in [3, 10] {
+            sums[cell].clear();
+        }
         rows.push(sums);
         print(grid::lines(&COLUMNS, rows).join("\n"))?;
     }
