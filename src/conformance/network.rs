@@ -189,7 +189,7 @@ fn blob_params(fork: EthereumHardfork, blobs: &Blobs) -> BlobParams {
     BlobSchedule {
         target: blobs.target.into(),
         max: blobs.max.into(),
-        update_fraction: blobs.update_fraction.get().into(),
+        update_fraction: blobs.update_fraction.get(),
     }
     .params(fork)
 }
