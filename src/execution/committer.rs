@@ -63,7 +63,7 @@ impl<'a> Committer<'a> {
     pub(crate) fn commit(&mut self, tx: usize, output: TxOutput) -> ControlFlow<()> {
         let committed = output
             .map_err(|source| ExecuteError::transaction(tx, source))
-            .and_then(|outcome| self.apply(tx, outcome));
+            .and_then(|outcome| self.apply(outcome));
         match committed {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
@@ -73,9 +73,9 @@ impl<'a> Committer<'a> {
         }
     }
 
-    fn apply(&mut self, tx: usize, outcome: TxOutcome) -> Result<(), ExecuteError> {
+    fn apply(&mut self, outcome: TxOutcome) -> Result<(), ExecuteError> {
         let TxOutcome { share, state: mut changes, deferred_fee } = outcome;
-        self.tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
+        self.tally.add(share)?;
         for (address, account) in changes.iter_mut().filter(|(_, account)| account.is_touched()) {
             account.info = settled(self.state.basic_ref(*address)?, account);
         }

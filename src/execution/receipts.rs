@@ -74,10 +74,12 @@ impl<'a> ReceiptAccumulator<'a> {
     ///
     /// # Errors
     /// Its gas limit no longer fits into the block, so the block is invalid.
-    pub(crate) fn add(&mut self, share: TxReceipt) -> Result<(), BlockExecutionError> {
+    pub(crate) fn add(&mut self, share: TxReceipt) -> Result<(), ExecuteError> {
         let TxReceipt { mut receipt, regular_gas, state_gas } = share;
-        let transaction = &self.job.transactions[self.receipts.len()];
-        self.check_gas_limit(transaction.gas_limit())?;
+        let tx = self.receipts.len();
+        let transaction = &self.job.transactions[tx];
+        self.check_gas_limit(transaction.gas_limit())
+            .map_err(|source| ExecuteError::transaction(tx, source))?;
         self.gas_used += receipt.cumulative_gas_used;
         self.regular_gas += regular_gas;
         self.state_gas += state_gas;
@@ -85,6 +87,17 @@ impl<'a> ReceiptAccumulator<'a> {
         receipt.cumulative_gas_used = self.gas_used;
         self.receipts.push(receipt);
         Ok(())
+    }
+
+    /// Adds the next transactions, as [`ReceiptAccumulator::add`].
+    ///
+    /// # Errors
+    /// The error of the first transaction that does not fit.
+    pub(crate) fn add_all(
+        &mut self,
+        shares: impl IntoIterator<Item = TxReceipt>,
+    ) -> Result<(), ExecuteError> {
+        shares.into_iter().try_for_each(|share| self.add(share))
     }
 
     fn check_gas_limit(&self, limit: u64) -> Result<(), BlockExecutionError> {

@@ -1,6 +1,6 @@
 //! Overlay of a block's changes over the state before it.
 
-use super::{AccountChange, AccountFields, PostState};
+use super::{AccountChange, AccountFields, PostState, SlotValues};
 use alloy_primitives::{
     Address, B256, Bytes, U256,
     map::{AddressMap, U256Map},
@@ -80,28 +80,13 @@ impl<B: DatabaseRef> BlockState<B> {
         written: &Written,
     ) -> Result<Option<AccountChange>, B::Error> {
         let account = written.info.as_ref().map(AccountFields::from);
-        let slots = match account {
-            Some(_) => self.changed_slots(address, written)?,
-            None => Vec::new(),
-        };
-        Ok(AccountChange::between(before.as_ref(), account, written.cleared, slots))
-    }
-
-    fn changed_slots(
-        &self,
-        address: Address,
-        written: &Written,
-    ) -> Result<Vec<(U256, U256)>, B::Error> {
-        let mut slots = Vec::with_capacity(written.slots.len());
-        for (slot, value) in &written.slots {
+        let slots = written.slots.iter().map(|(key, after)| {
+            // The value before the block may be unknown, and does not matter, if the storage was emptied.
             let before =
-                if written.cleared { U256::ZERO } else { self.base.storage_ref(address, *slot)? };
-            if *value != before {
-                slots.push((*slot, *value));
-            }
-        }
-        slots.sort_unstable();
-        Ok(slots)
+                if written.cleared { U256::ZERO } else { self.base.storage_ref(address, *key)? };
+            Ok(SlotValues { key: *key, before, after: *after })
+        });
+        AccountChange::between(before.as_ref(), account, written.cleared, slots)
     }
 }
 

@@ -22,7 +22,7 @@ mod watched;
 pub use block_state::{BlockState, is_removed};
 pub use names::Names;
 pub use numbered::{IndexedState, NumberedAccount, NumberedSlot};
-pub use post_state::{AccountChange, AccountFields, PostState};
+pub use post_state::{AccountChange, AccountFields, PostState, SlotValues};
 pub use pre_state::{PreAccount, PreState, StateError};
 pub use storage::Storage;
 pub use watched::{Read, Watched};

@@ -45,6 +45,17 @@ impl PostState {
     }
 }
 
+/// A slot before and after a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotValues {
+    /// Key of the slot.
+    pub key: U256,
+    /// Value before the block.
+    pub before: U256,
+    /// Value after the block.
+    pub after: U256,
+}
+
 /// The change of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountChange {
@@ -60,19 +71,43 @@ pub struct AccountChange {
 impl AccountChange {
     /// The change of an account between two states; `None` if it is unchanged.
     ///
-    /// `is_emptied` says whether the block emptied its storage. `slots` are the slots that differ from the
-    /// storage after that.
-    pub fn between(
+    /// `is_emptied` says whether the block emptied its storage. `slots` are the slots that the block may have
+    /// changed, in any order, with their values before and after. The value before does not matter if the
+    /// storage was emptied.
+    ///
+    /// # Errors
+    /// The errors of `slots`.
+    pub fn between<E>(
         before: Option<&AccountInfo>,
         after: Option<AccountFields>,
         is_emptied: bool,
-        slots: Vec<(U256, U256)>,
-    ) -> Option<Self> {
+        slots: impl IntoIterator<Item = Result<SlotValues, E>>,
+    ) -> Result<Option<Self>, E> {
+        let slots = match after {
+            Some(_) => changed_slots(is_emptied, slots)?,
+            None => Vec::new(),
+        };
         let storage_cleared = is_emptied && before.is_some();
         let is_same =
             !storage_cleared && slots.is_empty() && after == before.map(AccountFields::from);
-        (!is_same).then_some(Self { account: after, storage_cleared, slots })
+        Ok((!is_same).then_some(Self { account: after, storage_cleared, slots }))
     }
+}
+
+/// Changed slots with their values, ascending.
+fn changed_slots<E>(
+    is_emptied: bool,
+    slots: impl IntoIterator<Item = Result<SlotValues, E>>,
+) -> Result<Vec<(U256, U256)>, E> {
+    let mut changed = Vec::new();
+    for slot in slots {
+        let SlotValues { key, before, after } = slot?;
+        if after != (if is_emptied { U256::ZERO } else { before }) {
+            changed.push((key, after));
+        }
+    }
+    changed.sort_unstable();
+    Ok(changed)
 }
 
 /// The fields of an account that the state trie commits to, without its storage root (Yellow Paper, section

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     execution::{beneficiary::left_with, demands::Need, location::TxIndex},
-    state::{AccountChange, AccountFields, NumberedAccount},
+    state::{AccountChange, AccountFields, NumberedAccount, SlotValues},
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, U256};
@@ -49,9 +49,7 @@ impl<'a> FinalState<'a> {
     ) -> Result<Option<AccountChange>, AccessError> {
         let AccountOutcome { info, is_emptied } = self.fate(account)?;
         let after = info.as_ref().map(AccountFields::from);
-        let slots =
-            if after.is_some() { self.changed_slots(account, is_emptied)? } else { Vec::new() };
-        Ok(AccountChange::between(account.info.as_ref(), after, is_emptied, slots))
+        AccountChange::between(account.info.as_ref(), after, is_emptied, self.slots(account))
     }
 
     fn fate(&self, account: &NumberedAccount) -> Result<AccountOutcome, AccessError> {
@@ -127,28 +125,22 @@ impl<'a> FinalState<'a> {
         if holds { Ok(()) } else { Err(AccessError::Undeclared) }
     }
 
-    /// Changed slots, ascending. A cleared storage is compared with zero.
-    fn changed_slots(
+    /// The slots that the block may have changed.
+    fn slots(
         &self,
         account: &NumberedAccount,
-        is_emptied: bool,
-    ) -> Result<Vec<(U256, U256)>, AccessError> {
+    ) -> impl Iterator<Item = Result<SlotValues, AccessError>> {
         let (declared, base) = (self.run.declared, &self.run.job.indexed_state);
         let by_system = self.run.by_system(account) != BySystem::Nothing;
-        let is_written = |slot: &u32| by_system || !declared.slots.of(*slot).is_empty();
+        let is_written = move |slot: &u32| by_system || !declared.slots.of(*slot).is_empty();
         let listed = account.slot_numbers().filter(is_written);
         let listed = listed.map(|slot| base.slots()[slot as usize]);
         let unlisted = declared.unlisted.get(&account.number);
         let others = unlisted.into_iter().flatten().map(|key| (*key, U256::ZERO));
-        let mut slots = Vec::new();
-        for (key, before) in listed.chain(others) {
-            let value = self.run.slot(account, key, self.end())?;
-            if value != (if is_emptied { U256::ZERO } else { before }) {
-                slots.push((key, value));
-            }
-        }
-        slots.sort_unstable();
-        Ok(slots)
+        listed.chain(others).map(move |(key, before)| {
+            let after = self.run.slot(account, key, self.end())?;
+            Ok(SlotValues { key, before, after })
+        })
     }
 
     /// Index of a reader after all transactions.

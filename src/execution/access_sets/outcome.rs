@@ -16,7 +16,7 @@ use crate::{
         ordered_validator::OrderedValidator,
         receipts::{ReceiptAccumulator, TxReceipt},
     },
-    state::{AccountChange, BlockState, NumberedAccount, PostState, StateError},
+    state::{AccountChange, BlockState, NumberedAccount, PostState, SlotValues, StateError},
     threads::{
         DeferredDrop, WorkerPool,
         tasks::{Tasks, run_each},
@@ -136,9 +136,7 @@ impl<'a> Run<'a> {
     /// Adds up gas and receipts, and runs the phase after the last transaction.
     fn end(&self) -> Result<Ended, ExecuteError> {
         let mut tally = ReceiptAccumulator::new(self.job);
-        for (tx, share) in self.left.iter().filter_map(share_of).enumerate() {
-            tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
-        }
+        tally.add_all(self.left.iter().filter_map(share_of))?;
         let (result, state) = tally.finish(BlockState::new(FinalState::new(self, &[])))?;
         Ok((result, state.post_state().map_err(failed)?))
     }
@@ -183,13 +181,11 @@ fn over(
     let before = if last.storage_cleared { Vec::new() } else { first.slots };
     let mut slots: BTreeMap<U256, U256> = before.into_iter().collect();
     slots.extend(last.slots);
-    let mut changed = Vec::with_capacity(slots.len());
-    for (key, value) in slots.into_iter().filter(|_| last.account.is_some()) {
+    let slots = slots.into_iter().map(|(key, after)| {
         // Earlier values of a cleared storage do not matter, and may be unknown.
         let known = if is_emptied { None } else { account.slot(key)? };
-        if value != known.map_or(U256::ZERO, |known| known.value) {
-            changed.push((key, value));
-        }
-    }
-    Ok(AccountChange::between(account.info.as_ref(), last.account, is_emptied, changed))
+        let before = known.map_or(U256::ZERO, |known| known.value);
+        Ok(SlotValues { key, before, after })
+    });
+    AccountChange::between(account.info.as_ref(), last.account, is_emptied, slots)
 }

@@ -203,7 +203,7 @@ impl<'a, W: Observer> Shared<'a, W> {
         }
         let mut tally = ReceiptAccumulator::new(self.job);
         for (tx, share) in shares.into_iter().flatten().enumerate() {
-            tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
+            tally.add(share)?;
             self.observer.tell(Event::Committed { tx });
         }
         let last = table::index_of(self.bal.order.len());

@@ -171,8 +171,7 @@ impl<'a, W: Observer> BlockExecution<'a, W> {
         Schedule { work, table }: &'s Schedule<'a>,
         vm: impl FnOnce() -> EthVm<'s>,
     ) {
-        let commit =
-            |step: usize, output| self.committer.lock().commit(work.batches[step].clone(), output);
+        let commit = |_step: usize, output| self.committer.lock().commit(output);
         let (memory, running) = (&shared.memory, &work.running);
         let worker = Worker { table, memory, running, commit, observer: self.observer };
         worker.work(vm);

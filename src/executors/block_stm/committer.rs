@@ -2,7 +2,7 @@
 //!
 //! It does not handle state. Multi-version memory holds the state when all transactions have committed.
 
-use super::{batches::Batch, vm::BatchOutput};
+use super::vm::BatchOutput;
 use crate::{
     block::ReplayJob,
     execution::{ExecuteError, receipts::ReceiptAccumulator},
@@ -22,21 +22,14 @@ impl<'a> Committer<'a> {
     }
 
     /// Adds the next batch. Ends the run if a transaction makes the block invalid.
-    pub(super) fn commit(&mut self, batch: Batch, output: BatchOutput) -> ControlFlow<()> {
-        match self.add(batch, output) {
+    pub(super) fn commit(&mut self, output: BatchOutput) -> ControlFlow<()> {
+        match output.and_then(|shares| self.tally.add_all(shares)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.failed = Some(error);
                 ControlFlow::Break(())
             }
         }
-    }
-
-    fn add(&mut self, batch: Batch, output: BatchOutput) -> Result<(), ExecuteError> {
-        for (tx, share) in batch.zip(output?) {
-            self.tally.add(share).map_err(|source| ExecuteError::transaction(tx, source))?;
-        }
-        Ok(())
     }
 
     /// Returns the sums over all transactions.

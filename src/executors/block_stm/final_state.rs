@@ -8,12 +8,14 @@ use super::{
 use crate::{
     execution::location::{AccountNumber, Location, TxIndex},
     state::{
-        AccountChange, AccountFields, IndexedState, NumberedAccount, PostState, StateError, Storage,
+        AccountChange, AccountFields, IndexedState, NumberedAccount, PostState, SlotValues,
+        StateError, Storage,
     },
 };
 use alloy_primitives::{Address, B256, U256, map::HashMap};
 use blockrace_stm::memory::{AFTER_ALL, Memory, Observed};
 use revm::{DatabaseRef, bytecode::Bytecode, primitives::hardfork::SpecId, state::AccountInfo};
+use std::convert::Infallible;
 
 /// Written slots without an index, by account.
 pub(super) type Others = HashMap<AccountNumber, Vec<U256>>;
@@ -92,42 +94,31 @@ impl<'a> FinalState<'a> {
         let before = account.info.as_ref().map(AccountFields::from);
         let after = if written { self.fields(account) } else { before };
         let emptied = self.memory.settled(Location::Storage(number)).set.is_some();
-        let mut slots = Vec::new();
-        if after.is_some() {
-            let listed = first.into_iter().chain(listed);
-            slots.extend(listed.filter_map(|slot| self.changed_slot(account, slot, emptied)));
-            self.add_others(account, others, &mut slots);
-        }
-        AccountChange::between(account.info.as_ref(), after, emptied, slots)
+        let listed = first.into_iter().chain(listed);
+        let listed = listed.map(|slot| self.listed_slot(account, slot, emptied));
+        let others = others.into_iter().flatten().map(|key| self.other_slot(account, *key));
+        let slots = listed.chain(others).map(Ok);
+        let Ok(change) =
+            AccountChange::between::<Infallible>(account.info.as_ref(), after, emptied, slots);
+        change
     }
 
-    fn changed_slot(
-        &self,
-        account: &NumberedAccount,
-        slot: u32,
-        emptied: bool,
-    ) -> Option<(U256, U256)> {
+    fn listed_slot(&self, account: &NumberedAccount, slot: u32, emptied: bool) -> SlotValues {
         let (key, before) = self.base.slots()[slot as usize];
-        let before = if emptied { U256::ZERO } else { before };
         let location = Location::Slot(account.number, slot);
-        let written = if emptied { self.read(location) } else { self.memory.settled(location) };
-        let value = written.over(before);
-        (value != before).then_some((key, value))
+        let after = if emptied {
+            self.read(location).over(U256::ZERO)
+        } else {
+            self.memory.settled(location).over(before)
+        };
+        SlotValues { key, before, after }
     }
 
-    /// Adds the slots without an index. They were zero before the block.
-    fn add_others(
-        &self,
-        account: &NumberedAccount,
-        others: Option<&Vec<U256>>,
-        slots: &mut Vec<(U256, U256)>,
-    ) {
-        let Some(others) = others else { return };
-        let value = |key| self.read(Location::OtherSlot(account.number, key)).over(U256::ZERO);
-        slots.extend(
-            others.iter().map(|key| (*key, value(*key))).filter(|(_, value)| !value.is_zero()),
-        );
-        slots.sort_unstable();
+    /// A slot without an index, which was zero before the block.
+    fn other_slot(&self, account: &NumberedAccount, key: U256) -> SlotValues {
+        let before = U256::ZERO;
+        let after = self.read(Location::OtherSlot(account.number, key)).over(before);
+        SlotValues { key, before, after }
     }
 
     /// Publishes the changes of a phase before or after the transactions, as if transaction `tx` had made them.
