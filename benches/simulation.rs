@@ -22,7 +22,8 @@ mod busy;
 use blockrace::{
     block::ReplayJob,
     execution::{
-        access::{Need, TxAccess},
+        access::TxAccess,
+        dependency::Dependency,
         location::{Location as Recorded, Write},
     },
     executors::{
@@ -59,7 +60,7 @@ struct Merged {
 
 impl Merged {
     fn add(&mut self, length: u64, access: &TxAccess, share: impl Fn(Spot) -> f64) {
-        for (at, _) in access.reads.iter().filter(|(_, need)| *need == Need::Exact) {
+        for (at, _) in access.reads.iter().filter(|(_, need)| *need == Dependency::Exact) {
             let when = self.length + (length as f64 * share(Spot::Field(*at))) as u64;
             if self.writes.get(&location(*at)) != Some(&Change::Set) {
                 self.reads.entry(location(*at)).or_insert(when);

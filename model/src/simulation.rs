@@ -149,7 +149,7 @@ impl<'m> Vm<'m> for Recorded<'_, 'm> {
         }
         time::pass(Cost::Work(step.length.saturating_sub(elapsed)));
         for (location, seen) in expected {
-            self.view.expect(location, Expected::Seen(seen));
+            self.view.expect(location, Expected::Exact(seen));
         }
         let write = |(location, change): &(Location, Change)| match change {
             Change::Set => (*location, Write::Set(seen)),

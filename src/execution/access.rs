@@ -8,8 +8,11 @@
 //!
 //! Dependencies and schedules are derived elsewhere.
 
-use super::location::{Location, WriteSet};
-use alloy_primitives::{U256, map::B256Map};
+use super::{
+    dependency::Dependency,
+    location::{Location, WriteSet},
+};
+use alloy_primitives::map::B256Map;
 use revm::bytecode::Bytecode;
 
 /// All accesses of a block.
@@ -26,26 +29,10 @@ pub struct Accesses {
 /// Reads and writes of one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TxAccess {
-    /// Ascending by location. Each location occurs once, with its strictest need.
-    pub reads: Vec<(Location, Need)>,
+    /// Ascending by location. Each location occurs once, with its strictest dependency.
+    pub reads: Vec<(Location, Dependency)>,
     /// Ascending by location. Each location occurs once.
     pub writes: WriteSet,
     /// Gas after refunds, as in receipts.
     pub gas: u64,
-}
-
-/// How a transaction depends on a location that it reads. The variants ascend in strictness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
-    /// No dependency: the block itself contains the value. This is the sender's nonce.
-    Known,
-    /// The balance must be sufficient. The transaction only pays from it.
-    AtLeast {
-        /// Required balance, in wei.
-        minimum: U256,
-        /// Balance of the account before the block, in wei.
-        before: U256,
-    },
-    /// The exact value.
-    Exact,
 }

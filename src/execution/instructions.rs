@@ -11,7 +11,7 @@
 //! whole balance. No other opcode depends on a balance.
 
 use super::{
-    demands::{Demand, Demanding},
+    dependency::{BalanceTracker, BalanceUse},
     hashes::WorkerContext,
 };
 use alloy_primitives::{Address, U256};
@@ -30,7 +30,7 @@ use revm::{
 type Frame<'f, DB> = InstructionContext<'f, WorkerContext<DB>, EthInterpreter>;
 
 /// Replaces the instructions by their wrappers. Gas costs stay the same.
-pub(crate) fn install<DB: Database + Demanding>(
+pub(crate) fn install<DB: Database + BalanceTracker>(
     instructions: &mut EthInstructions<EthInterpreter, WorkerContext<DB>>,
 ) {
     let wrappers: [(u8, Instruction<EthInterpreter, WorkerContext<DB>>); 8] = [
@@ -66,66 +66,70 @@ fn running<DB: Database>(frame: &Frame<'_, DB>) -> Address {
     frame.interpreter.input.target_address()
 }
 
-/// Reports the dependency to the database.
-fn demand<DB: Database + Demanding>(frame: &mut Frame<'_, DB>, address: Address, demand: Demand) {
-    frame.host.journaled_state.database.demand(address, demand);
+/// Reports the use to the database.
+fn note_use<DB: Database + BalanceTracker>(
+    frame: &mut Frame<'_, DB>,
+    address: Address,
+    balance_use: BalanceUse,
+) {
+    frame.host.journaled_state.database.note_use(address, balance_use);
 }
 
 /// Operand 0 is the account.
-fn balance<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
+fn balance<DB: Database + BalanceTracker>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     if let Some(of) = operand(&frame, 0) {
-        demand(&mut frame, address(of), Demand::Exact);
+        note_use(&mut frame, address(of), BalanceUse::Exact);
     }
     host::balance(frame)
 }
 
 /// It has no operand and returns the running account's balance.
-fn self_balance<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
+fn self_balance<DB: Database + BalanceTracker>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     let of = running(&frame);
-    demand(&mut frame, of, Demand::Exact);
+    note_use(&mut frame, of, BalanceUse::Exact);
     host::selfbalance(frame)
 }
 
 /// Operand 0 is the account. The result is 0 for an empty account (EIP-161). Without nonce and
 /// code, the balance decides whether it is empty.
-fn code_hash<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
+fn code_hash<DB: Database + BalanceTracker>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     if let Some(of) = operand(&frame, 0) {
-        demand(&mut frame, address(of), Demand::Emptiness);
+        note_use(&mut frame, address(of), BalanceUse::Emptiness);
     }
     host::extcodehash(frame)
 }
 
-fn self_destruct<DB: Database + Demanding>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
+fn self_destruct<DB: Database + BalanceTracker>(mut frame: Frame<'_, DB>) -> InstructionExecResult {
     frame.host.journaled_state.database.note_replacement();
     let from = running(&frame);
-    demand(&mut frame, from, Demand::Exact);
+    note_use(&mut frame, from, BalanceUse::Exact);
     if let Some(to) = operand(&frame, 0) {
-        demand(&mut frame, address(to), Demand::Emptiness);
+        note_use(&mut frame, address(to), BalanceUse::Emptiness);
     }
     host::selfdestruct(frame)
 }
 
 /// A call with a value costs more gas if the recipient is empty, and it needs a sufficient balance.
-fn call<const KIND: u8, DB: Database + Demanding>(
+fn call<const KIND: u8, DB: Database + BalanceTracker>(
     mut frame: Frame<'_, DB>,
 ) -> InstructionExecResult {
     if let (Some(to), Some(value)) = (operand(&frame, 1), operand(&frame, 2))
         && !value.is_zero()
     {
         let from = running(&frame);
-        demand(&mut frame, from, Demand::Pay(value));
-        demand(&mut frame, address(to), Demand::Emptiness);
+        note_use(&mut frame, from, BalanceUse::Pay(value));
+        note_use(&mut frame, address(to), BalanceUse::Emptiness);
     }
     contract::call::<KIND, _, _>(frame)
 }
 
-fn create<const IS_CREATE2: bool, DB: Database + Demanding>(
+fn create<const IS_CREATE2: bool, DB: Database + BalanceTracker>(
     mut frame: Frame<'_, DB>,
 ) -> InstructionExecResult {
     frame.host.journaled_state.database.note_replacement();
     if let Some(value) = operand(&frame, 0).filter(|value| !value.is_zero()) {
         let from = running(&frame);
-        demand(&mut frame, from, Demand::Pay(value));
+        note_use(&mut frame, from, BalanceUse::Pay(value));
     }
     contract::create::<IS_CREATE2, _, _>(frame)
 }

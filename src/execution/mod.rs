@@ -12,7 +12,7 @@
 //! | [`observe`] | events of a profiled run |
 //! | `worker`, `instructions`, [`hashes`], `reuse`, `codes` | the EVM of one worker thread |
 //! | `beneficiary` | the beneficiary's payment |
-//! | `demands` | what a transaction depends on of a balance |
+//! | [`dependency`] | how an outcome depends on the values that it reads |
 //! | `committer`, `receipts` | the state within a block, gas and receipts |
 //! | `speculative_db`, `ordered_validator`, `builder` | attempts ahead of their turn, and their validation |
 //!
@@ -25,7 +25,7 @@ pub(crate) mod beneficiary;
 mod builder;
 pub(crate) mod codes;
 pub(crate) mod committer;
-pub(crate) mod demands;
+pub mod dependency;
 pub mod hashes;
 pub(crate) mod instructions;
 mod list_error;

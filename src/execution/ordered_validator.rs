@@ -14,7 +14,7 @@ mod last_writers;
 use super::{
     ExecuteError, Execution, ExecutionMode, ExecutionStats,
     committer::{Committer, State},
-    demands::{BalanceRule, Need},
+    dependency::{BalanceRule, Dependency},
     observe::{Activity, Conflict, Event, Observer},
     worker::{Attempt, TxOutcome, TxOutput, Worker},
 };
@@ -78,7 +78,7 @@ impl<'a, W: Observer> OrderedValidator<'a, W> {
         let gas = attempt.gas();
         let (output, differs) = match attempt.output {
             Ok(outcome) => {
-                let differs = self.difference(&outcome, &attempt.needs)?;
+                let differs = self.difference(&outcome, &attempt.dependencies)?;
                 (Some(outcome), differs)
             }
             Err(_) => (None, None),
@@ -133,22 +133,19 @@ impl<'a, W: Observer> OrderedValidator<'a, W> {
     fn difference(
         &mut self,
         outcome: &TxOutcome,
-        needs: &[(Address, Need)],
+        dependencies: &[(Address, Dependency)],
     ) -> Result<Option<(Address, Field)>, StateError> {
         for (address, account) in &outcome.state {
             if let Some(field) = differs(self.committer.state(), self.rule, *address, account)? {
                 return Ok(Some((*address, field)));
             }
         }
-        for (address, need) in needs {
+        for (address, dependency) in dependencies {
             let Some(account) = outcome.state.get(address) else { continue };
             let found = self.committer.state().basic_ref(*address)?;
             let balance = found.map_or(U256::ZERO, |info| info.balance);
-            let holds = match need {
-                Need::Exact => balance == account.original_info().balance,
-                Need::AtLeast(minimum) => balance >= *minimum,
-            };
-            if !holds {
+            let seen = account.original_info().balance;
+            if !dependency.holds(seen, balance) {
                 return Ok(Some((*address, Field::Balance)));
             }
         }

@@ -8,7 +8,7 @@
 
 use super::{
     committer::State,
-    demands::{BalanceRule, Demand, Demanding, Demands, Loaded, Need},
+    dependency::{BalanceRule, BalanceTracker, BalanceUse, Dependencies, Dependency, Loaded},
     worker::{Speculative, Starting},
 };
 use crate::state::StateError;
@@ -23,36 +23,34 @@ use revm::{
 pub(crate) struct SpeculativeDb<'a> {
     state: &'a State<'a>,
     rule: BalanceRule,
-    demands: Demands<()>,
+    dependencies: Dependencies,
     starting: Option<Starting>,
 }
 
 impl<'a> SpeculativeDb<'a> {
     /// A database over `state`, by the rules of the fork.
     pub(crate) fn new(state: &'a State<'a>, spec: SpecId) -> Self {
-        let (rule, demands) = (BalanceRule::of(spec), Demands::default());
-        Self { state, rule, demands, starting: None }
+        let (rule, dependencies) = (BalanceRule::of(spec), Dependencies::default());
+        Self { state, rule, dependencies, starting: None }
     }
 }
 
-impl Demanding for SpeculativeDb<'_> {
-    fn demand(&mut self, address: Address, demand: Demand) {
-        self.demands.demand(address, demand);
+impl BalanceTracker for SpeculativeDb<'_> {
+    fn note_use(&mut self, address: Address, balance_use: BalanceUse) {
+        self.dependencies.note_use(address, balance_use);
     }
 }
 
 impl Speculative for SpeculativeDb<'_> {
     fn begin(&mut self, starting: Starting) {
-        self.demands.clear(starting.delegates);
+        self.dependencies.clear(starting.delegates);
         self.starting = Some(starting);
     }
 
-    fn needs(&self) -> Vec<(Address, Need)> {
+    fn dependencies(&self) -> Vec<(Address, Dependency)> {
         match self.rule {
             BalanceRule::Exact | BalanceRule::Existence => Vec::new(),
-            BalanceRule::Emptiness => {
-                self.demands.needs().map(|(address, (), need)| (address, need)).collect()
-            }
+            BalanceRule::Emptiness => self.dependencies.iter().collect(),
         }
     }
 }
@@ -74,7 +72,7 @@ impl Database for SpeculativeDb<'_> {
             info.nonce = starting.nonce;
         }
         let bare = is_bare(info.as_ref());
-        self.demands.loaded(Loaded { address, balance, bare, look: () });
+        self.dependencies.loaded(Loaded { address, balance, bare });
         Ok(info)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     beneficiary::{DeferFee, FeePayment, WorkerEvm},
-    demands::{Demand, Demanding, Need},
+    dependency::{BalanceTracker, BalanceUse, Dependency},
     hashes, instructions,
     receipts::TxReceipt,
     reuse::{self, KeptBuffers},
@@ -40,14 +40,14 @@ pub(crate) type TxOutput = Result<TxOutcome, BlockExecutionError>;
 /// An execution on a state that may differ from that of block order.
 ///
 /// Its reads are in the journal: fields and slots of all accounts in it, with their values when
-/// they were loaded. Under [`BalanceRule::Emptiness`], only the balances in `needs` are
+/// they were loaded. Under [`BalanceRule::Emptiness`], only the balances in `dependencies` are
 /// dependencies.
 ///
-/// [`BalanceRule::Emptiness`]: super::demands::BalanceRule::Emptiness
+/// [`BalanceRule::Emptiness`]: super::dependency::BalanceRule::Emptiness
 #[derive(Debug)]
 pub struct Attempt {
     pub(crate) output: TxOutput,
-    pub(crate) needs: Vec<(Address, Need)>,
+    pub(crate) dependencies: Vec<(Address, Dependency)>,
 }
 
 impl Attempt {
@@ -70,12 +70,12 @@ pub(crate) struct Starting {
 }
 
 /// A database for speculative execution.
-pub(crate) trait Speculative: EvmDatabase + Demanding {
+pub(crate) trait Speculative: EvmDatabase + BalanceTracker {
     /// Prepares for the next transaction.
     fn begin(&mut self, starting: Starting);
 
     /// Dependencies of the last transaction on balances.
-    fn needs(&self) -> Vec<(Address, Need)>;
+    fn dependencies(&self) -> Vec<(Address, Dependency)>;
 }
 
 /// revm for a worker, in the block's environment. Its user calls [`leave`](reuse::leave) at the
@@ -166,16 +166,16 @@ impl<DB: Speculative> Worker<DB> {
         let (sender, nonce) = (transaction.signer(), transaction.nonce());
         let database = self.database();
         database.begin(Starting { tx, sender, nonce, delegates });
-        database.demand(sender, Demand::Pay(spends));
+        database.note_use(sender, BalanceUse::Pay(spends));
         let output = self.run_env(transaction, env);
         if let Ok(outcome) = &output {
             for (address, account) in &outcome.state {
                 if account.is_created() || account.is_selfdestructed() {
-                    self.database().demand(*address, Demand::Exact);
+                    self.database().note_use(*address, BalanceUse::Exact);
                 }
             }
         }
-        Attempt { output, needs: self.database().needs() }
+        Attempt { output, dependencies: self.database().dependencies() }
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
     execution::{
         ExecuteError, Execution, ExecutionMode, Observable,
         committer::{State, before_transactions},
-        demands::{Demand, Demanding, Need},
+        dependency::{BalanceTracker, BalanceUse, Dependency},
         observe::{Activity, Event, Observer},
         ordered_validator::OrderedValidator,
         speculative_db::SpeculativeDb,
@@ -152,9 +152,9 @@ impl PrefetchDb<'_> {
     }
 }
 
-impl Demanding for PrefetchDb<'_> {
+impl BalanceTracker for PrefetchDb<'_> {
     /// Warm-up is not validated, so it has no dependencies.
-    fn demand(&mut self, _address: Address, _demand: Demand) {}
+    fn note_use(&mut self, _address: Address, _use: BalanceUse) {}
 }
 
 impl Speculative for PrefetchDb<'_> {
@@ -163,7 +163,7 @@ impl Speculative for PrefetchDb<'_> {
         self.snapshot.begin(starting);
     }
 
-    fn needs(&self) -> Vec<(Address, Need)> {
+    fn dependencies(&self) -> Vec<(Address, Dependency)> {
         Vec::new()
     }
 }

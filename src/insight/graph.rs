@@ -10,7 +10,8 @@ use super::{
     schedule::{Task, Wait},
 };
 use crate::execution::{
-    access::{Need, TxAccess},
+    access::TxAccess,
+    dependency::Dependency,
     location::{AccountNumber, Location, TxIndex, Write},
 };
 use alloy_primitives::U256;
@@ -18,7 +19,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// A dependency on an earlier transaction, with its cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Dependency {
+pub struct Edge {
     /// Index of the earlier transaction. It is always lower.
     pub on: TxIndex,
     /// The spot that the earlier transaction wrote and the later one reads.
@@ -29,7 +30,7 @@ pub struct Dependency {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
     /// Dependencies by transaction, ascending and without duplicates.
-    dependencies: Vec<Vec<Dependency>>,
+    dependencies: Vec<Vec<Edge>>,
 }
 
 /// The newest writes to a spot.
@@ -61,7 +62,7 @@ impl Graph {
     #[cfg(test)]
     pub(super) fn of(dependencies: &[&[TxIndex]]) -> Self {
         let at = Spot::Account(0);
-        let of = |on: &&[TxIndex]| on.iter().map(|on| Dependency { on: *on, at }).collect();
+        let of = |on: &&[TxIndex]| on.iter().map(|on| Edge { on: *on, at }).collect();
         Self { dependencies: dependencies.iter().map(of).collect() }
     }
 
@@ -76,7 +77,7 @@ impl Graph {
     }
 
     /// Dependencies of each transaction, with their causes.
-    pub fn dependencies(&self) -> &[Vec<Dependency>] {
+    pub fn dependencies(&self) -> &[Vec<Edge>] {
         &self.dependencies
     }
 
@@ -103,7 +104,7 @@ impl Graph {
 
     /// The graph without the dependencies at certain spots.
     pub fn without(&self, spots: impl Fn(Spot) -> bool) -> Self {
-        let keep = |dependencies: &Vec<Dependency>| {
+        let keep = |dependencies: &Vec<Edge>| {
             dependencies.iter().filter(|dependency| !spots(dependency.at)).copied().collect()
         };
         Self { dependencies: self.dependencies.iter().map(keep).collect() }
@@ -124,10 +125,10 @@ impl Graph {
     pub(super) fn tasks(
         &self,
         weights: &[u64],
-        share: impl Fn(TxIndex, &Dependency) -> f64,
+        share: impl Fn(TxIndex, &Edge) -> f64,
     ) -> Vec<Task> {
         let task = |(tx, weight): (TxIndex, &u64)| {
-            let wait = |dependency: &Dependency| {
+            let wait = |dependency: &Edge| {
                 let at = (*weight as f64 * share(tx, dependency)) as u64;
                 Wait { at: at.min(*weight), on: dependency.on }
             };
@@ -139,17 +140,17 @@ impl Graph {
     }
 }
 
-fn dependencies(touches: &Touches, written: &HashMap<Spot, Written>) -> Vec<Dependency> {
+fn dependencies(touches: &Touches, written: &HashMap<Spot, Written>) -> Vec<Edge> {
     let mut found = BTreeSet::new();
     for (spot, need) in &touches.reads {
         let Some((at, writes)) = newest(*spot, written) else { continue };
-        let mut depend = |on: TxIndex| found.insert(Dependency { on, at });
+        let mut depend = |on: TxIndex| found.insert(Edge { on, at });
         match need {
-            Need::Known => {}
-            Need::Exact => {
+            Dependency::Known => {}
+            Dependency::Exact => {
                 writes.set.iter().chain(&writes.added).for_each(|(tx, _)| _ = depend(*tx));
             }
-            Need::AtLeast { minimum, before } => {
+            Dependency::AtLeast { minimum, before } => {
                 enough(writes, *minimum, *before).into_iter().for_each(|tx| _ = depend(tx));
             }
         }

@@ -31,7 +31,7 @@ pub mod timeline;
 mod trace;
 
 pub use analysis::{Analysis, Bounds, OrderedCost};
-pub use graph::{Dependency, Graph};
+pub use graph::{Edge, Graph};
 pub use hot::{HotSpot, Place};
 pub use known::well_known;
 pub use latency::Latency;

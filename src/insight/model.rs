@@ -7,7 +7,8 @@
 use crate::{
     evm::PLAIN_TRANSFER_GAS,
     execution::{
-        access::{Need, TxAccess},
+        access::TxAccess,
+        dependency::Dependency,
         location::{AccountNumber, Location, Write},
     },
 };
@@ -80,14 +81,14 @@ impl Ordered {
 /// Reads and writes of a transaction under a model.
 #[derive(Debug, Default)]
 pub(super) struct Touches {
-    pub(super) reads: Vec<(Spot, Need)>,
+    pub(super) reads: Vec<(Spot, Dependency)>,
     pub(super) writes: Vec<(Spot, Write)>,
 }
 
 impl Touches {
     /// Adds a read of the spot and a write of a new value.
     fn update(&mut self, spot: Spot) {
-        self.reads.push((spot, Need::Exact));
+        self.reads.push((spot, Dependency::Exact));
         self.writes.push((spot, Write::Set(U256::ZERO)));
     }
 }
@@ -115,8 +116,8 @@ fn fields(access: &TxAccess) -> Touches {
 
 fn nonces_in_order(access: &TxAccess) -> Touches {
     let mut touches = fields(access);
-    for (_, need) in touches.reads.iter_mut().filter(|(_, need)| *need == Need::Known) {
-        *need = Need::Exact;
+    for (_, need) in touches.reads.iter_mut().filter(|(_, need)| *need == Dependency::Known) {
+        *need = Dependency::Exact;
     }
     touches
 }
@@ -133,7 +134,7 @@ fn balances_in_order(access: &TxAccess, beneficiary: Option<AccountNumber>) -> T
     let mut touches = fields(access);
     let loaded = loaded(access);
     let balance = |at: AccountNumber| Spot::Field(Location::Balance(at));
-    touches.reads.extend(loaded.iter().map(|at| (balance(*at), Need::Exact)));
+    touches.reads.extend(loaded.iter().map(|at| (balance(*at), Dependency::Exact)));
     let changed: Vec<_> = balances_changed(access).collect();
     for at in changed {
         if loaded.contains(&at) || Some(at) != beneficiary {
@@ -163,7 +164,7 @@ fn accounts(access: &TxAccess) -> Touches {
     let mut touches = Touches::default();
     let changed = changed(access);
     for at in loaded(access).union(&changed) {
-        touches.reads.push((Spot::Account(*at), Need::Exact));
+        touches.reads.push((Spot::Account(*at), Dependency::Exact));
     }
     touches.writes.extend(changed.iter().map(|at| (Spot::Account(*at), Write::Set(U256::ZERO))));
     touches
@@ -186,5 +187,5 @@ fn accounts_deferred(access: &TxAccess, beneficiary: Option<AccountNumber>) -> T
 
 /// Whether `at` is the sender. Only the sender's nonce is known.
 fn sends(access: &TxAccess, at: AccountNumber) -> bool {
-    access.reads.contains(&(Location::Nonce(at), Need::Known))
+    access.reads.contains(&(Location::Nonce(at), Dependency::Known))
 }

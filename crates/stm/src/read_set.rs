@@ -16,9 +16,9 @@ use alloy_primitives::U256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// The block's writes are the same as at the read.
-    Seen(Observed),
+    Exact(Observed),
     /// The value is equal to `value`. The incarnation assumed it without a read.
-    Value {
+    Known {
         /// Value before the block.
         before: U256,
         /// Assumed value.
@@ -37,8 +37,8 @@ impl Expected {
     #[inline]
     pub(super) fn check(&self, now: Result<Observed, Blocked>) -> Validation {
         let (holds, otherwise) = match (self, now) {
-            (Self::Seen(seen), now) => (now == Ok(*seen), Validation::Invalid),
-            (Self::Value { before, value }, Ok(now)) => {
+            (Self::Exact(seen), now) => (now == Ok(*seen), Validation::Invalid),
+            (Self::Known { before, value }, Ok(now)) => {
                 (now.over(*before) == *value, Validation::Unresolved)
             }
             (Self::AtLeast { before, minimum }, Ok(now)) => {
@@ -47,7 +47,7 @@ impl Expected {
             // An estimate does not tell whether the final value will satisfy the expectation. It must not count
             // as valid: if its writer publishes the same value again, no further validation follows. At the
             // commit index there are no estimates.
-            (Self::Value { .. } | Self::AtLeast { .. }, Err(_)) => (false, Validation::Unresolved),
+            (Self::Known { .. } | Self::AtLeast { .. }, Err(_)) => (false, Validation::Unresolved),
         };
         if holds { Validation::Valid } else { otherwise }
     }
@@ -84,7 +84,7 @@ impl Numbered {
 }
 
 /// No lower transaction has written to the location.
-pub(super) const UNWRITTEN: Expected = Expected::Seen(Observed { set: None, added: None });
+pub(super) const UNWRITTEN: Expected = Expected::Exact(Observed { set: None, added: None });
 
 /// Read set of an incarnation.
 #[derive(Clone, Debug, Default)]
@@ -131,7 +131,7 @@ impl ReadSet {
             return Some(Observed::default());
         }
         self.others.iter().find_map(|(at, expected)| match expected {
-            Expected::Seen(seen) if *at == location => Some(*seen),
+            Expected::Exact(seen) if *at == location => Some(*seen),
             _ => None,
         })
     }
@@ -215,7 +215,7 @@ mod tests {
     fn seen_returns_the_value_that_was_read() {
         let mut reads = reads();
         let (at, seen) = (Location::Nonce(3), Observed { set: Some(U256::ONE), added: None });
-        reads.push(at, Expected::Seen(seen));
+        reads.push(at, Expected::Exact(seen));
         assert_eq!(reads.seen(at), Some(seen));
         for unwritten in [Location::Slot(0, 1), Location::OtherSlot(0, U256::MAX)] {
             assert_eq!(reads.seen(unwritten), Some(Observed::default()));

@@ -141,7 +141,7 @@ impl Below for IncarnationView<'_> {
         let (seen, before) = (self.peek(location).observed(), before(location));
         let enough = seen.over(before) >= minimum;
         let at_least = Expected::AtLeast { before, minimum };
-        self.expect(location, if enough { at_least } else { Expected::Seen(seen) });
+        self.expect(location, if enough { at_least } else { Expected::Exact(seen) });
         enough
     }
 
@@ -151,7 +151,7 @@ impl Below for IncarnationView<'_> {
             ExecutionPoint::Speculative => {
                 self.expect(
                     location,
-                    Expected::Value { before: before(location), value: probably },
+                    Expected::Known { before: before(location), value: probably },
                 );
                 Ok(probably)
             }

@@ -130,7 +130,7 @@ impl<'m> IncarnationView<'m> {
         }
         match self.read_when_written(location) {
             Ok(observed) => {
-                self.depend(location, Expected::Seen(observed));
+                self.depend(location, Expected::Exact(observed));
                 Ok(observed.then(own))
             }
             Err(blocked) => Err(self.give_up(blocked)),
@@ -176,7 +176,7 @@ impl<'m> IncarnationView<'m> {
             Some(Write::Set(value)) => Peek::Noted(Observed { set: Some(value), added: None }),
             own => {
                 let below = self.memory.peek(location, self.tx);
-                self.expect(location, Expected::Seen(below));
+                self.expect(location, Expected::Exact(below));
                 Peek::Noted(below.then(own))
             }
         }
@@ -360,7 +360,7 @@ mod tests {
     fn a_peek_registers_a_reader_once_it_is_expected() {
         viewed(ExecutionPoint::Speculative, |view, publish| {
             let seen = view.peek(BALANCE).observed();
-            view.expect(BALANCE, Expected::Seen(seen));
+            view.expect(BALANCE, Expected::Exact(seen));
             assert_eq!(view.basis(), Speculation::None);
             assert_eq!(publish(), ReaderSet::by(3));
         });
@@ -371,10 +371,10 @@ mod tests {
         viewed(ExecutionPoint::Speculative, |view, publish| {
             let seen = view.peek(BALANCE).observed();
             assert_eq!(publish(), ReaderSet::EMPTY);
-            view.expect(BALANCE, Expected::Seen(seen));
+            view.expect(BALANCE, Expected::Exact(seen));
             assert_eq!(view.basis(), Speculation::Stale);
             let value = U256::from(7);
-            view.expect(BALANCE, Expected::Value { before: U256::ZERO, value });
+            view.expect(BALANCE, Expected::Known { before: U256::ZERO, value });
             assert_eq!(view.basis(), Speculation::Stale);
         });
     }

@@ -23,7 +23,7 @@ use crate::{
     execution::{
         beneficiary::left_with,
         codes::supply,
-        demands::{BalanceRule, Demand, Demanding, Demands, Loaded, Need},
+        dependency::{BalanceRule, BalanceTracker, BalanceUse, Dependencies, Dependency, Loaded},
         location::TxIndex,
         speculative_db::is_bare,
         worker::{Speculative, Starting},
@@ -45,12 +45,12 @@ pub(crate) struct AccessListDb<'a> {
     run: &'a Run<'a>,
     codes: &'a B256Map<Bytecode>,
     starting: Option<Starting>,
-    demands: Demands<()>,
+    dependencies: Dependencies,
 }
 
 impl<'a> AccessListDb<'a> {
     pub(crate) fn new(run: &'a Run<'a>, codes: &'a B256Map<Bytecode>) -> Self {
-        Self { run, codes, starting: None, demands: Demands::default() }
+        Self { run, codes, starting: None, dependencies: Dependencies::default() }
     }
 
     fn tx(&self) -> TxIndex {
@@ -126,24 +126,22 @@ impl<'a> AccessListDb<'a> {
     }
 }
 
-impl Demanding for AccessListDb<'_> {
-    fn demand(&mut self, address: Address, demand: Demand) {
-        self.demands.demand(address, demand);
+impl BalanceTracker for AccessListDb<'_> {
+    fn note_use(&mut self, address: Address, balance_use: BalanceUse) {
+        self.dependencies.note_use(address, balance_use);
     }
 }
 
 impl Speculative for AccessListDb<'_> {
     fn begin(&mut self, starting: Starting) {
-        self.demands.clear(starting.delegates);
+        self.dependencies.clear(starting.delegates);
         self.starting = Some(starting);
     }
 
-    fn needs(&self) -> Vec<(Address, Need)> {
+    fn dependencies(&self) -> Vec<(Address, Dependency)> {
         match self.run.rule {
             BalanceRule::Exact => Vec::new(),
-            BalanceRule::Existence | BalanceRule::Emptiness => {
-                self.demands.needs().map(|(address, (), need)| (address, need)).collect()
-            }
+            BalanceRule::Existence | BalanceRule::Emptiness => self.dependencies.iter().collect(),
         }
     }
 }
@@ -163,7 +161,7 @@ impl Database for AccessListDb<'_> {
             }
         }
         let bare = self.run.rule == BalanceRule::Emptiness && is_bare(found.as_ref());
-        self.demands.loaded(Loaded { address, balance, bare, look: () });
+        self.dependencies.loaded(Loaded { address, balance, bare });
         Ok(found)
     }
 

@@ -11,7 +11,7 @@ use super::{
     writers::BySystem,
 };
 use crate::{
-    execution::{beneficiary::left_with, demands::Need, location::TxIndex},
+    execution::{beneficiary::left_with, location::TxIndex},
     state::{AccountChange, AccountFields, NumberedAccount, SlotValues},
 };
 use alloy_consensus::Transaction as _;
@@ -116,10 +116,8 @@ impl<'a> FinalState<'a> {
         let transaction = &self.run.job.transactions[tx];
         let nonce = found.map_or(0, |info| info.nonce);
         let balance = found.map_or(U256::ZERO, |info| info.balance);
-        let is_enough = left.is_none_or(|left| match left.need {
-            None => true,
-            Some(Need::Exact) => left.seen == balance,
-            Some(Need::AtLeast(minimum)) => balance >= minimum,
+        let is_enough = left.is_none_or(|left| {
+            left.dependency.is_none_or(|dependency| dependency.holds(left.seen, balance))
         });
         let holds = (transaction.signer() != address || transaction.nonce() == nonce) && is_enough;
         if holds { Ok(()) } else { Err(AccessError::Undeclared) }

@@ -10,7 +10,7 @@ use crate::{
     execution::{
         ExecuteError,
         committer::{State, before_transactions},
-        demands::BalanceRule,
+        dependency::BalanceRule,
         location::{AccountNumber, TxIndex},
         observe::{Activity, Event, Listener, Observer},
         worker::{Attempt, Speculative, TxOutcome, Worker},
@@ -89,12 +89,12 @@ impl<'a> Run<'a> {
         observer: &impl Observer,
     ) -> Ran {
         observer.tell(Event::Began(Activity::Execute { tx }));
-        let Attempt { output, needs } = worker.attempt(self.job, tx);
+        let Attempt { output, dependencies } = worker.attempt(self.job, tx);
         let kept = output.as_ref().is_ok_and(|outcome| self.keeps_to_writes(tx, outcome));
         let left = output.ok().and_then(|outcome| {
             let TxOutcome { share, mut state, deferred_fee } = outcome;
             let base = &self.job.indexed_state;
-            let left = TxEffects::new(base, &mut state, needs, share, deferred_fee);
+            let left = TxEffects::new(base, &mut state, dependencies, share, deferred_fee);
             worker.give_back(state);
             left.ok()
         });

@@ -7,7 +7,7 @@
 use crate::{
     execution::{
         beneficiary::rebase,
-        demands::{BalanceRule, Need},
+        dependency::{BalanceRule, Dependency},
         location::AccountNumber,
         receipts::TxReceipt,
     },
@@ -42,7 +42,7 @@ pub(super) struct TxEffects {
 pub(super) struct AccountEffect {
     number: AccountNumber,
     /// Dependency of the transaction on the balance, which was `seen` when it loaded the account.
-    pub(super) need: Option<Need>,
+    pub(super) dependency: Option<Dependency>,
     pub(super) seen: U256,
     balance: U256,
     nonce: u64,
@@ -67,7 +67,7 @@ impl TxEffects {
     pub(super) fn new(
         base: &IndexedState,
         journal: &mut EvmState,
-        mut needs: Vec<(Address, Need)>,
+        mut dependencies: Vec<(Address, Dependency)>,
         share: TxReceipt,
         deferred_fee: Option<U256>,
     ) -> Result<Self, StateError> {
@@ -75,20 +75,20 @@ impl TxEffects {
         let (accounts, slots) = (Vec::with_capacity(touched), Vec::new());
         let gas = share.gas();
         let mut left = Self { share: Mutex::new(share), gas, deferred_fee, accounts, slots };
-        needs.sort_unstable_by_key(|(of, _)| *of);
+        dependencies.sort_unstable_by_key(|(of, _)| *of);
         for (address, account) in journal.drain() {
-            let need = needs.binary_search_by_key(&address, |(of, _)| *of);
-            let need = need.ok().map(|found| needs[found].1);
-            if account.is_touched() || need.is_some() {
+            let dependency = dependencies.binary_search_by_key(&address, |(of, _)| *of);
+            let dependency = dependency.ok().map(|found| dependencies[found].1);
+            if account.is_touched() || dependency.is_some() {
                 let number = base.number_loaded(address, &account.info)?;
-                left.add(number, account, need);
+                left.add(number, account, dependency);
             }
         }
         left.accounts.sort_unstable_by_key(|account| account.number);
         Ok(left)
     }
 
-    fn add(&mut self, number: AccountNumber, account: Account, need: Option<Need>) {
+    fn add(&mut self, number: AccountNumber, account: Account, dependency: Option<Dependency>) {
         let first = self.slots.len();
         let changed = account.changed_storage_slots();
         self.slots.extend(changed.map(|(key, slot)| (*key, slot.present_value)));
@@ -99,7 +99,7 @@ impl TxEffects {
         let AccountInfo { balance, nonce, code_hash, code, .. } = account.info;
         self.accounts.push(AccountEffect {
             number,
-            need,
+            dependency,
             seen,
             balance,
             nonce,
@@ -114,7 +114,7 @@ impl TxEffects {
 
     /// Accounts with a balance that the transaction depends on.
     pub(super) fn needed(&self) -> impl Iterator<Item = AccountNumber> {
-        let needed = self.accounts.iter().filter(|account| account.need.is_some());
+        let needed = self.accounts.iter().filter(|account| account.dependency.is_some());
         needed.map(|account| account.number)
     }
 
@@ -200,12 +200,17 @@ mod tests {
         account
     }
 
-    fn left(account: Account, needs: &[(Address, Need)]) -> TxEffects {
+    fn left(account: Account, dependencies: &[(Address, Dependency)]) -> TxEffects {
         let mut journal = EvmState::default();
         journal.insert(Address::ZERO, account);
         let share = TxReceipt::default();
-        let left =
-            TxEffects::new(&IndexedState::default(), &mut journal, needs.to_vec(), share, None);
+        let left = TxEffects::new(
+            &IndexedState::default(),
+            &mut journal,
+            dependencies.to_vec(),
+            share,
+            None,
+        );
         assert!(journal.is_empty());
         left.expect("loaded accounts have numbers")
     }
@@ -262,7 +267,7 @@ mod tests {
         let mut looked_at = touched(3);
         looked_at.unmark_touch();
         assert!(left(looked_at.clone(), &[]).account(3).is_none());
-        let needed = left(looked_at, &[(Address::ZERO, Need::Exact)]);
+        let needed = left(looked_at, &[(Address::ZERO, Dependency::Exact)]);
         assert_eq!(needed.needed().collect::<Vec<_>>(), [3]);
         assert!(needed.account(3).is_some() && needed.touched(3).is_none());
     }

@@ -13,7 +13,8 @@
 use crate::{
     block::ReplayJob,
     execution::{
-        access::{Accesses, Need, TxAccess},
+        access::{Accesses, TxAccess},
+        dependency::Dependency,
         location::{AccountNumber, Location, TxIndex},
         speculative_db::is_bare,
     },
@@ -154,7 +155,7 @@ impl Declared {
         let is_stale = |account: &AccountNumber| {
             let before = job.indexed_state.accounts()[*account as usize].info.as_ref();
             let is_unasked = match need(Location::Nonce(*account)) {
-                Some(Need::Known) => before.is_some(),
+                Some(Dependency::Known) => before.is_some(),
                 Some(_) => false,
                 None => !is_bare(before),
             };
@@ -179,7 +180,7 @@ impl Declared {
                 continue;
             }
             match *read {
-                (Location::Nonce(_) | Location::Code(_), Need::Exact)
+                (Location::Nonce(_) | Location::Code(_), Dependency::Exact)
                     if !self.stale[tx].contains(&account) =>
                 {
                     sources.extend(earlier(self.identity.of(account), tx).last());
@@ -321,10 +322,10 @@ pub(crate) const fn account_of(location: Location) -> AccountNumber {
 
 /// The account, if its exact balance is a dependency. A balance that is sufficient only with
 /// payments inside the block is an exact dependency.
-pub(crate) fn exact_balance((location, need): &(Location, Need)) -> Option<AccountNumber> {
+pub(crate) fn exact_balance((location, need): &(Location, Dependency)) -> Option<AccountNumber> {
     match (location, need) {
-        (Location::Balance(account), Need::Exact) => Some(*account),
-        (Location::Balance(account), Need::AtLeast { minimum, before }) => {
+        (Location::Balance(account), Dependency::Exact) => Some(*account),
+        (Location::Balance(account), Dependency::AtLeast { minimum, before }) => {
             (before < minimum).then_some(*account)
         }
         _ => None,

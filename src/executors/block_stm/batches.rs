@@ -5,7 +5,7 @@
 //! kept within a batch, so an account that several of its transactions touch is loaded once. A conflict aborts
 //! the whole batch, so only cheap transactions are put together.
 
-use crate::{block::ReplayJob, evm::PLAIN_TRANSFER_GAS, execution::demands::BalanceRule};
+use crate::{block::ReplayJob, evm::PLAIN_TRANSFER_GAS, execution::dependency::BalanceRule};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::{B64, TxKind};
 use blockrace_stm::call_classes::CallClasses;

@@ -6,7 +6,7 @@
 //!
 //! This module knows Ethereum. The module `vm` executes batches with revm, over the database in `stm_db`. It
 //! publishes the beneficiary's fees as additions to its balance. The module `batches` plans the batches.
-//! Balance dependencies come from `demands`, and write sets from `writes`. One block runs on all threads in
+//! Balance dependencies come from `dependencies`, and write sets from `writes`. One block runs on all threads in
 //! `block_execution`. Gas and receipts are added up in `committer`. The modules `final_state` and `collection`
 //! read the state after the block from memory.
 
@@ -15,7 +15,7 @@ mod batches;
 mod block_execution;
 mod collection;
 mod committer;
-mod demands;
+mod dependencies;
 mod final_state;
 mod precompiles;
 mod record;

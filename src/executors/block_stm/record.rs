@@ -13,7 +13,8 @@ use crate::{
     block::ReplayJob,
     execution::{
         ExecuteError,
-        access::{Accesses, Need, TxAccess},
+        access::{Accesses, TxAccess},
+        dependency::Dependency,
         location::{Location, WriteSet},
     },
 };
@@ -53,27 +54,27 @@ pub fn record_accesses(job: &ReplayJob) -> Result<Accesses, ExecuteError> {
         }
         writes.sort_unstable_by_key(|(location, _)| *location);
         shared.memory.publish(tx, &WriteSet::new(), &writes);
-        transactions.push(TxAccess { reads: needs(&reads), writes, gas });
+        transactions.push(TxAccess { reads: dependencies(&reads), writes, gas });
     }
     drop(vm);
     Ok(Accesses { before_all, transactions, new_codes: shared.leave() })
 }
 
-/// Each location once, with its strictest need.
-fn needs(reads: &ReadSet) -> Vec<(Location, Need)> {
-    let need = |(location, expected)| (location, need(&expected));
-    let mut needs: Vec<_> = reads.iter().map(need).collect();
-    needs.sort_unstable_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)));
-    needs.dedup_by_key(|(location, _)| *location);
-    needs
+/// Each location once, with its strictest dependency.
+fn dependencies(reads: &ReadSet) -> Vec<(Location, Dependency)> {
+    let read = |(location, expected)| (location, dependency(&expected));
+    let mut all: Vec<_> = reads.iter().map(read).collect();
+    all.sort_unstable_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)));
+    all.dedup_by_key(|(location, _)| *location);
+    all
 }
 
-const fn need(expected: &Expected) -> Need {
+const fn dependency(expected: &Expected) -> Dependency {
     match expected {
-        Expected::Seen(_) => Need::Exact,
-        Expected::Value { .. } => Need::Known,
+        Expected::Exact(_) => Dependency::Exact,
+        Expected::Known { .. } => Dependency::Known,
         Expected::AtLeast { before, minimum } => {
-            Need::AtLeast { minimum: *minimum, before: *before }
+            Dependency::AtLeast { minimum: *minimum, before: *before }
         }
     }
 }

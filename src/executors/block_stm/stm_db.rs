@@ -2,12 +2,12 @@
 
 use super::{
     accounts::{Before, NewCodes, info, slot_location},
-    demands::{Demands, Loaded},
+    dependencies::{Dependencies, Loaded},
     shared::Shared,
 };
 use crate::{
     execution::{
-        demands::{BalanceRule, Demand, Demanding},
+        dependency::{BalanceRule, BalanceTracker, BalanceUse},
         location::{AccountNumber, Location},
     },
     state::{AccountFields, IndexedState, NumberedAccount, StateError, Storage},
@@ -65,7 +65,7 @@ pub(super) struct StmDb<'m> {
     spec: SpecId,
     rule: BalanceRule,
     beneficiary: Address,
-    demands: Demands,
+    dependencies: Dependencies,
     /// Senders of the batch, each with the nonce of its first transaction.
     senders: Vec<Sender>,
     /// Deferred fees of the batch so far, in wei. The journal does not hold them.
@@ -110,7 +110,7 @@ impl<'m> StmDb<'m> {
             spec,
             rule: BalanceRule::of(spec),
             beneficiary: job.env.block_env.beneficiary(),
-            demands: Demands::new(base.accounts().len()),
+            dependencies: Dependencies::new(base.accounts().len()),
             senders: Vec::new(),
             fees: None,
             journal: JournalSpan::One,
@@ -127,7 +127,7 @@ impl<'m> StmDb<'m> {
     /// In a valid block, the nonce of a sender equals the nonce of its transaction. A transaction therefore
     /// does not wait for lower transactions of the same sender.
     pub(super) fn begin(&mut self, transactions: &[Recovered<TxEnvelope>]) {
-        self.demands.clear();
+        self.dependencies.clear();
         self.senders.clear();
         self.fees = None;
         self.replaces = false;
@@ -169,8 +169,8 @@ impl<'m> StmDb<'m> {
         Some(account.number)
     }
 
-    pub(super) const fn demand_emptiness_of_all(&mut self) {
-        self.demands.demand_emptiness_of_all();
+    pub(super) const fn note_emptiness_of_all(&mut self) {
+        self.dependencies.note_emptiness_of_all();
     }
 
     /// Adds a fee for the beneficiary that the journal does not hold.
@@ -180,14 +180,14 @@ impl<'m> StmDb<'m> {
 
     /// Makes the incarnation depend on all nonces. A transaction is invalid on the state that it found, and a
     /// nonce may be the cause.
-    pub(super) const fn demand_nonces(&mut self) {
-        self.demands.demand_nonces_of_all();
+    pub(super) const fn note_nonces(&mut self) {
+        self.dependencies.note_nonces_of_all();
     }
 
     /// Turns the reported dependencies on the loaded accounts into expectations of the read set. Returns the
     /// fees that are still to be paid.
     pub(super) fn settle(&mut self) -> Option<U256> {
-        self.demands.settle(&mut self.view, self.rule);
+        self.dependencies.settle(&mut self.view, self.rule);
         self.fees.take()
     }
 
@@ -198,7 +198,7 @@ impl<'m> StmDb<'m> {
 
     /// Prepares for an empty journal. Accounts will be loaded again, including the batch's own writes.
     pub(super) fn start_over(&mut self) {
-        self.demands.clear();
+        self.dependencies.clear();
         self.replaces = false;
     }
 
@@ -212,7 +212,7 @@ impl<'m> StmDb<'m> {
         account: &Account,
     ) -> Result<Was<'_>, StateError> {
         let base = self.base.loaded(address, &account.info)?;
-        let loaded = self.demands.loaded(base.number);
+        let loaded = self.dependencies.loaded(base.number);
         Ok(Was { base, found: loaded.and_then(|loaded| loaded.found) })
     }
 
@@ -251,7 +251,7 @@ impl<'m> StmDb<'m> {
         match sender.filter(|_| !self.view.wrote(location)) {
             Some(sender) => {
                 let value = U256::from(sender.nonce);
-                self.view.expect(location, Expected::Value { before, value });
+                self.view.expect(location, Expected::Known { before, value });
                 Ok((value, Peek::Noted(Observed::default())))
             }
             None => {
@@ -279,7 +279,7 @@ impl<'m> StmDb<'m> {
         let peeked = self.peek(location, certainty)?;
         match peeked {
             Peek::Open(seen) if seen.over(before).bit(U256::BITS - 1) => {
-                self.view.expect(location, Expected::Seen(seen));
+                self.view.expect(location, Expected::Exact(seen));
                 Ok(Peek::Noted(seen))
             }
             peeked => Ok(peeked),
@@ -310,7 +310,7 @@ impl<'m> StmDb<'m> {
         let (value, nonce) = self.nonce(account, before.nonce, certainty)?;
         let balance = self.balance(Location::Balance(number), before.balance, certainty)?;
         let found = before.with(balance.observed(), value, code_hash, self.spec);
-        self.demands.add(Loaded {
+        self.dependencies.add(Loaded {
             number,
             address,
             found,
@@ -347,16 +347,16 @@ impl<'m> StmDb<'m> {
     }
 }
 
-impl Demanding for StmDb<'_> {
-    fn demand(&mut self, address: Address, demand: Demand) {
+impl BalanceTracker for StmDb<'_> {
+    fn note_use(&mut self, address: Address, balance_use: BalanceUse) {
         if self.view.start() == ExecutionPoint::Speculative {
-            self.demands.demand(address, demand);
+            self.dependencies.note_use(address, balance_use);
         }
     }
 
     fn note_replacement(&mut self) {
         self.replaces = true;
-        self.demands.demand_nonces_of_all();
+        self.dependencies.note_nonces_of_all();
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     execution::{
         ExecuteError,
         beneficiary::{DeferFee, FeePayment},
-        demands::{Demand, Demanding as _},
+        dependency::{BalanceTracker as _, BalanceUse},
         instructions,
         location::{Location, Write, WriteSet},
         receipts::TxReceipt,
@@ -129,9 +129,9 @@ impl<'m> EthVm<'m> {
     fn announce(&mut self, env: &TxEnv, sender: Address) {
         // If the amount overflows, the transaction is invalid with any balance.
         let spends = env.max_balance_spending().unwrap_or(U256::MAX);
-        self.state().demand(sender, Demand::Pay(spends));
+        self.state().note_use(sender, BalanceUse::Pay(spends));
         if env.tx_type() == TransactionType::Eip7702 {
-            self.state().demand_emptiness_of_all();
+            self.state().note_emptiness_of_all();
         }
         if env.kind().is_create() {
             self.state().note_replacement();
@@ -141,7 +141,7 @@ impl<'m> EthVm<'m> {
     /// Empties the journal. Returns its writes and the deferred fees.
     fn take_writes(&mut self) -> Result<WriteSet, ExecuteError> {
         let mut state = self.evm.ctx.journaled_state.finalize();
-        self.demand_exact(&state);
+        self.note_exact(&state);
         let fees = self.state().settle();
         let (shared, view) = (self.shared, &self.evm.ctx.journaled_state.database.view);
         let tx = view.tx();
@@ -157,9 +157,9 @@ impl<'m> EthVm<'m> {
         Ok(writes)
     }
 
-    fn demand_exact(&mut self, state: &EvmState) {
+    fn note_exact(&mut self, state: &EvmState) {
         for (address, _) in state.iter().filter(|(_, account)| is_exact(account)) {
-            self.state().demand(*address, Demand::Exact);
+            self.state().note_use(*address, BalanceUse::Exact);
         }
     }
 }
@@ -192,7 +192,7 @@ impl<'m> Vm<'m> for EthVm<'m> {
                 // An invalid transaction leaves only reads. revm keeps a database error, which must be reset.
                 self.evm.ctx.journaled_state.finalize();
                 self.evm.ctx.error = Ok(());
-                self.state().demand_nonces();
+                self.state().note_nonces();
                 self.state().settle();
                 Executed { writes: WriteSet::new(), output: Err(error), steps: steps + 1, cost }
             }

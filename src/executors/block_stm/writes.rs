@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     execution::{
-        demands::BalanceRule,
+        dependency::BalanceRule,
         location::{AccountNumber, Location, TxIndex, Write, WriteSet},
     },
     state::{AccountFields, IndexedState, PostState, StateError, is_removed},

@@ -9,9 +9,10 @@ const BALANCE: Location = Location::Balance(5);
 const SLOT: Location = Location::Slot(6, 0);
 
 /// A transaction that pays a fee, with further reads and writes.
-fn tx(sender: usize, reads: &[(Location, Need)], writes: &[(Location, Write)]) -> TxAccess {
+fn tx(sender: usize, reads: &[(Location, Dependency)], writes: &[(Location, Write)]) -> TxAccess {
     let sender = SENDERS[sender];
-    let own = [(Location::Code(sender), Need::Exact), (Location::Nonce(sender), Need::Known)];
+    let own =
+        [(Location::Code(sender), Dependency::Exact), (Location::Nonce(sender), Dependency::Known)];
     let fee = (Location::Balance(BENEFICIARY), add(1));
     let nonce = (Location::Nonce(sender), set(1));
     let mut access = TxAccess {
@@ -32,12 +33,12 @@ fn add(value: u64) -> Write {
     Write::Add(U256::from(value))
 }
 
-fn read(location: Location) -> (Location, Need) {
-    (location, Need::Exact)
+fn read(location: Location) -> (Location, Dependency) {
+    (location, Dependency::Exact)
 }
 
-fn at_least(minimum: u64, before: u64) -> (Location, Need) {
-    (BALANCE, Need::AtLeast { minimum: U256::from(minimum), before: U256::from(before) })
+fn at_least(minimum: u64, before: u64) -> (Location, Dependency) {
+    (BALANCE, Dependency::AtLeast { minimum: U256::from(minimum), before: U256::from(before) })
 }
 
 /// The dependencies of each transaction.
@@ -139,7 +140,7 @@ fn the_longest_chain_is_counted_in_transactions() {
 #[test]
 fn a_transaction_waits_where_it_reads() {
     let graph = Graph::of(&[&[], &[], &[0, 1]]);
-    let share = |_, dependency: &Dependency| if dependency.on == 0 { 0.75 } else { 0.25 };
+    let share = |_, dependency: &Edge| if dependency.on == 0 { 0.75 } else { 0.25 };
     let tasks = graph.tasks(&[5, 6, 8], share);
     assert_eq!(tasks[2].waits, [Wait { at: 2, on: 1 }, Wait { at: 6, on: 0 }]);
     assert_eq!((tasks[0].weight, tasks[0].waits.len()), (5, 0));

@@ -3,7 +3,7 @@
 use crate::{
     block::ReplayJob,
     executors::ExecutorKind,
-    insight::{self, Analysis, Dependency, Graph, Model, Place, Study},
+    insight::{self, Analysis, Edge, Graph, Model, Place, Study},
     report::{
         BlockPicture,
         analysis::short_place,
@@ -56,8 +56,7 @@ pub(super) fn picture(
 
 /// Number of transactions that depend on another transaction at `place`.
 fn dependents(graph: &Graph, study: &Study, place: &Place) -> usize {
-    let is_there = |dependency: &Dependency| {
-        Place::of(dependency.at, &study.names).is_some_and(|at| at == *place)
-    };
+    let is_there =
+        |dependency: &Edge| Place::of(dependency.at, &study.names).is_some_and(|at| at == *place);
     graph.dependencies().iter().filter(|all| all.iter().any(is_there)).count()
 }

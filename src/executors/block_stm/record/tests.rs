@@ -101,9 +101,9 @@ fn sender_nonce_is_known_and_sender_balance_is_a_dependency() {
             let need = |location| {
                 access.reads.iter().find(|(at, _)| *at == location).map(|(_, need)| *need)
             };
-            assert_eq!(need(Location::Nonce(sender.number)), Some(Need::Known));
+            assert_eq!(need(Location::Nonce(sender.number)), Some(Dependency::Known));
             let balance = need(Location::Balance(sender.number)).expect("the sender pays");
-            assert!(matches!(balance, Need::AtLeast { .. } | Need::Exact));
+            assert!(matches!(balance, Dependency::AtLeast { .. } | Dependency::Exact));
         }
         let repeats = |access: &TxAccess| access.reads.windows(2).any(|two| two[0].0 >= two[1].0);
         assert!(!accesses.transactions.iter().any(repeats), "each location occurs once");
@@ -114,10 +114,10 @@ fn sender_nonce_is_known_and_sender_balance_is_a_dependency() {
 fn a_location_keeps_its_strictest_need() {
     let (location, other) = (Location::Balance(1), Location::Nonce(1));
     let enough = Expected::AtLeast { before: U256::from(9), minimum: U256::from(5) };
-    let known = Expected::Value { before: U256::ZERO, value: U256::ONE };
+    let known = Expected::Known { before: U256::ZERO, value: U256::ONE };
     let mut reads = ReadSet::default();
     reads.push(other, known);
     reads.push(location, enough);
-    reads.push(location, Expected::Seen(Default::default()));
-    assert_eq!(needs(&reads), [(location, Need::Exact), (other, Need::Known)]);
+    reads.push(location, Expected::Exact(Default::default()));
+    assert_eq!(dependencies(&reads), [(location, Dependency::Exact), (other, Dependency::Known)]);
 }

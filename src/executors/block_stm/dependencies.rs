@@ -1,19 +1,19 @@
-//! Balance dependencies of an incarnation.
+//! Dependencies of an incarnation on balances and nonces.
 //!
-//! The EVM reports a [`Demand`] for each use of a balance. When the incarnation ends, the demands become
-//! expectations of its read set. The incarnation's own change of a balance is an addition.
+//! The EVM reports each use of a balance. When the incarnation ends, the uses become expectations of its read
+//! set. The incarnation's own change of a balance is an addition.
 //!
 //! Nonces are handled in the same way. In the EVM, only three things depend on the nonce of an account:
 //! creating an account, authorising a delegation (EIP-7702), and asking whether an account is empty.
 
 use crate::{
     execution::{
-        demands::{BalanceRule, Demand, Need, Wanted},
+        dependency::{BalanceRule, BalanceUse, BalanceUses, Dependency, UsesByAccount},
         location::{AccountNumber, Location},
     },
     state::AccountFields,
 };
-use alloy_primitives::{Address, KECCAK256_EMPTY, U256, map::AddressMap};
+use alloy_primitives::{Address, KECCAK256_EMPTY, U256};
 use blockrace_stm::{memory::Observed, read_set::Expected, view::IncarnationView};
 
 /// A loaded account, as it was found.
@@ -39,50 +39,42 @@ impl Loaded {
     }
 }
 
-/// Demands of one incarnation on the balances that it loaded.
+/// Dependencies of one incarnation on the accounts that it loaded.
 #[derive(Debug)]
-pub(super) struct Demands {
+pub(super) struct Dependencies {
     loaded: Vec<Loaded>,
     /// Position in `loaded` by account index. An entry is stale if the account at that position has another
     /// index.
     places: Vec<u32>,
-    wanted: AddressMap<Wanted>,
-    /// Whether emptiness of all accounts matters. EIP-7702 asks for the emptiness of authorities.
-    emptiness_matters: bool,
+    uses: UsesByAccount,
     /// Whether the nonces of all accounts matter, since an account may have been created.
     nonces_matter: bool,
 }
 
-impl Demands {
+impl Dependencies {
     /// Creates an empty set for this many accounts.
     pub(super) fn new(accounts: usize) -> Self {
-        Self {
-            loaded: Vec::new(),
-            places: vec![0; accounts],
-            wanted: AddressMap::default(),
-            emptiness_matters: false,
-            nonces_matter: false,
-        }
+        let (places, uses) = (vec![0; accounts], UsesByAccount::default());
+        Self { loaded: Vec::new(), places, uses, nonces_matter: false }
     }
 
-    /// Removes all demands.
+    /// Removes all accounts and uses.
     pub(super) fn clear(&mut self) {
         self.loaded.clear();
-        self.wanted.clear();
-        self.emptiness_matters = false;
+        self.uses.clear();
         self.nonces_matter = false;
     }
 
-    pub(super) fn demand(&mut self, address: Address, demand: Demand) {
-        self.wanted.entry(address).or_default().add(demand);
+    pub(super) fn note_use(&mut self, address: Address, balance_use: BalanceUse) {
+        self.uses.note(address, balance_use);
     }
 
-    pub(super) const fn demand_emptiness_of_all(&mut self) {
-        self.emptiness_matters = true;
+    pub(super) const fn note_emptiness_of_all(&mut self) {
+        self.uses.note_emptiness_of_all();
         self.nonces_matter = true;
     }
 
-    pub(super) const fn demand_nonces_of_all(&mut self) {
+    pub(super) const fn note_nonces_of_all(&mut self) {
         self.nonces_matter = true;
     }
 
@@ -97,40 +89,34 @@ impl Demands {
         self.loaded.get(place as usize).filter(|loaded| loaded.number == number)
     }
 
-    /// Adds the demands to the view's read set.
+    /// Adds the dependencies to the view's read set.
     pub(super) fn settle(&self, view: &mut IncarnationView<'_>, rule: BalanceRule) {
         for loaded in &self.loaded {
-            let wanted = self.wanted(loaded, rule);
-            if let Some(expected) = expected_balance(loaded, wanted) {
+            let uses = self.uses_of(loaded, rule);
+            if let Some(expected) = expected_balance(loaded, uses) {
                 view.expect(Location::Balance(loaded.number), expected);
             }
-            if let Some(seen) = loaded.nonce.filter(|_| self.needs_nonce(wanted)) {
-                view.expect(Location::Nonce(loaded.number), Expected::Seen(seen));
+            // A nonzero nonce never becomes zero again, unless the account is replaced. In that case the code's
+            // location changes.
+            let needs_nonce = self.nonces_matter || uses.are_exact();
+            if let Some(seen) = loaded.nonce.filter(|_| needs_nonce) {
+                view.expect(Location::Nonce(loaded.number), Expected::Exact(seen));
             }
         }
     }
 
-    /// Returns the demands on an account as a whole.
-    fn wanted(&self, loaded: &Loaded, rule: BalanceRule) -> Wanted {
-        let mut wanted = self.wanted.get(&loaded.address).copied().unwrap_or_default();
-        wanted.emptiness |= self.emptiness_matters;
-        wanted.emptiness &= rule == BalanceRule::Emptiness && loaded.is_bare();
-        wanted
-    }
-
-    /// Returns whether the nonce matters. A nonzero nonce never becomes zero again, unless the account is
-    /// replaced. In that case the code's location changes.
-    const fn needs_nonce(&self, wanted: Wanted) -> bool {
-        self.nonces_matter || wanted.exact || wanted.emptiness
+    fn uses_of(&self, loaded: &Loaded, rule: BalanceRule) -> BalanceUses {
+        self.uses.of(loaded.address, rule == BalanceRule::Emptiness && loaded.is_bare())
     }
 }
 
-fn expected_balance(loaded: &Loaded, wanted: Wanted) -> Option<Expected> {
-    let (seen, before) = (loaded.balance?, loaded.before);
-    Some(match wanted.need(seen.over(before))? {
-        Need::Exact => Expected::Seen(seen),
-        Need::AtLeast(minimum) => Expected::AtLeast { before, minimum },
-    })
+fn expected_balance(loaded: &Loaded, uses: BalanceUses) -> Option<Expected> {
+    let seen = loaded.balance?;
+    match uses.dependency(seen.over(loaded.before), loaded.before)? {
+        Dependency::Known => None,
+        Dependency::Exact => Some(Expected::Exact(seen)),
+        Dependency::AtLeast { minimum, before } => Some(Expected::AtLeast { before, minimum }),
+    }
 }
 
 #[cfg(test)]
@@ -140,29 +126,29 @@ mod tests {
     const ALICE: Address = Address::repeat_byte(0xa1);
 
     /// Returns the expectation on Alice's balance. She had 100 wei before the block and received 5 in it.
-    fn expected(demands: &[Demand], bare: bool) -> Option<Expected> {
-        let mut all = Demands::new(1);
-        for demand in demands {
-            all.demand(ALICE, *demand);
+    fn expected(uses: &[BalanceUse], bare: bool) -> Option<Expected> {
+        let mut all = Dependencies::new(1);
+        for one in uses {
+            all.note_use(ALICE, *one);
         }
-        all.demand(Address::ZERO, Demand::Exact);
+        all.note_use(Address::ZERO, BalanceUse::Exact);
         let balance = Some(Observed { set: None, added: Some(U256::from(5)) });
         let (nonce, code_hash) = (u64::from(!bare), KECCAK256_EMPTY);
         let found = Some(AccountFields { nonce, balance: U256::from(105), code_hash });
         let before = U256::from(100);
         all.add(Loaded { number: 0, address: ALICE, found, balance, before, nonce: None });
         let alice = all.loaded(0).expect("Alice was loaded");
-        expected_balance(alice, all.wanted(alice, BalanceRule::Emptiness))
+        expected_balance(alice, all.uses_of(alice, BalanceRule::Emptiness))
     }
 
-    fn pay(amount: u64) -> Demand {
-        Demand::Pay(U256::from(amount))
+    fn pay(amount: u64) -> BalanceUse {
+        BalanceUse::Pay(U256::from(amount))
     }
 
     #[test]
     fn an_unused_balance_is_no_dependency() {
         assert_eq!(expected(&[], true), None);
-        assert_eq!(expected(&[Demand::Emptiness], false), None);
+        assert_eq!(expected(&[BalanceUse::Emptiness], false), None);
     }
 
     #[test]
@@ -176,8 +162,8 @@ mod tests {
 
     #[test]
     fn an_insufficient_balance_is_an_exact_dependency() {
-        assert!(matches!(expected(&[pay(60), pay(46)], true), Some(Expected::Seen(_))));
-        assert!(matches!(expected(&[pay(1), Demand::Exact], true), Some(Expected::Seen(_))));
-        assert!(matches!(expected(&[Demand::Emptiness], true), Some(Expected::Seen(_))));
+        assert!(matches!(expected(&[pay(60), pay(46)], true), Some(Expected::Exact(_))));
+        assert!(matches!(expected(&[pay(1), BalanceUse::Exact], true), Some(Expected::Exact(_))));
+        assert!(matches!(expected(&[BalanceUse::Emptiness], true), Some(Expected::Exact(_))));
     }
 }
