@@ -18,6 +18,6 @@ impl DeferredDrop {
 
 impl fmt::Debug for DeferredDrop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Leftovers").finish_non_exhaustive()
+        f.debug_tuple("DeferredDrop").finish_non_exhaustive()
     }
 }

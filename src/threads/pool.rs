@@ -57,7 +57,7 @@ pub struct WorkerPool {
     /// A pool of `threads` rayon threads.
     rayon: ThreadPool,
     /// Guards the woken threads that have no work yet.
-    lookout: Mutex<Option<Arc<SpinWait>>>,
+    spin_wait: Mutex<Option<Arc<SpinWait>>>,
 }
 
 /// The use of a thread's allocations after an execution.
@@ -133,7 +133,7 @@ impl WorkerPool {
             others: beside_caller(threads)?,
             beside_caller: if at_once < threads { beside_caller(at_once)? } else { None },
             rayon: start(threads, 0, pinning, buffers)?,
-            lookout: Mutex::new(None),
+            spin_wait: Mutex::new(None),
         })
     }
 
@@ -147,14 +147,14 @@ impl WorkerPool {
     }
 
     /// Whether each working thread can have a core of its own.
-    pub(crate) fn oversubscribed(&self, crew: WorkerLimit) -> Oversubscribed {
-        let crowded = crew == WorkerLimit::All && self.at_once < self.threads;
+    pub(crate) fn oversubscribed(&self, limit: WorkerLimit) -> Oversubscribed {
+        let crowded = limit == WorkerLimit::All && self.at_once < self.threads;
         if crowded { Oversubscribed::Yes } else { Oversubscribed::No }
     }
 
     /// The pool of the threads that work beside the calling one.
-    const fn others(&self, crew: WorkerLimit) -> Option<&ThreadPool> {
-        match crew {
+    const fn others(&self, limit: WorkerLimit) -> Option<&ThreadPool> {
+        match limit {
             WorkerLimit::AtMost(_) if self.at_once.get() < self.threads.get() => {
                 self.beside_caller.as_ref()
             }
@@ -163,8 +163,8 @@ impl WorkerPool {
     }
 
     /// Number of threads that work.
-    pub(crate) fn size(&self, crew: WorkerLimit) -> NonZeroUsize {
-        match crew {
+    pub(crate) fn size(&self, limit: WorkerLimit) -> NonZeroUsize {
+        match limit {
             WorkerLimit::All => self.threads,
             WorkerLimit::AtMost(most) => self.at_once.min(most),
         }
@@ -184,14 +184,14 @@ impl WorkerPool {
     /// which they do for some tenths of a millisecond.
     pub fn wake_workers(&self) {
         if let Some(others) = self.others(WorkerLimit::AtMost(self.at_once)) {
-            *self.lookout.lock() = Some(SpinWait::begin(others));
+            *self.spin_wait.lock() = Some(SpinWait::begin(others));
         }
     }
 
     /// Ends the polling of woken threads, as there is work for them.
     fn release(&self) {
-        if let Some(lookout) = self.lookout.lock().take() {
-            lookout.end();
+        if let Some(spin_wait) = self.spin_wait.lock().take() {
+            spin_wait.end();
         }
     }
 
@@ -205,7 +205,7 @@ impl WorkerPool {
     /// done.
     pub(crate) fn lead<T: Send + Sync, R>(
         &self,
-        crew: WorkerLimit,
+        limit: WorkerLimit,
         make: impl FnOnce() -> T,
         lead: impl FnOnce(&T) -> R,
         follow: impl Fn(&T) + Sync,
@@ -217,18 +217,18 @@ impl WorkerPool {
             }
         };
         let promise = made.promise();
-        let result = self.beside(crew, wait_and_follow, || lead(promise.give(make())));
+        let result = self.beside(limit, wait_and_follow, || lead(promise.give(make())));
         let made = made.into_inner().expect("the leader has set the value");
         (made, result)
     }
 
     /// Runs `work` on the other working threads, and `own` on the calling one. If each thread can
     /// have a core, the others leave the core of the calling thread.
-    fn beside<R>(&self, crew: WorkerLimit, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
-        let (count, others) = (self.size(crew).get() - 1, self.others(crew));
+    fn beside<R>(&self, limit: WorkerLimit, work: impl Fn() + Sync, own: impl FnOnce() -> R) -> R {
+        let (count, others) = (self.size(limit).get() - 1, self.others(limit));
         let Some(others) = others.filter(|_| count > 0) else { return own() };
         let at_work = AtomicUsize::new(count);
-        let taken = Core::of_caller().filter(|_| self.oversubscribed(crew) == Oversubscribed::No);
+        let taken = Core::of_caller().filter(|_| self.oversubscribed(limit) == Oversubscribed::No);
         let work = || {
             let _leaves = Leaves(&at_work);
             if let Some(core) = taken {
@@ -299,7 +299,7 @@ impl Drop for Leaves<'_> {
 }
 
 #[cfg(test)]
-mod crews {
+mod limits {
     use super::*;
 
     #[test]
@@ -312,7 +312,7 @@ mod crews {
                 count.fetch_add(1, Ordering::Relaxed);
             });
             assert_eq!(count.into_inner(), 2);
-            assert!(pool.lookout.lock().is_none());
+            assert!(pool.spin_wait.lock().is_none());
         }
     }
 
@@ -334,12 +334,12 @@ mod crews {
         let cores = thread::available_parallelism().expect("the number of cores is known");
         let pool = WorkerPool::new(cores.saturating_add(2)).expect("the threads start");
         let at_once = WorkerLimit::AtMost(NonZeroUsize::MAX);
-        let followers = |crew| {
+        let followers = |limit| {
             let count = AtomicUsize::new(0);
             let follow = |(): &()| {
                 count.fetch_add(1, Ordering::Relaxed);
             };
-            pool.lead(crew, || (), |()| (), follow);
+            pool.lead(limit, || (), |()| (), follow);
             count.into_inner()
         };
         assert_eq!(followers(WorkerLimit::All), cores.get() + 1);

@@ -21,8 +21,8 @@ impl SpinWait {
     /// Wakes all threads of a pool, and returns when they poll. Each of them leaves the caller's
     /// core if it may run on another one.
     pub(crate) fn begin(pool: &ThreadPool) -> Arc<Self> {
-        let lookout = Arc::<Self>::default();
-        let (theirs, callers) = (lookout.clone(), Core::of_caller());
+        let spin_wait = Arc::<Self>::default();
+        let (theirs, callers) = (spin_wait.clone(), Core::of_caller());
         pool.spawn_broadcast(move |_| {
             if let Some(core) = callers {
                 core.clear();
@@ -32,8 +32,8 @@ impl SpinWait {
         // A thread that was woken on this core now runs, and leaves the core.
         thread::yield_now();
         let all = pool.current_num_threads() as u32;
-        budgets::AWAKE.until(|| lookout.awake.load(Ordering::Relaxed) == all);
-        lookout
+        budgets::AWAKE.until(|| spin_wait.awake.load(Ordering::Relaxed) == all);
+        spin_wait
     }
 
     fn look(&self) {
@@ -56,11 +56,11 @@ mod tests {
     fn threads_poll_until_released_and_then_work() {
         let pool = ThreadPoolBuilder::new().num_threads(2).build().expect("the threads start");
         for _ in 0..100 {
-            let lookout = SpinWait::begin(&pool);
-            lookout.end();
-            let seen = pool.broadcast(|_| lookout.awake.load(Ordering::Relaxed));
+            let spin_wait = SpinWait::begin(&pool);
+            spin_wait.end();
+            let seen = pool.broadcast(|_| spin_wait.awake.load(Ordering::Relaxed));
             assert_eq!(seen.len(), 2, "both threads work");
-            assert_eq!(lookout.awake.load(Ordering::Relaxed), 2, "both threads were woken");
+            assert_eq!(spin_wait.awake.load(Ordering::Relaxed), 2, "both threads were woken");
         }
     }
 }

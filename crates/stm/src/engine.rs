@@ -88,12 +88,12 @@ pub struct TxTable<O> {
 
 impl<O> fmt::Debug for TxTable<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Board").field("scheduler", &self.scheduler).finish_non_exhaustive()
+        f.debug_struct("TxTable").field("scheduler", &self.scheduler).finish_non_exhaustive()
     }
 }
 
 impl<O> TxTable<O> {
-    /// Creates a board on which no transaction has been executed.
+    /// Creates a table in which no transaction has been executed.
     pub fn new(steps: Steps<'_>) -> Self {
         Self {
             scheduler: Scheduler::new(steps),

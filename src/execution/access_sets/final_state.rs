@@ -24,7 +24,7 @@ use std::borrow::Cow;
 pub(super) struct FinalState<'a> {
     run: &'a Run<'a>,
     /// Undeclared dependencies, validated beside the declared visitors. Ascending.
-    strangers: &'a [UndeclaredRead],
+    undeclared: &'a [UndeclaredRead],
 }
 
 /// An account after the block, without its slots.
@@ -35,8 +35,8 @@ struct AccountOutcome {
 }
 
 impl<'a> FinalState<'a> {
-    pub(super) const fn new(run: &'a Run<'a>, strangers: &'a [UndeclaredRead]) -> Self {
-        Self { run, strangers }
+    pub(super) const fn new(run: &'a Run<'a>, undeclared: &'a [UndeclaredRead]) -> Self {
+        Self { run, undeclared }
     }
 
     /// Change of an account by the transactions; `None` if it is unchanged.
@@ -47,14 +47,14 @@ impl<'a> FinalState<'a> {
         &self,
         account: &NumberedAccount,
     ) -> Result<Option<AccountChange>, AccessError> {
-        let AccountOutcome { info, is_emptied } = self.fate(account)?;
+        let AccountOutcome { info, is_emptied } = self.outcome(account)?;
         let after = info.as_ref().map(AccountFields::from);
         AccountChange::between(account.info.as_ref(), after, is_emptied, self.slots(account))
     }
 
-    fn fate(&self, account: &NumberedAccount) -> Result<AccountOutcome, AccessError> {
+    fn outcome(&self, account: &NumberedAccount) -> Result<AccountOutcome, AccessError> {
         let is_emptied = self.run.by_system(account) == BySystem::Emptied;
-        let mut fate = AccountOutcome { info: self.run.base(account)?, is_emptied };
+        let mut outcome = AccountOutcome { info: self.run.base(account)?, is_emptied };
         if account.address == self.run.job.env.block_env.beneficiary() {
             let spec = self.run.job.env.cfg_env.spec;
             for tx in 0..self.end() {
@@ -62,28 +62,29 @@ impl<'a> FinalState<'a> {
                     // It has not loaded the beneficiary. Otherwise its journal would contain the
                     // payment.
                     Some(fee) => {
-                        fate.info = left_with(fate.info, fee, spec);
-                        fate.is_emptied |= fate.info.is_none();
+                        outcome.info = left_with(outcome.info, fee, spec);
+                        outcome.is_emptied |= outcome.info.is_none();
                     }
-                    None => self.visit(tx, account, &mut fate)?,
+                    None => self.visit(tx, account, &mut outcome)?,
                 }
             }
         } else {
             for tx in self.visitors(account).iter() {
-                self.visit(*tx, account, &mut fate)?;
+                self.visit(*tx, account, &mut outcome)?;
             }
         }
-        Ok(fate)
+        Ok(outcome)
     }
 
     /// All transactions that visit the account, in block order.
     fn visitors(&self, account: &NumberedAccount) -> Cow<'a, [TxIndex]> {
         let declared = self.run.declared.visitors.of(account.number);
-        let first = self.strangers.partition_point(|(of, _)| *of < account.number);
-        let strangers = self.strangers[first..].iter().take_while(|(of, _)| *of == account.number);
+        let first = self.undeclared.partition_point(|(of, _)| *of < account.number);
+        let undeclared =
+            self.undeclared[first..].iter().take_while(|(of, _)| *of == account.number);
         let mut visitors = Cow::Borrowed(declared);
-        if strangers.clone().next().is_some() {
-            visitors.to_mut().extend(strangers.map(|(_, tx)| *tx));
+        if undeclared.clone().next().is_some() {
+            visitors.to_mut().extend(undeclared.map(|(_, tx)| *tx));
             visitors.to_mut().sort_unstable();
         }
         visitors
@@ -94,13 +95,13 @@ impl<'a> FinalState<'a> {
         &self,
         tx: TxIndex,
         account: &NumberedAccount,
-        fate: &mut AccountOutcome,
+        outcome: &mut AccountOutcome,
     ) -> Result<(), AccessError> {
         let left = self.run.left_by(tx, self.end())?.account(account.number);
-        self.check(tx, account.address, fate.info.as_ref(), left)?;
+        self.check(tx, account.address, outcome.info.as_ref(), left)?;
         if let Some(left) = left.filter(|left| left.is_touched()) {
-            fate.info = left.over(fate.info.as_ref(), self.run.rule);
-            fate.is_emptied |= left.is_created() || fate.info.is_none();
+            outcome.info = left.over(outcome.info.as_ref(), self.run.rule);
+            outcome.is_emptied |= left.is_created() || outcome.info.is_none();
         }
         Ok(())
     }
@@ -164,7 +165,7 @@ impl DatabaseRef for FinalState<'_> {
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, AccessError> {
         let account = self.run.job.indexed_state.account(address)?;
-        let Some(info) = self.fate(account)?.info else { return Ok(None) };
+        let Some(info) = self.outcome(account)?.info else { return Ok(None) };
         let code = self.code(account, info.code_hash)?;
         Ok(Some(AccountInfo { code, ..info }))
     }

@@ -86,9 +86,9 @@ impl<'a> Run<'a> {
     /// Changes of all accounts by the transactions, ascending, and the result of the last phase;
     /// `None` if a worker panicked.
     fn parts(&self, pool: &WorkerPool, observer: &impl Observer) -> Option<Parts> {
-        let mut strangers = self.strangers.lock();
-        strangers.sort_unstable();
-        let settled = FinalState::new(self, &strangers);
+        let mut undeclared = self.undeclared.lock();
+        undeclared.sort_unstable();
+        let settled = FinalState::new(self, &undeclared);
         let parts: Vec<_> = self.declared.written.chunks(PART).collect();
         let task = |(): &mut (), task: usize| {
             observer.tell(Event::Began(Activity::After));

@@ -39,7 +39,7 @@ pub(crate) struct Run<'a> {
     pub(super) is_wrong: AtomicBool,
     /// Guards undeclared dependencies on balances, with their transactions. They are rare: a
     /// contract that passes on the amount it receives has one, for example.
-    pub(super) strangers: Mutex<Vec<UndeclaredRead>>,
+    pub(super) undeclared: Mutex<Vec<UndeclaredRead>>,
     /// Receives the waits, in a profiled run.
     watcher: Option<&'a dyn Listener>,
 }
@@ -70,7 +70,7 @@ impl<'a> Run<'a> {
             rule: BalanceRule::of(job.env.cfg_env.spec),
             left: job.transactions.iter().map(|_| WaitCell::new()).collect(),
             is_wrong: AtomicBool::new(false),
-            strangers: Mutex::default(),
+            undeclared: Mutex::default(),
             watcher: None,
         })
     }
@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
             worker.give_back(state);
             left.ok()
         });
-        left.iter().for_each(|left| self.note_strangers(tx, left));
+        left.iter().for_each(|left| self.note_undeclared(tx, left));
         let kept = kept && left.is_some();
         if self.left[tx].give(left) && kept {
             observer.tell(Event::Published { tx });
@@ -143,10 +143,10 @@ impl<'a> Run<'a> {
     }
 
     /// Records undeclared dependencies of the transaction on balances.
-    fn note_strangers(&self, tx: TxIndex, left: &TxEffects) {
+    fn note_undeclared(&self, tx: TxIndex, left: &TxEffects) {
         for account in left.needed() {
             if self.declared.visitors.of(account).binary_search(&tx).is_err() {
-                self.strangers.lock().push((account, tx));
+                self.undeclared.lock().push((account, tx));
             }
         }
     }

@@ -49,7 +49,7 @@ struct BlockExecution<'a, W> {
     at_once: NonZeroUsize,
     oversubscribed: Oversubscribed,
     /// Guards the committed results. One worker at a time hands outputs on, and the leader takes the lock when
-    /// all are handed on. It is contended only if a worker panics. Lock order: after the board's locks.
+    /// all are handed on. It is contended only if a worker panics. Lock order: after the table's locks.
     committer: Mutex<Committer<'a>>,
     /// Set when the plan exists and memory holds the writes of the first system calls. Transactions can then
     /// begin.
@@ -79,7 +79,7 @@ struct LeaderResult {
 pub(super) fn execute<W: Observer>(
     job: &ReplayJob,
     pool: &WorkerPool,
-    crew: WorkerLimit,
+    limit: WorkerLimit,
     observer: &W,
 ) -> Result<Execution, ExecuteError> {
     let storage = job.storage();
@@ -90,17 +90,17 @@ pub(super) fn execute<W: Observer>(
             storage: &storage,
             shared: WaitCell::new(),
             planned: LazyCell::new(),
-            at_once: pool.at_once().min(pool.size(crew)),
-            oversubscribed: pool.oversubscribed(crew),
+            at_once: pool.at_once().min(pool.size(limit)),
+            oversubscribed: pool.oversubscribed(limit),
             committer: Mutex::new(Committer::new(job)),
             begun: WaitCell::new(),
             collection: Collection::default(),
             observer,
         }
     };
-    let (lap, led) = pool.lead(crew, make, BlockExecution::lead, BlockExecution::follow);
+    let (execution, led) = pool.lead(limit, make, BlockExecution::lead, BlockExecution::follow);
     let LeaderResult { result, changed_last, stats } = led?;
-    let BlockExecution { shared, planned, collection, .. } = lap;
+    let BlockExecution { shared, planned, collection, .. } = execution;
     let shared = shared.into_inner().ok_or(LOST)?;
     let post_state = collection.finish(FinalState::new(&shared), &changed_last)?;
     let outcome = BlockOutcome::new(result, post_state);

@@ -50,8 +50,8 @@ pub enum BlockStm {
 
 impl BlockStm {
     /// Returns the threads that work on the block. Returns `None` if the baseline's code executes it.
-    fn crew(self, job: &ReplayJob, pool: &WorkerPool) -> Option<WorkerLimit> {
-        let crew = match self {
+    fn limit(self, job: &ReplayJob, pool: &WorkerPool) -> Option<WorkerLimit> {
+        let limit = match self {
             Self::Always => WorkerLimit::All,
             // On one thread, the decision is made as for two, so that the mode is the same for all numbers of
             // threads.
@@ -60,14 +60,14 @@ impl BlockStm {
             }
         };
         let is_shared =
-            job.transactions.len() > 1 && crew != WorkerLimit::AtMost(NonZeroUsize::MIN);
-        is_shared.then_some(crew)
+            job.transactions.len() > 1 && limit != WorkerLimit::AtMost(NonZeroUsize::MIN);
+        is_shared.then_some(limit)
     }
 }
 
 impl Observable for BlockStm {
     fn has_work_for_others(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
-        self.crew(job, pool).is_some()
+        self.limit(job, pool).is_some()
     }
 
     fn run(
@@ -76,9 +76,9 @@ impl Observable for BlockStm {
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        let Some(crew) = self.crew(job, pool) else {
+        let Some(limit) = self.limit(job, pool) else {
             return Sequential.run(job, pool, observer);
         };
-        block_execution::execute(job, pool, crew, observer)
+        block_execution::execute(job, pool, limit, observer)
     }
 }
