@@ -5,27 +5,22 @@
 //!
 //! The unit tests use it, and model checks do.
 
-#[cfg(feature = "shuttle")]
-use shuttle::thread;
-#[cfg(not(feature = "shuttle"))]
-use std::thread;
+mod threads;
+
+pub use threads::{handed_on_up_to, in_parallel, on_threads, run};
 
 use crate::{
-    Oversubscribed,
     call_classes::CallClasses,
-    engine::{Executed, Incarnations, TxTable, Vm, Worker},
+    engine::{Executed, Vm},
     location::{AccountNumber, Location, TxIndex, Write},
     memory::{Blocked, Memory},
-    observe::{Observer, Unobserved},
     read_set::Expected,
-    running::Running,
-    scheduler::{ExecutionPoint, Steps},
-    sync::Mutex,
+    scheduler::ExecutionPoint,
     view::IncarnationView,
 };
 use alloy_primitives::U256;
 use proptest::prelude::*;
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::collections::BTreeMap;
 
 /// Step of a toy transaction. Some steps combine their number with the values read so far to select a location.
 #[derive(Clone, Copy, Debug)]
@@ -308,34 +303,6 @@ pub fn in_order(programs: &[Program]) -> Outcome {
     (seen, state)
 }
 
-/// Runs `work` once on each thread, in parallel. The calling thread is one of them.
-pub fn on_threads(threads: usize, work: impl Fn() + Sync) {
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(&work);
-        }
-        work();
-    });
-}
-
-/// Executes on this number of threads. Returns `None` if some transaction did not commit.
-pub fn run<'m, M: Vm<'m>>(
-    threads: usize,
-    steps: Steps<'_>,
-    memory: &'m Memory,
-    running: &'m Running<'m>,
-    observer: &impl Observer,
-    vm: impl Fn() -> M + Sync,
-    commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
-) -> Option<Incarnations> {
-    let (table, commit) = (&TxTable::new(steps), Mutex::new(commit));
-    on_threads(threads, || {
-        let commit = |tx, output| (commit.lock())(tx, output);
-        Worker { table, memory, running, commit, observer }.work(&vm);
-    });
-    table.incarnations()
-}
-
 /// Returns the call class of a program. Programs with the same first step share one. Programs that begin with a
 /// payment have none.
 fn kind(program: &[Step]) -> CallClasses {
@@ -350,59 +317,6 @@ fn kind(program: &[Step]) -> CallClasses {
             CallClasses::of(48 + u64::from(*choice))
         }
     }
-}
-
-/// Returns the engine's outcome in the same form.
-pub fn in_parallel(
-    programs: &[Program],
-    early: &[TxIndex],
-    threads: usize,
-    observer: &impl Observer,
-) -> (Outcome, Incarnations) {
-    let (memory, mut seen) = (memory(), Vec::new());
-    let kinds: Vec<_> = programs.iter().map(|program| kind(program)).collect();
-    let running = Running::new(programs.len(), Oversubscribed::No).with_kinds(kinds.clone());
-    let incarnations = run(
-        threads,
-        Steps { count: programs.len(), early, kinds: &kinds },
-        &memory,
-        &running,
-        observer,
-        || ToyMachine { programs, view: IncarnationView::new(&memory, &running) },
-        |tx, output| {
-            assert_eq!(tx, seen.len(), "transactions commit in order");
-            seen.push(output);
-            ControlFlow::Continue(())
-        },
-    );
-    let after = |at| memory.read(at, programs.len()).map(|observed| observed.over(before(at)));
-    let state = all_locations()
-        .into_iter()
-        .map(|at| (at, after(at).expect("no estimates are left after the block")))
-        .collect();
-    ((seen, state), incarnations.expect("no worker panics"))
-}
-
-/// Returns how many of these dependent transactions are handed on if transaction `last` ends the run. Panics if
-/// the run reports that all were handed on.
-pub fn handed_on_up_to(last: TxIndex, transactions: usize, threads: usize) -> usize {
-    let programs = vec![vec![Step::Read(0), Step::Set(0)]; transactions];
-    let (memory, mut handed_on) = (memory(), 0);
-    let running = Running::new(transactions, Oversubscribed::No);
-    let incarnations = run(
-        threads,
-        Steps { count: transactions, ..Steps::default() },
-        &memory,
-        &running,
-        &Unobserved,
-        || ToyMachine { programs: &programs, view: IncarnationView::new(&memory, &running) },
-        |tx, _| {
-            handed_on += 1;
-            if tx == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        },
-    );
-    assert_eq!(incarnations, None);
-    handed_on
 }
 
 /// Generates a step.
