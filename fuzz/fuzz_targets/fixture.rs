@@ -2,7 +2,10 @@
 
 #![no_main]
 
-use blockrace::{conformance::{Ending, Failure, Panel, run, tests}, executors::ExecutorKind};
+use blockrace::{
+    conformance::{Ending, Failure, Panel, run, tests},
+    executors::ExecutorKind,
+};
 use libfuzzer_sys::fuzz_target;
 use std::{cell::RefCell, num::NonZeroUsize, time::Duration};
 

@@ -8,7 +8,12 @@
 use alloy_consensus::{Header, proofs};
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::Decodable as _;
-use blockrace::{block::{RecordedBlock, RecordedState, ReplayJob, Witness, prepare}, execution::Executor as _, executors::{BlockStm, Sequential}, threads::WorkerPool};
+use blockrace::{
+    block::{RecordedBlock, RecordedState, ReplayJob, Witness, prepare},
+    execution::Executor as _,
+    executors::{BlockStm, Sequential},
+    threads::WorkerPool,
+};
 use blockrace_fuzz::block;
 use libfuzzer_sys::fuzz_target;
 use std::{num::NonZeroUsize, sync::LazyLock};
