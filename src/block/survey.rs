@@ -141,6 +141,19 @@ impl TraceCompletion {
         self.told.ancestors.insert(number, None);
     }
 
+    /// The accounts for which the tracer gave no code. Most have none, but some tracers leave codes out.
+    pub fn without_code(&self) -> Vec<Address> {
+        let accounts = self.traced.accounts.iter();
+        accounts.filter(|(_, account)| account.fields.code.is_empty()).map(|(of, _)| *of).collect()
+    }
+
+    /// Adds the code of an account from [`without_code`](Self::without_code), as it was before the block.
+    pub fn fill_code(&mut self, address: Address, code: Bytes) {
+        if let Some(account) = self.traced.accounts.get_mut(&address) {
+            account.fields.code = code;
+        }
+    }
+
     /// Switches to the other reading of empty accounts, for a block with a result that does not match its
     /// header. Returns whether there is another reading.
     pub fn read_otherwise(&mut self) -> bool {

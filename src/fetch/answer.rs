@@ -7,14 +7,14 @@
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::{
     error::Fault,
     redact::{SafeText, Secrets, TransportError},
     retry_after::retry_after,
-    wording::{is_missing_state, is_rate_limit, stated_delay},
+    wording::{is_missing_state, is_rate_limit, is_too_large, stated_delay},
 };
 
 /// The largest answer that is read, after decompression. Witnesses have tens of megabytes.
@@ -35,11 +35,22 @@ pub(super) struct Answer {
 #[derive(Debug, Deserialize)]
 struct Envelope<'a> {
     #[serde(default)]
-    id: Value,
+    id: Id,
     #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     #[serde(default)]
     error: Option<ErrorObject>,
+}
+
+/// The id of an answer. Some gateways convert the number of the request to a string. Any other id is `None`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Id(Option<u64>);
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let id = <&RawValue>::deserialize(from)?.get();
+        Ok(Self(id.trim_matches('"').parse().ok()))
+    }
 }
 
 /// A JSON-RPC 2.0 error object (section 5.1).
@@ -51,7 +62,7 @@ struct ErrorObject {
 }
 
 /// Distinguishes `null` from an absent field.
-fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
 }
 
@@ -73,7 +84,9 @@ impl Answer {
         match serde_json::from_slice::<Envelope<'_>>(&self.body) {
             Ok(Envelope { error: Some(error), .. }) => Err(self.fault_of(&error, secrets)),
             _ if !self.status.is_success() => Err(self.fault_of_status(&self.body, secrets)),
-            Ok(Envelope { id: found, result: Some(result), .. }) if found == id => Ok(result),
+            Ok(Envelope { id: found, result: Some(result), .. }) if found == Id(Some(id)) => {
+                Ok(result)
+            }
             Ok(Envelope { result: Some(_), .. }) => Err(Fault::WrongId),
             Ok(_) => Err(Fault::NotJson {
                 says: SafeText::new(&self.body, secrets),
@@ -103,7 +116,7 @@ impl Answer {
         }
         let mut results = vec![None; count];
         for Envelope { id, result, error } in envelopes {
-            let position = id.as_u64().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
+            let position = id.0.and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
             if let Some(slot) = position.and_then(|position| results.get_mut(position)) {
                 *slot = if error.is_none() { result } else { None };
             }
@@ -119,6 +132,9 @@ impl Answer {
                 Fault::RateLimited { retry_after, says }
             }
             -32601 | -32004 => Fault::NoSuchMethod { says },
+            code if self.status.is_success() && is_too_large(code, &error.message) => {
+                Fault::Oversized { says }
+            }
             -32700 | -32600 | -32603 | -32000
                 if !self.may_pass() && is_of_no_method(&error.message) =>
             {
@@ -251,7 +267,7 @@ mod tests {
         let body = format!(r#"[{{"id":9,"result":"c"}},{failed},{{"id":7,"result":"a"}}]"#);
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(read_batch(200, &body).unwrap(), [text("\"a\""), None, text("\"c\"")]);
-        let strange = r#"[{"id":6,"result":1},{"id":10,"result":1},{"id":"7","result":1},{}]"#;
+        let strange = r#"[{"id":6,"result":1},{"id":10,"result":1},{"id":"x7","result":1},{}]"#;
         assert_eq!(read_batch(200, strange).unwrap(), [None, None, None]);
     }
 
@@ -262,6 +278,13 @@ mod tests {
         assert!(matches!(read_batch(200, r#"{"id":7,"result":1}"#), Err(Fault::WrongId)));
         assert!(matches!(read_batch(200, "<html>"), Err(Fault::NotJson { .. })));
         assert!(matches!(read_batch(413, "[]"), Err(Fault::Refused { .. })));
+    }
+
+    #[test]
+    fn an_id_may_be_a_string() {
+        assert_eq!(read(200, r#"{"id":"7","result":1}"#).unwrap(), "1");
+        assert!(matches!(fault(200, r#"{"id":"8","result":1}"#), Fault::WrongId));
+        assert!(matches!(fault(200, r#"{"id":[7],"result":1}"#), Fault::WrongId));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! are sent either if the user set a budget, because providers count the calls of a batch, not the
 //! requests.
 
+use alloy_primitives::BlockNumber;
 use futures::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -34,21 +35,23 @@ impl Batches {
 }
 
 impl Client {
-    /// Calls `method` once with each of `params`. The answers have the order of `params`.
+    /// Calls `method` once with each of `params`, all needed by block `number`. The answers have the order of `params`.
     ///
     /// # Errors
     /// As [`Client::call`], for the first call that has no answer.
     pub(super) async fn call_each<T: DeserializeOwned>(
         &self,
+        number: BlockNumber,
         method: &'static str,
         params: &[Value],
     ) -> Result<Vec<T>, RpcError> {
-        let chunks = params.chunks(MOST_CALLS).map(|chunk| self.call_chunk(method, chunk));
+        let chunks = params.chunks(MOST_CALLS).map(|chunk| self.call_chunk(number, method, chunk));
         Ok(try_join_all(chunks).await?.into_iter().flatten().collect())
     }
 
     async fn call_chunk<T: DeserializeOwned>(
         &self,
+        number: BlockNumber,
         method: &'static str,
         params: &[Value],
     ) -> Result<Vec<T>, RpcError> {
@@ -62,7 +65,7 @@ impl Client {
         let alone =
             params.iter().zip(answers).map(async |(params, answer)| match answer.flatten() {
                 Some(answer) => Ok(answer),
-                None => self.call(method, params.clone()).await,
+                None => self.call_about(number, method, params.clone()).await,
             });
         try_join_all(alone).await
     }
@@ -91,7 +94,8 @@ impl Client {
     }
 }
 
-/// Whether the node, or the gateway before it, rejects batches, or batches of this size.
+/// Whether the node, or the gateway before it, rejects batches. A batch with too large an answer is split, and says
+/// nothing about smaller ones.
 const fn is_refusal(fault: &Fault) -> bool {
     matches!(
         fault,
@@ -99,6 +103,5 @@ const fn is_refusal(fault: &Fault) -> bool {
             | Fault::Answered { .. }
             | Fault::NoSuchMethod { .. }
             | Fault::NotJson { .. }
-            | Fault::TooLarge { .. }
     )
 }

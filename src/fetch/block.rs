@@ -5,7 +5,7 @@
 //! blocks or omits fields. It does not prove that transactions, ommers and withdrawals belong to
 //! the header. `block::prepare` derives the roots for that.
 
-use alloy_consensus::{Block, BlockBody, Header, TxEnvelope};
+use alloy_consensus::{Block, BlockBody, Header, TxEnvelope, TxType};
 use alloy_eips::{
     eip2718::Encodable2718,
     eip4895::{Withdrawal, Withdrawals},
@@ -15,7 +15,11 @@ use alloy_rpc_types_eth::Transaction;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{error::FetchError, redact::SafeText};
+use super::{
+    error::FetchError,
+    proofs::{TraceMode, Wanted},
+    redact::SafeText,
+};
 
 /// The header in an answer to `eth_getBlockByNumber`.
 #[derive(Debug, Deserialize)]
@@ -66,11 +70,11 @@ pub(super) struct CheckedBlock {
 
 impl BlockAnswer {
     /// Checks the answer against the requested number and the hashes that it states. `safe` makes
-    /// an error of the JSON decoder printable.
+    /// text from the node printable.
     pub(super) fn check(
         self,
         number: BlockNumber,
-        safe: impl Fn(&serde_json::Error) -> SafeText,
+        safe: impl Fn(&str) -> SafeText,
     ) -> Result<CheckedBlock, FetchError> {
         let Self { head, transactions, uncles, withdrawals } = self;
         let hash = head.hash;
@@ -94,6 +98,12 @@ impl CheckedBlock {
         &self.transactions
     }
 
+    /// A trace of the transactions.
+    pub(super) fn traced(&self, mode: TraceMode) -> Wanted<'_> {
+        let Self { hash, header, transactions, .. } = self;
+        Wanted { mode, header, hash: *hash, transactions }
+    }
+
     /// Withdrawals. Empty before Shanghai.
     pub(super) fn withdrawals(&self) -> &[Withdrawal] {
         self.withdrawals.as_deref().map_or(&[], Vec::as_slice)
@@ -111,20 +121,41 @@ fn transaction(
     number: BlockNumber,
     index: usize,
     mut json: Value,
-    safe: impl Fn(&serde_json::Error) -> SafeText,
+    safe: impl Fn(&str) -> SafeText,
 ) -> Result<TxEnvelope, FetchError> {
     if json.is_string() {
         return Err(FetchError::BareTransaction { number, index });
     }
     strip_sidecar(&mut json);
-    let transaction: Transaction = serde_json::from_value(json)
-        .map_err(|error| FetchError::UnknownTransaction { number, index, source: safe(&error) })?;
+    let stated_type = normalised_type(&mut json);
+    if let Some(stated) = stated_type.filter(|stated| !is_known_type(stated)) {
+        let stated = safe(&stated);
+        return Err(FetchError::UnknownTransactionType { number, index, stated });
+    }
+    let transaction: Transaction = serde_json::from_value(json).map_err(|error| {
+        FetchError::MalformedTransaction { number, index, source: safe(&error.to_string()) }
+    })?;
     let transaction = transaction.into_inner();
     let (stated, computed) = (*transaction.tx_hash(), keccak256(transaction.encoded_2718()));
     if stated != computed {
         return Err(FetchError::WrongTransaction { number, index, stated, computed });
     }
     Ok(transaction)
+}
+
+/// The transaction's type as hex. A type that the node wrote as a number is replaced by hex.
+fn normalised_type(json: &mut Value) -> Option<String> {
+    let stated = json.get_mut("type")?;
+    if let Some(number) = stated.as_u64() {
+        *stated = Value::String(format!("{number:#x}"));
+    }
+    stated.as_str().map(str::to_owned)
+}
+
+/// Whether Ethereum has transactions of this type (EIP-2718).
+fn is_known_type(stated: &str) -> bool {
+    let number = u8::from_str_radix(stated.trim_start_matches("0x"), 16);
+    number.is_ok_and(|number| TxType::try_from(number).is_ok())
 }
 
 /// Removes the blobs that anvil sends with a transaction. A block contains the transaction without them (EIP-4844).
@@ -152,7 +183,7 @@ mod tests {
         for field in ["blobs", "commitments", "proofs"] {
             sent[field] = json!([]);
         }
-        let safe = |error: &serde_json::Error| -> SafeText { panic!("{error}") };
+        let safe = |error: &str| -> SafeText { panic!("{error}") };
         assert_eq!(*transaction(1, 0, sent, safe).unwrap().tx_hash(), hash);
     }
 
@@ -163,7 +194,26 @@ mod tests {
         sent["transactions"] = json!([]);
         sent["uncles"] = Value::Null;
         let answer: BlockAnswer = serde_json::from_value(sent).unwrap();
-        let safe = |error: &serde_json::Error| -> SafeText { panic!("{error}") };
+        let safe = |error: &str| -> SafeText { panic!("{error}") };
         assert!(answer.check(0, safe).unwrap().ommer_hashes.is_empty());
+    }
+
+    #[test]
+    fn a_type_may_be_a_number() {
+        let signed = TxEip4844::default().into_signed(Signature::test_signature());
+        let hash = *signed.hash();
+        let mut sent = serde_json::to_value(TxEnvelope::from(signed)).unwrap();
+        sent["from"] = json!(Address::ZERO);
+        sent["type"] = json!(3);
+        let safe = |error: &str| -> SafeText { panic!("{error}") };
+        assert_eq!(*transaction(1, 0, sent, safe).unwrap().tx_hash(), hash);
+    }
+
+    #[test]
+    fn types_are_known_up_to_the_newest_fork() {
+        assert!(
+            ["0x0", "0x1", "0x2", "0x3", "0x4", "0x02"].iter().all(|stated| is_known_type(stated))
+        );
+        assert!(!["0x7e", "0x64", "0x", "two", "0x100"].iter().any(|stated| is_known_type(stated)));
     }
 }

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use alloy_primitives::BlockNumber;
 use reqwest::{
     Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -28,6 +29,7 @@ use super::{
     batch::Batches,
     endpoint::{Endpoint, Origin, RpcHeader},
     error::{Fault, RpcError},
+    lag::KnownHead,
     pace::{Load, Pace},
     redact::{SafeText, Secrets, TransportError},
     retry::{Contact, requested_wait, wait_before_retry},
@@ -70,6 +72,7 @@ struct Shared {
     max_retries: u32,
     timeout: Duration,
     batches: Batches,
+    head: KnownHead,
 }
 
 /// The HTTP client, the URL and the headers. `Debug` shows none of them.
@@ -85,6 +88,8 @@ pub(super) struct Question {
     method: &'static str,
     /// The first id of a batch. The ids of the other calls count up from it.
     id: u64,
+    /// The block that the call needs.
+    about: Option<BlockNumber>,
     body: String,
 }
 
@@ -119,7 +124,8 @@ impl Client {
         let pace = Pace::new(limits.concurrency, limits.requests_per_second);
         let batches = Batches::new(&limits);
         let Limits { max_retries, timeout, .. } = limits;
-        let shared = Shared { http, origin, secrets, pace, max_retries, timeout, batches };
+        let head = KnownHead::default();
+        let shared = Shared { http, origin, secrets, pace, max_retries, timeout, batches, head };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -146,6 +152,21 @@ impl Client {
         self.ask(&Question::new(method, &params), Contact::Made).await
     }
 
+    /// Like [`call`](Self::call), for a call about block `number`. It is also retried if a backend lacks the block
+    /// although the node stated that it has it.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub(super) async fn call_about<T: DeserializeOwned>(
+        &self,
+        number: BlockNumber,
+        method: &'static str,
+        params: Value,
+    ) -> Result<T, RpcError> {
+        let question = Question::new(method, &params).about(number);
+        self.ask(&question, Contact::Made).await
+    }
+
     /// Like [`call`](Self::call), for the first call to a node. It has fewer retries if the node
     /// cannot be reached.
     pub(super) async fn first_call<T: DeserializeOwned>(
@@ -156,11 +177,6 @@ impl Client {
         self.ask(&Question::new(method, &params), Contact::First).await
     }
 
-    /// Makes a JSON decoding error printable.
-    pub(super) fn safe_text(&self, error: &serde_json::Error) -> SafeText {
-        SafeText::of_json(error, &self.shared.secrets)
-    }
-
     /// Makes text from the node printable.
     pub(super) fn safe_words(&self, words: &str) -> SafeText {
         SafeText::new(words.as_bytes(), &self.shared.secrets)
@@ -169,6 +185,11 @@ impl Client {
     /// Whether batches are worth sending to this node.
     pub(super) fn batches(&self) -> &Batches {
         &self.shared.batches
+    }
+
+    /// The newest block of the node, as far as it is known.
+    pub(super) fn known_head(&self) -> &KnownHead {
+        &self.shared.head
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -193,7 +214,7 @@ impl Client {
         loop {
             let fault = match self.attempt(question, &read).await {
                 Ok(answer) => return Ok(answer),
-                Err(fault) => fault,
+                Err(fault) => self.recognise_lag(question.about, fault).await,
             };
             let Some(wait) = wait_before_retry(&fault, retries, self.shared.max_retries, contact)
             else {
@@ -277,7 +298,13 @@ impl Question {
     fn new(method: &'static str, params: &Value) -> Self {
         let id = u64::from(rand::random::<u32>());
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        Self { method, id, body: body.to_string() }
+        Self { method, id, about: None, body: body.to_string() }
+    }
+
+    /// States the block that the call needs.
+    fn about(mut self, number: BlockNumber) -> Self {
+        self.about = Some(number);
+        self
     }
 
     /// One request that calls the method once with each of `params` (JSON-RPC 2.0, section 6).
@@ -285,7 +312,7 @@ impl Question {
         let id = u64::from(rand::random::<u32>());
         let call = |(id, params): (u64, &Value)| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         let body: Value = (id..).zip(params).map(call).collect();
-        Self { method, id, body: body.to_string() }
+        Self { method, id, about: None, body: body.to_string() }
     }
 
     /// The id of the first call.
@@ -306,7 +333,10 @@ pub(super) fn decode<T: DeserializeOwned>(result: &str, secrets: &Secrets) -> Re
 fn load_of(fault: &Fault) -> Load {
     match fault {
         Fault::RateLimited { .. } => Load::TooMuch(requested_wait(fault)),
-        Fault::Answered { .. } | Fault::NoSuchMethod { .. } | Fault::Null => Load::Served,
+        Fault::Answered { .. }
+        | Fault::NoSuchMethod { .. }
+        | Fault::Null
+        | Fault::Oversized { .. } => Load::Served,
         _ => Load::Unclear,
     }
 }

@@ -7,11 +7,12 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{B256, BlockNumber};
+use alloy_primitives::{Address, B256, BlockNumber};
 
 use super::{
     endpoint::Origin,
     redact::{SafeText, TransportError},
+    wording::is_unknown_block,
 };
 
 /// Why a JSON-RPC call has no answer.
@@ -48,7 +49,7 @@ impl RpcError {
                 ..
             } => true,
             Self::Failed { source: Fault::Answered { code, .. }, .. } => is_lack(*code),
-            Self::Failed { source: Fault::Null, .. } => true,
+            Self::Failed { source, .. } if source.is_null() => true,
             // Only witnesses are known to be impossible to make for some blocks.
             Self::Failed { method, source: Fault::Crashed { .. }, .. } => {
                 method.starts_with("debug_executionWitness")
@@ -58,21 +59,44 @@ impl RpcError {
     }
 
     /// Whether the node was reached and failed.
-    const fn is_failure_of_node(&self) -> bool {
+    fn is_failure_of_node(&self) -> bool {
         let Self::Failed { source, .. } = self else { return false };
-        matches!(source, Fault::Internal { .. } | Fault::OutOfTime { .. })
+        match source {
+            Fault::Internal { .. } | Fault::OutOfTime { .. } => true,
+            // A backend that lacks the block says nothing about the data of the others.
+            Fault::Lagging { answer, .. } => !matches!(**answer, Fault::Null),
+            _ => false,
+        }
+    }
+
+    /// Whether the node answered that it does not have the block.
+    pub(super) fn is_block_missing(&self) -> bool {
+        match self {
+            Self::Failed { source: Fault::Null, .. } => true,
+            Self::Failed { source: Fault::Answered { says, .. }, .. } => {
+                is_unknown_block(says.as_str())
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the answer is too large. Smaller requests may succeed.
+    pub(super) const fn is_too_large(&self) -> bool {
+        matches!(
+            self,
+            Self::Failed { source: Fault::Oversized { .. } | Fault::TooLarge { .. }, .. }
+        )
     }
 
     /// Whether the call was for a witness that may be too large for one answer. The limit may be a
     /// gateway's, the time limit, or the largest size of an answer.
     fn is_witness_kept_back(&self) -> bool {
-        use Fault::{Answered, BrokenOff, TimedOut, TooLarge, Unavailable};
+        use Fault::{BrokenOff, Oversized, TimedOut, TooLarge, Unavailable};
         let Self::Failed { method, source, .. } = self else { return false };
-        let kept_back = match source {
-            Answered { code, .. } => is_oversized(*code),
-            BrokenOff(_) | TimedOut(_) | TooLarge { .. } | Unavailable { .. } => true,
-            _ => false,
-        };
+        let kept_back = matches!(
+            source,
+            BrokenOff(_) | Oversized { .. } | TimedOut(_) | TooLarge { .. } | Unavailable { .. }
+        );
         kept_back && method.starts_with("debug_executionWitness")
     }
 
@@ -89,13 +113,17 @@ impl RpcError {
     /// Whether the node answered that it cannot or will not serve the call. A retry is useless
     /// then.
     pub(super) const fn is_denial(&self) -> bool {
-        use Fault::{Answered, Crashed, Internal, NoSuchMethod, Null, OutOfTime, Refused};
+        use Fault::{
+            Answered, Crashed, Internal, Lagging, NoSuchMethod, Null, OutOfTime, Oversized, Refused,
+        };
         let Self::Failed { source, .. } = self else { return false };
         matches!(
             source,
             Answered { .. }
                 | Crashed { .. }
                 | Internal { .. }
+                | Lagging { .. }
+                | Oversized { .. }
                 | NoSuchMethod { .. }
                 | Null
                 | OutOfTime { .. }
@@ -179,21 +207,42 @@ pub enum Fault {
     #[error("the node answered null; an archive node may have the data")]
     Null,
 
+    /// An answer that the node does not have a block, although it stated that its head is not below that block.
+    #[error(
+        "the node's head is block {head}, but the backend that answered lacks the block: {answer}; a load balancer \
+         may spread requests over backends that lag behind each other, so fetch again later or use a single node"
+    )]
+    Lagging {
+        head: BlockNumber,
+        /// Whether the block is close to the head, so that a backend may soon have it.
+        near: bool,
+        answer: Box<Fault>,
+    },
+
+    /// The node answered that the answer would be too large.
+    #[error("the answer is too large for the node: \"{says}\"")]
+    Oversized { says: SafeText },
+
     /// JSON that does not have the expected structure.
     #[error("the answer does not have the expected structure")]
     Unexpected(#[source] SafeText),
+}
+
+impl Fault {
+    /// Whether the node answered `null`.
+    fn is_null(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Lagging { answer, .. } => answer.is_null(),
+            _ => false,
+        }
+    }
 }
 
 /// Whether EIP-1474 defines the code for missing data, such as pruned state.
 const fn is_lack(code: i64) -> bool {
     // `answer` keeps -32603 only where the words say that a trie node is missing.
     matches!(code, -32002..=-32000 | -32603)
-}
-
-/// Whether the code says that the answer would be too long. reth answers with these codes of
-/// jsonrpsee, old and new.
-const fn is_oversized(code: i64) -> bool {
-    matches!(code, -32702 | -32008)
 }
 
 /// Remedy that the message suggests for a JSON-RPC error code.
@@ -238,9 +287,19 @@ pub enum FetchError {
     #[error("block {number}: the node sent transaction {index} as a hash only; use another node")]
     BareTransaction { number: BlockNumber, index: usize },
 
-    /// A transaction that does not decode, for instance of an unknown type (EIP-2718).
-    #[error("block {number}: transaction {index} does not decode as an Ethereum transaction")]
-    UnknownTransaction { number: BlockNumber, index: usize, source: SafeText },
+    /// A transaction of a type that Ethereum does not have (EIP-2718).
+    #[error(
+        "block {number}: transaction {index} has type {stated}, which Ethereum does not have; the node follows \
+         another chain"
+    )]
+    UnknownTransactionType { number: BlockNumber, index: usize, stated: SafeText },
+
+    /// A transaction of a known type with a missing or malformed field.
+    #[error(
+        "block {number}: the node's JSON of transaction {index} lacks a field of its type, or has a malformed one; \
+         use another node"
+    )]
+    MalformedTransaction { number: BlockNumber, index: usize, source: SafeText },
 
     /// A transaction does not have the stated hash.
     #[error(
@@ -266,6 +325,26 @@ pub enum FetchError {
          the chain was reorganised or the node is wrong, fetch the block again"
     )]
     WrongTrace { number: BlockNumber, index: usize, stated: B256, expected: B256 },
+
+    /// The result of another tracer.
+    #[error(
+        "block {number}: the node or a gateway before it ignores the tracer prestateTracer and answers with another \
+         trace, such as struct logs; use a node that offers prestateTracer"
+    )]
+    TracerIgnored { number: BlockNumber },
+
+    /// A proof that begins at another state root.
+    #[error(
+        "block {number}: the proof of account {address} is not of block {at}, which has state root {expected}, but of \
+         state root {found}; the node or a load balancer before it answers for another block, use another node"
+    )]
+    WrongProof {
+        number: BlockNumber,
+        at: BlockNumber,
+        address: Address,
+        expected: B256,
+        found: B256,
+    },
 
     /// The tracer failed.
     #[error("block {number}: the node could not trace transaction {index}: \"{says}\"")]
@@ -304,8 +383,13 @@ impl FetchError {
     }
 
     /// Whether the node was reached and failed. Another method with the same proof may work then.
-    pub(super) const fn is_failure_of_node(&self) -> bool {
+    pub(super) fn is_failure_of_node(&self) -> bool {
         matches!(self, Self::Rpc { source, .. } if source.is_failure_of_node())
+    }
+
+    /// Whether the answer is too large. Smaller requests may succeed.
+    pub(super) const fn is_too_large(&self) -> bool {
+        matches!(self, Self::Rpc { source, .. } if source.is_too_large())
     }
 
     /// Whether a witness may be too large for one answer. Smaller answers may work then. This does

@@ -12,10 +12,12 @@
 //! | `answer` | Interprets an HTTP answer. The result is data or a fault. |
 //! | `wording` | Classifies errors by code and words: rate limits, missing state. |
 //! | `retry`, `retry_after` | Which faults are transient, and how long to wait. |
+//! | `lag` | Backends behind a load balancer that lag behind the stated head. |
 //! | `pace` | Limits of requests. One bounds the open requests, the other the rate of new ones. |
 //! | `node` | The calls that make a block. |
 //! | `choice` | The ways to fetch the pre-state. One is selected for each block. |
 //! | `block`, `witness` | The JSON of blocks. The JSON of witnesses. |
+//! | `tracer` | The JSON of the tracer. |
 //! | `proofs` | Builds a witness from a trace and single proofs. Also completes other witnesses. |
 //! | `prestate` | The pre-state from a tracer. Also fetches values that the tracer omits. |
 //! | `batch` | Many calls in one request. |
@@ -45,6 +47,7 @@ mod choice;
 mod client;
 mod endpoint;
 mod error;
+mod lag;
 mod many;
 mod node;
 mod pace;
@@ -55,6 +58,7 @@ mod redact;
 mod retry;
 mod retry_after;
 mod stated;
+mod tracer;
 mod witness;
 mod wording;
 

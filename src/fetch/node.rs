@@ -100,8 +100,7 @@ impl Node {
     /// # Errors
     /// As [`Client::call`].
     pub async fn head(&self) -> Result<BlockNumber, RpcError> {
-        let head: U64 = self.client.call("eth_blockNumber", json!([])).await?;
-        Ok(head.to())
+        self.client.head().await
     }
 
     /// The header of a block, if it has the hash that the node states.
@@ -120,9 +119,23 @@ impl Node {
             return Err(FetchError::Genesis);
         }
         let params = json!([U64::from(number), true]);
-        let answer: Option<BlockAnswer> = self.ask(number, "eth_getBlockByNumber", params).await?;
-        let missing = || FetchError::NoSuchBlock { number, origin: self.client.origin().clone() };
-        answer.ok_or_else(missing)?.check(number, |error| self.client.safe_text(error))
+        let answer: BlockAnswer = self
+            .ask(number, "eth_getBlockByNumber", params)
+            .await
+            .map_err(|error| self.or_no_such_block(error))?;
+        let block = answer.check(number, |text| self.client.safe_words(text))?;
+        self.client.known_head().note(number).await;
+        Ok(block)
+    }
+
+    /// Names the block if the error says that the node does not have it.
+    pub(super) fn or_no_such_block(&self, error: FetchError) -> FetchError {
+        match error {
+            FetchError::Rpc { number, source } if source.is_block_missing() => {
+                FetchError::NoSuchBlock { number, origin: self.client.origin().clone() }
+            }
+            error => error,
+        }
     }
 
     pub(super) async fn ommers(&self, block: &CheckedBlock) -> Result<Vec<Header>, FetchError> {
@@ -235,7 +248,7 @@ impl Node {
         method: &'static str,
         params: Value,
     ) -> Result<T, FetchError> {
-        let answer = self.client.call(method, params).await;
+        let answer = self.client.call_about(number, method, params).await;
         answer.map_err(|source| FetchError::Rpc { number, source })
     }
 
@@ -246,7 +259,7 @@ impl Node {
         method: &'static str,
         params: &[Value],
     ) -> Result<Vec<T>, FetchError> {
-        let answers = self.client.call_each(method, params).await;
+        let answers = self.client.call_each(number, method, params).await;
         answers.map_err(|source| FetchError::Rpc { number, source })
     }
 }

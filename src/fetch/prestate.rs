@@ -12,73 +12,27 @@
 //! without these methods, or without the state, cannot answer. This is a result and not an error:
 //! the caller must record an assumption.
 
-use std::collections::BTreeMap;
-
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, BlockNumber, Bytes, U64, U256};
 use futures::future::{join, try_join};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::block::{AccountFields, TracedBlock, TracedState};
 
-use super::{block::CheckedBlock, error::FetchError, node::Node, redact::SafeText};
-
-/// One transaction's entry in the tracer's answer.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EntryAnswer {
-    #[serde(default)]
-    tx_hash: Option<B256>,
-    #[serde(default)]
-    result: Option<BTreeMap<Address, AccountAnswer>>,
-    #[serde(default)]
-    error: Option<Value>,
-}
-
-/// A missing field and null both mean zero or empty.
-#[derive(Debug, Deserialize)]
-struct AccountAnswer {
-    #[serde(default)]
-    balance: Option<U256>,
-    #[serde(default)]
-    nonce: Option<NonceAnswer>,
-    #[serde(default)]
-    code: Option<Bytes>,
-    /// Hex of any length.
-    #[serde(default)]
-    storage: Option<BTreeMap<U256, U256>>,
-}
-
-/// geth and reth write a number, other clients hex.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum NonceAnswer {
-    Number(u64),
-    Hex(U64),
-}
-
-impl AccountAnswer {
-    fn fields(&self) -> AccountFields {
-        let nonce = match self.nonce {
-            None => 0,
-            Some(NonceAnswer::Number(nonce)) => nonce,
-            Some(NonceAnswer::Hex(nonce)) => nonce.to(),
-        };
-        let balance = self.balance.unwrap_or_default();
-        AccountFields { nonce, balance, code: self.code.clone().unwrap_or_default() }
-    }
-
-    fn slots(&self) -> impl Iterator<Item = (U256, U256)> {
-        self.storage.iter().flatten().map(|(key, value)| (*key, *value))
-    }
-}
+use super::{
+    block::CheckedBlock,
+    error::FetchError,
+    node::Node,
+    proofs::TraceMode,
+    redact::SafeText,
+    tracer::{Entry, Traced},
+};
 
 /// Checks the answer against the block's transactions. `safe` makes text from the node
 /// printable.
 fn traced_state(
     block: &CheckedBlock,
-    entries: Vec<EntryAnswer>,
+    entries: Vec<Entry>,
     safe: impl Fn(&str) -> SafeText,
 ) -> Result<TracedState, FetchError> {
     let number = block.header.number;
@@ -88,19 +42,19 @@ fn traced_state(
     }
     let mut state = TracedState::default();
     for (index, (entry, transaction)) in entries.into_iter().zip(block.transactions()).enumerate() {
-        let (expected, stated) = (*transaction.tx_hash(), entry.tx_hash);
-        if let Some(stated) = stated.filter(|stated| *stated != expected) {
+        let failed = |says: &str| FetchError::TraceFailed { number, index, says: safe(says) };
+        let prestate = match entry.traced {
+            Traced::Prestate(prestate) => prestate,
+            // A failed entry may state no hash or a wrong one.
+            Traced::Failed(says) => return Err(failed(&says)),
+            Traced::Nothing => return Err(failed("no result")),
+            Traced::OtherTracer => return Err(FetchError::TracerIgnored { number }),
+        };
+        let expected = *transaction.tx_hash();
+        if let Some(stated) = entry.hash.filter(|stated| *stated != expected) {
             return Err(FetchError::WrongTrace { number, index, stated, expected });
         }
-        let Some(accounts) = entry.result else {
-            let says = safe(&match entry.error {
-                Some(Value::String(says)) => says,
-                Some(other) => other.to_string(),
-                None => "no result".to_owned(),
-            });
-            return Err(FetchError::TraceFailed { number, index, says });
-        };
-        for (address, account) in &accounts {
+        for (address, account) in &prestate.before {
             state.add(index, *address, account.fields(), account.slots());
         }
     }
@@ -143,10 +97,7 @@ impl Node {
         if block.transactions().is_empty() {
             return Ok(TracedState::default());
         }
-        let number = block.header.number;
-        let options = json!({"tracer": "prestateTracer", "timeout": self.tracer_time()});
-        let params = json!([U64::from(number), options]);
-        let entries = self.ask(number, "debug_traceBlockByNumber", params).await?;
+        let entries = self.entries(block.traced(TraceMode::Before)).await?;
         traced_state(block, entries, |text| self.client().safe_words(text))
     }
 
@@ -168,6 +119,23 @@ impl Node {
         let (nonce, code) = try_join(nonce, self.state(number, "eth_getCode", params)).await?;
         let fields = |(nonce, code): (U64, _)| AccountFields { nonce: nonce.to(), balance, code };
         Ok(nonce.zip(code).map(fields))
+    }
+
+    /// The codes of accounts before block `number`, in the same order. `None` if the node lacks the method or the
+    /// state.
+    ///
+    /// # Errors
+    /// If a call fails for another reason.
+    pub async fn codes_before(
+        &self,
+        number: BlockNumber,
+        of: &[Address],
+    ) -> Result<Option<Vec<Bytes>>, FetchError> {
+        match self.codes(number, number.saturating_sub(1), of).await {
+            Ok(codes) => Ok(Some(codes)),
+            Err(error) if error.is_lack() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A slot before block `number`. `None` if the node lacks the method or the state.

@@ -161,9 +161,8 @@ impl Node {
 
     async fn hash_of(&self, number: BlockNumber) -> Result<B256, FetchError> {
         let params = json!([U64::from(number), false]);
-        let block: Option<Hashed> = self.ask(number, "eth_getBlockByNumber", params).await?;
-        let origin = || self.client().origin().clone();
-        Ok(block.ok_or_else(|| FetchError::NoSuchBlock { number, origin: origin() })?.hash)
+        let block = self.ask::<Hashed>(number, "eth_getBlockByNumber", params).await;
+        Ok(block.map_err(|error| self.or_no_such_block(error))?.hash)
     }
 
     async fn try_method(

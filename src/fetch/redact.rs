@@ -43,6 +43,11 @@ impl SafeText {
         Self(cut(line).into())
     }
 
+    /// The text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The message of a JSON error. The parser quotes the input, so secrets must be removed.
     pub(super) fn of_json(error: &serde_json::Error, secrets: &Secrets) -> Self {
         Self::new(error.to_string().as_bytes(), secrets)

@@ -27,6 +27,9 @@ const FIRST_SILENCE_RETRIES: u32 = 1;
 /// costs the time again.
 const OUT_OF_TIME_RETRIES: u32 = 2;
 
+/// Retries of a call about a block that a backend lacks although it is far below the head.
+const DEEP_RETRIES: u32 = 4;
+
 /// Whether the node has ever answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Contact {
@@ -69,6 +72,7 @@ const fn may_pass(fault: &Fault) -> bool {
         | Fault::RateLimited { .. }
         | Fault::Unavailable { .. }
         | Fault::Internal { .. }
+        | Fault::Lagging { .. }
         | Fault::OutOfTime { .. } => true,
         Fault::Unsendable(_)
         | Fault::PartOfBatch { .. }
@@ -76,6 +80,7 @@ const fn may_pass(fault: &Fault) -> bool {
         | Fault::Refused { .. }
         | Fault::Crashed { .. }
         | Fault::NoSuchMethod { .. }
+        | Fault::Oversized { .. }
         | Fault::Answered { .. }
         | Fault::Null
         | Fault::Unexpected(_) => false,
@@ -88,6 +93,7 @@ fn allowed_retries(fault: &Fault, max_retries: u32, contact: Contact) -> u32 {
         (Contact::First, Fault::NoConnection(cause)) if cause.is_timeout() => 0,
         (Contact::First, Fault::NoConnection(_)) => max_retries.min(FIRST_CONTACT_RETRIES),
         (Contact::First, Fault::TimedOut(_)) => max_retries.min(FIRST_SILENCE_RETRIES),
+        (_, Fault::Lagging { near: false, .. }) => max_retries.min(DEEP_RETRIES),
         (_, Fault::OutOfTime { .. }) => max_retries.min(OUT_OF_TIME_RETRIES),
         _ => max_retries,
     }

@@ -69,6 +69,40 @@ pub(super) fn is_missing_state(message: &str) -> bool {
     message.to_lowercase().contains("missing trie node")
 }
 
+/// Whether a node reports that it does not know a block. Reports about missing state do not count.
+pub(super) fn is_unknown_block(message: &str) -> bool {
+    let message = message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    says(&["block", "header"])
+        && says(&["not found", "unknown block", "unknown header", "cannot find", "could not find"])
+        && !says(&[
+            "state",
+            "trie",
+            "archiv",
+            "histor",
+            "prun",
+            "witness",
+            "receipt",
+            "transaction",
+        ])
+}
+
+/// Code of geth and Besu for an answer that is too large.
+const TOO_LARGE: i64 = -32003;
+
+/// Codes of jsonrpsee, old and new, for an answer that is too large.
+const TOO_LARGE_CODES: [i64; 2] = [-32702, -32008];
+
+/// Whether an error reports that the answer would be too large.
+pub(super) fn is_too_large(code: i64, message: &str) -> bool {
+    let message = message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    let large = ["too large", "too big", "too long"];
+    TOO_LARGE_CODES.contains(&code)
+        || code == TOO_LARGE && (says(&large) || says(&["size", "exceed"]))
+        || code != REVERTED && says(&["response", "answer", "reply", "result"]) && says(&large)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +149,48 @@ mod tests {
             ("too many requests", None),
         ] {
             assert_eq!(stated_delay(message), millis.map(Duration::from_millis), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_block_is_recognised_and_missing_state_is_not() {
+        for message in [
+            "block not found",
+            "header not found",
+            "block #12 not found",
+            "Unknown block",
+            "Cannot find block 7",
+        ] {
+            assert!(is_unknown_block(message), "{message}");
+        }
+        for message in [
+            "missing trie node",
+            "state not found for block 7",
+            "block not found or its state is pruned",
+            "transaction not found",
+            "resource not found",
+        ] {
+            assert!(!is_unknown_block(message), "{message}");
+        }
+    }
+
+    #[test]
+    fn answers_that_are_too_large_are_recognised() {
+        for (code, message) in [
+            (-32008, "m"),
+            (-32702, "m"),
+            (-32003, "response too large"),
+            (-32003, "Response size exceeded"),
+            (-32000, "result is too big"),
+        ] {
+            assert!(is_too_large(code, message), "{code} {message}");
+        }
+        for (code, message) in [
+            (-32003, "transaction rejected"),
+            (-32602, "block range is too large"),
+            (3, "result too large"),
+        ] {
+            assert!(!is_too_large(code, message), "{code} {message}");
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     gather::append,
     siblings::cut_back,
     touched::Touched,
-    trace::TraceMode,
+    trace::{TraceMode, Wanted},
 };
 use crate::block::{RecordedBlock, RecordedState, Witness};
 
@@ -89,8 +89,9 @@ impl Node {
         };
         let (header, transactions) = (&recorded.block.header, &recorded.block.body.transactions);
         let hash = header.hash_slow();
-        let mut touched = self.trace(TraceMode::Before, header, hash, transactions).await?;
-        touched.add(self.trace(TraceMode::Changes, header, hash, transactions).await?);
+        let wanted = |mode| Wanted { mode, header, hash, transactions };
+        let mut touched = self.trace(wanted(TraceMode::Before)).await?;
+        touched.add(self.trace(wanted(TraceMode::Changes)).await?);
         self.gather(header, touched, witness).await?;
         Ok(since(before, recorded))
     }
@@ -106,7 +107,7 @@ impl Node {
             Missing::Slot(of, slot) => Touched::account(*of, [*slot]),
             Missing::Code(of) => return self.add_code(header.number, *of, witness).await,
             Missing::Siblings(siblings) => {
-                return self.add_siblings(header.number, siblings, witness).await;
+                return self.add_siblings(header, siblings, witness).await;
             }
             // A header is not part of the state.
             Missing::Ancestor(_) => return Ok(()),
@@ -128,7 +129,7 @@ impl Node {
     /// Searches for the siblings in the proofs that the deleted keys are absent after the block.
     async fn add_siblings(
         &self,
-        number: BlockNumber,
+        header: &Header,
         siblings: &[Sibling],
         witness: &mut Witness,
     ) -> Result<(), FetchError> {
@@ -136,7 +137,8 @@ impl Node {
         for Sibling { address, slot, .. } in siblings {
             deleted.touch(*address, *slot);
         }
-        let after = self.prove(number, number, &deleted).await?;
+        let at = (header.number, Some(header.state_root));
+        let after = self.prove(header.number, at, &deleted).await?;
         let wanted: HashSet<_> = siblings.iter().map(|sibling| sibling.hash).collect();
         append(&mut witness.nodes, cut_back(&after.nodes, &wanted));
         Ok(())

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, BlockNumber, Bytes, KECCAK256_EMPTY, U64, U256};
+use alloy_primitives::{Address, B256, BlockNumber, Bytes, KECCAK256_EMPTY, U64, U256, keccak256};
+use alloy_rlp::Decodable;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     super::{error::FetchError, node::Node},
@@ -16,8 +17,9 @@ use super::{
 };
 use crate::block::Witness;
 
-/// Maximum number of slots in one call. Nodes allow from some hundred to a thousand.
-const MOST_SLOTS: usize = 100;
+/// Maximum number of slots in one call. Nodes allow from some hundred to a thousand. The smaller numbers are for
+/// answers that are too large for a node.
+const MOST_SLOTS: [usize; 4] = [100, 25, 5, 1];
 
 /// Number of times that proofs may show that more is needed. A delegation leads to one account, and
 /// ends there.
@@ -52,6 +54,43 @@ pub(super) struct Proofs {
     values: BTreeMap<(Address, U256), U256>,
 }
 
+impl AccountProof {
+    /// Checks that the proof begins at the state root. A proof in an empty trie has no nodes.
+    fn check_root(
+        &self,
+        number: BlockNumber,
+        at: BlockNumber,
+        expected: B256,
+    ) -> Result<(), FetchError> {
+        let Some(root) = self.account_proof.first() else { return Ok(()) };
+        let (found, address) = (keccak256(root), self.address);
+        if found != expected {
+            return Err(FetchError::WrongProof { number, at, address, expected, found });
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of `eth_getProof` for everything touched, with at most `most` slots in one call.
+fn proof_params(touched: &Touched, most: usize, at: BlockNumber) -> Vec<Value> {
+    let mut params = Vec::new();
+    for (address, slots) in &touched.accounts {
+        let slots: Vec<_> = slots.iter().map(|slot| B256::from(*slot)).collect();
+        let ask = |slots: &[B256]| json!([address, slots, U64::from(at)]);
+        match slots.len() {
+            0 => params.push(ask(&[])),
+            _ => params.extend(slots.chunks(most).map(ask)),
+        }
+    }
+    params
+}
+
+/// The state root of the parent, which is the last header of a witness.
+fn parent_root(witness: &Witness) -> Option<B256> {
+    let parent = witness.headers.last()?;
+    Header::decode(&mut parent.as_ref()).ok().map(|parent| parent.state_root)
+}
+
 impl Proofs {
     fn new(answers: Vec<AccountProof>) -> Self {
         let mut proofs = Self::default();
@@ -73,7 +112,7 @@ impl Proofs {
 
 impl Node {
     /// Adds the proofs of everything `touched`, at the block before `header`, and the codes to the
-    /// witness. Each is added once.
+    /// witness. Each is added once. The last header of the witness, if any, is the parent.
     pub(super) async fn gather(
         &self,
         header: &Header,
@@ -81,12 +120,13 @@ impl Node {
         witness: &mut Witness,
     ) -> Result<(), FetchError> {
         let (number, parent) = (header.number, header.number.saturating_sub(1));
+        let root = parent_root(witness);
         let mut known = Touched::default();
         for code in &witness.codes {
             known.add_code(code.clone());
         }
         for _ in 0..=MOST_PASSES {
-            let proofs = self.prove(number, parent, &touched).await?;
+            let proofs = self.prove(number, (parent, root), &touched).await?;
             append(&mut witness.nodes, proofs.nodes);
             known.add(touched);
             let unknown = known.without_code(&proofs.code_hashes);
@@ -109,27 +149,39 @@ impl Node {
         Ok(())
     }
 
-    /// Proofs at block `at`, needed by block `number`.
+    /// Proofs at block `at` with this state root, needed by block `number`. If an answer is too large for the node,
+    /// the slots are requested in smaller groups.
     pub(super) async fn prove(
         &self,
         number: BlockNumber,
-        at: BlockNumber,
+        (at, root): (BlockNumber, Option<B256>),
         touched: &Touched,
     ) -> Result<Proofs, FetchError> {
-        let mut params = Vec::new();
-        for (address, slots) in &touched.accounts {
-            let slots: Vec<_> = slots.iter().map(|slot| B256::from(*slot)).collect();
-            let ask = |slots: &[B256]| json!([address, slots, U64::from(at)]);
-            match slots.len() {
-                ..=MOST_SLOTS => params.push(ask(&slots)),
-                _ => params.extend(slots.chunks(MOST_SLOTS).map(ask)),
+        let mut answers = Err(None);
+        for most in MOST_SLOTS {
+            let params = proof_params(touched, most, at);
+            match self.ask_each::<AccountProof>(number, "eth_getProof", &params).await {
+                Err(error) if error.is_too_large() => answers = Err(Some(error)),
+                Err(error) => return Err(error),
+                Ok(proofs) => {
+                    answers = Ok(proofs);
+                    break;
+                }
             }
         }
-        Ok(Proofs::new(self.ask_each(number, "eth_getProof", &params).await?))
+        let answers = match answers {
+            Ok(answers) => answers,
+            Err(Some(error)) => return Err(error),
+            Err(None) => Vec::new(),
+        };
+        if let Some(expected) = root {
+            answers.iter().try_for_each(|proof| proof.check_root(number, at, expected))?;
+        }
+        Ok(Proofs::new(answers))
     }
 
     /// Codes at block `at`, needed by block `number`.
-    pub(super) async fn codes(
+    pub(in super::super) async fn codes(
         &self,
         number: BlockNumber,
         at: BlockNumber,

@@ -25,11 +25,10 @@ mod touched;
 mod trace;
 
 pub use complete::{Completion, Missing, Sibling};
-pub(super) use trace::TraceMethod;
+pub(super) use trace::{TraceMethod, TraceMode, Wanted};
 
 use alloy_consensus::Header;
 use touched::Touched;
-use trace::TraceMode;
 
 use super::{block::CheckedBlock, error::FetchError, node::Node};
 use crate::block::Witness;
@@ -42,16 +41,15 @@ impl Node {
         ommers: &[Header],
     ) -> Result<Witness, FetchError> {
         let transactions = block.transactions();
-        let mut touched =
-            self.trace(TraceMode::Before, &block.header, block.hash, transactions).await?;
+        let mut touched = self.trace(block.traced(TraceMode::Before)).await?;
         touched.add(Touched::by_rule(&block.header, ommers, block.withdrawals()));
         touched.add(Touched::by_transactions(transactions));
 
         let Header { number, parent_hash, .. } = block.header;
         let parent = self.parent(number, parent_hash).await?;
-        let mut witness = Witness::default();
+        let headers = vec![alloy_rlp::encode(parent).into()];
+        let mut witness = Witness { headers, ..Witness::default() };
         self.gather(&block.header, touched, &mut witness).await?;
-        witness.headers.push(alloy_rlp::encode(parent).into());
         Ok(witness)
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! The tracer is called by block number, by block hash, or per transaction, whichever the node
 //! supports. Its answers list the accounts that each transaction touches. With `diffMode` they also
-//! list the state after each transaction. Values are ignored, because they are read from proofs.
-
-use std::collections::BTreeMap;
+//! list the state after each transaction. A witness of proofs needs only their names, and `prestate` the values.
 
 use alloy_consensus::{Header, TxEnvelope};
-use alloy_primitives::{Address, B256, Bytes, U64, U256};
-use serde::{Deserialize, de::IgnoredAny};
+use alloy_primitives::{B256, BlockNumber, U64};
 use serde_json::{Value, json};
 
 use super::{
-    super::{error::FetchError, node::Node},
+    super::{
+        choice::WitnessChoice,
+        error::FetchError,
+        node::Node,
+        tracer::{self, Entry, Prestate, Traced},
+    },
     touched::Touched,
 };
 
@@ -29,143 +31,147 @@ pub(crate) enum TraceMethod {
 
 /// The content of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TraceMode {
+pub(crate) enum TraceMode {
     /// The state before each transaction.
     Before,
     /// The differences that each transaction makes. Values that are only read are omitted.
     Changes,
 }
 
-/// One transaction of a block. A failed trace has no result. Execution of the block then shows what
-/// is missing.
-#[derive(Debug, Deserialize)]
-struct TransactionTrace {
-    #[serde(default)]
-    result: Option<Prestate>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Prestate {
-    Changes { pre: Accounts, post: Accounts },
-    Before(Accounts),
-}
-
-type Accounts = BTreeMap<Address, TracedAccount>;
-
-#[derive(Debug, Deserialize)]
-struct TracedAccount {
-    #[serde(default)]
-    code: Option<Bytes>,
-    #[serde(default)]
-    storage: Option<BTreeMap<U256, IgnoredAny>>,
+/// A trace of a block's transactions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) mode: TraceMode,
+    pub(crate) header: &'a Header,
+    /// The hash of the header.
+    pub(crate) hash: B256,
+    pub(crate) transactions: &'a [TxEnvelope],
 }
 
 impl Prestate {
     fn add_to(self, touched: &mut Touched) {
-        let (before, after) = match self {
-            Self::Before(before) => (before, Accounts::new()),
-            Self::Changes { pre, post } => (pre, post),
-        };
-        for (address, TracedAccount { code, storage }) in before.into_iter().chain(after) {
-            touched.touch(address, storage.into_iter().flat_map(BTreeMap::into_keys));
-            if let Some(code) = code.filter(|code| !code.is_empty()) {
+        for (address, account) in self.before.into_iter().chain(self.after) {
+            touched.touch(address, account.slots().map(|(key, _)| key));
+            if let Some(code) = account.code.filter(|code| !code.is_empty()) {
                 touched.add_code(code);
             }
         }
     }
 }
 
-impl TraceMode {
-    fn options(self, time: &str) -> Value {
-        match self {
-            Self::Before => json!({"tracer": "prestateTracer", "timeout": time}),
-            Self::Changes => json!({
-                "tracer": "prestateTracer",
-                "timeout": time,
-                "tracerConfig": {"diffMode": true}
-            }),
+/// The accounts, slots and codes of all entries. A failed entry names none. Execution of the block then shows what is
+/// missing.
+fn touched_by(entries: Vec<Entry>) -> Touched {
+    let mut touched = Touched::default();
+    for entry in entries {
+        if let Traced::Prestate(prestate) = entry.traced {
+            prestate.add_to(&mut touched);
         }
     }
+    touched
 }
 
 impl Node {
-    /// Accounts, slots and codes that the transactions touch. The first block finds out which
-    /// method the node has.
-    pub(super) async fn trace(
-        &self,
-        mode: TraceMode,
-        header: &Header,
-        hash: B256,
-        transactions: &[TxEnvelope],
-    ) -> Result<Touched, FetchError> {
-        if transactions.is_empty() {
+    /// Accounts, slots and codes that the transactions touch.
+    pub(super) async fn trace(&self, wanted: Wanted<'_>) -> Result<Touched, FetchError> {
+        if wanted.transactions.is_empty() {
             return Ok(Touched::default());
         }
-        let traced = |method| self.trace_by(method, mode, header, hash, transactions);
+        Ok(touched_by(self.entries(wanted).await?))
+    }
+
+    /// The tracer's entries, one for each transaction. The first block finds out which method the node has. If the
+    /// trace of a whole block is too large, its transactions are traced one by one.
+    pub(in super::super) async fn entries(
+        &self,
+        wanted: Wanted<'_>,
+    ) -> Result<Vec<Entry>, FetchError> {
         let mut first = None;
         let find_out = async || {
-            for method in [TraceMethod::BlockByNumber, TraceMethod::BlockByHash] {
-                match traced(method).await {
-                    Ok(touched) => {
-                        first = Some(touched);
-                        return Ok(method);
-                    }
-                    Err(error) if error.is_method_missing() => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            first = Some(traced(TraceMethod::Transaction).await?);
-            Ok(TraceMethod::Transaction)
+            let (method, entries) = self.find_trace_method(wanted).await?;
+            first = Some(entries);
+            Ok::<_, FetchError>(method)
         };
         let method = *self.trace_method.get_or_try_init(find_out).await?;
         match first {
-            Some(touched) => Ok(touched),
-            None => traced(method).await,
+            Some(entries) => Ok(entries),
+            None => self.trace_by(method, wanted).await,
         }
+    }
+
+    /// Tries the methods in turn. Returns the first that works, with its answer.
+    async fn find_trace_method(
+        &self,
+        wanted: Wanted<'_>,
+    ) -> Result<(TraceMethod, Vec<Entry>), FetchError> {
+        let mut first = None;
+        for method in
+            [TraceMethod::BlockByNumber, TraceMethod::BlockByHash, TraceMethod::Transaction]
+        {
+            match self.trace_by(method, wanted).await {
+                Ok(entries) => return Ok((method, entries)),
+                // A tracer that is ignored says more than a missing method.
+                Err(error @ FetchError::TracerIgnored { .. }) => first = Some(error),
+                Err(error) if error.is_method_missing() => {
+                    first.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(first.unwrap_or_else(|| self.no_way(WitnessChoice::Prestate)))
     }
 
     async fn trace_by(
         &self,
         method: TraceMethod,
-        mode: TraceMode,
-        header: &Header,
-        hash: B256,
-        transactions: &[TxEnvelope],
-    ) -> Result<Touched, FetchError> {
-        let (number, options) = (header.number, mode.options(&self.tracer_time()));
-        let block = |method, tag: Value| self.ask(number, method, json!([tag, options]));
-        let traces: Vec<TransactionTrace> = match method {
+        wanted: Wanted<'_>,
+    ) -> Result<Vec<Entry>, FetchError> {
+        let number = wanted.header.number;
+        let options = tracer::options(&self.tracer_time(), wanted.mode == TraceMode::Changes);
+        let block = match method {
             TraceMethod::BlockByNumber => {
-                block("debug_traceBlockByNumber", json!(U64::from(number))).await?
+                let params = json!([U64::from(number), options]);
+                self.ask(number, "debug_traceBlockByNumber", params).await
             }
-            TraceMethod::BlockByHash => block("debug_traceBlockByHash", json!(hash)).await?,
+            TraceMethod::BlockByHash => {
+                self.ask(number, "debug_traceBlockByHash", json!([wanted.hash, options])).await
+            }
             TraceMethod::Transaction => {
-                let hashes = transactions.iter().map(TxEnvelope::tx_hash);
-                let params: Vec<_> = hashes.map(|hash| json!([hash, options])).collect();
-                let states = self.ask_each(number, "debug_traceTransaction", &params).await?;
-                states.into_iter().map(|state| TransactionTrace { result: Some(state) }).collect()
+                self.trace_each(number, &options, wanted.transactions).await
             }
         };
-        let mut touched = Touched::default();
-        for state in traces.into_iter().filter_map(|trace| trace.result) {
-            state.add_to(&mut touched);
+        let entries: Vec<Entry> = match block {
+            Err(error) if error.is_too_large() && method != TraceMethod::Transaction => {
+                self.trace_each(number, &options, wanted.transactions).await?
+            }
+            other => other?,
+        };
+        match entries.iter().any(|entry| matches!(entry.traced, Traced::OtherTracer)) {
+            true => Err(FetchError::TracerIgnored { number }),
+            false => Ok(entries),
         }
-        Ok(touched)
+    }
+
+    async fn trace_each(
+        &self,
+        number: BlockNumber,
+        options: &Value,
+        transactions: &[TxEnvelope],
+    ) -> Result<Vec<Entry>, FetchError> {
+        let hashes = transactions.iter().map(TxEnvelope::tx_hash);
+        let params: Vec<_> = hashes.map(|hash| json!([hash, options])).collect();
+        self.ask_each(number, "debug_traceTransaction", &params).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloy_primitives::{Address, U256};
+
     use super::*;
 
     fn touched(answer: Value) -> Touched {
-        let traces: Vec<TransactionTrace> = serde_json::from_value(answer).unwrap();
-        let mut touched = Touched::default();
-        for state in traces.into_iter().filter_map(|trace| trace.result) {
-            state.add_to(&mut touched);
-        }
-        touched
+        touched_by(serde_json::from_value(answer).unwrap())
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tests of the whole module against a scripted node on loopback.
 
 mod client;
+mod lag;
 mod node;
 mod prestate;
 mod probe;

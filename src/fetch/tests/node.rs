@@ -184,7 +184,14 @@ async fn a_transaction_that_does_not_hash_to_the_stated_hash_is_rejected() {
 async fn a_transaction_of_another_chain_or_without_content_is_named() {
     let deposit = |block: &mut Value| block["transactions"][1]["type"] = json!("0x7e");
     let error = fetch_changed(deposit).await.unwrap_err();
-    assert!(matches!(error, FetchError::UnknownTransaction { index: 1, .. }), "{error:?}");
+    assert!(error.to_string().contains("transaction 1 has type 0x7e"), "{error}");
+
+    let access_list = |block: &mut Value| {
+        block["transactions"][1].as_object_mut().unwrap().remove("accessList");
+    };
+    let error = fetch_changed(access_list).await.unwrap_err();
+    assert!(error.to_string().contains("lacks a field of its type"), "{error}");
+    assert!(error.source().unwrap().to_string().contains("accessList"), "{error:?}");
 
     let bare = |block: &mut Value| block["transactions"][0] = json!(B256::ZERO);
     let error = fetch_changed(bare).await.unwrap_err();

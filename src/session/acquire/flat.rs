@@ -9,6 +9,7 @@ use crate::{
     fetch::{FetchError, Node},
     session::prover::{Prover, Refused},
 };
+use eyre::eyre;
 use futures::future::try_join_all;
 use std::sync::Arc;
 
@@ -29,9 +30,53 @@ pub(super) async fn prove(
             },
             Err(error) => error.into(),
         };
-        if !survey.read_otherwise() {
-            return Err(refused);
+        if survey.read_otherwise() {
+            continue;
         }
+        match fill_codes(&prover.node, &mut survey).await? {
+            Codes::Added => {}
+            Codes::Complete => return Err(refused),
+            Codes::Unknown(count) => return Err(for_want_of_codes(refused, count)),
+        }
+    }
+}
+
+/// Result of asking the node for codes that the tracer did not give.
+enum Codes {
+    /// The tracer left codes out.
+    Added,
+    /// The tracer gave all codes.
+    Complete,
+    /// The node does not return codes. Holds the number of accounts without one.
+    Unknown(usize),
+}
+
+/// Fetches the codes of all accounts that have none in the tracer's reply.
+async fn fill_codes(node: &Node, survey: &mut TraceCompletion) -> Result<Codes, FetchError> {
+    let addresses = survey.without_code();
+    if addresses.is_empty() {
+        return Ok(Codes::Complete);
+    }
+    let number = survey.header().number;
+    let Some(codes) = node.codes_before(number, &addresses).await? else {
+        return Ok(Codes::Unknown(addresses.len()));
+    };
+    let mut result = Codes::Complete;
+    for (address, code) in addresses.iter().zip(codes).filter(|(_, code)| !code.is_empty()) {
+        survey.fill_code(*address, code);
+        result = Codes::Added;
+    }
+    Ok(result)
+}
+
+/// A mismatch is not certain if codes may be missing.
+fn for_want_of_codes(refused: Refused, count: usize) -> Refused {
+    match refused {
+        Refused::Mismatch(verdict) => Refused::Failed(eyre!(
+            "the tracer gave no code for {count} accounts and the node does not answer eth_getCode, so the codes may \
+             be missing; use a node with eth_getCode, or another tracer; without these codes: {verdict}"
+        )),
+        failed => failed,
     }
 }
 
