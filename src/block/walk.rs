@@ -88,7 +88,8 @@ impl OpenBlock {
         Ok(Walked { pre_state, receipt_status, result })
     }
 
-    fn run<'r, S: Source>(
+    /// Executes the block over a source of its pre-state. `unanswered` converts the error of a failed read.
+    pub(super) fn run<'r, S: Source>(
         &self,
         recorder: &'r Recorder<S>,
         unanswered: impl FnOnce(S::Error) -> PrepareError,

@@ -90,9 +90,13 @@ fn print_table(found: &Found) -> Result<(), OutputError> {
     print(conclusion(found))
 }
 
+/// The methods that `fetch` needs.
+const NEEDS: &str = "fetch needs one of: debug_executionWitness; eth_getProof at the block's parent; \
+                     debug_traceBlockByNumber or debug_traceTransaction with prestateTracer.";
+
 fn conclusion(found: &Found) -> String {
     let Some(flags) = flags(found) else {
-        return "No block can be fetched from this node and replayed.".to_owned();
+        return format!("No block can be fetched from this node and replayed. {NEEDS}");
     };
     let names: Vec<_> = found.abilities.witnesses().iter().map(|kind| kind.name()).collect();
     let others = match &names[..] {
@@ -129,6 +133,7 @@ fn batches(found: &Abilities) -> String {
 fn served(answer: &Result<(), RpcError>) -> &'static str {
     match answer {
         Ok(()) => "yes",
+        Err(RpcError::NotCalled { .. }) => "not called",
         Err(error) if error.is_method_missing() => "no",
         Err(_) => "fails",
     }

@@ -28,6 +28,26 @@ pub(super) struct Batches {
     useless: OnceCell<()>,
 }
 
+/// Meaning of a denied call for the calls that were sent with it.
+#[derive(Clone, Copy, Debug)]
+enum Denial {
+    /// All of them fail.
+    Fails,
+    /// Only this one has no answer.
+    Skips,
+}
+
+impl Denial {
+    fn of<T>(self, answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
+        match (self, answer) {
+            (Self::Skips, Err(error)) if error.is_denial() && !error.is_method_missing() => {
+                Ok(None)
+            }
+            (_, answer) => answer.map(Some),
+        }
+    }
+}
+
 impl Batches {
     pub(super) fn new(limits: &Limits) -> Self {
         Self { useless: OnceCell::new_with(limits.requests_per_second.map(|_| ())) }
@@ -45,8 +65,34 @@ impl Client {
         method: &'static str,
         params: &[Value],
     ) -> Result<Vec<T>, RpcError> {
-        let chunks = params.chunks(MOST_CALLS).map(|chunk| self.call_chunk(number, method, chunk));
-        Ok(try_join_all(chunks).await?.into_iter().flatten().collect())
+        let all = self.call_all(number, method, params, Denial::Fails).await?;
+        // A denial ended the call, so no answer is missing.
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    /// As [`call_each`](Self::call_each), with `None` for each call that the node denies.
+    ///
+    /// # Errors
+    /// If the node lacks the method, or a call fails for another reason than a denial.
+    pub(super) async fn call_some<T: DeserializeOwned>(
+        &self,
+        number: BlockNumber,
+        method: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<Option<T>>, RpcError> {
+        self.call_all(number, method, params, Denial::Skips).await
+    }
+
+    async fn call_all<T: DeserializeOwned>(
+        &self,
+        number: BlockNumber,
+        method: &'static str,
+        params: &[Value],
+        denial: Denial,
+    ) -> Result<Vec<Option<T>>, RpcError> {
+        let chunk = |chunk| self.call_chunk(number, method, chunk, denial);
+        let chunks = try_join_all(params.chunks(MOST_CALLS).map(chunk)).await?;
+        Ok(chunks.into_iter().flatten().collect())
     }
 
     async fn call_chunk<T: DeserializeOwned>(
@@ -54,7 +100,8 @@ impl Client {
         number: BlockNumber,
         method: &'static str,
         params: &[Value],
-    ) -> Result<Vec<T>, RpcError> {
+        denial: Denial,
+    ) -> Result<Vec<Option<T>>, RpcError> {
         let together = match params {
             [_, _, ..] if !self.batches().useless.initialized() => {
                 self.call_together(method, params).await?
@@ -64,8 +111,8 @@ impl Client {
         let answers = together.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
         let alone =
             params.iter().zip(answers).map(async |(params, answer)| match answer.flatten() {
-                Some(answer) => Ok(answer),
-                None => self.call_about(number, method, params.clone()).await,
+                Some(answer) => Ok(Some(answer)),
+                None => denial.of(self.call_about(number, method, params.clone()).await),
             });
         try_join_all(alone).await
     }

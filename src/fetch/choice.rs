@@ -50,13 +50,13 @@ impl WitnessChoice {
         match self {
             Self::Auto => {
                 "neither debug_executionWitness, nor debug_executionWitnessByBlockHash, \
-                 nor debug_traceBlockByNumber"
+                 nor eth_getProof, nor debug_traceBlockByNumber, nor debug_traceTransaction"
             }
             Self::ExecutionWitness => {
                 "neither debug_executionWitness nor debug_executionWitnessByBlockHash"
             }
-            Self::Proofs => "no debug_traceBlockByNumber together with eth_getProof",
-            Self::Prestate => "no debug_traceBlockByNumber",
+            Self::Proofs => "no eth_getProof",
+            Self::Prestate => "neither debug_traceBlockByNumber nor debug_traceTransaction",
         }
     }
 }

@@ -27,6 +27,13 @@ pub enum RpcError {
     #[error("cannot reach the node at {origin}; check the URL and that the node is up")]
     Unreachable { origin: Origin, source: TransportError },
 
+    /// The method would harm the node.
+    #[error(
+        "{method} is not called on the node at {origin}, which runs {software}: it stops geth before 1.17.2 and nitro \
+         from importing blocks; use --witness proofs or --witness prestate, or newer software"
+    )]
+    NotCalled { method: &'static str, origin: Origin, software: SafeText },
+
     /// The node was reached, and the last of `attempts` failed.
     #[error("{method} failed on the node at {origin} (attempt {attempts})")]
     Failed { method: &'static str, origin: Origin, attempts: u32, source: Fault },
@@ -41,6 +48,7 @@ impl RpcError {
     /// Whether the node answered that it does not have the requested data.
     fn is_not_there(&self) -> bool {
         match self {
+            Self::NotCalled { .. } => true,
             // Some nodes prove a window of recent blocks only. They reject an older block as a bad
             // parameter.
             Self::Failed {
@@ -370,6 +378,11 @@ impl FetchError {
     /// Whether the node does not know the called method. Another method may work.
     pub fn is_method_missing(&self) -> bool {
         matches!(self, Self::Rpc { source, .. } if source.is_method_missing())
+    }
+
+    /// Whether the node gave no trace, although it may have the state. Access lists may do instead.
+    pub(super) fn is_lack_of_trace(&self) -> bool {
+        matches!(self, Self::TracerIgnored { .. }) || self.is_lack() || self.is_failure_of_node()
     }
 
     /// Whether the node lacks the method, or the data that the method needs. Another method may

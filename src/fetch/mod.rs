@@ -15,6 +15,7 @@
 //! | `lag` | Backends behind a load balancer that lag behind the stated head. |
 //! | `pace` | Limits of requests. One bounds the open requests, the other the rate of new ones. |
 //! | `node` | The calls that make a block. |
+//! | `software` | The software of a node, and the methods that harm it. |
 //! | `choice` | The ways to fetch the pre-state. One is selected for each block. |
 //! | `block`, `witness` | The JSON of blocks. The JSON of witnesses. |
 //! | `tracer` | The JSON of the tracer. |
@@ -57,6 +58,7 @@ mod proofs;
 mod redact;
 mod retry;
 mod retry_after;
+mod software;
 mod stated;
 mod tracer;
 mod witness;

@@ -1,6 +1,6 @@
 //! The calls that make a block, and the choice of the methods that a node understands.
 //!
-//! A block with a witness from the node costs two calls. Each ommer costs one more, and so does the
+//! A block with a witness from the node costs two calls, and the first block one more for the software's name. Each ommer costs one more, and so does the
 //! parent's header if the witness lacks it. The first block finds out which of the two witness
 //! methods the node has, while the other blocks wait.
 //!
@@ -21,6 +21,7 @@ use super::{
     client::Client,
     error::{FetchError, RpcError},
     proofs::TraceMethod,
+    redact::SafeText,
     witness::WitnessAnswer,
 };
 use crate::{
@@ -43,6 +44,10 @@ pub struct Node {
     pub(super) single_proofs: Arc<OnceCell<SingleProofs>>,
     /// Set once a method such as `eth_getBalance` proves to be missing.
     no_state_methods: Arc<OnceCell<()>>,
+    /// The name of the software, if witness methods harm it.
+    pub(super) harmed: Arc<OnceCell<Option<SafeText>>>,
+    /// Set once `eth_createAccessList` proves to be missing.
+    pub(super) no_access_lists: Arc<OnceCell<()>>,
 }
 
 /// The method by which a node gives witnesses.
@@ -71,6 +76,8 @@ impl Node {
             trace_method: Arc::default(),
             single_proofs: Arc::default(),
             no_state_methods: Arc::default(),
+            harmed: Arc::default(),
+            no_access_lists: Arc::default(),
         })
     }
 
@@ -214,6 +221,7 @@ impl Node {
             WitnessMethod::ByHash => ("debug_executionWitnessByBlockHash", json!([block.hash])),
             WitnessMethod::Neither => return Err(self.no_way(WitnessChoice::ExecutionWitness)),
         };
+        self.refuse_harm(number, method).await?;
         self.ask(number, method, params).await
     }
 
@@ -260,6 +268,17 @@ impl Node {
         params: &[Value],
     ) -> Result<Vec<T>, FetchError> {
         let answers = self.client.call_each(number, method, params).await;
+        answers.map_err(|source| FetchError::Rpc { number, source })
+    }
+
+    /// As [`ask_each`](Self::ask_each), with `None` for each call that the node denies. A missing method is an error.
+    pub(super) async fn ask_some<T: serde::de::DeserializeOwned>(
+        &self,
+        number: BlockNumber,
+        method: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<Option<T>>, FetchError> {
+        let answers = self.client.call_some(number, method, params).await;
         answers.map_err(|source| FetchError::Rpc { number, source })
     }
 }

@@ -21,7 +21,11 @@ use super::{
     node::Node,
     redact::SafeText,
     retry::Contact,
+    tracer::{self, Entry, Traced},
 };
+
+/// Time limit of the tracer.
+const TIME: &str = "5s";
 
 /// Batch sizes that are tried, the largest first.
 const BATCH_SIZES: [usize; 3] = [100, 10, 1];
@@ -35,6 +39,10 @@ pub enum Method {
     ExecutionWitnessByBlockHash,
     /// The values that each transaction of a block reads, from `prestateTracer`.
     PrestateTracer,
+    /// The same for one transaction.
+    TraceTransaction,
+    /// The accounts and slots that a transaction touches, without a tracer.
+    CreateAccessList,
     /// Proof of an account (EIP-1186).
     Proof,
     /// All receipts of a block.
@@ -72,10 +80,12 @@ pub struct Abilities {
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ExecutionWitness,
         Self::ExecutionWitnessByBlockHash,
         Self::PrestateTracer,
+        Self::TraceTransaction,
+        Self::CreateAccessList,
         Self::Proof,
         Self::BlockReceipts,
         Self::Code,
@@ -89,6 +99,8 @@ impl Method {
             Self::ExecutionWitness => "debug_executionWitness",
             Self::ExecutionWitnessByBlockHash => "debug_executionWitnessByBlockHash",
             Self::PrestateTracer => "debug_traceBlockByNumber",
+            Self::TraceTransaction => "debug_traceTransaction",
+            Self::CreateAccessList => "eth_createAccessList",
             Self::Proof => "eth_getProof",
             Self::BlockReceipts => "eth_getBlockReceipts",
             Self::Code => "eth_getCode",
@@ -97,16 +109,23 @@ impl Method {
         }
     }
 
-    fn params(self, number: BlockNumber, hash: B256) -> Value {
-        let (block, account) = (U64::from(number), Address::ZERO);
+    /// The parameters of a call about a block. State is requested at the parent, as a fetch does.
+    fn params(self, number: BlockNumber, block: &Probed) -> Value {
+        let (tag, parent) = (U64::from(number), U64::from(number.saturating_sub(1)));
+        let account = Address::ZERO;
         match self {
-            Self::ExecutionWitness | Self::BlockReceipts => json!([block]),
-            Self::ExecutionWitnessByBlockHash => json!([hash]),
-            Self::PrestateTracer => json!([block, { "tracer": "prestateTracer" }]),
-            Self::Proof => json!([account, [], block]),
-            Self::Code => json!([account, block]),
-            Self::StorageAt => json!([account, "0x0", block]),
-            Self::Uncle => json!([hash, "0x0"]),
+            Self::ExecutionWitness | Self::BlockReceipts => json!([tag]),
+            Self::ExecutionWitnessByBlockHash => json!([block.hash]),
+            Self::PrestateTracer => json!([tag, tracer::options(TIME, false)]),
+            Self::TraceTransaction => {
+                let first = block.transactions.first().copied().unwrap_or_default();
+                json!([first, tracer::options(TIME, false)])
+            }
+            Self::CreateAccessList => json!([{"from": account, "to": account}, parent]),
+            Self::Proof => json!([account, [], parent]),
+            Self::Code => json!([account, parent]),
+            Self::StorageAt => json!([account, "0x0", parent]),
+            Self::Uncle => json!([block.hash, "0x0"]),
         }
     }
 }
@@ -122,10 +141,10 @@ impl Abilities {
         let serves = |method| self.serves(method);
         let by_witness =
             serves(Method::ExecutionWitness) || serves(Method::ExecutionWitnessByBlockHash);
-        let traced = serves(Method::PrestateTracer);
+        let traced = serves(Method::PrestateTracer) || serves(Method::TraceTransaction);
         let ways = [
             (WitnessChoice::ExecutionWitness, by_witness),
-            (WitnessChoice::Proofs, traced && serves(Method::Proof)),
+            (WitnessChoice::Proofs, serves(Method::Proof)),
             (WitnessChoice::Prestate, traced),
         ];
         ways.into_iter().filter(|(_, there)| *there).map(|(kind, _)| kind).collect()
@@ -142,7 +161,7 @@ impl Node {
         head: BlockNumber,
         number: BlockNumber,
     ) -> Result<Abilities, FetchError> {
-        let hash = self.hash_of(number).await?;
+        let block = self.probed(number).await?;
         let client = self.client().call::<String>("web3_clientVersion", json!([])).await;
         let (batch, larger_batch) = self.largest_batch().await;
         Ok(Abilities {
@@ -152,34 +171,48 @@ impl Node {
             head,
             block: number,
             oldest_state: self.oldest_state(head).await,
-            methods: join_all(Method::ALL.map(|method| self.try_method(method, number, hash)))
+            methods: join_all(Method::ALL.map(|method| self.try_method(method, number, &block)))
                 .await,
             batch,
             larger_batch,
         })
     }
 
-    async fn hash_of(&self, number: BlockNumber) -> Result<B256, FetchError> {
+    async fn probed(&self, number: BlockNumber) -> Result<Probed, FetchError> {
         let params = json!([U64::from(number), false]);
-        let block = self.ask::<Hashed>(number, "eth_getBlockByNumber", params).await;
-        Ok(block.map_err(|error| self.or_no_such_block(error))?.hash)
+        let block = self.ask::<Probed>(number, "eth_getBlockByNumber", params).await;
+        block.map_err(|error| self.or_no_such_block(error))
     }
 
     async fn try_method(
         &self,
         method: Method,
         number: BlockNumber,
-        hash: B256,
+        block: &Probed,
     ) -> (Method, Result<(), RpcError>) {
-        let params = method.params(number, hash);
+        let (name, params, client) = (method.name(), method.params(number, block), self.client());
         let answer = match method {
-            // Most blocks have no ommers, so `null` counts as an answer.
-            Method::Uncle => {
-                self.client().call::<IgnoredAny>(method.name(), params).await.map(drop)
+            Method::ExecutionWitness | Method::ExecutionWitnessByBlockHash => {
+                self.try_witness(name, params).await
             }
-            _ => self.client().call::<Something>(method.name(), params).await.map(drop),
+            // Most blocks have no ommers, so `null` counts as an answer.
+            Method::Uncle => client.call::<IgnoredAny>(name, params).await.map(drop),
+            Method::PrestateTracer => client.call::<Vec<Listed>>(name, params).await.map(drop),
+            Method::TraceTransaction => {
+                let traced = client.call::<Listed>(name, params).await.map(drop);
+                traced.or_else(|error| served_without_transaction(error, block))
+            }
+            _ => client.call::<Something>(name, params).await.map(drop),
         };
         (method, answer)
+    }
+
+    async fn try_witness(&self, method: &'static str, params: Value) -> Result<(), RpcError> {
+        if let Some(software) = self.harmed_by_witnesses().await {
+            let (origin, software) = (self.client().origin().clone(), software.clone());
+            return Err(RpcError::NotCalled { method, origin, software });
+        }
+        self.client().call::<Something>(method, params).await.map(drop)
     }
 
     /// Binary search between a block with state and a block without.
@@ -239,10 +272,34 @@ impl Node {
     }
 }
 
-/// The only field of a block that is needed here.
+/// The fields of a block that are needed here.
 #[derive(Debug, Deserialize)]
-struct Hashed {
+struct Probed {
     hash: B256,
+    /// Hashes of the transactions.
+    #[serde(default)]
+    transactions: Vec<B256>,
+}
+
+/// The trace of a transaction by `prestateTracer`.
+struct Listed;
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match Entry::deserialize(from)?.traced {
+            Traced::OtherTracer => Err(D::Error::custom("the tracer prestateTracer is ignored")),
+            _ => Ok(Self),
+        }
+    }
+}
+
+/// A block without transactions leaves nothing to trace. Any answer but a missing method then shows that the method
+/// is served.
+fn served_without_transaction(error: RpcError, block: &Probed) -> Result<(), RpcError> {
+    match block.transactions.is_empty() && error.is_denial() && !error.is_method_missing() {
+        true => Ok(()),
+        false => Err(error),
+    }
 }
 
 /// Any answer but `null`.

@@ -1,10 +1,12 @@
 //! Proves a fetched block by executing it, and completes its witness if a value is missing.
 //!
-//! Each execution reports the first missing value. The prover fetches it and executes the block again, a bounded
+//! Each execution reports the missing values. The prover fetches them and executes the block again, a bounded
 //! number of times. `verify` compares the result with the header. The caller stores the block.
 
 use crate::{
-    block::{PrepareError, RecordedBlock, RecordedState, WitnessReadError, check_reach},
+    block::{
+        PrepareError, RecordedBlock, RecordedState, WitnessReadError, check_reach, missing_reads,
+    },
     executors::ExecutorKind,
     fetch::{Completion, FetchError, Missing, Node, Sibling},
     threads::WorkerPool,
@@ -14,11 +16,11 @@ use crate::{
 use eyre::eyre;
 use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc};
 
-/// Maximum number of completions of a witness before the block is refused. It exceeds the number of accounts that the
-/// DAO fork changes by rule, since no tracer lists these.
-const MOST_ROUNDS: u32 = 200;
+/// Maximum number of completions of a witness before the block is refused. One completion fetches all values that are
+/// known to be missing, so only values that depend on each other take several.
+const MOST_ROUNDS: u32 = 2_000;
 
-/// Completion in which the state of a tracer's reply is fetched at once, instead of a single value.
+/// Completion in which the state of a tracer's reply is fetched at once.
 const ROUND_BY_TRACE: u32 = 6;
 
 /// Proves blocks.
@@ -98,12 +100,12 @@ impl Prover {
 
     fn prove_as_it_is(&self, recorded: RecordedBlock) -> Proof {
         let executor = ExecutorKind::SEQUENTIAL;
-        let (job, mismatch) = match verify_block(recorded, executor, &self.pool, |_| ()) {
+        let (job, mismatch) = match verify_block(recorded.clone(), executor, &self.pool, |_| ()) {
             Ok((_, Verdict::Match)) => return Proof::Holds,
             Ok((job, mismatch)) => (job, mismatch),
             Err(error) => {
                 return match missing(&error) {
-                    Some(missing) => Proof::Lacks(missing, error.into()),
+                    Some(first) => Proof::Lacks(all_missing(&recorded, first), error.into()),
                     None => Proof::Refused(error.into()),
                 };
             }
@@ -178,6 +180,16 @@ fn missing(error: &VerifyError) -> Option<Missing> {
         }
         _ => None,
     }
+}
+
+/// All values that the block reads and its witness lacks, `first` among them.
+fn all_missing(recorded: &RecordedBlock, first: Missing) -> Missing {
+    let Ok(errors) = missing_reads(recorded) else { return first };
+    let mut all: Vec<_> = errors.iter().filter_map(missing_read).collect();
+    if !all.contains(&first) {
+        all.push(first);
+    }
+    Missing::Several(all)
 }
 
 fn missing_read(error: &WitnessReadError) -> Option<Missing> {

@@ -1,8 +1,8 @@
-//! Fetches what execution found missing in a witness, one item at a time.
+//! Fetches what execution found missing in a witness.
 //!
 //! This works for witnesses of any origin. A flat state gets only ancestors here: `block::TraceCompletion`
-//! completes it before the proof. The code that executes the block names the missing item. Another
-//! execution shows whether it is still missing. [`Node::complete_by_trace`] is for witnesses with
+//! completes it before the proof. The code that executes the block names the missing items. Another
+//! execution shows whether more are missing. [`Node::complete_by_trace`] is for witnesses with
 //! so many missing items that this would take long.
 
 use std::collections::HashSet;
@@ -32,6 +32,18 @@ pub enum Missing {
     Ancestor(BlockNumber),
     /// Nodes that deletions left as the only child of a branch, and that are known by hash only.
     Siblings(Vec<Sibling>),
+    /// Several of the others.
+    Several(Vec<Missing>),
+}
+
+/// Missing data, sorted by the calls that fetch it.
+#[derive(Debug, Default)]
+struct Requests<'a> {
+    touched: Touched,
+    codes: Vec<Address>,
+    siblings: &'a [Sibling],
+    /// The oldest missing ancestor.
+    ancestor: Option<BlockNumber>,
 }
 
 /// A trie node that a deletion left as the only child of its parent.
@@ -54,6 +66,22 @@ pub enum Completion {
     NothingNew,
 }
 
+impl<'a> Requests<'a> {
+    fn add(&mut self, missing: &'a Missing) {
+        match missing {
+            Missing::Account(of) => self.touched.touch(*of, []),
+            Missing::Slot(of, slot) => self.touched.touch(*of, [*slot]),
+            Missing::Code(of) => self.codes.push(*of),
+            Missing::Siblings(siblings) => self.siblings = siblings,
+            Missing::Ancestor(number) => {
+                let oldest = self.ancestor.map_or(*number, |other| other.min(*number));
+                self.ancestor = Some(oldest);
+            }
+            Missing::Several(all) => all.iter().for_each(|one| self.add(one)),
+        }
+    }
+}
+
 impl Node {
     /// Fetches the missing data and adds it to the block's witness. A flat state gets ancestors
     /// only.
@@ -66,10 +94,13 @@ impl Node {
         missing: &Missing,
     ) -> Result<Completion, FetchError> {
         let before = size(recorded);
-        if let Missing::Ancestor(number) = missing {
-            self.fetch_ancestors(recorded, *number).await?;
-        } else if let RecordedState::Witness(witness) = &mut recorded.state {
-            self.add_missing(&recorded.block.header, missing, witness).await?;
+        let mut requests = Requests::default();
+        requests.add(missing);
+        if let Some(number) = requests.ancestor {
+            self.fetch_ancestors(recorded, number).await?;
+        }
+        if let RecordedState::Witness(witness) = &mut recorded.state {
+            self.add_missing(&recorded.block.header, &requests, witness).await?;
         }
         Ok(since(before, recorded))
     }
@@ -99,30 +130,21 @@ impl Node {
     async fn add_missing(
         &self,
         header: &Header,
-        missing: &Missing,
+        requests: &Requests<'_>,
         witness: &mut Witness,
     ) -> Result<(), FetchError> {
-        let touched = match missing {
-            Missing::Account(of) => Touched::account(*of, []),
-            Missing::Slot(of, slot) => Touched::account(*of, [*slot]),
-            Missing::Code(of) => return self.add_code(header.number, *of, witness).await,
-            Missing::Siblings(siblings) => {
-                return self.add_siblings(header, siblings, witness).await;
-            }
-            // A header is not part of the state.
-            Missing::Ancestor(_) => return Ok(()),
-        };
-        self.gather(header, touched, witness).await
-    }
-
-    async fn add_code(
-        &self,
-        number: BlockNumber,
-        of: Address,
-        witness: &mut Witness,
-    ) -> Result<(), FetchError> {
-        let codes = self.codes(number, number.saturating_sub(1), &[of]).await?;
-        append(&mut witness.codes, codes);
+        let Requests { touched, codes, siblings, .. } = requests;
+        if !touched.accounts.is_empty() {
+            self.gather(header, touched.clone(), witness).await?;
+        }
+        if !codes.is_empty() {
+            let parent = header.number.saturating_sub(1);
+            let codes = self.codes(header.number, parent, codes).await?;
+            append(&mut witness.codes, codes);
+        }
+        if !siblings.is_empty() {
+            self.add_siblings(header, siblings, witness).await?;
+        }
         Ok(())
     }
 

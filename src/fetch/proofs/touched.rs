@@ -115,14 +115,18 @@ impl Touched {
         touched
     }
 
-    /// Recipients, created contracts and delegates. They may not exist yet. Tracers omit such
-    /// accounts, and their absence needs a proof.
+    /// Senders, recipients, created contracts and delegates. Access lists omit senders. The others may not exist yet.
+    /// Tracers omit such accounts, and their absence needs a proof.
     pub(super) fn by_transactions(transactions: &[TxEnvelope]) -> Self {
         let mut touched = Self::default();
         for transaction in transactions {
-            let called = transaction.to().or_else(|| created(transaction));
+            // A block with an invalid signature is rejected elsewhere.
+            let sender = transaction.recover_signer_unchecked().ok();
+            let created = || sender.map(|sender| sender.create(transaction.nonce()));
+            let called = transaction.to().or_else(created);
             let delegates = transaction.authorization_list().unwrap_or_default();
-            for address in called.into_iter().chain(delegates.iter().map(|one| one.address)) {
+            let delegates = delegates.iter().map(|one| one.address);
+            for address in sender.into_iter().chain(called).chain(delegates) {
                 touched.touch(address, []);
             }
         }
@@ -162,13 +166,6 @@ impl Touched {
         }
         unknown.into_values().collect()
     }
-}
-
-/// The address of the contract that a transaction creates. `None` if its signature is invalid. Such
-/// a block is rejected elsewhere.
-fn created(transaction: &TxEnvelope) -> Option<Address> {
-    let sender = transaction.recover_signer_unchecked().ok()?;
-    Some(sender.create(transaction.nonce()))
 }
 
 #[cfg(test)]

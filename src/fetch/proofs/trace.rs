@@ -27,6 +27,10 @@ pub(crate) enum TraceMethod {
     BlockByHash,
     /// `debug_traceTransaction`
     Transaction,
+    /// All of them are missing.
+    Missing,
+    /// The node traces, but not by `prestateTracer`.
+    Ignored,
 }
 
 /// The content of a trace.
@@ -94,7 +98,7 @@ impl Node {
         };
         let method = *self.trace_method.get_or_try_init(find_out).await?;
         match first {
-            Some(entries) => Ok(entries),
+            Some(entries) => entries,
             None => self.trace_by(method, wanted).await,
         }
     }
@@ -103,22 +107,20 @@ impl Node {
     async fn find_trace_method(
         &self,
         wanted: Wanted<'_>,
-    ) -> Result<(TraceMethod, Vec<Entry>), FetchError> {
-        let mut first = None;
+    ) -> Result<(TraceMethod, Result<Vec<Entry>, FetchError>), FetchError> {
+        let mut lacking = TraceMethod::Missing;
         for method in
             [TraceMethod::BlockByNumber, TraceMethod::BlockByHash, TraceMethod::Transaction]
         {
             match self.trace_by(method, wanted).await {
-                Ok(entries) => return Ok((method, entries)),
+                Ok(entries) => return Ok((method, Ok(entries))),
                 // A tracer that is ignored says more than a missing method.
-                Err(error @ FetchError::TracerIgnored { .. }) => first = Some(error),
-                Err(error) if error.is_method_missing() => {
-                    first.get_or_insert(error);
-                }
+                Err(FetchError::TracerIgnored { .. }) => lacking = TraceMethod::Ignored,
+                Err(error) if error.is_method_missing() => {}
                 Err(error) => return Err(error),
             }
         }
-        Err(first.unwrap_or_else(|| self.no_way(WitnessChoice::Prestate)))
+        Ok((lacking, self.trace_by(lacking, wanted).await))
     }
 
     async fn trace_by(
@@ -139,6 +141,8 @@ impl Node {
             TraceMethod::Transaction => {
                 self.trace_each(number, &options, wanted.transactions).await
             }
+            TraceMethod::Missing => return Err(self.no_way(WitnessChoice::Prestate)),
+            TraceMethod::Ignored => return Err(FetchError::TracerIgnored { number }),
         };
         let entries: Vec<Entry> = match block {
             Err(error) if error.is_too_large() && method != TraceMethod::Transaction => {

@@ -124,7 +124,7 @@ async fn fetch_changed(change: impl FnOnce(&mut Value)) -> Result<RecordedBlock,
 }
 
 #[tokio::test]
-async fn a_block_is_fetched_with_all_its_parts_in_four_calls() {
+async fn a_block_is_fetched_with_all_its_parts_in_five_calls() {
     let server = TestNode::new(well).await;
     let node = connect(&server).await;
     let recorded = node.fetch_block(NUMBER).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_block_is_fetched_with_all_its_parts_in_four_calls() {
         (&*witness_of(&recorded).nodes, &*witness_of(&recorded).codes),
         (&["0x01".parse().unwrap()][..], &["0x02".parse().unwrap()][..])
     );
-    assert_eq!(server.calls().len(), 4);
+    assert_eq!(server.calls().len(), 5);
 }
 
 #[tokio::test]

@@ -20,7 +20,10 @@ async fn node(oldest: u64, served: &'static [&'static str]) -> TestNode {
         "eth_getBalance" if number(&params[1]) >= oldest => Reply::Result(json!("0x0")),
         "eth_getBalance" => Reply::Error(-32000, "missing trie node"),
         "eth_getUncleByBlockHashAndIndex" => Reply::Result(Value::Null),
-        method if served.contains(&method) => Reply::Result(json!({ "any": "thing" })),
+        "debug_traceBlockByNumber" if served.contains(&method) => {
+            Reply::Result(json!([{ "result": {} }]))
+        }
+        method if served.contains(&method) => Reply::Result(json!({})),
         "eth_getBlockReceipts" => Reply::Result(Value::Null),
         _ => Reply::Error(-32601, "no such method"),
     })
@@ -62,8 +65,10 @@ async fn ways_to_fetch_follow_from_the_methods() {
         (&["debug_executionWitness"][..], &[ExecutionWitness][..]),
         (&["debug_executionWitnessByBlockHash"], &[ExecutionWitness]),
         (&["debug_traceBlockByNumber"], &[Prestate]),
+        (&["debug_traceTransaction"], &[Prestate]),
         (&["debug_traceBlockByNumber", "eth_getProof"], &[Proofs, Prestate]),
-        (&["eth_getProof", "eth_getCode"], &[]),
+        (&["eth_getProof", "eth_getCode"], &[Proofs]),
+        (&["eth_getCode", "eth_createAccessList"], &[]),
     ] {
         let found = abilities(&node(0, served).await).await;
         assert_eq!(found.witnesses(), expected, "{served:?}");
@@ -90,4 +95,66 @@ async fn a_node_that_rejects_batches_has_batch_size_zero() {
     let found = abilities(&node(0, &[]).await).await;
     assert_eq!(found.batch, 0);
     assert!(found.larger_batch.is_some());
+}
+
+/// Answers as if the node ran this software and served every method.
+async fn running(software: &'static str) -> TestNode {
+    TestNode::new(move |method, _| match method {
+        "web3_clientVersion" => Reply::Result(json!(software)),
+        "eth_chainId" => Reply::Result(json!("0x1")),
+        "eth_blockNumber" => Reply::Result(json!(format!("{HEAD:#x}"))),
+        "eth_getBlockByNumber" => Reply::Result(json!({ "hash": format!("0x{:064x}", 7) })),
+        "debug_traceBlockByNumber" => Reply::Result(json!([])),
+        _ => Reply::Result(json!({})),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn each_software_is_asked_only_for_what_does_not_harm_it() {
+    const WITNESSES: [&str; 2] = ["debug_executionWitness", "debug_executionWitnessByBlockHash"];
+    for (software, is_called) in [
+        ("Geth/v1.16.7-stable/linux-amd64/go1.25.1", false),
+        ("Geth/v1.17.2-stable/linux-amd64/go1.25.1", true),
+        ("nitro/v3.9.3/linux-amd64/go1.25.1", false),
+        ("reth/v1.9.3/x86_64-unknown-linux-gnu", true),
+        ("erigon/3.2.2/linux-amd64/go1.24.1", true),
+        ("Nethermind/v1.35.2/linux-x64/dotnet9.0.10", true),
+        ("besu/v25.11.0/linux-x86_64/openjdk-java-21", true),
+    ] {
+        let server = running(software).await;
+        let found = abilities(&server).await;
+        for method in Method::ALL {
+            let name = method.name();
+            let expected = is_called || !WITNESSES.contains(&name);
+            assert_eq!(server.count(name) > 0, expected, "{software}: {name}");
+            assert_eq!(found.serves(method), expected, "{software}: {name}");
+        }
+        assert_eq!(found.witnesses().len(), if is_called { 3 } else { 2 }, "{software}");
+    }
+}
+
+#[tokio::test]
+async fn a_tracer_that_is_ignored_is_not_served() {
+    let server = TestNode::new(|method, _| match method {
+        "eth_chainId" => Reply::Result(json!("0x1")),
+        "eth_blockNumber" => Reply::Result(json!(format!("{HEAD:#x}"))),
+        "eth_getBlockByNumber" => Reply::Result(json!({ "hash": format!("0x{:064x}", 7) })),
+        "debug_traceBlockByNumber" => {
+            Reply::Result(json!([{ "result": { "gas": 21000, "structLogs": [] } }]))
+        }
+        _ => Reply::Error(-32601, "no such method"),
+    })
+    .await;
+    let found = abilities(&server).await;
+    assert!(!found.serves(Method::PrestateTracer));
+    assert_eq!(found.witnesses(), []);
+}
+
+#[tokio::test]
+async fn state_is_asked_for_at_the_parent() {
+    let server = node(0, &["eth_getProof"]).await;
+    abilities(&server).await;
+    let asked = server.calls().into_iter().find(|(method, _)| method == "eth_getProof").unwrap();
+    assert_eq!(asked.1[2], json!(format!("{:#x}", HEAD - 1)));
 }
