@@ -42,7 +42,7 @@ async fn ask(args: &FetchArgs) -> eyre::Result<(Node, NodeRules, BlockNumbers)> 
     let rules = node_rules(&node, file.as_ref()).await?;
     let node = node.with_rules(&rules.rules);
     let shard = args.shard.shard;
-    ensure!(shard.is_none() || !list.needs_head(), LATEST_IN_SHARD);
+    ensure!(shard.is_none() || !list.moves(), LATEST_IN_SHARD);
     let numbers = resolve(&node, &list).await?;
     let part = shard.map_or_else(|| numbers.clone(), |shard| numbers.part(shard));
     Ok((node, rules, part))

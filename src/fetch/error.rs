@@ -14,6 +14,7 @@ use super::{
     redact::{SafeText, TransportError},
     wording::is_unknown_block,
 };
+use crate::block::range::Name;
 
 /// Why a JSON-RPC call has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -256,6 +257,26 @@ const fn is_lack(code: i64) -> bool {
 /// Remedy that the message suggests for a JSON-RPC error code.
 const fn remedy(code: i64) -> &'static str {
     if is_lack(code) { "; an archive node may have the data that a pruned node lacks" } else { "" }
+}
+
+/// Why the number of a named block is not known.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages name the fields")]
+pub enum NameError {
+    /// A call has no answer.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+
+    /// The node has no block of this name.
+    #[error("the node at {origin} has no block {name}; check its chain, or write a number")]
+    Unknown { name: Name, origin: Origin },
+
+    /// The block is not part of the node's chain.
+    #[error(
+        "block {hash} has number {number}, where the chain of the node at {origin} has block {other}; the block was \
+         orphaned by a reorganisation"
+    )]
+    Orphan { hash: B256, number: BlockNumber, other: B256, origin: Origin },
 }
 
 /// Why a block could not be fetched.

@@ -15,6 +15,7 @@
 //! | `lag` | Backends behind a load balancer that lag behind the stated head. |
 //! | `pace` | Limits of requests. One bounds the open requests, the other the rate of new ones. |
 //! | `node` | The calls that make a block. |
+//! | `names` | Numbers of blocks that are named by a word or a hash. |
 //! | `software` | The software of a node, and the methods that harm it. |
 //! | `choice` | The ways to fetch the pre-state. One is selected for each block. |
 //! | `block`, `witness` | The JSON of blocks. The JSON of witnesses. |
@@ -50,6 +51,7 @@ mod endpoint;
 mod error;
 mod lag;
 mod many;
+mod names;
 mod node;
 mod pace;
 mod prestate;
@@ -70,7 +72,7 @@ mod tests;
 pub use choice::{FetchedBlock, WitnessChoice};
 pub use client::{Client, Limits};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
-pub use error::{Fault, FetchError, RpcError};
+pub use error::{Fault, FetchError, NameError, RpcError};
 pub use node::Node;
 pub use probe::{Abilities, Method};
 pub use proofs::{Completion, Missing, Sibling};

@@ -4,7 +4,7 @@ use crate::{
     block::check_recorded_body,
     block::{
         BlockId, RecordedBlock,
-        range::{BlockList, BlockNumbers, BlockSpec, Shard},
+        range::{BlockList, BlockNumbers, BlockSpec, Name, Names, Shard},
     },
     cache::{Cache, CacheError, SAMPLE_CHAIN, sample},
     evm::ChainRules,
@@ -138,8 +138,7 @@ pub fn select(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
             (ids.into_iter().map(found).collect(), "all cached".to_owned())
         }
         Some(spec) => {
-            let head = cached.iter().map(|id| id.number).max();
-            let numbers = part(spec.clone().load()?, head, query.shard)?;
+            let numbers = part(&spec.clone().load()?, &names(&cached), query.shard)?;
             (find_all(&numbers, &by_number(cached), cache), describe(spec))
         }
     };
@@ -155,14 +154,10 @@ pub const LATEST_IN_SHARD: &str =
     "--shard needs block numbers: `latest` may be another block for every part";
 
 /// The numbers of a list, or those of a shard.
-fn part(
-    list: BlockList,
-    head: Option<BlockNumber>,
-    shard: Option<Shard>,
-) -> eyre::Result<BlockNumbers> {
-    let numbers = list.resolve(head)?;
+fn part(list: &BlockList, names: &Names, shard: Option<Shard>) -> eyre::Result<BlockNumbers> {
+    let numbers = list.resolve(names)?;
     let Some(shard) = shard else { return Ok(numbers) };
-    ensure!(!list.needs_head(), LATEST_IN_SHARD);
+    ensure!(!list.moves(), LATEST_IN_SHARD);
     Ok(numbers.part(shard))
 }
 
@@ -173,6 +168,13 @@ fn in_shard(cached: Vec<BlockId>, shard: Option<Shard>) -> Vec<BlockId> {
     let part = numbers.part(shard);
     let is_inside = |id: &BlockId| part.ranges().iter().any(|range| range.contains(&id.number));
     cached.into_iter().filter(is_inside).collect()
+}
+
+/// The names of cached blocks: their hashes, and `latest` for the newest of them.
+fn names(cached: &[BlockId]) -> Names {
+    let latest = cached.iter().map(|id| (Name::Latest, id.number)).max();
+    let hashes = cached.iter().map(|id| (Name::Hash(id.hash), id.number));
+    hashes.chain(latest).collect()
 }
 
 /// Maximum number of missing blocks with an error each. If more blocks are missing, only the first one has an error.
@@ -254,8 +256,7 @@ impl CachedSelection {
             let ids = in_shard(cached, query.shard);
             return Ok(Self { ids, missing: 0, first_missing: None });
         };
-        let head = cached.iter().map(|id| id.number).max();
-        let numbers = part(spec.load()?, head, query.shard)?;
+        let numbers = part(&spec.load()?, &names(&cached), query.shard)?;
         let by_number = by_number(cached);
         let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range.clone()));
         let mut ids: Vec<_> = asked.clone().flat_map(|(_, ids)| ids).copied().collect();

@@ -6,39 +6,22 @@
 //! ```text
 //! list  = item *( "," item )
 //! item  = block / block "-" block / block ":+" count       both ends of a range are in it
-//! block = number / "latest" / "latest-" number
+//! block = number / name / name "-" number / hash
+//! name  = "latest" / "safe" / "finalized"
 //! ```
 //!
-//! A number after `latest-` always counts back from the head. So `latest-10-latest` is a range of eleven
+//! A number is decimal, or hexadecimal after `0x`. A hash is `0x` and 64 digits.
+//!
+//! A number after `latest-` always counts back from the head, and likewise after the other names. So `latest-10-latest` is a range of eleven
 //! blocks, and `latest-10-5` starts ten blocks before the head and ends at block 5. This rule makes the syntax
 //! unambiguous.
 
 use std::fmt;
 use std::num::{NonZeroU64, ParseIntError};
 
-use alloy_primitives::BlockNumber;
+use alloy_primitives::B256;
 
-/// One block in the syntax of `BLOCKS`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// A block number: `19426587`.
-    Number(BlockNumber),
-    /// A number of blocks before the head of the chain: `latest` or `latest-10`.
-    Latest {
-        /// Distance to the head; 0 is the head itself.
-        back: u64,
-    },
-}
-
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Latest { back: 0 } => write!(f, "latest"),
-            Self::Latest { back } => write!(f, "latest-{back}"),
-        }
-    }
-}
+use super::bound::{Bound, Name};
 
 /// One item of a list of blocks. It is printed in the syntax of `BLOCKS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +62,18 @@ pub enum ItemError {
     #[error("a block is missing at character {at}; write for example 19426587 or latest-10")]
     Missing { at: usize },
 
-    /// A text that is neither a number nor `latest`.
+    /// A text that is neither a number nor a name nor a hash.
     #[error(
         "`{found}` at character {at} is not a block; write for example 19426587, \
          19426580-19426599, 19426580:+20 or latest-10"
     )]
     NotABlock { found: String, at: usize },
+
+    /// Hexadecimal digits that are neither a number nor a hash.
+    #[error(
+        "`{found}` at character {at} is not a block; a hexadecimal number has 1 to 16 digits, and a hash 64"
+    )]
+    NotHexadecimal { found: String, at: usize },
 
     /// A number above 64 bits.
     #[error("{digits} at character {at} is too large; the last possible block is {}", u64::MAX)]
@@ -117,6 +106,9 @@ pub enum ItemError {
     #[error("`@` names no file; write for example @blocks.txt")]
     NoFile,
 }
+
+/// Number of hexadecimal digits of a block hash.
+const HASH_DIGITS: usize = 64;
 
 /// Parses a comma-separated list of items. White space around an item is ignored.
 pub(super) fn parse_list(text: &str) -> Result<Vec<Item>, ItemError> {
@@ -160,7 +152,9 @@ fn sensible(item: Item, at: usize) -> Result<Item, ItemError> {
 fn are_reversed(first: Bound, last: Bound) -> bool {
     match (first, last) {
         (Bound::Number(first), Bound::Number(last)) => first > last,
-        (Bound::Latest { back: first }, Bound::Latest { back: last }) => first < last,
+        (Bound::Named { name, back: first }, Bound::Named { name: other, back: last }) => {
+            name == other && first < last
+        }
         _ => false,
     }
 }
@@ -187,15 +181,43 @@ impl Scanner<'_> {
     }
 
     fn block(&mut self) -> Result<Bound, ItemError> {
-        if !self.accept("latest") {
-            return self.number().map(Bound::Number);
+        for (word, name) in Name::WORDS {
+            if self.accept(word) {
+                return Ok(Bound::Named { name, back: self.distance()? });
+            }
         }
-        let offset = self.rest.strip_prefix('-').unwrap_or_default();
-        if !offset.starts_with(|next: char| next.is_ascii_digit()) {
-            return Ok(Bound::Latest { back: 0 });
+        match self.rest.strip_prefix("0x") {
+            Some(digits) => self.hexadecimal(digits),
+            None => self.number().map(Bound::Number),
+        }
+    }
+
+    /// The number after a name and `-`, or zero if what follows `-` is the end of a range.
+    fn distance(&mut self) -> Result<u64, ItemError> {
+        let distance = self.rest.strip_prefix('-').unwrap_or_default();
+        let is_number = distance.starts_with(|next: char| next.is_ascii_digit());
+        if !is_number || distance.starts_with("0x") {
+            return Ok(0);
         }
         self.accept("-");
-        Ok(Bound::Latest { back: self.number()? })
+        self.number()
+    }
+
+    /// A number or a hash. `digits` is the text after `0x`.
+    fn hexadecimal(&mut self, digits: &str) -> Result<Bound, ItemError> {
+        let at = self.at;
+        let end = digits.find(|next: char| !next.is_ascii_hexdigit()).unwrap_or(digits.len());
+        let found = digits.get(..end).unwrap_or_default();
+        let text = format!("0x{found}");
+        let bound = match found.len() {
+            HASH_DIGITS => text
+                .parse::<B256>()
+                .ok()
+                .map(|hash| Bound::Named { name: Name::Hash(hash), back: 0 }),
+            _ => u64::from_str_radix(found, 16).ok().map(Bound::Number),
+        };
+        self.accept(&text);
+        bound.ok_or_else(|| ItemError::NotHexadecimal { found: text, at })
     }
 
     fn number(&mut self) -> Result<u64, ItemError> {
@@ -241,8 +263,14 @@ mod tests {
     }
 
     fn latest(back: u64) -> Bound {
-        Bound::Latest { back }
+        Bound::Named { name: Name::Latest, back }
     }
+
+    fn named(name: Name, back: u64) -> Bound {
+        Bound::Named { name, back }
+    }
+
+    const HASH: &str = "0x4e3a3754410177e6937ef1f84bba68ea139e8d1a2258c5f85db9f1cd715a1bdd";
 
     fn range(first: Bound, last: Bound) -> Item {
         Item::Range { first, last }
@@ -270,6 +298,13 @@ mod tests {
             ("100-latest", range(number(100), latest(0))),
             ("100-latest-10", range(number(100), latest(10))),
             ("  7 ", Item::One(number(7))),
+            ("0x1286DbB", Item::One(number(19_426_747))),
+            ("0x10-0x1f", range(number(16), number(31))),
+            ("safe", Item::One(named(Name::Safe, 0))),
+            ("finalized-32:+32", count(named(Name::Finalized, 32), 32)),
+            ("finalized-latest", range(named(Name::Finalized, 0), latest(0))),
+            ("latest-0x10", range(latest(0), number(16))),
+            (HASH, Item::One(named(Name::Hash(HASH.parse().unwrap()), 0))),
         ] {
             assert_eq!(parse_item(text, 1), Ok(item), "{text}");
         }
@@ -292,7 +327,12 @@ mod tests {
             ("5:+", "a block is missing at character 4;"),
             ("1, newest", "`newest` at character 4 is not a block; write for example 19426587,"),
             ("-5", "`-5` at character 1 is not a block;"),
-            ("0x12", "`x12` at character 2 cannot follow 0; separate items by commas,"),
+            (
+                "1,0x",
+                "`0x` at character 3 is not a block; a hexadecimal number has 1 to 16 digits,",
+            ),
+            ("0x12345678901234567", "`0x12345678901234567` at character 1 is not a block;"),
+            ("0x12g", "`g` at character 5 cannot follow 18; separate items by commas,"),
             ("1-2-3", "`-3` at character 4 cannot follow 1-2;"),
             ("7:20", "`:20` at character 2 cannot follow 7;"),
             ("ä,5-4", "`ä` at character 1 is not a block;"),
@@ -325,7 +365,13 @@ mod tests {
     }
 
     fn bounds() -> impl Strategy<Value = Bound> {
-        prop_oneof![any::<u64>().prop_map(Bound::Number), any::<u64>().prop_map(latest)]
+        let hash = |bytes| named(Name::Hash(B256::new(bytes)), 0);
+        prop_oneof![
+            any::<u64>().prop_map(Bound::Number),
+            any::<u64>().prop_map(latest),
+            any::<u64>().prop_map(|back| named(Name::Finalized, back)),
+            any::<[u8; 32]>().prop_map(hash),
+        ]
     }
 
     fn items() -> impl Strategy<Value = Item> {

@@ -2,14 +2,16 @@
 //!
 //! It is read in three steps, each with its own errors. Parsing a [`BlockSpec`] uses only the text.
 //! [`BlockSpec::load`] reads the file, if the text names one. [`BlockList::resolve`] turns the items into block
-//! numbers. The caller must look up the head of the chain beforehand if [`BlockList::needs_head`] returns true.
+//! numbers. The caller must look up the names of [`BlockList::names`] beforehand.
 //!
 //! This module does not check whether the blocks exist, or in which chain.
 
+mod bound;
 mod item;
 mod numbers;
 mod shard;
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -19,7 +21,8 @@ use alloy_primitives::BlockNumber;
 
 use crate::input;
 
-pub use self::item::{Bound, Item, ItemError};
+pub use self::bound::{Bound, Name, Names};
+pub use self::item::{Item, ItemError};
 pub use self::numbers::BlockNumbers;
 pub use self::shard::{CHUNK, Shard, ShardError};
 
@@ -79,19 +82,23 @@ impl fmt::Display for BlockList {
 }
 
 impl BlockList {
-    /// Whether an item mentions `latest`, so that [`resolve`](Self::resolve) needs the head.
-    pub fn needs_head(&self) -> bool {
-        self.items.iter().any(|item| item.needs_head())
+    /// The names in the list, whose numbers [`resolve`](Self::resolve) needs.
+    pub fn names(&self) -> BTreeSet<Name> {
+        self.items.iter().flat_map(|item| item.names()).collect()
+    }
+
+    /// Whether a name in the list may be another block later. A hash always names the same block.
+    pub fn moves(&self) -> bool {
+        self.names().iter().any(|name| !matches!(name, Name::Hash(_)))
     }
 
     /// The block numbers in input order, without duplicates.
     ///
     /// # Errors
-    /// [`BlocksError::HeadUnknown`] if an item needs the head and `head` is `None`. Other errors are for items
-    /// that start before block 0, end after the head, or run backwards. Items without `latest` are not compared
-    /// with the head.
-    pub fn resolve(&self, head: Option<BlockNumber>) -> Result<BlockNumbers, BlocksError> {
-        self.items.iter().map(|item| item.resolve(head)).collect()
+    /// [`BlocksError::NameUnknown`] if a name is not in `names`. Other errors are for items that start before block 0,
+    /// end after the head, or run backwards. Items without names are not compared with the head.
+    pub fn resolve(&self, names: &Names) -> Result<BlockNumbers, BlocksError> {
+        self.items.iter().map(|item| item.resolve(names)).collect()
     }
 }
 
@@ -111,13 +118,15 @@ pub enum BlocksError {
     #[error("{} lists no blocks; write one per line, for example 19426587", .path.display())]
     NoBlocks { path: PathBuf },
 
-    /// `latest` without a known head.
-    #[error("{item} needs the head of the chain, which is not known here; write block numbers")]
-    HeadUnknown { item: Item },
+    /// A name without a known number.
+    #[error(
+        "{item} needs the number of block {name}, which is not known here; write block numbers"
+    )]
+    NameUnknown { item: Item, name: Name },
 
     /// A block before the genesis block.
-    #[error("{item} is before block 0; the head is block {head}")]
-    BeforeGenesis { item: Item, head: BlockNumber },
+    #[error("{item} is before block 0; {name} is block {number}")]
+    BeforeGenesis { item: Item, name: Name, number: BlockNumber },
 
     /// Blocks after the head of the chain.
     #[error("{item} goes to block {last}, past the head at block {head}; ask for fewer blocks")]
@@ -129,20 +138,20 @@ pub enum BlocksError {
 }
 
 impl Item {
-    fn needs_head(self) -> bool {
-        let relative = |bound| matches!(bound, Bound::Latest { .. });
-        match self {
-            Self::One(first) | Self::Count { first, .. } => relative(first),
-            Self::Range { first, last } => relative(first) || relative(last),
-        }
+    fn names(self) -> impl Iterator<Item = Name> {
+        let (first, last) = match self {
+            Self::One(first) | Self::Count { first, .. } => (first, None),
+            Self::Range { first, last } => (first, Some(last)),
+        };
+        [Some(first), last].into_iter().flatten().filter_map(|bound| match bound {
+            Bound::Named { name, .. } => Some(name),
+            Bound::Number(_) => None,
+        })
     }
 
-    /// The block numbers of this item if the chain ends at `head`.
-    fn resolve(
-        self,
-        head: Option<BlockNumber>,
-    ) -> Result<RangeInclusive<BlockNumber>, BlocksError> {
-        let number = |bound| self.number(bound, head);
+    /// The block numbers of this item.
+    fn resolve(self, names: &Names) -> Result<RangeInclusive<BlockNumber>, BlocksError> {
+        let number = |bound| self.number(bound, names);
         let (first, last) = match self {
             Self::One(only) => (number(only)?, number(only)?),
             Self::Range { first, last } => (number(first)?, number(last)?),
@@ -151,9 +160,9 @@ impl Item {
                 (first, first.saturating_add(count.get() - 1))
             }
         };
-        match head {
-            Some(head) if self.needs_head() && last > head => {
-                Err(BlocksError::PastHead { item: self, last, head })
+        match names.get(&Name::Latest) {
+            Some(head) if self.names().next().is_some() && last > *head => {
+                Err(BlocksError::PastHead { item: self, last, head: *head })
             }
             _ if first > last => Err(BlocksError::Backwards { item: self, first, last }),
             _ => Ok(first..=last),
@@ -161,12 +170,14 @@ impl Item {
     }
 
     /// The number of one of this item's bounds.
-    fn number(self, bound: Bound, head: Option<BlockNumber>) -> Result<BlockNumber, BlocksError> {
+    fn number(self, bound: Bound, names: &Names) -> Result<BlockNumber, BlocksError> {
         match bound {
             Bound::Number(number) => Ok(number),
-            Bound::Latest { back } => {
-                let head = head.ok_or(BlocksError::HeadUnknown { item: self })?;
-                head.checked_sub(back).ok_or(BlocksError::BeforeGenesis { item: self, head })
+            Bound::Named { name, back } => {
+                let named = names.get(&name).copied();
+                let number = named.ok_or(BlocksError::NameUnknown { item: self, name })?;
+                let before = || BlocksError::BeforeGenesis { item: self, name, number };
+                number.checked_sub(back).ok_or_else(before)
             }
         }
     }
@@ -205,12 +216,16 @@ mod tests {
 
     const HEAD: BlockNumber = 1_000;
 
+    fn names() -> Names {
+        [(Name::Latest, HEAD), (Name::Finalized, HEAD - 64)].into()
+    }
+
     fn list(text: &str) -> BlockList {
         text.parse::<BlockSpec>().unwrap().load().unwrap()
     }
 
     fn numbers(text: &str) -> Vec<BlockNumber> {
-        list(text).resolve(Some(HEAD)).unwrap().iter().collect()
+        list(text).resolve(&names()).unwrap().iter().collect()
     }
 
     /// The message and its causes on one line, as a user sees them.
@@ -255,18 +270,23 @@ mod tests {
         assert_eq!(numbers("latest-10"), [990]);
         assert_eq!(numbers("998-latest-1"), [998, 999]);
         assert_eq!(numbers("latest-1000"), [0]);
+        assert_eq!(numbers("finalized-1:+3"), [935, 936, 937]);
+        assert_eq!(numbers("0x10,finalized"), [16, 936]);
     }
 
     #[test]
-    fn only_latest_needs_the_head() {
+    fn only_named_blocks_need_their_numbers() {
         for text in ["latest", "1,latest-3", "1-latest", "latest-5-996", "latest-3:+2"] {
-            assert!(list(text).needs_head(), "{text}");
-            let error = list(text).resolve(None).unwrap_err();
-            assert!(matches!(error, BlocksError::HeadUnknown { .. }), "{text}: {error}");
+            assert!(list(text).names().contains(&Name::Latest), "{text}");
+            let error = list(text).resolve(&Names::new()).unwrap_err();
+            assert!(
+                matches!(error, BlocksError::NameUnknown { name: Name::Latest, .. }),
+                "{text}: {error}"
+            );
         }
         let absolute = list("1,2-3,4:+5");
-        assert!(!absolute.needs_head());
-        assert_eq!(absolute.resolve(None).unwrap().count(), 8);
+        assert!(absolute.names().is_empty());
+        assert_eq!(absolute.resolve(&Names::new()).unwrap().count(), 8);
     }
 
     #[test]
@@ -277,21 +297,21 @@ mod tests {
     #[test]
     fn errors_about_the_head_contain_the_block_numbers() {
         for (text, message) in [
-            ("latest-1001", "latest-1001 is before block 0; the head is block 1000"),
+            ("latest-1001", "latest-1001 is before block 0; latest is block 1000"),
             ("latest:+2", "latest:+2 goes to block 1001, past the head at block 1000;"),
             ("latest-3:+18446744073709551615", "latest-3:+18446744073709551615 goes to block"),
             ("latest-10-2000", "latest-10-2000 goes to block 2000, past the head"),
             ("latest-10-5", "latest-10-5 runs backwards, from block 990 to block 5;"),
             ("1001-latest", "1001-latest runs backwards, from block 1001 to block 1000;"),
         ] {
-            let error = list(text).resolve(Some(HEAD)).unwrap_err().to_string();
+            let error = list(text).resolve(&names()).unwrap_err().to_string();
             assert!(error.starts_with(message), "{text}: {error}");
         }
     }
 
     #[test]
     fn a_range_of_billions_resolves_without_a_list_of_its_blocks() {
-        assert_eq!(list("1-4000000000").resolve(None).unwrap().count(), 4_000_000_000);
+        assert_eq!(list("1-4000000000").resolve(&Names::new()).unwrap().count(), 4_000_000_000);
     }
 
     #[test]
@@ -305,8 +325,8 @@ mod tests {
     fn a_file_has_one_item_per_line_with_comments_and_blank_lines() {
         let file = ListFile::new("good", "# Cancun\n19426587\n\n  5-7  # Frontier\r\nlatest\n");
         let list = file.load().unwrap();
-        assert!(list.needs_head());
-        let numbers = list.resolve(Some(HEAD)).unwrap();
+        assert_eq!(list.names(), [Name::Latest].into());
+        let numbers = list.resolve(&names()).unwrap();
         assert_eq!(numbers.iter().collect::<Vec<_>>(), [19_426_587, 5, 6, 7, 1_000]);
     }
 
@@ -321,7 +341,7 @@ mod tests {
     #[test]
     fn a_line_of_a_file_may_be_a_list() {
         let list = ListFile::new("comma", "4, 2-3\n1\n").load().unwrap();
-        assert_eq!(list.resolve(None).unwrap().iter().collect::<Vec<_>>(), [4, 2, 3, 1]);
+        assert_eq!(list.resolve(&Names::new()).unwrap().iter().collect::<Vec<_>>(), [4, 2, 3, 1]);
     }
 
     #[test]

@@ -30,8 +30,7 @@ use std::{num::NonZeroUsize, pin::pin, sync::Arc};
 /// # Errors
 /// If the node does not answer, or if a long list goes past the head.
 pub async fn resolve(node: &Node, list: &BlockList) -> eyre::Result<BlockNumbers> {
-    let head = if list.needs_head() { Some(node.head().await?) } else { None };
-    let numbers = list.resolve(head)?;
+    let numbers = list.resolve(&node.numbers_of(list.names()).await?)?;
     refuse_unborn(node, &numbers).await?;
     Ok(numbers)
 }

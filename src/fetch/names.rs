@@ -1,0 +1,61 @@
+//! Numbers of blocks that are named by a word or by a hash.
+//!
+//! A hash must name a block of the node's chain, since all further calls are by number.
+
+use alloy_primitives::{B256, BlockNumber, U64};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{error::NameError, node::Node};
+use crate::block::range::{Name, Names};
+
+/// The fields of a block that are needed here.
+#[derive(Debug, Deserialize)]
+struct Numbered {
+    number: U64,
+    hash: B256,
+}
+
+impl Node {
+    /// Asks the node for the numbers of named blocks.
+    ///
+    /// # Errors
+    /// If the node does not know a name, or a hash is not of its chain.
+    pub async fn numbers_of(
+        &self,
+        names: impl IntoIterator<Item = Name>,
+    ) -> Result<Names, NameError> {
+        let mut numbers = Names::new();
+        for name in names {
+            numbers.insert(name, self.number_of(name).await?);
+        }
+        Ok(numbers)
+    }
+
+    async fn number_of(&self, name: Name) -> Result<BlockNumber, NameError> {
+        let found = match name {
+            Name::Latest => return Ok(self.head().await?),
+            Name::Safe | Name::Finalized => self.numbered(json!(name.to_string())).await?,
+            Name::Hash(hash) => {
+                self.client().call("eth_getBlockByHash", json!([hash, false])).await?
+            }
+        };
+        let origin = || self.client().origin().clone();
+        let found = found.ok_or_else(|| NameError::Unknown { name, origin: origin() })?;
+        let number = found.number.to();
+        if let Name::Hash(hash) = name {
+            let canonical = self.numbered(json!(found.number)).await?;
+            let canonical = canonical.map(|block| block.hash).filter(|other| *other != hash);
+            if let Some(other) = canonical {
+                return Err(NameError::Orphan { hash, number, other, origin: origin() });
+            }
+        }
+        self.client().known_head().note(number).await;
+        Ok(number)
+    }
+
+    /// The block of a tag or number.
+    async fn numbered(&self, tag: Value) -> Result<Option<Numbered>, NameError> {
+        Ok(self.client().call("eth_getBlockByNumber", json!([tag, false])).await?)
+    }
+}
