@@ -3,6 +3,7 @@
 //! A block with a witness is proved to its state root before it is stored. A block without one is checked to its
 //! receipts.
 
+mod failures;
 mod summary;
 
 use self::summary::Summary;
@@ -71,5 +72,17 @@ async fn fetch(
         _ = interrupted => summary.borrow_mut().interrupt(),
     }
     progress.finish();
-    Ok(summary.into_inner().print(&rules, context)?)
+    let summary = summary.into_inner();
+    if summary.has_mismatch() && is_anvil(&node).await {
+        diagnose(ANVIL);
+    }
+    Ok(summary.print(&rules, context)?)
+}
+
+/// Note about a mismatch on a chain of anvil.
+const ANVIL: &str = "the node is anvil, which keeps empty accounts that Ethereum removes since EIP-161; a block that \
+                     touches such an account has another state root";
+
+async fn is_anvil(node: &Node) -> bool {
+    node.software().await.is_some_and(|name| name.as_str().starts_with("anvil"))
 }

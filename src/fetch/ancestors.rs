@@ -10,7 +10,7 @@ use alloy_rlp::Decodable;
 use futures::future::try_join_all;
 use serde_json::json;
 
-use super::{error::FetchError, node::Node};
+use super::{block_error::FetchError, node::Node};
 use crate::block::{RecordedBlock, RecordedState};
 
 /// Number of blocks that `BLOCKHASH` reaches back (Yellow Paper, section H.2).

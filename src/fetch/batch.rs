@@ -28,22 +28,27 @@ pub(super) struct Batches {
     useless: OnceCell<()>,
 }
 
-/// Meaning of a denied call for the calls that were sent with it.
+/// Meaning of a failed call for the calls that were sent with it.
 #[derive(Clone, Copy, Debug)]
-enum Denial {
+pub(super) enum Denial {
     /// All of them fail.
     Fails,
-    /// Only this one has no answer.
+    /// A call for which the node lacks the data has no answer.
+    SkipsLack,
+    /// A call that the node denies for any reason has no answer.
     Skips,
 }
 
 impl Denial {
     fn of<T>(self, answer: Result<T, RpcError>) -> Result<Option<T>, RpcError> {
-        match (self, answer) {
-            (Self::Skips, Err(error)) if error.is_denial() && !error.is_method_missing() => {
-                Ok(None)
-            }
-            (_, answer) => answer.map(Some),
+        let skips = |error: &RpcError| match self {
+            Self::Fails => false,
+            Self::SkipsLack => error.is_not_there(),
+            Self::Skips => error.is_denial() && !error.is_method_missing(),
+        };
+        match answer {
+            Err(error) if skips(&error) => Ok(None),
+            answer => answer.map(Some),
         }
     }
 }
@@ -70,20 +75,11 @@ impl Client {
         Ok(all.into_iter().flatten().collect())
     }
 
-    /// As [`call_each`](Self::call_each), with `None` for each call that the node denies.
+    /// As [`call_each`](Self::call_each), with `None` for each call that `denial` allows to have no answer.
     ///
     /// # Errors
-    /// If the node lacks the method, or a call fails for another reason than a denial.
-    pub(super) async fn call_some<T: DeserializeOwned>(
-        &self,
-        number: BlockNumber,
-        method: &'static str,
-        params: &[Value],
-    ) -> Result<Vec<Option<T>>, RpcError> {
-        self.call_all(number, method, params, Denial::Skips).await
-    }
-
-    async fn call_all<T: DeserializeOwned>(
+    /// If the node lacks the method, or a call fails for another reason.
+    pub(super) async fn call_all<T: DeserializeOwned>(
         &self,
         number: BlockNumber,
         method: &'static str,

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    error::FetchError,
+    block_error::FetchError,
     proofs::{TraceMode, Wanted},
     redact::SafeText,
 };

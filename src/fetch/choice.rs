@@ -15,7 +15,7 @@ use futures::future::{join, try_join};
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::{block::CheckedBlock, error::FetchError, node::Node};
+use super::{block::CheckedBlock, block_error::FetchError, node::Node};
 use crate::block::TracedBlock;
 use crate::block::{RecordedBlock, RecordedState, Witness};
 

@@ -11,8 +11,8 @@ use futures::stream::{self, Stream, StreamExt};
 use tokio::task::{JoinError, JoinSet};
 
 use super::{
+    block_error::FetchError,
     choice::{FetchedBlock, WitnessChoice},
-    error::FetchError,
     node::Node,
 };
 

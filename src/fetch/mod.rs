@@ -9,6 +9,7 @@
 //! | `endpoint` | The URL and extra headers. Neither is ever printed. |
 //! | `redact` | Makes text from outside safe to print. |
 //! | `client` | One call: attempts, ids, decoding. |
+//! | `error`, `block_error` | Errors of calls. Errors of blocks. |
 //! | `answer` | Interprets an HTTP answer. The result is data or a fault. |
 //! | `wording` | Classifies errors by code and words: rate limits, missing state. |
 //! | `retry`, `retry_after` | Which faults are transient, and how long to wait. |
@@ -21,7 +22,8 @@
 //! | `block`, `witness` | The JSON of blocks. The JSON of witnesses. |
 //! | `tracer` | The JSON of the tracer. |
 //! | `proofs` | Builds a witness from a trace and single proofs. Also completes other witnesses. |
-//! | `prestate` | The pre-state from a tracer. Also fetches values that the tracer omits. |
+//! | `prestate` | The pre-state from a tracer. |
+//! | `values` | Single values, which the tracer omits. |
 //! | `batch` | Many calls in one request. |
 //! | `ancestors` | Headers for `BLOCKHASH`. |
 //! | `probe` | Finds out what a node can serve. |
@@ -45,6 +47,7 @@ mod ancestors;
 mod answer;
 mod batch;
 mod block;
+mod block_error;
 mod choice;
 mod client;
 mod endpoint;
@@ -63,16 +66,18 @@ mod retry_after;
 mod software;
 mod stated;
 mod tracer;
+mod values;
 mod witness;
 mod wording;
 
 #[cfg(test)]
 mod tests;
 
+pub use block_error::{FetchError, NameError};
 pub use choice::{FetchedBlock, WitnessChoice};
 pub use client::{Client, Limits};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
-pub use error::{Fault, FetchError, NameError, RpcError};
+pub use error::{Fault, RpcError};
 pub use node::Node;
 pub use probe::{Abilities, Method};
 pub use proofs::{Completion, Missing, Sibling};

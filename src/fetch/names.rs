@@ -6,7 +6,10 @@ use alloy_primitives::{B256, BlockNumber, U64};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{error::NameError, node::Node};
+use super::{
+    block_error::{FetchError, NameError},
+    node::Node,
+};
 use crate::block::range::{Name, Names};
 
 /// The fields of a block that are needed here.
@@ -30,6 +33,20 @@ impl Node {
             numbers.insert(name, self.number_of(name).await?);
         }
         Ok(numbers)
+    }
+
+    /// The hash of the node's block of this number. `None` if the node has no such block.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub async fn hash_at(&self, number: BlockNumber) -> Result<Option<B256>, FetchError> {
+        let params = json!([U64::from(number), false]);
+        let block = self.ask::<Numbered>(number, "eth_getBlockByNumber", params).await;
+        match block.map_err(|error| self.or_no_such_block(error)) {
+            Ok(block) => Ok(Some(block.hash)),
+            Err(FetchError::NoSuchBlock { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn number_of(&self, name: Name) -> Result<BlockNumber, NameError> {

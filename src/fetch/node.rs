@@ -16,10 +16,12 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::{
+    batch::Denial,
     block::{BlockAnswer, CheckedBlock, HeaderAnswer},
+    block_error::FetchError,
     choice::{SingleProofs, WitnessChoice},
     client::Client,
-    error::{FetchError, RpcError},
+    error::RpcError,
     proofs::TraceMethod,
     redact::SafeText,
     witness::WitnessAnswer,
@@ -44,8 +46,8 @@ pub struct Node {
     pub(super) single_proofs: Arc<OnceCell<SingleProofs>>,
     /// Set once a method such as `eth_getBalance` proves to be missing.
     no_state_methods: Arc<OnceCell<()>>,
-    /// The name of the software, if witness methods harm it.
-    pub(super) harmed: Arc<OnceCell<Option<SafeText>>>,
+    /// The name of the software, if the node states it. Set before the first witness is fetched.
+    pub(super) software: Arc<OnceCell<Option<SafeText>>>,
     /// Set once `eth_createAccessList` proves to be missing.
     pub(super) no_access_lists: Arc<OnceCell<()>>,
 }
@@ -76,7 +78,7 @@ impl Node {
             trace_method: Arc::default(),
             single_proofs: Arc::default(),
             no_state_methods: Arc::default(),
-            harmed: Arc::default(),
+            software: Arc::default(),
             no_access_lists: Arc::default(),
         })
     }
@@ -271,14 +273,15 @@ impl Node {
         answers.map_err(|source| FetchError::Rpc { number, source })
     }
 
-    /// As [`ask_each`](Self::ask_each), with `None` for each call that the node denies. A missing method is an error.
-    pub(super) async fn ask_some<T: serde::de::DeserializeOwned>(
+    /// As [`ask_each`](Self::ask_each), with `None` for each call that `denial` allows to have no answer.
+    pub(super) async fn ask_all<T: serde::de::DeserializeOwned>(
         &self,
         number: BlockNumber,
         method: &'static str,
         params: &[Value],
+        denial: Denial,
     ) -> Result<Vec<Option<T>>, FetchError> {
-        let answers = self.client.call_some(number, method, params).await;
+        let answers = self.client.call_all(number, method, params, denial).await;
         answers.map_err(|source| FetchError::Rpc { number, source })
     }
 }

@@ -8,20 +8,17 @@
 //! of the block itself. Even a first occurrence may show such a write, if the tracer omitted an
 //! account while it was empty. `block::TraceCompletion` decides which values are valid.
 //!
-//! Values in no entry are fetched at the parent with methods such as `eth_getBalance`. A node
-//! without these methods, or without the state, cannot answer. This is a result and not an error:
-//! the caller must record an assumption.
+//! Values in no entry are fetched one by one; see `values`.
 
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, BlockNumber, Bytes, U64, U256};
-use futures::future::{join, try_join};
-use serde_json::{Value, json};
+use alloy_primitives::BlockNumber;
+use futures::future::join;
 
-use crate::block::{AccountFields, TracedBlock, TracedState};
+use crate::block::{TracedBlock, TracedState};
 
 use super::{
     block::CheckedBlock,
-    error::FetchError,
+    block_error::FetchError,
     node::Node,
     proofs::TraceMode,
     redact::SafeText,
@@ -100,83 +97,4 @@ impl Node {
         let entries = self.entries(block.traced(TraceMode::Before)).await?;
         traced_state(block, entries, |text| self.client().safe_words(text))
     }
-
-    /// An account before block `number`. `None` if the node lacks the method or the state.
-    ///
-    /// # Errors
-    /// If a call fails for another reason.
-    pub async fn account_before(
-        &self,
-        number: BlockNumber,
-        address: Address,
-    ) -> Result<Option<AccountFields>, FetchError> {
-        let params = json!([address, parent(number)]);
-        // The balance comes first. If the node does not have it, the other calls are not needed.
-        let Some(balance) = self.state(number, "eth_getBalance", params.clone()).await? else {
-            return Ok(None);
-        };
-        let nonce = self.state::<U64>(number, "eth_getTransactionCount", params.clone());
-        let (nonce, code) = try_join(nonce, self.state(number, "eth_getCode", params)).await?;
-        let fields = |(nonce, code): (U64, _)| AccountFields { nonce: nonce.to(), balance, code };
-        Ok(nonce.zip(code).map(fields))
-    }
-
-    /// The codes of accounts before block `number`, in the same order. `None` if the node lacks the method or the
-    /// state.
-    ///
-    /// # Errors
-    /// If a call fails for another reason.
-    pub async fn codes_before(
-        &self,
-        number: BlockNumber,
-        of: &[Address],
-    ) -> Result<Option<Vec<Bytes>>, FetchError> {
-        match self.codes(number, number.saturating_sub(1), of).await {
-            Ok(codes) => Ok(Some(codes)),
-            Err(error) if error.is_lack() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// A slot before block `number`. `None` if the node lacks the method or the state.
-    ///
-    /// # Errors
-    /// If the call fails for another reason.
-    pub async fn slot_before(
-        &self,
-        number: BlockNumber,
-        address: Address,
-        slot: U256,
-    ) -> Result<Option<U256>, FetchError> {
-        let params = json!([address, B256::from(slot), parent(number)]);
-        // Some nodes omit leading zeros.
-        self.state(number, "eth_getStorageAt", params).await
-    }
-
-    /// Fetches a part of the state. If one of these methods is missing, the node is not called
-    /// again.
-    async fn state<T: serde::de::DeserializeOwned>(
-        &self,
-        number: BlockNumber,
-        method: &'static str,
-        params: Value,
-    ) -> Result<Option<T>, FetchError> {
-        if self.lacks_state_methods() {
-            return Ok(None);
-        }
-        match self.ask(number, method, params).await {
-            Ok(value) => Ok(Some(value)),
-            Err(FetchError::Rpc { source, .. }) if source.is_method_missing() => {
-                self.note_lack_of_state_methods();
-                Ok(None)
-            }
-            Err(error) if error.is_lack() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// The number of the parent, as a parameter. Block 0 is never fetched.
-fn parent(number: BlockNumber) -> U64 {
-    U64::from(number.saturating_sub(1))
 }

@@ -14,10 +14,11 @@ use serde::{
 use serde_json::{Value, json};
 
 use super::{
+    block_error::FetchError,
     choice::WitnessChoice,
     client::Question,
     endpoint::Origin,
-    error::{Fault, FetchError, RpcError},
+    error::{Fault, RpcError},
     node::Node,
     redact::SafeText,
     retry::Contact,

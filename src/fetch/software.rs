@@ -4,11 +4,7 @@
 //! near the head leaves the node behind the chain. Nitro is a fork of such a version. The method is therefore not
 //! called on them, and the pre-state is fetched in another way.
 
-use super::{
-    error::{FetchError, RpcError},
-    node::Node,
-    redact::SafeText,
-};
+use super::{block_error::FetchError, error::RpcError, node::Node, redact::SafeText};
 use alloy_primitives::BlockNumber;
 use serde_json::json;
 
@@ -32,13 +28,18 @@ impl Node {
         }
     }
 
-    /// The name of the software, if witness methods harm it. The node is asked once.
+    /// The name of the software, if witness methods harm it.
     pub(super) async fn harmed_by_witnesses(&self) -> Option<&SafeText> {
+        self.software().await.filter(|name| is_harmed(name.as_str()))
+    }
+
+    /// The name of the software, made printable. `None` if the node does not state it. The node is asked once.
+    pub async fn software(&self) -> Option<&SafeText> {
         let ask = async || {
             let name = self.client().call::<String>("web3_clientVersion", json!([])).await.ok()?;
-            is_harmed(&name).then(|| self.client().safe_words(&name))
+            Some(self.client().safe_words(&name))
         };
-        self.harmed.get_or_init(ask).await.as_ref()
+        self.software.get_or_init(ask).await.as_ref()
     }
 }
 

@@ -17,7 +17,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::error::FetchError;
+use super::block_error::FetchError;
 use crate::block::Witness;
 
 /// A witness as a node answers it.

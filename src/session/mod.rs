@@ -49,7 +49,7 @@ mod rules;
 mod selection;
 
 pub use self::{
-    acquire::{AcquireOptions, Acquired, Stored, acquire, resolve},
+    acquire::{AcquireOptions, Acquired, Removal, Stored, acquire, resolve},
     analyze::{AnalyzeOptions, Analyzed, analyze},
     check::{CheckOptions, CheckResult, Checked, StepTimes, check_all},
     observer::Observer,

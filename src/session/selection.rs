@@ -11,7 +11,10 @@ use crate::{
 };
 use alloy_primitives::{BlockNumber, ChainId};
 use eyre::{WrapErr, bail, ensure, eyre};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// A query for cached blocks. The default one finds every block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,7 +141,9 @@ pub fn select(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
             (ids.into_iter().map(found).collect(), "all cached".to_owned())
         }
         Some(spec) => {
-            let numbers = part(&spec.clone().load()?, &names(&cached), query.shard)?;
+            let list = spec.clone().load()?;
+            let numbers = part(&list, &names(&cached), query.shard)?;
+            let cached = without_siblings(cached, &list);
             (find_all(&numbers, &by_number(cached), cache), describe(spec))
         }
     };
@@ -175,6 +180,16 @@ fn names(cached: &[BlockId]) -> Names {
     let latest = cached.iter().map(|id| (Name::Latest, id.number)).max();
     let hashes = cached.iter().map(|id| (Name::Hash(id.hash), id.number));
     hashes.chain(latest).collect()
+}
+
+/// Leaves out the cached blocks that share their number with a block that the list names by hash.
+fn without_siblings(mut cached: Vec<BlockId>, list: &BlockList) -> Vec<BlockId> {
+    let chosen = list.names();
+    let is_chosen = |id: &BlockId| chosen.contains(&Name::Hash(id.hash));
+    let numbers: BTreeSet<_> =
+        cached.iter().filter(|id| is_chosen(id)).map(|id| id.number).collect();
+    cached.retain(|id| is_chosen(id) || !numbers.contains(&id.number));
+    cached
 }
 
 /// Maximum number of missing blocks with an error each. If more blocks are missing, only the first one has an error.
@@ -256,8 +271,9 @@ impl CachedSelection {
             let ids = in_shard(cached, query.shard);
             return Ok(Self { ids, missing: 0, first_missing: None });
         };
-        let numbers = part(&spec.load()?, &names(&cached), query.shard)?;
-        let by_number = by_number(cached);
+        let list = spec.load()?;
+        let numbers = part(&list, &names(&cached), query.shard)?;
+        let by_number = by_number(without_siblings(cached, &list));
         let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range.clone()));
         let mut ids: Vec<_> = asked.clone().flat_map(|(_, ids)| ids).copied().collect();
         ids.sort_unstable();

@@ -1,15 +1,18 @@
 //! Counts the results of a fetch and prints them.
 
+use super::failures::Failures;
 use crate::{
+    block::BlockId,
+    cache::CacheError,
     commands::{Context, Outcome},
     output::{OutputError, diagnose, print},
     progress::Progress,
     report::counted,
-    session::{Acquired, NodeRules, Refused, Stored},
+    session::{Acquired, NodeRules, Refused, Removal, Stored},
 };
 
-/// Maximum number of failures that are printed at the end. Further failures are only counted.
-const MOST_FAILURES: usize = 10_000;
+/// Maximum number of notes about orphaned blocks that are printed at the end. Further notes are only counted.
+const MOST_NOTES: usize = 20;
 
 /// Results of the blocks so far.
 pub(super) struct Summary {
@@ -20,25 +23,41 @@ pub(super) struct Summary {
     /// Number of stored blocks that are checked to the receipts only.
     checked: u64,
     refused: u64,
-    failures: Vec<(u64, String)>,
+    failures: Failures,
+    /// Notes about cached blocks that are not of the node's chain.
+    notes: Vec<String>,
     outcome: Outcome,
 }
 
 impl Summary {
     /// Creates the summary of `asked` blocks without results.
-    pub(super) const fn new(asked: u64) -> Self {
-        let failures = Vec::new();
+    pub(super) fn new(asked: u64) -> Self {
+        let (failures, notes) = (Failures::default(), Vec::new());
         let outcome = Outcome::Verified;
-        Self { asked, there: 0, proved: 0, checked: 0, refused: 0, failures, outcome }
+        Self { asked, there: 0, proved: 0, checked: 0, refused: 0, failures, notes, outcome }
+    }
+
+    /// Whether a block does not match its header.
+    pub(super) fn has_mismatch(&self) -> bool {
+        self.outcome == Outcome::Mismatch
     }
 
     /// Adds the result of one block.
     pub(super) fn take(&mut self, event: Acquired, progress: &Progress) {
-        progress.step();
-        let Acquired::Fetched(number, result) = event else {
-            self.there += 1;
-            return;
+        let (number, result) = match event {
+            Acquired::Fetched(number, result) => (number, result),
+            Acquired::AlreadyCached => {
+                self.there += 1;
+                return progress.step();
+            }
+            Acquired::NotCompared(id) => {
+                self.there += 1;
+                self.notes.push(not_compared(&id));
+                return progress.step();
+            }
+            Acquired::Orphaned(id, removal) => return self.notes.push(orphaned(&id, removal)),
         };
+        progress.step();
         let (what, outcome) = match result {
             Ok(Stored::Proved) => {
                 self.proved += 1;
@@ -59,9 +78,7 @@ impl Summary {
         self.refused += 1;
         self.outcome = self.outcome.and(outcome);
         progress.note(&what);
-        if self.failures.len() < MOST_FAILURES {
-            self.failures.push((number, what));
-        }
+        self.failures.add(number, what);
     }
 
     /// Marks the fetch as interrupted by the user.
@@ -75,16 +92,12 @@ impl Summary {
         rules: &NodeRules,
         context: &Context,
     ) -> Result<Outcome, OutputError> {
-        self.failures.sort_by_key(|(number, _)| *number);
-        for (_, what) in &self.failures {
+        for what in self.failures.messages() {
             diagnose(format_args!("error: {what}"));
         }
+        print_notes(&mut self.notes);
         let Self { asked, there, proved, checked, refused, .. } = self;
         let stored = proved + checked;
-        let more = refused - self.failures.len() as u64;
-        if more > 0 {
-            diagnose(format_args!("error: {more} more blocks failed; fetch again to list them"));
-        }
         let (fetched, dir) = (asked.saturating_sub(there), context.cache_dir.display());
         print(format_args!("{stored} of {fetched} blocks fetched, proved and stored in {dir}"))?;
         print(format_args!("rules of {rules}"))?;
@@ -103,5 +116,38 @@ impl Summary {
             print(format_args!("interrupted: {left} blocks are left; {advice}"))?;
         }
         Ok(self.outcome)
+    }
+}
+
+/// Prints notes about orphaned blocks on standard error.
+fn print_notes(notes: &mut [String]) {
+    notes.sort_unstable();
+    for note in notes.iter().take(MOST_NOTES) {
+        diagnose(note);
+    }
+    let more = notes.len().saturating_sub(MOST_NOTES);
+    if more > 0 {
+        diagnose(format_args!("and the same for {}", counted(more, "other cached block")));
+    }
+}
+
+fn not_compared(BlockId { number, hash, .. }: &BlockId) -> String {
+    format!(
+        "block {number}: the cached block {hash} may be orphaned, since the node has no block of that number or did \
+         not answer"
+    )
+}
+
+fn orphaned(
+    BlockId { number, hash, .. }: &BlockId,
+    removal: Result<Removal, CacheError>,
+) -> String {
+    let what = format!("block {number}: the cached block {hash} is not of the node's chain");
+    match removal {
+        Ok(Removal::Removed) => format!("{what} and was removed, since the new block replaces it"),
+        Ok(Removal::Kept) => {
+            format!("{what} and stays beside the new block; --overwrite or cache remove removes it")
+        }
+        Err(error) => format!("{what} and could not be removed: {error}"),
     }
 }

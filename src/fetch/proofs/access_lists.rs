@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{error::FetchError, node::Node},
+    super::{batch::Denial, block_error::FetchError, node::Node},
     touched::Touched,
 };
 
@@ -36,7 +36,7 @@ impl Node {
         let parent = U64::from(number.saturating_sub(1));
         let requests = transactions.iter().filter(|one| is_call(one)).filter_map(request);
         let params: Vec<Value> = requests.map(|request| json!([request, parent])).collect();
-        match self.ask_some(number, "eth_createAccessList", &params).await {
+        match self.ask_all(number, "eth_createAccessList", &params, Denial::Skips).await {
             Ok(answers) => Ok(touched(answers)),
             Err(error) if error.is_method_missing() => {
                 // `set` fails if another task has set it already, which is harmless.

@@ -11,7 +11,7 @@ use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, BlockNumber, U256};
 
 use super::{
-    super::{error::FetchError, node::Node},
+    super::{block_error::FetchError, node::Node},
     gather::append,
     siblings::cut_back,
     touched::Touched,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{error::FetchError, node::Node},
+    super::{block_error::FetchError, node::Node},
     touched::Touched,
 };
 use crate::block::Witness;

@@ -32,7 +32,7 @@ pub(super) use trace::{TraceMethod, TraceMode, Wanted};
 use alloy_consensus::Header;
 use touched::Touched;
 
-use super::{block::CheckedBlock, error::FetchError, node::Node};
+use super::{block::CheckedBlock, block_error::FetchError, node::Node};
 use crate::block::Witness;
 
 impl Node {

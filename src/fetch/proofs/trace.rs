@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        block_error::FetchError,
         choice::WitnessChoice,
-        error::FetchError,
         node::Node,
         tracer::{self, Entry, Prestate, Traced},
     },

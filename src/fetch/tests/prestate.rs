@@ -210,8 +210,8 @@ async fn slots_without_leading_zeros_are_read() {
             _ => well(method, params),
         })
         .await;
-        let found = connect(&server).await.slot_before(NUMBER, ALICE, U256::ONE).await.unwrap();
-        assert_eq!(found, Some(U256::from(value)), "{answer}");
+        let found = connect(&server).await.slots_before(NUMBER, &[(ALICE, U256::ONE)]).await;
+        assert_eq!(found.unwrap(), [Some(U256::from(value))], "{answer}");
     }
 }
 
@@ -238,9 +238,9 @@ async fn the_state_is_read_at_the_parent() {
     .await;
     let node = connect(&server).await;
     let fields = AccountFields { nonce: 2, balance: U256::from(9), ..Default::default() };
-    assert_eq!(node.account_before(NUMBER, ALICE).await.unwrap(), Some(fields));
-    let value = node.slot_before(NUMBER, ALICE, U256::from(7)).await.unwrap();
-    assert_eq!(value, Some(U256::from(8)));
+    assert_eq!(node.accounts_before(NUMBER, &[ALICE]).await.unwrap(), [Some(fields)]);
+    let values = node.slots_before(NUMBER, &[(ALICE, U256::from(7))]).await.unwrap();
+    assert_eq!(values, [Some(U256::from(8))]);
     let (method, params) = server.calls().last().unwrap().clone();
     assert_eq!((&*method, params), ("eth_getStorageAt", json!([ALICE, SLOT, "0x12b"])));
 }
@@ -250,8 +250,8 @@ async fn a_node_without_state_methods_is_not_called_again() {
     let server = TestNode::new(well).await;
     let node = connect(&server).await;
     for _ in 0..3 {
-        assert_eq!(node.account_before(NUMBER, ALICE).await.unwrap(), None);
-        assert_eq!(node.slot_before(NUMBER, ALICE, U256::ONE).await.unwrap(), None);
+        assert_eq!(node.accounts_before(NUMBER, &[ALICE]).await.unwrap(), [None]);
+        assert_eq!(node.slots_before(NUMBER, &[(ALICE, U256::ONE)]).await.unwrap(), [None]);
     }
     assert_eq!((server.count("eth_getBalance"), server.count("eth_getStorageAt")), (1, 0));
 }
@@ -260,9 +260,9 @@ async fn a_node_without_state_methods_is_not_called_again() {
 async fn pruned_state_is_unknown_but_another_failure_is_an_error() {
     let pruned = node(trace(), &[("eth_getBalance", -32000)]).await;
     let pruned = connect(&pruned).await;
-    assert_eq!(pruned.account_before(NUMBER, ALICE).await.unwrap(), None);
+    assert_eq!(pruned.accounts_before(NUMBER, &[ALICE, BOB]).await.unwrap(), [None, None]);
 
     let broken = node(trace(), &[("eth_getBalance", -32602)]).await;
-    let error = connect(&broken).await.account_before(NUMBER, ALICE).await.unwrap_err();
+    let error = connect(&broken).await.accounts_before(NUMBER, &[ALICE]).await.unwrap_err();
     assert!(matches!(error, FetchError::Rpc { .. }), "{error:?}");
 }

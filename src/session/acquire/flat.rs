@@ -10,7 +10,6 @@ use crate::{
     session::prover::{Prover, Refused},
 };
 use eyre::eyre;
-use futures::future::try_join_all;
 use std::sync::Arc;
 
 /// Completes and proves a block. A tracer's reply may have two readings. The reading that leads to the header's
@@ -98,8 +97,7 @@ async fn complete(
     }
 }
 
-/// Fetches the state for all gaps of one run. The first account is fetched alone. If the node cannot return it, the
-/// node receives no requests for the others.
+/// Fetches the state for all gaps of one run.
 async fn fill(
     node: &Node,
     survey: &mut TraceCompletion,
@@ -114,15 +112,10 @@ async fn fill(
             MissingState::Ancestor(ancestor) => ancestors.push(ancestor),
         }
     }
-    if let Some(first) = accounts.pop() {
-        survey.fill_account(first, node.account_before(number, first).await?);
-    }
-    let asked = accounts.iter().map(|address| node.account_before(number, *address));
-    for (address, fields) in accounts.iter().zip(try_join_all(asked).await?) {
+    for (address, fields) in accounts.iter().zip(node.accounts_before(number, &accounts).await?) {
         survey.fill_account(*address, fields);
     }
-    let asked = slots.iter().map(|(address, slot)| node.slot_before(number, *address, *slot));
-    for ((address, slot), value) in slots.iter().zip(try_join_all(asked).await?) {
+    for ((address, slot), value) in slots.iter().zip(node.slots_before(number, &slots).await?) {
         survey.fill_slot(*address, *slot, value);
     }
     fill_ancestors(node, survey, &ancestors).await

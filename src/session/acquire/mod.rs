@@ -12,15 +12,15 @@ use super::{
     prover::{Prover, Refused},
 };
 use crate::{
-    block::{Assumed, RecordedBlock, RecordedState},
+    block::{Assumed, BlockId, RecordedBlock, RecordedState},
     block::{
         check_recorded_body,
         range::{BlockList, BlockNumbers},
     },
-    cache::Cache,
+    cache::{Cache, CacheError},
     fetch::{FetchError, FetchedBlock, Node, WitnessChoice},
 };
-use alloy_primitives::BlockNumber;
+use alloy_primitives::{B256, BlockNumber};
 use eyre::ensure;
 use futures::StreamExt;
 use std::{num::NonZeroUsize, pin::pin, sync::Arc};
@@ -65,10 +65,24 @@ pub struct AcquireOptions {
 /// An event of [`acquire`].
 #[derive(Debug)]
 pub enum Acquired {
-    /// The cache has a complete file of a block, so the block is not fetched.
+    /// The cache has a complete file of the node's block, so the block is not fetched.
     AlreadyCached,
+    /// The cache has a complete file of this block, and the node has no block of that number. The block is not fetched.
+    NotCompared(BlockId),
+    /// A cached block has the number of a block that was fetched, and another hash. It is removed if blocks are
+    /// overwritten.
+    Orphaned(BlockId, Result<Removal, CacheError>),
     /// A block was fetched. It is stored, or refused for a reason.
     Fetched(BlockNumber, Result<Stored, Refused>),
+}
+
+/// What happened to an orphaned block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It stays in the cache.
+    Kept,
+    /// It was removed.
+    Removed,
 }
 
 /// Fetches the blocks that are not cached, proves them and stores them. Each result goes to `report`, in no particular
@@ -86,22 +100,32 @@ pub async fn acquire(
     report: impl Fn(Acquired),
 ) -> eyre::Result<()> {
     let AcquireOptions { choice, overwrite, concurrency } = options;
-    let kept = match overwrite {
-        true => Kept::default(),
-        false => Kept::of(cache, node)?,
-    };
+    let kept = Kept::of(cache, node, overwrite)?;
     let prover = Arc::new(Prover::new(node.clone())?);
     let shelf = Shelf { cache: cache.clone(), choice };
-    let missing = kept.missing(numbers.iter(), || report(Acquired::AlreadyCached));
+    let missing = kept.missing(numbers.iter(), concurrency, &report);
     let mut stored = pin!(
         node.fetch_many(missing, choice, concurrency)
             .map(|(number, fetched)| keep(prover.clone(), shelf.clone(), number, fetched))
             .buffer_unordered(machine::cores().get())
     );
     while let Some((number, result)) = stored.next().await {
-        report(Acquired::Fetched(number, result));
+        if let Ok((_, hash)) = &result {
+            for id in kept.others(number, *hash) {
+                report(Acquired::Orphaned(id, remove_orphan(cache, &id, overwrite)));
+            }
+        }
+        report(Acquired::Fetched(number, result.map(|(stored, _)| stored)));
     }
     Ok(())
+}
+
+/// Removes a block that the fetched block of the same number replaces, if blocks are overwritten.
+fn remove_orphan(cache: &Cache, id: &BlockId, overwrite: bool) -> Result<Removal, CacheError> {
+    match overwrite {
+        true => cache.remove(id).map(|_| Removal::Removed),
+        false => Ok(Removal::Kept),
+    }
 }
 
 /// The verification depth of a stored block.
@@ -118,7 +142,7 @@ async fn keep(
     shelf: Shelf,
     number: BlockNumber,
     fetched: Result<FetchedBlock, FetchError>,
-) -> (BlockNumber, Result<Stored, Refused>) {
+) -> (BlockNumber, Result<(Stored, B256), Refused>) {
     let proved = match fetched {
         Ok(FetchedBlock::Recorded(recorded)) => prover.prove_whole(recorded).await,
         Ok(FetchedBlock::Gathered(recorded)) => prover.prove(recorded).await,
@@ -140,7 +164,9 @@ struct Shelf {
 }
 
 impl Shelf {
-    async fn store(self, recorded: RecordedBlock) -> Result<Stored, Refused> {
+    /// Stores a block. Returns its hash, too.
+    async fn store(self, recorded: RecordedBlock) -> Result<(Stored, B256), Refused> {
+        let hash = recorded.id().hash;
         let stored = match &recorded.state {
             RecordedState::Witness(_) => Stored::Proved,
             RecordedState::Flat(flat) => Stored::Checked(flat.assumed.clone()),
@@ -151,7 +177,7 @@ impl Shelf {
             Ok(())
         };
         tokio::task::spawn_blocking(put).await??;
-        Ok(stored)
+        Ok((stored, hash))
     }
 
     /// Whether this block would replace a proved block in the cache by one without a proof. This happens if the node
