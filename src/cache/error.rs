@@ -82,7 +82,7 @@ pub enum CacheError {
 
     /// Several blocks have the same number, for example after a reorg.
     #[error(
-        "it is cached more than once; remove all but one of {}",
+        "it is cached more than once; select one by its hash, or remove all but one of {}",
         .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     Ambiguous { number: BlockNumber, paths: Vec<PathBuf> },
