@@ -145,7 +145,12 @@ fn why(error: &RpcError) -> String {
         RpcError::Failed { source, .. } => source,
         error => error,
     };
-    let causes = successors(Some(cause), |error| (**error).source());
+    causes(cause)
+}
+
+/// Formats an error with all its causes.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let causes = successors(Some(error), |error| (**error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 

@@ -15,6 +15,8 @@ use alloy_rpc_types_eth::Transaction;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::evm::{Chain, check_fields};
+
 use super::{
     block_error::FetchError,
     proofs::{TraceMode, Wanted},
@@ -31,15 +33,25 @@ pub(super) struct HeaderAnswer {
 }
 
 impl HeaderAnswer {
-    /// Checks the header against the requested number and the hash that the node states.
-    pub(super) fn check(self, number: BlockNumber) -> Result<Header, FetchError> {
+    /// Checks the header against the requested number and the hash that the node states. The rules at the header, if
+    /// known, explain a wrong hash.
+    pub(super) fn check(
+        self,
+        number: BlockNumber,
+        chain_at: impl FnOnce(&Header) -> Option<Chain>,
+    ) -> Result<Header, FetchError> {
         let Self { hash, header } = self;
         if header.number != number {
             return Err(FetchError::WrongNumber { number, found: header.number });
         }
-        match header.hash_slow() {
-            computed if computed == hash => Ok(header),
-            computed => Err(FetchError::WrongHash { number, stated: hash, computed }),
+        let computed = header.hash_slow();
+        if computed == hash {
+            return Ok(header);
+        }
+        // A field that the fork does not have explains the difference.
+        match chain_at(&header).map(|chain| check_fields(&chain, &header)) {
+            Some(Err(source)) => Err(FetchError::WrongFields { number, source }),
+            _ => Err(FetchError::WrongHash { number, stated: hash, computed }),
         }
     }
 }
@@ -69,16 +81,17 @@ pub(super) struct CheckedBlock {
 }
 
 impl BlockAnswer {
-    /// Checks the answer against the requested number and the hashes that it states. `safe` makes
-    /// text from the node printable.
+    /// Checks the answer against the requested number and the hashes that it states. The rules at the header, if known,
+    /// explain a wrong hash. `safe` makes text from the node printable.
     pub(super) fn check(
         self,
         number: BlockNumber,
+        chain_at: impl FnOnce(&Header) -> Option<Chain>,
         safe: impl Fn(&str) -> SafeText,
     ) -> Result<CheckedBlock, FetchError> {
         let Self { head, transactions, uncles, withdrawals } = self;
         let hash = head.hash;
-        let header = head.check(number)?;
+        let header = head.check(number, chain_at)?;
         // Some nodes answer an empty list before Shanghai. The header distinguishes it from no
         // list.
         let is_before_shanghai = header.withdrawals_root.is_none();
@@ -195,7 +208,7 @@ mod tests {
         sent["uncles"] = Value::Null;
         let answer: BlockAnswer = serde_json::from_value(sent).unwrap();
         let safe = |error: &str| -> SafeText { panic!("{error}") };
-        assert!(answer.check(0, safe).unwrap().ommer_hashes.is_empty());
+        assert!(answer.check(0, |_| None, safe).unwrap().ommer_hashes.is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, BlockNumber};
 
 use super::{endpoint::Origin, error::RpcError, redact::SafeText};
-use crate::block::range::Name;
+use crate::{block::range::Name, evm::FieldError};
 
 /// Why the number of a named block is not known.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,10 @@ pub enum FetchError {
     /// The node answered with another block.
     #[error("block {number}: the node answered with block {found}; use another node")]
     WrongNumber { number: BlockNumber, found: BlockNumber },
+
+    /// The header has a field that its fork does not have, or lacks one.
+    #[error("block {number}: the header is not of its fork")]
+    WrongFields { number: BlockNumber, source: FieldError },
 
     /// The header does not have the stated hash.
     #[error(

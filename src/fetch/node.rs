@@ -118,9 +118,11 @@ impl Node {
     /// As [`Node::fetch`].
     pub async fn header_at(&self, number: BlockNumber) -> Result<Header, FetchError> {
         let params = json!([U64::from(number), false]);
-        let answer: Option<HeaderAnswer> = self.ask(number, "eth_getBlockByNumber", params).await?;
-        let missing = || FetchError::NoSuchBlock { number, origin: self.client.origin().clone() };
-        answer.ok_or_else(missing)?.check(number)
+        let answer: HeaderAnswer = self
+            .ask(number, "eth_getBlockByNumber", params)
+            .await
+            .map_err(|error| self.or_no_such_block(error))?;
+        answer.check(number, |header| self.chain_at(header).ok())
     }
 
     pub(super) async fn block(&self, number: BlockNumber) -> Result<CheckedBlock, FetchError> {
@@ -132,7 +134,8 @@ impl Node {
             .ask(number, "eth_getBlockByNumber", params)
             .await
             .map_err(|error| self.or_no_such_block(error))?;
-        let block = answer.check(number, |text| self.client.safe_words(text))?;
+        let chain_at = |header: &Header| self.chain_at(header).ok();
+        let block = answer.check(number, chain_at, |text| self.client.safe_words(text))?;
         self.client.known_head().note(number).await;
         Ok(block)
     }

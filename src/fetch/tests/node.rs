@@ -172,6 +172,15 @@ async fn a_header_that_does_not_hash_to_the_stated_hash_is_rejected() {
 }
 
 #[tokio::test]
+async fn a_header_field_of_a_later_fork_is_named() {
+    let error = fetch_changed(|block| block["blockAccessListHash"] = json!(B256::ZERO)).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, FetchError::WrongFields { number: NUMBER, .. }), "{error:?}");
+    let source = error.source().unwrap().to_string();
+    assert!(source.contains("EIP-7928") && source.contains("Amsterdam"), "{source}");
+}
+
+#[tokio::test]
 async fn a_transaction_that_does_not_hash_to_the_stated_hash_is_rejected() {
     for (field, value) in [("hash", json!(B256::ZERO)), ("nonce", json!("0x9"))] {
         let error =
