@@ -84,7 +84,7 @@ pub enum ItemError {
         "`{found}` at character {at} cannot follow {item}; separate items by commas, for example \
          {item},19426587"
     )]
-    Trailing { found: String, item: Item, at: usize },
+    Trailing { found: String, item: Box<Item>, at: usize },
 
     /// A range that ends before its start.
     #[error("{first}-{last} at character {at} runs backwards; write {last}-{first}")]
@@ -96,7 +96,7 @@ pub enum ItemError {
 
     /// A count that exceeds the largest block number.
     #[error("{item} at character {at} runs past the last possible block, {}", u64::MAX)]
-    PastTheLast { item: Item, at: usize },
+    PastTheLast { item: Box<Item>, at: usize },
 
     /// `@FILE` as one item of a list.
     #[error("`@` at character {at}: a file cannot be one of a list; give @FILE alone")]
@@ -129,7 +129,8 @@ fn parse_item(text: &str, at: usize) -> Result<Item, ItemError> {
 
     let item = scanner.item()?;
     if !scanner.rest.is_empty() {
-        return Err(ItemError::Trailing { found: scanner.rest.into(), item, at: scanner.at });
+        let (found, item) = (scanner.rest.into(), Box::new(item));
+        return Err(ItemError::Trailing { found, item, at: scanner.at });
     }
     sensible(item, at)
 }
@@ -143,7 +144,7 @@ fn sensible(item: Item, at: usize) -> Result<Item, ItemError> {
         Item::Count { first: Bound::Number(first), count }
             if first.checked_add(count.get() - 1).is_none() =>
         {
-            Err(ItemError::PastTheLast { item, at })
+            Err(ItemError::PastTheLast { item: Box::new(item), at })
         }
         _ => Ok(item),
     }
@@ -217,7 +218,7 @@ impl Scanner<'_> {
             _ => u64::from_str_radix(found, 16).ok().map(Bound::Number),
         };
         self.accept(&text);
-        bound.ok_or_else(|| ItemError::NotHexadecimal { found: text, at })
+        bound.ok_or(ItemError::NotHexadecimal { found: text, at })
     }
 
     fn number(&mut self) -> Result<u64, ItemError> {

@@ -122,19 +122,19 @@ pub enum BlocksError {
     #[error(
         "{item} needs the number of block {name}, which is not known here; write block numbers"
     )]
-    NameUnknown { item: Item, name: Name },
+    NameUnknown { item: Box<Item>, name: Name },
 
     /// A block before the genesis block.
     #[error("{item} is before block 0; {name} is block {number}")]
-    BeforeGenesis { item: Item, name: Name, number: BlockNumber },
+    BeforeGenesis { item: Box<Item>, name: Name, number: BlockNumber },
 
     /// Blocks after the head of the chain.
     #[error("{item} goes to block {last}, past the head at block {head}; ask for fewer blocks")]
-    PastHead { item: Item, last: BlockNumber, head: BlockNumber },
+    PastHead { item: Box<Item>, last: BlockNumber, head: BlockNumber },
 
     /// A range that is reversed with this head.
     #[error("{item} runs backwards, from block {first} to block {last}; put the lower first")]
-    Backwards { item: Item, first: BlockNumber, last: BlockNumber },
+    Backwards { item: Box<Item>, first: BlockNumber, last: BlockNumber },
 }
 
 impl Item {
@@ -162,9 +162,9 @@ impl Item {
         };
         match names.get(&Name::Latest) {
             Some(head) if self.names().next().is_some() && last > *head => {
-                Err(BlocksError::PastHead { item: self, last, head: *head })
+                Err(BlocksError::PastHead { item: Box::new(self), last, head: *head })
             }
-            _ if first > last => Err(BlocksError::Backwards { item: self, first, last }),
+            _ if first > last => Err(BlocksError::Backwards { item: Box::new(self), first, last }),
             _ => Ok(first..=last),
         }
     }
@@ -175,8 +175,9 @@ impl Item {
             Bound::Number(number) => Ok(number),
             Bound::Named { name, back } => {
                 let named = names.get(&name).copied();
-                let number = named.ok_or(BlocksError::NameUnknown { item: self, name })?;
-                let before = || BlocksError::BeforeGenesis { item: self, name, number };
+                let number =
+                    named.ok_or_else(|| BlocksError::NameUnknown { item: Box::new(self), name })?;
+                let before = || BlocksError::BeforeGenesis { item: Box::new(self), name, number };
                 number.checked_sub(back).ok_or_else(before)
             }
         }
