@@ -112,7 +112,7 @@ pub enum BlocksError {
 
     /// A line of the file is not a list of items.
     #[error("{}:{line} does not name blocks", .path.display())]
-    Line { path: PathBuf, line: usize, source: ItemError },
+    Line { path: PathBuf, line: usize, source: Box<ItemError> },
 
     /// A file without items.
     #[error("{} lists no blocks; write one per line, for example 19426587", .path.display())]
@@ -193,7 +193,10 @@ fn read_list(path: &Path) -> Result<BlockList, BlocksError> {
         .map_err(|source| BlocksError::Read { path: path.into(), source })?;
     let mut items = Vec::new();
     for (text, line) in text.lines().zip(1..) {
-        let bad_line = |source| BlocksError::Line { path: path.into(), line, source };
+        let bad_line = |source| {
+            let source = Box::new(source);
+            BlocksError::Line { path: path.into(), line, source }
+        };
         items.extend(items_of(text).map_err(bad_line)?);
     }
     if items.is_empty() {
