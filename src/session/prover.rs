@@ -93,8 +93,25 @@ impl Prover {
     ) -> Result<RecordedBlock, Refused> {
         let given = recorded.clone();
         match self.prove(recorded).await {
-            Ok(proved) => check_all_is_reached(proved).await,
+            Ok(proved) if proved == given => check_all_is_reached(proved).await,
+            Ok(completed) => self.check_completed(completed).await,
             Err(refused) => check_all_is_reached(given).await.and(Err(refused)),
+        }
+    }
+
+    /// Checks a completed witness. A node that the block does not need may have lost its parent, which the completion
+    /// did not fetch. The trace of the block names more, so its proofs may lead to that node.
+    async fn check_completed(
+        self: &Arc<Self>,
+        completed: RecordedBlock,
+    ) -> Result<RecordedBlock, Refused> {
+        let Err(refused) = check_all_is_reached(completed.clone()).await else {
+            return Ok(completed);
+        };
+        let mut wider = completed;
+        match self.node.complete_by_trace(&mut wider).await {
+            Ok(Completion::Added) => check_all_is_reached(wider).await,
+            _ => Err(refused),
         }
     }
 

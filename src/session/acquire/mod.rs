@@ -76,7 +76,7 @@ pub enum Acquired {
     Fetched(BlockNumber, Result<Stored, Refused>),
 }
 
-/// What happened to an orphaned block.
+/// The fate of an orphaned block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
     /// It stays in the cache.
