@@ -10,8 +10,8 @@ use crate::{block::range::Name, evm::FieldError};
 #[expect(missing_docs, reason = "the messages name the fields")]
 pub enum NameError {
     /// A call has no answer.
-    #[error(transparent)]
-    Rpc(#[from] RpcError),
+    #[error("cannot look up block {name}")]
+    Rpc { name: Name, source: RpcError },
 
     /// The node has no block of this name.
     #[error("the node at {origin} has no block {name}; check its chain, or write a number")]

@@ -112,8 +112,8 @@ impl RpcError {
     /// Whether the same call may succeed later: the node is unreachable, busy or cut off.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Setup { .. } => false,
-            Self::Unreachable { .. } => true,
+            Self::Setup { .. } | Self::NotCalled { .. } => false,
+            Self::Unreachable { .. } | Self::Failed { source: Fault::Lagging { .. }, .. } => true,
             Self::Failed { source: Fault::Unsendable(_) | Fault::TooLarge { .. }, .. } => false,
             Self::Failed { .. } => !self.is_denial(),
         }

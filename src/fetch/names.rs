@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     block_error::{FetchError, NameError},
+    error::RpcError,
     node::Node,
 };
 use crate::block::range::{Name, Names};
@@ -50,18 +51,20 @@ impl Node {
     }
 
     async fn number_of(&self, name: Name) -> Result<BlockNumber, NameError> {
-        let found = match name {
-            Name::Latest => return Ok(self.head().await?),
-            Name::Safe | Name::Finalized => self.numbered(json!(name.to_string())).await?,
+        let failed = |source| NameError::Rpc { name, source };
+        let found: Option<Numbered> = match name {
+            Name::Latest => return self.head().await.map_err(failed),
+            Name::Safe | Name::Finalized => self.numbered(json!(name.to_string())).await,
             Name::Hash(hash) => {
-                self.client().call("eth_getBlockByHash", json!([hash, false])).await?
+                self.client().call("eth_getBlockByHash", json!([hash, false])).await
             }
-        };
+        }
+        .map_err(failed)?;
         let origin = || self.client().origin().clone();
         let found = found.ok_or_else(|| NameError::Unknown { name, origin: origin() })?;
         let number = found.number.to();
         if let Name::Hash(hash) = name {
-            let canonical = self.numbered(json!(found.number)).await?;
+            let canonical = self.numbered(json!(found.number)).await.map_err(failed)?;
             let canonical = canonical.map(|block| block.hash).filter(|other| *other != hash);
             if let Some(other) = canonical {
                 return Err(NameError::Orphan { hash, number, other, origin: origin() });
@@ -72,7 +75,7 @@ impl Node {
     }
 
     /// The block of a tag or number.
-    async fn numbered(&self, tag: Value) -> Result<Option<Numbered>, NameError> {
-        Ok(self.client().call("eth_getBlockByNumber", json!([tag, false])).await?)
+    async fn numbered(&self, tag: Value) -> Result<Option<Numbered>, RpcError> {
+        self.client().call("eth_getBlockByNumber", json!([tag, false])).await
     }
 }
