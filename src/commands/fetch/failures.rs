@@ -23,7 +23,7 @@ struct Alike {
 impl Failures {
     /// Adds the failure of a block.
     pub(super) fn add(&mut self, number: BlockNumber, message: String) {
-        let words = message.replace(&number.to_string(), "");
+        let words = without_number(&message, number);
         match self.by_words.get_mut(&words) {
             Some(alike) => alike.add(number, message),
             None => {
@@ -39,6 +39,21 @@ impl Failures {
         all.sort_by_key(|alike| alike.first.0);
         all.into_iter().map(Alike::message).collect()
     }
+}
+
+/// The message without the number of its block. Other numbers, such as a port, stay.
+fn without_number(message: &str, number: BlockNumber) -> String {
+    let own = format!("block {number}");
+    let mut pieces = message.split(&own);
+    let mut words = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        words.push_str("block ");
+        if piece.starts_with(|next: char| next.is_ascii_digit()) {
+            words.push_str(&number.to_string());
+        }
+        words.push_str(piece);
+    }
+    words
 }
 
 impl Alike {
@@ -73,12 +88,13 @@ mod tests {
     fn a_common_failure_is_one_message_with_a_count() {
         let mut failures = Failures::default();
         for number in [9, 7, 8] {
-            failures.add(number, format!("block {number}: cannot fetch block {number}: no state"));
+            let message = format!("block {number}: cannot fetch block {number}: no state at :8989");
+            failures.add(number, message);
         }
         failures.add(3, "block 3: pruned".to_owned());
         let expected = [
             "block 3: pruned",
-            "block 7: cannot fetch block 7: no state (and the same for 2 more blocks: 8, 9)",
+            "block 7: cannot fetch block 7: no state at :8989 (and the same for 2 more blocks: 8, 9)",
         ];
         assert_eq!(failures.messages(), expected);
     }
