@@ -56,7 +56,7 @@ impl Node {
     }
 
     /// The codes of accounts before block `number`, in the same order. `None` if the node lacks the method or the
-    /// state.
+    /// state. The first code is requested alone, so that such a node gets one request.
     ///
     /// # Errors
     /// If a call fails for another reason.
@@ -65,11 +65,15 @@ impl Node {
         number: BlockNumber,
         of: &[Address],
     ) -> Result<Option<Vec<Bytes>>, FetchError> {
-        match self.codes(number, number.saturating_sub(1), of).await {
-            Ok(codes) => Ok(Some(codes)),
-            Err(error) if error.is_lack() => Ok(None),
-            Err(error) => Err(error),
-        }
+        let (first, rest) = of.split_at(of.len().min(1));
+        let parent = number.saturating_sub(1);
+        let mut codes = match self.codes(number, parent, first).await {
+            Ok(codes) => codes,
+            Err(error) if error.is_lack() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        codes.extend(self.codes(number, parent, rest).await?);
+        Ok(Some(codes))
     }
 
     /// Values of one method. If one of these methods is missing, the node is not called again.
