@@ -41,6 +41,13 @@ pub enum FetchError {
     #[error("the node at {origin} does not have block {number}; check its chain and its head")]
     NoSuchBlock { number: BlockNumber, origin: Origin },
 
+    /// The node stated a head far above the block, and lacks the block.
+    #[error(
+        "the node at {origin} does not have block {number}, although its head is block {head}; it may have pruned the \
+         block, or a load balancer spreads requests over unlike backends, so use another node"
+    )]
+    BlockLacking { number: BlockNumber, origin: Origin, head: BlockNumber },
+
     /// The node has no method for the pre-state. Without the pre-state a block cannot be replayed.
     #[error(
         "the node at {origin} offers {wanted}; use a node with the debug API (reth, geth, ...)"

@@ -89,6 +89,14 @@ impl RpcError {
         }
     }
 
+    /// The head that the node stated, if it lacks a block that is far below.
+    pub(super) const fn head_far_above(&self) -> Option<BlockNumber> {
+        match self {
+            Self::Failed { source: Fault::Lagging { head, near: false, .. }, .. } => Some(*head),
+            _ => None,
+        }
+    }
+
     /// Whether the answer is too large. Smaller requests may succeed.
     pub(super) const fn is_too_large(&self) -> bool {
         matches!(

@@ -45,7 +45,7 @@ impl Node {
         let block = self.ask::<Numbered>(number, "eth_getBlockByNumber", params).await;
         match block.map_err(|error| self.or_no_such_block(error)) {
             Ok(block) => Ok(Some(block.hash)),
-            Err(FetchError::NoSuchBlock { .. }) => Ok(None),
+            Err(FetchError::NoSuchBlock { .. } | FetchError::BlockLacking { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

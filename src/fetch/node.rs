@@ -142,11 +142,12 @@ impl Node {
 
     /// Names the block if the error says that the node does not have it.
     pub(super) fn or_no_such_block(&self, error: FetchError) -> FetchError {
-        match error {
-            FetchError::Rpc { number, source } if source.is_block_missing() => {
-                FetchError::NoSuchBlock { number, origin: self.client.origin().clone() }
-            }
-            error => error,
+        let FetchError::Rpc { number, source } = error else { return error };
+        let origin = self.client.origin().clone();
+        match source.head_far_above() {
+            Some(head) => FetchError::BlockLacking { number, origin, head },
+            None if source.is_block_missing() => FetchError::NoSuchBlock { number, origin },
+            None => FetchError::Rpc { number, source },
         }
     }
 

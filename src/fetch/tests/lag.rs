@@ -2,7 +2,7 @@
 
 use std::{error::Error, iter::successors, sync::Mutex};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     super::{FetchError, FetchedBlock, WitnessChoice},
@@ -76,4 +76,18 @@ async fn a_block_above_the_head_is_asked_for_once() {
     let error = connect(&server).await.fetch(NUMBER + 1, WitnessChoice::Auto).await.unwrap_err();
     assert!(matches!(error, FetchError::NoSuchBlock { .. }), "{error:?}");
     assert_eq!(server.count("eth_getBlockByNumber"), 1);
+}
+
+#[tokio::test]
+async fn an_old_block_that_the_node_lacks_is_named_with_the_head() {
+    let server = TestNode::new(|method, params| match method {
+        "eth_blockNumber" => Reply::Result(json!("0xffff")),
+        "eth_getBlockByNumber" => Reply::Result(Value::Null),
+        _ => well(method, params),
+    })
+    .await;
+    let error = connect(&server).await.fetch(99, WitnessChoice::Auto).await.unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("does not have block 99, although its head is block 65535"), "{said}");
+    assert!(said.contains("load balancer"), "{said}");
 }
