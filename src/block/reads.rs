@@ -12,7 +12,6 @@ use super::{
     witness::{Ancestors, check_ancestors, codes_by_hash},
 };
 use crate::{
-    evm::Chain,
     state::PreAccount,
     trie::{NodeStore, StateTrie},
 };
@@ -35,8 +34,7 @@ struct Lenient<'a> {
 /// value. The list then ends there.
 pub fn missing_reads(recorded: &RecordedBlock) -> Result<Vec<WitnessReadError>, PrepareError> {
     let RecordedState::Witness(witness) = &recorded.state else { return Ok(Vec::new()) };
-    let chain = Chain::from_id(recorded.chain_id)?;
-    let block = OpenBlock::open(chain, recorded.block.clone())?;
+    let block = OpenBlock::open(recorded.chain()?, recorded.block.clone())?;
     let Ancestors { parent_state_root, hashes } = check_ancestors(block.header(), witness)?;
     let codes = codes_by_hash(&witness.codes);
     let nodes = NodeStore::new(witness.nodes.iter().cloned()).map_err(PrepareError::Nodes)?;

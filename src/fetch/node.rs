@@ -1,7 +1,7 @@
 //! The calls that make a block, and the choice of the methods that a node understands.
 //!
-//! A block with a witness from the node costs two calls, and the first block one more for the software's name. Each ommer costs one more, and so does the
-//! parent's header if the witness lacks it. The first block finds out which of the two witness
+//! A block with a witness from the node costs two calls, and the first block one more for the software's name. Each
+//! ommer costs one more, and so does the parent's header if the witness lacks it. The first block finds out which of the two witness
 //! methods the node has, while the other blocks wait.
 //!
 //! `choice` decides in which order the ways to fetch the pre-state are tried. `block` and `witness`

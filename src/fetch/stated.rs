@@ -195,8 +195,10 @@ impl Node {
         answer: Option<Box<RawValue>>,
     ) -> Result<Option<T>, StatementError> {
         let Some(answer) = answer else { return Ok(None) };
-        let wrong =
-            |error| StatementError::Shape { method, source: self.client().safe_text(&error) };
+        let wrong = |error: serde_json::Error| StatementError::Shape {
+            method,
+            source: self.client().safe_words(&error.to_string()),
+        };
         serde_json::from_str(answer.get()).map(Some).map_err(wrong)
     }
 
