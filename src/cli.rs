@@ -34,7 +34,7 @@ use crate::{
     block::range::BlockSpec,
     executors::{ExecutorKind, Registry, UnknownExecutor},
     fetch::WitnessChoice,
-    session::{BlockQuery, CheckOptions, machine},
+    session::{BlockQuery, CheckOptions, LONG_VERSION, machine},
     units::parse_duration,
 };
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
@@ -56,7 +56,7 @@ const EXIT_CODES: &str = "Exit codes: 0 success; 1 a block does not match its he
 
 /// Race EVM executors over real Ethereum blocks and verify every sample
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(version, long_version = LONG_VERSION, propagate_version = true, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]

@@ -21,6 +21,17 @@ pub enum Schedule {
     Independent,
 }
 
+impl Schedule {
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InOrder => "in-order",
+            Self::Dependencies => "dependencies",
+            Self::Independent => "independent",
+        }
+    }
+}
+
 /// An executor as it is chosen by name, and how it is made for a block.
 ///
 /// One value serves a whole run, all blocks and all numbers of threads.

@@ -1,5 +1,6 @@
 //! Reads the wall clock and the CPU clocks for the samples. No other module of `measure` reads a clock.
 
+use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 use std::{
     fmt, hint,
@@ -50,6 +51,11 @@ impl Clock for SystemClock {
     fn until_quiet(&self) {
         until_quiet(|| self.wall(), || self.cpu_of_others());
     }
+}
+
+/// The date and time in UTC, to the second, as in RFC 3339: `2026-03-01T12:00:00Z`.
+pub fn utc_now() -> String {
+    format!("{:.0}", Timestamp::now())
 }
 
 /// Length of the window in which no other thread may run.

@@ -22,7 +22,7 @@ mod track;
 pub mod warmup;
 pub mod warnings;
 
-pub use clock::{Clock, Stopwatch, SystemClock};
+pub use clock::{Clock, Stopwatch, SystemClock, utc_now};
 pub use plan::{Contender, Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup};
 pub use runner::{ContenderResult, End, Measured, Race, RunError, Runner};
 pub use track::prepare_workers;

@@ -11,7 +11,7 @@ use super::record::Record;
 use super::{Report, ReportError, Row};
 
 /// The columns, in order.
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 30] = [
     "chain_id",
     "block_number",
     "block_hash",
@@ -20,6 +20,7 @@ const COLUMNS: [&str; 29] = [
     "gas_used",
     "executor",
     "threads",
+    "schedule",
     "mode",
     "iterations",
     "execute_ns_median",

@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use super::record::{DetailRecord, Record, SampleRecord, nanoseconds, sample_records};
 use super::{
-    Failure, Machine, Mode, PreparationRow, Report, ReportError, Row, SelfCheckRow, Settings,
-    Verdict, Watched,
+    Failure, Machine, Mode, PreparationRow, ProfiledRun, Provenance, Report, ReportError, Row,
+    SelfCheckRow, Settings, Verdict,
 };
 use crate::measure::{stats::Speedup, warnings::Warning};
 
 /// Increases if a field is removed or changes its meaning. New fields do not increase it.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Writes `report` as one indented JSON document, with a line feed at its end.
 ///
@@ -38,6 +38,7 @@ pub(super) fn write_document(
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     schema_version: u32,
+    provenance: &'a Provenance,
     machine: &'a Machine,
     settings: &'a Settings,
     warnings: Vec<WarningRecord>,
@@ -45,7 +46,7 @@ struct Document<'a> {
     details: Vec<DetailRecord<'a>>,
     self_checks: Vec<SelfCheckRecord>,
     preparation: Vec<PreparationRecord>,
-    watched: Vec<WatchedRecord<'a>>,
+    profiled: Vec<ProfiledRecord<'a>>,
     mismatches: Vec<ReasonRecord<'a>>,
     fallbacks: Vec<ReasonRecord<'a>>,
     failures: &'a [Failure],
@@ -57,6 +58,7 @@ impl<'a> Document<'a> {
         let rows = &report.rows;
         Self {
             schema_version: SCHEMA_VERSION,
+            provenance: &report.provenance,
             machine: &report.machine,
             settings: &report.settings,
             warnings: report.warnings.iter().map(WarningRecord::new).collect(),
@@ -64,7 +66,7 @@ impl<'a> Document<'a> {
             details: rows.iter().filter_map(DetailRecord::new).collect(),
             self_checks: report.self_checks.iter().map(SelfCheckRecord::new).collect(),
             preparation: report.preparation.iter().map(PreparationRecord::new).collect(),
-            watched: report.watched.iter().map(WatchedRecord::new).collect(),
+            profiled: report.profiled.iter().map(ProfiledRecord::new).collect(),
             mismatches: rows.iter().filter_map(ReasonRecord::mismatch).collect(),
             fallbacks: rows.iter().filter_map(ReasonRecord::fallback).collect(),
             failures: &report.failures,
@@ -165,7 +167,7 @@ impl PreparationRecord {
 /// A profiled run of one executor, in nanoseconds over all threads. The parts of
 /// [`Spent`](crate::insight::Spent) add up to threads × the run's time.
 #[derive(Debug, Serialize)]
-struct WatchedRecord<'a> {
+struct ProfiledRecord<'a> {
     chain_id: u64,
     block_number: u64,
     executor: &'a str,
@@ -174,8 +176,8 @@ struct WatchedRecord<'a> {
     alone_ns: Option<u64>,
     useful_ns: u64,
     wasted_ns: u64,
-    warming_ns: u64,
-    checking_ns: u64,
+    prefetching_ns: u64,
+    validating_ns: u64,
     committing_ns: u64,
     waiting_ns: u64,
     searching_ns: u64,
@@ -188,20 +190,20 @@ struct WatchedRecord<'a> {
     final_p99: Option<f64>,
 }
 
-impl<'a> WatchedRecord<'a> {
-    fn new(watched: &'a Watched) -> Self {
-        let (spent, latency) = (&watched.spent, watched.latency.as_ref());
+impl<'a> ProfiledRecord<'a> {
+    fn new(profiled: &'a ProfiledRun) -> Self {
+        let (spent, latency) = (&profiled.spent, profiled.latency.as_ref());
         Self {
-            chain_id: watched.chain_id,
-            block_number: watched.number,
-            executor: &watched.executor,
-            threads: watched.threads.get(),
-            total_ns: nanoseconds(watched.total),
-            alone_ns: watched.alone.map(nanoseconds),
+            chain_id: profiled.chain_id,
+            block_number: profiled.number,
+            executor: &profiled.executor,
+            threads: profiled.threads.get(),
+            total_ns: nanoseconds(profiled.total),
+            alone_ns: profiled.alone.map(nanoseconds),
             useful_ns: nanoseconds(spent.useful),
             wasted_ns: nanoseconds(spent.wasted),
-            warming_ns: nanoseconds(spent.warming),
-            checking_ns: nanoseconds(spent.checking),
+            prefetching_ns: nanoseconds(spent.warming),
+            validating_ns: nanoseconds(spent.checking),
             committing_ns: nanoseconds(spent.committing),
             waiting_ns: nanoseconds(spent.waiting),
             searching_ns: nanoseconds(spent.searching),
@@ -229,20 +231,13 @@ mod tests {
         serde_json::from_slice(&out).unwrap()
     }
 
-    /// The schema of the repository.
     fn validator() -> jsonschema::Validator {
-        let schema = include_str!("../../data/replay.schema.json");
-        let schema = serde_json::from_str(schema).unwrap();
-        jsonschema::validator_for(&schema).unwrap()
+        testing::validator(include_str!("../../data/replay.schema.json"))
     }
 
     #[track_caller]
     fn assert_valid(document: &Value) {
-        let errors: Vec<_> = validator()
-            .iter_errors(document)
-            .map(|error| format!("{}: {error}", error.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{}", errors.join("\n"));
+        testing::assert_valid(&validator(), document);
     }
 
     #[test]
@@ -263,7 +258,7 @@ mod tests {
     fn the_schema_requires_every_field_and_allows_no_other() {
         let document = written(&testing::full_report());
         for damage in
-            ["results", "samples", "details", "self_checks", "preparation", "watched", "warnings"]
+            ["results", "samples", "details", "self_checks", "preparation", "profiled", "warnings"]
         {
             let mut extra = document.clone();
             extra[damage][0]["no_such_field"] = json!(1);
@@ -350,13 +345,13 @@ mod tests {
             written(&testing::report_of(rows))["samples"],
             json!([
                 { "chain_id": 1, "block_number": 19426587, "executor": "block-stm", "threads": 8,
-                  "round": 0, "execute_ns": 4_900_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
+                  "iteration": 0, "execute_ns": 4_900_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
                   "instructions": 40_000_000, "cycles": 50_000_000 },
                 { "chain_id": 1, "block_number": 19426587, "executor": "block-stm", "threads": 8,
-                  "round": 1, "execute_ns": 5_100_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
+                  "iteration": 1, "execute_ns": 5_100_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
                   "instructions": 40_000_000, "cycles": 50_000_000 },
                 { "chain_id": 1, "block_number": 46147, "executor": "sequential", "threads": 1,
-                  "round": 0, "execute_ns": 8_000_000, "root_ns": null, "cpu_ns": null,
+                  "iteration": 0, "execute_ns": 8_000_000, "root_ns": null, "cpu_ns": null,
                   "instructions": null, "cycles": null },
             ])
         );

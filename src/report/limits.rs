@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::{
     Comparison, Report, Row, by_block,
+    profiled::{ProfiledRun, lost},
     record::{bound_share, re_execution_rate, speedup_ratio},
-    watched::{Watched, lost},
 };
 use crate::{executors::Schedule, units};
 
@@ -144,8 +144,9 @@ fn processor_time(row: &Row, baseline: Option<&Row>) -> Option<String> {
 
 /// The largest loss of the threads' time; `None` without a profiled run.
 fn largest_loss(report: &Report, row: &Row) -> Option<String> {
-    let is_own = |run: &&Watched| run.hash == row.block.hash && run.contender() == row.contender();
-    let run = report.watched.iter().find(is_own)?;
+    let is_own =
+        |run: &&ProfiledRun| run.hash == row.block.hash && run.contender() == row.contender();
+    let run = report.profiled.iter().find(is_own)?;
     let lost = lost(std::slice::from_ref(run)).into_iter().next()?;
     let (share, what) = lost.losses().into_iter().next()?;
     (share >= WORTH_SAYING)
@@ -203,9 +204,10 @@ mod tests {
         let row = with(raced(5, 900, 1.1), |figures| {
             (figures.incarnations, figures.cpu_median) = (None, None);
         });
-        let run = Watched { hash: row.block.hash, threads: row.threads, ..testing::watched(5, 1) };
+        let run =
+            ProfiledRun { hash: row.block.hash, threads: row.threads, ..testing::profiled(5, 1) };
         let rows = vec![paced(5, 9_000), row];
-        let report = Report { watched: vec![run], ..testing::report_of(rows) };
+        let report = Report { profiled: vec![run], ..testing::report_of(rows) };
         let reason = &worst(&report, 1)[0].reason;
         assert_eq!(reason, "40 % of its threads' time is slowdown of useful execution");
     }

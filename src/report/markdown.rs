@@ -7,9 +7,9 @@ use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::summary::{
     WHY_NOT_MORE, conclusion, cores_line, noise_line, one_line, problems, why_line, winner_line,
 };
-use super::table::{NONE, cell, known_beforehand, speedup};
+use super::table::{NONE, cell, oracle_knowledge, speedup};
 use super::totals::{self, Standing};
-use super::{Report, ReportError, Row, limits};
+use super::{Provenance, Report, ReportError, Row, limits};
 use crate::units;
 
 /// Writes `report` as Markdown.
@@ -22,7 +22,7 @@ pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError
         standings(report),
         list("Problems", problems(report)),
         list("Warnings", warnings(report)),
-        list("Oracle knowledge", known_beforehand(report)),
+        list("Oracle knowledge", oracle_knowledge(report)),
         list("Bottlenecks of the slowest blocks", limits(report)),
         blocks(report),
         footing(report),
@@ -136,6 +136,15 @@ fn limits(report: &Report) -> Vec<String> {
 }
 
 /// The machine, the method and the command that reproduces the run.
+/// The date of the run and the build of the program.
+fn build_line(report: &Report) -> String {
+    let Provenance { date, commit, rustc, target, profile, .. } = &report.provenance;
+    let commit =
+        commit.as_deref().map_or("unknown commit".to_owned(), |hash| format!("commit {hash}"));
+    let rustc = rustc.as_deref().unwrap_or("unknown compiler");
+    format!("Run on {date}; {commit}, {rustc}, {target}, {profile}.")
+}
+
 fn footing(report: &Report) -> Vec<String> {
     let (machine, settings) = (&report.machine, &report.settings);
     let caches = machine.caches.join(", ");
@@ -150,6 +159,7 @@ fn footing(report: &Report) -> Vec<String> {
             machine.blockrace_version,
             machine.build
         )),
+        escaped(&build_line(report)),
         "Every sample of a matching row was verified; speedups are medians over the iterations, with"
             .to_owned(),
         "95 % bootstrap intervals. To reproduce this run:".to_owned(),

@@ -5,7 +5,7 @@
 //! [`conformance`] hold the reports of the other commands.
 //!
 //! The measuring code fills a [`Report`]. This module derives only what follows from its rows: Mgas/s,
-//! totals over rows ([`totals`]), shares of a profiled run ([`watched`]) and the bottleneck of a row
+//! totals over rows ([`totals`]), shares of a profiled run ([`profiled`]) and the bottleneck of a row
 //! ([`limits`]). It writes to any [`io::Write`] and opens no file.
 //!
 //! The types enforce that figures belong to a correct result. A [`Figures`], with its timings and samples,
@@ -25,6 +25,7 @@ pub mod limits;
 pub mod markdown;
 mod paint;
 pub mod picture;
+pub mod profiled;
 mod record;
 pub mod run;
 pub mod setting;
@@ -34,7 +35,6 @@ pub mod table;
 mod testing;
 pub mod totals;
 pub mod trace;
-pub mod watched;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -54,12 +54,14 @@ use crate::{
     verify::VerifiedTo,
 };
 pub use picture::BlockPicture;
-pub use setting::{KnownBeforehand, Machine, Settings};
-pub use watched::Watched;
+pub use profiled::ProfiledRun;
+pub use setting::{Machine, OracleKnowledge, Provenance, Settings};
 
 /// The results of a replay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
+    /// The date of the replay and the build of the program.
+    pub provenance: Provenance,
     /// The machine that ran the replay.
     pub machine: Machine,
     /// The settings of the replay.
@@ -73,7 +75,7 @@ pub struct Report {
     /// Preparation times of the blocks.
     pub preparation: Vec<PreparationRow>,
     /// Profiled runs, which record what the threads of each executor do.
-    pub watched: Vec<Watched>,
+    pub profiled: Vec<ProfiledRun>,
     /// Conditions that make the figures less reliable.
     pub warnings: Vec<Warning>,
     /// Dependencies and schedules of blocks; empty if the blocks were not analysed.

@@ -25,6 +25,7 @@ pub(super) struct Record<'a, N> {
     gas_used: u64,
     executor: &'a str,
     threads: usize,
+    schedule: &'static str,
     mode: &'static str,
     iterations: u32,
     execute_ns_median: Option<u64>,
@@ -67,6 +68,7 @@ impl<'a, N> Record<'a, N> {
             gas_used: block.gas_used,
             executor: &row.executor,
             threads: row.threads.get(),
+            schedule: row.schedule.name(),
             mode: row.mode.name(),
             iterations: row.iterations,
             execute_ns_median: figures.map(|figures| nanoseconds(figures.execute.median)),
@@ -92,14 +94,14 @@ impl<'a, N> Record<'a, N> {
     }
 }
 
-/// One sample of one row. `round` is the iteration, counted from 0. Durations are in nanoseconds.
+/// One sample of one row. `iteration` is counted from 0. Durations are in nanoseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct SampleRecord<'a> {
     chain_id: u64,
     block_number: u64,
     executor: &'a str,
     threads: usize,
-    round: usize,
+    iteration: usize,
     execute_ns: u64,
     root_ns: Option<u64>,
     cpu_ns: Option<u64>,
@@ -110,12 +112,12 @@ pub(super) struct SampleRecord<'a> {
 /// The samples of a row; none if it did not match.
 pub(super) fn sample_records(row: &Row) -> impl Iterator<Item = SampleRecord<'_>> {
     let samples = row.verdict.figures().map_or(&[][..], |figures| &figures.samples);
-    samples.iter().enumerate().map(|(round, sample)| SampleRecord {
+    samples.iter().enumerate().map(|(iteration, sample)| SampleRecord {
         chain_id: row.block.chain_id,
         block_number: row.block.number,
         executor: &row.executor,
         threads: row.threads.get(),
-        round,
+        iteration,
         execute_ns: nanoseconds(sample.execute),
         root_ns: sample.root.map(nanoseconds),
         cpu_ns: sample.cpu.map(nanoseconds),

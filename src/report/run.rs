@@ -10,6 +10,12 @@ use serde_json::Value;
 
 use super::json::SCHEMA_VERSION;
 
+/// The oldest schema version that can be read.
+const OLDEST_VERSION: u32 = 2;
+
+/// The oracle knowledge among the settings of schema version 2.
+const OLD_ORACLE_KNOWLEDGE: &str = "known_beforehand";
+
 /// A file is not a run.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields")]
@@ -19,7 +25,9 @@ pub enum RunError {
     Malformed(#[from] serde_json::Error),
 
     /// A release with another schema version wrote the file.
-    #[error("the file has schema version {found}, and this release reads {SCHEMA_VERSION}")]
+    #[error(
+        "the file has schema version {found}, and this release reads {OLDEST_VERSION} to {SCHEMA_VERSION}"
+    )]
     Version { found: u32 },
 
     /// A time or a ratio that no measurement gives.
@@ -116,7 +124,9 @@ struct Lap {
     block_number: u64,
     executor: String,
     threads: u64,
-    round: u64,
+    /// Schema version 2 calls it a round.
+    #[serde(alias = "round")]
+    iteration: u64,
     execute_ns: f64,
 }
 
@@ -128,7 +138,7 @@ impl Run {
     pub fn read(text: &[u8]) -> Result<Self, RunError> {
         // The text is parsed twice, because a tree of values would take many times its memory.
         let Version { schema_version: found } = serde_json::from_slice(text)?;
-        if found != SCHEMA_VERSION {
+        if !(OLDEST_VERSION..=SCHEMA_VERSION).contains(&found) {
             return Err(RunError::Version { found });
         }
         let document: Document = serde_json::from_slice(text)?;
@@ -137,7 +147,10 @@ impl Run {
     }
 
     fn of(document: Document) -> Self {
-        let Document { machine, settings, results, self_checks, samples } = document;
+        let Document { machine, mut settings, results, self_checks, samples } = document;
+        if let Some(knowledge) = settings.remove(OLD_ORACLE_KNOWLEDGE) {
+            settings.insert("oracle_knowledge".to_owned(), knowledge);
+        }
         let mut run = Self {
             machine,
             settings,
@@ -160,7 +173,7 @@ impl Run {
         for lap in samples {
             let runner = Runner { executor: lap.executor, threads: lap.threads };
             let key = ((lap.chain_id, lap.block_number), runner);
-            run.times.entry(key).or_default().insert(lap.round, lap.execute_ns);
+            run.times.entry(key).or_default().insert(lap.iteration, lap.execute_ns);
         }
         run
     }
@@ -282,6 +295,21 @@ mod tests {
         let laps = [(0, 4_900_000.0), (1, 5_100_000.0), (2, 4_900_000.0), (3, 5_100_000.0)];
         assert_eq!(run.times[&key], laps.into());
         assert_eq!((run.runs, run.mismatches), (2, 2));
+    }
+
+    #[test]
+    fn files_of_the_earlier_schema_version_are_read() {
+        let mut file = Vec::new();
+        json::write(&testing::full_report(), &mut file).unwrap();
+        let text = String::from_utf8(file.clone()).unwrap();
+        let old = text
+            .replace("\"schema_version\": 3", "\"schema_version\": 2")
+            .replace("\"iteration\":", "\"round\":")
+            .replace("\"oracle_knowledge\":", "\"known_beforehand\":");
+        assert_ne!(old, text);
+        let (now, then) = (Run::read(&file).unwrap(), Run::read(old.as_bytes()).unwrap());
+        assert_eq!(then.times, now.times);
+        assert_eq!(then.settings, now.settings);
     }
 
     #[test]

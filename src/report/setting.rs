@@ -35,6 +35,23 @@ pub struct Machine {
     pub libraries: BTreeMap<String, String>,
 }
 
+/// The origin of a result: the time of the run, and the build of the program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Provenance {
+    /// Date and time in UTC at the end of the run, as in RFC 3339.
+    pub date: String,
+    /// Commit of the sources. It ends with `-modified` if they differ from it. `None` for a build without git.
+    pub commit: Option<String>,
+    /// Version of the compiler.
+    pub rustc: Option<String>,
+    /// Target triple.
+    pub target: String,
+    /// Instruction set extensions that the compiler may use everywhere.
+    pub target_features: Vec<String>,
+    /// Build profile and optimisation level.
+    pub profile: String,
+}
+
 /// The settings that affect the figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Settings {
@@ -60,7 +77,7 @@ pub struct Settings {
     #[serde(rename = "state_latency_ns", serialize_with = "nanoseconds")]
     pub state_latency: Duration,
     /// Oracle knowledge of the executors. Deriving it is not timed.
-    pub known_beforehand: Vec<KnownBeforehand>,
+    pub oracle_knowledge: Vec<OracleKnowledge>,
     /// The blocks, as given on the command line.
     pub blocks: String,
     /// The command that reproduces this run, with every setting spelt out.
@@ -70,7 +87,7 @@ pub struct Settings {
 impl Settings {
     /// Oracle knowledge of an executor; `None` without any.
     pub fn knew(&self, executor: &str) -> Option<&str> {
-        let known = self.known_beforehand.iter().find(|known| known.executor == executor);
+        let known = self.oracle_knowledge.iter().find(|known| known.executor == executor);
         known.map(|known| known.what.as_str())
     }
 }
@@ -78,7 +95,7 @@ impl Settings {
 /// Oracle knowledge that an executor has of each block before it executes the block. It comes from an
 /// untimed sequential run of the same block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct KnownBeforehand {
+pub struct OracleKnowledge {
     /// Name of the executor.
     pub executor: String,
     /// Description of the knowledge.

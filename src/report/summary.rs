@@ -1,16 +1,16 @@
 //! Writes the end of the terminal report: totals by fork and over all blocks, shares of the threads' time,
 //! problems, bottlenecks, warnings, the fastest contender and the verification result.
 //!
-//! The figures come from `totals`, `watched` and `limits`. The Markdown report and the HTML page use the
+//! The figures come from `totals`, `profiled` and `limits`. The Markdown report and the HTML page use the
 //! same sentences. Correctness of the verification result lives in [`conclusion`]: a block counts as
 //! verified only if every one of its rows matched.
 
 use std::collections::BTreeSet;
 
 use super::paint::{ALARM, Cell, FAINT, STRONG, bar, columns, paint};
+use super::profiled::{SHORT_NAMES, lost};
 use super::table::{NONE, cell, speedup, verdict};
 use super::totals::{self, Standing};
-use super::watched::{SHORT_NAMES, lost};
 use super::{
     Contender, Failure, Mode, Report, Row, Verdict, VerifiedTo, by_block, counted, limits,
 };
@@ -139,7 +139,7 @@ fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
 
 /// Shares of the threads' time in profiled runs, one line per contender.
 fn losses(report: &Report) -> Vec<String> {
-    let lost = lost(&report.watched);
+    let lost = lost(&report.profiled);
     if lost.is_empty() {
         return vec![];
     }
@@ -237,7 +237,7 @@ pub(super) const WHY_NOT_MORE: &str = "bottlenecks:";
 
 /// The largest losses of a contender's threads; `None` without a profiled run.
 pub(super) fn why_line(report: &Report, contender: Contender<'_>) -> Option<String> {
-    let lost = lost(&report.watched).into_iter().find(|lost| lost.contender == contender)?;
+    let lost = lost(&report.profiled).into_iter().find(|lost| lost.contender == contender)?;
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let losses = lost.losses().into_iter().take(NAMED_LOSSES).filter(|(share, _)| *share >= 0.005);
     let losses: Vec<_> = losses.map(|(share, what)| format!("{} {what}", percent(share))).collect();

@@ -54,7 +54,7 @@ pub fn write(report: &Report, detail: Detail, mut out: impl io::Write) -> Result
         sections.extend(panels(report));
         sections.push(legend(report));
     } else {
-        sections.push(known_beforehand(report));
+        sections.push(oracle_knowledge(report));
     }
     sections.extend(summary::sections(report));
     let filled = sections.into_iter().filter(|lines| !lines.is_empty());
@@ -254,7 +254,7 @@ fn legend(report: &Report) -> Vec<String> {
     if !rows.iter().any(is_baseline_row) {
         lines.push("There are no speedups, because no baseline was verified.".into());
     }
-    lines.extend(known_beforehand(report));
+    lines.extend(oracle_knowledge(report));
     lines.extend(crossings(rows));
     if rows.iter().any(has_receipts_only) {
         lines.push(RECEIPTS_LEGEND.into());
@@ -274,8 +274,8 @@ fn legend(report: &Report) -> Vec<String> {
 }
 
 /// Oracle knowledge of the executors, and its source.
-pub(super) fn known_beforehand(report: &Report) -> Vec<String> {
-    let known = &report.settings.known_beforehand;
+pub(super) fn oracle_knowledge(report: &Report) -> Vec<String> {
+    let known = &report.settings.oracle_knowledge;
     let mut lines: Vec<_> = known
         .iter()
         .map(|known| format!("{} has oracle knowledge: {}.", known.executor, known.what))

@@ -12,11 +12,37 @@ pub(super) const FRONTIER_HASH: B256 =
 
 pub(super) const WHY: &str = "receipt 12: expected status success, found failure";
 
+/// A validator for the text of a schema.
+pub(super) fn validator(schema: &str) -> jsonschema::Validator {
+    jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
+}
+
+/// Checks a document, and names every place that the schema does not allow.
+#[track_caller]
+pub(super) fn assert_valid(validator: &jsonschema::Validator, document: &serde_json::Value) {
+    let errors: Vec<_> = validator
+        .iter_errors(document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+}
+
 /// A report of two replayed blocks and a missing one. One block has a flat pre-state, and one row is a mismatch.
 pub(super) fn report() -> Report {
     let rows = vec![baseline(), contender(), mismatch(), receipts_only()];
     let failures = vec![Failure { block: 19_426_588, what: "not cached; fetch it first".into() }];
     Report { failures, ..report_of(rows) }
+}
+
+pub(super) fn provenance() -> Provenance {
+    Provenance {
+        date: "2026-03-01T12:00:00Z".into(),
+        commit: Some("0123456789abcdef0123456789abcdef01234567".into()),
+        rustc: Some("rustc 1.95.0 (000000000 2026-01-01)".into()),
+        target: "x86_64-unknown-linux-gnu".into(),
+        target_features: vec!["sse".into(), "sse2".into()],
+        profile: "release, opt-level 3".into(),
+    }
 }
 
 pub(super) fn report_of(rows: Vec<Row>) -> Report {
@@ -44,18 +70,19 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         asleep: false,
         seed: 42,
         state_latency: Duration::ZERO,
-        known_beforehand: vec![],
+        oracle_knowledge: vec![],
         blocks: "19426587,46147,19426588".into(),
         command: "blockrace replay 19426587,46147,19426588 --seed 42".into(),
     };
     Report {
+        provenance: provenance(),
         machine,
         settings,
         rows,
         failures: vec![],
         self_checks: vec![],
         preparation: vec![],
-        watched: vec![],
+        profiled: vec![],
         warnings: vec![],
         pictures: vec![],
     }
@@ -74,7 +101,7 @@ pub(super) fn self_checks_of(threads: usize, ratio: Speedup) -> SelfCheckRow {
 }
 
 /// A profiled run of block `number` on eight threads. It takes `times` × 1.25 ms, half of it execution.
-pub(super) fn watched(number: u64, times: u32) -> Watched {
+pub(super) fn profiled(number: u64, times: u32) -> ProfiledRun {
     let ms = Duration::from_millis;
     let latency = crate::insight::Latency { first: 0.1, p50: 0.5, p90: 0.9, p99: 0.99 };
     let spent = crate::insight::Spent {
@@ -85,7 +112,7 @@ pub(super) fn watched(number: u64, times: u32) -> Watched {
         outside: ms(1) * times,
         ..Default::default()
     };
-    Watched {
+    ProfiledRun {
         chain_id: 1,
         number,
         hash: HASH,
@@ -166,7 +193,7 @@ pub(super) fn full_report() -> Report {
     Report {
         self_checks: vec![self_check(Speedup { ratio: 1.0, ci_low: 0.99, ci_high: 1.02 })],
         preparation: vec![preparation],
-        watched: vec![watched(19_426_587, 1)],
+        profiled: vec![profiled(19_426_587, 1)],
         warnings: vec![Warning::OtherLoad { processors: 0.5 }],
         pictures: vec![picture],
         failures: report().failures,

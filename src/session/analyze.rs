@@ -6,7 +6,7 @@
 
 use super::{
     BlockQuery, BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, profile,
-    race::rows::facts, selection::joined,
+    provenance, race::rows::facts, selection::joined,
 };
 use crate::{
     block::prepare,
@@ -58,7 +58,13 @@ pub fn analyze(
     let settings =
         AnalysisSettings { threads, runs: options.runs, blocks: selection.named, command };
     let (blocks, failures, mismatches) = analyze_all(selection.blocks, &settings, observer)?;
-    let report = AnalysisReport { machine: machine::describe(), settings, blocks, failures };
+    let report = AnalysisReport {
+        provenance: provenance(),
+        machine: machine::describe(),
+        settings,
+        blocks,
+        failures,
+    };
     Ok(Analyzed { report, mismatches })
 }
 

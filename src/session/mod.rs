@@ -43,6 +43,7 @@ mod check;
 pub mod machine;
 mod observer;
 mod profile;
+mod provenance;
 mod prover;
 mod race;
 mod rules;
@@ -54,6 +55,7 @@ pub use self::{
     check::{CheckOptions, CheckResult, Checked, StepTimes, check_all},
     observer::Observer,
     profile::{Profiled, profile_block},
+    provenance::{LONG_VERSION, provenance},
     prover::Refused,
     race::{Charts, RaceOptions, Raced, default_threads, race},
     rules::{NodeRules, RulesFile, RulesSource, node_rules},

@@ -34,7 +34,7 @@ const LAYERS: [&str; 21] = [
 const BOTTOM: &str = "units";
 
 /// Crates and functions that only some modules may name.
-const CONTAINED: [(&str, &[&str]); 19] = [
+const CONTAINED: [(&str, &[&str]); 20] = [
     ("tokio::", &["fetch", "session", "commands"]),
     ("reqwest::", &["fetch"]),
     ("clap::", &["cli"]),
@@ -50,6 +50,7 @@ const CONTAINED: [(&str, &[&str]); 19] = [
     // `insight` in one file, see below; tokio's, by which `fetch` paces requests, times nothing.
     ("Instant::now", &["measure", "insight", "fetch"]),
     ("SystemTime::now", &["measure"]),
+    ("Timestamp::now", &["measure"]),
     ("sync::atomic", &["threads", "execution", "executors"]),
     ("parking_lot::", &["threads", "execution", "executors"]),
     ("std::sync::Mutex", &["threads"]),

@@ -17,6 +17,7 @@ mod main_job;
 mod outside_workspace;
 mod own_executor;
 mod proofs;
+mod provenance;
 mod providers;
 mod reach;
 mod replay_reports;

@@ -42,7 +42,7 @@ fn a_faulty_executor_ends_its_own_row_and_never_the_run() {
         let own = rows.iter().filter(|row| row["executor"] == executor);
         own.map(|row| row["verdict"].as_str().expect("a verdict").to_owned()).collect::<Vec<_>>()
     };
-    let profiled = document["watched"].as_array().expect("profiled runs are listed");
+    let profiled = document["profiled"].as_array().expect("profiled runs are listed");
     assert!(profiled.iter().all(|run| run["executor"] != "right"), "it reports no events");
     for (executor, runs) in [("sequential", 1), ("right", 2)] {
         assert_eq!(verdicts(executor), vec!["match"; runs * blocks.len()], "{executor}");

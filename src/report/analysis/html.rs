@@ -62,6 +62,7 @@ fn page(report: &AnalysisReport) -> Result<Markup, ReportError> {
         section id="facts" {
             h2 { "Machine and settings" }
             (facts::again(&report.settings.command))
+            (facts::build(&report.provenance))
             (facts::machine(&report.machine))
         }
     }))

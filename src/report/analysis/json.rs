@@ -3,7 +3,7 @@
 //! Durations are integers in nanoseconds. A value that does not apply is `null`.
 //!
 //! ```text
-//! { "schema_version": 1, "machine": {..}, "settings": { threads, runs, blocks },
+//! { "schema_version": 2, "provenance": {..}, "machine": {..}, "settings": { threads, runs, blocks },
 //!   "blocks": [{ chain_id, block_number, .., bounds: [{ threads, fields, .. }],
 //!     in_order: [{ what, pairs, critical_path_ns }], contracts: [..], fields: [..] }],
 //!   "failures": [{ block_number, what }] }
@@ -12,13 +12,15 @@
 use super::{AnalysedBlock, AnalysisReport, place::HotSpotRecord};
 use crate::{
     insight::{Bounds, HotSpot, Ordered, OrderedCost},
-    report::{Failure, Machine, ReportError, json::write_document, record::nanoseconds},
+    report::{
+        Failure, Machine, Provenance, ReportError, json::write_document, record::nanoseconds,
+    },
 };
 use serde::Serialize;
 use std::io;
 
 /// Increases if a field is removed or changes its meaning. New fields do not increase it.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Writes `report` as one indented JSON document, with a line feed at its end.
 ///
@@ -31,6 +33,7 @@ pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportE
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     schema_version: u32,
+    provenance: &'a Provenance,
     machine: &'a Machine,
     settings: SettingsRecord<'a>,
     blocks: Vec<BlockRecord<'a>>,
@@ -42,11 +45,13 @@ impl<'a> Document<'a> {
         let settings = &report.settings;
         Self {
             schema_version: SCHEMA_VERSION,
+            provenance: &report.provenance,
             machine: &report.machine,
             settings: SettingsRecord {
                 threads: settings.threads.iter().map(|threads| threads.get()).collect(),
-                runs: settings.runs.get(),
+                iterations: settings.runs.get(),
                 blocks: &settings.blocks,
+                command: &settings.command,
             },
             blocks: report.blocks.iter().map(BlockRecord::new).collect(),
             failures: &report.failures,
@@ -57,8 +62,9 @@ impl<'a> Document<'a> {
 #[derive(Debug, Serialize)]
 struct SettingsRecord<'a> {
     threads: Vec<usize>,
-    runs: u32,
+    iterations: u32,
     blocks: &'a str,
+    command: &'a str,
 }
 
 #[derive(Debug, Serialize)]

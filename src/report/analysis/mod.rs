@@ -16,13 +16,15 @@ mod words;
 
 pub(crate) use place::short as short_place;
 
-use super::{BlockFacts, Failure, Machine};
+use super::{BlockFacts, Failure, Machine, Provenance};
 use crate::insight::Analysis;
 use std::num::{NonZeroU32, NonZeroUsize};
 
 /// The results of an analysis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnalysisReport {
+    /// The date of the analysis and the build of the program.
+    pub provenance: Provenance,
     /// The machine that ran the analysis.
     pub machine: Machine,
     /// The settings of the analysis.

@@ -62,6 +62,7 @@ fn report(blocks: usize) -> AnalysisReport {
     let facts = BlockFacts { transactions: 8, ..testing::baseline().block };
     let block = AnalysedBlock { facts, analysis: analysis() };
     AnalysisReport {
+        provenance: testing::provenance(),
         machine: testing::report().machine,
         settings: AnalysisSettings {
             threads: vec![threads(2), threads(8)],
@@ -200,4 +201,14 @@ fn a_block_without_transactions_has_no_bound() {
     let line = line.expect("the block has a line");
     let cells: Vec<_> = line.split_whitespace().rev().take(3).collect();
     assert_eq!(cells, ["-"; 3], "bounds of the block");
+}
+
+#[test]
+fn every_document_conforms_to_the_schema() {
+    let validator = testing::validator(include_str!("../../../data/analyze.schema.json"));
+    for blocks in [0, 2] {
+        let text = text(&report(blocks), |report, out| json::write(report, out).is_ok());
+        let document = serde_json::from_str(&text).expect("the output is JSON");
+        testing::assert_valid(&validator, &document);
+    }
 }

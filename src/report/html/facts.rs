@@ -5,8 +5,8 @@
 
 use maud::{Markup, html};
 
-use crate::report::table::known_beforehand;
-use crate::report::{Machine, Report};
+use crate::report::table::oracle_knowledge;
+use crate::report::{Machine, Provenance, Report};
 use crate::units;
 
 /// The section about the machine and the settings.
@@ -15,10 +15,11 @@ pub(super) fn section(report: &Report) -> Markup {
         section id="facts" {
             h2 { "Machine and settings" }
             (again(&report.settings.command))
+            (build(&report.provenance))
             (machine(&report.machine))
             h3 { "Settings" }
             (list(&settings(report)))
-            @for line in known_beforehand(report) { p { (line) } }
+            @for line in oracle_knowledge(report) { p { (line) } }
             h3 { "Timed phases" }
             p {
                 "A sample starts with a prepared block: transactions are decoded, senders are recovered, \
@@ -45,6 +46,20 @@ pub(in crate::report) fn again(command: &str) -> Markup {
         pre tabindex="0" aria-label="The command of this run" { code { (command) } }
         p { "If the blocks are not cached yet, fetch them first: blockrace fetch, with the blocks and --rpc-url." }
     }
+}
+
+/// The date of a run and the build of the program.
+pub(in crate::report) fn build(provenance: &Provenance) -> Markup {
+    let unknown = || "unknown".to_owned();
+    let entries = [
+        ("Date", provenance.date.clone()),
+        ("Commit", provenance.commit.clone().unwrap_or_else(unknown)),
+        ("Compiler", provenance.rustc.clone().unwrap_or_else(unknown)),
+        ("Target", provenance.target.clone()),
+        ("Target features", provenance.target_features.join(", ")),
+        ("Build profile", provenance.profile.clone()),
+    ];
+    html! { h3 { "Date and build" } (list(&entries)) }
 }
 
 /// The machine of a run.

@@ -6,12 +6,12 @@ use super::chart::{Mark, Rows};
 use super::charts::Legend;
 use super::table::{Cell, Swatch, figure, table};
 use crate::insight::Latency;
-use crate::report::watched::{LONG_NAMES, Lost, lost};
+use crate::report::profiled::{LONG_NAMES, Lost, lost};
 use crate::report::{Report, ReportError};
 
 /// A bar for each executor with profiled runs, and a table of the times at which results became final.
 pub(super) fn figures(report: &Report) -> Result<Markup, ReportError> {
-    let lost = lost(&report.watched);
+    let lost = lost(&report.profiled);
     Ok(html! { (shares(&lost)?) (latencies(&lost)) })
 }
 

@@ -209,7 +209,7 @@ fn charts(report: &Report) -> Result<Markup, ReportError> {
         charts::speedups(report, &legend)?,
         charts::throughput(report, &legend)?,
     ];
-    if !report.watched.is_empty() {
+    if !report.profiled.is_empty() {
         all.push(lost::figures(report)?);
     }
     if !report.preparation.is_empty() {

@@ -101,13 +101,13 @@ fn ends(mark: &Mark) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{KnownBeforehand, testing};
+    use crate::report::{OracleKnowledge, testing};
 
     #[test]
     fn an_executor_with_oracle_knowledge_has_a_star() {
         let mut report = testing::full_report();
         let [executor, what] = ["block-stm", "everything"].map(str::to_owned);
-        report.settings.known_beforehand = vec![KnownBeforehand { executor, what }];
+        report.settings.oracle_knowledge = vec![OracleKnowledge { executor, what }];
         let mut out = Vec::new();
         write(&report, &mut out).unwrap();
         let picture = String::from_utf8(out).unwrap();

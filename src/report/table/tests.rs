@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::super::testing::{self, paced, raced};
 use super::*;
 use crate::measure::warnings::Warning;
-use crate::report::{Failure, KnownBeforehand, summary::one_line};
+use crate::report::{Failure, OracleKnowledge, summary::one_line};
 
 fn written(report: &Report) -> String {
     shown(report, Detail::Blocks)
@@ -229,7 +229,7 @@ fn a_winner_with_oracle_knowledge_is_shown_with_the_best_contender_without() {
     ]);
     assert!(!written(&report).contains("oracle knowledge"));
     let (executor, what) = ("bal".into(), "everything".into());
-    report.settings.known_beforehand = vec![KnownBeforehand { executor, what }];
+    report.settings.oracle_knowledge = vec![OracleKnowledge { executor, what }];
     let text = one_line(&written(&report));
     let told = "over 1 block; it has oracle knowledge (everything); fastest without: block-stm on 8 threads: 2.00 [";
     assert!(text.contains(told), "{text}");

@@ -23,7 +23,7 @@ use self::{
     rows::Block,
     warnings::{RaceNotes, warnings},
 };
-use super::{BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine};
+use super::{BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, provenance};
 use crate::{
     block::{Phase, ReplayJob, prepare},
     execution::ExecuteError,
@@ -32,7 +32,9 @@ use crate::{
         Contender, End, Iterations, Plan, Race, RunError, Runner, Stopwatch, Warmup,
         load::LoadWatch,
     },
-    report::{BlockPicture, Failure, PreparationRow, Report, Row, SelfCheckRow, Watched, counted},
+    report::{
+        BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, counted,
+    },
     threads::WorkerPool,
 };
 use alloy_primitives::BlockNumber;
@@ -72,17 +74,18 @@ pub fn race(
     let mut track = RaceTrack::new(options, observer, interrupt)?;
     let clock = *track.runner.clock();
     let watch = LoadWatch::start(&clock);
-    let BlockRaces { rows, failures, self_checks, preparation, watched, pictures, notes } =
+    let BlockRaces { rows, failures, self_checks, preparation, profiled, pictures, notes } =
         track.race_all(selection.blocks);
     let load = watch.finish();
     let mut report = Report {
+        provenance: provenance(),
         machine: machine::describe(),
         settings,
         rows,
         failures,
         self_checks,
         preparation,
-        watched,
+        profiled,
         warnings: vec![],
         pictures,
     };
@@ -107,7 +110,7 @@ struct BlockRaces {
     failures: Vec<Failure>,
     self_checks: Vec<SelfCheckRow>,
     preparation: Vec<PreparationRow>,
-    watched: Vec<Watched>,
+    profiled: Vec<ProfiledRun>,
     pictures: Vec<BlockPicture>,
     notes: RaceNotes,
 }
@@ -216,7 +219,7 @@ impl<'a> RaceTrack<'a> {
             race.rounds,
             race.warmup
         ));
-        let Profiles { watched, schedules } = self.profile(&job, &study, &mut race);
+        let Profiles { profiled, schedules } = self.profile(&job, &study, &mut race);
         let seed = self.runner.plan().rounds.seed;
         let block = Block { job: &job, race: &race, study: &study, seed };
         let (rows, self_checks) = (block.rows()?, block.self_checks()?);
@@ -228,7 +231,7 @@ impl<'a> RaceTrack<'a> {
             }
             Charts::Omitted => None,
         };
-        Ok(BlockRace { rows, self_checks, preparation, watched, picture, race })
+        Ok(BlockRace { rows, self_checks, preparation, profiled, picture, race })
     }
 
     /// Measures the transactions for the bounds.
@@ -272,7 +275,7 @@ struct BlockRace {
     rows: Vec<Row>,
     self_checks: Vec<SelfCheckRow>,
     preparation: PreparationRow,
-    watched: Vec<Watched>,
+    profiled: Vec<ProfiledRun>,
     picture: Option<BlockPicture>,
     race: Race,
 }
@@ -280,12 +283,12 @@ struct BlockRace {
 impl BlockRaces {
     /// Adds a block. Breaks after an interrupt, and with `fail_fast` after a mismatch.
     fn add(&mut self, block: BlockRace, fail_fast: bool) -> ControlFlow<()> {
-        let BlockRace { rows, self_checks, preparation, watched, picture, race } = block;
+        let BlockRace { rows, self_checks, preparation, profiled, picture, race } = block;
         let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
         self.rows.extend(rows);
         self.self_checks.extend(self_checks);
         self.preparation.push(preparation);
-        self.watched.extend(watched);
+        self.profiled.extend(profiled);
         self.pictures.extend(picture);
         self.notes.never_warm += usize::from(!race.settled);
         match race.end {

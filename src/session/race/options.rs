@@ -4,7 +4,7 @@ use super::charts::Charts;
 use crate::{
     executors::ExecutorKind,
     measure::{Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup},
-    report::{KnownBeforehand, Settings, setting::Amount},
+    report::{OracleKnowledge, Settings, setting::Amount},
     session::{BlockQuery, machine, selection::joined},
     threads::Pinning,
 };
@@ -86,7 +86,7 @@ impl RaceOptions {
             asleep: rounds.readiness == Readiness::Asleep,
             seed: rounds.seed,
             state_latency: self.state_latency,
-            known_beforehand: known_beforehand(&self.executors),
+            oracle_knowledge: oracle_knowledge(&self.executors),
             blocks: named.to_owned(),
             command: self.command(query),
         }
@@ -115,10 +115,10 @@ impl RaceOptions {
     }
 }
 
-fn known_beforehand(executors: &[ExecutorKind]) -> Vec<KnownBeforehand> {
+fn oracle_knowledge(executors: &[ExecutorKind]) -> Vec<OracleKnowledge> {
     let known = |kind: &ExecutorKind| {
         let what = kind.oracle_knowledge()?.to_owned();
-        Some(KnownBeforehand { executor: kind.to_string(), what })
+        Some(OracleKnowledge { executor: kind.to_string(), what })
     };
     executors.iter().filter_map(known).collect()
 }

@@ -9,7 +9,7 @@ use crate::{
     insight::{Counted, Study, Trace},
     measure::{Contender, Race, Runner},
     report::{
-        Watched, counted,
+        ProfiledRun, counted,
         picture::{Schedule, Span, SpanKind},
     },
     session::{
@@ -28,7 +28,7 @@ const COUNT: NonZeroUsize = NonZeroUsize::new(3).expect("not zero");
 /// Profiles of one block.
 #[derive(Default)]
 pub(super) struct Profiles {
-    pub(super) watched: Vec<Watched>,
+    pub(super) profiled: Vec<ProfiledRun>,
     /// Schedules for the charts; empty if no report draws them.
     pub(super) schedules: Vec<Schedule>,
 }
@@ -61,7 +61,7 @@ pub(super) fn profile_all(
             // An executor from outside need not report events.
             Ok(trace) if !trace.has_events() => {}
             Ok(trace) => {
-                profiles.watched.push(row(finish.contender, job, study, &trace));
+                profiles.profiled.push(row(finish.contender, job, study, &trace));
                 if charts == Charts::Drawn {
                     profiles.schedules.push(schedule(finish.contender, &trace));
                 }
@@ -94,8 +94,8 @@ fn row(
     job: &ReplayJob,
     study: &Study,
     trace: &Trace,
-) -> Watched {
-    Watched {
+) -> ProfiledRun {
+    ProfiledRun {
         chain_id: job.chain.id(),
         number: job.header.number,
         hash: job.hash,

@@ -12,7 +12,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 /// One profiled run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Watched {
+pub struct ProfiledRun {
     /// EIP-155 chain id.
     pub chain_id: u64,
     /// Block number.
@@ -34,7 +34,7 @@ pub struct Watched {
     pub latency: Option<Latency>,
 }
 
-impl Watched {
+impl ProfiledRun {
     /// The contender of the run.
     pub fn contender(&self) -> Contender<'_> {
         Contender { executor: &self.executor, threads: self.threads }
@@ -99,13 +99,13 @@ impl Lost<'_> {
 }
 
 /// The sums of each contender with profiled runs, in the order of their first run.
-pub fn lost(watched: &[Watched]) -> Vec<Lost<'_>> {
-    let contenders = contenders_of(watched.iter().map(Watched::contender));
-    contenders.into_iter().filter_map(|contender| of_contender(watched, contender)).collect()
+pub fn lost(profiled: &[ProfiledRun]) -> Vec<Lost<'_>> {
+    let contenders = contenders_of(profiled.iter().map(ProfiledRun::contender));
+    contenders.into_iter().filter_map(|contender| of_contender(profiled, contender)).collect()
 }
 
-fn of_contender<'a>(watched: &'a [Watched], contender: Contender<'a>) -> Option<Lost<'a>> {
-    let own: Vec<_> = watched.iter().filter(|run| run.contender() == contender).collect();
+fn of_contender<'a>(profiled: &'a [ProfiledRun], contender: Contender<'a>) -> Option<Lost<'a>> {
+    let own: Vec<_> = profiled.iter().filter(|run| run.contender() == contender).collect();
     let mut sums = [Duration::ZERO; PARTS];
     for run in &own {
         sums.iter_mut().zip(run.parts()).for_each(|(sum, part)| *sum += part);
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn shares_add_up_to_one_and_long_runs_weigh_more() {
-        let watched = [testing::watched(1, 1), testing::watched(2, 9)];
-        let lost = lost(&watched);
+        let profiled = [testing::profiled(1, 1), testing::profiled(2, 9)];
+        let lost = lost(&profiled);
         assert_eq!(lost.len(), 1);
         assert_eq!(lost[0].runs, 2);
         assert!((lost[0].shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{lost:?}");
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn without_the_time_on_one_thread_there_is_no_slowdown() {
-        let watched = [Watched { alone: None, ..testing::watched(1, 1) }];
-        assert_eq!(lost(&watched)[0].shares[1], 0.0);
+        let profiled = [ProfiledRun { alone: None, ..testing::profiled(1, 1) }];
+        assert_eq!(lost(&profiled)[0].shares[1], 0.0);
     }
 }
