@@ -17,7 +17,7 @@ mod shard;
 /// A command line that cannot be parsed, or a request for help.
 pub use clap::Error as UsageError;
 
-pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, RemoveArgs};
+pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, ListArgs, RemoveArgs};
 pub use compare::{AspectArg, ByArg, CompareArgs, RunFiles};
 pub use conformance::ConformanceArgs;
 pub use hiding::without_urls;
@@ -266,6 +266,9 @@ pub struct VerifyArgs {
     /// Parallelism and time limit.
     #[command(flatten)]
     pub side_by_side: SideBySide,
+    /// Write the verdicts to FILE as JSON (schema: data/verify.schema.json); - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// A list of executors, or all of them.

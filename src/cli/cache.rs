@@ -16,7 +16,7 @@ pub struct CacheArgs {
 #[derive(Debug, Subcommand)]
 pub enum CacheCommand {
     /// List cached blocks with their contents and sizes
-    List(CachedBlocks),
+    List(ListArgs),
     /// Prove, execute and verify cached blocks again, to the state root
     Check(CheckArgs),
     /// Remove cached blocks, and temporary files of killed processes
@@ -25,6 +25,17 @@ pub enum CacheCommand {
     Export(ExportArgs),
     /// Import blocks from an archive; each is proved before it is stored
     Import(ImportArgs),
+}
+
+/// Arguments of `cache list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Blocks to list.
+    #[command(flatten)]
+    pub blocks: CachedBlocks,
+    /// Write the list to FILE as JSON (schema: data/cache-list.schema.json); - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// Arguments of `cache check`.

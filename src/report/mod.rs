@@ -22,6 +22,7 @@ pub(crate) mod grid;
 pub mod html;
 pub mod json;
 pub mod limits;
+pub mod listing;
 pub mod markdown;
 mod paint;
 pub mod picture;
@@ -35,6 +36,7 @@ pub mod table;
 mod testing;
 pub mod totals;
 pub mod trace;
+pub mod verification;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Comparison, Figures, Row, Speedup};
+use super::{BlockFacts, Comparison, Figures, Row, Speedup};
 use crate::units;
 
 /// The columns of a row. `N` is the type of a decimal. `None` is a value that does not apply. Measured
@@ -90,6 +90,30 @@ impl<'a, N> Record<'a, N> {
             cpu_ns_median: figures.and_then(|figures| figures.cpu_median).map(nanoseconds),
             verdict: row.verdict.name(),
             verified_to: row.verified_to.name(),
+        }
+    }
+}
+
+/// The block of a record, for JSON only.
+#[derive(Debug, Serialize)]
+pub(super) struct FactsRecord<'a> {
+    chain_id: u64,
+    block_number: u64,
+    block_hash: String,
+    fork: &'a str,
+    transactions: usize,
+    gas_used: u64,
+}
+
+impl<'a> FactsRecord<'a> {
+    pub(super) fn new(facts: &'a BlockFacts) -> Self {
+        Self {
+            chain_id: facts.chain_id,
+            block_number: facts.number,
+            block_hash: facts.hash.to_string(),
+            fork: &facts.fork,
+            transactions: facts.transactions,
+            gas_used: facts.gas_used,
         }
     }
 }

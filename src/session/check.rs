@@ -2,15 +2,16 @@
 //!
 //! The times are no measurement, since several blocks run at once. They only show which step takes long.
 
-use super::{BlockSource, Observer, SelectedBlock, caught::caught, machine};
+use super::{BlockSource, Observer, SelectedBlock, caught::caught, machine, race::rows::facts};
 use crate::{
     block::Phase,
     executors::ExecutorKind,
     measure::Stopwatch,
+    report::BlockFacts,
     threads::Watchdog,
     verify::{Step, Verdict, VerifiedTo, VerifyError, verify_block},
 };
-use alloy_primitives::{B256, BlockNumber, ChainId};
+use alloy_primitives::{B256, BlockNumber};
 use eyre::eyre;
 use std::{num::NonZeroUsize, thread, time::Duration};
 
@@ -97,12 +98,10 @@ fn check_share(
 /// checked has an error instead.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// Name of the active hard fork.
-    pub fork: String,
-    /// Chain id (EIP-155), and digest of the chain's rules.
-    pub rules: (ChainId, Option<B256>),
-    /// Number of transactions.
-    pub transactions: usize,
+    /// The block.
+    pub facts: BlockFacts,
+    /// Digest of the chain's rules; `None` for a chain of a test.
+    pub rules: Option<B256>,
     /// Whether the block matches its header.
     pub verdict: Verdict,
     /// Depth of the verification.
@@ -127,10 +126,9 @@ fn check(
             running = Part::of(step);
         })?;
         times.add(running, stopwatch.lap());
-        let (fork, transactions) = (job.fork().to_string(), job.transactions.len());
-        let verified_to = VerifiedTo::of(&job);
-        let rules = (job.chain.id(), job.chain.digest());
-        Ok::<_, VerifyError>(Checked { fork, rules, transactions, verdict, verified_to, times })
+        let (facts, verified_to) = (facts(&job), VerifiedTo::of(&job));
+        let rules = job.chain.digest();
+        Ok::<_, VerifyError>(Checked { facts, rules, verdict, verified_to, times })
     })?;
     Ok(checked?)
 }

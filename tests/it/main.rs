@@ -21,6 +21,7 @@ mod provenance;
 mod providers;
 mod reach;
 mod replay_reports;
+mod result_json;
 mod rpc_check;
 mod rules;
 mod sample;

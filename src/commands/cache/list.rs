@@ -1,16 +1,19 @@
 //! `blockrace cache list`: prints the contents and the size of every cached block.
 
-use super::{Context, Outcome, blocks, counted, of_block, print_errors, report_missing};
+use super::{
+    super::files::ResultFiles, Context, Outcome, blocks, counted, print_errors, report_missing,
+};
 use crate::{
     block::{BlockId, RecordedBlock, RecordedState, Witness},
-    cli::CachedBlocks,
-    output::print,
+    cli::ListArgs,
+    output::{OutputError, Stream},
     progress::Progress,
     report::{
-        Detail,
+        Detail, Failure,
         grid::{self, Column},
+        listing::{self, CacheListing, LeftoverFiles, ListedBlock},
     },
-    session::CachedSelection,
+    session::{CachedSelection, provenance},
     units,
     verify::VerifiedTo,
 };
@@ -36,23 +39,36 @@ const COLUMNS: [Column; 12] = [
 ];
 
 /// Prints the list. It reads every file, so that it lists only blocks with a complete file.
-pub(super) fn run(args: CachedBlocks, context: &Context) -> eyre::Result<Outcome> {
-    let found = CachedSelection::new(args.into(), &context.cache)?;
+pub(super) fn run(args: ListArgs, context: &Context) -> eyre::Result<Outcome> {
+    let mut files = ResultFiles::default();
+    files.add(args.json.as_deref(), listing::write)?;
+    let found = CachedSelection::new(args.blocks.into(), &context.cache)?;
     let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");
-    let (mut rows, mut errors, mut total) = (Vec::new(), Vec::new(), Facts::default());
+    let (mut all, mut failures) = (Vec::new(), Vec::new());
     for id in &found.ids {
         match facts(id, context) {
-            Ok(facts) => {
-                total.add(&facts);
-                rows.push([names(id), facts.cells()].concat());
-            }
-            Err(error) => errors.push(of_block(id, error)),
+            Ok(facts) => all.push((*id, facts)),
+            Err(error) => failures.push(Failure { block: id.number, what: format!("{error:#}") }),
         }
         progress.step();
     }
     progress.finish();
+    let errors: Vec<_> =
+        failures.iter().map(|Failure { block, what }| format!("block {block}: {what}")).collect();
     let outcome = print_errors(&errors).and(report_missing(&found));
-    print_list(rows, &total, context)?;
+    let leftovers = leftovers(context)?;
+    let stream = files.text();
+    let kept = files.write(&CacheListing {
+        schema_version: listing::SCHEMA_VERSION,
+        provenance: provenance(),
+        cache_dir: context.cache_dir.display().to_string(),
+        blocks: all.iter().map(|(id, facts)| facts.listed(id)).collect(),
+        missing: found.missing,
+        failures,
+        leftovers,
+    });
+    print_list(&all, leftovers, stream, context)?;
+    kept?;
     Ok(outcome)
 }
 
@@ -71,8 +87,8 @@ fn short(hash: B256) -> String {
 #[derive(Default)]
 struct Facts {
     fork: Option<String>,
-    /// Start of the digest of the chain's rules.
-    rules: Option<String>,
+    /// Digest of the chain's rules.
+    rules: Option<B256>,
     transactions: usize,
     gas_used: u64,
     nodes: usize,
@@ -98,7 +114,7 @@ fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
     };
     Ok(Facts {
         fork: chain.as_ref().map(|chain| chain.fork(&block.header).to_string()),
-        rules: chain.and_then(|chain| chain.digest()).map(short),
+        rules: chain.and_then(|chain| chain.digest()),
         transactions: block.body.transactions.len(),
         gas_used: block.header.gas_used,
         nodes,
@@ -110,6 +126,23 @@ fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
 }
 
 impl Facts {
+    fn listed(&self, id: &BlockId) -> ListedBlock {
+        ListedBlock {
+            chain_id: id.chain_id,
+            block_number: id.number,
+            block_hash: id.hash,
+            fork: self.fork.clone(),
+            rules: self.rules,
+            transactions: self.transactions,
+            gas_used: self.gas_used,
+            nodes: self.nodes,
+            codes: self.codes,
+            ancestors: self.ancestors,
+            verified_to: self.to.map_or("", VerifiedTo::name),
+            size_bytes: self.size,
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         self.transactions += other.transactions;
         self.gas_used = self.gas_used.saturating_add(other.gas_used);
@@ -123,34 +156,53 @@ impl Facts {
         let fork = self.fork.clone().unwrap_or_else(|| NONE.to_owned());
         let counts = [self.nodes, self.codes, self.ancestors].map(|count| count.to_string());
         let gas = units::count(self.gas_used);
-        let rules = self.rules.clone().unwrap_or_else(|| NONE.to_owned());
+        let rules = self.rules.map_or_else(|| NONE.to_owned(), short);
         let start = [fork, self.transactions.to_string(), gas];
         let to = self.to.map_or("", VerifiedTo::name).to_owned();
         start.into_iter().chain(counts).chain([to, rules, units::bytes(self.size)]).collect()
     }
 }
 
-fn print_list(mut rows: Vec<Vec<String>>, total: &Facts, context: &Context) -> eyre::Result<()> {
-    let count = rows.len();
-    if count > 0 && context.detail() == Detail::Blocks {
-        let all = vec![String::new(), "all".to_owned(), String::new()];
-        let mut sums = [all, total.cells()].concat();
-        for cell in [3, 10] {
-            sums[cell].clear();
-        }
-        rows.push(sums);
-        print(grid::lines(&COLUMNS, rows).join("\n"))?;
+fn print_list(
+    all: &[(BlockId, Facts)],
+    leftovers: LeftoverFiles,
+    stream: Stream,
+    context: &Context,
+) -> Result<(), OutputError> {
+    if !all.is_empty() && context.detail() == Detail::Blocks {
+        stream.print(grid::lines(&COLUMNS, cells(all)).join("\n"))?;
     }
-    print(format_args!("{} in {}", blocks(count), context.cache_dir.display()))?;
-    let mut leftovers = Vec::new();
-    for chain in context.cache.chains()? {
-        leftovers.extend(context.cache.leftovers(chain)?);
-    }
-    if !leftovers.is_empty() {
-        let size = units::bytes(leftovers.iter().map(|leftover| leftover.size).sum());
-        let files = counted(leftovers.len(), "temporary file");
+    stream.print(format_args!("{} in {}", blocks(all.len()), context.cache_dir.display()))?;
+    if leftovers.files > 0 {
+        let size = units::bytes(leftovers.size_bytes);
+        let files = counted(leftovers.files, "temporary file");
         let remedy = "to remove: blockrace cache remove --leftovers";
-        print(format_args!("{files} of killed processes, {size}; {remedy}"))?;
+        stream.print(format_args!("{files} of killed processes, {size}; {remedy}"))?;
     }
     Ok(())
+}
+
+/// One line for each block, and one with the totals.
+fn cells(all: &[(BlockId, Facts)]) -> Vec<Vec<String>> {
+    let mut total = Facts::default();
+    all.iter().for_each(|(_, facts)| total.add(facts));
+    let mut rows: Vec<_> =
+        all.iter().map(|(id, facts)| [names(id), facts.cells()].concat()).collect();
+    let mut sums = [vec![String::new(), "all".to_owned(), String::new()], total.cells()].concat();
+    for cell in [3, 10] {
+        sums[cell].clear();
+    }
+    rows.push(sums);
+    rows
+}
+
+fn leftovers(context: &Context) -> eyre::Result<LeftoverFiles> {
+    let mut all = LeftoverFiles::default();
+    for chain in context.cache.chains()? {
+        for leftover in context.cache.leftovers(chain)? {
+            all.files += 1;
+            all.size_bytes += leftover.size;
+        }
+    }
+    Ok(all)
 }

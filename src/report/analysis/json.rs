@@ -13,7 +13,8 @@ use super::{AnalysedBlock, AnalysisReport, place::HotSpotRecord};
 use crate::{
     insight::{Bounds, HotSpot, Ordered, OrderedCost},
     report::{
-        Failure, Machine, Provenance, ReportError, json::write_document, record::nanoseconds,
+        Failure, Machine, Provenance, ReportError, json::write_document, record::FactsRecord,
+        record::nanoseconds,
     },
 };
 use serde::Serialize;
@@ -69,12 +70,8 @@ struct SettingsRecord<'a> {
 
 #[derive(Debug, Serialize)]
 struct BlockRecord<'a> {
-    chain_id: u64,
-    block_number: u64,
-    block_hash: String,
-    fork: &'a str,
-    transactions: usize,
-    gas_used: u64,
+    #[serde(flatten)]
+    facts: FactsRecord<'a>,
     total_ns: u64,
     outside_ns: u64,
     longest_transaction_ns: u64,
@@ -98,12 +95,7 @@ impl<'a> BlockRecord<'a> {
             spots.iter().map(|spot| HotSpotRecord::new(spot, facts.chain_id)).collect()
         };
         Self {
-            chain_id: facts.chain_id,
-            block_number: facts.number,
-            block_hash: facts.hash.to_string(),
-            fork: &facts.fork,
-            transactions: facts.transactions,
-            gas_used: facts.gas_used,
+            facts: FactsRecord::new(facts),
             total_ns: nanoseconds(analysis.total),
             outside_ns: nanoseconds(analysis.outside),
             longest_transaction_ns: nanoseconds(analysis.longest_transaction),

@@ -1,0 +1,70 @@
+//! `--json` of the commands besides `replay`: each document conforms to its schema in `data/`.
+
+#![cfg(unix)]
+
+use crate::support::{assert_code, blockrace, cached_sample, stderr, stdout};
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+/// Runs a command with its JSON on standard output, and checks the document against the schema.
+fn document(cache: &Path, arguments: &[&str], schema: &str, code: i32) -> Value {
+    let output = blockrace(cache, &[arguments, &["--json", "-"]].concat());
+    assert_code(&output, code);
+    let document = serde_json::from_str(&stdout(&output)).expect("standard output is JSON");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("data/{schema}.schema.json"));
+    let schema = fs::read_to_string(path).expect("the schema is there");
+    let schema = serde_json::from_str(&schema).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    let errors: Vec<_> = validator
+        .iter_errors(&document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+    document
+}
+
+#[test]
+fn verify_lists_verdicts_and_missing_blocks() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let blocks = cached_sample(cache.path(), 2);
+    let selected = format!("{},{},999999", blocks[0], blocks[1]);
+    let found = document(cache.path(), &["verify", &selected], "verify", 2);
+    let verdicts = found["blocks"].as_array().expect("there are blocks");
+    assert_eq!(verdicts.len(), 2);
+    assert!(verdicts.iter().all(|block| block["verdict"] == "match"), "{found}");
+    assert_eq!(found["failures"][0]["block_number"], 999_999);
+    let command = found["settings"]["command"].as_str().expect("a command");
+    assert_eq!(command, format!("blockrace verify {selected} --executor sequential"));
+}
+
+#[test]
+fn cache_list_names_the_blocks_of_the_cache() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let empty = document(cache.path(), &["cache", "list"], "cache-list", 0);
+    assert_eq!(empty["blocks"], json!([]));
+    let blocks = cached_sample(cache.path(), 3);
+    let found = document(cache.path(), &["cache", "list"], "cache-list", 0);
+    let numbers = found["blocks"].as_array().expect("there are blocks").iter();
+    let numbers: Vec<_> = numbers.filter_map(|block| block["block_number"].as_u64()).collect();
+    assert_eq!(numbers, blocks);
+}
+
+#[test]
+fn analyze_conforms_to_its_schema() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let blocks = cached_sample(cache.path(), 2);
+    let arguments = ["analyze", "--threads", "2", "--iterations", "1"];
+    let found = document(cache.path(), &arguments, "analyze", 0);
+    assert_eq!(found["blocks"].as_array().map(Vec::len), Some(blocks.len()));
+}
+
+#[test]
+fn a_result_file_is_written_beside_the_table() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    cached_sample(cache.path(), 1);
+    let path = cache.path().join("verdicts.json").display().to_string();
+    let output = blockrace(cache.path(), &["verify", "--json", &path]);
+    assert_code(&output, 0);
+    assert!(stdout(&output).contains("1 of 1 block matches"), "{}", stderr(&output));
+    assert!(fs::read_to_string(path).expect("it is written").contains("\"verdict\": \"match\""));
+}
