@@ -3,7 +3,7 @@
 //! Durations are integers in nanoseconds. A value that does not apply is `null`.
 //!
 //! ```text
-//! { "schema_version": 2, "provenance": {..}, "machine": {..}, "settings": { threads, runs, blocks },
+//! { "schema_version": 2, "provenance": {..}, "machine": {..}, "settings": { threads, iterations, .. },
 //!   "blocks": [{ chain_id, block_number, .., bounds: [{ threads, fields, .. }],
 //!     in_order: [{ what, pairs, critical_path_ns }], contracts: [..], fields: [..] }],
 //!   "failures": [{ block_number, what }] }
