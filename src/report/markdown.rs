@@ -3,6 +3,7 @@
 
 use std::io;
 
+use super::block_list::block_lists;
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::summary::{
     WHY_NOT_MORE, conclusion, cores_line, noise_line, one_line, problems, why_line, winner_line,
@@ -11,6 +12,9 @@ use super::table::{NONE, cell, oracle_knowledge, speedup};
 use super::totals::{self, Standing};
 use super::{Provenance, Report, ReportError, Row, limits};
 use crate::units;
+
+/// Longest list of blocks, in bytes. A pull request has a limit for its text; the page has every list.
+const LONGEST_LIST: usize = 4_000;
 
 /// Writes `report` as Markdown.
 ///
@@ -148,7 +152,7 @@ fn build_line(report: &Report) -> String {
 fn footing(report: &Report) -> Vec<String> {
     let (machine, settings) = (&report.machine, &report.settings);
     let caches = machine.caches.join(", ");
-    vec![
+    let mut lines = vec![
         escaped(&format!(
             "{}, {} logical CPUs, {}; {}; allocator {}; blockrace {}, {} build.",
             machine.cpu_model,
@@ -162,10 +166,17 @@ fn footing(report: &Report) -> Vec<String> {
         escaped(&build_line(report)),
         "Every sample of a matching row was verified; speedups are medians over the iterations, with"
             .to_owned(),
-        "95 % bootstrap intervals. To reproduce this run:".to_owned(),
-        String::new(),
-        format!("```sh\n{}\n```", one_line(&settings.command).replace('`', "'")),
-    ]
+        "95 % bootstrap intervals.".to_owned(),
+    ];
+    for (chain, list) in
+        block_lists(report).into_iter().filter(|(_, list)| list.len() <= LONGEST_LIST)
+    {
+        lines.extend([String::new(), format!("Blocks of chain {chain}: `{list}`")]);
+    }
+    let command = one_line(&settings.command).replace('`', "'");
+    lines.extend(["", "To reproduce this run:", ""].map(str::to_owned));
+    lines.push(format!("```sh\n{command}\n```"));
+    lines
 }
 
 fn list(title: &str, items: Vec<String>) -> Vec<String> {

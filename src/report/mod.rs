@@ -14,6 +14,7 @@
 //! show a fallback.
 
 pub mod analysis;
+mod block_list;
 pub mod compare;
 pub mod compared;
 pub mod conformance;

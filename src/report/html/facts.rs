@@ -5,6 +5,7 @@
 
 use maud::{Markup, html};
 
+use crate::report::block_list::block_lists;
 use crate::report::table::oracle_knowledge;
 use crate::report::{Machine, Provenance, Report};
 use crate::units;
@@ -15,6 +16,7 @@ pub(super) fn section(report: &Report) -> Markup {
         section id="facts" {
             h2 { "Machine and settings" }
             (again(&report.settings.command))
+            (blocks(report))
             (build(&report.provenance))
             (machine(&report.machine))
             h3 { "Settings" }
@@ -60,6 +62,16 @@ pub(in crate::report) fn build(provenance: &Provenance) -> Markup {
         ("Build profile", provenance.profile.clone()),
     ];
     html! { h3 { "Date and build" } (list(&entries)) }
+}
+
+/// The blocks of the report, to be copied into a command.
+fn blocks(report: &Report) -> Markup {
+    html! {
+        @for (chain, list) in block_lists(report) {
+            p { "Blocks of chain " (chain) ", for the BLOCKS argument of the commands:" }
+            pre tabindex="0" aria-label="The blocks of this run" { code { (list) } }
+        }
+    }
 }
 
 /// The machine of a run.
