@@ -41,6 +41,7 @@ pub struct ListedBlock {
     /// Name of the active hard fork; `None` for an unknown chain.
     pub fork: Option<String>,
     /// Digest of the chain's rules; `None` for an unknown chain.
+    #[serde(rename = "rules_digest")]
     pub rules: Option<B256>,
     /// Number of transactions.
     pub transactions: usize,

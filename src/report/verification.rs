@@ -83,7 +83,7 @@ struct Document<'a> {
 struct BlockRecord<'a> {
     #[serde(flatten)]
     facts: FactsRecord<'a>,
-    rules: Option<B256>,
+    rules_digest: Option<B256>,
     verdict: &'static str,
     what: Option<String>,
     verified_to: &'static str,
@@ -99,7 +99,7 @@ impl<'a> BlockRecord<'a> {
         let time = |(step, time): &(&str, Duration)| (format!("{step}_ns"), nanoseconds(*time));
         Self {
             facts: FactsRecord::new(&block.facts),
-            rules: block.rules,
+            rules_digest: block.rules,
             verdict,
             what,
             verified_to: block.verified_to.name(),
