@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     const HEADER: &str = "chain_id,block_number,block_hash,fork,transactions,gas_used,executor,\
-        threads,mode,iterations,execute_ns_median,execute_ns_ci_low,execute_ns_ci_high,\
+        threads,schedule,mode,iterations,execute_ns_median,execute_ns_ci_low,execute_ns_ci_high,\
         execute_mgas_per_s,speedup,speedup_ci_low,speedup_ci_high,efficiency,root_ns_median,\
         total_ns_median,total_speedup,bound_speedup,incarnations,re_execution_rate,wasted_gas,\
         cross_shard_share,cpu_ns_median,verdict,verified_to";
@@ -96,7 +96,7 @@ mod tests {
     fn a_match_has_all_its_figures() {
         let lines = written(vec![testing::contender()]);
         let expected = format!(
-            "1,19426587,{},Cancun,167,12900000,block-stm,8,parallel,10,\
+            "1,19426587,{},Cancun,167,12900000,block-stm,8,dependencies,parallel,10,\
              5000000,4900000,5100000,2580,1.6,1.55,1.65,0.2,2345000,7345000,1.375,,\
              175,1.0479041916167664,310000,,31000000,match,state-root",
             testing::HASH
@@ -107,14 +107,16 @@ mod tests {
     #[test]
     fn the_baseline_has_a_speedup_of_one_without_an_interval() {
         let lines = written(vec![testing::baseline()]);
-        assert!(lines[1].contains(",1,sequential,10,8000000,7900000,8100000,1612.5,1,,,1,"));
+        assert!(
+            lines[1].contains(",1,in-order,sequential,10,8000000,7900000,8100000,1612.5,1,,,1,")
+        );
     }
 
     #[test]
     fn a_mismatch_has_only_the_numbers_of_its_block() {
         let lines = written(vec![testing::mismatch()]);
         let expected = format!(
-            "1,19426587,{},Cancun,167,12900000,two-phase,8,parallel,10,\
+            "1,19426587,{},Cancun,167,12900000,two-phase,8,dependencies,parallel,10,\
              ,,,,,,,,,,,,,,,,,mismatch,state-root",
             testing::HASH
         );
@@ -125,7 +127,7 @@ mod tests {
     fn a_row_verified_to_the_receipts_has_no_root() {
         let lines = written(vec![testing::receipts_only()]);
         let expected = format!(
-            "1,46147,{},Frontier,1,21000,sequential,1,sequential,10,\
+            "1,46147,{},Frontier,1,21000,sequential,1,in-order,sequential,10,\
              8000000,7900000,8100000,2.625,1,,,1,,,,,,,,,,match,receipts",
             testing::FRONTIER_HASH
         );
