@@ -45,7 +45,7 @@ mod tests {
         let lists = block_lists(&report);
         assert_eq!(lists, [(1, "46147,19426587".to_owned())]);
         let spec: crate::block::range::BlockSpec = lists[0].1.parse().unwrap();
-        let numbers = spec.load().unwrap().resolve(None).unwrap();
+        let numbers = spec.load().unwrap().resolve(&BTreeMap::new()).unwrap();
         assert_eq!(numbers.iter().collect::<Vec<_>>(), [46_147, 19_426_587]);
     }
 }
