@@ -160,6 +160,9 @@ pub struct FetchArgs {
     /// Fetch cached blocks again and replace them
     #[arg(long)]
     pub overwrite: bool,
+    /// Write the results to FILE as JSON (schema: data/fetch.schema.json); - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// Values of `--witness`.

@@ -4,16 +4,18 @@
 //! receipts.
 
 mod failures;
+mod lists;
 mod summary;
 
-use self::summary::Summary;
-use super::{Context, Outcome, interrupt, node::client, rules};
+use self::{lists::Lists, summary::Summary};
+use super::{Context, Outcome, files::ResultFiles, interrupt, node::client, rules};
 use crate::{
     block::range::BlockNumbers,
     cli::FetchArgs,
     fetch::Node,
     output::diagnose,
     progress::Progress,
+    report::fetched::{self, FetchReport},
     session::{AcquireOptions, LATEST_IN_SHARD, NodeRules, acquire, node_rules, resolve},
 };
 use eyre::ensure;
@@ -21,6 +23,8 @@ use std::cell::RefCell;
 use tokio::{select, sync::oneshot::Receiver};
 
 pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
+    let mut files = ResultFiles::default();
+    files.add(args.json.as_deref(), fetched::write)?;
     let mut interrupted = interrupt::watch()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -31,7 +35,7 @@ pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
                 return Ok(Outcome::Interrupted);
             }
         };
-        fetch(&args, asked, interrupted, context).await
+        fetch(&args, asked, interrupted, files, context).await
     })
 }
 
@@ -54,6 +58,7 @@ async fn fetch(
     args: &FetchArgs,
     (node, rules, numbers): (Node, NodeRules, BlockNumbers),
     interrupted: Receiver<()>,
+    files: ResultFiles<FetchReport>,
     context: &Context,
 ) -> eyre::Result<Outcome> {
     for note in &rules.notes {
@@ -65,18 +70,23 @@ async fn fetch(
         overwrite: args.overwrite,
         concurrency: args.node.concurrency,
     };
-    let summary = RefCell::new(Summary::new(numbers.count()));
+    let summary =
+        RefCell::new(Summary::new(numbers.count(), args.json.is_some().then(Lists::default)));
     let report = |event| summary.borrow_mut().take(event, &progress);
     select! {
         fetched = acquire(&node, &numbers, options, &context.cache, report) => fetched?,
         _ = interrupted => summary.borrow_mut().interrupt(),
     }
     progress.finish();
-    let summary = summary.into_inner();
+    let mut summary = summary.into_inner();
     if summary.has_mismatch() && is_anvil(&node).await {
         diagnose(ANVIL);
     }
-    Ok(summary.print(&rules, context)?)
+    let stream = files.text();
+    let kept = files.write(&summary.report(node.chain_id(), context));
+    let outcome = summary.print(&rules, stream, context)?;
+    kept?;
+    Ok(outcome)
 }
 
 /// Note about a mismatch on a chain of anvil.

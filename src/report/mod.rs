@@ -19,6 +19,7 @@ pub mod compare;
 pub mod compared;
 pub mod conformance;
 pub mod csv;
+pub mod fetched;
 pub(crate) mod grid;
 pub mod html;
 pub mod json;

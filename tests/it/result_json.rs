@@ -2,7 +2,9 @@
 
 #![cfg(unix)]
 
-use crate::support::{assert_code, blockrace, cached_sample, stderr, stdout};
+use crate::support::{
+    RecordedNode, assert_code, blockrace, cached_sample, recordings, stderr, stdout,
+};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
@@ -56,6 +58,25 @@ fn analyze_conforms_to_its_schema() {
     let arguments = ["analyze", "--threads", "2", "--iterations", "1"];
     let found = document(cache.path(), &arguments, "analyze", 0);
     assert_eq!(found["blocks"].as_array().map(Vec::len), Some(blocks.len()));
+}
+
+#[test]
+fn fetch_lists_stored_and_refused_blocks() {
+    let Some(recordings) = recordings() else { return };
+    let node = RecordedNode::serve(&recordings, "mainnet", &[]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let first = node.numbers[0];
+    let fetch = |blocks: &str, code| {
+        let arguments = ["fetch", blocks, "--max-retries", "0", "--rpc-url", &node.url];
+        document(cache.path(), &arguments, "fetch", code)
+    };
+    let found = fetch(&first.to_string(), 0);
+    assert_eq!(found["blocks"][0]["block_number"], first);
+    assert_eq!(found["failures"], json!([]));
+    // The genesis block executes nothing.
+    let found = fetch(&format!("0,{first}"), 2);
+    assert_eq!((&found["selected"], &found["already_cached"]), (&json!(2), &json!(1)));
+    assert_eq!(found["failures"][0]["block_number"], 0);
 }
 
 #[test]

@@ -1,15 +1,19 @@
 //! Counts the results of a fetch and prints them.
 
-use super::failures::Failures;
+use super::{failures::Failures, lists::Lists};
 use crate::{
     block::BlockId,
     cache::CacheError,
     commands::{Context, Outcome},
-    output::{OutputError, diagnose, print},
+    output::{OutputError, Stream, diagnose},
     progress::Progress,
-    report::counted,
-    session::{Acquired, NodeRules, Refused, Removal, Stored},
+    report::{
+        counted,
+        fetched::{self, FetchReport},
+    },
+    session::{Acquired, NodeRules, Refused, Removal, Stored, provenance},
 };
+use alloy_primitives::ChainId;
 
 /// Maximum number of notes about orphaned blocks that are printed at the end. Further notes are only counted.
 const MOST_NOTES: usize = 20;
@@ -24,17 +28,20 @@ pub(super) struct Summary {
     checked: u64,
     refused: u64,
     failures: Failures,
+    /// All blocks; `None` if no result file lists them.
+    lists: Option<Lists>,
     /// Notes about cached blocks that are not of the node's chain.
     notes: Vec<String>,
     outcome: Outcome,
 }
 
 impl Summary {
-    /// Creates the summary of `asked` blocks without results.
-    pub(super) fn new(asked: u64) -> Self {
+    /// Creates the summary of `asked` blocks without results. `lists` is for a result file.
+    pub(super) fn new(asked: u64, lists: Option<Lists>) -> Self {
         let (failures, notes) = (Failures::default(), Vec::new());
         let outcome = Outcome::Verified;
-        Self { asked, there: 0, proved: 0, checked: 0, refused: 0, failures, notes, outcome }
+        let (there, proved, checked, refused) = (0, 0, 0, 0);
+        Self { asked, there, proved, checked, refused, failures, lists, notes, outcome }
     }
 
     /// Whether a block does not match its header.
@@ -58,6 +65,9 @@ impl Summary {
             Acquired::Orphaned(id, removal) => return self.notes.push(orphaned(&id, removal)),
         };
         progress.step();
+        if let Some(lists) = &mut self.lists {
+            lists.add(number, &result);
+        }
         let (what, outcome) = match result {
             Ok(Stored::Proved) => {
                 self.proved += 1;
@@ -81,6 +91,23 @@ impl Summary {
         self.failures.add(number, what);
     }
 
+    /// The results for a result file.
+    pub(super) fn report(&mut self, chain_id: ChainId, context: &Context) -> FetchReport {
+        let Lists { stored, refused } = self.lists.take().unwrap_or_default();
+        FetchReport {
+            schema_version: fetched::SCHEMA_VERSION,
+            provenance: provenance(),
+            chain_id,
+            cache_dir: context.cache_dir.display().to_string(),
+            selected: self.asked,
+            already_cached: self.there,
+            refused: self.refused,
+            interrupted: self.outcome == Outcome::Interrupted,
+            blocks: stored,
+            failures: refused,
+        }
+    }
+
     /// Marks the fetch as interrupted by the user.
     pub(super) const fn interrupt(&mut self) {
         self.outcome = Outcome::Interrupted;
@@ -90,6 +117,7 @@ impl Summary {
     pub(super) fn print(
         mut self,
         rules: &NodeRules,
+        stream: Stream,
         context: &Context,
     ) -> Result<Outcome, OutputError> {
         for what in self.failures.messages() {
@@ -99,21 +127,24 @@ impl Summary {
         let Self { asked, there, proved, checked, refused, .. } = self;
         let stored = proved + checked;
         let (fetched, dir) = (asked.saturating_sub(there), context.cache_dir.display());
-        print(format_args!("{stored} of {fetched} blocks fetched, proved and stored in {dir}"))?;
-        print(format_args!("rules of {rules}"))?;
+        stream.print(format_args!(
+            "{stored} of {fetched} blocks fetched, proved and stored in {dir}"
+        ))?;
+        stream.print(format_args!("rules of {rules}"))?;
         if checked > 0 {
             let depth = "are checked to the receipts only";
-            print(format_args!("{checked} of them came without a witness and {depth}"))?;
+            stream.print(format_args!("{checked} of them came without a witness and {depth}"))?;
         }
         if there > 0 {
             let (blocks, were) =
                 (counted(there as usize, "block"), if there == 1 { "was" } else { "were" });
-            print(format_args!("{blocks} {were} already cached; --overwrite fetches again"))?;
+            stream
+                .print(format_args!("{blocks} {were} already cached; --overwrite fetches again"))?;
         }
         if self.outcome == Outcome::Interrupted {
             let left = fetched.saturating_sub(stored + refused);
             let advice = "the same command continues with them";
-            print(format_args!("interrupted: {left} blocks are left; {advice}"))?;
+            stream.print(format_args!("interrupted: {left} blocks are left; {advice}"))?;
         }
         Ok(self.outcome)
     }
