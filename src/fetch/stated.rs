@@ -12,7 +12,7 @@ use futures::join;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
 
-use super::{node::Node, redact::SafeText};
+use super::{error::RpcError, node::Node, redact::SafeText};
 use crate::evm::{ChainRules, ConfigError, CurrentRules};
 
 /// A method by which a node states rules, and the rules.
@@ -52,6 +52,9 @@ pub enum StatementError {
         /// The reason.
         source: SafeText,
     },
+    /// A call failed for a reason that may pass, so that it is not known whether the node states rules.
+    #[error("the node did not say which rules its chain has")]
+    Unanswered(#[source] RpcError),
     /// Two methods name different chains.
     #[error("the node's chain id is {id}, but its answer to {method} has {stated}")]
     OtherChain {
@@ -64,10 +67,16 @@ pub enum StatementError {
     },
 }
 
+/// An answer as JSON; `None` if the node has none.
+type Answer = Option<Box<RawValue>>;
+
+/// The answers to the methods with whole configurations, to `eth_config` and to `anvil_nodeInfo`.
+type Answers = ([Answer; 2], Answer, Answer);
+
 impl StatementError {
-    /// Whether nothing in the answer is understood, rather than a rule of it refused.
-    pub const fn is_unreadable(&self) -> bool {
-        matches!(self, Self::Shape { .. })
+    /// Whether nothing is known of what the node states, rather than a stated rule refused.
+    pub const fn is_silence(&self) -> bool {
+        matches!(self, Self::Shape { .. } | Self::Unanswered(_))
     }
 }
 
@@ -127,14 +136,35 @@ impl Node {
     /// Asks the node for the rules of its chain. `None` if it states none.
     ///
     /// # Errors
-    /// [`StatementError`] if the node's answer cannot be used.
+    /// [`StatementError`] if the node's answer cannot be used, or if it may state rules later.
     pub async fn stated_rules(&self) -> Result<Option<NodeStatement>, StatementError> {
-        let (config, info, current, anvil) = join!(
-            self.answer::<Box<RawValue>>(CHAIN_CONFIG),
-            self.answer::<Box<RawValue>>(NODE_INFO),
-            self.answer::<Box<RawValue>>(ETH_CONFIG),
-            self.answer::<Box<RawValue>>(ANVIL_INFO),
+        let answers = join!(
+            self.answer(CHAIN_CONFIG),
+            self.answer(NODE_INFO),
+            self.answer(ETH_CONFIG),
+            self.answer(ANVIL_INFO),
         );
+        let mut unanswered = None;
+        let mut answered = |answer: Result<_, RpcError>| {
+            answer.unwrap_or_else(|error| {
+                unanswered.get_or_insert(error);
+                None
+            })
+        };
+        let answers =
+            ([answered(answers.0), answered(answers.1)], answered(answers.2), answered(answers.3));
+        let stated = self.statement(answers)?;
+        match unanswered {
+            Some(error) if stated.is_none() => Err(StatementError::Unanswered(error)),
+            _ => Ok(stated),
+        }
+    }
+
+    /// The statement in the answers to the methods with whole configurations, `eth_config` and `anvil_nodeInfo`.
+    fn statement(
+        &self,
+        ([config, info], current, anvil): Answers,
+    ) -> Result<Option<NodeStatement>, StatementError> {
         let anvil: Option<AnvilInfo> = self.read(ANVIL_INFO, anvil)?;
         // A development node that continues another chain has that chain's rules up to its own first block.
         if anvil.as_ref().is_some_and(|anvil| anvil.fork_config.fork_url.is_some()) {
@@ -161,7 +191,7 @@ impl Node {
     /// The rules of the present fork. anvil's name of the fork says more than the contracts in its `eth_config`.
     fn current(
         &self,
-        config: Option<Box<RawValue>>,
+        config: Answer,
         anvil: Option<AnvilInfo>,
     ) -> Result<Option<NodeStatement>, StatementError> {
         let config = self.read::<EthConfig>(ETH_CONFIG, config)?;
@@ -185,14 +215,17 @@ impl Node {
     }
 
     /// The answer to a method without parameters; `None` if the node has none.
-    async fn answer<T: DeserializeOwned>(&self, method: &'static str) -> Option<T> {
-        self.client().call(method, json!([])).await.ok().flatten()
+    async fn answer(&self, method: &'static str) -> Result<Answer, RpcError> {
+        match self.client().call(method, json!([])).await {
+            Err(error) if !error.is_transient() => Ok(None),
+            answer => answer,
+        }
     }
 
     fn read<T: DeserializeOwned>(
         &self,
         method: &'static str,
-        answer: Option<Box<RawValue>>,
+        answer: Answer,
     ) -> Result<Option<T>, StatementError> {
         let Some(answer) = answer else { return Ok(None) };
         let wrong = |error: serde_json::Error| StatementError::Shape {

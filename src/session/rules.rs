@@ -101,7 +101,7 @@ pub async fn node_rules(node: &Node, file: Option<&RulesFile>) -> eyre::Result<N
     match (known, statement) {
         (Some(known), Ok(Some(stated))) => confirmed(known, &stated),
         (Some(rules), Ok(None)) => Ok(NodeRules { rules, source: RulesSource::Id, notes: vec![] }),
-        (Some(rules), Err(error)) if error.is_unreadable() => {
+        (Some(rules), Err(error)) if error.is_silence() => {
             Ok(NodeRules { rules, source: RulesSource::Id, notes: vec![format!("{error:#}")] })
         }
         (_, Err(error)) => Err(error.into()),

@@ -290,6 +290,22 @@ async fn an_unknown_chain_without_a_statement_names_the_remedy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_passing_fault_is_not_taken_for_a_node_that_states_no_rules() {
+    let Some(node) = AmsterdamNode::serve() else { return };
+    let rule = |called: &str, _: &Value| match called {
+        "eth_chainId" => Some(Ok(json!("0x7a69"))),
+        called => (called == "eth_config").then_some(Err(-32005)),
+    };
+    let proxy = Proxy::before(&node.url, Batches::Taken, rule).await;
+    let flags = ["fetch", "1", "--rpc-url", &proxy.url, "--max-retries", "0"];
+    let fetched = run(&folder(), &flags).await;
+    assert_ne!(fetched.status.code(), Some(0));
+    let said = stderr(&fetched);
+    assert!(said.contains("the node did not say which rules its chain has"), "{said}");
+    assert!(said.contains("eth_config"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_another_chain_is_refused_and_a_disagreement_is_noted() {
     let Some(node) = AmsterdamNode::serve() else { return };
     for (since, note) in [
