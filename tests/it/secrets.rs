@@ -78,13 +78,13 @@ fn no_secret_appears_in_any_output_or_file() {
     for (faults, arguments, code) in [
         (&[][..], &["fetch", "46147,46402", "-v"][..], 0),
         (&faulty, &["fetch", "46147,46402", "-v"], 0),
-        (&faulty, &["fetch", "46147,46402,46403", "-v", "--max-retries", "0"], 2),
-        (&busy, &["fetch", "46147,46402", "--max-retries", "0"], 2),
+        (&faulty, &["fetch", "46147,46402,46403", "-v", "--max-retries", "0"], 75),
+        (&busy, &["fetch", "46147,46402", "--max-retries", "0"], 75),
         (&lying, &["fetch", "46147,4370000", "-v"], 2),
         (&[], &["rpc-check"], 0),
         (&[], &["rpc-check", "--json", "-v"], 0),
         (&without, &["rpc-check", "--block", "99"], 2),
-        (&["--hang-every", "1"], &["rpc-check", "--rpc-timeout", "1"], 2),
+        (&["--hang-every", "1"], &["rpc-check", "--rpc-timeout", "1"], 75),
     ] {
         let node = RecordedNode::serve(&recordings, "mainnet", faults);
         for by in [By::Flags, By::Environment] {
