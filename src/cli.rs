@@ -17,7 +17,9 @@ mod shard;
 /// A command line that cannot be parsed, or a request for help.
 pub use clap::Error as UsageError;
 
-pub use cache::{CacheArgs, CacheCommand, CheckArgs, ExportArgs, ImportArgs, ListArgs, RemoveArgs};
+pub use cache::{
+    CacheArgs, CacheCommand, CheckArgs, ExportArgs, ExportFormat, ImportArgs, ListArgs, RemoveArgs,
+};
 pub use compare::{AspectArg, ByArg, CompareArgs, RunFiles};
 pub use conformance::ConformanceArgs;
 pub use hiding::without_urls;

@@ -1,7 +1,7 @@
 //! Declares the subcommands of `cache` and their arguments.
 
 use super::{CachedBlocks, RulesArgs, SideBySide};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Arguments of `cache`.
@@ -21,9 +21,9 @@ pub enum CacheCommand {
     Check(CheckArgs),
     /// Remove cached blocks, and temporary files of killed processes
     Remove(RemoveArgs),
-    /// Write cached blocks to one archive
+    /// Write cached blocks to one archive, or as blockchain tests with witnesses
     Export(ExportArgs),
-    /// Import blocks from an archive; each is proved before it is stored
+    /// Import blocks from an archive or from blockchain tests with witnesses; each is proved before it is stored
     Import(ImportArgs),
 }
 
@@ -73,15 +73,27 @@ pub struct ExportArgs {
     /// Blocks to export.
     #[command(flatten)]
     pub blocks: CachedBlocks,
-    /// Tar archive to write; an existing file is replaced once the archive is complete; - is standard output
+    /// File to write; an existing file is replaced once the new one is complete; - is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    /// Form of the file
+    #[arg(long, value_name = "FORMAT", default_value = "archive")]
+    pub format: ExportFormat,
+}
+
+/// Forms of exported blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A tar archive of cache files.
+    Archive,
+    /// Blockchain tests of execution-spec-tests with execution witnesses, as JSON.
+    Eest,
 }
 
 /// Arguments of `cache import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// Archive from `cache export`; - is standard input
+    /// Archive or tests from `cache export`, or tests with execution witnesses (.json, .json.gz); - is standard input
     #[arg(value_name = "FILE")]
     pub archive: PathBuf,
     /// The rules of the chain.

@@ -335,7 +335,7 @@ fn check_blobs(chain: &Chain, block: &Block<TxEnvelope>) -> Result<(), Refusal> 
 }
 
 /// Decodes a block from its consensus encoding, in which blobs have no sidecars.
-fn decode(mut rlp: &[u8]) -> Result<Block<TxEnvelope>, alloy_rlp::Error> {
+pub(super) fn decode(mut rlp: &[u8]) -> Result<Block<TxEnvelope>, alloy_rlp::Error> {
     let block = Block::<EthereumTxEnvelope<TxEip4844>>::decode(&mut rlp)?;
     if rlp.is_empty() {
         Ok(block.convert_transactions())

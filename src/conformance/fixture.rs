@@ -140,6 +140,7 @@ pub(super) struct Entry {
     /// The header. Only valid blocks have one.
     block_header: Option<Named>,
     expect_exception: Option<Reasons>,
+    execution_witness: Option<de::IgnoredAny>,
 }
 
 /// Reasons that a block is invalid: names separated by `|`, or a list.
@@ -226,6 +227,12 @@ impl Test {
     /// The state before the first block.
     pub(super) fn pre(&self) -> impl Iterator<Item = (Address, FoundedAccount)> {
         self.pre.iter().map(founded)
+    }
+
+    /// Whether the state before the first block is in the witness of each block alone.
+    pub(super) fn has_witnesses_alone(&self) -> bool {
+        let has_witness = |block: &Entry| block.execution_witness.is_some();
+        self.pre.is_empty() && !self.blocks.is_empty() && self.blocks.iter().all(has_witness)
     }
 
     /// Whether the account has code before the first block.

@@ -11,7 +11,7 @@
 //!
 //! Modules `files`, `fixture`, `json_header`, `blobs` and `quantity` read test files and their JSON, and `glob` selects
 //! tests by name. Module `network` maps network names to hardforks, `rules` replaces this mapping, and `draft` names
-//! tests of drafts, which are not run. Module `reason` compares refusals with the reasons that a test names, and
+//! tests of drafts, which are not run. Module [`exchange`] converts between recorded blocks and tests. Module `reason` compares refusals with the reasons that a test names, and
 //! `post_state` the final state. The rules that need only headers are in `header`,
 //! `difficulty` and `ommers`. Module `branches` holds accepted blocks, and `chain` judges the next one. The
 //! executors, which must agree, run in `panel`. Module `run` runs one test.
@@ -21,6 +21,7 @@ mod branches;
 mod chain;
 mod difficulty;
 mod draft;
+pub mod exchange;
 mod files;
 mod fixture;
 mod glob;
@@ -37,7 +38,7 @@ mod run;
 
 pub use chain::{Ground, Refusal, Touched, Trouble};
 pub use draft::Draft;
-pub use files::{FilesError, Found, SkipReason, Skipped, TestFile, visit};
+pub use files::{FilesError, Found, SkipReason, Skipped, TestFile, read_tests, visit};
 pub use fixture::{GenesisError, Test, tests};
 pub use glob::Glob;
 pub use header::HeaderError;

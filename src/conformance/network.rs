@@ -70,6 +70,11 @@ impl Network {
         Ok(Self { chain_id, from, to, blobs, early_access_lists })
     }
 
+    /// The chain id that transactions are signed for (EIP-155).
+    pub(super) const fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
     /// The fork that is active from genesis on.
     pub(super) const fn first_fork(&self) -> EthereumHardfork {
         self.from
@@ -151,6 +156,19 @@ fn when(text: &str) -> Option<When> {
     text.parse().ok().map(When::Block)
 }
 
+/// The name of the network that has this fork from genesis on.
+pub(super) fn name(of: EthereumHardfork) -> String {
+    use EthereumHardfork as Fork;
+    match of {
+        Fork::Dao => "Homestead".to_owned(),
+        Fork::Tangerine => "EIP150".to_owned(),
+        Fork::SpuriousDragon => "EIP158".to_owned(),
+        Fork::Petersburg => "ConstantinopleFix".to_owned(),
+        fork if (Fork::Bpo1..=Fork::Bpo5).contains(&fork) => format!("{fork:?}").to_uppercase(),
+        fork => format!("{fork:?}"),
+    }
+}
+
 /// The fork with this name. Tests use several names for some forks.
 pub(super) fn fork(name: &str) -> Option<EthereumHardfork> {
     use EthereumHardfork as Fork;
@@ -220,6 +238,16 @@ mod tests {
             ("Amsterdam", "Amsterdam"),
         ] {
             assert_eq!(fork_at(name, 0, 0, 0), fork, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_fork_has_the_name_of_a_network_with_it() {
+        let known = |of: &&EthereumHardfork| **of <= EthereumHardfork::Amsterdam;
+        for of in EthereumHardfork::VARIANTS.iter().filter(known) {
+            let expected =
+                if *of == EthereumHardfork::Dao { EthereumHardfork::Homestead } else { *of };
+            assert_eq!(fork(&name(*of)), Some(expected), "{of:?}");
         }
     }
 

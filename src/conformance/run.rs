@@ -70,6 +70,9 @@ pub enum OutOfScope {
     /// The test was filled for a draft of its fork.
     #[error(transparent)]
     Draft(#[from] Draft),
+    /// The state before the first block is incomplete.
+    #[error("its state is in execution witnesses alone; run `cache import` on its file")]
+    WitnessesAlone,
     /// A block that differs touches an account with storage but with neither nonce nor code. revm creates a
     /// contract at such an account, which EIP-7610 forbids. Mainnet has no such account.
     #[error("it needs EIP-7610, which revm does not support")]
@@ -179,6 +182,9 @@ fn opened(test: &Test, rules: &[NetworkRules]) -> Result<(Network, Header), Endi
     let Genesis { header, named } = test.genesis().map_err(failed)?;
     if let Some(draft) = Draft::of(&network, test, &named) {
         return Err(Ending::OutOfScope(OutOfScope::Draft(draft)));
+    }
+    if test.has_witnesses_alone() {
+        return Err(Ending::OutOfScope(OutOfScope::WitnessesAlone));
     }
     let (expected, actual) = (named.hash, header.hash_slow());
     if expected != actual {

@@ -8,6 +8,7 @@ mod conflicts;
 mod conformance;
 mod creations;
 mod damage;
+mod exchange;
 mod faults;
 mod flat;
 mod hostile;

@@ -1,10 +1,16 @@
-//! `blockrace cache import`: imports blocks from an archive. Each block is proved before it is stored.
+//! `blockrace cache import`: imports blocks from an archive, or from blockchain tests with execution witnesses. Each block
+//! is proved before it is stored.
 
 use super::{Context, Outcome, blocks, print_errors, rules};
 use crate::{
     block::RecordedBlock,
     cache::archive::Archive,
     cli::ImportArgs,
+    conformance::{
+        exchange::{ExchangeError, blocks_of},
+        read_tests, tests,
+    },
+    evm::ChainRules,
     executors::ExecutorKind,
     input,
     output::print,
@@ -14,29 +20,72 @@ use crate::{
     verify::{Verdict, verify_block},
 };
 use eyre::WrapErr;
+use serde_json::value::RawValue;
 use std::{
-    io::{self, BufReader, Read},
+    fmt,
+    io::{self, BufRead as _, BufReader, Read},
     path::Path,
 };
 
 /// Imports all blocks. An error of one block does not stop the others.
 pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> {
     let path = args.archive.display();
-    let file = open(&args.archive).wrap_err_with(|| format!("cannot open {path}"))?;
-    let mut archive = Archive::new(BufReader::new(file));
+    let rules = rules::given(&args.rules)?;
+    let rules = rules.as_deref();
+    let mut file = BufReader::new(open(&args.archive).wrap_err_with(|| cannot_open(&path))?);
+    if is_of_tests(file.fill_buf().wrap_err_with(|| cannot_open(&path))?) {
+        let file = read_tests(&args.archive, file)?;
+        let tests = tests(&file.content).wrap_err_with(|| format!("{path} cannot be imported"))?;
+        let blocks = tests.into_iter().flat_map(|test| blocks_of_test(test, rules));
+        return take_all(blocks, None, context);
+    }
+    let mut archive = Archive::new(file);
     let members = archive.members().wrap_err_with(|| format!("{path} cannot be imported"))?;
+    let ruled = |recorded: RecordedBlock| match rules {
+        Some(rules) => recorded.with_rules(rules),
+        None => recorded,
+    };
     let listed = members.awaited();
+    take_all(members.map(|member| Ok(ruled(member?))), Some(listed), context)
+}
 
-    let given = rules::given(&args.rules)?;
+fn cannot_open(path: &impl fmt::Display) -> String {
+    format!("cannot open {path}")
+}
+
+/// Whether a file that starts with these bytes holds tests: JSON, or compressed. An archive starts with the name of its
+/// manifest.
+fn is_of_tests(start: &[u8]) -> bool {
+    start.first().is_some_and(|byte| matches!(byte, b'{' | 0x1f) || byte.is_ascii_whitespace())
+}
+
+/// The blocks of a test that carry a witness.
+fn blocks_of_test(
+    (name, test): (String, &RawValue),
+    rules: Option<&ChainRules>,
+) -> Vec<eyre::Result<RecordedBlock>> {
+    let named = |error: ExchangeError| eyre::Report::from(error).wrap_err(format!("test {name}"));
+    match blocks_of(test, rules) {
+        Ok(blocks) => blocks.into_iter().map(|block| block.map_err(named)).collect(),
+        Err(error) => vec![Err(named(error))],
+    }
+}
+
+/// Takes all blocks. `listed` is their number, if it is known beforehand.
+fn take_all(
+    members: impl Iterator<Item = eyre::Result<RecordedBlock>>,
+    listed: Option<usize>,
+    context: &Context,
+) -> eyre::Result<Outcome> {
     let mut desk = Desk { context, pool: WorkerPool::new(machine::cores())?, stored: 0, there: 0 };
-    let progress = Progress::new(context.chatter, listed as u64, "blocks");
-    let (mut outcome, mut errors) = (Outcome::Verified, Vec::new());
+    let progress = Progress::new(context.chatter, listed.unwrap_or_default() as u64, "blocks");
+    let (mut outcome, mut errors, mut seen) = (Outcome::Verified, Vec::new(), 0);
     for member in members {
-        let ruled = |recorded: RecordedBlock| match &given {
-            Some(rules) => recorded.with_rules(rules),
-            None => recorded,
-        };
-        let taken = member.map_err(eyre::Report::from).map(|recorded| desk.take(ruled(recorded)));
+        seen += 1;
+        if listed.is_none() {
+            progress.expect(1);
+        }
+        let taken = member.map(|recorded| desk.take(recorded));
         let (result, error) = taken.unwrap_or_else(|error| failed(&error));
         outcome = outcome.and(result);
         errors.extend(error);
@@ -45,7 +94,7 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> 
     progress.finish();
     print_errors(&errors);
     let Desk { stored, there, .. } = desk;
-    let (listed, dir) = (blocks(listed), context.cache_dir.display());
+    let (listed, dir) = (blocks(listed.unwrap_or(seen)), context.cache_dir.display());
     print(format_args!("{stored} of {listed} proved and stored in {dir}"))?;
     if there > 0 {
         print(format_args!("{} already cached", blocks(there)))?;

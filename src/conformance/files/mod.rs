@@ -113,10 +113,18 @@ pub fn visit(path: &Path, visit: Visit<'_>) -> ControlFlow<()> {
 }
 
 fn read_file(path: &Path) -> Result<Found, FilesError> {
+    let file = input::open(path);
+    let file = file.map_err(|source| FilesError::Read { path: path.to_owned(), source })?;
+    read_tests(path, BufReader::new(file)).map(Found::File)
+}
+
+/// Reads a test file, which may be compressed, from a stream. `path` is its name.
+///
+/// # Errors
+/// The stream cannot be read, is too large, or is a Git LFS pointer.
+pub fn read_tests(path: &Path, from: impl BufRead) -> Result<TestFile, FilesError> {
     let failed = |source| FilesError::Read { path: path.to_owned(), source };
-    let name = path.to_string_lossy().into_owned();
-    let file = BufReader::new(input::open(path).map_err(failed)?);
-    read(name, file).map_err(failed)?.map(Found::File)
+    read(path.to_string_lossy().into_owned(), from).map_err(failed).flatten()
 }
 
 /// Reads a test file, which may be compressed.
