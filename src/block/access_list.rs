@@ -1,17 +1,26 @@
-//! The block access list (EIP-7928) of a block, derived by executing the block in order.
+//! The block access list (EIP-7928) of a block: derived by executing the block in order, and as a node answered it.
 //!
 //! revm builds the list from the journals of system calls and transactions, as a client does when it builds
 //! a block. From Cancun on the list is complete. Two older effects cannot be expressed in it and are recorded
 //! beside it. Until EIP-161 an account can exist and be empty. Until EIP-6780 a contract's whole storage can be
 //! cleared, including slots that no transaction accessed.
 
-use super::ReplayJob;
+mod difference;
+mod own;
+#[cfg(test)]
+mod tests;
+
+pub use difference::{ListDifference, ListedField, MalformedList};
+pub use own::{OwnList, WrongList};
+
+use super::{PrepareError, ReplayJob};
 use crate::{
     evm::{FailedPhase, run_block},
     state::{BlockState, StateError, Storage},
 };
-use alloy_eips::eip7928::{AccountChanges, compute_block_access_list_hash};
+use alloy_eips::eip7928::{AccountChanges, compute_block_access_list_hash, total_bal_items};
 use alloy_primitives::{Address, B256, U256, map::AddressMap};
+use own::GivenList;
 use revm::{
     Database, DatabaseCommit, DatabaseRef,
     bytecode::Bytecode,
@@ -48,15 +57,57 @@ pub struct AccessListFacts {
     pub items: u64,
 }
 
+/// What is known of a block's access list, from Amsterdam on.
+#[derive(Debug)]
+pub struct BlockAccessList {
+    /// Hash and size of the list that the execution gives.
+    pub executed: AccessListFacts,
+    /// The list that the header commits to; `None` if no node answered it.
+    pub own: Option<OwnList>,
+}
+
+impl BlockAccessList {
+    /// Derives a block's list by execution and compares the list of a node with it. `given` is the RLP of that list, or
+    /// empty.
+    ///
+    /// # Errors
+    /// The block is invalid, the pre-state lacks a value that it reads, or the given list is not the block's.
+    pub(super) fn of(job: &ReplayJob, stated: B256, given: &[u8]) -> Result<Self, PrepareError> {
+        let list = derive_access_list(job)?.into_canonical();
+        let executed = AccessListFacts::of(&list);
+        let own = match given {
+            [] => None,
+            given => GivenList::new(given, job.transactions.len())
+                .check(stated, (&list, executed.hash))?,
+        };
+        Ok(Self { executed, own })
+    }
+}
+
+impl AccessListFacts {
+    /// Hash and number of items of a list.
+    fn of(list: &[AccountChanges]) -> Self {
+        Self { hash: compute_block_access_list_hash(list), items: total_bal_items(list) }
+    }
+}
+
 impl DerivedList {
     /// Hash and number of items.
     pub fn facts(&self) -> AccessListFacts {
-        let list = self.list.clone().into_alloy_bal();
-        let slots =
-            |account: &AccountChanges| account.storage_changes.len() + account.storage_reads.len();
-        let items = list.iter().map(|account| 1 + slots(account) as u64).sum();
-        AccessListFacts { hash: compute_block_access_list_hash(&list), items }
+        AccessListFacts::of(&self.list.clone().into_alloy_bal())
     }
+
+    /// The list in the order and form of EIP-7928.
+    pub fn into_canonical(self) -> Vec<AccountChanges> {
+        self.list.into_alloy_bal()
+    }
+}
+
+/// Whether a transaction empties the account's storage: by its creation or removal, or because the account ends
+/// empty and is removed (EIP-161).
+pub fn empties_storage(account: &Account) -> bool {
+    account.is_touched()
+        && (account.is_created() || account.is_selfdestructed() || account.is_empty())
 }
 
 /// Executes the block in order and derives its list.
@@ -91,11 +142,7 @@ impl Listing<'_> {
         } else {
             self.derived.list.update_account(BlockAccessIndex::new(index), address, account);
         }
-        if !account.is_touched() {
-            return;
-        }
-        // An account that ends empty is removed with its storage (EIP-161).
-        if account.is_created() || account.is_selfdestructed() || account.is_empty() {
+        if empties_storage(account) {
             let emptied = self.derived.emptied.entry(address).or_default();
             if emptied.last() != Some(&index) {
                 emptied.push(index);

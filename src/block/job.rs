@@ -1,8 +1,8 @@
 //! The input of every executor: a [`ReplayJob`] holds a block and its pre-state.
 
-use super::{AccessListFacts, access_list::derive_access_list};
+use super::{BlockAccessList, OwnList, PrepareError};
 use crate::{
-    evm::{BlockContext, Chain, EvmEnv, FailedPhase},
+    evm::{BlockContext, Chain, EvmEnv},
     state::{IndexedState, PostState, PreState, Storage},
     trie::{Guess, NodeStore, StateTrie, TrieError, UpdatedTrie},
 };
@@ -40,7 +40,7 @@ pub struct ReplayJob {
     /// The outcome field of the block's receipts.
     pub receipt_status: ReceiptStatus,
     /// Facts of the access list that the block has by its execution; `None` before Amsterdam (EIP-7928).
-    pub access_list: Option<AccessListFacts>,
+    pub access_list: Option<BlockAccessList>,
 }
 
 /// The proof of a pre-state. The state root after the block is computed from it.
@@ -74,15 +74,21 @@ pub enum ReceiptStatus {
 }
 
 impl ReplayJob {
-    /// Derives the access list where the header commits to one.
+    /// Derives the access list where the header commits to one, and compares the list of a node with it. `given` is
+    /// the RLP of that list, or empty.
     ///
     /// # Errors
-    /// The block is invalid, or the pre-state lacks a value that it reads.
-    pub(super) fn with_access_list(mut self) -> Result<Self, FailedPhase> {
-        if self.header.block_access_list_hash.is_some() {
-            self.access_list = Some(derive_access_list(&self)?.facts());
+    /// The block is invalid, the pre-state lacks a value that it reads, or the given list is not the block's.
+    pub(super) fn with_access_list(mut self, given: &[u8]) -> Result<Self, PrepareError> {
+        if let Some(stated) = self.header.block_access_list_hash {
+            self.access_list = Some(BlockAccessList::of(&self, stated, given)?);
         }
         Ok(self)
+    }
+
+    /// The block's own access list, if a node answered it.
+    pub fn own_list(&self) -> Option<&OwnList> {
+        self.access_list.as_ref()?.own.as_ref()
     }
 
     /// The inputs of the block's phases beside its transactions.
@@ -99,6 +105,11 @@ impl ReplayJob {
     /// The pre-state for one execution, with every read still counted as a first read.
     pub fn storage(&self) -> Storage<'_> {
         Storage::slow(&self.pre_state, &self.indexed_state, self.state_latency)
+    }
+
+    /// The pre-state for one execution that loads all of it at once.
+    pub fn storage_at_once(&self) -> Storage<'_> {
+        Storage::at_once(&self.pre_state, &self.indexed_state, self.state_latency)
     }
 
     /// The pre-state without simulated latency, for untimed work.

@@ -118,7 +118,7 @@ impl FullState {
         let proof = Proof::Witness { nodes: self.nodes.clone(), parent_state_root };
         let job = block.into_job(Before { pre_state, proof, receipt_status });
         // An invalid block has no list to compare.
-        let job = if result.is_ok() { job.with_access_list()? } else { job };
+        let job = if result.is_ok() { job.with_access_list(&[])? } else { job };
         Ok(Rehearsal { job, result })
     }
 }

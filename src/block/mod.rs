@@ -36,7 +36,10 @@ mod traced;
 mod walk;
 mod witness;
 
-pub use access_list::{AccessListFacts, DerivedList, derive_access_list, index_of};
+pub use access_list::{
+    AccessListFacts, BlockAccessList, DerivedList, ListDifference, ListedField, MalformedList,
+    OwnList, WrongList, derive_access_list, empties_storage, index_of,
+};
 pub use block_id::BlockId;
 pub use body::{BodyError, check_recorded_body};
 pub use flat::{FlatError, MalformedCode};
@@ -47,7 +50,7 @@ pub use open::OpenBlock;
 pub use prepare::{Phase, PrepareError, prepare};
 pub use proved::WitnessReadError;
 pub use reads::missing_reads;
-pub use recorded::{RecordedBlock, RecordedState, Witness};
+pub use recorded::{ListSource, RecordedBlock, RecordedState, Witness};
 pub use rules::{RulesError, chain_of, stored_rules};
 pub use survey::{MissingState, Surveyed, TraceCompletion};
 pub use traced::{AccountFields, TracedAccount, TracedBlock, TracedSlot, TracedState};

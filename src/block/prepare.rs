@@ -1,7 +1,7 @@
 //! Converts a recorded block into a [`ReplayJob`] and checks everything that has a proof.
 
 use super::{
-    BodyError, FlatError, MalformedCode, ReplayJob, RulesError, WitnessError, WitnessReadError,
+    BodyError, FlatError, MalformedCode, ReplayJob, RulesError, WitnessError, WitnessReadError, WrongList,
     body::OmmersRule, open::OpenBlock,
 };
 use crate::{
@@ -44,6 +44,9 @@ pub enum PrepareError {
     /// The untimed execution that finds the accessed state found the block invalid.
     #[error("the block cannot be executed")]
     Execution(#[source] FailedPhase),
+    /// The node's access list is not the block's.
+    #[error("the node's block access list is not the block's")]
+    AccessList(#[from] WrongList),
     /// The state root after a transaction cannot be proved. Receipts contain it before Byzantium.
     #[error("the state root after a transaction cannot be computed from the witness")]
     ReceiptRoot(#[source] TrieError),
@@ -72,7 +75,7 @@ pub fn prepare(
     mut entering: impl FnMut(Phase),
 ) -> Result<ReplayJob, PrepareError> {
     let chain = recorded.chain()?;
-    let RecordedBlock { block, state, .. } = recorded;
+    let RecordedBlock { block, state, access_list, .. } = recorded;
     check_fields(&chain, &block.header)?;
 
     entering(Phase::Senders);
@@ -83,7 +86,7 @@ pub fn prepare(
         RecordedState::Witness(witness) => block.before_by_witness(witness, flattening)?,
         RecordedState::Flat(flat) => block.before_by_flat(&flat, flattening)?,
     };
-    Ok(block.into_job(before).with_access_list()?)
+    block.into_job(before).with_access_list(&access_list)
 }
 
 impl From<FailedPhase> for PrepareError {

@@ -27,6 +27,25 @@ pub struct RecordedBlock {
     pub rules: Bytes,
 }
 
+/// Origin of a block access list (EIP-7928).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListSource {
+    /// A node answered it.
+    Node,
+    /// No node answered it, so it is derived by execution.
+    Derived,
+}
+
+impl ListSource {
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Derived => "derived",
+        }
+    }
+}
+
 /// The pre-state of a block, in one of the two forms that nodes give.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordedState {
@@ -40,6 +59,12 @@ impl RecordedBlock {
     /// A block of a chain with known rules, without a block access list.
     pub const fn new(chain_id: ChainId, block: Block<TxEnvelope>, state: RecordedState) -> Self {
         Self { chain_id, block, state, access_list: Bytes::new(), rules: Bytes::new() }
+    }
+
+    /// Origin of the block access list that a replay uses; `None` before Amsterdam.
+    pub fn list_source(&self) -> Option<ListSource> {
+        self.block.header.block_access_list_hash?;
+        Some(if self.access_list.is_empty() { ListSource::Derived } else { ListSource::Node })
     }
 
     /// The id of this block. Hashes the header.

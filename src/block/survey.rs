@@ -56,6 +56,7 @@ pub struct TraceCompletion {
     traced: TracedState,
     /// Hashes of ommers that the block lists and that no node could return.
     unknown_ommers: Vec<B256>,
+    access_list: Bytes,
     told: Answers,
     nothing: Nothing,
 }
@@ -94,7 +95,7 @@ impl TraceCompletion {
     /// # Errors
     /// The chain is unknown or the body does not match the header.
     pub fn new(traced: TracedBlock) -> Result<Self, PrepareError> {
-        let TracedBlock { chain_id, block, unknown_ommers, rules, state } = traced;
+        let TracedBlock { chain_id, block, unknown_ommers, rules, state, access_list } = traced;
         let Block { header, body } = block;
         let chain = chain_of(chain_id, &rules, &header)?;
         check_fields(&chain, &header)?;
@@ -109,6 +110,7 @@ impl TraceCompletion {
             env,
             traced: state,
             unknown_ommers,
+            access_list,
             told,
             nothing,
         })
@@ -205,8 +207,8 @@ impl TraceCompletion {
         let withdrawals = withdrawals.clone().map(Withdrawals::new);
         let body = BlockBody { transactions, ommers: ommers.clone(), withdrawals };
         let block = Block::new(self.header.clone(), body);
-        let rules = self.rules.clone();
-        RecordedBlock { rules, ..RecordedBlock::new(self.chain_id, block, state) }
+        let (rules, access_list) = (self.rules.clone(), self.access_list.clone());
+        RecordedBlock { rules, access_list, ..RecordedBlock::new(self.chain_id, block, state) }
     }
 }
 

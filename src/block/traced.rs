@@ -18,6 +18,8 @@ pub struct TracedBlock {
     pub rules: Bytes,
     /// The tracer's answer.
     pub state: TracedState,
+    /// RLP of the block access list (EIP-7928) as the node answered it. Empty if it answered none.
+    pub access_list: Bytes,
 }
 
 /// The state before a block's transactions from a tracer's answer, first occurrences only.

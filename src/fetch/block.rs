@@ -10,7 +10,7 @@ use alloy_eips::{
     eip2718::Encodable2718,
     eip4895::{Withdrawal, Withdrawals},
 };
-use alloy_primitives::{B256, BlockNumber, keccak256};
+use alloy_primitives::{B256, BlockNumber, Bytes, keccak256};
 use alloy_rpc_types_eth::Transaction;
 use serde::Deserialize;
 use serde_json::Value;
@@ -76,6 +76,8 @@ pub(super) struct CheckedBlock {
     pub(super) hash: B256,
     pub(super) header: Header,
     pub(super) ommer_hashes: Vec<B256>,
+    /// RLP of the block access list (EIP-7928). Empty if the node has none.
+    pub(super) access_list: Bytes,
     transactions: Vec<TxEnvelope>,
     withdrawals: Option<Withdrawals>,
 }
@@ -101,7 +103,8 @@ impl BlockAnswer {
             .map(|(index, json)| transaction(number, index, json, &safe))
             .collect::<Result<_, _>>()?;
         let ommer_hashes = uncles.unwrap_or_default();
-        Ok(CheckedBlock { hash, header, ommer_hashes, transactions, withdrawals })
+        let access_list = Bytes::new();
+        Ok(CheckedBlock { hash, header, ommer_hashes, access_list, transactions, withdrawals })
     }
 }
 

@@ -173,6 +173,11 @@ impl FetchError {
         }
     }
 
+    /// Whether the node answered that it cannot or will not serve the call.
+    pub(super) const fn is_denial(&self) -> bool {
+        matches!(self, Self::Rpc { source, .. } if source.is_denial())
+    }
+
     /// Whether the node was reached and failed. Another method with the same proof may work then.
     pub(super) fn is_failure_of_node(&self) -> bool {
         matches!(self, Self::Rpc { source, .. } if source.is_failure_of_node())

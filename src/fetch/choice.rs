@@ -207,9 +207,11 @@ impl Node {
         ommers: Vec<Header>,
         witness: Witness,
     ) -> RecordedBlock {
+        let access_list = block.access_list.clone();
         let (block, state) = (block.with_ommers(ommers), RecordedState::Witness(witness));
         RecordedBlock {
             rules: self.rules.clone(),
+            access_list,
             ..RecordedBlock::new(self.chain_id(), block, state)
         }
     }

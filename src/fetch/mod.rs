@@ -25,6 +25,7 @@
 //! | `prestate` | The pre-state from a tracer. |
 //! | `values` | Single values, which the tracer omits. |
 //! | `batch` | Many calls in one request. |
+//! | `access_list` | The block access list (EIP-7928). |
 //! | `ancestors` | Headers for `BLOCKHASH`. |
 //! | `probe` | Finds out what a node can serve. |
 //! | `stated` | The rules that a node states for its chain. |
@@ -43,6 +44,7 @@
 //!
 //! [`RecordedBlock`]: crate::block::RecordedBlock
 
+mod access_list;
 mod ancestors;
 mod answer;
 mod batch;

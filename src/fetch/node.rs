@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::{
+    access_list::ListMethod,
     batch::Denial,
     block::{BlockAnswer, CheckedBlock, HeaderAnswer},
     block_error::FetchError,
@@ -44,6 +45,8 @@ pub struct Node {
     pub(super) trace_method: Arc<OnceCell<TraceMethod>>,
     /// Set once, by the first block without a witness.
     pub(super) single_proofs: Arc<OnceCell<SingleProofs>>,
+    /// Set once, when the first access list is fetched. Empty if the node has no method for lists.
+    pub(super) list_methods: Arc<OnceCell<Vec<ListMethod>>>,
     /// Set once a method such as `eth_getBalance` proves to be missing.
     no_state_methods: Arc<OnceCell<()>>,
     /// The name of the software, if the node states it. Set before the first witness is fetched.
@@ -77,6 +80,7 @@ impl Node {
             witness_method: Arc::default(),
             trace_method: Arc::default(),
             single_proofs: Arc::default(),
+            list_methods: Arc::default(),
             no_state_methods: Arc::default(),
             software: Arc::default(),
             no_access_lists: Arc::default(),
@@ -135,8 +139,9 @@ impl Node {
             .await
             .map_err(|error| self.or_no_such_block(error))?;
         let chain_at = |header: &Header| self.chain_at(header).ok();
-        let block = answer.check(number, chain_at, |text| self.client.safe_words(text))?;
+        let mut block = answer.check(number, chain_at, |text| self.client.safe_words(text))?;
         self.client.known_head().note(number).await;
+        block.access_list = self.access_list(&block).await?;
         Ok(block)
     }
 

@@ -82,9 +82,9 @@ impl Node {
             Err(error) if error.is_lack() => (Vec::new(), block.ommer_hashes.clone()),
             Err(error) => return Err(error),
         };
-        let (chain_id, block) = (self.chain_id(), block.with_ommers(ommers));
-        let rules = self.rules.clone();
-        Ok(TracedBlock { chain_id, block, unknown_ommers, rules, state })
+        let (chain_id, access_list) = (self.chain_id(), block.access_list.clone());
+        let (rules, block) = (self.rules.clone(), block.with_ommers(ommers));
+        Ok(TracedBlock { chain_id, block, unknown_ommers, rules, state, access_list })
     }
 
     pub(super) async fn traced_state(

@@ -14,6 +14,7 @@ use serde::{
 use serde_json::{Value, json};
 
 use super::{
+    access_list::ListMethod,
     block_error::FetchError,
     choice::WitnessChoice,
     client::Question,
@@ -54,6 +55,14 @@ pub enum Method {
     StorageAt,
     /// Header of an ommer.
     Uncle,
+    /// RLP of a block access list (EIP-7928).
+    RawAccessList,
+    /// A block access list.
+    AccessList,
+    /// A block access list, by the block's hash.
+    AccessListByHash,
+    /// A block access list, by the block's number.
+    AccessListByNumber,
 }
 
 /// Methods, state and batches that a node can serve.
@@ -81,7 +90,7 @@ pub struct Abilities {
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::ExecutionWitness,
         Self::ExecutionWitnessByBlockHash,
         Self::PrestateTracer,
@@ -92,6 +101,10 @@ impl Method {
         Self::Code,
         Self::StorageAt,
         Self::Uncle,
+        Self::RawAccessList,
+        Self::AccessList,
+        Self::AccessListByHash,
+        Self::AccessListByNumber,
     ];
 
     /// The name of the JSON-RPC method.
@@ -107,6 +120,10 @@ impl Method {
             Self::Code => "eth_getCode",
             Self::StorageAt => "eth_getStorageAt",
             Self::Uncle => "eth_getUncleByBlockHashAndIndex",
+            Self::RawAccessList => ListMethod::Raw.name(),
+            Self::AccessList => ListMethod::Plain.name(),
+            Self::AccessListByHash => ListMethod::ByHash.name(),
+            Self::AccessListByNumber => ListMethod::ByNumber.name(),
         }
     }
 
@@ -115,8 +132,12 @@ impl Method {
         let (tag, parent) = (U64::from(number), U64::from(number.saturating_sub(1)));
         let account = Address::ZERO;
         match self {
-            Self::ExecutionWitness | Self::BlockReceipts => json!([tag]),
-            Self::ExecutionWitnessByBlockHash => json!([block.hash]),
+            Self::ExecutionWitness
+            | Self::BlockReceipts
+            | Self::RawAccessList
+            | Self::AccessList
+            | Self::AccessListByNumber => json!([tag]),
+            Self::ExecutionWitnessByBlockHash | Self::AccessListByHash => json!([block.hash]),
             Self::PrestateTracer => json!([tag, tracer::options(TIME, false)]),
             Self::TraceTransaction => {
                 let first = block.transactions.first().copied().unwrap_or_default();

@@ -42,6 +42,8 @@ pub struct StoredBlock {
     pub block_number: BlockNumber,
     /// Depth of the verification: `state-root` or `receipts`.
     pub verified_to: &'static str,
+    /// Origin of the block access list: `node` or `derived`; `None` before Amsterdam.
+    pub access_list: Option<&'static str>,
     /// Assumptions of a flat pre-state.
     pub assumed: Option<String>,
 }

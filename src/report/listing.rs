@@ -55,6 +55,8 @@ pub struct ListedBlock {
     pub ancestors: usize,
     /// Depth of the verification: `state-root` or `receipts`.
     pub verified_to: &'static str,
+    /// Origin of the block access list: `node` or `derived`; `None` before Amsterdam.
+    pub access_list: Option<&'static str>,
     /// Size of the file in bytes.
     pub size_bytes: u64,
 }

@@ -82,7 +82,10 @@ pub fn guesses(job: &ReplayJob, pool: &WorkerPool) -> Result<Vec<Guess>, VerifyE
 mod tests {
     use super::*;
     use crate::cache::sample;
-    use crate::{block::derive_access_list, verify::Check};
+    use crate::{
+        block::{BlockAccessList, ListDifference, OwnList, derive_access_list},
+        verify::Check,
+    };
     use alloy_primitives::{Address, B256};
     use std::num::NonZeroUsize;
 
@@ -99,9 +102,9 @@ mod tests {
     /// A block of the sample with the access list that a header of Amsterdam would commit to.
     fn listed() -> ReplayJob {
         let mut job = prepare(sample().unwrap().swap_remove(0), |_| ()).unwrap();
-        let facts = derive_access_list(&job).unwrap().facts();
-        job.access_list = Some(facts);
-        job.header.block_access_list_hash = Some(facts.hash);
+        let executed = derive_access_list(&job).unwrap().facts();
+        job.access_list = Some(BlockAccessList { executed, own: None });
+        job.header.block_access_list_hash = Some(executed.hash);
         job
     }
 
@@ -121,9 +124,21 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_entry_of_the_blocks_own_list_is_named() {
+        let mut job = listed();
+        let difference =
+            ListDifference::Account { address: Address::repeat_byte(7), is_listed: true };
+        let own = OwnList { difference: Some(difference.clone()), ..Default::default() };
+        job.access_list.as_mut().unwrap().own = Some(own);
+        let found = verdict(&job);
+        assert!(matches!(found, Verdict::Mismatch { at: Check::AccessListHash, .. }), "{found}");
+        assert!(found.to_string().ends_with(&difference.to_string()), "{found}");
+    }
+
+    #[test]
     fn an_access_list_beyond_the_gas_limit_is_a_mismatch() {
         let mut job = listed();
-        let items = job.access_list.map_or(0, |list| list.items);
+        let items = job.access_list.as_ref().map_or(0, |list| list.executed.items);
         job.header.gas_limit = 2_000 * items;
         assert_eq!(verdict(&job), Verdict::Match);
         job.header.gas_limit -= 1;

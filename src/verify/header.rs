@@ -1,7 +1,7 @@
 //! Compares an outcome with the block's header.
 
 use crate::{
-    block::{Proof, ReceiptStatus, ReplayJob},
+    block::{BlockAccessList, ListDifference, Proof, ReceiptStatus, ReplayJob},
     evm::Receipt,
     execution::BlockOutcome,
 };
@@ -130,18 +130,31 @@ pub fn check(job: &ReplayJob, outcome: &BlockOutcome, state_root: Option<B256>) 
 /// Gas for each item of a block access list (EIP-7928).
 const GAS_PER_ITEM: u64 = 2_000;
 
-/// Compares the access list that the block has by its execution with the header.
+/// Compares the access list that the block has by its execution with the header. Where the block's own list is known,
+/// a mismatch names the first entry that differs.
 fn access_list(job: &ReplayJob) -> Option<Verdict> {
-    let facts = job.access_list?;
-    let most = job.header.gas_limit / GAS_PER_ITEM;
+    let BlockAccessList { executed, own } = job.access_list.as_ref()?;
     let expected = job.header.block_access_list_hash.unwrap_or_default();
-    compare(Check::AccessListHash, &expected, &facts.hash).or_else(|| {
-        (facts.items > most).then(|| Verdict::Mismatch {
+    if let Some(difference) = own.as_ref().and_then(|own| own.difference.as_ref()) {
+        return Some(list_mismatch(expected, executed.hash, difference));
+    }
+    let most = job.header.gas_limit / GAS_PER_ITEM;
+    compare(Check::AccessListHash, &expected, &executed.hash).or_else(|| {
+        (executed.items > most).then(|| Verdict::Mismatch {
             at: Check::AccessListSize,
             expected: format!("at most {most} items"),
-            actual: format!("{} items", facts.items),
+            actual: format!("{} items", executed.items),
         })
     })
+}
+
+/// The verdict on a block whose own list differs from its execution.
+fn list_mismatch(expected: B256, actual: B256, difference: &ListDifference) -> Verdict {
+    Verdict::Mismatch {
+        at: Check::AccessListHash,
+        expected: format!("{expected:?}, and its list differs from the execution: {difference}"),
+        actual: format!("{actual:?}"),
+    }
 }
 
 fn compare<T: PartialEq + fmt::Debug>(at: Check, expected: &T, actual: &T) -> Option<Verdict> {

@@ -51,10 +51,9 @@ fn traced(number: u64) -> (TracedBlock, [Address; 2]) {
     let state = TracedState { accounts: accounts.into_iter().collect() };
     let body = BlockBody { transactions: payments, ommers: vec![], withdrawals: None };
     let block = Block::new(header, body);
-    (
-        TracedBlock { chain_id: 1, block, unknown_ommers: vec![], rules: Bytes::new(), state },
-        [senders[0], senders[1]],
-    )
+    let (unknown_ommers, rules, access_list) = (vec![], Bytes::new(), Bytes::new());
+    let traced = TracedBlock { chain_id: 1, block, unknown_ommers, rules, state, access_list };
+    (traced, [senders[0], senders[1]])
 }
 
 fn gaps(survey: &TraceCompletion) -> Vec<MissingState> {

@@ -4,7 +4,7 @@ use super::{
     super::files::ResultFiles, Context, Outcome, blocks, counted, print_errors, report_missing,
 };
 use crate::{
-    block::{BlockId, RecordedBlock, RecordedState, Witness},
+    block::{BlockId, ListSource, RecordedBlock, RecordedState, Witness},
     cli::ListArgs,
     output::{OutputError, Stream},
     progress::Progress,
@@ -23,7 +23,7 @@ use comfy_table::CellAlignment::{Left, Right};
 /// Placeholder for a value that does not apply.
 const NONE: &str = "-";
 
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     ("chain", Right),
     ("block", Right),
     ("hash", Left),
@@ -35,6 +35,7 @@ const COLUMNS: [Column; 12] = [
     ("ancestors", Right),
     ("to", Left),
     ("rules", Left),
+    ("list", Left),
     ("size", Right),
 ];
 
@@ -96,14 +97,16 @@ struct Facts {
     ancestors: usize,
     /// Verification depth of the block.
     to: Option<VerifiedTo>,
+    /// Origin of the block access list.
+    list: Option<ListSource>,
     size: u64,
 }
 
 fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
     let recorded = context.cache.get(id)?;
     let chain = recorded.chain().ok();
-    let RecordedBlock { block, state, .. } = recorded;
-    let (nodes, codes, ancestors, to) = match &state {
+    let RecordedBlock { block, state, .. } = &recorded;
+    let (nodes, codes, ancestors, to) = match state {
         RecordedState::Witness(witness) => {
             let Witness { nodes, codes, headers, .. } = witness;
             (nodes.len(), codes.len(), headers.len(), VerifiedTo::StateRoot)
@@ -121,6 +124,7 @@ fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
         codes,
         ancestors,
         to: Some(to),
+        list: recorded.list_source(),
         size: context.cache.size(id)?,
     })
 }
@@ -139,6 +143,7 @@ impl Facts {
             codes: self.codes,
             ancestors: self.ancestors,
             verified_to: self.to.map_or("", VerifiedTo::name),
+            access_list: self.list.map(ListSource::name),
             size_bytes: self.size,
         }
     }
@@ -152,6 +157,7 @@ impl Facts {
         self.size += other.size;
     }
 
+    /// The cells after the block's names. Sums have neither a verification depth nor a list.
     fn cells(&self) -> Vec<String> {
         let fork = self.fork.clone().unwrap_or_else(|| NONE.to_owned());
         let counts = [self.nodes, self.codes, self.ancestors].map(|count| count.to_string());
@@ -159,7 +165,10 @@ impl Facts {
         let rules = self.rules.map_or_else(|| NONE.to_owned(), short);
         let start = [fork, self.transactions.to_string(), gas];
         let to = self.to.map_or("", VerifiedTo::name).to_owned();
-        start.into_iter().chain(counts).chain([to, rules, units::bytes(self.size)]).collect()
+        let no_list = if self.to.is_some() { NONE } else { "" };
+        let list = self.list.map_or(no_list, ListSource::name).to_owned();
+        let end = [to, rules, list, units::bytes(self.size)];
+        start.into_iter().chain(counts).chain(end).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lists stored and refused blocks for the result file of a fetch.
 
 use crate::{
+    block::ListSource,
     report::fetched::{RefusedBlock, StoredBlock},
     session::{Refused, Stored},
     verify::VerifiedTo,
@@ -18,17 +19,20 @@ impl Lists {
     /// Adds the result of a block.
     pub(super) fn add(&mut self, block_number: BlockNumber, result: &Result<Stored, Refused>) {
         match result {
-            Ok(Stored::Proved) => self.store(block_number, VerifiedTo::StateRoot, None),
-            Ok(Stored::Checked(assumed)) => {
-                self.store(block_number, VerifiedTo::Receipts, Some(assumed.to_string()));
-            }
+            Ok(stored) => self.store(block_number, stored),
             Err(Refused::Failed(error)) => self.refuse(block_number, false, format!("{error:#}")),
             Err(Refused::Mismatch(verdict)) => self.refuse(block_number, true, verdict.to_string()),
         }
     }
 
-    fn store(&mut self, block_number: BlockNumber, to: VerifiedTo, assumed: Option<String>) {
-        self.stored.push(StoredBlock { block_number, verified_to: to.name(), assumed });
+    fn store(&mut self, block_number: BlockNumber, Stored { assumed, list }: &Stored) {
+        let to = if assumed.is_some() { VerifiedTo::Receipts } else { VerifiedTo::StateRoot };
+        self.stored.push(StoredBlock {
+            block_number,
+            verified_to: to.name(),
+            access_list: list.map(ListSource::name),
+            assumed: assumed.as_ref().map(ToString::to_string),
+        });
     }
 
     fn refuse(&mut self, block_number: BlockNumber, is_mismatch: bool, what: String) {

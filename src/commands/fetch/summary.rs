@@ -2,7 +2,7 @@
 
 use super::{failures::Failures, lists::Lists};
 use crate::{
-    block::BlockId,
+    block::{BlockId, ListSource},
     cache::CacheError,
     commands::{Context, Outcome},
     output::{OutputError, Stream, diagnose},
@@ -26,6 +26,8 @@ pub(super) struct Summary {
     proved: u64,
     /// Number of stored blocks that are checked to the receipts only.
     checked: u64,
+    /// Number of stored blocks of Amsterdam or later without the node's block access list.
+    without_list: u64,
     refused: u64,
     failures: Failures,
     /// All blocks; `None` if no result file lists them.
@@ -38,10 +40,18 @@ pub(super) struct Summary {
 impl Summary {
     /// Creates the summary of `asked` blocks without results. `lists` is for a result file.
     pub(super) fn new(asked: u64, lists: Option<Lists>) -> Self {
-        let (failures, notes) = (Failures::default(), Vec::new());
-        let outcome = Outcome::Verified;
-        let (there, proved, checked, refused) = (0, 0, 0, 0);
-        Self { asked, there, proved, checked, refused, failures, lists, notes, outcome }
+        Self {
+            asked,
+            there: 0,
+            proved: 0,
+            checked: 0,
+            without_list: 0,
+            refused: 0,
+            failures: Failures::default(),
+            lists,
+            notes: Vec::new(),
+            outcome: Outcome::Verified,
+        }
     }
 
     /// Whether a block does not match its header.
@@ -69,15 +79,7 @@ impl Summary {
             lists.add(number, &result);
         }
         let (what, outcome) = match result {
-            Ok(Stored::Proved) => {
-                self.proved += 1;
-                return progress.note(&format!("block {number}: stored"));
-            }
-            Ok(Stored::Checked(assumed)) => {
-                self.checked += 1;
-                let words = "stored, checked to the receipts only; assumed";
-                return progress.note(&format!("block {number}: {words}: {assumed}"));
-            }
+            Ok(stored) => return progress.note(&format!("block {number}: {}", self.count(stored))),
             Err(Refused::Failed(error)) => {
                 (format!("block {number}: {error:#}"), Outcome::of(&error))
             }
@@ -108,6 +110,27 @@ impl Summary {
         }
     }
 
+    /// Counts a stored block and describes it.
+    fn count(&mut self, Stored { assumed, list }: Stored) -> String {
+        let list = match list {
+            Some(ListSource::Derived) => {
+                self.without_list += 1;
+                ", without the node's block access list"
+            }
+            _ => "",
+        };
+        match assumed {
+            None => {
+                self.proved += 1;
+                format!("stored{list}")
+            }
+            Some(assumed) => {
+                self.checked += 1;
+                format!("stored{list}, checked to the receipts only; assumed: {assumed}")
+            }
+        }
+    }
+
     /// Marks the fetch as interrupted by the user.
     pub(super) const fn interrupt(&mut self) {
         self.outcome = Outcome::Interrupted;
@@ -124,7 +147,7 @@ impl Summary {
             diagnose(format_args!("error: {what}"));
         }
         print_notes(&mut self.notes);
-        let Self { asked, there, proved, checked, refused, .. } = self;
+        let Self { asked, there, proved, checked, without_list, refused, .. } = self;
         let stored = proved + checked;
         let (fetched, dir) = (asked.saturating_sub(there), context.cache_dir.display());
         stream.print(format_args!(
@@ -134,6 +157,10 @@ impl Summary {
         if checked > 0 {
             let depth = "are checked to the receipts only";
             stream.print(format_args!("{checked} of them came without a witness and {depth}"))?;
+        }
+        if without_list > 0 {
+            let list = "came without the block access list, which replay derives";
+            stream.print(format_args!("{without_list} of them {list}; see rpc-check"))?;
         }
         if there > 0 {
             let (blocks, were) =

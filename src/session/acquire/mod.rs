@@ -12,7 +12,7 @@ use super::{
     prover::{Prover, Refused},
 };
 use crate::{
-    block::{Assumed, BlockId, RecordedBlock, RecordedState},
+    block::{Assumed, BlockId, ListSource, RecordedBlock, RecordedState},
     block::{
         check_recorded_body,
         range::{BlockList, BlockNumbers},
@@ -128,13 +128,13 @@ fn remove_orphan(cache: &Cache, id: &BlockId, overwrite: bool) -> Result<Removal
     }
 }
 
-/// The verification depth of a stored block.
+/// A stored block.
 #[derive(Debug)]
-pub enum Stored {
-    /// The block is proved to the state root.
-    Proved,
-    /// The block is checked to the receipts, under these assumptions.
-    Checked(Assumed),
+pub struct Stored {
+    /// The assumptions of a block that is checked to the receipts only; `None` if it is proved to the state root.
+    pub assumed: Option<Assumed>,
+    /// Origin of its block access list; `None` before Amsterdam.
+    pub list: Option<ListSource>,
 }
 
 async fn keep(
@@ -167,10 +167,11 @@ impl Shelf {
     /// Stores a block. Returns its hash, too.
     async fn store(self, recorded: RecordedBlock) -> Result<(Stored, B256), Refused> {
         let hash = recorded.id().hash;
-        let stored = match &recorded.state {
-            RecordedState::Witness(_) => Stored::Proved,
-            RecordedState::Flat(flat) => Stored::Checked(flat.assumed.clone()),
+        let assumed = match &recorded.state {
+            RecordedState::Witness(_) => None,
+            RecordedState::Flat(flat) => Some(flat.assumed.clone()),
         };
+        let stored = Stored { assumed, list: recorded.list_source() };
         let put = move || -> eyre::Result<()> {
             ensure!(!self.would_lose_a_proof(&recorded), LOSES_PROOF);
             self.cache.put(&recorded)?;
