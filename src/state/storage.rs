@@ -5,6 +5,9 @@
 //! thread of this execution has read the value before. A second thread that reads it meanwhile waits for the
 //! same answer; later reads return at once.
 //!
+//! An execution that knows all its reads beforehand can load them by one batch. The batch takes the same latency once,
+//! whatever its size: disks and networks serve many outstanding reads at a time.
+//!
 //! The waiting thread sleeps, so other threads can use the processor. The sleep takes at least the given
 //! latency. The system's timer adds about 55 µs on Linux, which is its default timer slack, and up to 15 ms on
 //! Windows. So results with latency are comparable on one machine only.
@@ -24,13 +27,28 @@ pub struct Storage<'a> {
     waits: Option<Waits<'a>>,
 }
 
-/// Finished first reads, by index.
+/// The waits of one execution.
 #[derive(Debug)]
 struct Waits<'a> {
     numbers: &'a IndexedState,
     latency: Duration,
-    accounts: Vec<OnceLock<()>>,
-    slots: Vec<OnceLock<()>>,
+    reads: Reads,
+}
+
+/// Finished reads.
+#[derive(Debug)]
+enum Reads {
+    /// First reads, by index.
+    Each { accounts: Vec<OnceLock<()>>, slots: Vec<OnceLock<()>> },
+    /// One batch with all values.
+    AtOnce(OnceLock<()>),
+}
+
+/// A value of the pre-state, by its index.
+#[derive(Clone, Copy)]
+enum Value {
+    Account(u32),
+    Slot(u32),
 }
 
 impl<'a> Storage<'a> {
@@ -42,27 +60,31 @@ impl<'a> Storage<'a> {
     /// A state with `latency` on every first read; none if that is zero. `numbers` must hold the same state.
     pub fn slow(known: &'a PreState, numbers: &'a IndexedState, latency: Duration) -> Self {
         let unread = |count| std::iter::repeat_with(OnceLock::new).take(count).collect();
-        let waits = (!latency.is_zero()).then(|| Waits {
-            numbers,
-            latency,
+        let reads = || Reads::Each {
             accounts: unread(numbers.accounts().len()),
             slots: unread(numbers.slots().len()),
-        });
-        Self { known, waits }
+        };
+        Self { known, waits: Waits::new(numbers, latency, reads) }
+    }
+
+    /// A state that one batch of reads loads. The batch takes `latency`, and every read waits for it.
+    pub fn at_once(known: &'a PreState, numbers: &'a IndexedState, latency: Duration) -> Self {
+        let reads = || Reads::AtOnce(OnceLock::new());
+        Self { known, waits: Waits::new(numbers, latency, reads) }
     }
 
     /// Waits for a first read of the account with this index. Callers use it before they read a
     /// [`IndexedState`] directly.
     pub fn wait_for_account(&self, number: u32) {
         if let Some(waits) = &self.waits {
-            waits.wait(&waits.accounts, number);
+            waits.wait(Value::Account(number));
         }
     }
 
     /// The same for a slot.
     pub fn wait_for_slot(&self, number: u32) {
         if let Some(waits) = &self.waits {
-            waits.wait(&waits.slots, number);
+            waits.wait(Value::Slot(number));
         }
     }
 
@@ -77,24 +99,38 @@ impl<'a> Storage<'a> {
     }
 }
 
-impl Waits<'_> {
+impl<'a> Waits<'a> {
+    /// `None` without latency.
+    fn new(
+        numbers: &'a IndexedState,
+        latency: Duration,
+        reads: impl FnOnce() -> Reads,
+    ) -> Option<Self> {
+        (!latency.is_zero()).then(|| Self { numbers, latency, reads: reads() })
+    }
+
     /// The first caller sleeps; concurrent callers block until it wakes.
-    fn wait(&self, reads: &[OnceLock<()>], number: u32) {
-        if let Some(read) = reads.get(number as usize) {
+    fn wait(&self, value: Value) {
+        let read = match (&self.reads, value) {
+            (Reads::AtOnce(batch), _) => Some(batch),
+            (Reads::Each { accounts, .. }, Value::Account(number)) => accounts.get(number as usize),
+            (Reads::Each { slots, .. }, Value::Slot(number)) => slots.get(number as usize),
+        };
+        if let Some(read) = read {
             read.get_or_init(|| thread::sleep(self.latency));
         }
     }
 
     fn account(&self, address: Address) {
         if let Ok(account) = self.numbers.account(address) {
-            self.wait(&self.accounts, account.number);
+            self.wait(Value::Account(account.number));
         }
     }
 
     fn slot(&self, address: Address, slot: U256) {
         let listed = self.numbers.account(address).and_then(|account| account.slot(slot));
         if let Ok(Some(listed)) = listed {
-            self.wait(&self.slots, listed.number);
+            self.wait(Value::Slot(listed.number));
         }
     }
 }
@@ -166,6 +202,18 @@ mod tests {
             });
         });
         assert!(both < 2 * LATENCY, "they wait at the same time: {both:?}");
+    }
+
+    #[test]
+    fn a_batch_waits_once_for_all_values() {
+        let (known, numbers) = (known(), IndexedState::new(&known()));
+        let storage = Storage::at_once(&known, &numbers, LATENCY);
+        let read = || {
+            assert!(storage.basic_ref(ALICE).expect("it is known").is_some());
+            assert_eq!(storage.storage_ref(ALICE, U256::ONE), Ok(U256::from(7)));
+        };
+        assert!(elapsed(read) >= LATENCY);
+        assert!(elapsed(read) < LATENCY);
     }
 
     #[test]

@@ -53,12 +53,12 @@ impl Touched {
         for account in table.accounts() {
             let address = account.address;
             if !self.is_touched(account.number) {
-                return Err(ListError::AccountUnused { address });
+                return Err(ListError::account(address, true));
             }
             if let Some((slot, _)) =
                 account.slots.iter().find(|(_, slot)| !self.is_touched(slot.number))
             {
-                return Err(ListError::SlotUnused { address, slot: *slot });
+                return Err(ListError::slot(address, *slot, true));
             }
         }
         Ok(())
@@ -136,7 +136,8 @@ impl<'a> BalDb<'a> {
 
     fn slot(&self, account: &ListedAccount, slot: U256) -> Result<U256, ListError> {
         let address = account.address;
-        let listed = account.slots.get(&slot).ok_or(ListError::SlotMissing { address, slot })?;
+        let listed =
+            account.slots.get(&slot).ok_or_else(|| ListError::slot(address, slot, false))?;
         self.touch(listed.number);
         let (value, origin) = listed.value(self.index);
         if origin == Origin::PreState {

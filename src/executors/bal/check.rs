@@ -8,13 +8,14 @@ use super::{
     table::{Index, ListedAccount, Table},
 };
 use crate::{
+    block::{ListedField, empties_storage},
     execution::ListError,
     state::{AccountFields, PostState, is_removed},
 };
 use alloy_primitives::{Address, U256};
 use revm::state::{Account, AccountInfo, EvmState};
 
-/// Checks the journal of a transaction.
+/// Checks the journal of a transaction. Returns the accounts with a storage that it emptied.
 ///
 /// # Errors
 /// The first difference.
@@ -22,8 +23,8 @@ pub(super) fn transaction(
     state: &BalDb<'_>,
     index: Index,
     journal: &EvmState,
-) -> Result<(), ListError> {
-    let mut found = 0;
+) -> Result<Vec<Address>, ListError> {
+    let (mut found, mut emptied) = (0, Vec::new());
     for (address, account) in journal.iter().filter(|(_, account)| matters(account)) {
         let address = *address;
         let listed = state.loaded(address, account)?;
@@ -32,10 +33,18 @@ pub(super) fn transaction(
         }
         if account.is_touched() {
             found += account_changes(index, address, listed, account)?;
-            found += slot_changes(index, address, listed, account)?;
+            found += slot_changes(index, listed, account)?;
+        }
+        if empties_storage(account) && listed.before().is_some() {
+            emptied.push(address);
         }
     }
-    is_all(state.table(), index, found)
+    let made = |address: Address, slot: Option<U256>| {
+        let account = journal.get(&address).filter(|account| account.is_touched());
+        account.is_some_and(|account| slot.is_none_or(|slot| slot_change(account, slot).is_some()))
+    };
+    is_all(state.table(), index, found, made)?;
+    Ok(emptied)
 }
 
 /// Checks a phase outside the transactions by its changes.
@@ -47,25 +56,60 @@ pub(super) fn phase(table: &Table, index: Index, changes: &PostState) -> Result<
     for (address, change) in &changes.accounts {
         let address = *address;
         let listed = table.account(address)?;
-        let after = listed.info(index + 1).0.as_ref().map(AccountFields::from);
-        if change.account != after {
-            return Err(ListError::Account { index, address });
+        let after = listed.info(index + 1).0.as_ref();
+        if change.account != after.map(AccountFields::from) {
+            let before = listed.info(index).0.as_ref();
+            return Err(ListError::fields((index, address), before, after, change.account));
         }
         found += usize::from(listed.change_at(index).is_some());
         for (slot, value) in &change.slots {
-            let listed = listed.slots.get(slot);
-            if listed.and_then(|listed| listed.change_at(index)) != Some(*value) {
-                return Err(ListError::Slot { index, address, slot: *slot });
-            }
+            check_slot(index, listed, *slot, *value)?;
             found += 1;
         }
     }
-    is_all(table, index, found)
+    is_all(table, index, found, |address, slot| {
+        let place = changes.accounts.binary_search_by_key(&address, |(address, _)| *address);
+        let change = place.ok().map(|place| &changes.accounts[place].1);
+        change.is_some_and(|change| {
+            slot.is_none_or(|slot| change.slots.iter().any(|(changed, _)| *changed == slot))
+        })
+    })
 }
 
-fn is_all(table: &Table, index: Index, found: usize) -> Result<(), ListError> {
+/// Checks that the execution made every change that the list has at an index. `made` says whether it made a
+/// change of an account, or of a slot.
+fn is_all(
+    table: &Table,
+    index: Index,
+    found: usize,
+    made: impl Fn(Address, Option<U256>) -> bool,
+) -> Result<(), ListError> {
     let listed = table.changes_at.get(index as usize).copied().unwrap_or_default();
-    if found == listed { Ok(()) } else { Err(ListError::Superfluous { index, listed, found }) }
+    if found == listed { Ok(()) } else { Err(first_not_made(table, index, made)) }
+}
+
+/// The first change of the list at an index that the execution does not make.
+fn first_not_made(
+    table: &Table,
+    index: Index,
+    made: impl Fn(Address, Option<U256>) -> bool,
+) -> ListError {
+    for account in table.accounts() {
+        let place = (index, account.address);
+        if let Some(after) = account.change_at(index).filter(|_| !made(account.address, None)) {
+            let before = account.info(index).0.as_ref();
+            let unchanged = before.map(AccountFields::from);
+            return ListError::fields(place, before, after.as_ref(), unchanged);
+        }
+        for (slot, listed) in &account.slots {
+            let change = listed.change_at(index);
+            if change.is_some() && !made(account.address, Some(*slot)) {
+                return ListError::change(place, ListedField::Slot(*slot), (change, None));
+            }
+        }
+    }
+    // An account or a slot was counted that the list has no change of, which the caller has excluded.
+    ListError::account(Address::ZERO, true)
 }
 
 /// Number of changes of nonce, balance and code: one or none.
@@ -75,37 +119,51 @@ fn account_changes(
     listed: &ListedAccount,
     account: &Account,
 ) -> Result<usize, ListError> {
-    let is_gone = is_removed(account);
-    let is_same = |after: &Option<AccountInfo>| match after {
-        Some(after) => !is_gone && AccountFields::from(after) == AccountFields::from(&account.info),
-        None => is_gone,
-    };
-    match listed.change_at(index) {
-        Some(after) if is_same(after) => Ok(1),
-        None if is_same(listed.info(index).0) => Ok(0),
-        _ => Err(ListError::Account { index, address }),
+    let executed = (!is_removed(account)).then(|| AccountFields::from(&account.info));
+    let before = listed.info(index).0.as_ref();
+    let change = listed.change_at(index);
+    let after = change.map_or(before, Option::as_ref);
+    if executed == after.map(AccountFields::from) {
+        return Ok(usize::from(change.is_some()));
     }
+    Err(ListError::fields((index, address), before, after, executed))
 }
 
 fn slot_changes(
     index: Index,
-    address: Address,
     listed: &ListedAccount,
     account: &Account,
 ) -> Result<usize, ListError> {
     let mut found = 0;
-    for (slot, value) in &account.storage {
-        let after = if account.is_selfdestructed() { U256::ZERO } else { value.present_value };
-        if after == value.original_value {
-            continue;
+    for slot in account.storage.keys() {
+        if let Some(after) = slot_change(account, *slot) {
+            check_slot(index, listed, *slot, after)?;
+            found += 1;
         }
-        let change = listed.slots.get(slot).and_then(|listed| listed.change_at(index));
-        if change != Some(after) {
-            return Err(ListError::Slot { index, address, slot: *slot });
-        }
-        found += 1;
     }
     Ok(found)
+}
+
+/// The value of a slot after a transaction that changed it.
+fn slot_change(account: &Account, slot: U256) -> Option<U256> {
+    let value = account.storage.get(&slot)?;
+    let after = if account.is_selfdestructed() { U256::ZERO } else { value.present_value };
+    (after != value.original_value).then_some(after)
+}
+
+/// Checks that the list changes a slot to this value at an index.
+fn check_slot(
+    index: Index,
+    account: &ListedAccount,
+    slot: U256,
+    after: U256,
+) -> Result<(), ListError> {
+    let change = account.slots.get(&slot).and_then(|listed| listed.change_at(index));
+    if change == Some(after) {
+        return Ok(());
+    }
+    let place = (index, account.address);
+    Err(ListError::change(place, ListedField::Slot(slot), (change, Some(after))))
 }
 
 /// Whether an account may have changed, or has slots that were not read. A failed creation leaves

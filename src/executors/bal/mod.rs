@@ -3,19 +3,22 @@
 //!
 //! # What it models
 //!
-//! EIP-7928 (Glamsterdam). A block carries, for every account and slot that it touches, the value
+//! EIP-7928 (Amsterdam). A block carries, for every account and slot that it touches, the value
 //! that each transaction wrote. So the reads of a transaction are known without executing the
-//! earlier transactions. All transactions run in parallel without conflicts. The oracle knowledge
-//! is every value that a transaction wrote.
+//! earlier transactions. All transactions run in parallel without conflicts.
+//!
+//! The list is the block's own, if the recorded block has it and its hash is the header's. Nothing
+//! is known then that the block does not carry. Otherwise the list is derived from an untimed
+//! sequential run, and every value that a transaction wrote is oracle knowledge.
 //!
 //! # The algorithm
 //!
-//! [`derive`] makes the list, and [`table`] joins it with the pre-state. Both are untimed. The
-//! timed part is:
+//! [`table`] joins the list with the pre-state, untimed. The timed part is:
 //!
 //! 1. System calls, transactions and the account diff are tasks, which threads take by an index. A
 //!    transaction reads through [`bal_db`]: the last earlier value of the list, or else the
-//!    pre-state.
+//!    pre-state. The block's own list names the whole pre-state beforehand, so a simulated latency
+//!    is that of one batch of reads.
 //! 2. The worker that executed a transaction compares its changes with the list, in both directions
 //!    ([`check`]). The journal is then dropped, as no state is committed.
 //! 3. The account diff consists of the last values of the list, so it waits for no transaction.
@@ -31,19 +34,21 @@
 //!
 //! # When its assumption fails
 //!
-//! A wrong entry makes the block invalid, by EIP-7928. The execution returns an error that names
-//! the entry. Blocks do not carry their lists today. The list is derived from one untimed
-//! sequential run. If the header has the list's hash, it is checked then.
+//! A wrong entry makes the block invalid, by EIP-7928. All tasks run to their end, so a wrong list
+//! takes no longer than the gas of the block allows. The error of the lowest index names the wrong
+//! entry: all earlier entries are correct, and later errors may be consequences.
 
 mod bal_db;
 mod check;
+mod no_op;
 mod post_state;
 mod table;
 
 use crate::{
-    block::{ReplayJob, derive_access_list},
+    block::{DerivedList, ListDifference, ReplayJob, derive_access_list},
     execution::{
-        BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, Observable,
+        BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ListError,
+        Observable,
         codes::Codes,
         observe::{Activity, Event, Observer},
         receipts::{ReceiptAccumulator, TxReceipt},
@@ -60,7 +65,7 @@ use alloy_evm::Evm as _;
 use alloy_primitives::{Address, map::B256Map};
 use bal_db::{BalDb, Touched};
 use revm::bytecode::Bytecode;
-use std::{cmp::Reverse, num::NonZeroUsize};
+use std::{cmp::Reverse, collections::BTreeSet, num::NonZeroUsize};
 use table::{Index, Table};
 
 /// Accounts per task of the account diff.
@@ -74,19 +79,56 @@ pub struct Bal {
     /// Transactions by descending gas limit. A long transaction that starts last would extend the
     /// run.
     order: Vec<usize>,
+    /// Whether the list is the block's own.
+    is_own: bool,
+    /// The first entry of the block's own list that changes nothing.
+    no_op: Option<(Index, ListError)>,
 }
 
 impl Bal {
-    /// Derives the block's list from a sequential run.
+    /// Takes the block's own list, or derives one from a sequential run.
     ///
     /// # Errors
-    /// The block is invalid, or the pre-state lacks a value that it reads.
+    /// The block is invalid, the pre-state lacks a value that it reads, or the block's own list is malformed.
     pub fn prepare(job: &ReplayJob, threads: NonZeroUsize) -> Result<Self, ExecuteError> {
-        let derived = derive_access_list(job)?;
+        let Some(own) = job.own_list() else {
+            return Ok(Self::by(job, &derive_access_list(job)?, threads));
+        };
+        if let Some(malformed @ ListDifference::Malformed(_)) = &own.difference {
+            return Err(ListError::from(Box::new(malformed.clone())).into());
+        }
+        let no_op = no_op::first(job, &own.list.list);
+        Ok(Self { is_own: true, no_op, ..Self::by(job, &own.list, threads) })
+    }
+
+    /// Joins a list with the pre-state.
+    fn by(job: &ReplayJob, list: &DerivedList, threads: NonZeroUsize) -> Self {
         let mut order: Vec<_> = (0..job.transactions.len()).collect();
         order.sort_by_key(|tx| Reverse(job.transactions[*tx].gas_limit()));
         let codes = Codes::new(&job.pre_state, threads);
-        Ok(Self { table: Table::new(job, &derived), codes, order })
+        Self { table: Table::new(job, list), codes, order, is_own: false, no_op: None }
+    }
+
+    /// The index of a task; the account diff has none.
+    fn index_of_task(&self, task: usize) -> Index {
+        match self.order.get(task) {
+            Some(tx) => table::index_of(*tx),
+            None if task == self.order.len() => 0,
+            None => Index::MAX,
+        }
+    }
+
+    /// The error of the lowest index, among those of the tasks and of entries that change nothing.
+    fn check(&self, results: &mut [Result<Done, ExecuteError>]) -> Result<(), ExecuteError> {
+        let failed = results.iter().enumerate().filter(|(_, result)| result.is_err());
+        let first = failed.map(|(task, _)| task).min_by_key(|task| self.index_of_task(*task));
+        if let Some((index, error)) = &self.no_op
+            && first.is_none_or(|task| self.index_of_task(task) > *index)
+        {
+            return Err(error.clone().into());
+        }
+        let Some(first) = first else { return Ok(()) };
+        std::mem::replace(&mut results[first], Ok(Done::Begun)).map(drop)
     }
 }
 
@@ -94,7 +136,8 @@ impl Bal {
 enum Done {
     /// The system calls before the first transaction match the list.
     Begun,
-    Transaction(usize, TxReceipt),
+    /// A transaction matches the list. It emptied the storage of these accounts.
+    Transaction(usize, TxReceipt, Vec<Address>),
     Changes(Vec<(Address, AccountChange)>),
 }
 
@@ -114,7 +157,7 @@ impl Observable for Bal {
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
         observer.tell(Event::Began(Activity::Search));
-        let storage = job.storage();
+        let storage = if self.is_own { job.storage_at_once() } else { job.storage() };
         let shared = Shared { job, bal: self, storage: &storage, observer };
         let tasks = Tasks {
             count: self.order.len() + 1 + self.table.accounts().len().div_ceil(CHUNK),
@@ -159,9 +202,9 @@ impl<'a, W: Observer> Shared<'a, W> {
             .run_to_the_end(transaction)
             .map_err(|source| ExecuteError::transaction(tx, source))?;
         self.observer.tell(Event::Began(Activity::Check { tx }));
-        check::transaction(worker.database(), index, &outcome.state)?;
+        let emptied = check::transaction(worker.database(), index, &outcome.state)?;
         worker.give_back(outcome.state);
-        Ok(Done::Transaction(tx, outcome.share))
+        Ok(Done::Transaction(tx, outcome.share, emptied))
     }
 
     /// Runs the system calls before the first transaction.
@@ -189,14 +232,19 @@ impl<'a, W: Observer> Shared<'a, W> {
     /// Joins the results of the tasks in order, and runs the phase after the last transaction.
     fn finish(
         &self,
-        done: tasks::Done<Result<Done, ExecuteError>, Touched>,
+        mut done: tasks::Done<Result<Done, ExecuteError>, Touched>,
     ) -> Result<(BlockOutcome, DeferredDrop), ExecuteError> {
+        self.bal.check(&mut done.results)?;
         let mut shares: Vec<_> = self.bal.order.iter().map(|_| None).collect();
+        let mut emptied = BTreeSet::new();
         let mut accounts = Vec::with_capacity(self.bal.table.accounts().len());
         for done in done.results {
             match done? {
                 Done::Begun => {}
-                Done::Transaction(tx, share) => shares[tx] = Some(share),
+                Done::Transaction(tx, share, by_it) => {
+                    shares[tx] = Some(share);
+                    emptied.extend(by_it);
+                }
                 // Results are in the order of tasks, so accounts are ascending.
                 Done::Changes(changes) => accounts.extend(changes),
             }
@@ -213,8 +261,22 @@ impl<'a, W: Observer> Shared<'a, W> {
         let mut touched = state.base().touched();
         done.leftovers.iter().for_each(|other| touched.add(other));
         touched.check(&self.bal.table)?;
-        let outcome = BlockOutcome::new(result, PostState { accounts });
+        let outcome = BlockOutcome::new(result, self.with_emptied(accounts, emptied)?);
         Ok((outcome, DeferredDrop::new(done.leftovers)))
+    }
+}
+
+impl<W> Shared<'_, W> {
+    /// The account diff, with the accounts that were created or removed. The list does not tell them from others.
+    fn with_emptied(
+        &self,
+        accounts: Vec<(Address, AccountChange)>,
+        emptied: BTreeSet<Address>,
+    ) -> Result<PostState, ListError> {
+        let again = emptied.into_iter().map(|address| (address, ()));
+        PostState::amended(accounts, again, |address, (), _| {
+            Ok(post_state::change_of(self.bal.table.account(address)?, true))
+        })
     }
 }
 

@@ -147,7 +147,7 @@ impl Table {
 
     /// Position of an account in [`Table::accounts`].
     pub(super) fn place(&self, address: Address) -> Result<usize, ListError> {
-        self.places.get(&address).copied().ok_or(ListError::AccountMissing { address })
+        self.places.get(&address).copied().ok_or_else(|| ListError::account(address, false))
     }
 
     pub(super) fn account(&self, address: Address) -> Result<&ListedAccount, ListError> {
