@@ -74,16 +74,22 @@ pub enum ReceiptStatus {
 }
 
 impl ReplayJob {
+    /// As [`ReplayJob::take_access_list`].
+    pub(super) fn with_access_list(mut self, given: &[u8]) -> Result<Self, PrepareError> {
+        self.take_access_list(given)?;
+        Ok(self)
+    }
+
     /// Derives the access list where the header commits to one, and compares the list of a node with it. `given` is
     /// the RLP of that list, or empty.
     ///
     /// # Errors
     /// The block is invalid, the pre-state lacks a value that it reads, or the given list is not the block's.
-    pub(super) fn with_access_list(mut self, given: &[u8]) -> Result<Self, PrepareError> {
+    pub fn take_access_list(&mut self, given: &[u8]) -> Result<(), PrepareError> {
         if let Some(stated) = self.header.block_access_list_hash {
-            self.access_list = Some(BlockAccessList::of(&self, stated, given)?);
+            self.access_list = Some(BlockAccessList::of(self, stated, given)?);
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The block's own access list, if a node answered it.

@@ -1,8 +1,8 @@
 //! Converts a recorded block into a [`ReplayJob`] and checks everything that has a proof.
 
 use super::{
-    BodyError, FlatError, MalformedCode, ReplayJob, RulesError, WitnessError, WitnessReadError, WrongList,
-    body::OmmersRule, open::OpenBlock,
+    BodyError, FlatError, MalformedCode, ReplayJob, RulesError, WitnessError, WitnessReadError,
+    WrongList, body::OmmersRule, open::OpenBlock,
 };
 use crate::{
     block::{RecordedBlock, RecordedState},

@@ -20,6 +20,7 @@ const SEQUENTIAL: BuiltIn = BuiltIn {
     schedule: Schedule::InOrder,
     prepare: |_, _| Ok(Box::new(Sequential)),
     contender: None,
+    is_carried_by: |_| false,
 };
 
 const BLOCK_STM: BuiltIn = BuiltIn {
@@ -29,6 +30,7 @@ const BLOCK_STM: BuiltIn = BuiltIn {
     schedule: Schedule::Dependencies,
     prepare: |_, _| Ok(Box::new(BlockStm::Always)),
     contender: Some(|_, _| Ok(Box::new(BlockStm::WhereItPays))),
+    is_carried_by: |_| false,
 };
 
 const TWO_PHASE: BuiltIn = BuiltIn {
@@ -38,6 +40,7 @@ const TWO_PHASE: BuiltIn = BuiltIn {
     schedule: Schedule::Dependencies,
     prepare: |_, _| Ok(Box::new(TwoPhase)),
     contender: None,
+    is_carried_by: |_| false,
 };
 
 const SHARDED: BuiltIn = BuiltIn {
@@ -47,6 +50,7 @@ const SHARDED: BuiltIn = BuiltIn {
     schedule: Schedule::Dependencies,
     prepare: |job, threads| Ok(Box::new(Sharded::prepare(job, Partition::ByHash, threads)?)),
     contender: None,
+    is_carried_by: |_| false,
 };
 
 const SHARDED_BY_ACCESS: BuiltIn = BuiltIn {
@@ -56,6 +60,7 @@ const SHARDED_BY_ACCESS: BuiltIn = BuiltIn {
     schedule: Schedule::Dependencies,
     prepare: |job, threads| Ok(Box::new(Sharded::prepare(job, Partition::ByAccess, threads)?)),
     contender: None,
+    is_carried_by: |_| false,
 };
 
 const ACCESS_LIST: BuiltIn = BuiltIn {
@@ -65,6 +70,7 @@ const ACCESS_LIST: BuiltIn = BuiltIn {
     schedule: Schedule::Dependencies,
     prepare: |job, threads| Ok(Box::new(AccessList::prepare(job, threads)?)),
     contender: None,
+    is_carried_by: |_| false,
 };
 
 const BAL: BuiltIn = BuiltIn {
@@ -74,6 +80,7 @@ const BAL: BuiltIn = BuiltIn {
     schedule: Schedule::Independent,
     prepare: |job, threads| Ok(Box::new(Bal::prepare(job, threads)?)),
     contender: None,
+    is_carried_by: |job| job.own_list().is_some(),
 };
 
 const PREFETCH: BuiltIn = BuiltIn {
@@ -83,6 +90,7 @@ const PREFETCH: BuiltIn = BuiltIn {
     schedule: Schedule::InOrder,
     prepare: |_, _| Ok(Box::new(Prefetch)),
     contender: None,
+    is_carried_by: |_| false,
 };
 
 impl ExecutorKind {
@@ -127,6 +135,8 @@ struct BuiltIn {
     prepare: Prepare,
     /// `None` if a race uses the same executor.
     contender: Option<Prepare>,
+    /// Whether a block contains what is oracle knowledge otherwise.
+    is_carried_by: fn(&ReplayJob) -> bool,
 }
 
 impl ExecutorFactory for BuiltIn {
@@ -140,6 +150,10 @@ impl ExecutorFactory for BuiltIn {
 
     fn oracle_knowledge(&self) -> Option<&str> {
         self.oracle_knowledge
+    }
+
+    fn is_carried_by(&self, job: &ReplayJob) -> bool {
+        (self.is_carried_by)(job)
     }
 
     fn schedule(&self) -> Schedule {

@@ -48,6 +48,11 @@ pub trait ExecutorFactory: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether this block itself contains what is oracle knowledge otherwise.
+    fn is_carried_by(&self, _job: &ReplayJob) -> bool {
+        false
+    }
+
     /// How it schedules transactions.
     fn schedule(&self) -> Schedule {
         Schedule::Dependencies
@@ -101,6 +106,11 @@ impl ExecutorKind {
     /// As [`ExecutorFactory::oracle_knowledge`].
     pub fn oracle_knowledge(self) -> Option<&'static str> {
         self.0.oracle_knowledge()
+    }
+
+    /// As [`ExecutorFactory::is_carried_by`].
+    pub fn is_carried_by(self, job: &ReplayJob) -> bool {
+        self.0.is_carried_by(job)
     }
 
     /// How it schedules transactions.

@@ -78,6 +78,8 @@ pub struct Settings {
     pub state_latency: Duration,
     /// Oracle knowledge of the executors. Deriving it is not timed.
     pub oracle_knowledge: Vec<OracleKnowledge>,
+    /// What would be oracle knowledge, and was in every block.
+    pub carried_by_blocks: Vec<OracleKnowledge>,
     /// The blocks, as given on the command line.
     pub blocks: String,
     /// The command that reproduces this run, with every setting spelt out.
@@ -90,16 +92,29 @@ impl Settings {
         let known = self.oracle_knowledge.iter().find(|known| known.executor == executor);
         known.map(|known| known.what.as_str())
     }
+
+    /// Notes how many of `blocks` contain what an executor knows beforehand. It is no oracle knowledge if all do.
+    pub fn note_carried(&mut self, blocks: usize, carried: impl Fn(&str) -> usize) {
+        for mut known in std::mem::take(&mut self.oracle_knowledge) {
+            known.carried_by = carried(&known.executor);
+            let is_oracle = blocks == 0 || known.carried_by < blocks;
+            let list =
+                if is_oracle { &mut self.oracle_knowledge } else { &mut self.carried_by_blocks };
+            list.push(known);
+        }
+    }
 }
 
 /// Oracle knowledge that an executor has of each block before it executes the block. It comes from an
-/// untimed sequential run of the same block.
+/// untimed sequential run of the same block, or from the block itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OracleKnowledge {
     /// Name of the executor.
     pub executor: String,
     /// Description of the knowledge.
     pub what: String,
+    /// Number of blocks that contain it themselves.
+    pub carried_by: usize,
 }
 
 fn nanoseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -12,8 +12,8 @@ use anstyle::Style;
 use super::paint::{ALARM, BAD, Cell, FAINT, GOOD, PLAIN, STRONG, bar, columns, paint};
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::{
-    BlockFacts, Comparison, Contender, Detail, Figures, Mode, Report, ReportError, Row, Verdict,
-    VerifiedTo, by_block, contenders, counted, summary, totals,
+    BlockFacts, Comparison, Contender, Detail, Figures, OracleKnowledge, Mode, Report, ReportError,
+    Row, Verdict, VerifiedTo, by_block, contenders, counted, summary, totals,
 };
 use crate::measure::stats::Speedup;
 use crate::units;
@@ -276,15 +276,26 @@ fn legend(report: &Report) -> Vec<String> {
 /// Oracle knowledge of the executors, and its source.
 pub(super) fn oracle_knowledge(report: &Report) -> Vec<String> {
     let known = &report.settings.oracle_knowledge;
-    let mut lines: Vec<_> = known
-        .iter()
-        .map(|known| format!("{} has oracle knowledge: {}.", known.executor, known.what))
-        .collect();
+    let line = |known: &OracleKnowledge| {
+        let carried = match known.carried_by {
+            0 => String::new(),
+            1 => " 1 block carries it.".to_owned(),
+            blocks => format!(" {blocks} blocks carry it."),
+        };
+        format!("{} has oracle knowledge: {}.{carried}", known.executor, known.what)
+    };
+    let mut lines: Vec<_> = known.iter().map(line).collect();
     if !lines.is_empty() {
         lines.push(
             "Oracle knowledge comes from an untimed sequential run of the same block.".into(),
         );
     }
+    lines.extend(report.settings.carried_by_blocks.iter().map(|known| {
+        format!(
+            "{} has no oracle knowledge. Every block carries it: {}.",
+            known.executor, known.what
+        )
+    }));
     lines
 }
 

@@ -71,6 +71,7 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         seed: 42,
         state_latency: Duration::ZERO,
         oracle_knowledge: vec![],
+        carried_by_blocks: vec![],
         blocks: "19426587,46147,19426588".into(),
         command: "blockrace replay 19426587,46147,19426588 --seed 42".into(),
     };

@@ -1,5 +1,6 @@
 //! All integration tests in one binary, so that the stack is linked once. One module for each topic.
 
+mod access_lists;
 mod anvil;
 mod architecture;
 mod cache_commands;

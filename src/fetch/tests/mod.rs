@@ -1,5 +1,6 @@
 //! Tests of the whole module against a scripted node on loopback.
 
+mod access_list;
 mod client;
 mod lag;
 mod node;

@@ -107,7 +107,7 @@ mod tests {
     fn an_executor_with_oracle_knowledge_has_a_star() {
         let mut report = testing::full_report();
         let [executor, what] = ["block-stm", "everything"].map(str::to_owned);
-        report.settings.oracle_knowledge = vec![OracleKnowledge { executor, what }];
+        report.settings.oracle_knowledge = vec![OracleKnowledge { executor, what, carried_by: 0 }];
         let mut out = Vec::new();
         write(&report, &mut out).unwrap();
         let picture = String::from_utf8(out).unwrap();

@@ -229,10 +229,24 @@ fn a_winner_with_oracle_knowledge_is_shown_with_the_best_contender_without() {
     ]);
     assert!(!written(&report).contains("oracle knowledge"));
     let (executor, what) = ("bal".into(), "everything".into());
-    report.settings.oracle_knowledge = vec![OracleKnowledge { executor, what }];
+    report.settings.oracle_knowledge = vec![OracleKnowledge { executor, what, carried_by: 0 }];
     let text = one_line(&written(&report));
     let told = "over 1 block; it has oracle knowledge (everything); fastest without: block-stm on 8 threads: 2.00 [";
     assert!(text.contains(told), "{text}");
     let totals = shown(&report, Detail::Totals);
     assert!(totals.contains("bal has oracle knowledge: everything.\n"), "{totals}");
+
+    report.settings.note_carried(3, |_| 2);
+    let with_some = shown(&report, Detail::Totals);
+    assert!(
+        with_some.contains("bal has oracle knowledge: everything. 2 blocks carry it.\n"),
+        "{with_some}"
+    );
+    report.settings.note_carried(2, |_| 2);
+    let without = shown(&report, Detail::Totals);
+    assert!(
+        without.contains("bal has no oracle knowledge. Every block carries it: everything.\n"),
+        "{without}"
+    );
+    assert!(!one_line(&written(&report)).contains("it has oracle knowledge"));
 }

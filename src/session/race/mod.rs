@@ -27,19 +27,26 @@ use super::{BlockSource, Observer, SelectedBlock, Selection, caught::caught, mac
 use crate::{
     block::{Phase, ReplayJob, prepare},
     execution::ExecuteError,
+    executors::ExecutorKind,
     insight::Study,
     measure::{
         Contender, End, Iterations, Plan, Race, RunError, Runner, Stopwatch, Warmup,
         load::LoadWatch,
     },
     report::{
-        BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, counted,
+        BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, Settings,
+        counted,
     },
     threads::WorkerPool,
 };
 use alloy_primitives::BlockNumber;
 use eyre::WrapErr;
-use std::{num::NonZeroU32, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+    ops::ControlFlow,
+    sync::Arc,
+};
 
 /// Assumed numbers of iterations per block for the estimated time left, if the settings say `auto`.
 const USUAL_WARM_UP: u64 = 4;
@@ -70,13 +77,15 @@ pub fn race(
     observer: &dyn Observer,
     interrupt: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> eyre::Result<Raced> {
-    let settings = options.settings(&selection.query, &selection.named);
+    let mut settings = options.settings(&selection.query, &selection.named);
     let mut track = RaceTrack::new(options, observer, interrupt)?;
     let clock = *track.runner.clock();
     let watch = LoadWatch::start(&clock);
-    let BlockRaces { rows, failures, self_checks, preparation, profiled, pictures, notes } =
-        track.race_all(selection.blocks);
+    let races = track.race_all(selection.blocks);
     let load = watch.finish();
+    races.note_carried(&mut settings);
+    let BlockRaces { rows, failures, self_checks, preparation, profiled, pictures, notes, .. } =
+        races;
     let mut report = Report {
         provenance: provenance(),
         machine: machine::describe(),
@@ -113,6 +122,8 @@ struct BlockRaces {
     profiled: Vec<ProfiledRun>,
     pictures: Vec<BlockPicture>,
     notes: RaceNotes,
+    /// Number of blocks that contain what an executor knows beforehand, by the executor's name.
+    carried: BTreeMap<&'static str, usize>,
 }
 
 impl<'a> RaceTrack<'a> {
@@ -231,7 +242,14 @@ impl<'a> RaceTrack<'a> {
             }
             Charts::Omitted => None,
         };
-        Ok(BlockRace { rows, self_checks, preparation, profiled, picture, race })
+        let carried = self.carried_by(&job);
+        Ok(BlockRace { rows, self_checks, preparation, profiled, picture, race, carried })
+    }
+
+    /// Executors that find in this block what is oracle knowledge otherwise.
+    fn carried_by(&self, job: &ReplayJob) -> BTreeSet<&'static str> {
+        let kinds = self.runner.plan().contenders().iter().map(|contender| contender.executor);
+        kinds.filter(|kind| kind.is_carried_by(job)).map(ExecutorKind::name).collect()
     }
 
     /// Measures the transactions for the bounds.
@@ -278,12 +296,20 @@ struct BlockRace {
     profiled: Vec<ProfiledRun>,
     picture: Option<BlockPicture>,
     race: Race,
+    carried: BTreeSet<&'static str>,
 }
 
 impl BlockRaces {
+    /// Notes in the settings how many blocks contain what executors know beforehand.
+    fn note_carried(&self, settings: &mut Settings) {
+        let carried = |name: &str| self.carried.get(name).copied().unwrap_or_default();
+        settings.note_carried(self.preparation.len(), carried);
+    }
+
     /// Adds a block. Breaks after an interrupt, and with `fail_fast` after a mismatch.
     fn add(&mut self, block: BlockRace, fail_fast: bool) -> ControlFlow<()> {
-        let BlockRace { rows, self_checks, preparation, profiled, picture, race } = block;
+        let BlockRace { rows, self_checks, preparation, profiled, picture, race, carried } = block;
+        carried.into_iter().for_each(|name| *self.carried.entry(name).or_default() += 1);
         let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
         self.rows.extend(rows);
         self.self_checks.extend(self_checks);

@@ -87,6 +87,7 @@ impl RaceOptions {
             seed: rounds.seed,
             state_latency: self.state_latency,
             oracle_knowledge: oracle_knowledge(&self.executors),
+            carried_by_blocks: vec![],
             blocks: named.to_owned(),
             command: self.command(query),
         }
@@ -118,7 +119,7 @@ impl RaceOptions {
 fn oracle_knowledge(executors: &[ExecutorKind]) -> Vec<OracleKnowledge> {
     let known = |kind: &ExecutorKind| {
         let what = kind.oracle_knowledge()?.to_owned();
-        Some(OracleKnowledge { executor: kind.to_string(), what })
+        Some(OracleKnowledge { executor: kind.to_string(), what, carried_by: 0 })
     };
     executors.iter().filter_map(known).collect()
 }

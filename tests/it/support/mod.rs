@@ -4,6 +4,7 @@
 
 pub(crate) mod anvil;
 pub(crate) mod bounded;
+pub(crate) mod mutate;
 pub(crate) mod proofs;
 pub(crate) mod proxy;
 pub(crate) mod scenario;

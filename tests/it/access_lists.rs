@@ -1,0 +1,139 @@
+//! Real block access lists (EIP-7928) with one random change: every way to verify refuses each of them.
+
+use crate::support::mutate::{Mutated, mutate};
+use alloy_eips::eip7928::{AccountChanges, compute_block_access_list_hash};
+use alloy_primitives::{B256, keccak256};
+use blockrace::{
+    block::{PrepareError, ReplayJob, derive_access_list, prepare},
+    cache::sample,
+    execution::{BlockOutcome, ExecuteError},
+    executors::{Bal, ExecutorKind},
+    threads::WorkerPool,
+    verify::{Check, Verdict, check},
+};
+use rand::{SeedableRng, rngs::StdRng};
+use std::{env, error::Error, iter::successors, num::NonZeroUsize};
+
+/// Number of changed lists. `BLOCKRACE_LISTS` sets another one.
+fn count() -> usize {
+    env::var("BLOCKRACE_LISTS").map_or(1_000, |text| text.parse().expect("a number"))
+}
+
+fn pool() -> WorkerPool {
+    WorkerPool::new(NonZeroUsize::new(2).expect("not zero")).expect("the threads start")
+}
+
+/// A block with its list, its root, and the outcomes of all executors that do not use the list.
+struct Block {
+    job: ReplayJob,
+    list: Vec<AccountChanges>,
+    root: Option<B256>,
+    outcomes: Vec<(ExecutorKind, BlockOutcome)>,
+}
+
+impl Block {
+    /// Gives the block this list, and its header the hash.
+    fn take(&mut self, list: &Vec<AccountChanges>) {
+        let rlp = alloy_rlp::encode(list);
+        self.job.header.block_access_list_hash = Some(keccak256(&rlp));
+        self.job.take_access_list(&rlp).expect("the list has the header's hash");
+    }
+
+    /// Executes the block by its own list.
+    fn execute_by_list(&self, pool: &WorkerPool) -> Result<BlockOutcome, ExecuteError> {
+        let bal = Bal::prepare(&self.job, pool.threads())?;
+        let executed = blockrace::execution::Executor::execute(&bal, &self.job, pool)?;
+        Ok(executed.outcome)
+    }
+}
+
+/// Blocks of the sample with the lists that they would have under Amsterdam's rules for headers.
+fn blocks(pool: &WorkerPool) -> Vec<Block> {
+    let block = |recorded| {
+        let job = prepare(recorded, |_| ()).expect("the sample is valid");
+        let list = derive_access_list(&job).expect("the sample is valid").into_canonical();
+        let outcome = |kind: ExecutorKind| {
+            let executor = kind.prepare(&job, pool.threads()).expect("the block is valid");
+            (kind, executor.execute(&job, pool).expect("the block is valid").outcome)
+        };
+        let others = ExecutorKind::BUILT_IN.into_iter().filter(|kind| *kind != ExecutorKind::BAL);
+        let outcomes: Vec<_> = others.map(outcome).collect();
+        let root = job.root_after(&outcomes[0].1.post_state).expect("the witness is complete");
+        Block { job, list, root, outcomes }
+    };
+    let all = sample().expect("the sample is valid").into_iter();
+    all.filter(|recorded| (1..60).contains(&recorded.block.body.transactions.len()))
+        .map(block)
+        .collect()
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let causes = successors(error.source(), |error| (*error).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Fails unless the message names account, slot and index of the change.
+fn assert_names(message: &str, mutated: &Mutated) {
+    let Mutated { account, slot, index, what, .. } = mutated;
+    let names = |words: String| assert!(message.contains(&words), "{what}, {words}: {message}");
+    names(account.to_string());
+    slot.iter().for_each(|slot| names(format!("slot {slot:#x}")));
+    index.iter().for_each(|index| names(format!("index {index},")));
+}
+
+#[test]
+fn every_changed_list_is_refused_by_every_executor_and_named() {
+    let pool = pool();
+    let mut blocks = blocks(&pool);
+    let mut random = StdRng::seed_from_u64(1);
+    let (mut done, mut at) = (0, 0);
+    while done < count() {
+        at = (at + 1) % blocks.len();
+        let block = &mut blocks[at];
+        let last = block.job.transactions.len() as u64 + 1;
+        let Some(mutated) = mutate(&block.list, last, &mut random) else { continue };
+        if mutated.list == block.list {
+            continue;
+        }
+        block.take(&mutated.list);
+        for (kind, outcome) in &block.outcomes {
+            let verdict = check(&block.job, outcome, block.root);
+            let is_refused = matches!(verdict, Verdict::Mismatch { at: Check::AccessListHash, .. });
+            assert!(is_refused, "{kind}, {}: {verdict}", mutated.what);
+            assert_names(&verdict.to_string(), &mutated);
+        }
+        let error = block.execute_by_list(&pool).expect_err(mutated.what);
+        assert_names(&chain(&error), &mutated);
+        done += 1;
+    }
+}
+
+#[test]
+fn every_block_is_executed_by_its_own_list() {
+    let pool = pool();
+    for mut block in blocks(&pool) {
+        let list = block.list.clone();
+        block.take(&list);
+        let outcome = block.execute_by_list(&pool).expect("the list is the block's");
+        for (_, expected) in &block.outcomes {
+            assert_eq!(&outcome, expected);
+        }
+        assert_eq!(check(&block.job, &outcome, block.root), Verdict::Match);
+    }
+}
+
+#[test]
+fn a_list_that_is_not_the_headers_is_an_error_of_the_node_and_named() {
+    let pool = pool();
+    let mut random = StdRng::seed_from_u64(2);
+    for mut block in blocks(&pool) {
+        block.job.header.block_access_list_hash = Some(compute_block_access_list_hash(&block.list));
+        let last = block.job.transactions.len() as u64 + 1;
+        let Some(mutated) = mutate(&block.list, last, &mut random) else { continue };
+        let error = block.job.take_access_list(&alloy_rlp::encode(&mutated.list));
+        let error = error.expect_err("the list is not the block's");
+        assert!(matches!(error, PrepareError::AccessList(_)), "{error:?}");
+        assert_names(&chain(&error), &mutated);
+    }
+}
