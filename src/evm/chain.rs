@@ -169,6 +169,11 @@ impl Chain {
         self
     }
 
+    /// Address of the deposit contract (EIP-6110).
+    pub const fn deposit_contract(&self) -> Address {
+        self.deposit_contract
+    }
+
     /// The chain id that transactions are signed for (EIP-155).
     pub const fn id(&self) -> u64 {
         self.id

@@ -1,24 +1,20 @@
 //! The inputs of a block's phases beside its transactions, and their execution in order.
 
-use super::{Chain, EvmDatabase, PlainReceipts, Receipt};
+use super::{BlockEvm, Chain, EvmDatabase, PlainReceipts, Receipt, deposits};
 use alloy_consensus::{BlockHeader, Header, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawal;
 use alloy_evm::{
-    EthEvm, EthEvmFactory, Evm, EvmEnv, EvmFactory,
+    EthEvmFactory, Evm, EvmEnv, EvmFactory,
     block::{BlockExecutionError, BlockExecutionResult, BlockExecutor, StateDB},
     eth::{EthBlockExecutionCtx, EthBlockExecutor, dao_fork},
-    precompiles::PrecompilesMap,
 };
+use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{Address, U256};
-use revm::{
-    inspector::NoOpInspector,
-    state::{Account, TransactionId},
-};
+use revm::state::{Account, TransactionId};
 use std::borrow::Cow;
 
 /// alloy-evm's block executor over a state of type `DB`.
-pub type BlockRun<'a, DB> =
-    EthBlockExecutor<'a, EthEvm<DB, NoOpInspector, PrecompilesMap>, &'a Chain, PlainReceipts>;
+pub type BlockRun<'a, DB> = EthBlockExecutor<'a, BlockEvm<DB>, &'a Chain, PlainReceipts>;
 
 /// The header and body of a block without its transactions.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +34,13 @@ pub struct BlockContext<'a> {
 impl<'a> BlockContext<'a> {
     /// alloy-evm's executor for this block: pre-execution calls, transactions, then `finish`.
     pub fn over<DB: EvmDatabase + StateDB>(&self, db: DB, transactions: usize) -> BlockRun<'a, DB> {
-        let evm = EthEvmFactory::default().create_evm(db, self.env.clone());
-        EthBlockExecutor::new(evm, self.execution_ctx(transactions), self.chain, PlainReceipts)
+        let evm = EthEvmFactory::default().create_evm(db, self.env.clone()).into_inner();
+        EthBlockExecutor::new(
+            BlockEvm::new(evm),
+            self.execution_ctx(transactions),
+            self.chain,
+            PlainReceipts,
+        )
     }
 
     /// Runs the phases before the block's transactions.
@@ -54,6 +55,22 @@ impl<'a> BlockContext<'a> {
             move_dao_ether(run.evm_mut().db_mut()).map_err(BlockExecutionError::other)?;
         }
         run.apply_pre_execution_changes()
+    }
+
+    /// Runs the phases after the block's transactions: requests, rewards and withdrawals. Returns the result and the
+    /// state.
+    ///
+    /// # Errors
+    /// A deposit event is malformed, a system call fails, or a read of the state fails.
+    pub fn end<DB: EvmDatabase + StateDB>(
+        &self,
+        run: BlockRun<'_, DB>,
+    ) -> Result<(BlockExecutionResult<Receipt>, DB), BlockExecutionError> {
+        if self.chain.is_active(EthereumHardfork::Prague, self.header) {
+            deposits::check(self.chain.deposit_contract(), &run.receipts)?;
+        }
+        let (evm, result) = run.finish()?;
+        Ok((result, evm.finish().0))
     }
 
     fn execution_ctx(&self, transactions: usize) -> EthBlockExecutionCtx<'a> {
@@ -123,8 +140,7 @@ pub fn run_block<DB: EvmDatabase + StateDB, E: From<FailedPhase>>(
         run.execute_transaction(transaction).map_err(|source| FailedPhase::at(index, source))?;
         between(index + 1, run.evm().db())?;
     }
-    let (evm, result) = run.finish().map_err(FailedPhase::outside)?;
-    Ok((result, evm.finish().0))
+    context.end(run).map_err(|source| FailedPhase::outside(source).into())
 }
 
 /// The phase in which execution failed, with the error.

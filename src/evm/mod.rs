@@ -5,12 +5,15 @@
 //! alloy-evm's block executor over any state. revm and alloy-evm implement the rules themselves: gas, system calls,
 //! rewards and requests. The `executors` module does scheduling and speculation, and `state` holds flat state.
 
+mod block_evm;
 mod chain;
 mod context;
+mod deposits;
 mod header_fields;
 mod receipts;
 mod rules;
 
+pub use block_evm::BlockEvm;
 pub use chain::{Chain, UnknownChain, UnknownRules};
 pub use context::{BlockContext, BlockRun, FailedPhase, run_block};
 pub use header_fields::{FieldError, check_fields};

@@ -10,12 +10,12 @@ use super::ExecuteError;
 use crate::{
     block::ReplayJob,
     evm::{
-        BlockExecutionError, BlockExecutionResult, BlockExecutor as _, BlockRun,
-        BlockValidationError, EvmDatabase, Receipt,
+        BlockExecutionError, BlockExecutionResult, BlockRun, BlockValidationError, EvmDatabase,
+        Receipt,
     },
 };
 use alloy_consensus::{EthereumReceipt, Transaction as _, TxType};
-use alloy_evm::{Evm as _, block::StateDB};
+use alloy_evm::block::StateDB;
 use revm::context_interface::{
     Block, Cfg,
     result::{ExecutionResult, HaltReason},
@@ -125,12 +125,24 @@ impl<'a> ReceiptAccumulator<'a> {
     }
 
     /// Moves gas and receipts into a run, which then continues after the transactions.
-    pub(crate) fn hand_over<DB: EvmDatabase + StateDB>(&mut self, run: &mut BlockRun<'_, DB>) {
+    fn hand_over<DB: EvmDatabase + StateDB>(&mut self, run: &mut BlockRun<'_, DB>) {
         run.receipts = std::mem::take(&mut self.receipts);
         run.cumulative_tx_gas_used = self.gas_used;
         run.block_regular_gas_used = self.regular_gas;
         run.block_state_gas_used = self.state_gas;
         run.blob_gas_used = self.blob_gas;
+    }
+
+    /// Continues a run after the transactions: moves gas and receipts into it, and runs the last phases.
+    ///
+    /// # Errors
+    /// As [`ReceiptAccumulator::finish`].
+    pub(crate) fn end<DB: EvmDatabase + StateDB>(
+        &mut self,
+        mut run: BlockRun<'_, DB>,
+    ) -> Result<(BlockExecutionResult<Receipt>, DB), ExecuteError> {
+        self.hand_over(&mut run);
+        self.job.context().end(run).map_err(ExecuteError::outside)
     }
 
     /// Runs the phases after the last transaction, on the state after the transactions.
@@ -141,9 +153,7 @@ impl<'a> ReceiptAccumulator<'a> {
         mut self,
         state: DB,
     ) -> Result<(BlockExecutionResult<Receipt>, DB), ExecuteError> {
-        let mut run = self.job.context().over(state, 0);
-        self.hand_over(&mut run);
-        let (evm, result) = run.finish().map_err(ExecuteError::outside)?;
-        Ok((result, evm.finish().0))
+        let run = self.job.context().over(state, 0);
+        self.end(run)
     }
 }

@@ -199,7 +199,6 @@ fn finish<'a>(
 ) -> Result<(BlockExecutionResult<Receipt>, PostState), ExecuteError> {
     // Memory already holds the changes of the first phase.
     *phases.evm_mut().db_mut() = BlockState::new(settled);
-    committed.hand_over(&mut phases);
-    let (evm, result) = phases.finish().map_err(ExecuteError::outside)?;
-    Ok((result, evm.finish().0.post_state()?))
+    let (result, state) = committed.end(phases)?;
+    Ok((result, state.post_state()?))
 }
