@@ -57,7 +57,7 @@ pub struct AccessListFacts {
     pub items: u64,
 }
 
-/// What is known of a block's access list, from Amsterdam on.
+/// Known facts of a block's access list, from Amsterdam on.
 #[derive(Debug)]
 pub struct BlockAccessList {
     /// Hash and size of the list that the execution gives.

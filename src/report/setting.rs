@@ -78,7 +78,7 @@ pub struct Settings {
     pub state_latency: Duration,
     /// Oracle knowledge of the executors. Deriving it is not timed.
     pub oracle_knowledge: Vec<OracleKnowledge>,
-    /// What would be oracle knowledge, and was in every block.
+    /// Knowledge that every block contained, so that it is no oracle knowledge.
     pub carried_by_blocks: Vec<OracleKnowledge>,
     /// The blocks, as given on the command line.
     pub blocks: String,

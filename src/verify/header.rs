@@ -130,8 +130,8 @@ pub fn check(job: &ReplayJob, outcome: &BlockOutcome, state_root: Option<B256>) 
 /// Gas for each item of a block access list (EIP-7928).
 const GAS_PER_ITEM: u64 = 2_000;
 
-/// Compares the access list that the block has by its execution with the header. Where the block's own list is known,
-/// a mismatch names the first entry that differs.
+/// Compares the access list that the block has by its execution with the header. A mismatch names the first
+/// entry that differs, if the block's own list is known.
 fn access_list(job: &ReplayJob) -> Option<Verdict> {
     let BlockAccessList { executed, own } = job.access_list.as_ref()?;
     let expected = job.header.block_access_list_hash.unwrap_or_default();

@@ -14,7 +14,7 @@ fn jobs() -> impl Iterator<Item = ReplayJob> {
     let blocks = sample().expect("the built-in sample is valid");
     let jobs =
         blocks.into_iter().map(|block| prepare(block, |_| ()).expect("the witness is valid"));
-    jobs.filter(|job| (2..20).contains(&job.transactions.len())).take(4)
+    jobs.take(2).inspect(|job| assert!(!job.transactions.is_empty()))
 }
 
 fn pool() -> WorkerPool {
@@ -76,20 +76,21 @@ fn a_list_with_a_wrong_balance_is_rejected() {
 fn a_list_with_a_missing_or_wrong_slot_write_is_rejected() {
     for job in jobs() {
         let accounts = derive_access_list(&job).expect("the block is valid").list.accounts;
-        for (address, account) in &accounts {
-            for (slot, writes) in account.storage.storage.iter().filter(|(_, all)| !all.is_empty())
-            {
-                let writes_of = |change: fn(&mut BalWrites<U256>)| {
-                    move |derived: &mut DerivedList| {
-                        let account = &mut derived.list.accounts[address];
-                        account.storage.storage.entry(*slot).and_modify(change);
-                    }
-                };
-                let altered = writes_of(|writes| writes.writes[0].1 += U256::ONE);
-                assert!(execute(&job, altered).is_err(), "{address} {slot}");
-                let lacking = writes_of(|writes| writes.writes.clear());
-                assert!(execute(&job, lacking).is_err(), "{address} {slot}, {writes:?}");
-            }
+        let written = accounts.iter().flat_map(|(address, account)| {
+            let slots = account.storage.storage.iter().filter(|(_, all)| !all.is_empty());
+            slots.map(move |(slot, _)| (address, slot))
+        });
+        for (address, slot) in written.take(2 * FEW) {
+            let writes_of = |change: fn(&mut BalWrites<U256>)| {
+                move |derived: &mut DerivedList| {
+                    let account = &mut derived.list.accounts[address];
+                    account.storage.storage.entry(*slot).and_modify(change);
+                }
+            };
+            let altered = writes_of(|writes| writes.writes[0].1 += U256::ONE);
+            assert!(execute(&job, altered).is_err(), "{address} {slot}");
+            let lacking = writes_of(|writes| writes.writes.clear());
+            assert!(execute(&job, lacking).is_err(), "{address} {slot}");
         }
     }
 }
