@@ -1,6 +1,6 @@
 //! Verifies one block completely: prepare, execute, compute the root, compare with the header.
 
-use super::{Verdict, check};
+use super::{Verdict, check, wrong_list};
 use crate::{
     block::{Phase, PrepareError, ReceiptStatus, RecordedBlock, ReplayJob, prepare},
     execution::{ExecuteError, Executor as _},
@@ -49,9 +49,17 @@ pub fn verify_block(
     mut entering: impl FnMut(Step) + Send,
 ) -> Result<(ReplayJob, Verdict), VerifyError> {
     let job = pool.install(|| prepare(recorded, |phase| entering(Step::Prepare(phase))))?;
-    let executor = executor.prepare(&job, pool.threads())?;
-    entering(Step::Execute);
-    let outcome = executor.execute(&job, pool)?.outcome;
+    let executed = executor.prepare(&job, pool.threads()).and_then(|executor| {
+        entering(Step::Execute);
+        executor.execute(&job, pool)
+    });
+    let outcome = match executed {
+        Ok(executed) => executed.outcome,
+        Err(error) => match wrong_list(&job, &error) {
+            Some(verdict) => return Ok((job, verdict)),
+            None => return Err(error.into()),
+        },
+    };
     entering(Step::Root);
     let trie = pool.install(|| job.trie_after(&outcome.post_state)).map_err(VerifyError::Root)?;
     entering(Step::Check);

@@ -3,7 +3,7 @@
 use crate::{
     block::{BlockAccessList, ListDifference, Proof, ReceiptStatus, ReplayJob},
     evm::Receipt,
-    execution::BlockOutcome,
+    execution::{BlockOutcome, ExecuteError, ListError},
 };
 use alloy_consensus::{
     Eip658Value, ReceiptEnvelope, ReceiptWithBloom, TxReceipt, proofs::calculate_receipt_root,
@@ -146,6 +146,19 @@ fn access_list(job: &ReplayJob) -> Option<Verdict> {
             actual: format!("{} items", executed.items),
         })
     })
+}
+
+/// The verdict on a block that could not be executed, if its own access list is the reason. The list differs from
+/// the execution then, so the block is wrong and not the executor.
+pub fn wrong_list(job: &ReplayJob, error: &ExecuteError) -> Option<Verdict> {
+    let BlockAccessList { executed, own } = job.access_list.as_ref()?;
+    let difference = own.as_ref()?.difference.as_ref()?;
+    let named = match error {
+        ExecuteError::AccessList(ListError::Differs(named)) => named,
+        _ => difference,
+    };
+    let expected = job.header.block_access_list_hash.unwrap_or_default();
+    Some(list_mismatch(expected, executed.hash, named))
 }
 
 /// The verdict on a block whose own list differs from its execution.

@@ -1,18 +1,29 @@
 //! Real block access lists (EIP-7928) with one random change: every way to verify refuses each of them.
 
 use crate::support::mutate::{Mutated, mutate};
+use alloy_consensus::Header;
 use alloy_eips::eip7928::{AccountChanges, compute_block_access_list_hash};
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, Bytes, keccak256};
 use blockrace::{
     block::{PrepareError, ReplayJob, derive_access_list, prepare},
     cache::sample,
     execution::{BlockOutcome, ExecuteError},
     executors::{Bal, ExecutorKind},
     threads::WorkerPool,
-    verify::{Check, Verdict, check},
+    verify::{Check, Verdict, check, wrong_list},
 };
+use flate2::read::GzDecoder;
 use rand::{SeedableRng, rngs::StdRng};
-use std::{env, error::Error, iter::successors, num::NonZeroUsize};
+use serde_json::Value;
+use std::{
+    env,
+    error::Error,
+    fs::File,
+    io::{BufRead, BufReader},
+    iter::successors,
+    num::NonZeroUsize,
+    path::PathBuf,
+};
 
 /// Number of changed lists. `BLOCKRACE_LISTS` sets another one.
 fn count() -> usize {
@@ -102,6 +113,8 @@ fn every_changed_list_is_refused_by_every_executor_and_named() {
         }
         let error = block.execute_by_list(&pool).expect_err(mutated.what);
         assert_names(&chain(&error), &mutated);
+        let verdict = wrong_list(&block.job, &error).expect("the list is the reason");
+        assert_names(&verdict.to_string(), &mutated);
         done += 1;
     }
 }
@@ -133,4 +146,37 @@ fn a_list_that_is_not_the_headers_is_an_error_of_the_node_and_named() {
         assert!(matches!(error, PrepareError::AccessList(_)), "{error:?}");
         assert_names(&chain(&error), &mutated);
     }
+}
+
+/// The recorded blocks of a chain that crosses into Amsterdam: `BLOCKRACE_AMSTERDAM`, or `../shared/amsterdam`.
+fn amsterdam() -> Option<Vec<Value>> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/amsterdam");
+    let folder = PathBuf::from(env::var_os("BLOCKRACE_AMSTERDAM").unwrap_or_else(|| beside.into()));
+    let Ok(file) = File::open(folder.join("bpo2-to-amsterdam.jsonl.gz")) else {
+        let required = env::var_os("BLOCKRACE_REQUIRE_RECORDINGS").is_some();
+        assert!(!required, "no recorded blocks in {}", folder.display());
+        eprintln!("SKIPPED: no recorded blocks in {}; set BLOCKRACE_AMSTERDAM", folder.display());
+        return None;
+    };
+    let lines = BufReader::new(GzDecoder::new(file)).lines();
+    let parse = |line: String| serde_json::from_str(&line).expect("each line is JSON");
+    Some(lines.map(|line| parse(line.expect("the file is complete"))).collect())
+}
+
+#[test]
+fn recorded_lists_have_the_headers_hash_in_both_forms() {
+    let Some(blocks) = amsterdam() else { return };
+    let mut with_hash = 0;
+    for block in &blocks {
+        let raw: Bytes = serde_json::from_value(block["balRaw"].clone()).expect("it is RLP");
+        let list: Vec<AccountChanges> =
+            serde_json::from_value(block["bal"].clone()).expect("it is a list");
+        assert_eq!(Bytes::from(alloy_rlp::encode(&list)), raw, "block {}", block["number"]);
+        let header: Header = serde_json::from_value(block["block"].clone()).expect("a header");
+        if let Some(hash) = header.block_access_list_hash {
+            assert_eq!(keccak256(&raw), hash, "block {}", header.number);
+            with_hash += 1;
+        }
+    }
+    assert_eq!((blocks.len(), with_hash), (18, 8));
 }

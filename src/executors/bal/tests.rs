@@ -61,7 +61,7 @@ fn a_list_with_a_wrong_balance_is_rejected() {
     for job in jobs() {
         let accounts = derive_access_list(&job).expect("the block is valid").list.accounts;
         for (address, account) in accounts.iter().take(FEW) {
-            for change in 0..account.account_info.balance.writes.len() {
+            for change in (0..account.account_info.balance.writes.len()).take(FEW) {
                 let richer = |derived: &mut DerivedList| {
                     let account = &mut derived.list.accounts[address];
                     account.account_info.balance.writes[change].1 += U256::ONE;
