@@ -22,12 +22,11 @@ use std::{
     io::{BufRead, BufReader},
     iter::successors,
     num::NonZeroUsize,
-    path::PathBuf,
 };
 
-/// Number of changed lists. `BLOCKRACE_LISTS` sets another one.
+/// Number of changed lists. `BLOCKRACE_LISTS` sets another one, as 1,000 before a release.
 fn count() -> usize {
-    env::var("BLOCKRACE_LISTS").map_or(1_000, |text| text.parse().expect("a number"))
+    env::var("BLOCKRACE_LISTS").map_or(200, |text| text.parse().expect("a number"))
 }
 
 fn pool() -> WorkerPool {
@@ -148,14 +147,16 @@ fn a_list_that_is_not_the_headers_is_an_error_of_the_node_and_named() {
     }
 }
 
-/// The recorded blocks of a chain that crosses into Amsterdam: `BLOCKRACE_AMSTERDAM`, or `../shared/amsterdam`.
+/// The recorded blocks of a chain that crosses into Amsterdam: the file `BLOCKRACE_AMSTERDAM_CHAIN`, or that in
+/// `../shared/amsterdam`.
 fn amsterdam() -> Option<Vec<Value>> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/amsterdam");
-    let folder = PathBuf::from(env::var_os("BLOCKRACE_AMSTERDAM").unwrap_or_else(|| beside.into()));
-    let Ok(file) = File::open(folder.join("bpo2-to-amsterdam.jsonl.gz")) else {
+    let beside = "/../shared/amsterdam/bpo2-to-amsterdam.jsonl.gz";
+    let beside = || env!("CARGO_MANIFEST_DIR").to_owned() + beside;
+    let path = env::var("BLOCKRACE_AMSTERDAM_CHAIN").unwrap_or_else(|_| beside());
+    let Ok(file) = File::open(&path) else {
         let required = env::var_os("BLOCKRACE_REQUIRE_RECORDINGS").is_some();
-        assert!(!required, "no recorded blocks in {}", folder.display());
-        eprintln!("SKIPPED: no recorded blocks in {}; set BLOCKRACE_AMSTERDAM", folder.display());
+        assert!(!required, "there is no {path}");
+        eprintln!("SKIPPED: there is no {path}; set BLOCKRACE_AMSTERDAM_CHAIN to another file");
         return None;
     };
     let lines = BufReader::new(GzDecoder::new(file)).lines();
