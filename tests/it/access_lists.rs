@@ -1,6 +1,10 @@
 //! Real block access lists (EIP-7928) with one random change: every way to verify refuses each of them.
 
-use crate::support::mutate::{Mutated, mutate};
+use crate::support::{
+    AmsterdamNode, assert_code, blockrace,
+    mutate::{Mutated, mutate},
+    stdout,
+};
 use alloy_consensus::Header;
 use alloy_eips::eip7928::{AccountChanges, compute_block_access_list_hash};
 use alloy_primitives::{B256, Bytes, keccak256};
@@ -180,4 +184,33 @@ fn recorded_lists_have_the_headers_hash_in_both_forms() {
         }
     }
     assert_eq!((blocks.len(), with_hash), (18, 8));
+}
+
+#[test]
+fn the_nodes_list_is_kept_shown_and_used_by_bal_without_oracle_knowledge() {
+    let Some(node) = AmsterdamNode::serve() else { return };
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let fetch = ["fetch", "10,13,18", "--rpc-url", &node.url, "--chain-config", &node.genesis];
+    let fetched = blockrace(cache.path(), &fetch);
+    assert_code(&fetched, 0);
+    assert!(!stdout(&fetched).contains("without the block access list"), "{}", stdout(&fetched));
+
+    let listed = stdout(&blockrace(cache.path(), &["cache", "list"]));
+    let sources = |word: &str| {
+        let rows = listed.lines().filter(|line| line.contains("560048"));
+        rows.filter(|row| row.split_whitespace().any(|cell| cell == word)).count()
+    };
+    assert_eq!((sources("node"), sources("derived")), (2, 0), "{listed}");
+
+    let rounds = ["--threads", "2", "--iterations", "1", "--warmup", "0"];
+    for (blocks, words) in [
+        ("13,18", "bal has no oracle knowledge. Every block carries it"),
+        ("10,13,18", "wrote. 2 blocks carry it."),
+    ] {
+        let replay = ["replay", blocks, "--executors", "sequential,bal"];
+        let replayed = blockrace(cache.path(), &[&replay[..], &rounds].concat());
+        assert_code(&replayed, 0);
+        let text = stdout(&replayed).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(words), "{text}");
+    }
 }
