@@ -12,7 +12,7 @@ use anstyle::Style;
 use super::paint::{ALARM, BAD, Cell, FAINT, GOOD, PLAIN, STRONG, bar, columns, paint};
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::{
-    BlockFacts, Comparison, Contender, Detail, Figures, OracleKnowledge, Mode, Report, ReportError,
+    BlockFacts, Comparison, Contender, Detail, Figures, Mode, OracleKnowledge, Report, ReportError,
     Row, Verdict, VerifiedTo, by_block, contenders, counted, summary, totals,
 };
 use crate::measure::stats::Speedup;
