@@ -24,7 +24,7 @@ use alloy_eips::{
     eip7002::WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, eip7251::CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS,
 };
 use alloy_hardforks::EthereumHardfork;
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, hex};
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256, hex, keccak256};
 use alloy_rlp::Decodable;
 use alloy_trie::TrieAccount;
 
@@ -177,11 +177,36 @@ pub(super) enum TransactionsRoot {
     PutRight,
 }
 
+/// A block of a test.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given<'a> {
+    /// RLP of the block in hexadecimal digits.
+    pub(super) rlp: &'a str,
+    /// RLP of the access list that the test carries beside the block.
+    pub(super) access_list: Option<&'a [u8]>,
+    pub(super) root: TransactionsRoot,
+}
+
+impl<'a> Given<'a> {
+    /// The carried access list, if it is the one that the header commits to.
+    fn list_of(&self, header: &Header) -> Option<&'a [u8]> {
+        let stated = header.block_access_list_hash?;
+        self.access_list.filter(|list| keccak256(list) == stated)
+    }
+}
+
 /// A valid block that is not yet part of the chain.
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) hash: B256,
     block: Accepted,
+}
+
+impl Judged {
+    /// Hash of the block's access list; `None` before Amsterdam.
+    pub(super) const fn access_list_hash(&self) -> Option<B256> {
+        self.block.header.block_access_list_hash
+    }
 }
 
 impl TestChain {
@@ -238,25 +263,30 @@ impl TestChain {
         self.branches.add(judged.block);
     }
 
-    /// Accepts or refuses a block, without adding it.
+    /// Accepts or refuses a block, without adding it. `bal` executes by the access list of the test, if the block's
+    /// header commits to that list.
     ///
     /// # Errors
     /// The block can be neither accepted nor refused, because of a bug of blockrace.
     pub(super) fn judge(
         &mut self,
-        rlp: &str,
-        root: TransactionsRoot,
+        given: Given<'_>,
         panel: &mut Panel,
     ) -> Result<Result<Judged, Refusal>, Trouble> {
-        let opened = panel.crew().install(|| self.open(rlp, root));
+        let opened = panel.crew().install(|| self.open(given.rlp, given.root));
         let Opened { block, parent_state_root, accepted } = match opened {
             Ok(opened) => opened,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let hashes = self.branches.hashes_up_to(accepted.header.parent_hash);
         let rehearse = || self.ledger.rehearse(block, parent_state_root, hashes);
-        let rehearsal = panel.crew().install(rehearse).map_err(Trouble::Prepare)?;
+        let mut rehearsal = panel.crew().install(rehearse).map_err(Trouble::Prepare)?;
         self.touched = Touched::by(&rehearsal.job.pre_state);
+        // An invalid block has no list to execute by.
+        let list = given.list_of(&accepted.header).filter(|_| rehearsal.result.is_ok());
+        if let Some(list) = list {
+            rehearsal.job.take_access_list(list).map_err(Trouble::Prepare)?;
+        }
         let made = match panel.examine(rehearsal)? {
             Agreed::Match(made) => made,
             Agreed::Mismatch(verdict) => return Ok(Err(Refusal::Outcome(verdict))),

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::block::FoundedAccount;
 use alloy_consensus::{Block, Header, TxEnvelope};
+use alloy_eips::eip7928::BlockAccessList;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::Decodable as _;
 use serde::{
@@ -140,7 +141,19 @@ pub(super) struct Entry {
     /// The header. Only valid blocks have one.
     block_header: Option<Named>,
     expect_exception: Option<Reasons>,
+    /// The block access list of a valid block (EIP-7928). It is not part of the block's RLP.
+    block_access_list: Option<Box<RawValue>>,
     execution_witness: Option<de::IgnoredAny>,
+    /// The content of an invalid block.
+    #[serde(rename = "rlp_decoded")]
+    decoded: Option<Box<RawValue>>,
+}
+
+/// The content of an invalid block, as far as it is not in its RLP.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Decoded {
+    block_access_list: Option<BlockAccessList>,
 }
 
 /// Reasons that a block is invalid: names separated by `|`, or a list.
@@ -180,6 +193,23 @@ impl Entry {
             Some(_) => None,
             None => self.block_header.as_ref(),
         }
+    }
+
+    /// RLP of the access list that the test carries beside the block; `None` without one. The list of an invalid block
+    /// may have any form, and counts if it can be read.
+    ///
+    /// # Errors
+    /// The list of a valid block cannot be read.
+    pub(super) fn access_list(&self) -> Result<Option<Bytes>, serde_json::Error> {
+        let list: Option<BlockAccessList> = match (&self.block_access_list, &self.decoded) {
+            (Some(list), _) => Some(serde_json::from_str(list.get())?),
+            (None, Some(decoded)) => {
+                let decoded = serde_json::from_str::<Decoded>(decoded.get());
+                decoded.ok().and_then(|decoded| decoded.block_access_list)
+            }
+            (None, None) => None,
+        };
+        Ok(list.map(|list| alloy_rlp::encode(&list).into()))
     }
 
     pub(super) fn expected(&self) -> Expected {

@@ -2,7 +2,7 @@
 //!
 //! They must agree with each other, and with the execution in block order that prepared the block. For a valid
 //! block they must agree on every receipt and every change. For an invalid block they must agree on the
-//! transaction that fails.
+//! transaction that fails. An executor that executes by a false access list must refuse the block.
 
 use crate::{
     block::{Rehearsal, ReplayJob},
@@ -73,6 +73,12 @@ pub enum Disagreement {
         expected: Option<usize>,
         /// The error of the executor.
         source: Box<ContainedError>,
+    },
+    /// The executor accepted a false access list, by which it executes.
+    #[error("{member} accepted a false block access list")]
+    AcceptedList {
+        /// The executor.
+        member: Member,
     },
     /// The outcome of the executor differs.
     #[error("{member} differs from the baseline: {difference}")]
@@ -168,13 +174,31 @@ impl Panel {
         let gave_up = |member, source| Disagreement::GaveUp { member, source: Box::new(source) };
         let first = Member::BASELINE;
         let expected = self.execute(first, job).map_err(|source| gave_up(first, source))?;
+        let is_false = job.own_list().is_some_and(|own| own.difference.is_some());
         for member in self.others.clone() {
+            if is_false && member.executor == ExecutorKind::BAL {
+                self.must_refuse_list(member, job)?;
+                continue;
+            }
             let actual = self.execute(member, job).map_err(|source| gave_up(member, source))?;
             if let Some(difference) = first_difference(&expected, &actual) {
                 return Err(Disagreement::Differs { member, difference: Box::new(difference) });
             }
         }
         Ok(expected)
+    }
+
+    /// Checks that an executor refuses the block, whose list it executes by.
+    fn must_refuse_list(
+        &mut self,
+        member: Member,
+        job: &Arc<ReplayJob>,
+    ) -> Result<(), Disagreement> {
+        match self.execute(member, job) {
+            Err(ContainedError::Execute(_)) => Ok(()),
+            Ok(_) => Err(Disagreement::AcceptedList { member }),
+            Err(source) => Err(Disagreement::GaveUp { member, source: Box::new(source) }),
+        }
     }
 
     /// Checks that all executors fail at the same transaction.

@@ -1,7 +1,7 @@
 //! Runs one test from its genesis block to its expected results.
 
 use super::{
-    chain::{Ground, Refusal, TestChain, Touched, TransactionsRoot, Trouble},
+    chain::{Given, Ground, Judged, Refusal, TestChain, Touched, TransactionsRoot, Trouble},
     draft::Draft,
     fixture::{Entry, Expected, Genesis, GenesisError, Kind, SealEngine, Test},
     network::{Network, NetworkError},
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::trie::TrieError;
 use alloy_consensus::Header;
-use alloy_primitives::B256;
+use alloy_primitives::{B256, keccak256};
 use serde_json::value::RawValue;
 
 /// Counts of blocks by result.
@@ -120,6 +120,9 @@ pub enum Failure {
     /// A valid block has another hash.
     #[error("block {position} has hash {actual}, the test says {expected}")]
     Hash { position: usize, expected: B256, actual: B256 },
+    /// The test carries another access list than the valid block has.
+    #[error("the access list of block {position} has hash {actual}, its header says {expected}")]
+    List { position: usize, expected: B256, actual: B256 },
     /// Another block is the head.
     #[error("the head is block {actual}, the test says {expected}")]
     Head { expected: B256, actual: B256 },
@@ -232,14 +235,17 @@ fn take(
     counts: &mut Blocks,
 ) -> Result<(), Failure> {
     let trouble = |source| Failure::Trouble { position, source: Box::new(source) };
-    let (expected, root) = (entry.expected(), TransactionsRoot::AsGiven);
-    let mut judged = chain.judge(&entry.rlp, root, panel).map_err(trouble)?;
+    let (expected, access_list) = (entry.expected(), entry.access_list()?);
+    let (access_list, root) =
+        (access_list.as_ref().map(|list| &list[..]), TransactionsRoot::AsGiven);
+    let given = Given { rlp: &entry.rlp, access_list, root };
+    let mut judged = chain.judge(given, panel).map_err(trouble)?;
     // The headers of some tests leave out invalid transactions, so that their transactions root is wrong as
     // well. Such a block must still be refused because of the transaction.
     let hides = judged.as_ref().is_err_and(Refusal::is_transactions_root);
     if hides && expected.is_for_a_transaction() {
-        let root = TransactionsRoot::PutRight;
-        judged = chain.judge(&entry.rlp, root, panel).map_err(trouble)?;
+        let given = Given { root: TransactionsRoot::PutRight, ..given };
+        judged = chain.judge(given, panel).map_err(trouble)?;
         if !judged.as_ref().is_err_and(|refusal| refusal.ground() < Ground::Outcome) {
             let because = format!("{expected:?}");
             return Err(Failure::Executed { position, because });
@@ -247,6 +253,7 @@ fn take(
     }
     match (judged, expected) {
         (Ok(judged), Expected::Valid(expected)) if judged.hash == expected => {
+            check_list(position, access_list, &judged)?;
             chain.add(judged);
             counts.accepted += 1;
         }
@@ -271,6 +278,13 @@ fn take(
         }
     }
     Ok(())
+}
+
+/// Compares the hash of the access list that the test carries with that of a valid block.
+fn check_list(position: usize, list: Option<&[u8]>, block: &Judged) -> Result<(), Failure> {
+    let (Some(list), Some(expected)) = (list, block.access_list_hash()) else { return Ok(()) };
+    let actual = keccak256(list);
+    if actual == expected { Ok(()) } else { Err(Failure::List { position, expected, actual }) }
 }
 
 /// Formats an error and its causes on one line.

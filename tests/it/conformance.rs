@@ -211,10 +211,43 @@ fn tests_filled_for_access_lists_alone_pass_under_such_rules() {
         because.contains("block access list hash") || because.contains("block access list size")
     });
     assert_eq!(because_of_lists.count() as u64, count("refused"));
+    let all = tests.iter().flat_map(|test| test["refused"].as_array().expect("a list"));
+    let false_lists =
+        all.filter(|refused| refused["expected"] == "BlockException.INVALID_BLOCK_ACCESS_LIST");
+    for refused in false_lists {
+        let because = refused["because"].as_str().expect("a reason");
+        assert!(because.contains("its list differs from the execution"), "{because}");
+    }
     // The tests beside the repository.
     if tests.len() == 277 {
         assert_eq!((count("accepted"), count("refused")), (270, 14));
     }
+}
+
+/// One valid test that was filled for access lists, changed.
+fn run_changed_list(change: impl Fn(&mut Value)) -> Option<(i32, String)> {
+    let path = filled()?.join("bal_nonce_changes.json.gz");
+    let bytes = flate2::read::GzDecoder::new(fs::File::open(path).ok()?);
+    let mut content: Value = serde_json::from_reader(bytes).expect("it is JSON");
+    for test in content.as_object_mut().expect("tests by name").values_mut() {
+        change(&mut test["blocks"][0]["blockAccessList"]);
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("a.json"), content.to_string()).expect("it can be written");
+    let path = folder.path().to_string_lossy().into_owned();
+    let output = run(&[&path, "--network-rules", "Amsterdam=Osaka+7928"]);
+    Some((output.status.code().expect("it ends by itself"), stdout(&output)))
+}
+
+#[test]
+fn the_list_of_a_valid_test_must_be_that_of_its_header() {
+    let Some((code, text)) = run_changed_list(|_| ()) else { return };
+    assert_eq!(code, 0, "{text}");
+    let dropped = |list: &mut Value| drop(list.as_array_mut().map(|list| list.remove(0)));
+    let Some((code, text)) = run_changed_list(dropped) else { return };
+    assert!(code == 1 && text.contains("the access list of block 0 has hash 0x"), "{text}");
+    let Some((code, text)) = run_changed_list(|list| *list = "no list".into()) else { return };
+    assert!(code == 1 && text.contains("the test cannot be read"), "{text}");
 }
 
 #[test]
