@@ -3,19 +3,25 @@
 use super::RulesArgs;
 use super::number::{MOST_REQUESTS, MOST_SECONDS, positive, whole, whole_u32};
 use clap::Args;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+};
 
 /// The node, and limits for the requests.
 #[derive(Debug, Args)]
 pub struct NodeArgs {
     // The URL is not parsed here: clap quotes a rejected value, and a URL may hold a key.
-    /// JSON-RPC URL of the node; output shows only its scheme and host
+    /// JSON-RPC URL of the node (http, https, ws, wss) or path of its IPC socket; output shows only scheme and host
     #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
     pub rpc_url: Option<String>,
     /// HTTP header of every request, as "Name: value"; may be repeated
     #[arg(long, value_name = "HEADER", env = "ETH_RPC_HEADERS", hide_env_values = true)]
     #[arg(value_delimiter = '\n')]
     pub rpc_header: Vec<String>,
+    /// File with the secret that the node shares with its clients (JWT, HS256)
+    #[arg(long, value_name = "FILE")]
+    pub jwt_secret: Option<PathBuf>,
     /// Maximum number of concurrent requests
     #[arg(long, value_name = "N", default_value = "8", value_parser = positive::<NonZeroUsize, MOST_REQUESTS>)]
     pub concurrency: NonZeroUsize,

@@ -2,10 +2,11 @@
 
 use crate::{
     cli::NodeArgs,
-    fetch::{Client, Endpoint, Limits, RpcHeader},
+    fetch::{Client, Endpoint, Limits, NodeSecret, RpcHeader},
+    input,
 };
 use eyre::{OptionExt, WrapErr};
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// Builds a client with the URL, headers and limits of the arguments.
 ///
@@ -26,5 +27,16 @@ pub(super) fn client(args: &NodeArgs) -> eyre::Result<Client> {
         max_retries: args.max_retries,
         timeout: Duration::from_secs(args.rpc_timeout.get().into()),
     };
-    Ok(Client::new(&endpoint, &headers, limits)?)
+    let secret = args.jwt_secret.as_deref().map(read_secret).transpose()?;
+    Ok(Client::with_secret(&endpoint, &headers, secret, limits)?)
+}
+
+/// Maximum size of a secret's file in bytes.
+const MOST_SECRET_BYTES: u64 = 4096;
+
+/// Reads the secret of `--jwt-secret`. The messages do not quote it.
+fn read_secret(path: &Path) -> eyre::Result<NodeSecret> {
+    let read = || format!("cannot read the secret in {}", path.display());
+    let bytes = input::read(path, MOST_SECRET_BYTES).wrap_err_with(read)?;
+    NodeSecret::from_hex(&String::from_utf8_lossy(&bytes)).wrap_err_with(read)
 }

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The largest answer that is read, after decompression. Witnesses have tens of megabytes.
-const LARGEST_ANSWER: usize = 512 << 20;
+pub(super) const LARGEST_ANSWER: usize = 512 << 20;
 
 /// Bytes that are read of an answer with an error status. They are enough for an error message.
 const LARGEST_REFUSAL: usize = 64 << 10;
@@ -77,6 +77,11 @@ impl Answer {
             read_start(&mut response, LARGEST_REFUSAL).await
         };
         Ok(Self { status, retry_after, body })
+    }
+
+    /// A whole answer that arrived over a persistent connection.
+    pub(super) const fn of_stream(body: Vec<u8>) -> Self {
+        Self { status: StatusCode::OK, retry_after: None, body }
     }
 
     /// The `result`, as JSON.
@@ -237,7 +242,7 @@ mod tests {
     fn read(status: u16, body: &str) -> Result<String, Fault> {
         let status = StatusCode::from_u16(status).unwrap();
         let answer = Answer { status, retry_after: None, body: body.into() };
-        let secrets = Secrets::of(&"http://h".parse().unwrap(), [].into_iter());
+        let secrets = Secrets::of(Some(&"http://h".parse().unwrap()), [].into_iter());
         answer.result(ID, &secrets).map(|result| result.get().to_owned())
     }
 
@@ -256,7 +261,7 @@ mod tests {
     fn read_batch(status: u16, body: &str) -> Result<Vec<Option<String>>, Fault> {
         let status = StatusCode::from_u16(status).unwrap();
         let answer = Answer { status, retry_after: None, body: body.into() };
-        let secrets = Secrets::of(&"http://h".parse().unwrap(), [].into_iter());
+        let secrets = Secrets::of(Some(&"http://h".parse().unwrap()), [].into_iter());
         let results = answer.results(ID, 3, &secrets)?;
         Ok(results.into_iter().map(|json| json.map(|json| json.get().to_owned())).collect())
     }

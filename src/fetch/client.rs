@@ -1,45 +1,30 @@
-//! Sends one JSON-RPC call over HTTP and retries it until it has an answer or a permanent fault.
+//! Sends one JSON-RPC call and retries it until it has an answer or a permanent fault.
 //!
-//! Connections are kept and shared. HTTP/2 is used if a TLS node offers it. Answers may be
-//! compressed. Redirects are not followed, because they would send the headers to a host that the
-//! user did not name. A node on this machine is never reached through a proxy. For other nodes the
-//! environment may name a proxy.
-//!
-//! `answer` interprets an answer, `retry` decides whether to try again, and `pace` decides when. A
+//! `connection` transports a request, `answer` interprets an answer, `retry` decides whether to try again, and `pace` decides when. A
 //! client is cheap to clone. Its clones share connections and limits.
 
 use std::{
-    fmt,
     num::{NonZeroU32, NonZeroUsize},
     sync::Arc,
     time::Duration,
 };
 
 use alloy_primitives::BlockNumber;
-use reqwest::{
-    Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
-    redirect::Policy,
-};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answer, fault_of_transport},
+    answer::Answer,
     batch::Batches,
+    connection::Connection,
     endpoint::{Endpoint, Origin, RpcHeader},
     error::{Fault, RpcError},
+    jwt::NodeSecret,
     lag::KnownHead,
     pace::{Load, Pace},
     redact::{SafeText, Secrets, TransportError},
     retry::{Contact, requested_wait, wait_before_retry},
 };
-
-/// Longest time to establish a connection, unless the time limit is shorter.
-const LONGEST_CONNECT: Duration = Duration::from_secs(5);
-
-/// A whole answer may take this many times the time limit.
-const WHOLE_ANSWER: u32 = 10;
 
 /// Limits on concurrency, rate, retries and waiting time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +50,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Shared {
-    http: Http,
+    connection: Connection,
     origin: Origin,
     secrets: Secrets,
     pace: Pace,
@@ -73,13 +58,6 @@ struct Shared {
     timeout: Duration,
     batches: Batches,
     head: KnownHead,
-}
-
-/// The HTTP client, the URL and the headers. `Debug` shows none of them.
-struct Http {
-    client: reqwest::Client,
-    url: Url,
-    headers: HeaderMap,
 }
 
 /// The method, id and body of a request. All attempts send the same ones.
@@ -116,16 +94,30 @@ impl Client {
         headers: &[RpcHeader],
         limits: Limits,
     ) -> Result<Self, RpcError> {
+        Self::with_secret(endpoint, headers, None, limits)
+    }
+
+    /// As [`Client::new`], for a node that demands a token which is signed with a shared secret. A socket demands none.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_secret(
+        endpoint: &Endpoint,
+        headers: &[RpcHeader],
+        secret: Option<NodeSecret>,
+        limits: Limits,
+    ) -> Result<Self, RpcError> {
         let origin = endpoint.origin();
         let setup =
             |error| RpcError::Setup { origin: origin.clone(), source: TransportError::new(error) };
-        let http = Http::new(endpoint, headers, limits.timeout).map_err(setup)?;
-        let secrets = http.secrets(headers).map_err(setup)?;
+        let (connection, secrets) =
+            Connection::new(endpoint, headers, secret, limits.timeout).map_err(setup)?;
         let pace = Pace::new(limits.concurrency, limits.requests_per_second);
         let batches = Batches::new(&limits);
         let Limits { max_retries, timeout, .. } = limits;
         let head = KnownHead::default();
-        let shared = Shared { http, origin, secrets, pace, max_retries, timeout, batches, head };
+        let shared =
+            Shared { connection, origin, secrets, pace, max_retries, timeout, batches, head };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -230,10 +222,10 @@ impl Client {
         question: &Question,
         read: impl Fn(&Answer, &Secrets) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let Shared { http, pace, secrets, .. } = &*self.shared;
+        let Shared { connection, pace, secrets, .. } = &*self.shared;
         let turn = pace.enter().await;
         let outcome = async {
-            let answer = http.send(question).await?;
+            let answer = connection.send(&question.body, secrets).await?;
             read(&answer, secrets)
         }
         .await;
@@ -247,49 +239,6 @@ impl Client {
             Fault::NoConnection(source) => RpcError::Unreachable { origin, source },
             source => RpcError::Failed { method, origin, attempts: retries + 1, source },
         }
-    }
-}
-
-impl Http {
-    fn new(endpoint: &Endpoint, headers: &[RpcHeader], timeout: Duration) -> reqwest::Result<Self> {
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .connect_timeout(timeout.min(LONGEST_CONNECT))
-            .read_timeout(timeout)
-            .timeout(timeout.saturating_mul(WHOLE_ANSWER))
-            .http2_adaptive_window(true);
-        let builder = if endpoint.is_loopback() { builder.no_proxy() } else { builder };
-        // Slim containers have no certificates. The library then fails even for a node that needs
-        // none.
-        let builder = if endpoint.is_tls() { builder } else { builder.tls_certs_only([]) };
-
-        let mut all = HeaderMap::new();
-        all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for header in headers {
-            all.insert(header.name(), header.value().clone());
-        }
-        Ok(Self { client: builder.build()?, url: endpoint.url().clone(), headers: all })
-    }
-
-    /// Text that must not be printed: the URL, the given headers, and the header made from
-    /// credentials.
-    fn secrets(&self, headers: &[RpcHeader]) -> reqwest::Result<Secrets> {
-        let sample = self.client.post(self.url.clone()).build()?;
-        let given = headers.iter().map(RpcHeader::value);
-        Ok(Secrets::of(&self.url, given.chain(sample.headers().get(AUTHORIZATION))))
-    }
-
-    async fn send(&self, question: &Question) -> Result<Answer, Fault> {
-        let request = self.client.post(self.url.clone()).headers(self.headers.clone());
-        let response = request.body(question.body.clone()).send().await;
-        Answer::read(response.map_err(fault_of_transport)?).await
-    }
-}
-
-impl fmt::Debug for Http {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http").finish_non_exhaustive()
     }
 }
 

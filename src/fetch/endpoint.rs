@@ -1,11 +1,11 @@
-//! The URL of a node, and the extra headers of its requests.
+//! The URL of a node or the path of its socket, and the extra headers of its requests.
 //!
-//! Both are secrets. Providers put keys in the path, the query or the credentials of a URL, and
+//! URLs and headers are secrets. Providers put keys in the path, the query or the credentials of a URL, and
 //! tokens in headers. `Display` and `Debug` of every type here omit them. So do the errors: a URL
 //! or header that does not parse is not quoted. Command-line code must take the same care, because
 //! some parsers quote a value that they reject.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use reqwest::{
     Url,
@@ -20,7 +20,9 @@ pub enum EndpointError {
     Url(#[source] <Url as FromStr>::Err),
     /// An unsupported scheme. The message does not quote it, because `name:secret` has a scheme
     /// too.
-    #[error("the RPC URL must begin with http:// or https://")]
+    #[error(
+        "the RPC URL must begin with http://, https://, ws:// or wss://, or be the path of an IPC socket"
+    )]
     Scheme,
 }
 
@@ -38,12 +40,23 @@ pub enum HeaderError {
     Value(#[source] InvalidHeaderValue),
 }
 
-/// The URL of a node. `Display` prints its [`Origin`].
+/// The URL of a node, or the path of its IPC socket. `Display` prints its [`Origin`].
 #[derive(Clone, PartialEq, Eq)]
-pub struct Endpoint(Url);
+pub struct Endpoint(Target);
+
+/// The way to reach a node. It must not be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// `http` or `https`.
+    Http(Url),
+    /// `ws` or `wss`.
+    WebSocket(Url),
+    /// A socket on this machine.
+    Ipc(PathBuf),
+}
 
 /// Scheme, host and port (RFC 6454): the part of a URL that may be printed. Errors carry only this
-/// part.
+/// part. The path of a socket is not secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(Arc<str>);
 
@@ -57,37 +70,62 @@ pub struct RpcHeader {
 impl Endpoint {
     /// The part of the URL that may be printed.
     pub fn origin(&self) -> Origin {
-        Origin(self.0.origin().ascii_serialization().into())
+        match &self.0 {
+            Target::Http(url) | Target::WebSocket(url) => {
+                Origin(url.origin().ascii_serialization().into())
+            }
+            Target::Ipc(path) => Origin(path.display().to_string().into()),
+        }
     }
 
-    /// The whole URL, for connecting. It must not be printed.
-    pub(super) const fn url(&self) -> &Url {
+    /// The way to reach the node, for connecting. It must not be printed.
+    pub(super) const fn target(&self) -> &Target {
         &self.0
     }
 
-    /// Whether connecting needs certificates.
-    pub(super) fn is_tls(&self) -> bool {
-        self.0.scheme() == "https"
+    /// The URL. `None` for a socket.
+    pub(super) const fn url(&self) -> Option<&Url> {
+        match &self.0 {
+            Target::Http(url) | Target::WebSocket(url) => Some(url),
+            Target::Ipc(_) => None,
+        }
     }
+}
 
-    /// Whether the node is on this machine, where a proxy is useless.
-    pub(super) fn is_loopback(&self) -> bool {
-        let host = self.0.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-    }
+/// Whether a URL needs certificates.
+pub(super) fn is_tls(url: &Url) -> bool {
+    matches!(url.scheme(), "https" | "wss")
+}
+
+/// Whether a URL is on this machine, where a proxy is useless.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The path of a socket, if the text is one. A URL never begins with `/` or `.`.
+fn socket_path(text: &str) -> Option<PathBuf> {
+    let is_path = text.starts_with(['/', '.']) || text.ends_with(".ipc") && !text.contains("://");
+    let path = text.strip_prefix("ipc://").or(is_path.then_some(text))?;
+    Some(path.into())
 }
 
 impl FromStr for Endpoint {
     type Err = EndpointError;
 
-    /// Parses an `http` or `https` URL.
+    /// Parses a URL of one of the schemes, or the path of a socket.
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        let url = Url::parse(text.trim()).map_err(EndpointError::Url)?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(EndpointError::Scheme);
+        let text = text.trim();
+        if let Some(path) = socket_path(text) {
+            return Ok(Self(Target::Ipc(path)));
         }
-        Ok(Self(url))
+        let url = Url::parse(text).map_err(EndpointError::Url)?;
+        match url.scheme() {
+            "http" | "https" => Ok(Self(Target::Http(url))),
+            "ws" | "wss" => Ok(Self(Target::WebSocket(url))),
+            _ => Err(EndpointError::Scheme),
+        }
     }
 }
 
@@ -163,7 +201,7 @@ mod tests {
     #[test]
     fn a_rejected_url_is_not_quoted() {
         for text in
-            ["secret", "secret:hunter2@host/x", "wss://secret@host/", "http://", "ftp://secret"]
+            ["secret", "secret:hunter2@host/x", "wsx://secret@host/", "http://", "ftp://secret"]
         {
             let error = text.parse::<Endpoint>().unwrap_err();
             let shown = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
@@ -198,7 +236,20 @@ mod tests {
             ("http://10.0.0.1", false),
             ("http://localhost.example", false),
         ] {
-            assert_eq!(text.parse::<Endpoint>().unwrap().is_loopback(), loopback, "{text}");
+            assert_eq!(is_loopback(&text.parse().unwrap()), loopback, "{text}");
         }
+    }
+
+    #[test]
+    fn the_form_of_the_text_selects_the_transport() {
+        let target = |text: &str| text.parse::<Endpoint>().unwrap().0;
+        assert!(matches!(target("http://h"), Target::Http(_)));
+        assert!(matches!(target("wss://h/key"), Target::WebSocket(_)));
+        for path in ["/data/reth.ipc", "./geth.ipc", "ipc:///data/reth.ipc", "geth.ipc"] {
+            assert!(matches!(target(path), Target::Ipc(_)), "{path}");
+        }
+        let origin = |text: &str| text.parse::<Endpoint>().unwrap().to_string();
+        assert_eq!(origin("ws://user:key@h:8546/secret"), "ws://h:8546");
+        assert_eq!(origin("/data/reth.ipc"), "/data/reth.ipc");
     }
 }

@@ -6,9 +6,11 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `endpoint` | The URL and extra headers. Neither is ever printed. |
+//! | `endpoint` | The URL or socket, and extra headers. URL and headers are never printed. |
 //! | `redact` | Makes text from outside safe to print. |
 //! | `client` | One call: attempts, ids, decoding. |
+//! | `connection`, `http`, `stream` | The transports: HTTP; WebSocket and IPC. |
+//! | `jwt` | The secret that a node shares with its clients. |
 //! | `error`, `block_error` | Errors of calls. Errors of blocks. |
 //! | `answer` | Interprets an HTTP answer. The result is data or a fault. |
 //! | `wording` | Classifies errors by code and words: rate limits, missing state. |
@@ -52,8 +54,11 @@ mod block;
 mod block_error;
 mod choice;
 mod client;
+mod connection;
 mod endpoint;
 mod error;
+mod http;
+mod jwt;
 mod lag;
 mod many;
 mod names;
@@ -67,6 +72,7 @@ mod retry;
 mod retry_after;
 mod software;
 mod stated;
+mod stream;
 mod tracer;
 mod values;
 mod witness;
@@ -80,6 +86,7 @@ pub use choice::{FetchedBlock, WitnessChoice};
 pub use client::{Client, Limits};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
 pub use error::{Fault, RpcError};
+pub use jwt::{NodeSecret, SecretError};
 pub use node::Node;
 pub use probe::{Abilities, Method};
 pub use proofs::{Completion, Missing, Sibling};

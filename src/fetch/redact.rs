@@ -30,14 +30,23 @@ pub struct SafeText(Box<str>);
 #[derive(Clone)]
 pub(super) struct Secrets(Arc<[String]>);
 
-/// An error of the HTTP library. It prints the root cause, and never a URL.
-pub struct TransportError(reqwest::Error);
+/// An error of a transport library. It prints the root cause, and never a URL.
+pub struct TransportError(Cause);
+
+enum Cause {
+    Http(reqwest::Error),
+    /// An error of a persistent connection.
+    Stream(SafeText),
+    /// The answer over a persistent connection did not arrive in time.
+    StreamTimeout,
+}
 
 impl SafeText {
     /// Removes secrets and control characters from `text`, and cuts it off.
     pub(super) fn new(text: &[u8], secrets: &Secrets) -> Self {
         let start = text.get(..MOST_BYTES).unwrap_or(text);
         let clear = secrets.hide(&String::from_utf8_lossy(start));
+        let clear = without_tokens(&clear);
         let words = clear.split(|c: char| c.is_whitespace() || c.is_control());
         let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         Self(cut(line).into())
@@ -52,6 +61,19 @@ impl SafeText {
     pub(super) fn of_json(error: &serde_json::Error, secrets: &Secrets) -> Self {
         Self::new(error.to_string().as_bytes(), secrets)
     }
+}
+
+/// Replaces JSON Web Tokens. A new one is signed for each connection, so they are recognised by their first letters.
+fn without_tokens(text: &str) -> String {
+    const START: &str = "eyJ";
+    let mut pieces = text.split(START);
+    let mut clear = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        clear.push_str("[hidden]");
+        clear.push_str(piece.trim_start_matches(is_token));
+    }
+    clear
 }
 
 /// The first [`MOST_CHARS`] characters of `line`, with a mark if the line was longer.
@@ -79,8 +101,11 @@ impl Error for SafeText {}
 
 impl Secrets {
     /// All parts of `url` before and after the host, and all of `headers`.
-    pub(super) fn of<'a>(url: &Url, headers: impl Iterator<Item = &'a HeaderValue>) -> Self {
-        let mut all = parts_of_url(url);
+    pub(super) fn of<'a>(
+        url: Option<&Url>,
+        headers: impl Iterator<Item = &'a HeaderValue>,
+    ) -> Self {
+        let mut all = url.map_or_else(Vec::new, parts_of_url);
         all.extend(headers.flat_map(parts_of_header));
         all.retain(|secret| secret.len() >= SHORTEST_SECRET);
         all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -145,48 +170,65 @@ fn hex_byte(high: u8, low: u8) -> Option<u8> {
 impl TransportError {
     /// Removes the URL from the error.
     pub(super) fn new(error: reqwest::Error) -> Self {
-        Self(error.without_url())
+        Self(Cause::Http(error.without_url()))
+    }
+
+    /// The error of a persistent connection. Secrets are removed from its text.
+    pub(super) fn of_stream(error: &(dyn Error + 'static), secrets: &Secrets) -> Self {
+        Self(Cause::Stream(SafeText::new(root_of(error).to_string().as_bytes(), secrets)))
+    }
+
+    /// The error of a persistent connection without an answer in time.
+    pub(super) const fn of_late_stream() -> Self {
+        Self(Cause::StreamTimeout)
     }
 
     /// Whether the connection failed: refused, unknown host, no TLS.
     pub fn is_connect(&self) -> bool {
-        self.0.is_connect()
+        matches!(&self.0, Cause::Http(error) if error.is_connect())
     }
 
     /// Whether the time limit passed.
     pub fn is_timeout(&self) -> bool {
-        self.0.is_timeout()
+        match &self.0 {
+            Cause::Http(error) => error.is_timeout(),
+            Cause::Stream(_) => false,
+            Cause::StreamTimeout => true,
+        }
     }
 
     /// Whether the request could not be built.
     pub(super) fn is_unsendable(&self) -> bool {
-        self.0.is_builder()
+        matches!(&self.0, Cause::Http(error) if error.is_builder())
     }
+}
 
-    /// The deepest cause. Errors of the HTTP library further down are skipped, because they could
-    /// carry the URL again.
-    fn root(&self) -> &(dyn Error + 'static) {
-        let mut root: &(dyn Error + 'static) = &self.0;
-        let mut next = self.0.source();
-        while let Some(cause) = next {
-            if !cause.is::<reqwest::Error>() {
-                root = cause;
-            }
-            next = cause.source();
+/// The deepest cause. Errors of the HTTP library further down are skipped, because they could carry the URL again.
+fn root_of<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut root = error;
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if !cause.is::<reqwest::Error>() {
+            root = cause;
         }
-        root
+        next = cause.source();
     }
+    root
 }
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.root(), f)
+        match &self.0 {
+            Cause::Http(error) => fmt::Display::fmt(root_of(error), f),
+            Cause::Stream(says) => says.fmt(f),
+            Cause::StreamTimeout => f.write_str("the connection is silent"),
+        }
     }
 }
 
 impl fmt::Debug for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TransportError").field(&self.root().to_string()).finish()
+        f.debug_tuple("TransportError").field(&self.to_string()).finish()
     }
 }
 
@@ -200,7 +242,7 @@ mod tests {
     fn secrets() -> Secrets {
         let url = "http://us%20er:passw0rd@h/v3/path%2Dkey?key=query-key&bare-key".parse().unwrap();
         let header = HeaderValue::from_static("Bearer header-token");
-        Secrets::of(&url, [&header].into_iter())
+        Secrets::of(Some(&url), [&header].into_iter())
     }
 
     #[test]
@@ -250,5 +292,11 @@ mod tests {
     fn percent_signs_that_encode_nothing_stay() {
         assert_eq!(without_percent_signs("100%&%zz%4"), "100%&%zz%4");
         assert_eq!(without_percent_signs("%41%c3%A9"), "Aé");
+    }
+
+    #[test]
+    fn web_tokens_are_hidden() {
+        let said = b"bad token eyJhbGciOiJIUzI1NiJ9.eyJpYXQiOjF9.c2ln, try again";
+        assert_eq!(SafeText::new(said, &secrets()).to_string(), "bad token [hidden], try again");
     }
 }

@@ -113,7 +113,7 @@ mod tests {
     };
 
     fn limited(seconds: u64) -> Fault {
-        let secrets = Secrets::of(&"http://h".parse().unwrap(), std::iter::empty());
+        let secrets = Secrets::of(Some(&"http://h".parse().unwrap()), std::iter::empty());
         let says = SafeText::new(b"slow down", &secrets);
         Fault::RateLimited { retry_after: Some(Duration::from_secs(seconds)), says }
     }

@@ -28,7 +28,7 @@ pub fn outliers(times: &[Duration]) -> usize {
     let (lower, upper) = (sorted[quarter], sorted[sorted.len() - 1 - quarter]);
     let reach = (upper - lower) * 3 / 2;
     let fence = lower.saturating_sub(reach)..=upper.saturating_add(reach);
-    times.iter().filter(|time| !fence.contains(time)).count()
+    times.iter().filter(|time| !fence.contains(*time)).count()
 }
 
 /// From this number of used CPUs on, threads run in parallel.

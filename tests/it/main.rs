@@ -34,5 +34,6 @@ mod simulation;
 mod special_files;
 mod streams;
 mod support;
+mod transports;
 mod worlds;
 mod wrong_use;

@@ -1,0 +1,56 @@
+//! The transport of a client: HTTP, WebSocket or IPC.
+
+use std::time::Duration;
+
+use super::{
+    answer::Answer,
+    endpoint::{Endpoint, RpcHeader, Target},
+    error::Fault,
+    http::Http,
+    jwt::NodeSecret,
+    redact::Secrets,
+    stream::{Stream, StreamTarget},
+};
+
+/// Longest time to establish a connection, unless the time limit is shorter.
+pub(super) const LONGEST_CONNECT: Duration = Duration::from_secs(5);
+
+/// A whole answer may take this many times the time limit.
+pub(super) const WHOLE_ANSWER: u32 = 10;
+
+/// The transport of a client.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Http(Http),
+    Stream(Stream),
+}
+
+impl Connection {
+    /// Prepares the transport for `endpoint`, and lists the text that must not be printed. No request is sent yet.
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        headers: &[RpcHeader],
+        secret: Option<NodeSecret>,
+        timeout: Duration,
+    ) -> reqwest::Result<(Self, Secrets)> {
+        let target = match endpoint.target() {
+            Target::Http(url) => {
+                let http = Http::new(url, headers, secret, timeout)?;
+                let secrets = http.secrets(headers)?;
+                return Ok((Self::Http(http), secrets));
+            }
+            Target::WebSocket(url) => StreamTarget::web_socket(url, headers, secret),
+            Target::Ipc(path) => StreamTarget::Ipc(path.clone()),
+        };
+        let secrets = Secrets::of(endpoint.url(), headers.iter().map(RpcHeader::value));
+        Ok((Self::Stream(Stream::new(target, timeout)), secrets))
+    }
+
+    /// Sends the body of a request and waits for the answer.
+    pub(super) async fn send(&self, body: &str, secrets: &Secrets) -> Result<Answer, Fault> {
+        match self {
+            Self::Http(http) => http.send(body).await,
+            Self::Stream(stream) => stream.send(body, secrets).await,
+        }
+    }
+}
