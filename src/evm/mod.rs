@@ -12,6 +12,8 @@ mod deposits;
 mod header_fields;
 mod receipts;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 pub use block_evm::BlockEvm;
 pub use chain::{Chain, UnknownChain, UnknownRules};
