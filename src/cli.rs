@@ -13,6 +13,7 @@ mod number;
 mod rounds;
 mod rules;
 mod shard;
+mod shell;
 
 /// A command line that cannot be parsed, or a request for help.
 pub use clap::Error as UsageError;
@@ -20,7 +21,7 @@ pub use clap::Error as UsageError;
 pub use cache::{
     CacheArgs, CacheCommand, CheckArgs, ExportArgs, ExportFormat, ImportArgs, ListArgs, RemoveArgs,
 };
-pub use compare::{AspectArg, ByArg, CompareArgs, RunFiles};
+pub use compare::{AspectArg, BaselineName, BaselineNameError, ByArg, CompareArgs, RunFiles};
 pub use conformance::ConformanceArgs;
 pub use hiding::without_urls;
 pub use insight::{AnalyzeArgs, TraceArgs};
@@ -29,6 +30,7 @@ pub use number::NumberError;
 pub use rounds::{RoundArgs, RoundsArg};
 pub use rules::RulesArgs;
 pub use shard::ShardArg;
+pub use shell::{CompletionsArgs, ManArgs};
 
 use number::{MOST_JOBS, MOST_SECONDS, MOST_THREADS, positive, whole};
 
@@ -36,11 +38,16 @@ use crate::{
     block::range::BlockSpec,
     executors::{ExecutorKind, Registry, UnknownExecutor},
     fetch::WitnessChoice,
+    report::legend,
     session::{BlockQuery, CheckOptions, LONG_VERSION, machine},
     units::parse_duration,
 };
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, TypedValueParser},
+};
 use std::{
+    ffi::OsStr,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
     time::Duration,
@@ -50,6 +57,12 @@ use std::{
 fn parse_threads(text: &str) -> Result<NonZeroUsize, NumberError> {
     number::positive::<_, MOST_THREADS>(text)
 }
+
+/// Headings of the help.
+const COMMON: &str = "Common options";
+const CONTENDERS: &str = "Contenders";
+const MEASUREMENT: &str = "Measurement";
+const RESULTS: &str = "Results";
 
 /// Last paragraph of `--help`.
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 a block does not match its header, or compare found a \
@@ -66,22 +79,32 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub command: Command,
+    /// The executors of the program.
+    #[arg(skip)]
+    pub registry: Registry,
 }
 
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct CommonArgs {
     /// Folder of cached blocks [default: blockrace in the user's cache folder]
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, env = "BLOCKRACE_CACHE_DIR", help_heading = COMMON)]
     pub cache_dir: Option<PathBuf>,
-    /// Print only totals: no progress bar and no table of blocks
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    /// Print only the winner and the verdict: no tables and no progress bar
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = COMMON)]
     pub quiet: bool,
-    /// Print more, such as one line per completed block
-    #[arg(short, long, global = true)]
+    /// Print more, such as three lines for each block
+    #[arg(short, long, global = true, help_heading = COMMON)]
     pub verbose: bool,
     /// Colour of the output
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        global = true,
+        default_value = "auto",
+        env = "BLOCKRACE_COLOR",
+        help_heading = COMMON
+    )]
     pub color: ColorArg,
 }
 
@@ -117,13 +140,21 @@ pub enum Command {
     Cache(CacheArgs),
     /// Test which methods a node serves, and print the matching flags of fetch
     RpcCheck(RpcCheckArgs),
+    /// Print the completion script for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
+    /// Explain the columns of the tables
+    #[command(long_about = legend::COLUMNS)]
+    Columns,
 }
 
 /// Selection of cached blocks.
 #[derive(Debug, Args)]
 pub struct CachedBlocks {
     /// Cached blocks: 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, a comma-separated
-    /// list of these, or @FILE (@- is standard input) [default: every cached block]
+    /// list of these, or @FILE (@- is standard input); or blocks of the built-in sample: sample, sample:10
+    /// [default: every cached block]
     #[arg(value_name = "BLOCKS")]
     pub blocks: Option<BlockSpec>,
     /// Chain id of the blocks; required if the cache has blocks of several chains with the same number
@@ -201,39 +232,66 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub rules: RulesArgs,
     /// Comma-separated executors, or "all"; the baseline, sequential, always runs
-    #[arg(long, value_name = "NAMES", default_value = "all", value_parser = built_in_executors)]
+    #[arg(
+        long,
+        value_name = "NAMES",
+        default_value = "sequential,block-stm,bal",
+        value_parser = built_in_executors,
+        help_heading = CONTENDERS
+    )]
     pub executors: Executors,
-    /// Comma-separated thread counts of the parallel executors
-    /// [default: 1, 2, 4 ... up to the number of cores]
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_threads)]
+    /// Comma-separated thread counts of the parallel executors, such as 1,2,4 [default: the number of cores]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        value_parser = parse_threads,
+        env = "BLOCKRACE_THREADS",
+        help_heading = CONTENDERS
+    )]
     pub threads: Vec<NonZeroUsize>,
     /// Options of the measurement.
     #[command(flatten)]
     pub rounds: RoundArgs,
     /// Latency of the first read of each account or slot of the pre-state in each execution, such as
     /// 10us or 2ms; the system's timer adds some tens of microseconds
-    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = parse_duration)]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0",
+        value_parser = parse_duration,
+        help_heading = MEASUREMENT
+    )]
     pub state_latency: Duration,
     /// Time limit of a single execution, in seconds; an executor that exceeds it is out for this block
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = positive::<NonZeroU64, MOST_SECONDS>)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "60",
+        value_parser = positive::<NonZeroU64, MOST_SECONDS>,
+        help_heading = MEASUREMENT
+    )]
     pub execution_limit: NonZeroU64,
     /// Write the results to FILE as CSV; - is standard output, for any result
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub csv: Option<PathBuf>,
     /// Write the results and every sample to FILE as JSON (schema: data/replay.schema.json)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub json: Option<PathBuf>,
+    /// Save the results in the cache folder under NAME, for compare --baseline NAME; an incomplete run is not saved
+    #[arg(long, value_name = "NAME", help_heading = RESULTS)]
+    pub save_baseline: Option<BaselineName>,
     /// Write the results to FILE as Markdown, for a pull request
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub markdown: Option<PathBuf>,
     /// Write the results to FILE as a self-contained HTML page
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub html: Option<PathBuf>,
     /// Write a chart of the speedup of each executor to FILE as SVG, for a README
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub svg: Option<PathBuf>,
     /// Stop at the first block that fails or does not match its header
-    #[arg(long)]
+    #[arg(long, help_heading = MEASUREMENT)]
     pub fail_fast: bool,
 }
 
@@ -304,40 +362,76 @@ fn built_in_executor(name: &str) -> Result<ExecutorKind, UnknownExecutor> {
 /// # Errors
 /// The usage error, or the help text that was asked for.
 pub fn parse(registry: &Registry) -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&command(registry).try_get_matches()?)
+    let cli = Cli::from_arg_matches(&command(registry).try_get_matches()?)?;
+    Ok(Cli { registry: registry.clone(), ..cli })
 }
 
 /// The command line, with the executors of `registry` in its help and its value parsers.
 fn command(registry: &Registry) -> clap::Command {
-    let listed: Vec<_> =
-        registry.all().iter().map(|kind| format!("- {kind}: {}", kind.description())).collect();
-    let listed = listed.join(
-        "
-",
-    );
-    let many = |command: clap::Command, registry: Registry| {
-        let parser = move |names: &str| Executors::parse(names, &registry);
-        command.mut_arg("executors", |arg| listing(arg, &listed).value_parser(parser))
+    let many = |command: clap::Command| {
+        let (names, known) = (names(registry, &["all"]), registry.clone());
+        let parse = move |text: &str| Executors::parse(text, &known);
+        command.mut_arg("executors", |arg| {
+            listing(arg, registry).value_parser(Suggesting { parse, names })
+        })
     };
-    let one = |command: clap::Command, registry: Registry| {
-        let parser = move |name: &str| registry.find(name);
-        command.mut_arg("executor", |arg| listing(arg, &listed).value_parser(parser))
+    let one = |command: clap::Command| {
+        let (names, known) = (names(registry, &[]), registry.clone());
+        let parse = move |name: &str| known.find(name);
+        command.mut_arg("executor", |arg| {
+            listing(arg, registry).value_parser(Suggesting { parse, names })
+        })
     };
     Cli::command()
-        .mut_subcommand("replay", |command| many(command, registry.clone()))
-        .mut_subcommand("conformance", |command| many(command, registry.clone()))
-        .mut_subcommand("verify", |command| one(command, registry.clone()))
-        .mut_subcommand("trace", |command| one(command, registry.clone()))
+        .mut_subcommand("replay", many)
+        .mut_subcommand("conformance", many)
+        .mut_subcommand("verify", one)
+        .mut_subcommand("trace", one)
 }
 
-/// Adds the executors to an argument's long help.
-fn listing(arg: clap::Arg, listed: &str) -> clap::Arg {
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    arg.long_help(format!(
-        "{help}
+/// Names of the executors, and further values.
+fn names(registry: &Registry, more: &[&'static str]) -> Vec<&'static str> {
+    registry.all().iter().map(|kind| kind.name()).chain(more.iter().copied()).collect()
+}
 
-{listed}"
-    ))
+/// Adds the names of the executors to an argument's help, and their descriptions to its long help.
+fn listing(arg: clap::Arg, registry: &Registry) -> clap::Arg {
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let all = registry.all().iter();
+    let described: Vec<_> = all.map(|kind| format!("- {kind}: {}", kind.description())).collect();
+    let listed = names(registry, &[]).join(", ");
+    arg.long_help(format!("{help}\n\n{}", described.join("\n")))
+        .help(format!("{help} [executors: {listed}]"))
+        .hide_possible_values(true)
+}
+
+/// A parser that tells shells which values to suggest. It accepts all values that `parse` accepts.
+#[derive(Clone)]
+struct Suggesting<P> {
+    parse: P,
+    names: Vec<&'static str>,
+}
+
+impl<P, T, E> TypedValueParser for Suggesting<P>
+where
+    P: Fn(&str) -> Result<T, E> + Clone + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        self.parse.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.names.iter().map(PossibleValue::new)))
+    }
 }
 
 #[cfg(test)]

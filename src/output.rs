@@ -9,12 +9,16 @@
 //! Names and messages can come from files and nodes. So all text but the bytes of result files passes [`text::lines`],
 //! which leaves only line breaks and colours to act on the terminal.
 
-use crate::text;
+use crate::{
+    report::wrap::{USUAL_WIDTH, WIDTHS, fold},
+    text,
+};
 use anstream::{AutoStream, ColorChoice};
 use std::{
-    fmt,
+    env, fmt,
     io::{self, ErrorKind, StderrLock, StdoutLock, Write},
 };
+use terminal_size::{Height, Width, terminal_size_of};
 
 /// Standard output does not accept the result.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +47,14 @@ impl Stream {
         })
     }
 
+    /// Prints text, broken at blanks to fit the width.
+    ///
+    /// # Errors
+    /// As [`Stream::print`].
+    pub fn print_text(self, text: impl fmt::Display) -> Result<(), OutputError> {
+        self.print(fold(text.to_string().lines(), width()).join("\n"))
+    }
+
     /// Prints a line.
     ///
     /// # Errors
@@ -56,6 +68,27 @@ impl Stream {
             }
         }
     }
+}
+
+/// The width of text in characters: that of the terminal of standard output, else `COLUMNS`, else that of the terminal
+/// of standard error, as before a pager, else [`USUAL_WIDTH`]. It is within [`WIDTHS`].
+pub fn width() -> usize {
+    let columns = |(Width(columns), _): (Width, Height)| usize::from(columns);
+    let of_user = || env::var("COLUMNS").ok()?.trim().parse().ok();
+    let width = terminal_size_of(io::stdout())
+        .map(columns)
+        .or_else(of_user)
+        .or_else(|| terminal_size_of(io::stderr()).map(columns))
+        .unwrap_or(USUAL_WIDTH);
+    width.clamp(*WIDTHS.start(), *WIDTHS.end())
+}
+
+/// Prints text on standard output, broken at blanks to fit the width.
+///
+/// # Errors
+/// As [`Stream::print`].
+pub fn print_text(text: impl fmt::Display) -> Result<(), OutputError> {
+    Stream::Stdout.print_text(text)
 }
 
 /// Prints a line on standard output.

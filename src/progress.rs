@@ -1,9 +1,25 @@
-//! Shows a progress bar on standard error. The bar is hidden if standard error is not a terminal.
+//! Shows a progress bar on standard error. If standard error is not a terminal, a status line every half a minute takes
+//! the place of the bar.
 
 use crate::{output, session::Observer, text};
 use alloy_primitives::BlockNumber;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
-use std::{fmt::Write, time::Duration};
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::Duration,
+};
+
+/// Time between two status lines.
+const STATUS_EVERY: Duration = Duration::from_secs(30);
+
+/// An estimate of the time left is shown after this time and this share of the work.
+const LEAST_ELAPSED: Duration = Duration::from_secs(5);
+const LEAST_SHARE: f64 = 0.05;
 
 /// Amount of output besides the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +37,8 @@ pub enum Chatter {
 pub struct Progress {
     bar: ProgressBar,
     chatter: Chatter,
+    /// The thread of the status lines ends when the last clone is dropped.
+    _status: Option<Arc<Sender<()>>>,
 }
 
 /// Prints the steps per second without decimals, since these change too often to be read.
@@ -29,16 +47,46 @@ fn rate(state: &ProgressState, out: &mut dyn Write) {
     let _ = write!(out, "{:.0}/s", state.per_sec());
 }
 
-/// Prints the estimated time left, assuming the same speed as so far.
+/// Prints the estimated time left behind a comma, once it means something.
 fn left(state: &ProgressState, out: &mut dyn Write) {
-    let (done, all) = (state.pos(), state.len().unwrap_or_default());
-    let left =
-        (done > 0).then(|| state.elapsed().mul_f64(all.saturating_sub(done) as f64 / done as f64));
+    let left = time_left(state.elapsed(), state.pos(), state.len().unwrap_or_default());
     // A write to the bar's own text does not fail.
-    let _ = match left {
-        Some(left) => write!(out, "{:#}", HumanDuration(left)),
-        None => write!(out, "?"),
+    let _ = out.write_str(&left_words(left));
+}
+
+fn left_words(left: Option<Duration>) -> String {
+    left.map_or_else(String::new, |left| format!(", about {:#} left", HumanDuration(left)))
+}
+
+/// The time left at the same speed as so far. `None` at the start, where the estimate means nothing.
+fn time_left(elapsed: Duration, done: u64, all: u64) -> Option<Duration> {
+    let share = done as f64 / all.max(1) as f64;
+    let is_known = done > 0 && elapsed >= LEAST_ELAPSED && share >= LEAST_SHARE;
+    is_known.then(|| elapsed.mul_f64(all.saturating_sub(done) as f64 / done as f64))
+}
+
+/// The line that takes the place of a hidden bar.
+fn status(bar: &ProgressBar) -> String {
+    let (done, all) = (bar.position(), bar.length().unwrap_or_default());
+    let percent = done * 100 / all.max(1);
+    let left = left_words(time_left(bar.elapsed(), done, all));
+    let message = bar.message();
+    let at = if message.is_empty() { String::new() } else { format!(": {message}") };
+    format!("{percent} % done{left}{at}")
+}
+
+/// Starts a thread that prints status lines until the sender is dropped.
+fn print_status(bar: ProgressBar) -> Option<Arc<Sender<()>>> {
+    let (alive, ended) = mpsc::channel();
+    let print = move || {
+        while ended.recv_timeout(STATUS_EVERY) == Err(RecvTimeoutError::Timeout) {
+            if !bar.is_finished() {
+                output::diagnose(status(&bar));
+            }
+        }
     };
+    // Without the thread there are no status lines, and the work goes on.
+    thread::Builder::new().name("status".into()).spawn(print).ok().map(|_| Arc::new(alive))
 }
 
 /// Estimates the total number of steps from the completed steps and their share of the whole.
@@ -53,13 +101,19 @@ impl Progress {
             Chatter::Quiet => ProgressBar::hidden(),
             Chatter::Normal | Chatter::Verbose => ProgressBar::new(steps),
         };
-        let template =
-            format!("{{bar:24}} {{pos}}/{{len}} {unit}, {{rate}}, {{eta}} left  {{msg}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style.with_key("rate", rate));
+        let is_quiet = chatter == Chatter::Quiet;
+        let status = if bar.is_hidden() && !is_quiet { print_status(bar.clone()) } else { None };
+        let progress = Self { bar, chatter, _status: status };
+        progress
+            .set_template(&format!("{{bar:24}} {{pos}}/{{len}} {unit}, {{rate}}{{left}}  {{msg}}"));
+        progress.bar.enable_steady_tick(Duration::from_millis(250));
+        progress
+    }
+
+    fn set_template(&self, template: &str) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.with_key("rate", rate).with_key("left", left));
         }
-        bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar, chatter }
     }
 
     /// Creates a bar for an unknown number of steps. The caller reports the completed share of the work with
@@ -67,10 +121,7 @@ impl Progress {
     pub fn projected(chatter: Chatter, unit: &str) -> Self {
         // A bar of zero steps would be full.
         let progress = Self::new(chatter, 1, unit);
-        let template = format!("{{bar:24}} {{pos}} {unit}, {{rate}}, {{left}} left  {{msg}}");
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            progress.bar.set_style(style.with_key("rate", rate).with_key("left", left));
-        }
+        progress.set_template(&format!("{{bar:24}} {{pos}} {unit}, {{rate}}{{left}}  {{msg}}"));
         progress
     }
 
@@ -109,7 +160,12 @@ impl Progress {
 
     /// Prints a line above the bar, at every verbosity.
     pub fn say(&self, line: &str) {
-        self.bar.suspend(|| output::diagnose(line));
+        self.above(|| output::diagnose(line));
+    }
+
+    /// Runs `print`, which prints above the bar.
+    pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
     }
 }
 
@@ -134,6 +190,26 @@ impl Observer for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_time_left_is_shown_before_it_means_something() {
+        let left = |seconds, done, all| time_left(Duration::from_secs(seconds), done, all);
+        assert_eq!(left(1, 50, 100), None, "too early");
+        assert_eq!(left(10, 1, 100), None, "too little is done");
+        assert_eq!(left(10, 0, 0), None);
+        assert_eq!(left(10, 50, 100), Some(Duration::from_secs(10)));
+        assert_eq!(left(10, 100, 100), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_status_line_names_the_share_and_the_step() {
+        let bar = ProgressBar::hidden();
+        bar.set_length(200);
+        bar.set_position(50);
+        assert_eq!(status(&bar), "25 % done");
+        bar.set_message("block 7, 3 of 24");
+        assert_eq!(status(&bar), "25 % done: block 7, 3 of 24");
+    }
 
     #[test]
     fn the_total_is_estimated_from_the_completed_share() {

@@ -1,18 +1,28 @@
 //! Declares the arguments of `compare`.
 
-use crate::report::compare::{Aspect, By};
+use super::number::{NumberError, between};
+use crate::report::compare::{Answer, Aspect, By};
 use clap::{Args, ValueEnum};
-use std::{convert::Infallible, path::PathBuf};
+use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Results of the base run, from replay --json; several files are separated by commas, - is standard input
+    /// Results of the base run, from replay --json; several files are separated by commas, - is standard input.
+    /// With --baseline this is the new run
     #[arg(value_name = "BASE.json", value_parser = run_files)]
-    pub base: RunFiles,
-    /// Results of the new run, from replay --json; several files are separated by commas, - is standard input
-    #[arg(value_name = "NEW.json", value_parser = run_files)]
-    pub new: RunFiles,
+    pub first: RunFiles,
+    /// Results of the new run
+    #[arg(
+        value_name = "NEW.json",
+        value_parser = run_files,
+        required_unless_present = "baseline",
+        conflicts_with = "baseline"
+    )]
+    pub second: Option<RunFiles>,
+    /// Compare with the run that replay --save-baseline NAME has saved
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<BaselineName>,
     /// Smallest slowdown that counts as a regression, in percent; it must also exceed the noise
     #[arg(long, value_name = "PERCENT", default_value = "3", value_parser = percent)]
     pub threshold: f64,
@@ -22,7 +32,74 @@ pub struct CompareArgs {
     /// Comma-separated differences to ignore: machine, settings, blocks
     #[arg(long, value_name = "ASPECTS", value_delimiter = ',')]
     pub ignore: Vec<AspectArg>,
+    /// Exit code of an answer; comma-separated for several
+    /// [default: regressed=1,not-regressed=0,cannot-tell=2]
+    #[arg(long, value_name = "ANSWER=CODE", value_delimiter = ',', value_parser = exit_code)]
+    pub exit_code: Vec<(Answer, u8)>,
+    /// Write the comparison to FILE as a self-contained HTML page; - is standard output, for any result
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write the comparison to FILE as Markdown, for a pull request
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
 }
+
+/// Names of the answers in `--exit-code`.
+const ANSWERS: [(&str, Answer); 3] = [
+    ("regressed", Answer::Regressed),
+    ("not-regressed", Answer::NotRegressed),
+    ("cannot-tell", Answer::CannotTell),
+];
+
+fn exit_code(text: &str) -> Result<(Answer, u8), ExitCodeError> {
+    let (name, code) = text.split_once('=').ok_or(ExitCodeError::Form)?;
+    let known = ANSWERS.iter().find(|(known, _)| *known == name);
+    let (_, answer) = known.ok_or(ExitCodeError::Answer)?;
+    // The limit is the largest number of 8 bits.
+    Ok((*answer, between(code, 0, u8::MAX.into())? as u8))
+}
+
+/// Errors of an exit code.
+#[derive(Debug, thiserror::Error)]
+enum ExitCodeError {
+    #[error("write ANSWER=CODE, such as cannot-tell=0")]
+    Form,
+    #[error("the answers are regressed, not-regressed and cannot-tell")]
+    Answer,
+    #[error(transparent)]
+    Code(#[from] NumberError),
+}
+
+/// Name of a saved run. It is part of a file name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaselineName(String);
+
+/// Maximum length of a baseline's name.
+const LONGEST_NAME: usize = 100;
+
+impl FromStr for BaselineName {
+    type Err = BaselineNameError;
+
+    fn from_str(text: &str) -> Result<Self, BaselineNameError> {
+        let fits = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+        let starts = text.starts_with(|char: char| char.is_ascii_alphanumeric());
+        let is_name = starts && text.len() <= LONGEST_NAME && text.chars().all(fits);
+        is_name.then(|| Self(text.to_owned())).ok_or(BaselineNameError)
+    }
+}
+
+impl fmt::Display for BaselineName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is no name of a baseline.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "use up to {LONGEST_NAME} ASCII letters, digits, hyphens, dots and underscores, such as main"
+)]
+pub struct BaselineNameError;
 
 /// Result files of one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +174,25 @@ mod tests {
         assert!(matches!(percent("2.5"), Ok(value) if value == 2.5));
         for wrong in ["-1", "NaN", "inf", "much"] {
             assert!(percent(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_answer_has_its_exit_code() {
+        assert!(matches!(exit_code("cannot-tell=0"), Ok((Answer::CannotTell, 0))));
+        assert!(matches!(exit_code("regressed=255"), Ok((Answer::Regressed, 255))));
+        for wrong in ["", "regressed", "better=1", "regressed=256", "regressed=-1", "regressed="] {
+            assert!(exit_code(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_baseline_cannot_leave_its_folder() {
+        for name in ["main", "v1.2_x-3"] {
+            assert_eq!(name.parse::<BaselineName>().unwrap().to_string(), name);
+        }
+        for wrong in ["", "..", "../x", "a/b", "-x", ".x", "a b", "a\\b", &"x".repeat(101)] {
+            assert!(wrong.parse::<BaselineName>().is_err(), "{wrong}");
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Declares the measurement options of `replay`.
 
 use super::number::{MOST_ITERATIONS, MOST_SECONDS, NumberError, between, whole};
+use crate::measure::warnings::FEWEST_ROUNDS;
 use clap::Args;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Number of iterations and conditions of the measurement.
 #[derive(Debug, Args)]
+#[command(next_help_heading = super::MEASUREMENT)]
 pub struct RoundArgs {
     /// Timed iterations per block, or auto: until every speedup's 95 % interval is within 2 %
-    #[arg(long, value_name = "N|auto", default_value = "10", value_parser = at_least_one)]
+    #[arg(long, value_name = "N|auto", default_value_t = RoundsArg::DEFAULT, value_parser = at_least_one)]
     pub iterations: RoundsArg,
     /// Untimed iterations before the timed ones, or auto: until no executor speeds up any more
     #[arg(long, value_name = "N|auto", default_value = "auto", value_parser = any_number)]
@@ -39,6 +41,20 @@ pub enum RoundsArg {
     Rounds(u32),
     /// As many iterations as the result needs.
     Auto,
+}
+
+impl fmt::Display for RoundsArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rounds(rounds) => rounds.fmt(f),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
+}
+
+impl RoundsArg {
+    /// Timed iterations without the flag: the fewest that give an interval.
+    pub const DEFAULT: Self = Self::Rounds(FEWEST_ROUNDS);
 }
 
 impl RoundArgs {

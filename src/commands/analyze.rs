@@ -20,7 +20,7 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
     progress.finish();
     let stream = files.text();
     let kept = if report.blocks.is_empty() { Ok(()) } else { files.write(&report) };
-    analysis::table::write(&report, context.detail(), context.table(stream))?;
+    analysis::table::write(&report, context.layout(), context.table(stream))?;
     kept?;
     let failed = if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed };
     Ok(failed.and(if mismatches > 0 { Outcome::Mismatch } else { Outcome::Verified }))

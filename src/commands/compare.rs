@@ -1,17 +1,16 @@
 //! `blockrace compare`: compares two runs and reports regressions.
 //!
 //! Each side is one or several files of `replay --json`. The command prints every difference in machine, settings
-//! or blocks on standard error. It refuses the runs unless `--ignore` names these differences. [`Comparison`] decides
-//! whether a change is a regression. Regressions, and rows of the new run that do not match, lead to exit code 1. Without
-//! these, rows that the new run lacks lead to exit code 2.
+//! or blocks on standard error. It refuses the runs unless `--ignore` names these differences. [`Comparison`] gives one
+//! of three answers: regressed, not regressed, cannot tell. Each has an exit code, which `--exit-code` changes.
 
-use super::{Context, Outcome};
+use super::{Context, Outcome, baseline, files::ResultFiles};
 use crate::{
     cli::CompareArgs,
     input,
-    output::{Stream, diagnose, print},
+    output::diagnose,
     report::{
-        compare::{Aspect, Comparison, Difference, differences},
+        compare::{Answer, Aspect, Comparison, Difference, differences},
         compared,
         run::Run,
     },
@@ -24,9 +23,11 @@ use std::{
 };
 
 pub(super) fn run(args: CompareArgs, context: &Context) -> eyre::Result<Outcome> {
-    refuse_repeated(args.base.0.iter().chain(&args.new.0))?;
+    let files = result_files(&args)?;
+    let (base_files, new_files) = sides(&args, context)?;
+    refuse_repeated(base_files.iter().chain(&new_files))?;
     let ignored: Vec<Aspect> = args.ignore.iter().copied().map(Aspect::from).collect();
-    let (base, new) = (read_all(&args.base.0, &ignored)?, read_all(&args.new.0, &ignored)?);
+    let (base, new) = (read_all(&base_files, &ignored)?, read_all(&new_files, &ignored)?);
     refuse(&differences(&base, &new), &ignored)?;
     let mut comparison = Comparison::new(&base, &new, args.by.into(), args.threshold / 100.0);
     if ignored.contains(&Aspect::Settings) {
@@ -35,15 +36,41 @@ pub(super) fn run(args: CompareArgs, context: &Context) -> eyre::Result<Outcome>
     if comparison.contenders.is_empty() && new.mismatches == 0 {
         bail!("the runs share no block and executor with times, so there is nothing to compare");
     }
-    compared::write(&comparison, context.detail(), context.table(Stream::Stdout))?;
-    if new.mismatches > 0 {
-        let count = new.mismatches;
-        print(format_args!("WRONG: rows of the new run that do not match: {count}"))?;
+    let stream = files.text();
+    let kept = files.write(&comparison);
+    compared::write(&comparison, context.layout(), context.table(stream))?;
+    kept?;
+    Ok(outcome(&comparison, &args.exit_code))
+}
+
+fn result_files(args: &CompareArgs) -> eyre::Result<ResultFiles<Comparison>> {
+    let mut files = ResultFiles::default();
+    files.add(args.html.as_deref(), compared::html::write)?;
+    files.add(args.markdown.as_deref(), compared::markdown::write)?;
+    Ok(files)
+}
+
+/// Files of the base side and of the new side.
+fn sides(args: &CompareArgs, context: &Context) -> eyre::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let first = args.first.0.clone();
+    match (&args.baseline, &args.second) {
+        (Some(name), _) => Ok((vec![baseline::find(name, context)?], first)),
+        (None, Some(second)) => Ok((first, second.0.clone())),
+        (None, None) => bail!("name the results of the new run, or the base run with --baseline"),
     }
-    let is_worse = comparison.is_regression() || new.mismatches > 0;
-    let worse = if is_worse { Outcome::Mismatch } else { Outcome::Verified };
-    let complete = if comparison.missing.is_empty() { Outcome::Verified } else { Outcome::Failed };
-    Ok(worse.and(complete))
+}
+
+/// A wrong row of the new run leads to exit code 1, whatever the answer is.
+fn outcome(comparison: &Comparison, chosen: &[(Answer, u8)]) -> Outcome {
+    let answer = comparison.answer();
+    let chosen = chosen.iter().rev().find(|(of, _)| *of == answer);
+    match (answer, chosen) {
+        _ if comparison.mismatches > 0 => Outcome::Mismatch,
+        (_, Some((_, code))) => Outcome::Chosen(*code),
+        (Answer::Regressed, None) => Outcome::Mismatch,
+        (Answer::NotRegressed, None) => Outcome::Verified,
+        (Answer::CannotTell, None) => Outcome::Failed,
+    }
 }
 
 /// Refuses a file that is given twice. A run compared with itself never shows a change.

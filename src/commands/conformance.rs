@@ -7,7 +7,7 @@ use crate::{
     cli::ConformanceArgs,
     conformance::Glob,
     measure::Stopwatch,
-    output::Stream,
+    output::{Stream, width},
     report::conformance::{self as report, ConformanceReport, ConformanceSettings},
     session::machine,
 };
@@ -39,7 +39,7 @@ pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outc
     }
     let stream = json.as_ref().map_or(Stream::Stdout, ResultFile::text);
     let kept = json.map_or(Ok(()), |file| file.write(|out| report::write_json(&report, out)));
-    report::write_text(&report, context.table(stream))
+    report::write_text(&report, width(), context.table(stream))
         .wrap_err("cannot write the table to standard output")?;
     kept?;
     Ok(outcome(&report))

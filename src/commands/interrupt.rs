@@ -1,8 +1,10 @@
-//! Handles Ctrl-C. The first one ends the command in order, the second one ends the process immediately.
+//! Handles Ctrl-C. The first one is acknowledged at once and ends the command in order, the second one ends the process
+//! immediately.
 //!
 //! A separate thread waits for the signal, so that the second Ctrl-C works even if the command is busy.
 
 use super::outcome::INTERRUPTED;
+use crate::output::diagnose;
 use std::{future::pending, io, process, thread};
 use tokio::{
     runtime,
@@ -23,6 +25,9 @@ pub(super) fn watch() -> io::Result<Receiver<()>> {
             // to `fetch`.
             return pending().await;
         }
+        diagnose(
+            "interrupted: the results so far follow when the current step ends; Ctrl-C again stops at once",
+        );
         // The send fails only if the command has dropped the receiver, so it is ending anyway.
         let _ = announce.send(());
         if ctrl_c().await.is_ok() {

@@ -7,6 +7,7 @@
 //! `session` combines the modules to fetch, race, check and analyse blocks.
 
 mod analyze;
+mod baseline;
 mod cache;
 mod checking;
 mod compare;
@@ -19,6 +20,7 @@ mod outcome;
 mod replay;
 mod rpc_check;
 mod rules;
+mod shell;
 mod trace;
 mod verify;
 
@@ -27,9 +29,9 @@ pub use outcome::Outcome;
 use crate::{
     cache::Cache,
     cli::{Cli, ColorArg, Command, CommonArgs, RulesArgs},
-    output::{Output, Stream, diagnose},
+    output::{self, Output, Stream, diagnose},
     progress::Chatter,
-    report::Detail,
+    report::{Detail, Layout, legend},
     session::{self, BlockQuery, Selection},
 };
 use anstream::ColorChoice;
@@ -41,6 +43,7 @@ use eyre::OptionExt;
 /// If the command fails as a whole. An error of one block is printed and becomes part of the outcome.
 pub fn run(cli: Cli) -> eyre::Result<Outcome> {
     let context = Context::new(&cli.common)?;
+    let registry = cli.registry;
     match cli.command {
         Command::Fetch(args) => fetch::run(args, &context),
         Command::Replay(args) => replay::run(args, &context),
@@ -51,6 +54,12 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
         Command::Conformance(args) => conformance::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),
         Command::RpcCheck(args) => rpc_check::run(args),
+        Command::Completions(args) => shell::completions(&args, &registry),
+        Command::Man(args) => shell::man(&args, &registry),
+        Command::Columns => {
+            output::print_text(legend::COLUMNS)?;
+            Ok(Outcome::Verified)
+        }
     }
 }
 
@@ -60,6 +69,8 @@ struct Context {
     cache: Cache,
     /// Folder of the cache, for messages.
     cache_dir: std::path::PathBuf,
+    /// Whether the user has named the folder. Then an empty one is an error.
+    is_cache_named: bool,
     chatter: Chatter,
     color: ColorChoice,
 }
@@ -69,8 +80,14 @@ impl Context {
     const fn detail(&self) -> Detail {
         match self.chatter {
             Chatter::Quiet => Detail::Totals,
-            Chatter::Normal | Chatter::Verbose => Detail::Blocks,
+            Chatter::Normal => Detail::Blocks,
+            Chatter::Verbose => Detail::Full,
         }
+    }
+
+    /// Detail and width of the printed result.
+    fn layout(&self) -> Layout {
+        Layout { detail: self.detail(), width: output::width() }
     }
 
     /// A writer for a table, with or without colours.
@@ -95,20 +112,24 @@ impl Context {
             ColorArg::Always => ColorChoice::Always,
             ColorArg::Never => ColorChoice::Never,
         };
-        Ok(Self { cache: Cache::new(&cache_dir), cache_dir, chatter, color })
+        let is_cache_named = common.cache_dir.is_some();
+        Ok(Self { cache: Cache::new(&cache_dir), cache_dir, is_cache_named, chatter, color })
     }
 }
 
 /// Selects the blocks of a command, under the rules of `--chain-config` if it is set. Prints a notice on standard error if they are the built-in sample.
 ///
 /// # Errors
-/// As [`session::select`], or if the rules cannot be used.
+/// As [`session::select`], if the rules cannot be used, and if the user has named a cache folder without blocks.
 fn select(
     query: impl Into<BlockQuery>,
     rules: &RulesArgs,
     context: &Context,
 ) -> eyre::Result<Selection> {
     let mut selection = session::select(query.into(), &context.cache)?;
+    if selection.is_sample && context.is_cache_named {
+        return Err(session::nothing_cached(selection.query.chain, &context.cache));
+    }
     if selection.is_sample {
         let dir = context.cache_dir.display();
         diagnose(format_args!("no blocks are cached in {dir}; using the {}", selection.named));

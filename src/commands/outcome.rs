@@ -22,6 +22,8 @@ pub enum Outcome {
     Interrupted,
     /// A block does not match its header, or `compare` found a regression.
     Mismatch,
+    /// The user has chosen the exit code, with `compare --exit-code`.
+    Chosen(u8),
 }
 
 impl Outcome {
@@ -47,6 +49,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Mismatch => Self::from(1),
             Outcome::Failed => Self::from(2),
             Outcome::Interrupted => Self::from(INTERRUPTED),
+            Outcome::Chosen(code) => Self::from(code),
         }
     }
 }

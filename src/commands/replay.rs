@@ -1,23 +1,38 @@
 //! `blockrace replay`: races executors over cached blocks, or the built-in sample.
 //!
+//! Machine and settings are printed first, a line for each block as soon as it is done, and the rest at the end.
+//!
 //! Result files are opened before the first sample, so that a bad path fails early. They are written after the last
 //! sample. After Ctrl-C they contain the results so far. Without any result, the files of an earlier run are kept.
 
-use super::{Context, Outcome, files::ResultFiles, interrupt, select};
+use super::{
+    Context, Outcome, baseline,
+    files::{ResultFile, ResultFiles},
+    interrupt, select,
+};
 use crate::{
     cli::{ReplayArgs, RoundArgs, RoundsArg},
     measure::{Iterations, Readiness, Rounds, SelfCheck, Warmup},
+    output::{Stream, diagnose},
     progress::Progress,
-    report::{self, Report, Verdict},
-    session::{Charts, RaceOptions, Raced, default_threads, machine, race},
+    report::{self, Contender, Detail, Report, Row, Settings, Verdict, live::LiveTable},
+    session::{Charts, Observer, RaceOptions, Raced, machine, race},
     threads::Pinning,
 };
+use alloy_primitives::BlockNumber;
 use eyre::{WrapErr, ensure};
-use std::{num::NonZeroU32, ops::ControlFlow, time::Duration};
+use std::{
+    io::Write as _,
+    num::{NonZeroU32, NonZeroUsize},
+    ops::ControlFlow,
+    time::Duration,
+};
 
 pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
     let files = result_files(&args)?;
-    let options = options(&args)?;
+    let name = args.save_baseline.clone();
+    let saved = name.as_ref().map(|name| baseline::create(name, context)).transpose()?;
+    let (options, advice) = (options(&args)?, more(&args));
     let selection = select(args.blocks, &args.rules, context)?;
     let mut interrupted = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
     // A closed channel means that the handler has ended. It is no interrupt.
@@ -25,15 +40,112 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
         Ok(()) => ControlFlow::Break(()),
         Err(_) => ControlFlow::Continue(()),
     };
-    let progress = Progress::projected(context.chatter, "samples");
-    let Raced { report, is_interrupted } = race(selection, &options, &progress, &mut interrupt)?;
-    progress.finish();
     let stream = files.text();
+    let table = Lines { stream, context };
+    let live = table.begin(&options.settings(&selection.query, &selection.named), advice);
+    let progress = Progress::projected(context.chatter, "samples");
+    let observer = Watcher { progress: &progress, live, table };
+    let Raced { report, is_interrupted } = race(selection, &options, &observer, &mut interrupt)?;
+    progress.finish();
     let kept = if report.rows.is_empty() { Ok(()) } else { files.write(&report) };
-    report::table::write(&report, context.detail(), context.table(stream))?;
+    if context.detail() != Detail::Totals {
+        table.print([String::new()]);
+    }
+    report::table::write_rest(&report, context.layout(), context.table(stream))?;
     kept?;
     let interrupted = if is_interrupted { Outcome::Interrupted } else { Outcome::Verified };
-    Ok(outcome(&report).and(interrupted))
+    let outcome = outcome(&report).and(interrupted);
+    saved.map_or(Ok(()), |file| save(file, &report, outcome))?;
+    Ok(outcome)
+}
+
+/// Prints lines while the race runs.
+#[derive(Clone, Copy)]
+struct Lines<'a> {
+    stream: Stream,
+    context: &'a Context,
+}
+
+impl Lines<'_> {
+    /// Prints machine, settings and the titles of the table. Without a table, it prints nothing.
+    fn begin(&self, settings: &Settings, advice: Option<String>) -> Option<LiveTable> {
+        let layout = self.context.layout();
+        if layout.detail == Detail::Totals {
+            return None;
+        }
+        let live = LiveTable::new(contenders(settings), layout.width);
+        let heading = report::table::heading(&machine::describe(), settings, layout.width);
+        let lines = heading.into_iter().chain(advice).chain([String::new()]).chain(live.titles());
+        self.print(lines);
+        Some(live)
+    }
+
+    /// Prints lines. The text at the end reports a stream that fails.
+    fn print(&self, lines: impl IntoIterator<Item = String>) {
+        let mut out = self.context.table(self.stream);
+        for line in lines {
+            let _ = writeln!(out, "{line}");
+        }
+        let _ = out.flush();
+    }
+}
+
+/// The contenders that the settings name, without the baseline.
+fn contenders(settings: &Settings) -> impl Iterator<Item = Contender<'_>> {
+    let executors = settings.executors.iter();
+    executors.flat_map(|executor| {
+        settings.threads.iter().map(move |threads| Contender { executor, threads: *threads })
+    })
+}
+
+/// Shows the progress of the race, and the line of each block.
+struct Watcher<'a> {
+    progress: &'a Progress,
+    live: Option<LiveTable>,
+    table: Lines<'a>,
+}
+
+impl Observer for Watcher<'_> {
+    fn begin(&self, number: BlockNumber, position: usize, count: usize) {
+        self.progress.begin(number, position, count);
+    }
+
+    fn sample(&self, share: f64) {
+        self.progress.sample(share);
+    }
+
+    fn rows(&self, rows: &[Row]) {
+        if let Some(live) = &self.live {
+            let line = live.line(&rows.iter().collect::<Vec<_>>());
+            self.progress.above(|| self.table.print([line]));
+        }
+    }
+
+    fn note(&self, line: &str) {
+        self.progress.note(line);
+    }
+}
+
+/// Saves a complete run as a baseline.
+fn save(file: ResultFile, report: &Report, outcome: Outcome) -> eyre::Result<()> {
+    if outcome == Outcome::Verified {
+        return file.write(|out| report::json::write(report, out));
+    }
+    diagnose("the baseline is not saved, since the run is incomplete or does not match");
+    Ok(())
+}
+
+/// The options that make a run worth quoting. `None` if the user has chosen the settings.
+fn more(args: &ReplayArgs) -> Option<String> {
+    let is_chosen = !args.threads.is_empty() || args.rounds.self_check;
+    let is_default = args.rounds.iterations == RoundsArg::DEFAULT && !is_chosen;
+    let cores = machine::cores();
+    let threads = if cores == NonZeroUsize::MIN { "1".into() } else { format!("1,{cores}") };
+    is_default.then(|| {
+        format!(
+            "This is a short run. To quote figures: --executors all --threads {threads} --iterations 20 --self-check"
+        )
+    })
 }
 
 /// Converts the arguments to the settings of a race.
@@ -41,7 +153,8 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
 /// # Errors
 /// If a time limit is set for a fixed number of iterations.
 fn options(args: &ReplayArgs) -> eyre::Result<RaceOptions> {
-    let threads = if args.threads.is_empty() { default_threads() } else { args.threads.clone() };
+    let all_cores = || vec![machine::cores()];
+    let threads = if args.threads.is_empty() { all_cores() } else { args.threads.clone() };
     Ok(RaceOptions {
         executors: args.executors.0.clone(),
         threads,
@@ -99,7 +212,6 @@ mod tests {
     use super::*;
     use crate::{
         cli::{Cli, Command},
-        report::Settings,
         session::BlockQuery,
     };
     use clap::Parser;
@@ -134,6 +246,13 @@ mod tests {
     fn the_defaults_are_those_of_the_library() {
         let query = BlockQuery::default();
         assert_eq!(settings(""), RaceOptions::default().settings(&query, ""));
+    }
+
+    #[test]
+    fn a_run_with_defaults_is_short_and_says_how_to_ask_for_more() {
+        let advice = more(&replay("")).unwrap();
+        let (_, options) = advice.split_once(": ").unwrap();
+        assert!(more(&replay(options)).is_none(), "{options}");
     }
 
     #[test]

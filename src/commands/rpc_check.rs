@@ -5,7 +5,7 @@ use crate::{
     cli::RpcCheckArgs,
     evm::check_fields,
     fetch::{Abilities, Node, RpcError},
-    output::{OutputError, print},
+    output::{OutputError, print, print_text, width},
     report::grid::{self, Column},
     session::{NodeRules, node_rules},
 };
@@ -72,7 +72,7 @@ fn print_table(found: &Found) -> Result<(), OutputError> {
         ("batches", batches(abilities)),
     ];
     for (name, value) in facts {
-        print(format_args!("{name:<14}{value}"))?;
+        print_text(format_args!("{name:<14}{value}"))?;
     }
     if let Err(error) = head {
         print(format_args!("{:<14}{error:#}", "refused"))?;
@@ -86,8 +86,9 @@ fn print_table(found: &Found) -> Result<(), OutputError> {
         let reason = answer.as_ref().err().map(why).unwrap_or_default();
         vec![method.name().to_owned(), served(answer).to_owned(), reason]
     });
-    print(format_args!("{}\n", grid::lines(&COLUMNS, rows.collect()).join("\n")))?;
-    print(conclusion(found))
+    let rows: Vec<_> = rows.collect();
+    print_text(format_args!("{}\n", grid::lines(&COLUMNS, &rows, &[], width()).join("\n")))?;
+    print_text(conclusion(found))
 }
 
 /// The methods that `fetch` needs.

@@ -38,9 +38,9 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let subject = Subject { chain_id: job.chain.id(), title, names: job.indexed_state.names() };
     let stream = file.text();
     file.write(|out| trace::write(&trace, &subject, out))?;
-    stream.print(format_args!("{}: match, verified to {verified_to}", subject.title))?;
-    stream.print(trace::summary(&trace).join("\n"))?;
-    stream.print(format_args!("open {} in https://ui.perfetto.dev", args.output.display()))?;
+    stream.print_text(format_args!("{}: match, verified to {verified_to}", subject.title))?;
+    stream.print_text(trace::summary(&trace).join("\n"))?;
+    stream.print_text(format_args!("open {} in https://ui.perfetto.dev", args.output.display()))?;
     Ok(Outcome::Verified)
 }
 

@@ -6,15 +6,17 @@
 use super::{Context, Outcome, checking::CheckTotals, files::ResultFiles, select};
 use crate::{
     cli::VerifyArgs,
-    output::{OutputError, Stream},
+    output::{OutputError, Stream, width},
     progress::{Chatter, Progress},
     report::{
         Detail, Failure, counted,
+        grid::{self, Column},
         verification::{self, VerificationReport, VerificationSettings, VerifiedBlock},
     },
     session::{BlockQuery, CheckOptions, CheckResult, Checked, StepTimes, check_all, provenance},
     units,
 };
+use comfy_table::CellAlignment::{Left, Right};
 use std::collections::BTreeMap;
 
 pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> {
@@ -30,13 +32,13 @@ pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> 
     checked.iter().for_each(|block| tally.add(block));
     let stream = files.text();
     let kept = files.write(&report(settings, &checked));
-    if context.detail() == Detail::Blocks {
+    if context.detail() != Detail::Totals {
         print_table(&checked, stream)?;
     }
     if context.chatter == Chatter::Verbose {
         print_rules(&checked, stream)?;
     }
-    stream.print(tally.conclusion())?;
+    stream.print_text(tally.conclusion())?;
     kept?;
     Ok(tally.outcome)
 }
@@ -71,26 +73,30 @@ fn report(settings: VerificationSettings, checked: &[CheckResult]) -> Verificati
     }
     VerificationReport { provenance: provenance(), settings, blocks, failures }
 }
+/// Titles of the table around the times of the steps.
+const FACTS: [Column; 3] = [("block", Right), ("fork", Left), ("txs", Right)];
+const RESULT: [Column; 2] = [("to", Left), ("verdict", Left)];
+
+/// Columns that may be left out, the least important first: the steps of the check, then the size and the fork.
+const DROPPED: [usize; 9] = [9, 3, 4, 5, 6, 2, 8, 7, 1];
 
 /// Prints one line for each checked block, and one with the totals.
 fn print_table(checked: &[CheckResult], stream: Stream) -> Result<(), OutputError> {
     let mut total = StepTimes::default();
-    let line = |block: &str, fork: &str, txs: &str| format!("{block:>10}  {fork:<14} {txs:>5}");
-    let (heading, times) = (line("block", "fork", "txs"), headings());
-    stream.print(format_args!("{heading}  {times}  {:<10}  verdict", "to"))?;
+    let steps: Vec<_> = total.steps().map(|(name, _)| (name, Right)).collect();
+    let columns = [&FACTS[..], &steps, &RESULT].concat();
+    let mut rows = Vec::new();
     for (number, result) in checked {
         let Ok(Checked { facts, verdict, verified_to, times, .. }) = result else {
             continue;
         };
-        let block = line(&number.to_string(), &facts.fork, &facts.transactions.to_string());
-        stream.print(format_args!(
-            "{block}  {}  {:<10}  {verdict}",
-            cells(times),
-            verified_to.name()
-        ))?;
+        let facts = [number.to_string(), facts.fork.clone(), facts.transactions.to_string()];
+        let result = [verified_to.name().to_owned(), verdict.to_string()];
+        rows.push([&facts[..], &cells(times), &result].concat());
         total.add_all(times);
     }
-    stream.print(format_args!("{}  {}", line("all", "", ""), cells(&total)))
+    rows.push([&["all", "", ""].map(str::to_owned)[..], &cells(&total)].concat());
+    stream.print_text(grid::lines(&columns, &rows, &DROPPED, width()).join("\n"))
 }
 
 /// Prints the rules under which the blocks were executed.
@@ -102,18 +108,14 @@ fn print_rules(checked: &[CheckResult], stream: Stream) -> Result<(), OutputErro
     }
     for ((chain, digest), count) in blocks {
         let digest = digest.map_or_else(String::new, |digest| digest.to_string());
-        stream
-            .print(format_args!("rules of chain {chain}: {digest}, {}", counted(count, "block")))?;
+        stream.print_text(format_args!(
+            "rules of chain {chain}: {digest}, {}",
+            counted(count, "block")
+        ))?;
     }
     Ok(())
 }
 
-fn headings() -> String {
-    let columns = StepTimes::default();
-    columns.steps().map(|(name, _)| format!("{name:>10}")).collect::<Vec<_>>().join(" ")
-}
-
-fn cells(times: &StepTimes) -> String {
-    let cell = |(_, time)| format!("{:>10}", units::duration(time));
-    times.steps().map(cell).collect::<Vec<_>>().join(" ")
+fn cells(times: &StepTimes) -> Vec<String> {
+    times.steps().map(|(_, time)| units::duration(time)).collect()
 }

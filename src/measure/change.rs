@@ -15,6 +15,7 @@
 
 use super::bootstrap::{RESAMPLES, interval, resample};
 use super::stats::median_ratio;
+use super::warnings::FEWEST_ROUNDS;
 
 /// The fewest blocks from which scatter can be estimated.
 pub const FEWEST_BLOCKS: usize = 5;
@@ -44,20 +45,40 @@ pub enum Judgement {
     Slower,
     /// Faster by more than the threshold and the noise.
     Faster,
-    /// Neither slower nor faster.
+    /// Not slower by more than the threshold.
     Same,
+    /// The data neither show nor exclude a slowdown by more than the threshold.
+    Unclear(Doubt),
+}
+
+/// The reason that a judgement is unclear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The noise floor exceeds the threshold.
+    Noise,
+    /// The interval reaches beyond the threshold.
+    Interval,
+    /// There are too few iterations for an interval.
+    FewIterations,
+    /// Other load on the machine may explain the slowdown, because a side is a single run with few blocks.
+    SingleRun,
 }
 
 impl Change {
-    /// Judges the change. The ratio must exceed the `noise` that the runs measured. The whole interval must
-    /// exceed `threshold`. Both are shares: 0.05 is 5 %.
+    /// Judges the change. For a slowdown the ratio must exceed the `noise` that the runs measured, and the whole
+    /// interval must exceed `threshold`. The contrary claim needs an interval that ends below the threshold, and a
+    /// noise floor within it. Both limits are shares: 0.05 is 5 %.
     pub fn judge(&self, threshold: f64, noise: f64) -> Judgement {
-        let (enough, threshold) = (1.0 + noise, 1.0 + threshold);
+        let (enough, limit) = (1.0 + noise, 1.0 + threshold);
         let Self { ratio, ci_low, ci_high } = *self;
-        if ratio > enough && ci_low > threshold {
+        if ratio > enough && ci_low > limit {
             Judgement::Slower
-        } else if ratio * enough < 1.0 && ci_high * threshold < 1.0 {
+        } else if ratio * enough < 1.0 && ci_high * limit < 1.0 {
             Judgement::Faster
+        } else if noise > threshold {
+            Judgement::Unclear(Doubt::Noise)
+        } else if ci_high > limit {
+            Judgement::Unclear(Doubt::Interval)
         } else {
             Judgement::Same
         }
@@ -118,6 +139,12 @@ pub fn overall(blocks: &[&BlockChange], seed: u64) -> Option<Change> {
     };
     let rounds = blocks.iter().map(|block| block.rounds).min()?;
     change(median, (0..RESAMPLES).filter_map(draw).collect(), rounds)
+}
+
+/// Whether the interval of [`overall`] has a basis: enough blocks, or enough iterations on each of them.
+pub fn has_interval(blocks: &[&BlockChange]) -> bool {
+    let fewest = blocks.iter().map(|block| block.rounds).min().unwrap_or(0);
+    blocks.len() >= FEWEST_BLOCKS || fewest >= FEWEST_ROUNDS as usize
 }
 
 /// Positions of the blocks on which the contender became slower by more than `threshold`. Both the median and a

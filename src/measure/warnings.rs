@@ -12,6 +12,9 @@ pub const FEWEST_ROUNDS: u32 = 6;
 /// From this load or steal time on, a warning is given. In CPUs.
 const SMALLEST_LOAD: f64 = 0.05;
 
+/// From this load or steal time on, the figures of a run are worthless. In CPUs.
+const HEAVY_LOAD: f64 = 0.25;
+
 /// From this share of outliers on, a warning is given.
 const MANY_OUTLIERS: f64 = 0.1;
 
@@ -82,6 +85,17 @@ impl Warning {
             Self::SharedCores { .. } => "shared-cores",
             Self::TookTurns { .. } => "took-turns",
             Self::Interrupted { .. } => "interrupted",
+        }
+    }
+
+    /// Whether the figures of a run with this warning are worthless.
+    pub fn voids_figures(&self) -> bool {
+        match self {
+            Self::Unoptimised | Self::TooFewIterations { .. } => true,
+            Self::OtherLoad { processors } | Self::Stolen { processors } => {
+                *processors > HEAVY_LOAD
+            }
+            _ => false,
         }
     }
 

@@ -14,7 +14,9 @@ use std::fmt;
 use serde_json::Value;
 
 use super::run::{BlockKey, RowKey, Run, Runner};
-use crate::measure::change::{BlockChange, Change, FEWEST_BLOCKS, Judgement, overall, stands_out};
+use crate::measure::change::{
+    BlockChange, Change, Doubt, FEWEST_BLOCKS, Judgement, has_interval, overall, stands_out,
+};
 
 /// A property that must be equal for two runs to be comparable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,16 +133,26 @@ pub enum Repeated {
 }
 
 impl ContenderChange {
-    /// Whether the contender became slower: over all blocks or, with repeated runs, on a single block.
-    pub fn is_regression(&self) -> bool {
-        let on_all = self.judgement == Judgement::Slower && !self.is_doubtful();
-        on_all || (self.repeated == Repeated::Yes && !self.slower_blocks.is_empty())
+    /// The answer for this contender. A slower block of a single run shows nothing, since other load may be the
+    /// cause, and leaves the question open.
+    pub fn answer(&self) -> Answer {
+        match (self.judgement, self.repeated, self.slower_blocks.is_empty()) {
+            (Judgement::Slower, ..) | (_, Repeated::Yes, false) => Answer::Regressed,
+            (Judgement::Unclear(_), ..) | (_, Repeated::No, false) => Answer::CannotTell,
+            (Judgement::Faster | Judgement::Same, _, true) => Answer::NotRegressed,
+        }
     }
+}
 
-    /// Whether other load may explain the change, because a side is a single run with too few blocks.
-    pub fn is_doubtful(&self) -> bool {
-        self.repeated == Repeated::No && self.blocks.len() < FEWEST_BLOCKS
-    }
+/// The answer of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A contender became slower by more than the threshold and the noise.
+    Regressed,
+    /// No contender became slower by more than the threshold.
+    NotRegressed,
+    /// The runs show neither.
+    CannotTell,
 }
 
 /// The result of comparing two runs.
@@ -156,6 +168,35 @@ pub struct Comparison {
     pub by: By,
     /// Verified rows of the base run that the new run lacks, in order.
     pub missing: Vec<RowKey>,
+    /// Rows of the new run that do not match.
+    pub mismatches: usize,
+    /// The base side and the new side.
+    pub sides: [Side; 2],
+}
+
+/// One side of a comparison.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Side {
+    /// Version of blockrace.
+    pub version: String,
+    /// Number of joined runs.
+    pub runs: usize,
+    /// Number of blocks.
+    pub blocks: usize,
+    /// Warnings of these runs, each with its remedy.
+    pub warnings: Vec<String>,
+}
+
+impl Side {
+    fn of(run: &Run) -> Self {
+        let version = run.machine.get("blockrace_version").and_then(Value::as_str);
+        Self {
+            version: version.unwrap_or("unknown").to_owned(),
+            runs: run.runs,
+            blocks: run.blocks.len(),
+            warnings: run.warnings.clone(),
+        }
+    }
 }
 
 impl Comparison {
@@ -176,7 +217,8 @@ impl Comparison {
         let lost = base.rows().filter(|row| same_block(&row.0) && new.lacks(row));
         let missing: BTreeSet<_> = lost.chain(new.incomplete.iter().cloned()).collect();
         let missing = missing.into_iter().collect();
-        Self { contenders, noise, threshold, by, missing }
+        let (mismatches, sides) = (new.mismatches, [base, new].map(Side::of));
+        Self { contenders, noise, threshold, by, missing, mismatches, sides }
     }
 
     /// Accepts that `new` has no row of some contenders, as after a race with other settings.
@@ -184,9 +226,16 @@ impl Comparison {
         self.missing.retain(|(_, runner)| new.runners.contains(runner));
     }
 
-    /// Whether a contender became slower by more than the threshold and the noise floor.
-    pub fn is_regression(&self) -> bool {
-        self.contenders.iter().any(ContenderChange::is_regression)
+    /// The answer over all contenders. Missing rows leave it open, unless the others show a regression.
+    pub fn answer(&self) -> Answer {
+        let any = |answer| self.contenders.iter().any(|contender| contender.answer() == answer);
+        if any(Answer::Regressed) {
+            Answer::Regressed
+        } else if any(Answer::CannotTell) || !self.missing.is_empty() {
+            Answer::CannotTell
+        } else {
+            Answer::NotRegressed
+        }
     }
 }
 
@@ -212,13 +261,21 @@ fn contender(
         .collect();
     let all: Vec<_> = changes.iter().map(|(_, change)| change).collect();
     let overall = overall(&all, 0)?;
+    let repeated = if base.runs.min(new.runs) > 1 { Repeated::Yes } else { Repeated::No };
+    let judgement = match overall.judge(threshold, noise) {
+        _ if !has_interval(&all) => Judgement::Unclear(Doubt::FewIterations),
+        Judgement::Slower if repeated == Repeated::No && all.len() < FEWEST_BLOCKS => {
+            Judgement::Unclear(Doubt::SingleRun)
+        }
+        judgement => judgement,
+    };
     Some(ContenderChange {
         runner: runner.clone(),
         baselines,
         overall,
-        judgement: overall.judge(threshold, noise),
+        judgement,
         slower_blocks: stands_out(&all, threshold.max(noise)),
-        repeated: if base.runs.min(new.runs) > 1 { Repeated::Yes } else { Repeated::No },
+        repeated,
         blocks: changes.iter().map(|(key, block)| (*key, block.change)).collect(),
     })
 }

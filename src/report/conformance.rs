@@ -2,10 +2,15 @@
 //!
 //! Running the tests is left to [`conformance`](crate::conformance).
 
+use super::{
+    grid::{self, Column},
+    wrap::fold,
+};
 use crate::{
     conformance::{Blocks, Ending, FilesError, Ground, Run, SkipReason, Skipped},
     text::one_line,
 };
+use comfy_table::CellAlignment::{Left, Right};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -33,7 +38,7 @@ pub struct ConformanceReport {
 /// Maximum number of skipped entries that the text names for each reason.
 const MOST_NAMED: usize = 3;
 
-/// Maximum width of the columns of folders and networks in characters.
+/// Maximum length of the names of folders and networks in characters. Every row is as wide as the longest name.
 const MOST_WIDTH: usize = 120;
 
 /// The settings of a run.
@@ -201,49 +206,47 @@ impl ConformanceReport {
     }
 }
 
+/// Titles of the table by folder and network.
+const COLUMNS: [Column; 7] = [
+    ("folder", Left),
+    ("network", Left),
+    ("passed", Right),
+    ("failed", Right),
+    ("not run", Right),
+    ("accepted", Right),
+    ("refused", Right),
+];
+
+/// Columns that may be left out, the least important first.
+const DROPPED: [usize; 4] = [6, 5, 4, 0];
+
 /// Writes the table by folder and network, the reasons of tests that were not run and of entries that were not read,
-/// and the failed tests. Names come from files, so that they are escaped.
+/// and the failed tests. Names come from files, so that they are escaped. Lines longer than `width` are broken.
 ///
 /// # Errors
 /// Writing to `out` fails.
-pub fn write_text(report: &ConformanceReport, mut out: impl Write) -> io::Result<()> {
+pub fn write_text(report: &ConformanceReport, width: usize, mut out: impl Write) -> io::Result<()> {
     let all = Sums::of(&report.tests);
-    write_table(report, &all, &mut out)?;
-    for (why, count) in report.reasons() {
-        writeln!(out, "not run: {count} tests: {}", one_line(why))?;
-    }
-    for (why, names) in report.skipped() {
-        writeln!(out, "{}", skipped_line(why, &names))?;
-    }
+    let mut rows: Vec<_> = report
+        .groups()
+        .iter()
+        .map(|((folder, network), sums)| sums.cells(folder, network))
+        .collect();
+    rows.push(all.cells("all", ""));
+    let mut lines = grid::lines(&COLUMNS, &rows, &DROPPED, width);
+    let reasons = report.reasons().into_iter();
+    lines.extend(reasons.map(|(why, count)| format!("not run: {count} tests: {}", one_line(why))));
+    lines.extend(report.skipped().iter().map(|(why, names)| skipped_line(*why, names)));
     if all.out_of_scope > 0 {
         let count = all.out_of_scope;
-        writeln!(out, "not checked: the seals of {count} blocks that have no other fault")?;
+        lines.push(format!("not checked: the seals of {count} blocks that have no other fault"));
     }
     let failed = report.tests.iter().filter(|row| matches!(row.result, TestResult::Failed(_)));
-    for row in failed {
-        writeln!(out, "{row}")?;
-    }
-    for error in &report.unreadable {
-        writeln!(out, "NOT READ {}", one_line(&chain(error)))?;
-    }
-    writeln!(out, "{}", last_line(report, &all))?;
-    Ok(())
-}
-
-fn write_table(report: &ConformanceReport, all: &Sums, out: &mut impl Write) -> io::Result<()> {
-    let escaped = |((folder, network), sums): ((&str, &str), _)| {
-        ((one_line(folder).to_string(), one_line(network).to_string()), sums)
-    };
-    let groups: Vec<_> = report.groups().into_iter().map(escaped).collect();
-    let folders = groups.iter().map(|((folder, _), _)| folder.chars().count());
-    let width = folders.max().unwrap_or(0).clamp(6, MOST_WIDTH);
-    let heading = ["passed", "failed", "not run", "accepted", "refused"];
-    let heading = heading.map(|column| format!("{column:>8}")).join(" ");
-    writeln!(out, "{:<width$}  {:<30} {heading}", "folder", "network")?;
-    for ((folder, network), sums) in &groups {
-        writeln!(out, "{folder:<width$}  {network:<30} {sums}")?;
-    }
-    writeln!(out, "{:<width$}  {:<30} {all}", "all", "")
+    lines.extend(failed.map(ToString::to_string));
+    let unreadable = report.unreadable.iter();
+    lines.extend(unreadable.map(|error| format!("NOT READ {}", one_line(&chain(error)))));
+    lines.push(last_line(report, &all));
+    writeln!(out, "{}", fold(lines.iter().map(String::as_str), width).join("\n"))
 }
 
 /// Counts the entries that were skipped for this reason, and names the first of them.
@@ -257,11 +260,13 @@ fn skipped_line(why: SkipReason, names: &[&str]) -> String {
     format!("not read: {} entries, because {why}: {named}{others}", names.len())
 }
 
-impl fmt::Display for Sums {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sums {
+    fn cells(&self, folder: &str, network: &str) -> Vec<String> {
         let Self { passed, failed, not_run, accepted, .. } = self;
-        let refused = self.all_refused();
-        write!(f, "{passed:>8} {failed:>8} {not_run:>8} {accepted:>8} {refused:>8}")
+        let counts = [*passed, *failed, *not_run, *accepted, self.all_refused()];
+        let short = |name: &str| one_line(name).to_string().chars().take(MOST_WIDTH).collect();
+        let names = [folder, network].map(short);
+        names.into_iter().chain(counts.map(|count| count.to_string())).collect()
     }
 }
 

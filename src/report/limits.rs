@@ -43,7 +43,7 @@ pub struct Limit<'a> {
 }
 
 /// The bottlenecks of the `count` slowest blocks, slowest first. Each block is represented by its fastest
-/// contender on several threads.
+/// contender, on any number of threads.
 pub fn worst(report: &Report, count: usize) -> Vec<Limit<'_>> {
     let mut limits: Vec<_> =
         by_block(&report.rows).iter().filter_map(|rows| best_of_block(report, rows)).collect();
@@ -56,10 +56,20 @@ pub fn worst(report: &Report, count: usize) -> Vec<Limit<'_>> {
 fn best_of_block<'a>(report: &Report, rows: &[&'a Row]) -> Option<Limit<'a>> {
     let baseline = rows.iter().copied().find(|row| is_baseline(row));
     let speedup = |row: &Row| row.verdict.figures().and_then(speedup_ratio);
-    let contenders = rows.iter().copied().filter(|row| !is_baseline(row) && row.threads.get() > 1);
-    let rated = contenders.filter_map(|row| Some((row, speedup(row)?)));
-    let (row, speedup) = rated.max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let reason = in_order(row, rows).unwrap_or_else(|| reason(report, row, baseline));
+    let contenders = rows.iter().copied().filter(|row| !is_baseline(row));
+    let rated: Vec<_> = contenders.filter_map(|row| Some((row, speedup(row)?))).collect();
+    let fastest =
+        |rated: &[(&'a Row, f64)]| rated.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1));
+    let (row, speedup) = fastest(&rated)?;
+    let several: Vec<_> = rated.into_iter().filter(|(row, _)| row.threads.get() > 1).collect();
+    let of = |row| in_order(row, rows).unwrap_or_else(|| reason(report, row, baseline));
+    let reason = match fastest(&several) {
+        Some((parallel, ratio)) if row.threads.get() == 1 => {
+            format!("{ratio:.2} by {}: {}", parallel.contender(), of(parallel))
+        }
+        None if row.threads.get() == 1 => "no contender has several threads".into(),
+        _ => of(row),
+    };
     Some(Limit { row, speedup, reason })
 }
 
@@ -225,6 +235,15 @@ mod tests {
             reason,
             "prefetch executes transactions in block order; the bound of other executors is 1.90"
         );
+    }
+
+    #[test]
+    fn the_fastest_row_of_a_block_may_be_on_one_thread() {
+        let alone = Row { threads: testing::threads(1), ..raced(5, 800, 1.1) };
+        let report = testing::report_of(vec![paced(5, 9_000), raced(5, 9_900, 0.9), alone]);
+        let limits = worst(&report, 1);
+        assert_eq!((limits[0].row.threads.get(), limits[0].speedup), (1, 1.1));
+        assert!(limits[0].reason.starts_with("0.90 by block-stm on 8 threads: "), "{limits:?}");
     }
 
     #[test]

@@ -179,7 +179,7 @@ fn footing(report: &Report) -> Vec<String> {
     lines
 }
 
-fn list(title: &str, items: Vec<String>) -> Vec<String> {
+pub(in crate::report) fn list(title: &str, items: Vec<String>) -> Vec<String> {
     if items.is_empty() {
         return vec![];
     }
@@ -189,13 +189,13 @@ fn list(title: &str, items: Vec<String>) -> Vec<String> {
 }
 
 /// The title row and the alignment row. The first `texts` columns hold text, the others numbers.
-fn head(titles: &[&str], texts: usize) -> Vec<String> {
+pub(in crate::report) fn head(titles: &[&str], texts: usize) -> Vec<String> {
     let sides = (0..titles.len()).map(|at| if at < texts { ":--" } else { "--:" });
     let titles: Vec<_> = titles.iter().map(|title| (*title).to_owned()).collect();
     vec![line(&titles), format!("|{}|", sides.collect::<Vec<_>>().join("|"))]
 }
 
-fn line(cells: &[String]) -> String {
+pub(in crate::report) fn line(cells: &[String]) -> String {
     let cells: Vec<_> = cells.iter().map(|cell| escaped(cell)).collect();
     format!("| {} |", cells.join(" | "))
 }
@@ -205,7 +205,7 @@ fn percent(share: f64) -> String {
 }
 
 /// Puts text on one line and escapes Markdown, because names come from nodes and files.
-fn escaped(text: &str) -> String {
+pub(in crate::report) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for char in one_line(text).chars() {
         match char {

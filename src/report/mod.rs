@@ -23,12 +23,16 @@ pub mod fetched;
 pub(crate) mod grid;
 pub mod html;
 pub mod json;
+pub mod legend;
 pub mod limits;
 pub mod listing;
+pub mod live;
 pub mod markdown;
 mod paint;
+mod panels;
 pub mod picture;
 pub mod profiled;
+mod quote;
 mod record;
 pub mod run;
 pub mod setting;
@@ -39,6 +43,7 @@ mod testing;
 pub mod totals;
 pub mod trace;
 pub mod verification;
+pub mod wrap;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -132,10 +137,21 @@ pub struct PreparationRow {
 /// Level of detail of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Every block and the totals.
+    /// Every block in detail, and the totals.
+    Full,
+    /// A line for each block, and the totals.
     Blocks,
-    /// Only the totals.
+    /// Only the results: the fastest contender and the verdict.
     Totals,
+}
+
+/// Detail and width of text for a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Level of detail.
+    pub detail: Detail,
+    /// Maximum length of a line in characters. A single word may be longer.
+    pub width: usize,
 }
 
 /// A block that could not be run. It has no rows.

@@ -3,6 +3,7 @@
 //! Text is always written with its colours. The code that opens the output strips them if they are not
 //! wanted. Widths count characters, so every character of a cell must take exactly one terminal column.
 
+use super::wrap;
 use anstyle::{AnsiColor, Style};
 
 /// An improvement.
@@ -11,6 +12,8 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default();
 /// An error.
 pub(super) const ALARM: Style = AnsiColor::Red.on_default().bold();
+/// A warning.
+pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// Secondary text.
 pub(super) const FAINT: Style = Style::new().dimmed();
 /// Titles and main results.
@@ -54,23 +57,36 @@ const GAP: usize = 2;
 
 /// Aligns rows of cells to the left. Each column is as wide as its widest cell.
 pub(super) fn columns(rows: &[Vec<Cell>]) -> Vec<String> {
-    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..count).map(width).collect();
-    rows.iter().map(|row| line(row, &widths)).collect()
+    fitted(rows, &[], usize::MAX)
 }
 
-fn line(row: &[Cell], widths: &[usize]) -> String {
-    let last = row.iter().rposition(|cell| !cell.text.is_empty());
-    let filled = last.map_or(&[][..], |last| row.get(..=last).unwrap_or(row));
+/// As [`columns`], but leaves out columns of `dropped`, the first of them first, until the lines fit `width`.
+pub(super) fn fitted(rows: &[Vec<Cell>], dropped: &[usize], width: usize) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width_of = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..count).map(width_of).collect();
+    let kept = wrap::fitting(&widths, GAP, dropped, width);
+    let line = |row: &Vec<Cell>| {
+        let cells = kept
+            .iter()
+            .filter_map(|column| Some((row.get(*column)?.clone(), widths.get(*column).copied()?)));
+        padded(cells, GAP)
+    };
+    rows.iter().map(line).collect()
+}
+
+/// A line of cells with their widths. There are no blanks at its end.
+pub(super) fn padded(cells: impl IntoIterator<Item = (Cell, usize)>, gap: usize) -> String {
+    let cells: Vec<_> = cells.into_iter().collect();
+    let filled = cells.iter().rposition(|(cell, _)| !cell.text.is_empty());
     let mut line = String::new();
     let mut blanks = 0;
-    for (cell, width) in filled.iter().zip(widths) {
+    for (cell, width) in cells.iter().take(filled.map_or(0, |last| last + 1)) {
         line.extend(std::iter::repeat_n(' ', blanks));
         line += &cell.painted();
-        blanks = width - cell.width() + GAP;
+        blanks = width.saturating_sub(cell.width()) + gap;
     }
     line
 }

@@ -64,6 +64,8 @@ pub struct Run {
     pub noise_floor: Option<f64>,
     /// Number of joined runs.
     pub runs: usize,
+    /// Warnings, each with its remedy.
+    pub warnings: Vec<String>,
 }
 
 /// A block: chain id and number.
@@ -93,6 +95,14 @@ struct Document {
     results: Vec<ResultRow>,
     self_checks: Vec<SelfCheck>,
     samples: Vec<Lap>,
+    #[serde(default)]
+    warnings: Vec<RunWarning>,
+}
+
+#[derive(Deserialize)]
+struct RunWarning {
+    what: String,
+    remedy: String,
 }
 
 #[derive(Deserialize)]
@@ -147,7 +157,7 @@ impl Run {
     }
 
     fn of(document: Document) -> Self {
-        let Document { machine, mut settings, results, self_checks, samples } = document;
+        let Document { machine, mut settings, results, self_checks, samples, warnings } = document;
         if let Some(knowledge) = settings.remove(OLD_ORACLE_KNOWLEDGE) {
             settings.insert("oracle_knowledge".to_owned(), knowledge);
         }
@@ -164,6 +174,10 @@ impl Run {
             incomplete: BTreeSet::new(),
             noise_floor: noise_floor(&self_checks),
             runs: 1,
+            warnings: warnings
+                .iter()
+                .map(|each| format!("{}; {}", each.what, each.remedy))
+                .collect(),
         };
         for row in results {
             run.add_row(row);
@@ -193,6 +207,10 @@ impl Run {
         self.mismatched.extend(other.mismatched);
         self.noise_floor = self.noise_floor.into_iter().chain(other.noise_floor).reduce(f64::max);
         self.runs += other.runs;
+        let known = &self.warnings;
+        let more: Vec<_> =
+            other.warnings.into_iter().filter(|warning| !known.contains(warning)).collect();
+        self.warnings.extend(more);
     }
 
     /// The verified rows, without concurrent baselines.

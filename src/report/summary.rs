@@ -7,17 +7,20 @@
 
 use std::collections::BTreeSet;
 
-use super::paint::{ALARM, Cell, FAINT, STRONG, bar, columns, paint};
+use super::paint::{ALARM, Cell, FAINT, GOOD, PLAIN, STRONG, WARNING, bar, columns, fitted, paint};
 use super::profiled::{SHORT_NAMES, lost};
-use super::table::{NONE, cell, speedup, verdict};
+use super::quote::doubts;
+use super::table::{NONE, cell, speedup, speedup_style};
 use super::totals::{self, Standing};
+use super::wrap::visible;
 use super::{
-    Contender, Failure, Mode, Report, Row, Verdict, VerifiedTo, by_block, counted, limits,
+    Contender, Detail, Failure, Layout, Mode, Report, Row, Verdict, VerifiedTo, by_block, counted,
+    limits,
 };
 use crate::measure::stats::Speedup;
 
-/// Number of contender columns that fit beside the name of a fork.
-const CONTENDERS_PER_PANEL: usize = 4;
+/// Maximum number of contenders in a panel of forks.
+const CONTENDERS_PER_PANEL: usize = 8;
 
 /// Number of blocks in the list of bottlenecks.
 const EXPLAINED: usize = 5;
@@ -28,29 +31,15 @@ const NAMED_LOSSES: usize = 3;
 /// Width of a bar in characters.
 const BAR: usize = 10;
 
-/// Maximum line width in characters.
-const WIDTH: usize = 100;
-
-const LEGEND: [&str; 3] = [
-    "Speedups over all blocks. The geometric mean weighs all blocks equally; its 95 % interval reflects",
-    "the noise between iterations. The total-time ratio weighs long blocks more: it is the sum of the",
-    "baseline's median times / the sum of the executor's median times.",
-];
-
-const LOSSES_LEGEND: [&str; 5] = [
-    "Shares of all threads' time in profiled runs, over all blocks, in %. useful: execution at",
-    "single-thread speed; slowdown: extra time of it on several threads; wasted: aborted incarnations and",
-    "prefetching; waiting: for a dependency; idle: without work between transactions; tail: without work",
-    "at the end; validate: validation and commit; outside: before the first and after the last",
-    "transaction. final: time until half of the results are final, in % of the block's time.",
-];
-
-/// The sections below the blocks.
-pub(super) fn sections(report: &Report) -> Vec<Vec<String>> {
-    let mut sections = forks(report);
+/// The sections below the blocks. The lines of text may be longer than the width.
+pub(super) fn sections(report: &Report, layout: Layout) -> Vec<Vec<String>> {
+    if layout.detail == Detail::Totals {
+        return vec![problems(report), verdicts(report)];
+    }
+    let mut sections = forks(report, layout.width);
     sections.extend([
-        overall(report),
-        losses(report),
+        overall(report, layout.width),
+        losses(report, layout.width),
         problems(report),
         explanations(report),
         warnings(report),
@@ -60,7 +49,7 @@ pub(super) fn sections(report: &Report) -> Vec<Vec<String>> {
 }
 
 /// Both totals of each fork, if there are several forks.
-fn forks(report: &Report) -> Vec<Vec<String>> {
+fn forks(report: &Report, width: usize) -> Vec<Vec<String>> {
     let forks = totals::by_fork(&report.rows);
     let all: Vec<_> = totals::standings(&report.rows.iter().collect::<Vec<_>>())
         .into_iter()
@@ -70,13 +59,16 @@ fn forks(report: &Report) -> Vec<Vec<String>> {
     if forks.len() < 2 {
         return vec![];
     }
-    all.chunks(CONTENDERS_PER_PANEL).map(|chosen| fork_panel(&forks, chosen)).collect()
+    let panels = |size| {
+        let chunks = all.chunks(size);
+        chunks.map(|chosen| fork_panel(&forks, chosen)).collect::<Vec<Vec<String>>>()
+    };
+    let fits = |size: &usize| panels(*size).iter().flatten().all(|line| visible(line) <= width);
+    panels((1..=CONTENDERS_PER_PANEL).rev().find(fits).unwrap_or(1))
 }
 
 fn fork_panel(forks: &[(&str, Vec<&Row>)], chosen: &[Contender<'_>]) -> Vec<String> {
-    let title = |contender: &Contender<'_>| {
-        Cell::new(format!("{} ×{}", contender.executor, contender.threads), STRONG)
-    };
+    let title = |contender: &Contender<'_>| Cell::new(contender.to_string(), STRONG);
     let mut cells = vec![vec![Cell::new("fork", STRONG), Cell::new("blocks", STRONG)]];
     cells[0].extend(chosen.iter().map(title));
     for (fork, rows) in forks {
@@ -97,12 +89,15 @@ fn fork_panel(forks: &[(&str, Vec<&Row>)], chosen: &[Contender<'_>]) -> Vec<Stri
 fn both_totals(standing: &Standing<'_>) -> Cell {
     let mean = cell(standing.speedup.map(|speedup| format!("{:.2}", speedup.ratio)));
     let total = cell(standing.total_time_ratio.map(|ratio| format!("{ratio:.2}")));
-    let style = standing.speedup.map_or(FAINT, verdict);
+    let style = standing.speedup.map_or(FAINT, speedup_style);
     Cell::new(format!("{mean} / {total}"), style)
 }
 
-/// One line per contender, with a legend.
-fn overall(report: &Report) -> Vec<String> {
+/// Columns of the totals that may be left out: Mgas/s, the total-time ratio, the share of the bound, verified rows.
+const OVERALL_DROPPED: [usize; 4] = [5, 4, 6, 2];
+
+/// One line per contender.
+fn overall(report: &Report, width: usize) -> Vec<String> {
     let rows: Vec<_> = report.rows.iter().collect();
     let standings = totals::standings(&rows);
     if standings.is_empty() {
@@ -112,9 +107,7 @@ fn overall(report: &Report) -> Vec<String> {
         ["executor", "threads", "verified", "geometric mean", "total time", "Mgas/s", "of bound"];
     let mut cells = vec![titles.map(|title| Cell::new(title, STRONG)).to_vec()];
     cells.extend(standings.iter().map(|standing| overall_line(&rows, standing)));
-    let mut lines = columns(&cells);
-    lines.extend(LEGEND.map(|line| paint(line, FAINT)));
-    lines
+    fitted(&cells, &OVERALL_DROPPED, width)
 }
 
 fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
@@ -130,15 +123,18 @@ fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
             format!("{} of {}", standing.verified, standing.rows),
             if all { FAINT } else { ALARM },
         ),
-        Cell::new(cell(measured.map(speedup)), measured.map_or(FAINT, verdict)),
+        Cell::new(cell(measured.map(speedup)), measured.map_or(FAINT, speedup_style)),
         Cell::plain(cell(standing.total_time_ratio.map(two_decimals))),
         Cell::plain(cell(rate.map(crate::units::grouped))),
         Cell::new(cell(standing.bound_share.map(reached)), FAINT),
     ]
 }
 
-/// Shares of the threads' time in profiled runs, one line per contender.
-fn losses(report: &Report) -> Vec<String> {
+/// Columns of the losses that may be left out, the least informative first.
+const LOSSES_DROPPED: [usize; 5] = [10, 9, 8, 7, 6];
+
+/// Shares of the threads' time in profiled runs in per cent, one line per contender.
+fn losses(report: &Report, width: usize) -> Vec<String> {
     let lost = lost(&report.profiled);
     if lost.is_empty() {
         return vec![];
@@ -152,9 +148,7 @@ fn losses(report: &Report) -> Vec<String> {
         let shares = lost.shares.into_iter().map(percent);
         name.map(Cell::plain).into_iter().chain(shares).chain([half]).collect()
     }));
-    let mut lines = columns(&cells);
-    lines.extend(LOSSES_LEGEND.map(|line| paint(line, FAINT)));
-    lines
+    fitted(&cells, &LOSSES_DROPPED, width)
 }
 
 /// Bottlenecks of the slowest blocks.
@@ -165,39 +159,46 @@ fn explanations(report: &Report) -> Vec<String> {
     }
     let mut lines =
         vec![paint("Bottlenecks of the slowest blocks, each with its fastest executor:", STRONG)];
-    lines.extend(worst.iter().flat_map(|limit| {
+    lines.extend(worst.iter().map(|limit| {
         let row = limit.row;
-        let name = format!("{:>10}  {:.2}  {}: ", row.block.number, limit.speedup, row.contender());
-        wrapped(&name, &limit.reason, 16)
+        let name = format!("  {}  {:.2}  {}: ", row.block.number, limit.speedup, row.contender());
+        name + &limit.reason
     }));
     lines
 }
 
 /// Conditions that make the figures less reliable, each with its remedy.
 fn warnings(report: &Report) -> Vec<String> {
-    let warning = |warning: &crate::measure::warnings::Warning| {
-        wrapped("warning: ", &format!("{warning}; {}", warning.remedy()), 9)
-    };
-    let lines = report.warnings.iter().flat_map(warning);
-    lines.map(|line| line.replacen("warning:", &paint("warning:", ALARM), 1)).collect()
+    let opening = paint("warning:", WARNING);
+    let lines = report.warnings.iter();
+    lines.map(|warning| format!("{opening} {warning}; {}", warning.remedy())).collect()
 }
 
-/// The fastest contender, its losses, the noise floor and the verification result.
+/// Doubts about the figures, the fastest contender, its losses, the noise floor and the verification result.
 fn verdicts(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
+    let doubt = do_not_quote(report);
+    let style = if doubt.is_some() { PLAIN } else { STRONG };
+    lines.extend(doubt.map(|doubt| paint(&doubt, WARNING)));
     if let Some((standing, speedup)) =
         totals::winner(report).and_then(|standing| Some((standing, standing.speedup?)))
     {
-        let winner = wrapped("", &winner_line(report, &standing, speedup), 2);
-        lines.extend(winner.iter().map(|line| paint(line, STRONG)));
-        if let Some(why) = why_line(report, standing.contender) {
-            lines.extend(wrapped(WHY_NOT_MORE, &why, 2));
-        }
+        lines.push(paint(&winner_line(report, &standing, speedup), style));
+        let why = why_line(report, standing.contender);
+        lines.extend(why.map(|why| format!("{WHY_NOT_MORE} {why}")));
     }
     lines.push(noise_line(report));
-    lines.extend(cores_line(report).into_iter().flat_map(|line| wrapped("", &line, 2)));
-    lines.push(conclusion(report));
+    lines.extend(cores_line(report));
+    let is_right = report.rows.iter().all(|row| row.verdict.figures().is_some());
+    let is_right = is_right && !report.rows.is_empty() && report.failures.is_empty();
+    lines.push(paint(&conclusion(report), if is_right { GOOD } else { ALARM }));
     lines
+}
+
+/// The reasons not to quote the figures; `None` without such a reason, or without figures.
+pub(super) fn do_not_quote(report: &Report) -> Option<String> {
+    let doubts = doubts(report);
+    (!doubts.is_empty()).then(|| format!("do not quote: {}", doubts.join("; ")))
 }
 
 /// The fastest contender in words. A speedup within the noise floor is not called fastest.
@@ -267,22 +268,6 @@ pub(super) fn cores_line(report: &Report) -> Option<String> {
     let all: Vec<_> = worth.map(each).collect();
     (!all.is_empty())
         .then(|| format!("effective cores: {}, by concurrent runs of the baseline", all.join(", ")))
-}
-
-/// Wraps `text` behind `opening` at [`WIDTH`]. Further lines are indented.
-pub(super) fn wrapped(opening: &str, text: &str, indent: usize) -> Vec<String> {
-    let mut lines = vec![opening.trim_end().to_owned()];
-    for word in one_line(text).split(' ') {
-        let last = lines
-            .last_mut()
-            .filter(|line| line.chars().count() + 1 + word.chars().count() <= WIDTH);
-        match last {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) => *line += &format!(" {word}"),
-            None => lines.push(format!("{:indent$}{word}", "")),
-        }
-    }
-    lines
 }
 
 /// One line for each mismatch, fallback and failed block, with its reason.

@@ -1,19 +1,20 @@
-//! Writes a report for a terminal, at most 100 columns wide.
+//! Writes a report for a terminal.
 //!
-//! The heading shows the machine and the settings. One panel for every three contenders follows: blocks
-//! are rows and contenders are columns. `summary` writes the rest: totals, problems, bottlenecks and
-//! warnings. The fastest contender and the verification result come last, next to the shell prompt.
-//! Reasons of problems are not wrapped, so that a user can search and copy them. Only these lines may be wider.
+//! The heading shows the machine and the settings. A line for each block follows. A race writes these parts while it
+//! runs, by [`heading`] and [`LiveTable`](super::live::LiveTable), and the others at its end, by [`write_rest`].
+//! `summary` has the rest: totals, problems, bottlenecks and warnings. The fastest contender and the verification
+//! result come last, next to the shell prompt. Tables drop columns and text is broken at blanks to fit the width.
 
 use std::io;
 
 use anstyle::Style;
 
-use super::paint::{ALARM, BAD, Cell, FAINT, GOOD, PLAIN, STRONG, bar, columns, paint};
-use super::record::{bound_share, measured_speedup, mgas_per_s};
+use super::live::LiveTable;
+use super::paint::{BAD, FAINT, PLAIN, STRONG, paint};
+use super::wrap::fold;
 use super::{
-    BlockFacts, Comparison, Contender, Detail, Figures, Mode, OracleKnowledge, Report, ReportError,
-    Row, Verdict, VerifiedTo, by_block, contenders, counted, summary, totals,
+    Comparison, Contender, Detail, Layout, Machine, Mode, OracleKnowledge, Report, ReportError,
+    Row, Settings, Verdict, VerifiedTo, by_block, contenders, counted, panels, summary,
 };
 use crate::measure::stats::Speedup;
 use crate::units;
@@ -21,20 +22,8 @@ use crate::units;
 /// Placeholder for a value that does not apply.
 pub(super) const NONE: &str = "-";
 
-/// Maximum length of an external text in the heading, so that the line fits.
-const LONGEST_NAME: usize = 56;
-
-/// Number of contender columns that fit beside the block and the baseline.
-const CONTENDERS_PER_PANEL: usize = 3;
-
-/// Width of a bar in characters.
-const BAR: usize = 7;
-
-const LEGEND: [&str; 3] = [
-    "Each cell: median time and Mgas/s; speedup with its 95 % interval; speedup as a share of the bound,",
-    "or of the thread count if the bound is unknown. A speedup is the median of baseline time /",
-    "contender time over the iterations. It is green or red if its interval excludes 1.",
-];
+/// Maximum length of an external text in the heading.
+const LONGEST_NAME: usize = 160;
 
 const RECEIPTS_LEGEND: &str =
     "* verified to the receipts only: without a witness there is no state root to compare.";
@@ -48,23 +37,45 @@ const ONE_THREAD_LEGEND: &str =
 ///
 /// # Errors
 /// [`ReportError::Table`] if `out` fails.
-pub fn write(report: &Report, detail: Detail, mut out: impl io::Write) -> Result<(), ReportError> {
-    let mut sections = vec![heading(report)];
-    if detail == Detail::Blocks && !report.rows.is_empty() {
-        sections.extend(panels(report));
-        sections.push(legend(report));
-    } else {
-        sections.push(oracle_knowledge(report));
+pub fn write(report: &Report, layout: Layout, mut out: impl io::Write) -> Result<(), ReportError> {
+    if layout.detail != Detail::Totals {
+        let mut lines = heading(&report.machine, &report.settings, layout.width);
+        let live = LiveTable::new(contenders(&report.rows), layout.width);
+        if !report.rows.is_empty() {
+            lines.push(String::new());
+            lines.extend(live.titles());
+        }
+        lines.extend(by_block(&report.rows).iter().map(|rows| live.line(rows)));
+        writeln!(out, "{}\n", lines.join("\n")).map_err(ReportError::Table)?;
     }
-    sections.extend(summary::sections(report));
+    write_rest(report, layout, out)
+}
+
+/// Writes what follows the lines of the blocks.
+///
+/// # Errors
+/// [`ReportError::Table`] if `out` fails.
+pub fn write_rest(
+    report: &Report,
+    layout: Layout,
+    mut out: impl io::Write,
+) -> Result<(), ReportError> {
+    let mut sections = vec![];
+    if layout.detail == Detail::Full && !report.rows.is_empty() {
+        sections.extend(panels::panels(report, layout.width));
+    }
+    if layout.detail != Detail::Totals {
+        sections.push(notes(report));
+    }
+    sections.extend(summary::sections(report, layout));
     let filled = sections.into_iter().filter(|lines| !lines.is_empty());
-    let text: Vec<String> = filled.map(|lines| lines.join("\n")).collect();
+    let folded = |lines: Vec<String>| fold(lines.iter().map(String::as_str), layout.width);
+    let text: Vec<String> = filled.map(|lines| folded(lines).join("\n")).collect();
     writeln!(out, "{}", text.join("\n\n")).and_then(|()| out.flush()).map_err(ReportError::Table)
 }
 
 /// The machine and the settings.
-fn heading(report: &Report) -> Vec<String> {
-    let (machine, settings) = (&report.machine, &report.settings);
+pub fn heading(machine: &Machine, settings: &Settings, width: usize) -> Vec<String> {
     let cpus = counted(machine.logical_cpus.get(), "logical CPU");
     let version = format!("blockrace {}", machine.blockrace_version);
     let governor =
@@ -89,112 +100,7 @@ fn heading(report: &Report) -> Vec<String> {
         let latency = units::duration(settings.state_latency);
         lines.push(format!("first reads of the pre-state take {latency} plus the timer overhead"));
     }
-    lines
-}
-
-/// One panel for each group of contenders.
-fn panels(report: &Report) -> Vec<Vec<String>> {
-    let is_baseline = |contender: &Contender<'_>| {
-        let mut own = report.rows.iter().filter(|row| row.contender() == *contender);
-        own.any(is_baseline_row)
-    };
-    let others: Vec<_> =
-        contenders(&report.rows).into_iter().filter(|contender| !is_baseline(contender)).collect();
-    if others.is_empty() {
-        return vec![panel(report, &[])];
-    }
-    others.chunks(CONTENDERS_PER_PANEL).map(|chunk| panel(report, chunk)).collect()
-}
-
-/// Blocks grouped by fork, with columns for the baseline and the chosen contenders.
-fn panel(report: &Report, chosen: &[Contender<'_>]) -> Vec<String> {
-    let mut cells = vec![titles(report, chosen)];
-    let mut forks = Vec::new();
-    for (fork, rows) in totals::by_fork(&report.rows) {
-        forks.push((cells.len(), fork));
-        for rows in by_block(rows) {
-            cells.extend(block(&rows, chosen));
-        }
-    }
-    let mut lines = columns(&cells);
-    for (before, fork) in forks.into_iter().rev() {
-        lines.insert(before, paint(&format!("— {fork}"), FAINT));
-    }
-    lines
-}
-
-/// Column titles: the block, the baseline and the chosen contenders.
-fn titles(report: &Report, chosen: &[Contender<'_>]) -> Vec<Cell> {
-    let baseline = report.rows.iter().find(|row| is_baseline_row(row));
-    let baseline = baseline.map_or("no baseline", |row| row.contender().executor);
-    let title = |contender: &Contender<'_>| {
-        let text =
-            format!("{}, {}", contender.executor, counted(contender.threads.get(), "thread"));
-        Cell::new(text, STRONG)
-    };
-    let mut cells = vec![Cell::new("block", STRONG), Cell::new(baseline, STRONG)];
-    cells.extend(chosen.iter().map(title));
-    cells
-}
-
-/// The three lines of a block.
-fn block(rows: &[&Row], chosen: &[Contender<'_>]) -> Vec<Vec<Cell>> {
-    let Some(first) = rows.first() else { return vec![] };
-    let baseline = rows.iter().copied().find(|row| is_baseline_row(row));
-    let marks = if rows.iter().any(|row| has_receipts_only(row)) { "*" } else { "" };
-    let mut columns = vec![facts(&first.block, marks), baseline_cells(baseline)];
-    columns.extend(chosen.iter().map(|contender| {
-        let row = rows.iter().copied().find(|row| row.contender() == *contender);
-        row.map_or_else(|| [(); 3].map(|()| Cell::plain(NONE)), contender_cells)
-    }));
-    let line = |at: usize| columns.iter().filter_map(|cells| cells.get(at).cloned()).collect();
-    (0..3).map(line).collect()
-}
-
-/// The block number with its marks, the transaction count and the gas. The legend explains the marks.
-fn facts(block: &BlockFacts, marks: &str) -> [Cell; 3] {
-    [
-        Cell::new(format!("{}{marks}", block.number), STRONG),
-        Cell::new(counted(block.transactions, "tx"), FAINT),
-        Cell::new(format!("{} Mgas", units::grouped(units::mgas(block.gas_used))), FAINT),
-    ]
-}
-
-/// Time and throughput of the baseline, and the time of the state root if it was computed.
-fn baseline_cells(row: Option<&Row>) -> [Cell; 3] {
-    let figures = row.and_then(|row| row.verdict.figures());
-    let root = figures.and_then(|figures| figures.root_median);
-    [
-        Cell::plain(cell(figures.map(|figures| units::short(figures.execute.median)))),
-        Cell::plain(cell(row.and_then(mgas_per_s).map(throughput))),
-        Cell::new(
-            root.map_or_else(String::new, |root| format!("root {}", units::short(root))),
-            FAINT,
-        ),
-    ]
-}
-
-/// Time and throughput, speedup, and share of the bound. A wrong result has none of them.
-fn contender_cells(row: &Row) -> [Cell; 3] {
-    let Some(figures) = row.verdict.figures() else {
-        return [Cell::new("MISMATCH", ALARM), Cell::plain(NONE), Cell::plain(NONE)];
-    };
-    let median = units::short(figures.execute.median) + mark(row);
-    let time = format!("{median:<7} {}", cell(mgas_per_s(row).map(throughput)));
-    let measured = measured_speedup(figures);
-    let interval = cell(measured.map(speedup));
-    [Cell::plain(time), Cell::new(interval, measured.map_or(FAINT, verdict)), share(row, figures)]
-}
-
-/// Speedup as a share of the bound, or of the thread count if the bound is unknown.
-fn share(row: &Row, figures: &Figures) -> Cell {
-    let Some(measured) = measured_speedup(figures) else { return Cell::plain("") };
-    let threads = row.threads.get() as f64;
-    let (share, of) = match (bound_share(row), figures.bound_speedup) {
-        (Some(share), Some(bound)) => (share, format!("{bound:.2}")),
-        _ => (measured.ratio / threads, counted(row.threads.get(), "thread")),
-    };
-    Cell::new(format!("{} {:.0} % of {of}", bar(share, BAR), share * 100.0), FAINT)
+    fold(lines.iter().map(String::as_str), width)
 }
 
 /// Formats a speedup with its 95 % interval: `1.60 [1.55, 1.65]`.
@@ -202,21 +108,14 @@ pub(super) fn speedup(speedup: Speedup) -> String {
     format!("{:.2} [{:.2}, {:.2}]", speedup.ratio, speedup.ci_low, speedup.ci_high)
 }
 
-/// Style of a speedup. A speedup is green above 1 and red below 1, if its interval excludes 1.
-pub(super) fn verdict(speedup: Speedup) -> Style {
+/// Style of a speedup. If its interval excludes 1, a speedup above 1 is bold, and one below 1 is red. Green is for
+/// verdicts.
+pub(super) fn speedup_style(speedup: Speedup) -> Style {
     match speedup {
-        Speedup { ci_low, .. } if ci_low > 1.0 => GOOD,
+        Speedup { ci_low, .. } if ci_low > 1.0 => STRONG,
         Speedup { ci_high, .. } if ci_high < 1.0 => BAD,
         _ => PLAIN,
     }
-}
-
-/// Formats Mgas/s. Large values have no decimals.
-fn throughput(mgas_per_s: f64) -> String {
-    if mgas_per_s < 100.0 {
-        return format!("{} Mgas/s", units::grouped(mgas_per_s));
-    }
-    format!("{} Mgas/s", units::count(mgas_per_s.round() as u64))
 }
 
 /// The value, or [`NONE`].
@@ -224,11 +123,11 @@ pub(super) fn cell(value: Option<String>) -> String {
     value.unwrap_or_else(|| NONE.into())
 }
 
-fn is_baseline_row(row: &Row) -> bool {
+pub(super) fn is_baseline_row(row: &Row) -> bool {
     row.verdict.figures().is_some_and(|figures| figures.comparison == Comparison::Baseline)
 }
 
-fn has_receipts_only(row: &Row) -> bool {
+pub(super) fn has_receipts_only(row: &Row) -> bool {
     row.verified_to == VerifiedTo::Receipts
 }
 
@@ -237,7 +136,7 @@ fn has_fallen_back(row: &Row) -> bool {
 }
 
 /// Marks a row that the executor did not execute in its own way.
-fn mark(row: &Row) -> &'static str {
+pub(super) fn mark(row: &Row) -> &'static str {
     if has_fallen_back(row) {
         "!"
     } else if row.is_left_to_one_thread() {
@@ -247,10 +146,13 @@ fn mark(row: &Row) -> &'static str {
     }
 }
 
-/// Explains the cells and the marks.
-fn legend(report: &Report) -> Vec<String> {
+/// Explains the marks that occur, and refers to the explanation of the columns.
+fn notes(report: &Report) -> Vec<String> {
     let rows = &report.rows;
-    let mut lines: Vec<String> = LEGEND.map(str::to_owned).into();
+    let mut lines = vec![];
+    if rows.is_empty() {
+        return oracle_knowledge(report);
+    }
     if !rows.iter().any(is_baseline_row) {
         lines.push("There are no speedups, because no baseline was verified.".into());
     }
@@ -270,6 +172,7 @@ fn legend(report: &Report) -> Vec<String> {
             "MISMATCH: the result is wrong, for the reason below, so no time is shown.".into(),
         );
     }
+    lines.push(paint("The columns are explained by: blockrace help columns", FAINT));
     lines
 }
 
@@ -321,13 +224,13 @@ fn crossings(rows: &[Row]) -> Vec<String> {
     contenders.into_iter().map(line).collect()
 }
 
-/// Shortens an external text to [`LONGEST_NAME`] characters.
+/// Shortens an external text to [`LONGEST_NAME`] characters, at the end of a word or of an item.
 fn shortened(text: &str) -> String {
     let text = summary::one_line(text);
-    if text.chars().count() <= LONGEST_NAME {
-        return text;
-    }
-    text.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
+    let Some((end, _)) = text.char_indices().nth(LONGEST_NAME) else { return text };
+    let start = text.get(..end).unwrap_or(&text);
+    let start = start.rfind([' ', ',']).map_or(start, |at| &start[..=at]);
+    format!("{} …", start.trim_end())
 }
 
 #[cfg(test)]

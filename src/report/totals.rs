@@ -77,24 +77,33 @@ pub fn untold_winner(report: &Report) -> Option<Standing<'_>> {
     winner_among(report, |contender| report.settings.knew(contender.executor).is_none())
 }
 
-fn winner_among(
-    report: &Report,
+fn winner_among<'a>(
+    report: &'a Report,
     takes_part: impl Fn(&Contender<'_>) -> bool,
-) -> Option<Standing<'_>> {
+) -> Option<Standing<'a>> {
     let rows: Vec<_> = report.rows.iter().collect();
     let mut finished = standings(&rows);
     finished.retain(|standing| {
         let right = standing.verified == standing.rows && standing.speedup.is_some();
         right && takes_part(&standing.contender)
     });
-    let ratio = |standing: &Standing<'_>| standing.speedup.map_or(0.0, |speedup| speedup.ratio);
-    let best = finished.iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b)))?;
-    let (executor, most) = (best.contender.executor, ratio(best));
-    let as_fast = finished.into_iter().filter(|standing| {
-        let up_to = standing.speedup.map_or(0.0, |speedup| speedup.ci_high);
-        standing.contender.executor == executor && up_to >= most
+    let measured = |standing: &Standing<'a>| Some((*standing, standing.speedup?));
+    let finished: Vec<_> = finished.iter().filter_map(measured).collect();
+    let best = finished.iter().max_by(|a, b| a.1.ratio.total_cmp(&b.1.ratio))?;
+    let as_fast = finished.iter().filter(|(standing, speedup)| {
+        standing.contender.executor == best.0.contender.executor && is_as_fast(speedup, &best.1)
     });
-    as_fast.min_by_key(|standing| standing.contender.threads)
+    as_fast.map(|(standing, _)| *standing).min_by_key(|standing| standing.contender.threads)
+}
+
+/// Share of the best speedup from which a contender with fewer threads may be as fast.
+const AS_FAST: f64 = 0.95;
+
+/// Whether a speedup cannot be distinguished from the best one. With a wide interval that is no merit, so the speedup
+/// itself has to be near the best one, too.
+fn is_as_fast(speedup: &Speedup, best: &Speedup) -> bool {
+    let overlaps = speedup.ci_high >= best.ratio && speedup.ratio >= best.ci_low;
+    overlaps && speedup.ratio >= AS_FAST * best.ratio
 }
 
 /// The speedup of the A/A run over all blocks, and the noise floor that follows from it; `None` without
@@ -220,6 +229,17 @@ mod tests {
             winner(&report).unwrap().contender.threads.get()
         };
         assert_eq!([1.7, 1.84, 1.9].map(threads_that_win), [2, 2, 4]);
+    }
+
+    #[test]
+    fn a_wide_interval_makes_no_slow_contender_the_winner() {
+        let mut slow = on(1, 0.9);
+        if let Verdict::Match(figures) = &mut slow.verdict {
+            let speedup = Speedup { ratio: 0.9, ci_low: 0.4, ci_high: 2.5 };
+            figures.comparison = Comparison::Against { speedup, total_speedup: None };
+        }
+        let report = testing::report_of(vec![paced(5, 90), slow, on(2, 1.8)]);
+        assert_eq!(winner(&report).unwrap().contender.threads.get(), 2);
     }
 
     #[test]

@@ -57,10 +57,10 @@ pub use self::{
     profile::{Profiled, profile_block},
     provenance::{LONG_VERSION, provenance},
     prover::Refused,
-    race::{Charts, RaceOptions, Raced, default_threads, race},
+    race::{Charts, RaceOptions, Raced, race},
     rules::{NodeRules, RulesFile, RulesSource, node_rules},
     selection::{
         BlockQuery, BlockSource, CachedSelection, LATEST_IN_SHARD, SelectedBlock, Selection,
-        is_whole, select,
+        is_whole, nothing_cached, select,
     },
 };

@@ -1,5 +1,6 @@
 //! The progress of a session, as calls of the library to its caller.
 
+use crate::report::Row;
 use alloy_primitives::BlockNumber;
 
 /// Receives the progress of a session. Every method does nothing by default, and `()` ignores all of them.
@@ -17,6 +18,11 @@ pub trait Observer: Sync {
     /// A sample is complete. `share` is the completed share of the whole race, from 0 to 1. It is an estimate.
     fn sample(&self, share: f64) {
         let _ = share;
+    }
+
+    /// The rows of a block are complete. A block that could not be run has none.
+    fn rows(&self, rows: &[Row]) {
+        let _ = rows;
     }
 
     /// A line about an event that the result contains too, such as a failed block.

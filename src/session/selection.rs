@@ -10,7 +10,7 @@ use crate::{
     evm::ChainRules,
 };
 use alloy_primitives::{BlockNumber, ChainId};
-use eyre::{WrapErr, bail, ensure, eyre};
+use eyre::{WrapErr, ensure, eyre};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -32,7 +32,13 @@ impl BlockQuery {
     pub fn arguments(&self) -> Vec<String> {
         let chain = self.chain.map(|chain| format!("--chain {chain}"));
         let shard = self.shard.map(|shard| format!("--shard {shard}"));
-        self.blocks.as_ref().map(describe).into_iter().chain(chain).chain(shard).collect()
+        self.blocks
+            .as_ref()
+            .map(ToString::to_string)
+            .into_iter()
+            .chain(chain)
+            .chain(shard)
+            .collect()
     }
 }
 
@@ -128,6 +134,9 @@ impl BlockSource {
 /// # Errors
 /// If the list of blocks or the cache cannot be read, or if the query names blocks or a chain and nothing is cached.
 pub fn select(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
+    if let Some(spec @ BlockSpec::Sample(_)) = query.blocks.clone() {
+        return of_sample(spec, query);
+    }
     let cached = all_cached(query.chain, cache)?;
     let is_any = query.blocks.is_none();
     if is_any && cached.is_empty() && query.chain.is_none_or(|chain| chain == SAMPLE_CHAIN) {
@@ -144,7 +153,7 @@ pub fn select(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
             let list = spec.clone().load()?;
             let numbers = part(&list, &names(&cached), query.shard)?;
             let cached = without_siblings(cached, &list);
-            (find_all(&numbers, &by_number(cached), cache), describe(spec))
+            (find_all(&numbers, &by_number(cached), cache), spec.to_string())
         }
     };
     let named = match query.shard {
@@ -223,29 +232,64 @@ fn find_all(numbers: &BlockNumbers, cached: &ByNumber, cache: &Cache) -> Vec<Sel
     blocks
 }
 
+/// Selects blocks of the built-in sample by their numbers.
+fn of_sample(spec: BlockSpec, query: BlockQuery) -> eyre::Result<Selection> {
+    let named = spec.to_string();
+    let blocks = sample_blocks()?;
+    let ids: Vec<_> = blocks.iter().map(RecordedBlock::id).collect();
+    let mut by_number: BTreeMap<_, _> =
+        blocks.into_iter().map(|block| (block.block.header.number, block)).collect();
+    let (first, last) = (by_number.keys().next().copied(), by_number.keys().next_back().copied());
+    let every = || by_number.keys().map(|number| *number..=*number).collect::<BlockNumbers>();
+    let numbers = match (spec, query.shard) {
+        (BlockSpec::Sample(Some(list)), shard) => part(list, &names(&ids), shard)?,
+        (_, Some(shard)) => every().part(shard),
+        (_, None) => every(),
+    };
+    let count = numbers.count();
+    ensure!(count <= MOST_NAMED, "the sample has fewer than {count} blocks");
+    let find = |number| match by_number.remove(&number) {
+        Some(block) => in_memory(block),
+        None => {
+            let (first, last) = (first.unwrap_or(0), last.unwrap_or(0));
+            (number, Err(eyre!("the sample has no such block; its blocks are {first} to {last}")))
+        }
+    };
+    let blocks = numbers.iter().map(find).collect();
+    Ok(Selection { blocks, query, named, is_sample: false })
+}
+
+fn sample_blocks() -> eyre::Result<Vec<RecordedBlock>> {
+    sample().wrap_err("the built-in sample cannot be read")
+}
+
+fn in_memory(block: RecordedBlock) -> SelectedBlock {
+    (block.block.header.number, Ok(BlockSource::InMemory(Box::new(block))))
+}
+
 fn built_in(query: BlockQuery) -> eyre::Result<Selection> {
-    let blocks = sample().wrap_err("the built-in sample cannot be read")?;
+    let blocks = sample_blocks()?;
     let numbers = blocks.iter().map(|recorded| recorded.block.header.number);
     let (first, last) = (numbers.clone().min().unwrap_or(0), numbers.max().unwrap_or(0));
     let count = blocks.len();
     let named =
         format!("built-in sample: {count} blocks, {first}-{last}, of a chain made by anvil");
-    let found = |block: RecordedBlock| {
-        (block.block.header.number, Ok(BlockSource::InMemory(Box::new(block))))
-    };
-    let blocks = blocks.into_iter().map(found).collect();
+    let blocks = blocks.into_iter().map(in_memory).collect();
     Ok(Selection { blocks, query, named, is_sample: true })
 }
 
 fn refuse_none(cached: &[BlockId], chain: Option<ChainId>, cache: &Cache) -> eyre::Result<()> {
-    if cached.is_empty() {
-        let of_chain = chain.map_or_else(String::new, |id| format!(" of chain {id}"));
-        bail!(
-            "no blocks are cached{of_chain} in {}; fetch blocks with: blockrace fetch BLOCKS --rpc-url URL",
-            cache.root().display()
-        );
-    }
-    Ok(())
+    if cached.is_empty() { Err(nothing_cached(chain, cache)) } else { Ok(()) }
+}
+
+/// The error of an empty cache, and its remedies.
+pub fn nothing_cached(chain: Option<ChainId>, cache: &Cache) -> eyre::Report {
+    let of_chain = chain.map_or_else(String::new, |id| format!(" of chain {id}"));
+    eyre!(
+        "no blocks are cached{of_chain} in {}; fetch blocks with: blockrace fetch BLOCKS --rpc-url URL; to use the \
+         built-in sample, name it: sample",
+        cache.root().display()
+    )
 }
 
 /// The cached blocks of a selection, and the count of blocks that are not cached.
@@ -336,12 +380,4 @@ fn find(cached: &ByNumber, number: BlockNumber, cache: &Cache) -> eyre::Result<B
 /// Joins values with commas, as in an argument.
 pub(super) fn joined(values: &[impl ToString]) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-}
-
-/// The text of a specification.
-fn describe(spec: &BlockSpec) -> String {
-    match spec {
-        BlockSpec::Items(list) => list.to_string(),
-        BlockSpec::File(path) => format!("@{}", path.display()),
-    }
 }

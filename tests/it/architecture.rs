@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// Modules from top to bottom: each uses those below it, never above.
@@ -34,10 +35,13 @@ const LAYERS: [&str; 21] = [
 const BOTTOM: &str = "units";
 
 /// Crates and functions that only some modules may name.
-const CONTAINED: [(&str, &[&str]); 20] = [
+const CONTAINED: [(&str, &[&str]); 23] = [
     ("tokio::", &["fetch", "session", "commands"]),
     ("reqwest::", &["fetch"]),
     ("clap::", &["cli"]),
+    ("clap_complete::", &["cli"]),
+    ("clap_mangen::", &["cli"]),
+    ("terminal_size::", &["output"]),
     ("indicatif::", &["progress"]),
     // A macro that prints panics if its stream is closed or full.
     ("println!", &[]),
@@ -207,6 +211,19 @@ fn every_module_opens_with_what_it_does() {
         let text = fs::read_to_string(&source.path).expect("sources are readable");
         assert!(text.starts_with("//! "), "{} has no opening words", source.path.display());
     }
+}
+
+#[test]
+fn the_trusted_setup_of_4096_points_is_never_linked() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none"])
+        .current_dir(root)
+        .output()
+        .expect("cargo runs");
+    let tree = String::from_utf8(tree.stdout).expect("names are text");
+    assert!(tree.contains("revm-precompile"), "cargo lists the dependencies: {tree}");
+    assert!(!tree.contains("c-kzg"), "c-kzg loads its setup for seconds; use revm's blst");
 }
 
 /// Words that have no place in the project's language: see docs/glossary.md for those that do.

@@ -35,5 +35,6 @@ mod special_files;
 mod streams;
 mod support;
 mod transports;
+mod width;
 mod worlds;
 mod wrong_use;

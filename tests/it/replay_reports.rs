@@ -14,8 +14,18 @@ use std::{
     thread,
 };
 
-const FEW: [&str; 9] =
-    ["replay", "--executors", "block-stm", "--threads", "2", "--iterations", "2", "--warmup", "0"];
+const FEW: [&str; 10] = [
+    "replay",
+    "sample",
+    "--executors",
+    "block-stm",
+    "--threads",
+    "2",
+    "--iterations",
+    "2",
+    "--warmup",
+    "0",
+];
 
 /// Number of blocks in the built-in sample.
 const BLOCKS: usize = 24;
@@ -92,17 +102,21 @@ fn a_replay_writes_every_format_and_compare_reads_its_json() {
     compared(folder.path());
 }
 
+/// A threshold far above the noise of a few iterations.
+const WIDE: [&str; 2] = ["--threshold", "900"];
+
 /// Compares the run with itself, with slower runs and with incompatible ones.
 fn compared(folder: &Path) {
     let itself = compare(folder, "r.json", "./r.json", &[]);
     assert_code(&itself, 2);
     assert!(stderr(&itself).contains("r.json is given twice"), "{}", stderr(&itself));
     fs::copy(file(folder, "r.json"), file(folder, "same.json")).expect("it is writable");
-    let same = compare(folder, "r.json", "same.json", &[]);
+    // Two iterations may give a wide noise floor, so the threshold is far above it.
+    let same = compare(folder, "r.json", "same.json", &WIDE);
     assert_code(&same, 0);
     assert!(stdout(&same).contains("no regression"), "{}", stdout(&same));
+    assert!(stdout(&same).contains("warning: base run: "), "{}", stdout(&same));
 
-    // The A/A runs of two iterations may give a wide noise floor, so the slowdown is far beyond it.
     slowed(folder, "r.json", "slow.json", 20.0);
     let slower = compare(folder, "r.json", "slow.json", &["--threshold", "5"]);
     assert_code(&slower, 1);
@@ -117,7 +131,10 @@ fn compared(folder: &Path) {
     assert_code(&refused, 2);
     assert!(stderr(&refused).contains("in the second run"), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("--ignore machine"), "{}", stderr(&refused));
-    assert_code(&compare(folder, "r.json", "other.json", &["--ignore", "machine"]), 0);
+    assert_code(
+        &compare(folder, "r.json", "other.json", &[&WIDE[..], &["--ignore", "machine"]].concat()),
+        0,
+    );
 
     let mut wrong = json_of(&file(folder, "r.json"));
     let row = wrong["results"].as_array_mut().and_then(|rows| rows.last_mut()).expect("a row");
@@ -130,8 +147,9 @@ fn compared(folder: &Path) {
         "{}",
         stdout(&worse)
     );
-    assert_code(&compare(folder, "wrong.json", "r.json", &[]), 0);
+    assert_code(&compare(folder, "wrong.json", "r.json", &WIDE), 0);
     compared_with_damaged_runs(folder);
+    compared_with_chosen_exit_codes(folder);
     let third = file(folder, "r.json").display().to_string();
     assert_code(&compare(folder, "r.json", "r.json", &[&third]), 2);
 
@@ -165,19 +183,76 @@ fn compared_with_damaged_runs(folder: &Path) {
     assert!(stderr(&refused).contains("times must be positive"), "{}", stderr(&refused));
 }
 
+/// Each answer has an exit code of the user's choice, and the result files contain the answer.
+fn compared_with_chosen_exit_codes(folder: &Path) {
+    let codes = ["--exit-code", "regressed=7,not-regressed=8,cannot-tell=9"];
+    let [page, text] = ["c.html", "c.md"].map(|name| file(folder, name).display().to_string());
+    let files = ["--html", &page, "--markdown", &text];
+    let compared = |new: &str, more: &[&str]| {
+        compare(folder, "r.json", new, &[&codes[..], &files, more].concat())
+    };
+    assert_code(&compared("slow.json", &[]), 7);
+    let written = [&page, &text].map(|path| fs::read_to_string(path).expect("it is there"));
+    assert!(written.iter().all(|text| text.contains("REGRESSION")), "{}", written[1]);
+    assert_code(&compared("same.json", &WIDE), 8);
+    assert_code(&compared("less.json", &WIDE), 9);
+    assert_code(&compared("wrong.json", &WIDE), 1);
+    let refused = compare(folder, "r.json", "same.json", &["--exit-code", "better=1"]);
+    assert_code(&refused, 2);
+    assert!(stderr(&refused).contains("cannot-tell"), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_run_is_compared_with_a_baseline_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    cached_sample(folder.path(), 2);
+    let new = file(folder.path(), "new.json").display().to_string();
+    let unknown = blockrace(folder.path(), &["compare", "--baseline", "main", &new]);
+    assert_code(&unknown, 2);
+    assert!(stderr(&unknown).contains("--save-baseline main"), "{}", stderr(&unknown));
+    let cached = [&["replay"], &FEW[2..]].concat();
+    let saved = blockrace(folder.path(), &[&cached[..], &["--save-baseline", "main"]].concat());
+    assert_code(&saved, 0);
+    assert_obeys_the_schema(&json_of(&folder.path().join("baselines/main.json")));
+    assert_code(&blockrace(folder.path(), &[&cached[..], &["--json", &new]].concat()), 0);
+    let compared = blockrace(folder.path(), &["compare", "--baseline", "main", &new]);
+    // Two blocks with two iterations have no interval.
+    assert_code(&compared, 2);
+    assert!(stdout(&compared).contains("cannot tell: "), "{}", stdout(&compared));
+    let other = blockrace(folder.path(), &["compare", "--baseline", "other", &new]);
+    assert!(stderr(&other).contains("there are: main"), "{}", stderr(&other));
+    let both = blockrace(folder.path(), &["compare", "--baseline", "main", &new, &new]);
+    assert_code(&both, 2);
+}
+
+#[test]
+fn an_incomplete_run_replaces_no_baseline() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [number] = cached_sample(folder.path(), 1)[..] else { panic!("there is one") };
+    let blocks = format!("{number},99999999");
+    let mut arguments = vec!["replay", &blocks];
+    arguments.extend(&FEW[2..]);
+    arguments.extend(["--save-baseline", "main"]);
+    let output = blockrace(folder.path(), &arguments);
+    assert_code(&output, 2);
+    assert!(stderr(&output).contains("the baseline is not saved"), "{}", stderr(&output));
+    assert!(!folder.path().join("baselines/main.json").exists());
+}
+
 #[test]
 fn quiet_prints_only_totals_and_forced_colour_is_kept() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let short = [&FEW[..5], &["--iterations", "1", "--warmup", "0"]].concat();
+    let short = [&FEW[..6], &["--iterations", "1", "--warmup", "0"]].concat();
     let output =
         blockrace(folder.path(), &[&short[..], &["-q", "--pin", "--color", "always"]].concat());
     assert_code(&output, 0);
     let said = stdout(&output);
-    assert!(!said.contains("Each cell"), "{said}");
-    assert!(said.contains("geometric mean"), "{said}");
+    assert!(!said.contains("geometric mean"), "{said}");
     assert!(said.contains("\u{1b}["), "{said:?}");
-    assert!(said.contains("too few for 95 %"), "{said}");
-    assert!(said.contains("threads pinned"), "{said}");
+    assert!(said.contains("do not quote: ") && said.contains("too few for 95 %"), "{said}");
+    assert!(said.contains("noise floor: not measured"), "{said}");
+    assert!(said.contains("all match chain 31337"), "{said}");
+    assert!(said.lines().count() < 15, "{said}");
 }
 
 #[test]
@@ -186,7 +261,7 @@ fn ctrl_c_ends_a_replay_with_a_report_of_finished_rows() {
     let json = file(folder.path(), "r.json");
     let path = json.display().to_string();
     let many = ["--iterations", "5", "--warmup", "0", "-v", "--json", &path];
-    let mut child = start(folder.path(), &[&FEW[..5], &many].concat());
+    let mut child = start(folder.path(), &[&FEW[..6], &many].concat());
     // The note on the first block appears when the block is done.
     let mut errors = BufReader::new(child.stderr.take().expect("it is piped"));
     let mut line = String::new();

@@ -11,7 +11,12 @@ use blockrace::{
     threads::WorkerPool,
     verify::{Verdict, verify_block},
 };
-use std::{collections::BTreeSet, num::NonZeroUsize};
+use std::{
+    collections::BTreeSet,
+    num::NonZeroUsize,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
 
 fn blocks() -> Vec<RecordedBlock> {
     sample().expect("the sample is valid")
@@ -103,13 +108,21 @@ fn the_sample_calls_many_precompiles() {
     assert!(precompiles.len() >= 9, "{precompiles:?}");
 }
 
+/// Runs `blockrace` without `--cache-dir`, for a user with this empty home.
+fn at_home(home: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blockrace"));
+    command.args(arguments).env("HOME", home).env("XDG_CACHE_HOME", home.join("caches"));
+    command.env_remove("BLOCKRACE_CACHE_DIR").stdin(Stdio::null());
+    command.output().expect("the command starts")
+}
+
 #[test]
 fn an_empty_cache_selects_the_sample_with_a_notice() {
-    let cache = tempfile::tempdir().expect("a temporary folder");
-    let json = cache.path().join("results.json");
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let json = home.path().join("results.json");
     let path = json.to_str().expect("a temporary path is text");
     let few = ["--iterations", "1", "--warmup", "0", "--threads", "2", "--json", path];
-    let output = blockrace(cache.path(), &[&["replay"], &few[..]].concat());
+    let output = at_home(home.path(), &[&["replay"], &few[..]].concat());
     assert_code(&output, 0);
     for part in ["built-in sample", "anvil", "blockrace fetch"] {
         assert!(stderr(&output).contains(part), "{}", stderr(&output));
@@ -122,11 +135,49 @@ fn an_empty_cache_selects_the_sample_with_a_notice() {
 
 #[test]
 fn verify_checks_the_sample_if_the_cache_is_empty() {
-    let cache = tempfile::tempdir().expect("a temporary folder");
-    let output = blockrace(cache.path(), &["verify"]);
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let output = at_home(home.path(), &["verify"]);
     assert_code(&output, 0);
     assert!(stdout(&output).contains("24 of 24 blocks match"), "{}", stdout(&output));
     assert!(stderr(&output).contains("built-in sample"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_empty_or_missing_folder_that_is_named_is_an_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for cache in [folder.path().to_owned(), folder.path().join("mistyped")] {
+        for command in ["replay", "verify", "analyze"] {
+            let output = blockrace(&cache, &[command]);
+            assert_code(&output, 2);
+            let message = stderr(&output);
+            for part in ["no blocks are cached", "blockrace fetch", "sample"] {
+                assert!(message.contains(part), "{command}: {message}");
+            }
+        }
+    }
+    let path = folder.path().to_str().expect("a temporary path is text");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blockrace"));
+    let output = command.arg("verify").env("BLOCKRACE_CACHE_DIR", path).output();
+    assert_code(&output.expect("the command starts"), 2);
+}
+
+#[test]
+fn blocks_of_the_sample_are_selected_by_name_whatever_is_cached() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (blocks, count) in [("sample", "24 of 24 blocks match"), ("sample:7,9-10", "3 of 3 blocks")]
+    {
+        let output = blockrace(folder.path(), &["verify", blocks]);
+        assert_code(&output, 0);
+        assert!(stdout(&output).contains(count), "{}", stdout(&output));
+    }
+    let output = blockrace(folder.path(), &["verify", "sample:7,1000"]);
+    assert_code(&output, 2);
+    assert!(stderr(&output).contains("its blocks are 5 to 28"), "{}", stderr(&output));
+    for arguments in
+        [&["cache", "list", "sample"][..], &["verify", "sample:"], &["verify", "samples"]]
+    {
+        assert_code(&blockrace(folder.path(), arguments), 2);
+    }
 }
 
 #[test]

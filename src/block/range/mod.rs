@@ -33,17 +33,40 @@ pub enum BlockSpec {
     Items(BlockList),
     /// The path of a file with one item per line; `-` is standard input. The file has not been read yet.
     File(PathBuf),
+    /// Blocks of the built-in sample: `sample` for all of them, or `sample:7,9`.
+    Sample(Option<BlockList>),
 }
+
+/// Name of the built-in sample.
+const SAMPLE: &str = "sample";
 
 /// Parses the syntax of [`Item`]. The text after an `@` is a path and may contain commas and spaces.
 impl FromStr for BlockSpec {
     type Err = ItemError;
 
     fn from_str(text: &str) -> Result<Self, ItemError> {
-        match text.strip_prefix('@') {
-            None => item::parse_list(text).map(|items| Self::Items(BlockList { items })),
-            Some("") => Err(ItemError::NoFile),
-            Some(path) => Ok(Self::File(path.into())),
+        let list = |text| item::parse_list(text).map(|items| BlockList { items });
+        match (text.strip_prefix('@'), text.strip_prefix(SAMPLE)) {
+            (Some(""), _) => Err(ItemError::NoFile),
+            (Some(path), _) => Ok(Self::File(path.into())),
+            (None, Some("")) => Ok(Self::Sample(None)),
+            (None, Some(rest)) => {
+                let blocks = rest.strip_prefix(':').unwrap_or(text);
+                list(blocks).map(|list| Self::Sample(Some(list)))
+            }
+            (None, None) => list(text).map(Self::Items),
+        }
+    }
+}
+
+/// Prints the syntax of `BLOCKS`.
+impl fmt::Display for BlockSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Items(list) => list.fmt(f),
+            Self::File(path) => write!(f, "@{}", path.display()),
+            Self::Sample(None) => f.write_str(SAMPLE),
+            Self::Sample(Some(list)) => write!(f, "{SAMPLE}:{list}"),
         }
     }
 }
@@ -56,10 +79,12 @@ impl BlockSpec {
     ///
     /// # Errors
     /// [`BlocksError::Read`], [`BlocksError::Line`] or [`BlocksError::NoBlocks`], all for the file.
+    /// [`BlocksError::Sample`] for the sample, which is neither cached nor on a node.
     pub fn load(self) -> Result<BlockList, BlocksError> {
         match self {
             Self::Items(list) => Ok(list),
             Self::File(path) => read_list(&path),
+            Self::Sample(_) => Err(BlocksError::Sample),
         }
     }
 }
@@ -117,6 +142,10 @@ pub enum BlocksError {
     /// A file without items.
     #[error("{} lists no blocks; write one per line, for example 19426587", .path.display())]
     NoBlocks { path: PathBuf },
+
+    /// The built-in sample, where blocks of a node or of the cache are needed.
+    #[error("the sample is built in, so it is neither fetched nor cached; write block numbers")]
+    Sample,
 
     /// A name without a known number.
     #[error(

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     block::{BlockId, ListSource, RecordedBlock, RecordedState, Witness},
     cli::ListArgs,
-    output::{OutputError, Stream},
+    output::{OutputError, Stream, width},
     progress::Progress,
     report::{
         Detail, Failure,
@@ -38,6 +38,9 @@ const COLUMNS: [Column; 13] = [
     ("list", Left),
     ("size", Right),
 ];
+
+/// Columns that may be left out, the least important first.
+const DROPPED: [usize; 7] = [8, 7, 6, 10, 0, 2, 5];
 
 /// Prints the list. It reads every file, so that it lists only blocks with a complete file.
 pub(super) fn run(args: ListArgs, context: &Context) -> eyre::Result<Outcome> {
@@ -178,15 +181,15 @@ fn print_list(
     stream: Stream,
     context: &Context,
 ) -> Result<(), OutputError> {
-    if !all.is_empty() && context.detail() == Detail::Blocks {
-        stream.print(grid::lines(&COLUMNS, cells(all)).join("\n"))?;
+    if !all.is_empty() && context.detail() != Detail::Totals {
+        stream.print(grid::lines(&COLUMNS, &cells(all), &DROPPED, width()).join("\n"))?;
     }
-    stream.print(format_args!("{} in {}", blocks(all.len()), context.cache_dir.display()))?;
+    stream.print_text(format_args!("{} in {}", blocks(all.len()), context.cache_dir.display()))?;
     if leftovers.files > 0 {
         let size = units::bytes(leftovers.size_bytes);
         let files = counted(leftovers.files, "temporary file");
         let remedy = "to remove: blockrace cache remove --leftovers";
-        stream.print(format_args!("{files} of killed processes, {size}; {remedy}"))?;
+        stream.print_text(format_args!("{files} of killed processes, {size}; {remedy}"))?;
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportE
 
 fn page(report: &AnalysisReport) -> Result<Markup, ReportError> {
     let page = Page {
-        title: "blockrace: analysis",
+        title: "blockrace: analysis".to_owned(),
         question: "What is the maximum speedup of these blocks, and what are their bottlenecks?",
         entries: &[
             ("result", "Result"),

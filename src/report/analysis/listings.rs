@@ -39,19 +39,33 @@ pub(super) const KINDS: [Kind; 6] = [
 pub(super) struct Listing {
     pub(super) columns: Vec<(String, CellAlignment)>,
     pub(super) rows: Vec<Vec<String>>,
+    /// Columns that may be left out, the least important first.
+    dropped: Vec<usize>,
 }
 
 impl Listing {
     /// A listing of fixed columns and one column for each thread count.
     fn new(columns: &[Column], threads: &[NonZeroUsize], rows: Vec<Vec<String>>) -> Self {
         let fixed = columns.iter().map(|(title, side)| ((*title).to_owned(), *side));
-        let bounds = threads.iter().map(|threads| (format!("x{threads}"), Right));
-        Self { columns: fixed.chain(bounds).collect(), rows }
+        let bounds = threads.iter().map(|threads| (format!("on {threads}"), Right));
+        let columns: Vec<_> = fixed.chain(bounds).collect();
+        // The bounds on the fewest threads, then the others.
+        let dropped = columns.len() - threads.len()..columns.len();
+        Self { columns, rows, dropped: dropped.collect() }
     }
 
-    /// The listing as text; empty without rows.
-    pub(super) fn lines(self) -> Vec<String> {
-        if self.rows.is_empty() { vec![] } else { grid::lines(&self.columns, self.rows) }
+    /// Columns that are left out before the bounds.
+    fn dropping(mut self, first: &[usize]) -> Self {
+        self.dropped.splice(..0, first.iter().copied());
+        self
+    }
+
+    /// The listing as text; empty without rows. Columns are left out until it fits `width`.
+    pub(super) fn lines(self, width: usize) -> Vec<String> {
+        if self.rows.is_empty() {
+            return vec![];
+        }
+        grid::lines(&self.columns, &self.rows, &self.dropped, width)
     }
 }
 
@@ -83,7 +97,7 @@ pub(super) fn blocks(report: &AnalysisReport, threads: &[NonZeroUsize]) -> Listi
         ("bound", Right),
     ];
     let rows = report.blocks.iter().map(|block| block_cells(block, threads)).collect();
-    Listing::new(&COLUMNS, threads, rows)
+    Listing::new(&COLUMNS, threads, rows).dropping(&[6, 5, 2, 4])
 }
 
 fn block_cells(block: &AnalysedBlock, threads: &[NonZeroUsize]) -> Vec<String> {
@@ -123,7 +137,7 @@ pub(super) fn by_fork(report: &AnalysisReport, threads: &[NonZeroUsize]) -> List
     };
     let is_few = report.blocks.len() <= FEW_BLOCKS;
     let forks = if is_few { vec![] } else { medians(report, threads) };
-    Listing::new(&COLUMNS, threads, forks.iter().map(cells).collect())
+    Listing::new(&COLUMNS, threads, forks.iter().map(cells).collect()).dropping(&[3, 2])
 }
 
 /// The mean bound for each definition of a conflict.
@@ -160,7 +174,7 @@ pub(super) fn contracts(report: &AnalysisReport) -> Listing {
             contract.worst_in.to_string(),
         ]
     });
-    Listing::new(&COLUMNS, &[], rows.collect())
+    Listing::new(&COLUMNS, &[], rows.collect()).dropping(&[2, 4])
 }
 
 /// The hot spots of a block: contracts, then fields.
@@ -182,5 +196,5 @@ pub(super) fn hot_spots(block: &AnalysedBlock) -> Listing {
             ratio(spot.bound_without),
         ]
     });
-    Listing::new(&COLUMNS, &[], rows.collect())
+    Listing::new(&COLUMNS, &[], rows.collect()).dropping(&[1, 2])
 }

@@ -1,4 +1,4 @@
-//! Writes an analysis for a terminal, at most 100 columns wide.
+//! Writes an analysis for a terminal.
 //!
 //! The blocks come first. Figures over all blocks follow: medians by fork, the bounds by definition of a
 //! conflict, and the hottest contracts. For few blocks, the hot spots of each block are listed.
@@ -8,11 +8,11 @@ use super::{
     listings::{self, FEW_BLOCKS, several},
     words,
 };
-use crate::report::{
-    Detail, ReportError,
-    summary::{one_line, wrapped},
-};
+use crate::report::{Detail, Layout, ReportError, summary::one_line, wrap::fold};
 use std::{io, num::NonZeroUsize};
+
+/// Reference to the explanation of the columns.
+const COLUMNS: &str = "The columns are explained by: blockrace help columns";
 
 /// Number of thread counts that fit beside the other columns.
 const BOUNDS_SHOWN: usize = 4;
@@ -23,27 +23,28 @@ const BOUNDS_SHOWN: usize = 4;
 /// [`ReportError::Table`] if `out` fails.
 pub fn write(
     report: &AnalysisReport,
-    detail: Detail,
+    layout: Layout,
     mut out: impl io::Write,
 ) -> Result<(), ReportError> {
-    let threads = shown(report);
+    let (threads, width) = (shown(report), layout.width);
+    let is_brief = layout.detail == Detail::Totals;
     let mut sections = vec![heading(report)];
-    if detail == Detail::Blocks {
-        sections.extend([listings::blocks(report, &threads).lines(), legend(report)]);
+    if !is_brief {
+        sections.push(listings::blocks(report, &threads).lines(width));
     }
-    let refinements = words::refinements(report);
     sections.extend([
-        listings::by_fork(report, &threads).lines(),
-        listings::by_model(report).lines(),
-        refinements.map(|words| wrapped("", &words, 0)).unwrap_or_default(),
-        contracts(report),
+        listings::by_fork(report, &threads).lines(width),
+        listings::by_model(report).lines(width),
+        words::refinements(report).into_iter().collect(),
+        contracts(report, width),
     ]);
-    if detail == Detail::Blocks {
-        sections.push(details(report));
+    if !is_brief {
+        sections.extend([details(report, width), vec![COLUMNS.to_owned()]]);
     }
     sections.push(words::problems(report));
     let filled = sections.into_iter().filter(|lines| !lines.is_empty());
-    let text: Vec<String> = filled.map(|lines| lines.join("\n")).collect();
+    let folded = |lines: Vec<String>| fold(lines.iter().map(String::as_str), width);
+    let text: Vec<String> = filled.map(|lines| folded(lines).join("\n")).collect();
     writeln!(out, "{}", text.join("\n\n")).and_then(|()| out.flush()).map_err(ReportError::Table)
 }
 
@@ -59,30 +60,19 @@ fn heading(report: &AnalysisReport) -> Vec<String> {
     vec![format!("blockrace {} on {cpu}", machine.blockrace_version), words::runs(report)]
 }
 
-fn legend(report: &AnalysisReport) -> Vec<String> {
-    if report.blocks.is_empty() { vec![] } else { wrapped("", words::LEGEND, 0) }
-}
-
-fn contracts(report: &AnalysisReport) -> Vec<String> {
-    let mut lines = listings::contracts(report).lines();
-    if !lines.is_empty() {
-        lines.push(
-            "worst in: number of blocks in which removing the contract would raise the bound most."
-                .to_owned(),
-        );
-    }
-    lines
+fn contracts(report: &AnalysisReport, width: usize) -> Vec<String> {
+    listings::contracts(report).lines(width)
 }
 
 /// The hot spots of each block; empty for many blocks.
-fn details(report: &AnalysisReport) -> Vec<String> {
+fn details(report: &AnalysisReport, width: usize) -> Vec<String> {
     let is_few = report.blocks.len() <= FEW_BLOCKS;
     let few = if is_few { &report.blocks[..] } else { &[] };
-    few.iter().flat_map(block_details).collect()
+    few.iter().flat_map(|block| block_details(block, width)).collect()
 }
 
-fn block_details(block: &AnalysedBlock) -> Vec<String> {
-    let spots = listings::hot_spots(block).lines();
+fn block_details(block: &AnalysedBlock, width: usize) -> Vec<String> {
+    let spots = listings::hot_spots(block).lines(width);
     let Some(bound) = words::bound(block).filter(|_| !spots.is_empty()) else { return vec![] };
     [bound].into_iter().chain(spots).chain(words::what_if(block)).collect()
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     insight::{Bounds, HotSpot, Ordered, OrderedCost, Place},
-    report::{Detail, testing},
+    report::{Detail, Layout, testing},
 };
 use alloy_primitives::{U256, address};
 use serde_json::{Value, json};
@@ -82,7 +82,8 @@ fn text(report: &AnalysisReport, write: fn(&AnalysisReport, &mut Vec<u8>) -> boo
 }
 
 fn table(report: &AnalysisReport) -> String {
-    text(report, |report, out| table::write(report, Detail::Blocks, out).is_ok())
+    const LAYOUT: Layout = Layout { detail: Detail::Blocks, width: 100 };
+    text(report, |report, out| table::write(report, LAYOUT, out).is_ok())
 }
 
 #[test]

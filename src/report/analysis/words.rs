@@ -16,8 +16,8 @@ use crate::{
 pub(super) const LEGEND: &str = "time: time of all transactions on one thread, the shortest of several runs. chain: transactions in the \
      longest chain of dependencies. indep.: share of transactions without a dependency. longest: share of \
      the time of the longest transaction. bound: time / critical path, the bound of the speedup on any \
-     number of threads. The critical path is the chain of dependent transactions that takes longest. x2, \
-     x4: bounds on 2 and 4 threads, from a schedule of the measured times. In it, a transaction waits at a \
+     number of threads. The critical path is the chain of dependent transactions that takes longest. on 2, \
+     on 4: bounds on 2 and 4 threads, from a schedule of the measured times. In it, a transaction waits at a \
      read for the transaction that writes the value. There are no aborts and no overhead. Conflicts are on \
      balance, nonce, code and slot; payments commute, and senders' nonces are known.";
 

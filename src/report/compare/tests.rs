@@ -38,7 +38,7 @@ fn a_slowdown_of_five_percent_is_a_regression_on_any_machine() {
     let caught = (0..10)
         .filter(|pair| {
             let (base, new) = (run(2 * pair, 1.0, 1.0), run(2 * pair + 1, 1.3, 1.05));
-            Comparison::new(&base, &new, By::Speedup, 0.03).is_regression()
+            Comparison::new(&base, &new, By::Speedup, 0.03).answer() == Answer::Regressed
         })
         .count();
     assert!(caught >= 9, "{caught} of 10");
@@ -49,7 +49,8 @@ fn equal_runs_are_no_regression_even_on_a_slower_machine() {
     for pair in 0..20 {
         let (base, new) = (run(100 + 2 * pair, 1.0, 1.0), run(101 + 2 * pair, 1.1, 1.0));
         let compared = Comparison::new(&base, &new, By::Speedup, 0.03);
-        assert!(!compared.is_regression(), "pair {pair}: {:?}", compared.contenders[0].overall);
+        let change = compared.contenders[0].overall;
+        assert_eq!(compared.answer(), Answer::NotRegressed, "pair {pair}: {change:?}");
         assert_eq!(compared.contenders.len(), 1, "the baseline is not compared with itself");
     }
 }
@@ -73,13 +74,14 @@ fn other_load_that_slows_down_concurrent_baselines_is_no_regression() {
     for pair in 0..20 {
         let (quiet, loud) =
             (disturbed(200 + 2 * pair, 1.0, 1.0), disturbed(201 + 2 * pair, 1.1, 1.0));
-        assert!(!Comparison::new(&quiet, &loud, By::Speedup, 0.03).is_regression(), "{pair}");
+        let answer = |base: &Run, new: &Run| Comparison::new(base, new, By::Speedup, 0.03).answer();
+        assert_eq!(answer(&quiet, &loud), Answer::NotRegressed, "{pair}");
         let worse = disturbed(201 + 2 * pair, 0.95, 1.06);
-        assert!(Comparison::new(&loud, &worse, By::Speedup, 0.03).is_regression(), "{pair}");
+        assert_eq!(answer(&loud, &worse), Answer::Regressed, "{pair}");
         let alone = run(300 + pair, 1.0, 1.1);
-        let compared = Comparison::new(&quiet, &alone, By::Speedup, 0.03);
-        assert!(
-            compared.is_regression(),
+        assert_eq!(
+            answer(&quiet, &alone),
+            Answer::Regressed,
             "{pair}: without concurrent baselines in both runs, one baseline is the reference"
         );
     }
@@ -102,8 +104,8 @@ fn one_slower_block_is_a_regression_if_several_runs_agree() {
     let (mut base, mut new) = (run(1, 1.0, 1.0), with_a_slow_block(2));
     let once = compared(&base, &new);
     assert_eq!(
-        (once.contenders[0].slower_blocks.as_slice(), once.is_regression()),
-        (&[16][..], false)
+        (once.contenders[0].slower_blocks.as_slice(), once.answer()),
+        (&[16][..], Answer::CannotTell)
     );
     base.join(run(3, 1.0, 1.0));
     let mut disturbed = new.clone();
@@ -111,14 +113,14 @@ fn one_slower_block_is_a_regression_if_several_runs_agree() {
     let denied = compared(&base, &disturbed);
     assert!(denied.contenders[0].slower_blocks.is_empty(), "the second run was not slower");
     new.join(with_a_slow_block(4));
-    assert!(compared(&base, &new).is_regression());
+    assert_eq!(compared(&base, &new).answer(), Answer::Regressed);
 }
 
 #[test]
 fn compared_by_time_a_slower_machine_is_a_regression_of_every_contender() {
     let compared = Comparison::new(&run(1, 1.0, 1.0), &run(2, 1.1, 1.0), By::Time, 0.03);
     assert_eq!(compared.contenders.len(), 2);
-    assert!(compared.contenders.iter().all(ContenderChange::is_regression));
+    assert!(compared.contenders.iter().all(|each| each.answer() == Answer::Regressed));
 }
 
 #[test]
@@ -146,12 +148,47 @@ fn versions_and_seeds_may_differ_and_other_properties_may_not() {
 }
 
 #[test]
-fn a_change_within_the_noise_floor_is_no_regression() {
-    let (mut base, new) = (run(1, 1.0, 1.0), run(2, 1.0, 1.05));
-    base.noise_floor = Some(0.2);
-    let compared = Comparison::new(&base, &new, By::Speedup, 0.03);
-    assert!(!compared.is_regression());
-    assert_eq!(compared.contenders[0].judgement, Judgement::Same);
+fn a_noise_floor_above_the_threshold_leaves_the_question_open() {
+    for (pair, slowdown) in (0..20).zip([1.0, 1.02, 1.05, 1.1].into_iter().cycle()) {
+        let (mut base, new) = (run(400 + 2 * pair, 1.0, 1.0), run(401 + 2 * pair, 1.0, slowdown));
+        base.noise_floor = Some(0.2);
+        let compared = Comparison::new(&base, &new, By::Speedup, 0.03);
+        assert_eq!(compared.answer(), Answer::CannotTell, "{pair}");
+        assert_eq!(compared.contenders[0].judgement, Judgement::Unclear(Doubt::Noise), "{pair}");
+        let far = run(401 + 2 * pair, 1.0, 1.5);
+        let compared = Comparison::new(&base, &far, By::Speedup, 0.03);
+        assert_eq!(compared.answer(), Answer::Regressed, "{pair}: far above the floor");
+    }
+}
+
+#[test]
+fn few_blocks_of_one_run_show_no_regression_and_exclude_none() {
+    let few = |mut run: Run, rounds: u64| {
+        run.blocks.retain(|(_, number), _| *number <= 3);
+        run.times.values_mut().for_each(|laps| laps.retain(|round, _| *round < rounds));
+        run
+    };
+    let compared = |rounds, slowdown| {
+        let (base, new) = (few(run(1, 1.0, 1.0), rounds), few(run(2, 1.0, slowdown), rounds));
+        Comparison::new(&base, &new, By::Speedup, 0.05).contenders[0].judgement
+    };
+    assert_eq!(compared(12, 1.3), Judgement::Unclear(Doubt::SingleRun));
+    assert_eq!(compared(12, 1.0), Judgement::Same);
+    assert_eq!(compared(2, 1.0), Judgement::Unclear(Doubt::FewIterations));
+    assert_eq!(compared(1, 1.3), Judgement::Unclear(Doubt::FewIterations));
+}
+
+#[test]
+fn warnings_of_both_runs_are_kept() {
+    let mut noisy = testing::full_report();
+    noisy.warnings = vec![crate::measure::warnings::Warning::Unoptimised];
+    let quiet = crate::report::Report { warnings: vec![], ..testing::full_report() };
+    let compared = Comparison::new(&read(&quiet), &read(&noisy), By::Speedup, 0.03);
+    let [base, new] = compared.sides;
+    assert!(base.warnings.is_empty());
+    let said =
+        ["this is a debug build, so all times are too long; build with: cargo build --release"];
+    assert_eq!(new.warnings, said);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn page(report: &Report) -> Result<Markup, ReportError> {
     }
     entries.push(("facts", "Machine and settings"));
     let page = Page {
-        title: "blockrace: results",
+        title: "blockrace: results".to_owned(),
         question: "How large is the speedup of each executor on these blocks, and are the results correct?",
         entries: &entries,
         version: &report.machine.blockrace_version,

@@ -12,7 +12,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// The properties of a page.
 pub(in crate::report) struct Page<'a> {
-    pub(in crate::report) title: &'static str,
+    pub(in crate::report) title: String,
     /// The question that the page answers.
     pub(in crate::report) question: &'static str,
     /// Id and name of each section.
@@ -54,7 +54,7 @@ impl Page<'_> {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 // The empty icon keeps browsers from requesting one.
                 link rel="icon" href="data:,";
-                title { (self.title) }
+                title { (&self.title) }
                 style { (PreEscaped(style)) }
             }
         }
@@ -87,7 +87,12 @@ pub(in crate::report) fn list(title: &str, class: &str, items: &[String]) -> Mar
 
 /// Adds a capital letter at the start and a full stop at the end.
 pub(in crate::report) fn sentence(text: &str) -> String {
+    format!("{}.", capital(text))
+}
+
+/// Adds a capital letter at the start.
+pub(in crate::report) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
+    first + chars.as_str()
 }

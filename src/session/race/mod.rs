@@ -11,10 +11,7 @@ mod profiles;
 pub(super) mod rows;
 mod warnings;
 
-pub use self::{
-    charts::Charts,
-    options::{RaceOptions, default_threads},
-};
+pub use self::{charts::Charts, options::RaceOptions};
 
 use self::{
     charts::picture,
@@ -181,7 +178,10 @@ impl<'a> RaceTrack<'a> {
     ) -> ControlFlow<()> {
         let fail_fast = self.options.fail_fast;
         match block {
-            Ok(block) => races.add(block, fail_fast),
+            Ok(block) => {
+                self.observer.rows(&block.rows);
+                races.add(block, fail_fast)
+            }
             Err(error) if matches!(error.downcast_ref(), Some(RunError::Interrupted)) => {
                 races.notes.interrupted = Some(1);
                 ControlFlow::Break(())

@@ -3,7 +3,7 @@
 use super::charts::Charts;
 use crate::{
     executors::ExecutorKind,
-    measure::{Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup},
+    measure::{Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup, warnings::FEWEST_ROUNDS},
     report::{OracleKnowledge, Settings, setting::Amount},
     session::{BlockQuery, machine, selection::joined},
     threads::Pinning,
@@ -33,12 +33,12 @@ pub struct RaceOptions {
 }
 
 impl Default for RaceOptions {
-    /// All built-in executors on powers of two threads, ten iterations after an automatic warm-up.
+    /// A short race: the baseline and two executors on all cores, with the fewest iterations that give intervals.
     fn default() -> Self {
-        let iterations = NonZeroU32::MIN.saturating_add(9);
+        let iterations = NonZeroU32::new(FEWEST_ROUNDS).unwrap_or(NonZeroU32::MIN);
         Self {
-            executors: ExecutorKind::BUILT_IN.to_vec(),
-            threads: default_threads(),
+            executors: vec![ExecutorKind::SEQUENTIAL, ExecutorKind::BLOCK_STM, ExecutorKind::BAL],
+            threads: vec![machine::cores()],
             rounds: Rounds {
                 warmup: Warmup::UntilSteady,
                 iterations: Iterations::Rounds(iterations),
@@ -53,17 +53,6 @@ impl Default for RaceOptions {
             charts: Charts::Omitted,
         }
     }
-}
-
-/// Powers of two below the number of cores, then the number of cores.
-pub fn default_threads() -> Vec<NonZeroUsize> {
-    let cores = machine::cores();
-    let doubled = |threads: &NonZeroUsize| threads.checked_mul(NonZeroUsize::MIN.saturating_add(1));
-    let mut threads: Vec<_> = std::iter::successors(Some(NonZeroUsize::MIN), doubled)
-        .take_while(|threads| *threads < cores)
-        .collect();
-    threads.push(cores);
-    threads
 }
 
 impl RaceOptions {
@@ -142,18 +131,5 @@ const fn limit(iterations: Iterations) -> Option<Duration> {
     match iterations {
         Iterations::Rounds(_) => None,
         Iterations::UntilPrecise { limit } => Some(limit),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn default_threads_are_ascending_and_end_with_the_number_of_cores() {
-        let threads = default_threads();
-        assert_eq!(threads[0].get(), 1);
-        assert_eq!(threads.last(), Some(&machine::cores()));
-        assert!(threads.is_sorted());
     }
 }

@@ -137,11 +137,23 @@ pub(crate) fn start(cache: &Path, arguments: &[&str]) -> Child {
     command.stdout(piped()).stderr(piped()).spawn().expect("the command starts")
 }
 
+/// Variables that change what the command does or prints.
+const SETTINGS: [&str; 6] = [
+    "BLOCKRACE_CACHE_DIR",
+    "BLOCKRACE_COLOR",
+    "BLOCKRACE_THREADS",
+    "COLUMNS",
+    "ETH_RPC_HEADERS",
+    "ETH_RPC_URL",
+];
+
 /// The command with these arguments and this cache, without input and without the user's settings.
 pub(crate) fn command(cache: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blockrace"));
     command.args(arguments).arg("--cache-dir").arg(cache).stdin(Stdio::null());
-    command.env_remove("ETH_RPC_URL").env_remove("ETH_RPC_HEADERS");
+    for variable in SETTINGS {
+        command.env_remove(variable);
+    }
     command
 }
 
