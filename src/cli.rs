@@ -4,6 +4,7 @@
 //! `commands` does both.
 
 mod cache;
+mod command;
 mod compare;
 mod conformance;
 mod hiding;
@@ -32,6 +33,7 @@ pub use rules::RulesArgs;
 pub use shard::ShardArg;
 pub use shell::{CompletionsArgs, ManArgs};
 
+use command::command;
 use number::{MOST_JOBS, MOST_SECONDS, MOST_THREADS, positive, whole};
 
 use crate::{
@@ -42,12 +44,8 @@ use crate::{
     session::{BlockQuery, CheckOptions, LONG_VERSION, machine},
     units::parse_duration,
 };
-use clap::{
-    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValue, TypedValueParser},
-};
+use clap::{Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::{
-    ffi::OsStr,
     num::{NonZeroU64, NonZeroUsize},
     path::PathBuf,
     time::Duration,
@@ -366,77 +364,10 @@ pub fn parse(registry: &Registry) -> Result<Cli, clap::Error> {
     Ok(Cli { registry: registry.clone(), ..cli })
 }
 
-/// The command line, with the executors of `registry` in its help and its value parsers.
-fn command(registry: &Registry) -> clap::Command {
-    let many = |command: clap::Command| {
-        let (names, known) = (names(registry, &["all"]), registry.clone());
-        let parse = move |text: &str| Executors::parse(text, &known);
-        command.mut_arg("executors", |arg| {
-            listing(arg, registry).value_parser(Suggesting { parse, names })
-        })
-    };
-    let one = |command: clap::Command| {
-        let (names, known) = (names(registry, &[]), registry.clone());
-        let parse = move |name: &str| known.find(name);
-        command.mut_arg("executor", |arg| {
-            listing(arg, registry).value_parser(Suggesting { parse, names })
-        })
-    };
-    Cli::command()
-        .mut_subcommand("replay", many)
-        .mut_subcommand("conformance", many)
-        .mut_subcommand("verify", one)
-        .mut_subcommand("trace", one)
-}
-
-/// Names of the executors, and further values.
-fn names(registry: &Registry, more: &[&'static str]) -> Vec<&'static str> {
-    registry.all().iter().map(|kind| kind.name()).chain(more.iter().copied()).collect()
-}
-
-/// Adds the names of the executors to an argument's help, and their descriptions to its long help.
-fn listing(arg: clap::Arg, registry: &Registry) -> clap::Arg {
-    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let all = registry.all().iter();
-    let described: Vec<_> = all.map(|kind| format!("- {kind}: {}", kind.description())).collect();
-    let listed = names(registry, &[]).join(", ");
-    arg.long_help(format!("{help}\n\n{}", described.join("\n")))
-        .help(format!("{help} [executors: {listed}]"))
-        .hide_possible_values(true)
-}
-
-/// A parser that tells shells which values to suggest. It accepts all values that `parse` accepts.
-#[derive(Clone)]
-struct Suggesting<P> {
-    parse: P,
-    names: Vec<&'static str>,
-}
-
-impl<P, T, E> TypedValueParser for Suggesting<P>
-where
-    P: Fn(&str) -> Result<T, E> + Clone + Send + Sync + 'static,
-    T: Clone + Send + Sync + 'static,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    type Value = T;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        arg: Option<&clap::Arg>,
-        value: &OsStr,
-    ) -> Result<T, clap::Error> {
-        self.parse.parse_ref(command, arg, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(self.names.iter().map(PossibleValue::new)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_has_no_contradictions() {

@@ -1,6 +1,6 @@
 //! Declares the commands `completions` and `man`, and writes what they print from the command line's declaration.
 
-use super::command;
+use super::command::command;
 use crate::executors::Registry;
 use clap::Args;
 use clap_mangen::Man;

@@ -26,6 +26,11 @@ pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     write_document(&Document::new(report), out)
 }
 
+/// Writes the document of [`write`] without blanks.
+pub(super) fn write_compact(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
+    serde_json::to_writer(out, &Document::new(report)).map_err(ReportError::Json)
+}
+
 /// Writes a document in the format of [`write`].
 pub(super) fn write_document(
     document: &impl Serialize,

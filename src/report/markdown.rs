@@ -4,13 +4,15 @@
 use std::io;
 
 use super::block_list::block_lists;
+use super::html::shell::capital;
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::summary::{
-    WHY_NOT_MORE, conclusion, cores_line, noise_line, one_line, problems, why_line, winner_line,
+    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, one_line, problems, why_line,
+    winner_line,
 };
 use super::table::{NONE, cell, oracle_knowledge, speedup};
 use super::totals::{self, Standing};
-use super::{Provenance, Report, ReportError, Row, limits};
+use super::{Provenance, Report, ReportError, Row, counted, limits};
 use crate::units;
 
 /// Longest list of blocks, in bytes. A pull request has a limit for its text; the page has every list.
@@ -21,26 +23,46 @@ const LONGEST_LIST: usize = 4_000;
 /// # Errors
 /// [`ReportError::Markdown`] if `out` fails.
 pub fn write(report: &Report, mut out: impl io::Write) -> Result<(), ReportError> {
-    let sections = [
+    let before = [
         opening(report),
         standings(report),
         list("Problems", problems(report)),
         list("Warnings", warnings(report)),
         list("Oracle knowledge", oracle_knowledge(report)),
         list("Bottlenecks of the slowest blocks", limits(report)),
-        blocks(report),
-        footing(report),
     ];
+    let (before, after) = (joined(before), joined([footing(report)]));
+    let left = LONGEST.saturating_sub(before.chars().count() + after.chars().count());
+    let blocks = joined([blocks(report, left)]);
+    let text = [before, blocks, after].into_iter().filter(|text| !text.is_empty());
+    let text = text.collect::<Vec<_>>().join("\n\n");
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(ReportError::Markdown)
+}
+
+/// Maximum length in characters. GitHub refuses a comment of more than 65,536.
+const LONGEST: usize = 65_000;
+
+/// Maximum number of items of a list.
+const MOST_ITEMS: usize = 40;
+
+/// Maximum length of an item in characters.
+const LONGEST_ITEM: usize = 400;
+
+/// Maximum length of the command in characters. A shortened command would repeat another run.
+const LONGEST_COMMAND: usize = 4_000;
+
+/// Sections with a blank line between them.
+fn joined(sections: impl IntoIterator<Item = Vec<String>>) -> String {
     let filled = sections.into_iter().filter(|lines| !lines.is_empty());
-    let text: Vec<String> = filled.map(|lines| lines.join("\n")).collect();
-    writeln!(out, "{}", text.join("\n\n")).and_then(|()| out.flush()).map_err(ReportError::Markdown)
+    filled.map(|lines| lines.join("\n")).collect::<Vec<_>>().join("\n\n")
 }
 
 fn opening(report: &Report) -> Vec<String> {
     let winner = totals::winner(report)
         .and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
-    let mut lines: Vec<_> =
-        winner.map(|line| format!("**{}**  ", escaped(&line))).into_iter().collect();
+    let doubt = do_not_quote(report).map(|doubt| format!("**{}**  ", escaped(&capital(&doubt))));
+    let mut lines: Vec<_> = doubt.into_iter().collect();
+    lines.extend(winner.map(|line| format!("**{}**  ", escaped(&line))));
     let why = totals::winner(report).and_then(|standing| why_line(report, standing.contender));
     lines.extend(why.map(|why| format!("{WHY_NOT_MORE} {}  ", escaped(&why))));
     lines.push(format!("{}  ", escaped(&noise_line(report))));
@@ -82,8 +104,8 @@ fn standing_line(rows: &[&Row], standing: &Standing<'_>) -> String {
     ])
 }
 
-/// Every row, in a folded section.
-fn blocks(report: &Report) -> Vec<String> {
+/// The rows in a folded section, as many as fit in `longest` characters.
+fn blocks(report: &Report, longest: usize) -> Vec<String> {
     if report.rows.is_empty() {
         return vec![];
     }
@@ -104,8 +126,22 @@ fn blocks(report: &Report) -> Vec<String> {
     let mut lines =
         vec![format!("<details><summary>All blocks ({count})</summary>"), String::new()];
     lines.extend(head(&titles, 2));
-    lines.extend(report.rows.iter().map(row_line));
+    // The room for the last lines.
+    let mut length = lines.iter().map(|line| line.chars().count() + 1).sum::<usize>() + 120;
+    let fits = |line: &String| {
+        length += line.chars().count() + 1;
+        length <= longest
+    };
+    let shown: Vec<_> = report.rows.iter().map(row_line).take_while(fits).collect();
+    let left = report.rows.len() - shown.len();
+    lines.extend(shown);
     lines.extend([String::new(), "</details>".to_owned()]);
+    if left > 0 {
+        lines.extend([
+            String::new(),
+            format!("{} are left out: see the JSON or the page.", counted(left, "row")),
+        ]);
+    }
     lines
 }
 
@@ -152,6 +188,13 @@ fn build_line(report: &Report) -> String {
 fn footing(report: &Report) -> Vec<String> {
     let (machine, settings) = (&report.machine, &report.settings);
     let caches = machine.caches.join(", ");
+    let command = match one_line(&settings.command) {
+        long if long.chars().count() > LONGEST_COMMAND => {
+            "# The command names too many blocks for this text; it is in the JSON and on the page."
+                .into()
+        }
+        command => command,
+    };
     let mut lines = vec![
         escaped(&format!(
             "{}, {} logical CPUs, {}; {}; allocator {}; blockrace {}, {} build.",
@@ -173,7 +216,7 @@ fn footing(report: &Report) -> Vec<String> {
     {
         lines.extend([String::new(), format!("Blocks of chain {chain}: `{list}`")]);
     }
-    let command = one_line(&settings.command).replace('`', "'");
+    let command = command.replace('`', "'");
     lines.extend(["", "To reproduce this run:", ""].map(str::to_owned));
     lines.push(format!("```sh\n{command}\n```"));
     lines
@@ -184,8 +227,19 @@ pub(in crate::report) fn list(title: &str, items: Vec<String>) -> Vec<String> {
         return vec![];
     }
     let mut lines = vec![format!("{title}:"), String::new()];
-    lines.extend(items.iter().map(|item| format!("- {}", escaped(item))));
+    lines.extend(items.iter().take(MOST_ITEMS).map(|item| format!("- {}", escaped(&short(item)))));
+    let left = items.len().saturating_sub(MOST_ITEMS);
+    lines.extend((left > 0).then(|| format!("- and {left} more")));
     lines
+}
+
+/// The start of a text that is too long.
+fn short(text: &str) -> String {
+    let mut start: String = text.chars().take(LONGEST_ITEM).collect();
+    if start.len() < text.len() {
+        start.push('…');
+    }
+    start
 }
 
 /// The title row and the alignment row. The first `texts` columns hold text, the others numbers.
@@ -220,7 +274,7 @@ pub(in crate::report) fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing;
+    use super::super::{BlockFacts, Failure, testing};
     use super::*;
 
     fn written(report: &Report) -> String {
@@ -247,6 +301,24 @@ mod tests {
         let lines: Vec<_> = text.lines().filter(|line| line.starts_with('|')).collect();
         assert!(lines.iter().all(|line| [8, 12].contains(&cells(line))), "{text}");
         assert!(lines.len() > 6, "{text}");
+    }
+
+    #[test]
+    fn any_run_is_short_enough_for_a_comment() {
+        let mut report = testing::full_report();
+        let row = report.rows[1].clone();
+        for number in 0..5_000 {
+            report
+                .rows
+                .push(Row { block: BlockFacts { number, ..row.block.clone() }, ..row.clone() });
+            let what = "a long reason ".repeat(100);
+            report.failures.push(Failure { block: number, what });
+        }
+        report.settings.command = format!("blockrace replay {}", "19426587,".repeat(20_000));
+        let text = written(&report);
+        assert!(text.chars().count() < 65_536, "{} characters", text.chars().count());
+        assert!(text.contains("</details>") && text.contains(" rows are left out"), "{text}");
+        assert!(text.contains("and 4962 more"), "{text}");
     }
 
     #[test]

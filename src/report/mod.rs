@@ -359,6 +359,13 @@ impl Row {
     }
 }
 
+impl Contender<'_> {
+    /// The name in a chart: `block-stm, 2 threads`.
+    fn label(&self) -> String {
+        format!("{}, {}", self.executor, counted(self.threads.get(), "thread"))
+    }
+}
+
 impl fmt::Display for Contender<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.executor, counted(self.threads.get(), "thread"))

@@ -60,11 +60,7 @@ fn panel(report: &Report, chosen: &[Contender<'_>]) -> Vec<String> {
 fn titles(report: &Report, chosen: &[Contender<'_>]) -> Vec<Cell> {
     let baseline = report.rows.iter().find(|row| is_baseline_row(row));
     let baseline = baseline.map_or("no baseline", |row| row.contender().executor);
-    let title = |contender: &Contender<'_>| {
-        let text =
-            format!("{}, {}", contender.executor, counted(contender.threads.get(), "thread"));
-        Cell::new(text, STRONG)
-    };
+    let title = |contender: &Contender<'_>| Cell::new(contender.label(), STRONG);
     let mut cells = vec![Cell::new("block", STRONG), Cell::new(baseline, STRONG)];
     cells.extend(chosen.iter().map(title));
     cells

@@ -1,5 +1,8 @@
 //! Writes a section for each block: its figures by executor, its schedules and its dependencies.
 
+use std::collections::HashSet;
+
+use alloy_primitives::B256;
 use maud::{Markup, html};
 
 use super::picture;
@@ -7,7 +10,7 @@ use super::shell::block_id;
 use super::table::{Cell, table};
 use crate::report::record::{bound_share, measured_speedup, mgas_per_s, re_execution_rate};
 use crate::report::table::speedup;
-use crate::report::{BlockFacts, Mode, Report, Row, Verdict, by_block, counted};
+use crate::report::{BlockFacts, Mode, Report, Row, Verdict, by_block, counted, limits};
 use crate::units;
 
 /// The folded sections of all blocks.
@@ -16,20 +19,30 @@ pub(super) fn sections(report: &Report) -> Markup {
     if blocks.is_empty() {
         return html! {};
     }
+    let slowest = limits::worst(report, MOST_PICTURES);
+    let drawn: HashSet<_> = slowest.iter().map(|limit| limit.row.block.hash).collect();
     html! {
         section id="blocks" {
             h2 { "Blocks" }
-            @for rows in &blocks { (section(report, rows)) }
+            @if report.pictures.len() > drawn.len() {
+                p { "Schedules and dependencies are drawn for the " (drawn.len()) " blocks with the smallest speedups." }
+            }
+            @for rows in &blocks { (section(report, rows, &drawn)) }
         }
     }
 }
 
-fn section(report: &Report, rows: &[&Row]) -> Markup {
+/// Maximum number of blocks with pictures, which are most of a page's size.
+const MOST_PICTURES: usize = 50;
+
+fn section(report: &Report, rows: &[&Row], drawn: &HashSet<B256>) -> Markup {
     let Some(first) = rows.first() else { return html! {} };
     let block = &first.block;
     let picture = report.pictures.iter().find(|picture| picture.block == block.hash);
+    let picture = picture.filter(|picture| drawn.contains(&picture.block));
     html! {
-        details class="block" {
+        details class="block" data-number=(block.number) data-gas=(block.gas_used)
+            data-speedup=(format!("{:.4}", best(rows).map_or(0.0, |(_, ratio)| ratio))) data-wrong[is_wrong(rows)] {
             summary { (summary(block, rows)) }
             // The id is inside the section, so that a browser unfolds the section when it follows a link.
             p class="hash" id=(block_id(block)) { "Hash " code { (block.hash) } ", chain " (block.chain_id) }
@@ -42,12 +55,7 @@ fn section(report: &Report, rows: &[&Row]) -> Markup {
 
 /// The text of a folded section.
 fn summary(block: &BlockFacts, rows: &[&Row]) -> String {
-    let speedups = rows.iter().filter_map(|row| {
-        row.verdict.figures().and_then(measured_speedup).map(|speedup| (row, speedup.ratio))
-    });
-    let best = speedups.max_by(|a, b| a.1.total_cmp(&b.1));
-    let best = best.map(|(row, ratio)| format!("; best {ratio:.2} by {}", row.contender()));
-    let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
+    let best = best(rows).map(|(row, ratio)| format!("; best {ratio:.2} by {}", row.contender()));
     format!(
         "{}, {}: {}, {} Mgas{}{}",
         block.number,
@@ -55,8 +63,20 @@ fn summary(block: &BlockFacts, rows: &[&Row]) -> String {
         counted(block.transactions, "transaction"),
         units::grouped(units::mgas(block.gas_used)),
         best.unwrap_or_default(),
-        if wrong { "; MISMATCH" } else { "" }
+        if is_wrong(rows) { "; MISMATCH" } else { "" }
     )
+}
+
+/// The fastest row and its speedup.
+fn best<'a>(rows: &[&'a Row]) -> Option<(&'a Row, f64)> {
+    let speedups = rows.iter().filter_map(|row| {
+        row.verdict.figures().and_then(measured_speedup).map(|speedup| (*row, speedup.ratio))
+    });
+    speedups.max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+fn is_wrong(rows: &[&Row]) -> bool {
+    rows.iter().any(|row| row.verdict.figures().is_none())
 }
 
 fn figures(block: &BlockFacts, rows: &[&Row]) -> Markup {

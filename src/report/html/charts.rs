@@ -247,8 +247,7 @@ pub(super) fn throughput(
         .collect();
     let row = |(contender, five): &(Contender<'_>, [f64; 5])| {
         let series = series_of(legend, contender.executor);
-        let label = format!("{} ×{}", contender.executor, contender.threads);
-        (label, vec![(0.5, Mark::Spread { five: *five, series })])
+        (contender.label(), vec![(0.5, Mark::Spread { five: *five, series })])
     };
     let title = "Throughput over the blocks";
     let rows = Rows {

@@ -25,7 +25,7 @@ fn shares(lost: &[Lost<'_>]) -> Result<Markup, ReportError> {
             from = to;
             (0.5, bar)
         });
-        (format!("{} ×{}", lost.contender.executor, lost.contender.threads), bars.collect())
+        (lost.contender.label(), bars.collect())
     };
     let rows = Rows {
         title: title.into(),

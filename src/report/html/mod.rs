@@ -1,6 +1,7 @@
-//! Writes a report as one self-contained HTML page: no network, no script, no other file.
+//! Writes a report as one self-contained HTML page: no network and no other file. A small script sorts, filters and
+//! searches the blocks, and saves the results as JSON. Without it, the page is complete.
 //!
-//! The page starts with the fastest contender, the verification result and the noise floor. The charts
+//! The page starts with the verification result, doubts about the figures and the fastest contender. The charts
 //! follow, each with its numbers as a table. Then come a section for each block, the machine, the settings
 //! and the command that reproduces the run. The page supports light and dark mode, small screens and printing.
 //! Only unfolded sections are printed. Dependencies and schedules ([`BlockPicture`](super::BlockPicture)) are
@@ -17,6 +18,7 @@ mod lost;
 pub(super) mod palette;
 pub(super) mod picture;
 mod schedule;
+mod script;
 pub(super) mod shell;
 pub mod svg;
 pub(super) mod table;
@@ -25,12 +27,13 @@ use std::io;
 
 use maud::{Markup, html};
 
+use super::record::mgas_per_s;
 use super::summary::{
-    WHY_NOT_MORE, conclusion, cores_line, noise_line, problems, why_line, winner_line,
+    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, problems, why_line, winner_line,
 };
 use super::table::speedup;
 use super::totals::{self, Standing};
-use super::{Report, ReportError, limits};
+use super::{Contender, Report, ReportError, contenders, limits};
 use crate::units;
 use shell::{Page, list, sentence};
 use table::{Cell, table};
@@ -54,7 +57,7 @@ fn page(report: &Report) -> Result<Markup, ReportError> {
     }
     entries.push(("facts", "Machine and settings"));
     let page = Page {
-        title: "blockrace: results".to_owned(),
+        title: title(report),
         question: "How large is the speedup of each executor on these blocks, and are the results correct?",
         entries: &entries,
         version: &report.machine.blockrace_version,
@@ -66,10 +69,22 @@ fn page(report: &Report) -> Result<Markup, ReportError> {
         (charts)
         (blocks::sections(report))
         (facts::section(report))
+        (script::data(report)?)
     }))
 }
 
-/// The fastest contender, the verification result, warnings and bottlenecks.
+/// The blocks and the machine, to tell pages apart.
+fn title(report: &Report) -> String {
+    let numbers = report.rows.iter().map(|row| row.block.number);
+    let range = match (numbers.clone().min(), numbers.max()) {
+        (Some(first), Some(last)) if first < last => format!("blocks {first}-{last}"),
+        (Some(only), _) => format!("block {only}"),
+        _ => "no blocks".into(),
+    };
+    format!("blockrace: {range} on {}", report.machine.cpu_model)
+}
+
+/// The verification result, doubts, the fastest contender, warnings and bottlenecks.
 fn result(report: &Report) -> Markup {
     let winner = totals::winner(report)
         .and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
@@ -79,11 +94,12 @@ fn result(report: &Report) -> Markup {
     html! {
         section id="result" {
             h2 { "Result" }
-            @if let Some(winner) = winner { p class="winner" { (sentence(&winner)) } }
-            @if let Some(why) = why { p { (sentence(&format!("{WHY_NOT_MORE} {why}"))) } }
             p class=(if problems.is_empty() { "verified" } else { "alarm" }) {
                 (sentence(&conclusion(report)))
             }
+            @if let Some(doubt) = do_not_quote(report) { p class="doubt" { (sentence(&doubt)) } }
+            @if let Some(winner) = winner { p class="winner" { (sentence(&winner)) } }
+            @if let Some(why) = why { p { (sentence(&format!("{WHY_NOT_MORE} {why}"))) } }
             p { (sentence(&noise_line(report))) }
             @if let Some(cores) = cores_line(report) { p { (sentence(&cores)) } }
             (list("Problems", "alarm", &problems))
@@ -120,12 +136,18 @@ fn limits_table(limits: &[limits::Limit<'_>]) -> Markup {
 /// Both totals, over all blocks and by fork.
 fn standings(report: &Report) -> Markup {
     let rows: Vec<_> = report.rows.iter().collect();
-    let all: Vec<_> = totals::standings(&rows)
+    let mut standings = totals::standings(&rows);
+    // The baseline has a speedup of 1 and no interval.
+    let ratio = |standing: &Standing<'_>| standing.speedup.map_or(1.0, |speedup| speedup.ratio);
+    standings.sort_by(|a, b| ratio(b).total_cmp(&ratio(a)));
+    let most = standings.iter().map(ratio).fold(1.0, f64::max);
+    let all: Vec<_> = standings
         .iter()
         .map(|standing| {
             let rate = totals::total_mgas_per_s(&rows, standing.contender).map(units::grouped);
             let mut line = standing_cells(standing);
             line.insert(2, Cell::number(format!("{} of {}", standing.verified, standing.rows)));
+            line.insert(3, Cell::Bar(standing.speedup.map_or(0.0, |_| ratio(standing) / most)));
             line.push(Cell::number(rate.unwrap_or_else(|| "–".into())));
             line
         })
@@ -134,6 +156,7 @@ fn standings(report: &Report) -> Markup {
         "executor",
         "threads",
         "verified rows",
+        "",
         "geometric mean of speedups",
         "total-time ratio",
         "share of the bound",
@@ -150,8 +173,35 @@ fn standings(report: &Report) -> Markup {
                  dependencies and their shortest single-thread times. It is an estimate. A speedup can exceed \
                  it, because executors may batch payments and times vary."
             }
-            @if !all.is_empty() { (table("Over all blocks", &titles, &all)) }
+            @if !all.is_empty() { (table("Over all blocks, the fastest first", &titles, &all)) }
+            (distribution(report))
             (by_fork(report))
+        }
+    }
+}
+
+/// Throughput over the blocks: that of the median block, and of the slowest ones.
+fn distribution(report: &Report) -> Markup {
+    let line = |contender: Contender<'_>| {
+        let own = report.rows.iter().filter(|row| row.contender() == contender);
+        let mut rates: Vec<_> = own.filter_map(mgas_per_s).collect();
+        rates.sort_unstable_by(f64::total_cmp);
+        let slowest = |share: f64| {
+            let rank = (share * rates.len() as f64).ceil() as usize;
+            let rate = rates.get(rates.len().checked_sub(rank.max(1))?);
+            rate.copied().map(units::grouped)
+        };
+        let cell = |share| Cell::number(slowest(share).unwrap_or_else(|| "–".into()));
+        let name = [Cell::text(contender.executor), Cell::number(contender.threads.to_string())];
+        name.into_iter().chain([0.5, 0.95, 0.99, 1.0].map(cell)).collect()
+    };
+    let lines: Vec<Vec<Cell>> = contenders(&report.rows).into_iter().map(line).collect();
+    let titles = ["executor", "threads", "p50", "p95", "p99", "worst block"];
+    html! {
+        @if !lines.is_empty() {
+            h3 { "Mgas/s over the blocks" }
+            p { "p95: 95 % of the blocks are at least as fast." }
+            (table("Throughput over the blocks, in Mgas/s", &titles, &lines))
         }
     }
 }

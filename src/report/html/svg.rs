@@ -74,7 +74,8 @@ fn ratio(standing: &Standing<'_>) -> f64 {
 fn label(report: &Report, standing: &Standing<'_>) -> String {
     let contender = standing.contender;
     let star = if report.settings.knew(contender.executor).is_some() { "*" } else { "" };
-    format!("{}{star} ×{}", contender.executor, contender.threads)
+    let named = Contender { executor: &format!("{}{star}", contender.executor), ..contender };
+    named.label()
 }
 
 fn marks(standing: &Standing<'_>, rows: &[&Row], legend: &Legend) -> Vec<(f64, Mark)> {
@@ -112,7 +113,7 @@ mod tests {
         write(&report, &mut out).unwrap();
         let picture = String::from_utf8(out).unwrap();
         assert!(
-            picture.contains("block-stm* ×8") && !picture.contains("block-stm ×8"),
+            picture.contains("block-stm*, 8 threads") && !picture.contains("block-stm, 8 threads"),
             "{picture}"
         );
     }
@@ -123,7 +124,7 @@ mod tests {
         write(&testing::full_report(), &mut out).unwrap();
         let picture = String::from_utf8(out).unwrap();
         assert!(picture.starts_with("<svg xmlns="), "{picture}");
-        assert!(picture.contains("block-stm ×8"), "{picture}");
+        assert!(picture.contains("block-stm, 8 threads"), "{picture}");
         assert!(picture.contains("prefers-color-scheme:dark"), "{picture}");
         for reference in ["href", "@import", "url(", "<script"] {
             assert!(!picture.contains(reference), "{reference}");

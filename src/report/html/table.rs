@@ -12,6 +12,8 @@ pub(in crate::report) enum Cell {
         text: String,
         target: String,
     },
+    /// A bar for a share of the longest bar. The number is in another cell.
+    Bar(f64),
 }
 
 impl Cell {
@@ -57,6 +59,10 @@ fn one(column: usize, cell: &Cell) -> Markup {
     let content = match cell {
         Cell::Text(text) | Cell::Number(text) => html! { (text) },
         Cell::Link { text, target } => html! { a href=(target) { (text) } },
+        Cell::Bar(share) => {
+            let width = format!("width:{:.0}%", share.clamp(0.0, 1.0) * 100.0);
+            html! { span class="bar" aria-hidden="true" style=(width) {} }
+        }
     };
     html! {
         @if column == 0 { th scope="row" class=[side(cell)] { (content) } }
@@ -68,6 +74,7 @@ fn one(column: usize, cell: &Cell) -> Markup {
 const fn side(cell: &Cell) -> Option<&'static str> {
     match cell {
         Cell::Number(_) => Some("number"),
+        Cell::Bar(_) => Some("bars"),
         Cell::Text(_) | Cell::Link { .. } => None,
     }
 }

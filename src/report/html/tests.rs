@@ -1,5 +1,6 @@
 use super::super::testing;
 use super::*;
+use crate::report::Row;
 
 fn written(report: &Report) -> String {
     let mut out = Vec::new();
@@ -10,7 +11,57 @@ fn written(report: &Report) -> String {
 #[test]
 fn the_page_is_self_contained() {
     let page = written(&testing::full_report());
-    testing::assert_self_contained(&page);
+    assert_eq!(page.matches("<script").count(), 2, "the results and the script");
+    testing::assert_self_contained(&page.replace("<script", "<checked"));
+}
+
+#[test]
+fn the_page_holds_the_results_as_json() {
+    let mut report = testing::full_report();
+    report.failures[0].what = "a </script> in a reason".into();
+    let page = written(&report);
+    let (_, rest) = page.split_once(r#"<script id="data" type="application/json">"#).unwrap();
+    let (text, _) = rest.split_once("</script>").unwrap();
+    let found: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(found["failures"][0]["what"], "a </script> in a reason");
+    assert_eq!(found["results"].as_array().map(Vec::len), Some(report.rows.len()));
+}
+
+#[test]
+fn the_status_comes_first_and_the_fastest_contender_leads_the_standings() {
+    let mut report = testing::full_report();
+    report.warnings = vec![crate::measure::warnings::Warning::Unoptimised];
+    let page = written(&report);
+    let place = |words: &str| page.find(words).unwrap_or_else(|| panic!("the page lacks {words}"));
+    let standings = &page[place(r#"<section id="standings">"#)..];
+    assert!(standings.find("block-stm") < standings.find("sequential</th>"), "{standings}");
+    let order = [place("2 blocks, 5 rows"), place("Do not quote: "), place("Fastest: block-stm")];
+    assert!(order.is_sorted(), "{order:?}");
+    assert!(page.contains("<title>blockrace: blocks 7-19426587 on AMD EPYC"), "{page}");
+    assert!(page.contains("8 threads") && !page.contains("×8"));
+}
+
+#[test]
+fn a_page_of_a_thousand_blocks_is_small_enough_to_open() {
+    let report = testing::full_report();
+    let mut rows = Vec::new();
+    let mut pictures = Vec::new();
+    for number in 0..1_000 {
+        let mut hash = testing::HASH;
+        hash.0[..8].copy_from_slice(&u64::to_be_bytes(number));
+        for row in [testing::baseline(), testing::contender()] {
+            let block = crate::report::BlockFacts { number, hash, ..row.block.clone() };
+            rows.push(Row { block, ..row });
+        }
+        let mut picture = report.pictures[0].clone();
+        picture.block = hash;
+        picture.dependencies = (0..150).map(|tx| (tx, tx + 1)).collect();
+        pictures.push(picture);
+    }
+    let page = written(&Report { rows, pictures, failures: vec![], ..report });
+    assert!(page.len() < 10_000_000, "{} bytes", page.len());
+    assert_eq!(page.matches("<details class=\"block\"").count(), 1_000);
+    assert_eq!(page.matches(": dependencies between").count(), 50, "of the slowest blocks only");
 }
 
 #[test]
@@ -85,7 +136,7 @@ fn external_text_is_escaped() {
     report.machine.cpu_model = "\"><img src=x>".into();
     report.rows[0].block.fork = "</style><b>".into();
     let page = written(&report);
-    assert!(!page.contains("<script"));
+    assert!(!page.contains("<script>alert"));
     assert!(!page.contains("<img"));
     assert_eq!(page.matches("</style>").count(), 1);
 }
