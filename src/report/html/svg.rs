@@ -11,7 +11,7 @@ use super::charts::{Legend, legend, series_of};
 use super::{palette, shell};
 use crate::measure::stats::geometric_mean;
 use crate::report::totals::{Standing, standings};
-use crate::report::{Report, ReportError, Row};
+use crate::report::{Contender, Report, ReportError, Row};
 
 /// Writes the picture of `report`.
 ///
