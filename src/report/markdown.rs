@@ -175,7 +175,6 @@ fn limits(report: &Report) -> Vec<String> {
     limits::worst(report, 5).iter().map(said).collect()
 }
 
-/// The machine, the method and the command that reproduces the run.
 /// The date of the run and the build of the program.
 fn build_line(report: &Report) -> String {
     let Provenance { date, commit, rustc, target, profile, .. } = &report.provenance;
@@ -185,6 +184,7 @@ fn build_line(report: &Report) -> String {
     format!("Run on {date}; {commit}, {rustc}, {target}, {profile}.")
 }
 
+/// The machine, the method and the command that reproduces the run.
 fn footing(report: &Report) -> Vec<String> {
     let (machine, settings) = (&report.machine, &report.settings);
     let caches = machine.caches.join(", ");

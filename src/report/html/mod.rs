@@ -73,7 +73,7 @@ fn page(report: &Report) -> Result<Markup, ReportError> {
     }))
 }
 
-/// The blocks and the machine, to tell pages apart.
+/// The blocks, the date and the machine, to tell pages apart.
 fn title(report: &Report) -> String {
     let numbers = report.rows.iter().map(|row| row.block.number);
     let range = match (numbers.clone().min(), numbers.max()) {
@@ -81,7 +81,8 @@ fn title(report: &Report) -> String {
         (Some(only), _) => format!("block {only}"),
         _ => "no blocks".into(),
     };
-    format!("blockrace: {range} on {}", report.machine.cpu_model)
+    let date = report.provenance.date.split('T').next().unwrap_or_default();
+    format!("blockrace: {range}, {date}, {}", report.machine.cpu_model)
 }
 
 /// The verification result, doubts, the fastest contender, warnings and bottlenecks.

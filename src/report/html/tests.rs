@@ -37,7 +37,7 @@ fn the_status_comes_first_and_the_fastest_contender_leads_the_standings() {
     assert!(standings.find("block-stm") < standings.find("sequential</th>"), "{standings}");
     let order = [place("2 blocks, 5 rows"), place("Do not quote: "), place("Fastest: block-stm")];
     assert!(order.is_sorted(), "{order:?}");
-    assert!(page.contains("<title>blockrace: blocks 7-19426587 on AMD EPYC"), "{page}");
+    assert!(page.contains("<title>blockrace: blocks 7-19426587, 2026-03-01, AMD EPYC"), "{page}");
     assert!(page.contains("8 threads") && !page.contains("×8"));
 }
 
