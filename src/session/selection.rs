@@ -242,7 +242,7 @@ fn of_sample(spec: BlockSpec, query: BlockQuery) -> eyre::Result<Selection> {
     let (first, last) = (by_number.keys().next().copied(), by_number.keys().next_back().copied());
     let every = || by_number.keys().map(|number| *number..=*number).collect::<BlockNumbers>();
     let numbers = match (spec, query.shard) {
-        (BlockSpec::Sample(Some(list)), shard) => part(list, &names(&ids), shard)?,
+        (BlockSpec::Sample(Some(list)), shard) => part(&list, &names(&ids), shard)?,
         (_, Some(shard)) => every().part(shard),
         (_, None) => every(),
     };
