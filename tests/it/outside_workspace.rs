@@ -27,11 +27,13 @@ fn snippet(language: &str) -> String {
     code.split("```").next().unwrap_or_default().to_owned()
 }
 
-/// The tables of the checkout's build profiles, so that its compiled dependencies fit.
+/// The tables of the checkout's build profiles, so that its compiled dependencies fit. Outside the workspace, the
+/// profile of the dependencies would apply to this crate, too; it would take minutes to build.
 fn profiles() -> String {
     let manifest = read("Cargo.toml");
     let tables = manifest.split("\n[").filter(|table| table.starts_with("profile."));
-    tables.map(|table| format!("[{table}\n")).collect()
+    let tables: String = tables.map(|table| format!("[{table}\n")).collect();
+    format!("{tables}\n[profile.dev.package.blockrace]\nopt-level = 0\n")
 }
 
 /// The folder of build results, and the profile of this test: `release` or `debug`.
