@@ -9,6 +9,7 @@ mod compare;
 mod conformance;
 mod hiding;
 mod insight;
+mod limit;
 mod node;
 mod number;
 mod rounds;
@@ -26,6 +27,7 @@ pub use compare::{AspectArg, BaselineName, BaselineNameError, ByArg, CompareArgs
 pub use conformance::ConformanceArgs;
 pub use hiding::without_urls;
 pub use insight::{AnalyzeArgs, TraceArgs};
+pub use limit::LimitArgs;
 pub use node::{NodeArgs, RpcCheckArgs};
 pub use number::NumberError;
 pub use rounds::{RoundArgs, RoundsArg};
@@ -34,7 +36,7 @@ pub use shard::ShardArg;
 pub use shell::{CompletionsArgs, ManArgs};
 
 use command::command;
-use number::{MOST_JOBS, MOST_SECONDS, MOST_THREADS, positive, whole};
+use number::{MOST_JOBS, MOST_THREADS, positive, whole};
 
 use crate::{
     block::range::BlockSpec,
@@ -45,11 +47,7 @@ use crate::{
     units::parse_duration,
 };
 use clap::{Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-use std::{
-    num::{NonZeroU64, NonZeroUsize},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 /// Parses a number of threads up to [`MOST_THREADS`].
 fn parse_threads(text: &str) -> Result<NonZeroUsize, NumberError> {
@@ -194,6 +192,9 @@ pub struct FetchArgs {
     /// Write the results to FILE as JSON (schema: data/fetch.schema.json); - is standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Time limit of the execution that proves a block.
+    #[command(flatten)]
+    pub limit: LimitArgs,
 }
 
 /// Values of `--witness`.
@@ -261,15 +262,9 @@ pub struct ReplayArgs {
         help_heading = MEASUREMENT
     )]
     pub state_latency: Duration,
-    /// Time limit of a single execution, in seconds; an executor that exceeds it is out for this block
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value = "60",
-        value_parser = positive::<NonZeroU64, MOST_SECONDS>,
-        help_heading = MEASUREMENT
-    )]
-    pub execution_limit: NonZeroU64,
+    /// Time limit. An executor that exceeds it is out for this block.
+    #[command(flatten)]
+    pub limit: LimitArgs,
     /// Write the results to FILE as CSV; - is standard output, for any result
     #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub csv: Option<PathBuf>,
@@ -299,16 +294,16 @@ pub struct SideBySide {
     /// Number of blocks to check in parallel, each on one thread [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = positive::<NonZeroUsize, MOST_JOBS>)]
     pub jobs: Option<NonZeroUsize>,
-    /// Time limit per block, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = positive::<NonZeroU64, MOST_SECONDS>)]
-    pub time_limit: NonZeroU64,
+    /// Time limit.
+    #[command(flatten)]
+    pub limit: LimitArgs,
 }
 
 impl SideBySide {
     /// The settings of a check with this executor.
     pub fn options(self, executor: ExecutorKind) -> CheckOptions {
         let jobs = self.jobs.unwrap_or_else(machine::cores);
-        CheckOptions { executor, jobs, time_limit: Duration::from_secs(self.time_limit.get()) }
+        CheckOptions { executor, jobs, time_limit: self.limit.time() }
     }
 }
 

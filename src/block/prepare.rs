@@ -1,8 +1,8 @@
 //! Converts a recorded block into a [`ReplayJob`] and checks everything that has a proof.
 
 use super::{
-    BodyError, FlatError, MalformedCode, ReplayJob, RulesError, WitnessError, WitnessReadError,
-    WrongList, body::OmmersRule, open::OpenBlock,
+    BodyError, FlatError, GasError, MalformedCode, ReplayJob, RulesError, WitnessError,
+    WitnessReadError, WrongList, body::OmmersRule, gas::check_gas, open::OpenBlock,
 };
 use crate::{
     block::{RecordedBlock, RecordedState},
@@ -20,6 +20,9 @@ pub enum PrepareError {
     /// The header's fields are not those of the fork at its time.
     #[error(transparent)]
     Fields(#[from] FieldError),
+    /// The block may use more gas than any chain allows.
+    #[error(transparent)]
+    Gas(#[from] GasError),
     /// The body does not match the header.
     #[error("the block's body does not belong to its header")]
     Body(#[from] BodyError),
@@ -77,6 +80,7 @@ pub fn prepare(
     let chain = recorded.chain()?;
     let RecordedBlock { block, state, access_list, .. } = recorded;
     check_fields(&chain, &block.header)?;
+    check_gas(&block)?;
 
     entering(Phase::Senders);
     let block = OpenBlock::open_with(chain, block, OmmersRule::of_state(&state))?;

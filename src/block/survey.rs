@@ -15,6 +15,7 @@ use super::{
     body::{Body, OmmersRule, open_body},
     flat::{MalformedCode, empty_account, flat_state},
     flatten::{Recorder, Source},
+    gas::check_gas,
     rules::chain_of,
 };
 use crate::{
@@ -93,9 +94,10 @@ impl TraceCompletion {
     /// Checks the body and recovers the senders.
     ///
     /// # Errors
-    /// The chain is unknown or the body does not match the header.
+    /// The chain is unknown, the gas is out of bounds, or the body does not match the header.
     pub fn new(traced: TracedBlock) -> Result<Self, PrepareError> {
         let TracedBlock { chain_id, block, unknown_ommers, rules, state, access_list } = traced;
+        check_gas(&block)?;
         let Block { header, body } = block;
         let chain = chain_of(chain_id, &rules, &header)?;
         check_fields(&chain, &header)?;

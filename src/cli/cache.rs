@@ -1,6 +1,6 @@
 //! Declares the subcommands of `cache` and their arguments.
 
-use super::{CachedBlocks, RulesArgs, SideBySide};
+use super::{CachedBlocks, LimitArgs, RulesArgs, SideBySide};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -99,4 +99,7 @@ pub struct ImportArgs {
     /// The rules of the chain.
     #[command(flatten)]
     pub rules: RulesArgs,
+    /// Time limit of the execution that proves a block.
+    #[command(flatten)]
+    pub limit: LimitArgs,
 }

@@ -1,7 +1,7 @@
 //! Declares the arguments of `analyze` and `trace`.
 
 use super::{
-    CachedBlocks, RulesArgs, built_in_executor,
+    CachedBlocks, LimitArgs, RulesArgs, built_in_executor,
     number::{MOST_ITERATIONS, positive, whole},
     parse_threads,
 };
@@ -27,6 +27,9 @@ pub struct AnalyzeArgs {
     /// Number of sequential runs; the shortest time of each transaction counts
     #[arg(long, value_name = "N", default_value = "10", value_parser = positive::<NonZeroU32, MOST_ITERATIONS>)]
     pub iterations: NonZeroU32,
+    /// Time limit.
+    #[command(flatten)]
+    pub limit: LimitArgs,
     /// Write the results to FILE as CSV; - is standard output, for any result
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
@@ -56,6 +59,9 @@ pub struct TraceArgs {
     /// Number of threads of the executor [default: the number of cores]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
+    /// Time limit.
+    #[command(flatten)]
+    pub limit: LimitArgs,
     /// File for the timeline, to be opened in Perfetto (ui.perfetto.dev); - is standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,

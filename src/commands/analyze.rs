@@ -13,7 +13,11 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
     files.add(args.csv.as_deref(), analysis::csv::write)?;
     files.add(args.json.as_deref(), analysis::json::write)?;
     files.add(args.html.as_deref(), analysis::html::write)?;
-    let options = AnalyzeOptions { threads: args.threads, runs: args.iterations };
+    let options = AnalyzeOptions {
+        threads: args.threads,
+        runs: args.iterations,
+        execution_limit: args.limit.time().into(),
+    };
     let selection = select(args.blocks, &args.rules, context)?;
     let progress = Progress::new(context.chatter, selection.blocks.len() as u64, "blocks");
     let Analyzed { report, mismatches } = analyze(selection, &options, &progress)?;

@@ -8,7 +8,13 @@ mod lists;
 mod summary;
 
 use self::{lists::Lists, summary::Summary};
-use super::{Context, Outcome, files::ResultFiles, interrupt, node::client, rules};
+use super::{
+    Context, Outcome,
+    files::ResultFiles,
+    interrupt::{self, CtrlC},
+    node::client,
+    rules,
+};
 use crate::{
     block::range::BlockNumbers,
     cli::FetchArgs,
@@ -17,26 +23,32 @@ use crate::{
     progress::Progress,
     report::fetched::{self, FetchReport},
     session::{AcquireOptions, LATEST_IN_SHARD, NodeRules, acquire, node_rules, resolve},
+    threads::ExecutionLimit,
 };
 use eyre::ensure;
-use std::cell::RefCell;
-use tokio::{select, sync::oneshot::Receiver};
+use std::{cell::RefCell, time::Duration};
+use tokio::select;
+
+/// Time for files that are being written when the fetch ends. Nothing else runs then.
+const LAST_WRITES: Duration = Duration::from_millis(500);
 
 pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
     let mut files = ResultFiles::default();
     files.add(args.json.as_deref(), fetched::write)?;
-    let mut interrupted = interrupt::watch()?;
+    let mut interrupt = interrupt::watch()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let asked = select! {
             asked = ask(&args) => asked?,
-            _ = &mut interrupted => {
+            _ = &mut interrupt.received => {
                 diagnose("interrupted before the first block");
                 return Ok(Outcome::Interrupted);
             }
         };
-        fetch(&args, asked, interrupted, files, context).await
-    })
+        fetch(&args, asked, interrupt, files, context).await
+    });
+    runtime.shutdown_timeout(LAST_WRITES);
+    outcome
 }
 
 /// Connects to the node, finds the rules of its chain and resolves the list of blocks.
@@ -57,7 +69,7 @@ async fn ask(args: &FetchArgs) -> eyre::Result<(Node, NodeRules, BlockNumbers)> 
 async fn fetch(
     args: &FetchArgs,
     (node, rules, numbers): (Node, NodeRules, BlockNumbers),
-    interrupted: Receiver<()>,
+    interrupt: CtrlC,
     files: ResultFiles<FetchReport>,
     context: &Context,
 ) -> eyre::Result<Outcome> {
@@ -69,13 +81,14 @@ async fn fetch(
         choice: args.witness.into(),
         overwrite: args.overwrite,
         concurrency: args.node.concurrency,
+        execution_limit: ExecutionLimit { time: args.limit.time(), interrupt: interrupt.raised },
     };
     let summary =
         RefCell::new(Summary::new(numbers.count(), args.json.is_some().then(Lists::default)));
     let report = |event| summary.borrow_mut().take(event, &progress);
     select! {
         fetched = acquire(&node, &numbers, options, &context.cache, report) => fetched?,
-        _ = interrupted => summary.borrow_mut().interrupt(),
+        _ = interrupt.received => summary.borrow_mut().interrupt(),
     }
     progress.finish();
     let mut summary = summary.into_inner();

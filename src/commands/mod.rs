@@ -35,7 +35,7 @@ use crate::{
     session::{self, BlockQuery, Selection},
 };
 use anstream::ColorChoice;
-use eyre::OptionExt;
+use eyre::{OptionExt, WrapErr as _};
 
 /// Runs the command.
 ///
@@ -44,6 +44,10 @@ use eyre::OptionExt;
 pub fn run(cli: Cli) -> eyre::Result<Outcome> {
     let context = Context::new(&cli.common)?;
     let registry = cli.registry;
+    let keeps_results = matches!(cli.command, Command::Fetch(_) | Command::Replay(_));
+    if !keeps_results {
+        interrupt::end_at_ctrl_c().wrap_err("cannot watch for Ctrl-C")?;
+    }
     match cli.command {
         Command::Fetch(args) => fetch::run(args, &context),
         Command::Replay(args) => replay::run(args, &context),

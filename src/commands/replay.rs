@@ -25,28 +25,28 @@ use std::{
     io::Write as _,
     num::{NonZeroU32, NonZeroUsize},
     ops::ControlFlow,
-    time::Duration,
 };
 
 pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> {
     let files = result_files(&args)?;
     let name = args.save_baseline.clone();
     let saved = name.as_ref().map(|name| baseline::create(name, context)).transpose()?;
-    let (options, advice) = (options(&args)?, more(&args));
+    let (mut options, advice) = (options(&args)?, more(&args));
     let selection = select(args.blocks, &args.rules, context)?;
-    let mut interrupted = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
-    // A closed channel means that the handler has ended. It is no interrupt.
-    let mut interrupt = || match interrupted.try_recv() {
-        Ok(()) => ControlFlow::Break(()),
-        Err(_) => ControlFlow::Continue(()),
+    let interrupt = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
+    options.execution_limit.interrupt = interrupt.raised.clone();
+    let mut is_over = || match interrupt.raised.is_raised() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
     };
     let stream = files.text();
     let table = Lines { stream, context };
     let live = table.begin(&options.settings(&selection.query, &selection.named), advice);
     let progress = Progress::projected(context.chatter, "samples");
     let observer = Watcher { progress: &progress, live, table };
-    let Raced { report, is_interrupted } = race(selection, &options, &observer, &mut interrupt)?;
+    let Raced { report, is_interrupted } = race(selection, &options, &observer, &mut is_over)?;
     progress.finish();
+    interrupt.results_are_written.raise();
     let kept = if report.rows.is_empty() { Ok(()) } else { files.write(&report) };
     if context.detail() != Detail::Totals {
         table.print([String::new()]);
@@ -160,7 +160,7 @@ fn options(args: &ReplayArgs) -> eyre::Result<RaceOptions> {
         threads,
         rounds: rounds(&args.rounds)?,
         state_latency: args.state_latency,
-        execution_limit: Duration::from_secs(args.execution_limit.get()),
+        execution_limit: args.limit.time().into(),
         fail_fast: args.fail_fast,
         charts: args.html.as_ref().map_or(Charts::Omitted, |_| Charts::Drawn),
     })

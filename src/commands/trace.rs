@@ -20,7 +20,8 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let query = BlockQuery { blocks: Some(args.block), chain: args.chain, shard: None };
     let source = only(query, &args.rules, context)?;
     let threads = args.threads.unwrap_or_else(machine::cores);
-    let Profiled { job, trace, verdict } = profile_block(source, args.executor, threads)?;
+    let Profiled { job, trace, verdict } =
+        profile_block(source, args.executor, threads, args.limit.time().into())?;
     let title = format!(
         "block {}, {} on {}",
         job.header.number,

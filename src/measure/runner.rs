@@ -19,7 +19,7 @@ use crate::{
     block::ReplayJob,
     execution::{ExecuteError, ExecutionMode, ExecutionStats, Executor},
     executors::SideBySide,
-    threads::{Watchdog, WatchdogError, WorkerPool},
+    threads::{ExecutionLimit, Watchdog, WatchdogError, WorkerPool},
     trie::TrieError,
 };
 use std::{
@@ -121,7 +121,7 @@ impl Runner {
     ///
     /// # Errors
     /// The system cannot start or pin the threads.
-    pub fn new(plan: Plan, limit: Duration) -> Result<Self, WatchdogError> {
+    pub fn new(plan: Plan, limit: impl Into<ExecutionLimit>) -> Result<Self, WatchdogError> {
         let prepare: Prepare = |contender, job| match contender {
             _ if contender.is_side_by_side() => Ok(Box::new(SideBySide)),
             Contender { executor, threads } => executor.contender(job, threads),
@@ -140,14 +140,15 @@ where
         plan: Plan,
         clock: C,
         prepare: P,
-        limit: Duration,
+        limit: impl Into<ExecutionLimit>,
     ) -> Result<Self, WatchdogError> {
+        let limit = limit.into();
         // Counters cover only threads that start after them.
         let Rounds { readiness, pinning, .. } = plan.rounds;
         let meter = Meter { clock, counters: Counters::open(), readiness, pinning };
         let all: BTreeSet<_> =
             plan.contenders().iter().map(|contender| contender.threads).collect();
-        let watchdog = |threads| Ok((threads, Watchdog::with(threads, pinning, limit)?));
+        let watchdog = |threads| Ok((threads, Watchdog::with(threads, pinning, limit.clone())?));
         let watchdogs = all.into_iter().map(watchdog).collect::<Result<_, WatchdogError>>()?;
         Ok(Self { plan, watchdogs, prepare: Arc::new(prepare), meter })
     }
@@ -281,7 +282,10 @@ where
         for index in order.unwrap_or_default() {
             let Some(track) = self.tracks.get_mut(index) else { continue };
             if let Some(watchdog) = watchdogs.get_mut(&track.contender.threads) {
-                track.run(kind, meter, (self.job, watchdog), &mut self.reference)?;
+                match track.run(kind, meter, (self.job, watchdog), &mut self.reference) {
+                    Err(RunError::Interrupted) => return Ok(ControlFlow::Break(())),
+                    run => run?,
+                }
             }
             if (self.after_lap)().is_break() {
                 return Ok(ControlFlow::Break(()));

@@ -69,13 +69,13 @@ struct Lap {
 
 impl<C: Clock + Clone + Send + 'static> Meter<C> {
     /// Executes once, timed, and computes the state root, timed apart. Both run on the watchdog's threads.
-    /// `Err` says why there is no outcome.
+    /// The inner `Err` says why there is no outcome.
     fn lap(
         &mut self,
         executor: &Arc<dyn Executor>,
         job: &Arc<ReplayJob>,
         watchdog: &mut Watchdog,
-    ) -> Result<Lap, String> {
+    ) -> Result<Result<Lap, String>, RunError> {
         let (executor, job, clock) = (executor.clone(), job.clone(), self.clock.clone());
         let (readiness, pinning) = (self.readiness, self.pinning);
         let mut counters = self.counters.take();
@@ -87,9 +87,14 @@ impl<C: Clock + Clone + Send + 'static> Meter<C> {
             (lap, counters)
         };
         // Counters stay with an abandoned run: later samples have none.
-        let (lap, counters) = watchdog.run(run).map_err(|error| error.to_string())?;
-        self.counters = counters;
-        lap
+        match watchdog.run(run) {
+            Ok((lap, counters)) => {
+                self.counters = counters;
+                Ok(lap)
+            }
+            Err(WatchdogError::Interrupted) => Err(RunError::Interrupted),
+            Err(error) => Ok(Err(error.to_string())),
+        }
     }
 }
 
@@ -178,7 +183,7 @@ impl ContenderRun {
         let Some(executor) = self.executor.as_ref().filter(|_| self.wrong.is_none()) else {
             return Ok(());
         };
-        let Lap { execution, root, sample } = match meter.lap(executor, job, watchdog) {
+        let Lap { execution, root, sample } = match meter.lap(executor, job, watchdog)? {
             Ok(lap) => lap,
             Err(gave_up) => {
                 self.wrong = Some(gave_up);

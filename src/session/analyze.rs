@@ -9,7 +9,7 @@ use super::{
     provenance, race::rows::facts, selection::joined,
 };
 use crate::{
-    block::prepare,
+    block::{RecordedBlock, ReplayJob, prepare},
     execution::Executor as _,
     executors::Sequential,
     insight::{Analysis, Study},
@@ -17,19 +17,24 @@ use crate::{
         Failure,
         analysis::{AnalysedBlock, AnalysisReport, AnalysisSettings},
     },
-    threads::WorkerPool,
+    threads::{ExecutionLimit, Watchdog, WorkerPool},
     verify::Verdict,
 };
 use eyre::WrapErr;
 use std::num::{NonZeroU32, NonZeroUsize};
 
+/// Executions of an analysis beside its timed runs: one records the accesses. The analysis itself counts as another.
+const OTHER_EXECUTIONS: u32 = 2;
+
 /// Settings of an analysis.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct AnalyzeOptions {
     /// Numbers of threads of the bounds.
     pub threads: Vec<NonZeroUsize>,
     /// Number of runs that time the transactions.
     pub runs: NonZeroU32,
+    /// Limit of a single execution.
+    pub execution_limit: ExecutionLimit,
 }
 
 /// The result of an analysis.
@@ -57,7 +62,9 @@ pub fn analyze(
     let command = command(&selection.query, &threads, options.runs);
     let settings =
         AnalysisSettings { threads, runs: options.runs, blocks: selection.named, command };
-    let (blocks, failures, mismatches) = analyze_all(selection.blocks, &settings, observer)?;
+    let watchdog = Watchdog::new(machine::cores(), options.execution_limit.clone())?;
+    let (blocks, failures, mismatches) =
+        analyze_all(selection.blocks, &settings, watchdog, observer)?;
     let report = AnalysisReport {
         provenance: provenance(),
         machine: machine::describe(),
@@ -86,16 +93,15 @@ fn command(query: &BlockQuery, threads: &[NonZeroUsize], runs: NonZeroU32) -> St
 fn analyze_all(
     selected: Vec<SelectedBlock>,
     settings: &AnalysisSettings,
+    mut watchdog: Watchdog,
     observer: &dyn Observer,
 ) -> eyre::Result<(Vec<AnalysedBlock>, Vec<Failure>, usize)> {
-    let crew = WorkerPool::new(machine::cores())?;
     let count = selected.len();
     let (mut blocks, mut failures, mut mismatches) = (Vec::new(), Vec::new(), 0);
     for (position, (number, found)) in selected.into_iter().enumerate() {
         observer.begin(number, position + 1, count);
-        let analysed = caught(|| {
-            found.and_then(|source| analyze_one(source, &settings.threads, settings.runs, &crew))
-        });
+        let analysed =
+            caught(|| found.and_then(|source| analyze_one(source, settings, &mut watchdog)));
         match analysed {
             Ok(block) => blocks.push(block),
             Err(error) => {
@@ -109,22 +115,31 @@ fn analyze_all(
     Ok((blocks, failures, mismatches))
 }
 
+/// Analyses a block on the watchdog's threads. The first execution shows that the block ends.
 fn analyze_one(
     source: BlockSource,
-    threads: &[NonZeroUsize],
-    runs: NonZeroU32,
-    crew: &WorkerPool,
+    settings: &AnalysisSettings,
+    watchdog: &mut Watchdog,
 ) -> eyre::Result<AnalysedBlock> {
     let place = source.place();
     let recorded = source.load()?;
-    let job = crew
+    let job = watchdog.run(move |pool| verified(recorded, &place, pool))??;
+    let (threads, runs) = (settings.threads.clone(), settings.runs);
+    let executions = runs.get().saturating_add(OTHER_EXECUTIONS);
+    watchdog.run_several(executions, move |_| {
+        let study = Study::of(&job, runs)?;
+        Ok(AnalysedBlock { facts: facts(&job), analysis: Analysis::of(&study, &threads) })
+    })?
+}
+
+/// Prepares a block, executes it and compares the result with the header.
+fn verified(recorded: RecordedBlock, place: &str, pool: &WorkerPool) -> eyre::Result<ReplayJob> {
+    let job = pool
         .install(|| prepare(recorded, |_| ()))
         .wrap_err_with(|| format!("{place} cannot be analysed"))?;
-    let executed = Sequential.execute(&job, crew)?;
-    match profile::check(&job, &executed.outcome, crew)? {
-        Verdict::Match => {}
-        mismatch @ Verdict::Mismatch { .. } => return Err(DoesNotMatch(mismatch).into()),
+    let executed = Sequential.execute(&job, pool)?;
+    match profile::check(&job, &executed.outcome, pool)? {
+        Verdict::Match => Ok(job),
+        mismatch @ Verdict::Mismatch { .. } => Err(DoesNotMatch(mismatch).into()),
     }
-    let study = Study::of(&job, runs)?;
-    Ok(AnalysedBlock { facts: facts(&job), analysis: Analysis::of(&study, threads) })
 }

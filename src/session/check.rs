@@ -8,7 +8,7 @@ use crate::{
     executors::ExecutorKind,
     measure::Stopwatch,
     report::BlockFacts,
-    threads::Watchdog,
+    threads::{ExecutionLimit, Watchdog},
     verify::{Step, Verdict, VerifiedTo, VerifyError, verify_block},
 };
 use alloy_primitives::{B256, BlockNumber};
@@ -34,7 +34,7 @@ impl Default for CheckOptions {
         Self {
             executor: ExecutorKind::SEQUENTIAL,
             jobs: machine::cores(),
-            time_limit: Duration::from_secs(300),
+            time_limit: ExecutionLimit::default().time,
         }
     }
 }

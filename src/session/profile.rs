@@ -7,18 +7,18 @@ use crate::{
     executors::ExecutorKind,
     insight::{Trace, timeline::watch},
     measure::{Readiness, SystemClock, prepare_workers},
-    threads::{Watchdog, WorkerPool},
+    threads::{ExecutionLimit, Watchdog, WorkerPool},
     verify::{self, Verdict},
 };
 use eyre::WrapErr;
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc};
 
 /// Number of profiled runs of [`profile_block`], and the state of the workers before each.
 const RUNS: Runs =
     Runs { count: NonZeroUsize::new(9).expect("not zero"), readiness: Readiness::Awake };
 
-/// All runs together exceed this only if the executor hangs.
-const LIMIT: Duration = Duration::from_secs(300);
+/// Executions of the profiled runs. The preparation of the executor counts as one.
+const EXECUTIONS: u32 = 10;
 
 /// A profiled run of an executor over one block.
 #[derive(Debug)]
@@ -31,7 +31,8 @@ pub struct Profiled {
     pub verdict: Verdict,
 }
 
-/// Profiles several runs of an executor over one block, without a race. Returns the run of median length.
+/// Profiles several runs of an executor over one block, without a race. Returns the run of median length. Each
+/// execution has the limit.
 ///
 /// # Errors
 /// If the block cannot be read, proved or executed, or if the executor panics or hangs.
@@ -39,14 +40,15 @@ pub fn profile_block(
     source: BlockSource,
     executor: ExecutorKind,
     threads: NonZeroUsize,
+    limit: ExecutionLimit,
 ) -> eyre::Result<Profiled> {
-    let mut watchdog = Watchdog::new(threads, LIMIT)?;
+    let mut watchdog = Watchdog::new(threads, limit)?;
     let place = source.place();
     let recorded = source.load()?;
     let prepared = watchdog.run(|pool| pool.install(|| prepare(recorded, |_| ())))?;
     let job = Arc::new(prepared.wrap_err_with(|| format!("{place} cannot be replayed"))?);
     let shared = job.clone();
-    let (trace, verdict) = watchdog.run(move |pool| {
+    let (trace, verdict) = watchdog.run_several(EXECUTIONS, move |pool| {
         let prepared = executor.prepare(&shared, pool.threads())?;
         profile(executor, &*prepared, &shared, pool, RUNS)
     })??;

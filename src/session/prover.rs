@@ -9,7 +9,7 @@ use crate::{
     },
     executors::ExecutorKind,
     fetch::{Completion, FetchError, Missing, Node, Sibling},
-    threads::WorkerPool,
+    threads::{ExecutionLimit, Watchdog, WorkerPool},
     trie::{Guess, TrieError},
     verify::{Verdict, VerifyError, guesses, verify_block},
 };
@@ -26,7 +26,7 @@ const ROUND_BY_TRACE: u32 = 6;
 /// Proves blocks.
 pub(super) struct Prover {
     pub(super) node: Node,
-    pool: WorkerPool,
+    limit: ExecutionLimit,
 }
 
 /// The reason that a block is not stored.
@@ -53,12 +53,19 @@ impl<E: Into<eyre::Report>> From<E> for Refused {
 }
 
 impl Prover {
-    /// Creates a prover that fetches missing values from the node.
-    ///
-    /// # Errors
-    /// If the thread that executes blocks cannot be started.
-    pub(super) fn new(node: Node) -> eyre::Result<Self> {
-        Ok(Self { node, pool: WorkerPool::new(NonZeroUsize::MIN)? })
+    /// Creates a prover that fetches missing values from the node. Each execution has the limit.
+    pub(super) const fn new(node: Node, limit: ExecutionLimit) -> Self {
+        Self { node, limit }
+    }
+
+    /// Runs work that executes a block on a watchdog with one thread.
+    pub(super) async fn guarded<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&WorkerPool) -> R + Send + 'static,
+    ) -> Result<R, Refused> {
+        let limit = self.limit.clone();
+        let run = move || Watchdog::new(NonZeroUsize::MIN, limit)?.run(work);
+        Ok(tokio::task::spawn_blocking(run).await??)
     }
 
     /// Returns the block with a witness that proves it, completed if necessary. A flat state is checked instead, and
@@ -69,8 +76,8 @@ impl Prover {
     ) -> Result<RecordedBlock, Refused> {
         let mut round = 0;
         loop {
-            let (prover, candidate) = (self.clone(), recorded.clone());
-            let proof = tokio::task::spawn_blocking(move || prover.prove_as_it_is(candidate));
+            let candidate = recorded.clone();
+            let proof = self.guarded(move |pool| prove_as_it_is(candidate, pool));
             let (missing, refused) = match proof.await? {
                 Proof::Holds => return Ok(recorded),
                 Proof::Refused(refused) => return Err(refused),
@@ -115,27 +122,6 @@ impl Prover {
         }
     }
 
-    fn prove_as_it_is(&self, recorded: RecordedBlock) -> Proof {
-        let executor = ExecutorKind::SEQUENTIAL;
-        let (job, mismatch) = match verify_block(recorded.clone(), executor, &self.pool, |_| ()) {
-            Ok((_, Verdict::Match)) => return Proof::Holds,
-            Ok((job, mismatch)) => (job, mismatch),
-            Err(error) => {
-                return match missing(&error) {
-                    Some(first) => Proof::Lacks(all_missing(&recorded, first), error.into()),
-                    None => Proof::Refused(error.into()),
-                };
-            }
-        };
-        match guesses(&job, &self.pool) {
-            Ok(guesses) if guesses.is_empty() => Proof::Refused(Refused::Mismatch(mismatch)),
-            Ok(guesses) => {
-                Proof::Lacks(siblings(&guesses), Refused::for_guesses(&guesses, mismatch))
-            }
-            Err(error) => Proof::Refused(error.into()),
-        }
-    }
-
     async fn complete(
         &self,
         recorded: &mut RecordedBlock,
@@ -149,6 +135,25 @@ impl Prover {
             }
         }
         self.node.complete(recorded, missing).await
+    }
+}
+
+fn prove_as_it_is(recorded: RecordedBlock, pool: &WorkerPool) -> Proof {
+    let executor = ExecutorKind::SEQUENTIAL;
+    let (job, mismatch) = match verify_block(recorded.clone(), executor, pool, |_| ()) {
+        Ok((_, Verdict::Match)) => return Proof::Holds,
+        Ok((job, mismatch)) => (job, mismatch),
+        Err(error) => {
+            return match missing(&error) {
+                Some(first) => Proof::Lacks(all_missing(&recorded, first), error.into()),
+                None => Proof::Refused(error.into()),
+            };
+        }
+    };
+    match guesses(&job, pool) {
+        Ok(guesses) if guesses.is_empty() => Proof::Refused(Refused::Mismatch(mismatch)),
+        Ok(guesses) => Proof::Lacks(siblings(&guesses), Refused::for_guesses(&guesses, mismatch)),
+        Err(error) => Proof::Refused(error.into()),
     }
 }
 

@@ -6,6 +6,7 @@
 mod affinity;
 mod budgets;
 mod deferred_drop;
+mod interrupt;
 mod pool;
 mod spin;
 pub(crate) mod tasks;
@@ -14,6 +15,7 @@ pub mod watchdog;
 
 pub use affinity::{BoundCaller, Pinning};
 pub use deferred_drop::DeferredDrop;
+pub use interrupt::Interrupt;
 pub(crate) use pool::WorkerLimit;
 pub use pool::{Buffers, PoolError, WorkerPool};
-pub use watchdog::{Watchdog, WatchdogError};
+pub use watchdog::{ExecutionLimit, Watchdog, WatchdogError};

@@ -3,16 +3,45 @@
 //! A panic is caught. A thread that does not return in time cannot be stopped from outside: the watchdog
 //! abandons it together with its pool, and the next run gets new threads. The abandoned threads occupy
 //! processors until the process ends. The caller gets an error for that run and continues.
+//!
+//! Every command that executes blocks does so on a watchdog. An [`Interrupt`] ends the wait for a run as well,
+//! so that Ctrl-C takes effect in the middle of a block.
 
-use super::{Buffers, Pinning, PoolError, WorkerPool};
+use super::{Buffers, Interrupt, Pinning, PoolError, WorkerPool};
 use std::{
     any::Any,
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{self, RecvTimeoutError, Sender},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
     time::Duration,
 };
+
+/// Time after which a waiting watchdog looks at its interrupt again. Most executions are shorter.
+const INTERRUPT_PERIOD: Duration = Duration::from_millis(100);
+
+/// The bounds of a run: time, and an interrupt.
+#[derive(Clone, Debug)]
+pub struct ExecutionLimit {
+    /// Longest time of one execution.
+    pub time: Duration,
+    /// Ends the run early.
+    pub interrupt: Interrupt,
+}
+
+impl Default for ExecutionLimit {
+    /// Two minutes, which no block of a supported chain takes.
+    fn default() -> Self {
+        Duration::from_secs(120).into()
+    }
+}
+
+impl From<Duration> for ExecutionLimit {
+    /// A limit that nothing interrupts.
+    fn from(time: Duration) -> Self {
+        Self { time, interrupt: Interrupt::default() }
+    }
+}
 
 /// Why a watched run has no result.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +58,9 @@ pub enum WatchdogError {
         /// The time limit.
         limit: Duration,
     },
+    /// The interrupt was raised. A running execution was abandoned.
+    #[error("interrupted")]
+    Interrupted,
     /// The pool could not be started.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -43,7 +75,7 @@ pub struct Watchdog {
     threads: NonZeroUsize,
     pinning: Pinning,
     buffers: Buffers,
-    limit: Duration,
+    limit: ExecutionLimit,
     /// `None` after the thread was abandoned; the next run starts another.
     lead: Option<Lead>,
 }
@@ -59,7 +91,10 @@ impl Watchdog {
     ///
     /// # Errors
     /// If the system refuses to start them.
-    pub fn new(threads: NonZeroUsize, limit: Duration) -> Result<Self, WatchdogError> {
+    pub fn new(
+        threads: NonZeroUsize,
+        limit: impl Into<ExecutionLimit>,
+    ) -> Result<Self, WatchdogError> {
         Self::with(threads, Pinning::Free, limit)
     }
 
@@ -67,8 +102,11 @@ impl Watchdog {
     ///
     /// # Errors
     /// As [`Watchdog::new`].
-    pub fn freeing(threads: NonZeroUsize, limit: Duration) -> Result<Self, WatchdogError> {
-        Self::start(threads, Pinning::Free, Buffers::Freed, limit)
+    pub fn freeing(
+        threads: NonZeroUsize,
+        limit: impl Into<ExecutionLimit>,
+    ) -> Result<Self, WatchdogError> {
+        Self::start(threads, Pinning::Free, Buffers::Freed, limit.into())
     }
 
     /// Starts the threads. A run that exceeds `limit` is abandoned.
@@ -78,16 +116,16 @@ impl Watchdog {
     pub fn with(
         threads: NonZeroUsize,
         pinning: Pinning,
-        limit: Duration,
+        limit: impl Into<ExecutionLimit>,
     ) -> Result<Self, WatchdogError> {
-        Self::start(threads, pinning, Buffers::Kept, limit)
+        Self::start(threads, pinning, Buffers::Kept, limit.into())
     }
 
     fn start(
         threads: NonZeroUsize,
         pinning: Pinning,
         buffers: Buffers,
-        limit: Duration,
+        limit: ExecutionLimit,
     ) -> Result<Self, WatchdogError> {
         let lead = Some(Lead::new(threads, pinning, buffers)?);
         Ok(Self { threads, pinning, buffers, limit, lead })
@@ -98,16 +136,31 @@ impl Watchdog {
         self.threads
     }
 
-    /// Runs `work` on the leading thread. Unless the run is abandoned, `work` and all that it owns are
-    /// dropped before this returns.
+    /// Runs `work` on the leading thread, within the limit of one execution. Unless the run is abandoned,
+    /// `work` and all that it owns are dropped before this returns.
     ///
     /// # Errors
-    /// [`WatchdogError::Panicked`] or [`WatchdogError::TimedOut`], and what starting new threads after an
-    /// abandoned run can fail with.
+    /// [`WatchdogError::Panicked`], [`WatchdogError::TimedOut`] or [`WatchdogError::Interrupted`], and the
+    /// errors of new threads after an abandoned run.
     pub fn run<R: Send + 'static>(
         &mut self,
         work: impl FnOnce(&WorkerPool) -> R + Send + 'static,
     ) -> Result<R, WatchdogError> {
+        self.run_several(1, work)
+    }
+
+    /// As [`Watchdog::run`], for work that executes a block `executions` times. The limit is that of all.
+    ///
+    /// # Errors
+    /// As [`Watchdog::run`].
+    pub fn run_several<R: Send + 'static>(
+        &mut self,
+        executions: u32,
+        work: impl FnOnce(&WorkerPool) -> R + Send + 'static,
+    ) -> Result<R, WatchdogError> {
+        if self.limit.interrupt.is_raised() {
+            return Err(WatchdogError::Interrupted);
+        }
         let start = || Lead::new(self.threads, self.pinning, self.buffers);
         let lead = self.lead.take().map_or_else(start, Ok)?;
         let (reply, replied) = mpsc::channel();
@@ -116,18 +169,31 @@ impl Watchdog {
             // The receiver is gone if this run was abandoned.
             let _ = reply.send(result);
         }));
-        let panicked = |message| WatchdogError::Panicked { message };
-        let result = match replied.recv_timeout(self.limit) {
-            Ok(result) => result.map_err(|panic| panicked(panic_message(&*panic))),
-            Err(RecvTimeoutError::Timeout) => {
-                return Err(WatchdogError::TimedOut { limit: self.limit });
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(panicked("its thread ended".to_owned()));
-            }
-        };
+        let result = self.limit.wait(executions, &replied)?;
         self.lead = Some(lead);
-        result
+        result.map_err(|panic| WatchdogError::Panicked { message: panic_message(&*panic) })
+    }
+}
+
+impl ExecutionLimit {
+    /// Waits for the reply of work that executes a block `executions` times.
+    fn wait<T>(&self, executions: u32, replied: &Receiver<T>) -> Result<T, WatchdogError> {
+        let limit = self.time.saturating_mul(executions);
+        let mut left = limit;
+        while !left.is_zero() {
+            let period = left.min(INTERRUPT_PERIOD);
+            match replied.recv_timeout(period) {
+                Ok(reply) => return Ok(reply),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(WatchdogError::Panicked { message: "its thread ended".to_owned() });
+                }
+                Err(RecvTimeoutError::Timeout) if self.interrupt.is_raised() => {
+                    return Err(WatchdogError::Interrupted);
+                }
+                Err(RecvTimeoutError::Timeout) => left -= period,
+            }
+        }
+        Err(WatchdogError::TimedOut { limit })
     }
 }
 
@@ -190,8 +256,34 @@ mod tests {
             .map(|(): ()| ())
             .expect_err("it hangs");
         assert!(matches!(error, WatchdogError::TimedOut { .. }), "{error}");
-        let mut watchdog = Watchdog { limit: Duration::from_secs(60), ..watchdog };
+        let mut watchdog = Watchdog { limit: Duration::from_secs(60).into(), ..watchdog };
         assert_eq!(watchdog.run(|_| 7).expect("it runs"), 7);
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_run_and_refuses_the_next() {
+        let limit = ExecutionLimit::from(Duration::from_secs(3600));
+        let interrupt = limit.interrupt.clone();
+        let mut watchdog = Watchdog::new(ONE, limit).expect("threads");
+        assert_eq!(watchdog.run(|_| 7).expect("it runs"), 7);
+        let raise = interrupt.clone();
+        let hang = move |_: &WorkerPool| {
+            raise.raise();
+            loop {
+                thread::park()
+            }
+        };
+        let error = watchdog.run(hang).map(|(): ()| ()).expect_err("it was interrupted");
+        assert!(matches!(error, WatchdogError::Interrupted), "{error}");
+        assert!(matches!(watchdog.run(|_| 7), Err(WatchdogError::Interrupted)));
+    }
+
+    #[test]
+    fn the_limit_grows_with_the_number_of_executions() {
+        let mut watchdog = Watchdog::new(ONE, Duration::from_millis(150)).expect("threads");
+        let sleep = |_: &WorkerPool| thread::sleep(Duration::from_millis(300));
+        assert!(matches!(watchdog.run(sleep), Err(WatchdogError::TimedOut { .. })));
+        watchdog.run_several(1_000, sleep).expect("it ends in time");
     }
 
     #[test]

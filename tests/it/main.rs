@@ -9,6 +9,7 @@ mod conflicts;
 mod conformance;
 mod creations;
 mod damage;
+mod endless;
 mod exchange;
 mod faults;
 mod flat;

@@ -3,45 +3,20 @@
 
 #![cfg(unix)]
 
-use crate::support::{assert_code, cached_sample, command, make_fifo, stderr, stdout};
+use crate::support::{
+    assert_code, cached_sample, command, limited::limited, make_fifo, stderr, stdout,
+};
 use std::{
-    fs::{self, File},
+    fs::File,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Output, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
-/// Time limit of a command. It covers a slow machine with a debug build.
-const LIMIT: Duration = Duration::from_secs(120);
-
-/// Limit of the memory of a command, in kB.
-const MOST_KILOBYTES: u64 = 1 << 20;
-
-/// Runs the command. Fails if it takes too long or too much memory.
+/// Runs the command under the limits of time and memory.
 #[track_caller]
 fn bounded(cache: &Path, arguments: &[&str], input: Stdio) -> Output {
-    let mut command = command(cache, arguments);
-    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the command starts");
-    let (status, begin) = (format!("/proc/{}/status", child.id()), Instant::now());
-    while child.try_wait().expect("the test owns it").is_none() {
-        let memory = peak_kilobytes(&status);
-        if begin.elapsed() > LIMIT || memory > MOST_KILOBYTES {
-            child.kill().expect("the test owns it");
-            panic!("{arguments:?}: {memory} kB after {:?}", begin.elapsed());
-        }
-        sleep(Duration::from_millis(10));
-    }
-    child.wait_with_output().expect("the test owns it")
-}
-
-/// The peak memory of a process; zero if the system does not report it.
-fn peak_kilobytes(status: &str) -> u64 {
-    let text = fs::read_to_string(status).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+    limited(command(cache, arguments).stdin(input)).output
 }
 
 /// Asserts that the command fails and names all of `parts` on one of its streams.
@@ -171,7 +146,7 @@ fn numbers_out_of_range_are_refused_by_name_in_plain_words() {
         ("fetch", "--rpc-timeout", "0", "must be at least 1"),
         ("verify", "--jobs", "100000", "must be at most 256"),
         ("verify", "--jobs", "0", "must be at least 1"),
-        ("verify", "--time-limit", huge, "must be at most 31536000"),
+        ("verify", "--execution-limit", huge, "must be at most 31536000"),
         ("verify", "--chain", "one", "write a whole number"),
         ("conformance", "--jobs", "100000", "must be at most 256"),
         ("conformance", "--threads", "0", "must be at least 1"),

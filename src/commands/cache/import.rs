@@ -16,7 +16,7 @@ use crate::{
     output::print,
     progress::Progress,
     session::{is_whole, machine},
-    threads::WorkerPool,
+    threads::Watchdog,
     verify::{Verdict, verify_block},
 };
 use eyre::WrapErr;
@@ -25,6 +25,7 @@ use std::{
     fmt,
     io::{self, BufRead as _, BufReader, Read},
     path::Path,
+    time::Duration,
 };
 
 /// Imports all blocks. An error of one block does not stop the others.
@@ -37,7 +38,7 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> 
         let file = read_tests(&args.archive, file)?;
         let tests = tests(&file.content).wrap_err_with(|| format!("{path} cannot be imported"))?;
         let blocks = tests.into_iter().flat_map(|test| blocks_of_test(test, rules));
-        return take_all(blocks, None, context);
+        return take_all(blocks, None, context, args.limit.time());
     }
     let mut archive = Archive::new(file);
     let members = archive.members().wrap_err_with(|| format!("{path} cannot be imported"))?;
@@ -46,7 +47,7 @@ pub(super) fn run(args: ImportArgs, context: &Context) -> eyre::Result<Outcome> 
         None => recorded,
     };
     let listed = members.awaited();
-    take_all(members.map(|member| Ok(ruled(member?))), Some(listed), context)
+    take_all(members.map(|member| Ok(ruled(member?))), Some(listed), context, args.limit.time())
 }
 
 fn cannot_open(path: &impl fmt::Display) -> String {
@@ -76,8 +77,10 @@ fn take_all(
     members: impl Iterator<Item = eyre::Result<RecordedBlock>>,
     listed: Option<usize>,
     context: &Context,
+    limit: Duration,
 ) -> eyre::Result<Outcome> {
-    let mut desk = Desk { context, pool: WorkerPool::new(machine::cores())?, stored: 0, there: 0 };
+    let watchdog = Watchdog::new(machine::cores(), limit)?;
+    let mut desk = Desk { context, watchdog, stored: 0, there: 0 };
     let progress = Progress::new(context.chatter, listed.unwrap_or_default() as u64, "blocks");
     let (mut outcome, mut errors, mut seen) = (Outcome::Verified, Vec::new(), 0);
     for member in members {
@@ -113,7 +116,7 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
 /// The import: the target cache, and counts of the blocks so far.
 struct Desk<'a> {
     context: &'a Context,
-    pool: WorkerPool,
+    watchdog: Watchdog,
     stored: usize,
     /// Number of blocks with a complete file in the cache.
     there: usize,
@@ -137,8 +140,10 @@ impl Desk<'_> {
     }
 
     fn prove_and_store(&mut self, recorded: &RecordedBlock) -> eyre::Result<Verdict> {
-        let executor = ExecutorKind::SEQUENTIAL;
-        let (_, verdict) = verify_block(recorded.clone(), executor, &self.pool, |_| ())?;
+        let candidate = recorded.clone();
+        let (_, verdict) = self
+            .watchdog
+            .run(move |pool| verify_block(candidate, ExecutorKind::SEQUENTIAL, pool, |_| ()))??;
         if verdict == Verdict::Match {
             self.context.cache.put(recorded)?;
             self.stored += 1;

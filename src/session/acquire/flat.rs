@@ -20,7 +20,7 @@ pub(super) async fn prove(
 ) -> Result<RecordedBlock, Refused> {
     let mut survey = tokio::task::spawn_blocking(|| TraceCompletion::new(traced)).await??;
     loop {
-        let (reading, completed) = complete(&prover.node, survey).await?;
+        let (reading, completed) = complete(prover, survey).await?;
         survey = reading;
         let refused = match completed {
             Ok(recorded) => match prover.prove(recorded).await {
@@ -82,15 +82,14 @@ fn for_want_of_codes(refused: Refused, count: usize) -> Refused {
 /// Executes the block and fetches missing state until none is missing. State that the node does not have becomes an
 /// assumption, which is stored with the block. It is no error.
 async fn complete(
-    node: &Node,
+    prover: &Prover,
     mut survey: TraceCompletion,
 ) -> Result<(TraceCompletion, Result<RecordedBlock, PrepareError>), Refused> {
     loop {
-        let run = move || (survey.run(), survey);
-        let (surveyed, ran) = tokio::task::spawn_blocking(run).await?;
+        let (surveyed, ran) = prover.guarded(move |_| (survey.run(), survey)).await?;
         survey = ran;
         match surveyed {
-            Ok(Surveyed::Gaps(gaps)) => fill(node, &mut survey, gaps).await?,
+            Ok(Surveyed::Gaps(gaps)) => fill(&prover.node, &mut survey, gaps).await?,
             Ok(Surveyed::Whole(recorded)) => return Ok((survey, Ok(*recorded))),
             Err(error) => return Ok((survey, Err(error))),
         }

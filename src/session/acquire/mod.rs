@@ -19,6 +19,7 @@ use crate::{
     },
     cache::{Cache, CacheError},
     fetch::{FetchError, FetchedBlock, Node, WitnessChoice},
+    threads::ExecutionLimit,
 };
 use alloy_primitives::{B256, BlockNumber};
 use eyre::ensure;
@@ -52,7 +53,7 @@ async fn refuse_unborn(node: &Node, numbers: &BlockNumbers) -> eyre::Result<()> 
 const LONG: u64 = 1_000;
 
 /// Settings of [`acquire`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct AcquireOptions {
     /// Method that fetches or proves the pre-state of each block.
     pub choice: WitnessChoice,
@@ -60,6 +61,8 @@ pub struct AcquireOptions {
     pub overwrite: bool,
     /// Maximum number of blocks that are fetched at the same time.
     pub concurrency: NonZeroUsize,
+    /// Limit of each execution that proves a block.
+    pub execution_limit: ExecutionLimit,
 }
 
 /// An event of [`acquire`].
@@ -91,7 +94,7 @@ pub enum Removal {
 /// Needs a tokio runtime with several threads.
 ///
 /// # Errors
-/// If the cache cannot be listed, or if the threads cannot be started. An error of a block goes to `report`.
+/// If the cache cannot be listed. An error of a block goes to `report`.
 pub async fn acquire(
     node: &Node,
     numbers: &BlockNumbers,
@@ -99,9 +102,9 @@ pub async fn acquire(
     cache: &Cache,
     report: impl Fn(Acquired),
 ) -> eyre::Result<()> {
-    let AcquireOptions { choice, overwrite, concurrency } = options;
+    let AcquireOptions { choice, overwrite, concurrency, execution_limit } = options;
     let kept = Kept::of(cache, node, overwrite)?;
-    let prover = Arc::new(Prover::new(node.clone())?);
+    let prover = Arc::new(Prover::new(node.clone(), execution_limit));
     let shelf = Shelf { cache: cache.clone(), choice };
     let missing = kept.missing(numbers.iter(), concurrency, &report);
     let mut stored = pin!(

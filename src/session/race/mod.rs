@@ -22,8 +22,7 @@ use self::{
 };
 use super::{BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, provenance};
 use crate::{
-    block::{Phase, ReplayJob, prepare},
-    execution::ExecuteError,
+    block::{Phase, PrepareError, ReplayJob, prepare},
     executors::ExecutorKind,
     insight::Study,
     measure::{
@@ -34,7 +33,7 @@ use crate::{
         BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, Settings,
         counted,
     },
-    threads::WorkerPool,
+    threads::{Watchdog, WatchdogError, WorkerPool},
 };
 use alloy_primitives::BlockNumber;
 use eyre::WrapErr;
@@ -51,6 +50,12 @@ const USUAL_ROUNDS: u64 = 20;
 
 /// Number of runs that time the transactions for the bounds. The shortest times hardly change after a few runs.
 const RUNS_FOR_BOUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+
+/// Executions of a study: the timed runs, one that records the accesses, and a reserve.
+const EXECUTIONS_OF_STUDY: u32 = RUNS_FOR_BOUNDS.get() + 2;
+
+/// Executions that the time of a preparation may equal. It also hashes the witness and recovers the senders.
+const EXECUTIONS_OF_PREPARATION: u32 = 4;
 
 /// The result of [`race`].
 #[derive(Debug)]
@@ -104,7 +109,7 @@ struct RaceTrack<'a> {
     options: &'a RaceOptions,
     runner: Runner,
     /// Threads on all cores for preparation, which is not part of a sample.
-    crew: WorkerPool,
+    crew: Watchdog,
     observer: &'a dyn Observer,
     interrupt: &'a mut dyn FnMut() -> ControlFlow<()>,
 }
@@ -129,8 +134,9 @@ impl<'a> RaceTrack<'a> {
         observer: &'a dyn Observer,
         interrupt: &'a mut dyn FnMut() -> ControlFlow<()>,
     ) -> eyre::Result<Self> {
-        let runner = Runner::new(options.plan(), options.execution_limit)?;
-        let crew = WorkerPool::new(machine::cores())?;
+        let limit = &options.execution_limit;
+        let runner = Runner::new(options.plan(), limit.clone())?;
+        let crew = Watchdog::new(machine::cores(), limit.clone())?;
         Ok(Self { options, runner, crew, observer, interrupt })
     }
 
@@ -182,7 +188,7 @@ impl<'a> RaceTrack<'a> {
                 self.observer.rows(&block.rows);
                 races.add(block, fail_fast)
             }
-            Err(error) if matches!(error.downcast_ref(), Some(RunError::Interrupted)) => {
+            Err(error) if is_interrupt(&error) => {
                 races.notes.interrupted = Some(1);
                 ControlFlow::Break(())
             }
@@ -208,11 +214,13 @@ impl<'a> RaceTrack<'a> {
         let place = source.place();
         let mut times = PhaseTimes::start();
         let recorded = source.load()?;
-        let job = self
-            .crew
-            .install(|| prepare(recorded, |phase| times.enter(phase)))
-            .wrap_err_with(|| format!("{place} cannot be replayed"))?;
-        let preparation = times.finish(&job);
+        let prepare = move |pool: &WorkerPool| {
+            let job = pool.install(|| prepare(recorded, |phase| times.enter(phase)))?;
+            Ok::<_, PrepareError>((times.finish(&job), job))
+        };
+        let prepared = self.crew.run_several(EXECUTIONS_OF_PREPARATION, prepare)?;
+        let (preparation, job) =
+            prepared.wrap_err_with(|| format!("{place} cannot be replayed"))?;
         // The bounds do not model the latency of state, so the study precedes it.
         let mut job = Arc::new(job);
         let study = self.study(&job)?;
@@ -253,8 +261,10 @@ impl<'a> RaceTrack<'a> {
     }
 
     /// Measures the transactions for the bounds.
-    fn study(&mut self, job: &Arc<ReplayJob>) -> Result<Study, ExecuteError> {
-        let study = Study::of(job, RUNS_FOR_BOUNDS)?;
+    fn study(&mut self, job: &Arc<ReplayJob>) -> eyre::Result<Study> {
+        let shared = job.clone();
+        let study = move |_: &WorkerPool| Study::of(&shared, RUNS_FOR_BOUNDS);
+        let study = self.crew.run_several(EXECUTIONS_OF_STUDY, study)??;
         let (mut timed, job) = (study.clone(), job.clone());
         let take = move |alone: &WorkerPool| {
             timed.times.take_worker(&job, alone, RUNS_FOR_BOUNDS).ok().map(|()| timed)
@@ -264,15 +274,30 @@ impl<'a> RaceTrack<'a> {
         Ok(taken.ok().flatten().unwrap_or(study))
     }
 
-    /// Profiles the executors. After an interrupt it skips this, so that the results appear immediately.
+    /// Profiles the executors. After an interrupt it skips this, so that the results appear immediately. An interrupt
+    /// during the profiled runs keeps the race and drops the profiles.
     fn profile(&mut self, job: &Arc<ReplayJob>, study: &Study, race: &mut Race) -> Profiles {
         match race.end {
             End::Interrupted => Profiles::default(),
             End::Done | End::TimeLimit => {
-                profile_all(job, study, race, &mut self.runner, self.options.charts)
+                let mut profiled = race.clone();
+                let (runner, charts) = (&mut self.runner, self.options.charts);
+                let profiles = profile_all(job, study, &mut profiled, runner, charts);
+                if self.options.execution_limit.interrupt.is_raised() {
+                    race.end = End::Interrupted;
+                    return Profiles::default();
+                }
+                *race = profiled;
+                profiles
             }
         }
     }
+}
+
+/// Whether an interrupt caused the error.
+fn is_interrupt(error: &eyre::Report) -> bool {
+    matches!(error.downcast_ref(), Some(RunError::Interrupted))
+        || matches!(error.downcast_ref(), Some(WatchdogError::Interrupted))
 }
 
 /// Assumed number of samples per block, used until a block has ended. The exact number is unknown with `auto`.

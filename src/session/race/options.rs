@@ -6,7 +6,7 @@ use crate::{
     measure::{Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup, warnings::FEWEST_ROUNDS},
     report::{OracleKnowledge, Settings, setting::Amount},
     session::{BlockQuery, machine, selection::joined},
-    threads::Pinning,
+    threads::{ExecutionLimit, Pinning},
 };
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -24,8 +24,9 @@ pub struct RaceOptions {
     pub rounds: Rounds,
     /// Latency of the first read of each account or slot of the pre-state in each execution.
     pub state_latency: Duration,
-    /// Time limit of a single execution. An executor that exceeds it is out for the block.
-    pub execution_limit: Duration,
+    /// Limit of a single execution. An executor that exceeds it is out for the block. Its interrupt ends the race in
+    /// the middle of an execution.
+    pub execution_limit: ExecutionLimit,
     /// Whether the race ends at the first block that fails or does not match its header.
     pub fail_fast: bool,
     /// Whether the report has the data of charts.
@@ -48,7 +49,7 @@ impl Default for RaceOptions {
                 seed: 0,
             },
             state_latency: Duration::ZERO,
-            execution_limit: Duration::from_secs(60),
+            execution_limit: ExecutionLimit::default(),
             fail_fast: false,
             charts: Charts::Omitted,
         }

@@ -4,6 +4,9 @@
 
 pub(crate) mod anvil;
 pub(crate) mod bounded;
+pub(crate) mod fake_node;
+pub(crate) mod limited;
+pub(crate) mod made_up;
 pub(crate) mod mutate;
 pub(crate) mod proofs;
 pub(crate) mod proxy;

@@ -1,0 +1,135 @@
+//! Blocks that a node makes up: consistent with their own headers, and of no chain.
+
+use super::fake_node::{Reply, Request};
+use alloy_consensus::{
+    Block, BlockBody, EMPTY_OMMER_ROOT_HASH, Header, SignableTransaction as _, TxEnvelope,
+    TxLegacy, proofs::calculate_transaction_root,
+};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, hex, keccak256};
+use alloy_rlp::Encodable;
+use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
+use blockrace::block::{RecordedBlock, RecordedState, Witness};
+use k256::ecdsa::SigningKey;
+use serde_json::{Value, json};
+
+/// The block number. Mainnet has Frontier's rules there.
+pub(crate) const NUMBER: u64 = 5;
+
+/// Init code that hashes a megabyte of memory in a loop: minutes for each billion gas.
+const LOOP: [u8; 12] = hex!("5b6210000060002050600056");
+
+/// A made-up block and its pre-state, which has one account.
+#[derive(Clone, Debug)]
+pub(crate) struct MadeUp {
+    pub(crate) parent: Header,
+    pub(crate) block: Block<TxEnvelope>,
+    pub(crate) node: Bytes,
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_slice(&[0x11; 32]).expect("it is a key")
+}
+
+/// The one account: sender and beneficiary.
+fn owner() -> Address {
+    Address::from_public_key(key().verifying_key())
+}
+
+/// The state trie of the owner alone.
+fn leaf(balance: U256) -> Bytes {
+    let account = TrieAccount { balance, ..Default::default() };
+    let path = [&[0x20][..], keccak256(owner()).as_slice()].concat();
+    let value = alloy_rlp::encode(account);
+    let items: [&dyn Encodable; 2] = [&&path[..], &&value[..]];
+    let mut out = Vec::new();
+    alloy_rlp::encode_list::<_, dyn Encodable>(&items, &mut out);
+    out.into()
+}
+
+fn header(number: u64, parent_hash: B256, state_root: B256) -> Header {
+    Header {
+        number,
+        parent_hash,
+        state_root,
+        ommers_hash: EMPTY_OMMER_ROOT_HASH,
+        beneficiary: owner(),
+        transactions_root: EMPTY_ROOT_HASH,
+        receipts_root: EMPTY_ROOT_HASH,
+        gas_limit: i64::MAX as u64,
+        timestamp: 1_438_269_000 + number,
+        extra_data: Bytes::from_static(b"made up"),
+        ..Default::default()
+    }
+}
+
+impl MadeUp {
+    /// A block without transactions. It is consistent with its header to the state root.
+    pub(crate) fn empty() -> Self {
+        let (ether, reward) = (U256::from(10).pow(U256::from(18)), U256::from(5));
+        let (before, after) = (leaf(ether), leaf(ether + reward * ether));
+        let parent = header(NUMBER - 1, B256::ZERO, keccak256(&before));
+        let header = header(NUMBER, parent.hash_slow(), keccak256(after));
+        Self { parent, block: Block { header, body: BlockBody::default() }, node: before }
+    }
+
+    /// A block with one transaction that loops until this gas is used.
+    pub(crate) fn looping(gas: u64) -> Self {
+        let transaction = TxLegacy {
+            gas_limit: gas,
+            to: TxKind::Create,
+            input: LOOP.into(),
+            ..Default::default()
+        };
+        let (signature, recovery) = key()
+            .sign_prehash_recoverable(transaction.signature_hash().as_slice())
+            .expect("any hash can be signed");
+        let signature = Signature::from((signature, recovery));
+        let transactions: Vec<TxEnvelope> = vec![transaction.into_signed(signature).into()];
+        let mut made_up = Self::empty();
+        let Block { header, body } = &mut made_up.block;
+        header.gas_used = gas;
+        header.transactions_root = calculate_transaction_root(&transactions);
+        body.transactions = transactions;
+        made_up
+    }
+
+    /// The block as the cache stores it.
+    pub(crate) fn recorded(&self) -> RecordedBlock {
+        let witness = Witness {
+            nodes: vec![self.node.clone()],
+            headers: vec![alloy_rlp::encode(&self.parent).into()],
+            ..Default::default()
+        };
+        RecordedBlock::new(1, self.block.clone(), RecordedState::Witness(witness))
+    }
+
+    /// The answer of a node whose chain ends with this block.
+    pub(crate) fn answer(&self, request: &Request) -> Reply {
+        Reply::Result(match request.method() {
+            "eth_chainId" => json!("0x1"),
+            "eth_blockNumber" => json!(format!("{NUMBER:#x}")),
+            "eth_getBlockByNumber" => self.block_json(),
+            "debug_executionWitness" => json!({
+                "state": [self.node],
+                "codes": [],
+                "keys": [],
+                "headers": [Bytes::from(alloy_rlp::encode(&self.parent))],
+            }),
+            _ => return Reply::Error(-32601, "the method does not exist".to_owned()),
+        })
+    }
+
+    fn block_json(&self) -> Value {
+        let Block { header, body } = &self.block;
+        let mut json = serde_json::to_value(header).expect("it is plain data");
+        let transactions = body.transactions.iter().map(|transaction| {
+            let mut json = serde_json::to_value(transaction).expect("it is plain data");
+            json["from"] = json!(owner());
+            json
+        });
+        json["hash"] = json!(header.hash_slow());
+        json["transactions"] = transactions.collect();
+        json["uncles"] = json!([]);
+        json
+    }
+}
