@@ -1,7 +1,7 @@
 //! Declares the options for the connection to a node.
 
 use super::RulesArgs;
-use super::number::{MOST_REQUESTS, MOST_SECONDS, positive, whole, whole_u32};
+use super::number::{MOST_MEBIBYTES, MOST_REQUESTS, MOST_SECONDS, positive, whole, whole_u32};
 use clap::Args;
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -34,6 +34,9 @@ pub struct NodeArgs {
     /// Maximum time without data from the node during a request, in seconds
     #[arg(long, value_name = "SECS", default_value = "30", value_parser = positive::<NonZeroU32, MOST_SECONDS>)]
     pub rpc_timeout: NonZeroU32,
+    /// Size of the largest answer in MiB, after decompression; all answers together take several times as much memory
+    #[arg(long, value_name = "MIB", default_value = "96", value_parser = positive::<NonZeroU32, MOST_MEBIBYTES>)]
+    pub largest_answer: NonZeroU32,
 }
 
 /// Arguments of `rpc-check`.

@@ -8,6 +8,9 @@ pub(super) const MOST_JOBS: u64 = 256;
 /// Maximum number of concurrent requests to a node.
 pub(super) const MOST_REQUESTS: u64 = 1_024;
 
+/// Maximum size of an answer in MiB, as large as the content of a container.
+pub(super) const MOST_MEBIBYTES: u64 = 1_024;
+
 /// Maximum number of threads of a pool. It is several times the number of cores of any machine.
 pub(super) const MOST_THREADS: u64 = 1_024;
 

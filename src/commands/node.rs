@@ -26,6 +26,7 @@ pub(super) fn client(args: &NodeArgs) -> eyre::Result<Client> {
         requests_per_second: args.requests_per_second,
         max_retries: args.max_retries,
         timeout: Duration::from_secs(args.rpc_timeout.get().into()),
+        largest_answer: (args.largest_answer.get() as usize) << 20,
     };
     let secret = args.jwt_secret.as_deref().map(read_secret).transpose()?;
     Ok(Client::with_secret(&endpoint, &headers, secret, limits)?)

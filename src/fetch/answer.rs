@@ -4,24 +4,26 @@
 //! examined. A permanent JSON-RPC error takes precedence over the status. Otherwise the status
 //! counts. `retry` decides how to react to a [`Fault`].
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use reqwest::{Response, StatusCode};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{
+    budget::{Budget, Share},
     error::Fault,
+    json::for_each_item,
     redact::{SafeText, Secrets, TransportError},
     retry_after::retry_after,
     wording::{is_missing_state, is_rate_limit, is_too_large, stated_delay},
 };
 
-/// The largest answer that is read, after decompression. Witnesses have tens of megabytes.
-pub(super) const LARGEST_ANSWER: usize = 512 << 20;
-
 /// Bytes that are read of an answer with an error status. They are enough for an error message.
 const LARGEST_REFUSAL: usize = 64 << 10;
+
+/// The longest error message that is decoded, in bytes.
+const LONGEST_MESSAGE: usize = 64 << 10;
 
 /// Status, `Retry-After` and body of an HTTP answer.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(super) struct Answer {
     status: StatusCode,
     retry_after: Option<Duration>,
     body: Vec<u8>,
+    /// The memory of the body. It is returned when the answer is decoded and dropped.
+    _share: Share,
 }
 
 /// A JSON-RPC 2.0 response object (section 5).
@@ -38,8 +42,8 @@ struct Envelope<'a> {
     id: Id,
     #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
-    #[serde(default)]
-    error: Option<ErrorObject>,
+    #[serde(borrow, default)]
+    error: Option<ErrorObject<'a>>,
 }
 
 /// The id of an answer. Some gateways convert the number of the request to a string. Any other id is `None`.
@@ -55,10 +59,22 @@ impl<'de> Deserialize<'de> for Id {
 
 /// A JSON-RPC 2.0 error object (section 5.1).
 #[derive(Debug, Deserialize)]
-struct ErrorObject {
+struct ErrorObject<'a> {
     code: i64,
-    #[serde(default)]
-    message: String,
+    #[serde(borrow, default)]
+    message: Option<&'a RawValue>,
+}
+
+impl ErrorObject<'_> {
+    /// The message, or the start of it if it is too long to be one.
+    fn message(&self) -> Cow<'_, str> {
+        let Some(json) = self.message.map(RawValue::get) else { return Cow::default() };
+        let start = json.as_bytes().get(..LONGEST_MESSAGE);
+        match start {
+            Some(start) => String::from_utf8_lossy(start),
+            None => serde_json::from_str(json).unwrap_or_default(),
+        }
+    }
 }
 
 /// Distinguishes `null` from an absent field.
@@ -68,20 +84,26 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, 
 
 impl Answer {
     /// Reads the whole answer, or only its start if the status is an error.
-    pub(super) async fn read(mut response: Response) -> Result<Self, Fault> {
+    pub(super) async fn read(mut response: Response, budget: &Budget) -> Result<Self, Fault> {
         let status = response.status();
         let retry_after = retry_after(response.headers());
+        let mut share = budget.share();
         let body = if status.is_success() {
-            read_whole(&mut response, LARGEST_ANSWER).await?
+            read_whole(&mut response, &mut share).await?
         } else {
             read_start(&mut response, LARGEST_REFUSAL).await
         };
-        Ok(Self { status, retry_after, body })
+        Ok(Self { status, retry_after, body, _share: share })
     }
 
     /// A whole answer that arrived over a persistent connection.
-    pub(super) const fn of_stream(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, retry_after: None, body }
+    ///
+    /// # Errors
+    /// [`Fault::TooLarge`] if no answer may be as large.
+    pub(super) async fn of_stream(body: Vec<u8>, budget: &Budget) -> Result<Self, Fault> {
+        let mut share = budget.share();
+        share.grow_to(body.len()).await?;
+        Ok(Self { status: StatusCode::OK, retry_after: None, body, _share: share })
     }
 
     /// The `result`, as JSON.
@@ -106,51 +128,50 @@ impl Answer {
 
     /// The `result` of each call of a batch. The ids count up from `first`. `None` for a call
     /// without a result or with an error.
-    pub(super) fn results(
-        &self,
+    pub(super) fn results<'a>(
+        &'a self,
         first: u64,
         count: usize,
         secrets: &Secrets,
-    ) -> Result<Vec<Option<&RawValue>>, Fault> {
-        let Ok(envelopes) = serde_json::from_slice::<Vec<Envelope<'_>>>(&self.body) else {
-            // An answer that is not a list has its error in the form of a single answer.
-            return self.result(first, secrets).and(Err(Fault::WrongId));
-        };
-        if !self.status.is_success() {
-            return Err(self.fault_of_status(&self.body, secrets));
-        }
+    ) -> Result<Vec<Option<&'a RawValue>>, Fault> {
         let mut results = vec![None; count];
-        for Envelope { id, result, error } in envelopes {
-            let position = id.0.and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
+        let take = |Envelope { id: Id(id), result, error }: Envelope<'a>| {
+            let position = id.and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
             if let Some(slot) = position.and_then(|position| results.get_mut(position)) {
                 *slot = if error.is_none() { result } else { None };
             }
+            Ok(())
+        };
+        let text = std::str::from_utf8(&self.body).unwrap_or_default().trim_ascii_start();
+        if !text.starts_with('[') || for_each_item(text, take).is_err() {
+            // An answer that is not a list has its error in the form of a single answer.
+            return self.result(first, secrets).and(Err(Fault::WrongId));
+        }
+        if !self.status.is_success() {
+            return Err(self.fault_of_status(&self.body, secrets));
         }
         Ok(results)
     }
 
-    fn fault_of(&self, error: &ErrorObject, secrets: &Secrets) -> Fault {
-        let says = SafeText::new(error.message.as_bytes(), secrets);
+    fn fault_of(&self, error: &ErrorObject<'_>, secrets: &Secrets) -> Fault {
+        let message = error.message();
+        let says = SafeText::new(message.as_bytes(), secrets);
         match error.code {
-            code if is_rate_limit(code, &error.message) => {
-                let retry_after = self.retry_after.or_else(|| stated_delay(&error.message));
+            code if is_rate_limit(code, &message) => {
+                let retry_after = self.retry_after.or_else(|| stated_delay(&message));
                 Fault::RateLimited { retry_after, says }
             }
             -32601 | -32004 => Fault::NoSuchMethod { says },
-            code if self.status.is_success() && is_too_large(code, &error.message) => {
+            code if self.status.is_success() && is_too_large(code, &message) => {
                 Fault::Oversized { says }
             }
-            -32700 | -32600 | -32603 | -32000
-                if !self.may_pass() && is_of_no_method(&error.message) =>
-            {
+            -32700 | -32600 | -32603 | -32000 if !self.may_pass() && is_of_no_method(&message) => {
                 Fault::NoSuchMethod { says }
             }
-            _ if !self.status.is_success() => {
-                self.fault_of_status(error.message.as_bytes(), secrets)
-            }
-            -32603 if error.message.contains("method handler crashed") => Fault::Crashed { says },
-            -32002..=-32000 if is_of_time(&error.message) => Fault::OutOfTime { says },
-            -32603 if !is_missing_state(&error.message) => Fault::Internal { says },
+            _ if !self.status.is_success() => self.fault_of_status(message.as_bytes(), secrets),
+            -32603 if message.contains("method handler crashed") => Fault::Crashed { says },
+            -32002..=-32000 if is_of_time(&message) => Fault::OutOfTime { says },
+            -32603 if !is_missing_state(&message) => Fault::Internal { says },
             code => Fault::Answered { code, says },
         }
     }
@@ -203,11 +224,15 @@ pub(super) fn fault_of_transport(error: reqwest::Error) -> Fault {
     }
 }
 
-async fn read_whole(response: &mut Response, limit: usize) -> Result<Vec<u8>, Fault> {
+/// Reads the whole body, as far as the budget allows. The bytes count after decompression.
+async fn read_whole(response: &mut Response, share: &mut Share) -> Result<Vec<u8>, Fault> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(fault_of_transport)? {
-        if body.len() + chunk.len() > limit {
-            return Err(Fault::TooLarge { limit });
+        let length = body.len() + chunk.len();
+        share.grow_to(length).await?;
+        if body.capacity() < length {
+            // The usual growth by half or more would take several times the text for a moment.
+            body.reserve_exact(chunk.len() + length / 4);
         }
         body.extend_from_slice(&chunk);
     }
@@ -235,13 +260,18 @@ mod tests {
 
     const ID: u64 = 7;
 
+    fn answer_of(status: StatusCode, body: &str) -> Answer {
+        let share = Budget::new(1).share();
+        Answer { status, retry_after: None, body: body.into(), _share: share }
+    }
+
     fn fault(status: u16, body: &str) -> Fault {
         read(status, body).unwrap_err()
     }
 
     fn read(status: u16, body: &str) -> Result<String, Fault> {
         let status = StatusCode::from_u16(status).unwrap();
-        let answer = Answer { status, retry_after: None, body: body.into() };
+        let answer = answer_of(status, body);
         let secrets = Secrets::of(Some(&"http://h".parse().unwrap()), [].into_iter());
         answer.result(ID, &secrets).map(|result| result.get().to_owned())
     }
@@ -260,7 +290,7 @@ mod tests {
 
     fn read_batch(status: u16, body: &str) -> Result<Vec<Option<String>>, Fault> {
         let status = StatusCode::from_u16(status).unwrap();
-        let answer = Answer { status, retry_after: None, body: body.into() };
+        let answer = answer_of(status, body);
         let secrets = Secrets::of(Some(&"http://h".parse().unwrap()), [].into_iter());
         let results = answer.results(ID, 3, &secrets)?;
         Ok(results.into_iter().map(|json| json.map(|json| json.get().to_owned())).collect())
@@ -296,6 +326,23 @@ mod tests {
     fn ids_are_checked() {
         assert!(matches!(fault(200, r#"{"id":8,"result":1}"#), Fault::WrongId));
         assert!(matches!(fault(200, r#"{"result":1}"#), Fault::WrongId));
+    }
+
+    #[test]
+    fn an_id_may_be_a_string_and_any_other_value_is_another_id() {
+        assert_eq!(read(200, r#"{"id":"7","result":1}"#).unwrap(), "1");
+        for id in ["null", "-7", "7.0", "[7]", r#"{"a":[7]}"#, "true", r#""seven""#] {
+            let body = format!(r#"{{"id":{id},"result":1}}"#);
+            assert!(matches!(fault(200, &body), Fault::WrongId), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_message_of_any_size_or_kind_is_read() {
+        for message in [r#""m""#.to_owned(), format!("\"{}\"", "m".repeat(1 << 20)), "[1]".into()] {
+            let body = format!(r#"{{"id":7,"error":{{"code":-32601,"message":{message}}}}}"#);
+            assert!(matches!(fault(200, &body), Fault::NoSuchMethod { .. }));
+        }
     }
 
     #[test]

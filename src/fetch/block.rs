@@ -5,31 +5,45 @@
 //! blocks or omits fields. It does not prove that transactions, ommers and withdrawals belong to
 //! the header. `block::prepare` derives the roots for that.
 
-use alloy_consensus::{Block, BlockBody, Header, TxEnvelope, TxType};
-use alloy_eips::{
-    eip2718::Encodable2718,
-    eip4895::{Withdrawal, Withdrawals},
-};
-use alloy_primitives::{B256, BlockNumber, Bytes, keccak256};
-use alloy_rpc_types_eth::Transaction;
-use serde::Deserialize;
-use serde_json::Value;
+use alloy_consensus::{Block, BlockBody, EMPTY_OMMER_ROOT_HASH, Header, TxEnvelope};
+use alloy_eips::eip4895::{Withdrawal, Withdrawals};
+use alloy_primitives::{B256, BlockNumber, Bytes};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::value::RawValue;
 
 use crate::evm::{Chain, check_fields};
 
 use super::{
     block_error::FetchError,
+    json::{AtMost, count, for_each_item, text},
     proofs::{TraceMode, Wanted},
     redact::SafeText,
+    transaction::{TransactionFault, decode_transaction},
 };
 
+/// The most ommers of a block (Yellow Paper, section 11.1).
+const MOST_OMMERS: usize = 2;
+
 /// The header in an answer to `eth_getBlockByNumber`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct HeaderAnswer {
     /// The hash that the node states.
     hash: B256,
-    #[serde(flatten)]
     header: Header,
+}
+
+#[derive(Deserialize)]
+struct StatedHash {
+    hash: B256,
+}
+
+impl<'de> Deserialize<'de> for HeaderAnswer {
+    /// Reads the text twice, because a flattened header would buffer the whole block.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = text(from)?;
+        let StatedHash { hash } = serde_json::from_str(json).map_err(D::Error::custom)?;
+        Ok(Self { hash, header: serde_json::from_str(json).map_err(D::Error::custom)? })
+    }
 }
 
 impl HeaderAnswer {
@@ -57,18 +71,26 @@ impl HeaderAnswer {
 }
 
 /// The answer to `eth_getBlockByNumber`, with whole transactions.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct BlockAnswer {
-    #[serde(flatten)]
     head: HeaderAnswer,
-    /// Decoded one by one, so that an error can name the transaction.
-    transactions: Vec<Value>,
+    body: BodyAnswer,
+}
+
+/// The fields beside the header's.
+#[derive(Debug, Deserialize)]
+struct BodyAnswer {
+    transactions: Transactions,
     /// Some nodes send `null` for none.
     #[serde(default)]
-    uncles: Option<Vec<B256>>,
+    uncles: Option<AtMost<B256, MOST_OMMERS>>,
     #[serde(default)]
     withdrawals: Option<Withdrawals>,
 }
+
+/// The transactions, or the index and the fault of the first that is refused.
+#[derive(Debug)]
+struct Transactions(Result<Vec<TxEnvelope>, (usize, TransactionFault)>);
 
 /// The requested block without its ommers.
 #[derive(Debug)]
@@ -82,6 +104,41 @@ pub(super) struct CheckedBlock {
     withdrawals: Option<Withdrawals>,
 }
 
+impl<'de> Deserialize<'de> for BlockAnswer {
+    /// Reads the text twice, because a flattened header would buffer the whole block.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = text(from)?;
+        let head = serde_json::from_str(json).map_err(D::Error::custom)?;
+        let body = serde_json::from_str(json).map_err(D::Error::custom)?;
+        Ok(Self { head, body })
+    }
+}
+
+impl<'de> Deserialize<'de> for Transactions {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = text(from)?;
+        // The vector would grow to twice or three times its size, and a transaction is large.
+        let mut transactions = Vec::new();
+        let (count, mut fault) = (count(json), None);
+        let take = |json: &RawValue| {
+            if fault.is_some() {
+                return Ok(());
+            }
+            match decode_transaction(json.get()) {
+                Ok(transaction) if transactions.is_empty() => {
+                    transactions.reserve_exact(count);
+                    transactions.push(transaction);
+                }
+                Ok(transaction) => transactions.push(transaction),
+                Err(refused) => fault = Some((transactions.len(), refused)),
+            }
+            Ok(())
+        };
+        for_each_item(json, take).map_err(D::Error::custom)?;
+        Ok(Self(fault.map_or(Ok(transactions), Err)))
+    }
+}
+
 impl BlockAnswer {
     /// Checks the answer against the requested number and the hashes that it states. The rules at the header, if known,
     /// explain a wrong hash. `safe` makes text from the node printable.
@@ -91,18 +148,31 @@ impl BlockAnswer {
         chain_at: impl FnOnce(&Header) -> Option<Chain>,
         safe: impl Fn(&str) -> SafeText,
     ) -> Result<CheckedBlock, FetchError> {
-        let Self { head, transactions, uncles, withdrawals } = self;
+        let Self { head, body: BodyAnswer { transactions, uncles, withdrawals } } = self;
         let hash = head.hash;
         let header = head.check(number, chain_at)?;
         // Some nodes answer an empty list before Shanghai. The header distinguishes it from no
         // list.
         let is_before_shanghai = header.withdrawals_root.is_none();
         let withdrawals = withdrawals.filter(|all| !(is_before_shanghai && all.is_empty()));
-        let transactions = transactions.into_iter().enumerate();
-        let transactions = transactions
-            .map(|(index, json)| transaction(number, index, json, &safe))
-            .collect::<Result<_, _>>()?;
-        let ommer_hashes = uncles.unwrap_or_default();
+        let transactions = transactions.0.map_err(|(index, fault)| match fault {
+            TransactionFault::Bare => FetchError::BareTransaction { number, index },
+            TransactionFault::UnknownType(stated) => {
+                FetchError::UnknownTransactionType { number, index, stated: safe(&stated) }
+            }
+            TransactionFault::Malformed(error) => {
+                let source = safe(&error.to_string());
+                FetchError::MalformedTransaction { number, index, source }
+            }
+            TransactionFault::WrongHash { stated, computed } => {
+                FetchError::WrongTransaction { number, index, stated, computed }
+            }
+        })?;
+        let ommer_hashes = uncles.map(|AtMost(hashes)| hashes).unwrap_or_default();
+        // The header says whether there are ommers, so no request is made for hashes that it excludes.
+        if ommer_hashes.is_empty() != (header.ommers_hash == EMPTY_OMMER_ROOT_HASH) {
+            return Err(FetchError::WrongOmmers { number, listed: ommer_hashes.len() });
+        }
         let access_list = Bytes::new();
         Ok(CheckedBlock { hash, header, ommer_hashes, access_list, transactions, withdrawals })
     }
@@ -132,104 +202,41 @@ impl CheckedBlock {
     }
 }
 
-/// Decodes a transaction and derives its hash. The decoder does not check the stated hash.
-fn transaction(
-    number: BlockNumber,
-    index: usize,
-    mut json: Value,
-    safe: impl Fn(&str) -> SafeText,
-) -> Result<TxEnvelope, FetchError> {
-    if json.is_string() {
-        return Err(FetchError::BareTransaction { number, index });
-    }
-    strip_sidecar(&mut json);
-    let stated_type = normalised_type(&mut json);
-    if let Some(stated) = stated_type.filter(|stated| !is_known_type(stated)) {
-        let stated = safe(&stated);
-        return Err(FetchError::UnknownTransactionType { number, index, stated });
-    }
-    let transaction: Transaction = serde_json::from_value(json).map_err(|error| {
-        FetchError::MalformedTransaction { number, index, source: safe(&error.to_string()) }
-    })?;
-    let transaction = transaction.into_inner();
-    let (stated, computed) = (*transaction.tx_hash(), keccak256(transaction.encoded_2718()));
-    if stated != computed {
-        return Err(FetchError::WrongTransaction { number, index, stated, computed });
-    }
-    Ok(transaction)
-}
-
-/// The transaction's type as hex. A type that the node wrote as a number is replaced by hex.
-fn normalised_type(json: &mut Value) -> Option<String> {
-    let stated = json.get_mut("type")?;
-    if let Some(number) = stated.as_u64() {
-        *stated = Value::String(format!("{number:#x}"));
-    }
-    stated.as_str().map(str::to_owned)
-}
-
-/// Whether Ethereum has transactions of this type (EIP-2718).
-fn is_known_type(stated: &str) -> bool {
-    let number = u8::from_str_radix(stated.trim_start_matches("0x"), 16);
-    number.is_ok_and(|number| TxType::try_from(number).is_ok())
-}
-
-/// Removes the blobs that anvil sends with a transaction. A block contains the transaction without them (EIP-4844).
-fn strip_sidecar(json: &mut Value) {
-    let Some(fields) = json.as_object_mut() else { return };
-    for field in ["sidecar", "blobs", "commitments", "proofs", "cellProofs"] {
-        fields.remove(field);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use alloy_consensus::{SignableTransaction, TxEip4844};
-    use alloy_primitives::{Address, Signature};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    #[test]
-    fn a_sidecar_is_not_part_of_a_transaction() {
-        let signed = TxEip4844::default().into_signed(Signature::test_signature());
-        let hash = *signed.hash();
-        let mut sent = serde_json::to_value(TxEnvelope::from(signed)).unwrap();
-        sent["from"] = json!(Address::ZERO);
-        for field in ["blobs", "commitments", "proofs"] {
-            sent[field] = json!([]);
-        }
-        let safe = |error: &str| -> SafeText { panic!("{error}") };
-        assert_eq!(*transaction(1, 0, sent, safe).unwrap().tx_hash(), hash);
-    }
-
-    #[test]
-    fn uncles_may_be_null() {
-        let mut sent = serde_json::to_value(Header::default()).unwrap();
-        sent["hash"] = json!(Header::default().hash_slow());
+    fn sent() -> Value {
+        let header = Header { ommers_hash: EMPTY_OMMER_ROOT_HASH, ..Header::default() };
+        let mut sent = serde_json::to_value(&header).unwrap();
+        sent["hash"] = json!(header.hash_slow());
         sent["transactions"] = json!([]);
+        sent
+    }
+
+    fn checked(sent: &Value) -> Result<CheckedBlock, FetchError> {
+        let answer: BlockAnswer = serde_json::from_str(&sent.to_string()).unwrap();
+        answer.check(0, |_| None, |error| panic!("{error}"))
+    }
+
+    #[test]
+    fn uncles_may_be_null_or_missing() {
+        let mut sent = sent();
+        assert!(checked(&sent).unwrap().ommer_hashes.is_empty());
         sent["uncles"] = Value::Null;
-        let answer: BlockAnswer = serde_json::from_value(sent).unwrap();
-        let safe = |error: &str| -> SafeText { panic!("{error}") };
-        assert!(answer.check(0, |_| None, safe).unwrap().ommer_hashes.is_empty());
+        assert!(checked(&sent).unwrap().ommer_hashes.is_empty());
     }
 
     #[test]
-    fn a_type_may_be_a_number() {
-        let signed = TxEip4844::default().into_signed(Signature::test_signature());
-        let hash = *signed.hash();
-        let mut sent = serde_json::to_value(TxEnvelope::from(signed)).unwrap();
-        sent["from"] = json!(Address::ZERO);
-        sent["type"] = json!(3);
-        let safe = |error: &str| -> SafeText { panic!("{error}") };
-        assert_eq!(*transaction(1, 0, sent, safe).unwrap().tx_hash(), hash);
-    }
-
-    #[test]
-    fn types_are_known_up_to_the_newest_fork() {
-        assert!(
-            ["0x0", "0x1", "0x2", "0x3", "0x4", "0x02"].iter().all(|stated| is_known_type(stated))
-        );
-        assert!(!["0x7e", "0x64", "0x", "two", "0x100"].iter().any(|stated| is_known_type(stated)));
+    fn ommers_that_the_header_excludes_are_refused() {
+        let mut sent = sent();
+        sent["uncles"] = json!([B256::ZERO]);
+        let error = checked(&sent).unwrap_err();
+        assert!(matches!(error, FetchError::WrongOmmers { listed: 1, .. }), "{error}");
+        sent["uncles"] = json!([B256::ZERO, B256::ZERO, B256::ZERO]);
+        let error = serde_json::from_str::<BlockAnswer>(&sent.to_string()).unwrap_err();
+        assert!(error.to_string().contains("more than 2 items"), "{error}");
     }
 }

@@ -94,6 +94,12 @@ pub enum FetchError {
     )]
     WrongTransaction { number: BlockNumber, index: usize, stated: B256, computed: B256 },
 
+    /// The block lists ommers that its header excludes, or lacks those of its header.
+    #[error(
+        "block {number}: the node lists {listed} ommers, but the header says otherwise; use another node"
+    )]
+    WrongOmmers { number: BlockNumber, listed: usize },
+
     /// An ommer's header does not have the hash that the block lists.
     #[error(
         "block {number}: ommer {index} hashes to {computed}, the block lists {listed}; \

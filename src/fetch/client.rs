@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{
     answer::Answer,
     batch::Batches,
+    budget::Budget,
     connection::Connection,
     endpoint::{Endpoint, Origin, RpcHeader},
     error::{Fault, RpcError},
@@ -40,6 +41,9 @@ pub struct Limits {
     /// Longest silence: until the answer begins, and between its parts. A whole answer may take ten
     /// times as long.
     pub timeout: Duration,
+    /// Size of the largest answer in bytes, after decompression. The texts of all answers that are read at the
+    /// same time take at most twice as much.
+    pub largest_answer: usize,
 }
 
 /// A JSON-RPC client for one node.
@@ -58,6 +62,7 @@ struct Shared {
     timeout: Duration,
     batches: Batches,
     head: KnownHead,
+    budget: Budget,
 }
 
 /// The method, id and body of a request. All attempts send the same ones.
@@ -79,6 +84,7 @@ impl Default for Limits {
             requests_per_second: None,
             max_retries: 6,
             timeout: Duration::from_secs(30),
+            largest_answer: 96 << 20,
         }
     }
 }
@@ -114,10 +120,20 @@ impl Client {
             Connection::new(endpoint, headers, secret, limits.timeout).map_err(setup)?;
         let pace = Pace::new(limits.concurrency, limits.requests_per_second);
         let batches = Batches::new(&limits);
+        let budget = Budget::new(limits.largest_answer);
         let Limits { max_retries, timeout, .. } = limits;
         let head = KnownHead::default();
-        let shared =
-            Shared { connection, origin, secrets, pace, max_retries, timeout, batches, head };
+        let shared = Shared {
+            connection,
+            origin,
+            secrets,
+            pace,
+            max_retries,
+            timeout,
+            batches,
+            head,
+            budget,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -222,10 +238,10 @@ impl Client {
         question: &Question,
         read: impl Fn(&Answer, &Secrets) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let Shared { connection, pace, secrets, .. } = &*self.shared;
+        let Shared { connection, pace, secrets, budget, .. } = &*self.shared;
         let turn = pace.enter().await;
         let outcome = async {
-            let answer = connection.send(&question.body, secrets).await?;
+            let answer = connection.send(&question.body, secrets, budget).await?;
             read(&answer, secrets)
         }
         .await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     answer::Answer,
+    budget::Budget,
     endpoint::{Endpoint, RpcHeader, Target},
     error::Fault,
     http::Http,
@@ -47,10 +48,15 @@ impl Connection {
     }
 
     /// Sends the body of a request and waits for the answer.
-    pub(super) async fn send(&self, body: &str, secrets: &Secrets) -> Result<Answer, Fault> {
+    pub(super) async fn send(
+        &self,
+        body: &str,
+        secrets: &Secrets,
+        budget: &Budget,
+    ) -> Result<Answer, Fault> {
         match self {
-            Self::Http(http) => http.send(body).await,
-            Self::Stream(stream) => stream.send(body, secrets).await,
+            Self::Http(http) => http.send(body, budget).await,
+            Self::Stream(stream) => stream.send(body, secrets, budget).await,
         }
     }
 }

@@ -174,7 +174,7 @@ pub enum Fault {
     PartOfBatch { answered: usize, asked: usize },
 
     /// The answer exceeds the size limit.
-    #[error("the answer is larger than {limit} bytes")]
+    #[error("the answer is larger than {limit} bytes; --largest-answer raises the limit")]
     TooLarge { limit: usize },
 
     /// The answer is an HTML page, or is cut off.

@@ -14,6 +14,7 @@ use reqwest::{
 
 use super::{
     answer::{Answer, fault_of_transport},
+    budget::Budget,
     connection::{LONGEST_CONNECT, WHOLE_ANSWER},
     endpoint::{RpcHeader, is_loopback, is_tls},
     error::Fault,
@@ -65,14 +66,14 @@ impl Http {
         Ok(Secrets::of(Some(&self.url), given.chain(sample.headers().get(AUTHORIZATION))))
     }
 
-    pub(super) async fn send(&self, body: &str) -> Result<Answer, Fault> {
+    pub(super) async fn send(&self, body: &str, budget: &Budget) -> Result<Answer, Fault> {
         let request = self.client.post(self.url.clone()).headers(self.headers.clone());
         let request = match self.secret.as_ref().and_then(NodeSecret::token) {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
         let response = request.body(body.to_owned()).send().await;
-        Answer::read(response.map_err(fault_of_transport)?).await
+        Answer::read(response.map_err(fault_of_transport)?, budget).await
     }
 }
 

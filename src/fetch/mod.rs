@@ -12,6 +12,7 @@
 //! | `connection`, `http`, `stream` | The transports: HTTP; WebSocket and IPC. |
 //! | `jwt` | The secret that a node shares with its clients. |
 //! | `error`, `block_error` | Errors of calls. Errors of blocks. |
+//! | `budget` | The memory of answers. |
 //! | `answer` | Interprets an HTTP answer. The result is data or a fault. |
 //! | `wording` | Classifies errors by code and words: rate limits, missing state. |
 //! | `retry`, `retry_after` | Which faults are transient, and how long to wait. |
@@ -21,7 +22,8 @@
 //! | `names` | Numbers of blocks that are named by a word or a hash. |
 //! | `software` | The software of a node, and the methods that harm it. |
 //! | `choice` | The ways to fetch the pre-state. One is selected for each block. |
-//! | `block`, `witness` | The JSON of blocks. The JSON of witnesses. |
+//! | `json` | Reads lists and objects item by item. |
+//! | `block`, `transaction`, `witness` | The JSON of blocks. The JSON of transactions. The JSON of witnesses. |
 //! | `tracer` | The JSON of the tracer. |
 //! | `proofs` | Builds a witness from a trace and single proofs. Also completes other witnesses. |
 //! | `prestate` | The pre-state from a tracer. |
@@ -52,12 +54,14 @@ mod answer;
 mod batch;
 mod block;
 mod block_error;
+mod budget;
 mod choice;
 mod client;
 mod connection;
 mod endpoint;
 mod error;
 mod http;
+mod json;
 mod jwt;
 mod lag;
 mod many;
@@ -74,6 +78,7 @@ mod software;
 mod stated;
 mod stream;
 mod tracer;
+mod transaction;
 mod values;
 mod witness;
 mod wording;

@@ -16,7 +16,8 @@ use serde_json::Value;
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{
-    answer::{Answer, LARGEST_ANSWER},
+    answer::Answer,
+    budget::Budget,
     connection::{LONGEST_CONNECT, WHOLE_ANSWER},
     endpoint::RpcHeader,
     error::Fault,
@@ -65,13 +66,13 @@ impl StreamTarget {
         Self::WebSocket { url: url.clone(), authorization, secret }
     }
 
-    async fn connect(&self) -> Result<PubSubFrontend, AlloyError> {
+    async fn connect(&self, largest: usize) -> Result<PubSubFrontend, AlloyError> {
         match self {
             Self::WebSocket { url, authorization, secret } => {
                 let token = secret.as_ref().and_then(NodeSecret::token);
                 let signed = token.map(Authorization::bearer);
                 let given = authorization.clone().map(Authorization::raw);
-                let size = Some(LARGEST_ANSWER);
+                let size = Some(largest);
                 let limits = WebSocketConfig::default().max_message_size(size).max_frame_size(size);
                 let connect = WsConnect::new(url.as_str()).with_config(limits).with_max_retries(0);
                 match given.or(signed) {
@@ -90,9 +91,14 @@ impl Stream {
     }
 
     /// Sends the body of a request and waits for the whole answer.
-    pub(super) async fn send(&self, body: &str, secrets: &Secrets) -> Result<Answer, Fault> {
+    pub(super) async fn send(
+        &self,
+        body: &str,
+        secrets: &Secrets,
+        budget: &Budget,
+    ) -> Result<Answer, Fault> {
         let broken = |error: &AlloyError| TransportError::of_stream(error, secrets);
-        let frontend = self.frontend().await.map_err(|error| match error {
+        let frontend = self.frontend(budget.largest()).await.map_err(|error| match error {
             Some(error) => Fault::NoConnection(broken(&error)),
             None => Fault::TimedOut(TransportError::of_late_stream()),
         })?;
@@ -112,17 +118,17 @@ impl Stream {
                 return Err(Fault::TimedOut(TransportError::of_late_stream()));
             }
         };
-        Ok(Answer::of_stream(body))
+        Answer::of_stream(body, budget).await
     }
 
     /// The open connection. The error is `None` if connecting took too long.
-    async fn frontend(&self) -> Result<PubSubFrontend, Option<AlloyError>> {
+    async fn frontend(&self, largest: usize) -> Result<PubSubFrontend, Option<AlloyError>> {
         let mut frontend = self.frontend.lock().await;
         if let Some(open) = &*frontend {
             return Ok(open.clone());
         }
         let limit = self.timeout.min(LONGEST_CONNECT);
-        let made = timeout(limit, self.target.connect()).await.map_err(|_| None)??;
+        let made = timeout(limit, self.target.connect(largest)).await.map_err(|_| None)??;
         *frontend = Some(made.clone());
         Ok(made)
     }

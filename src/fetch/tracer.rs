@@ -60,7 +60,8 @@ pub(super) struct AccountAnswer {
     #[serde(default)]
     balance: Option<U256>,
     #[serde(default)]
-    nonce: Option<NonceAnswer>,
+    /// geth and reth write a number, other clients hex.
+    nonce: Option<U64>,
     #[serde(default)]
     pub(super) code: Option<Bytes>,
     /// Hex of any length.
@@ -68,21 +69,9 @@ pub(super) struct AccountAnswer {
     storage: Option<BTreeMap<U256, U256>>,
 }
 
-/// geth and reth write a number, other clients hex.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum NonceAnswer {
-    Number(u64),
-    Hex(U64),
-}
-
 impl AccountAnswer {
     pub(super) fn fields(&self) -> AccountFields {
-        let nonce = match self.nonce {
-            None => 0,
-            Some(NonceAnswer::Number(nonce)) => nonce,
-            Some(NonceAnswer::Hex(nonce)) => nonce.to(),
-        };
+        let nonce = self.nonce.unwrap_or_default().to();
         let balance = self.balance.unwrap_or_default();
         AccountFields { nonce, balance, code: self.code.clone().unwrap_or_default() }
     }
@@ -158,13 +147,13 @@ impl<'de> Deserialize<'de> for Entry {
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
                         "txHash" => hash = map.next_value()?,
-                        "error" => error = map.next_value::<Option<Value>>()?,
+                        "error" => error = map.next_value::<Option<ErrorText>>()?,
                         "result" => result = map.next_value::<Option<Prestate>>()?,
                         key => bare.get_or_insert_with(Prestate::default).read(key, &mut map)?,
                     }
                 }
                 let traced = match (error, result, bare) {
-                    (Some(error), ..) => Traced::Failed(message_of(error)),
+                    (Some(error), ..) => Traced::Failed(error.0),
                     (None, Some(result), _) => result.into_traced(),
                     (None, None, Some(bare)) => bare.into_traced(),
                     // The bare result of a transaction that touches nothing.
@@ -179,14 +168,37 @@ impl<'de> Deserialize<'de> for Entry {
     }
 }
 
-/// The message of an error that is a text or an object.
-fn message_of(error: Value) -> String {
-    match error {
-        Value::String(says) => says,
-        other => match &other["message"] {
-            Value::String(says) => says.clone(),
-            _ => other.to_string(),
-        },
+/// The message of an error that is a text or an object. Nothing else of the object is kept.
+struct ErrorText(String);
+
+impl<'de> Deserialize<'de> for ErrorText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = ErrorText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an error of the tracer")
+            }
+
+            fn visit_str<E>(self, says: &str) -> Result<ErrorText, E> {
+                Ok(ErrorText(says.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ErrorText, A::Error> {
+                let mut says = None;
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "message" => says = Some(map.next_value::<String>()?),
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(ErrorText(says.unwrap_or_else(|| "an error without a message".to_owned())))
+            }
+        }
+
+        from.deserialize_any(Fields)
     }
 }
 

@@ -5,43 +5,85 @@
 //! objects (geth), in any order. Only `state` must be present. Other fields are ignored.
 //!
 //! Nothing is proved here. Headers are linked by their hashes, which only selects the ancestors of
-//! the block. `block::prepare` checks everything against the hash that names it.
+//! the block. Lists are read within limits that follow from the protocol. `block::prepare` checks everything against the hash that names it.
 
-use std::{collections::HashMap, fmt, marker::PhantomData};
+use std::collections::HashMap;
 
 use alloy_consensus::Header;
 use alloy_primitives::{B256, BlockNumber, Bytes, keccak256};
 use alloy_rlp::Decodable;
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{Error as _, IgnoredAny},
 };
 
-use super::block_error::FetchError;
+use super::{
+    block_error::FetchError,
+    json::{count, for_each_entry, for_each_item, text},
+};
 use crate::block::Witness;
 
-/// A witness as a node answers it.
+/// The least length of a trie node that a hash refers to: an empty branch. A witness may list shorter nodes as well,
+/// which are embedded in others.
+const LEAST_NODE: usize = 17;
+
+/// The most trie nodes, as many as a container holds.
+const MOST_NODES: usize = 1 << 22;
+
+/// The most codes. A block reads a code for some hundred gas or more.
+const MOST_CODES: usize = 1 << 18;
+
+/// The most headers: a few more than `BLOCKHASH` reaches.
+const MOST_HEADERS: usize = 1 << 10;
+
+/// A witness as a node answers it. The preimages of hashed keys are not read, because nothing depends on them.
 #[derive(Debug, Deserialize)]
 pub(super) struct WitnessAnswer {
-    state: Several<Bytes>,
+    state: Several<Bytes, MOST_NODES, LEAST_NODE>,
     #[serde(default)]
-    codes: Several<Bytes>,
+    codes: Several<Bytes, MOST_CODES>,
     #[serde(default)]
-    keys: Several<Bytes>,
-    #[serde(default)]
-    headers: Several<AnyHeader>,
+    headers: Several<AnyHeader, MOST_HEADERS>,
 }
 
-/// A list, or the values of an object. Empty for null.
+/// A list, or the values of an object. Empty for null. Items shorter than `LEAST` bytes are left out. More than
+/// `MOST` items are an error.
 #[derive(Debug)]
-struct Several<T>(Vec<T>);
+struct Several<T, const MOST: usize, const LEAST: usize = 0>(Vec<T>);
 
 /// A header in one of its two forms.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum AnyHeader {
     Rlp(Bytes),
     Json(Box<Header>),
+}
+
+/// An item with a length in bytes.
+trait Measured {
+    fn size(&self) -> usize;
+}
+
+impl Measured for Bytes {
+    fn size(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Measured for AnyHeader {
+    fn size(&self) -> usize {
+        size_of::<Header>()
+    }
+}
+
+impl<'de> Deserialize<'de> for AnyHeader {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = text(from)?;
+        let header = match json.starts_with('"') {
+            true => serde_json::from_str(json).map(Self::Rlp),
+            false => serde_json::from_str(json).map(Self::Json),
+        };
+        header.map_err(D::Error::custom)
+    }
 }
 
 impl WitnessAnswer {
@@ -55,7 +97,8 @@ impl WitnessAnswer {
     ) -> Result<Witness, FetchError> {
         let headers = self.headers.0.into_iter().map(AnyHeader::into_rlp).collect();
         let headers = linked(number, parent_hash, headers)?;
-        Ok(Witness { nodes: self.state.0, codes: self.codes.0, headers, keys: self.keys.0 })
+        let (nodes, codes) = (self.state.0, self.codes.0);
+        Ok(Witness { nodes, codes, headers, keys: Vec::new() })
     }
 }
 
@@ -91,45 +134,36 @@ fn linked(
     Ok(chain)
 }
 
-impl<T> Default for Several<T> {
+impl<T, const MOST: usize, const LEAST: usize> Default for Several<T, MOST, LEAST> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
+impl<'de, T, const MOST: usize, const LEAST: usize> Deserialize<'de> for Several<T, MOST, LEAST>
+where
+    T: Deserialize<'de> + Measured,
+{
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(SeveralVisitor(PhantomData)).map(Self)
-    }
-}
-
-struct SeveralVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for SeveralVisitor<T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list, an object by hash, or null")
-    }
-
-    fn visit_unit<E>(self) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
-        let mut all = Vec::new();
-        while let Some(one) = list.next_element()? {
-            all.push(one);
+        let json = text(from)?;
+        let count = count(json);
+        if count > MOST {
+            return Err(D::Error::custom(format!("{count} items, more than {MOST}")));
         }
-        Ok(all)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Vec<T>, A::Error> {
-        let mut all = Vec::new();
-        while let Some((IgnoredAny, one)) = object.next_entry()? {
-            all.push(one);
-        }
-        Ok(all)
+        // The vector has its final size, because it would grow to twice or three times that.
+        let mut all = Vec::with_capacity(count);
+        let mut take = |one: T| {
+            if one.size() >= LEAST {
+                all.push(one);
+            }
+            Ok(())
+        };
+        let read = match json.starts_with('{') {
+            true => for_each_entry(json, |_: IgnoredAny, one| take(one)),
+            false => for_each_item(json, take),
+        };
+        read.map_err(D::Error::custom)?;
+        Ok(Self(all))
     }
 }
 
@@ -154,34 +188,45 @@ mod tests {
     }
 
     fn witness(answer: Value, parent: &Header) -> Result<Witness, FetchError> {
-        let answer: WitnessAnswer = serde_json::from_value(answer).unwrap();
+        let answer: WitnessAnswer = serde_json::from_str(&answer.to_string()).unwrap();
         answer.into_witness(parent.number + 1, parent.hash_slow())
     }
 
     #[test]
     fn lists_objects_nulls_and_absent_fields_are_read() {
         let parent = &chain(1)[0];
-        for (answer, nodes, codes, keys) in [
-            (json!({"state": ["0x01", "02"], "codes": ["0x"], "keys": ["0x0304"]}), 2, 1, 1),
-            (
-                json!({"state": {"0xaa": "0x01", "0xbb": "0x02"}, "codes": {}, "keys": null}),
-                2,
-                0,
-                0,
-            ),
-            (json!({"state": ["0x01"], "codes": {"0xcc": "0x03"}, "headers": null}), 1, 1, 0),
-            (json!({"state": null, "extra": {"a": [1]}}), 0, 0, 0),
+        let [one, two] = [1, 2].map(|byte| Bytes::from(vec![byte; LEAST_NODE]));
+        for (answer, nodes, codes) in [
+            (json!({"state": [one, two], "codes": ["0x"], "keys": ["0x0304"]}), 2, 1),
+            (json!({"state": {"0xaa": one, "0xbb": two}, "codes": {}, "keys": null}), 2, 0),
+            (json!({"state": [one], "codes": {"0xcc": "0x03"}, "headers": null}), 1, 1),
+            (json!({"state": null, "extra": {"a": [1]}}), 0, 0),
         ] {
             let witness = witness(answer.clone(), parent).unwrap();
-            let found = (witness.nodes.len(), witness.codes.len(), witness.keys.len());
-            assert_eq!(found, (nodes, codes, keys), "{answer}");
+            assert_eq!((witness.nodes.len(), witness.codes.len()), (nodes, codes), "{answer}");
+            assert!(witness.keys.is_empty());
         }
     }
 
     #[test]
+    fn nodes_that_no_hash_refers_to_take_no_memory() {
+        let answer = format!(r#"{{"state":[{}"0x00"]}}"#, r#""0x","#.repeat(1_000));
+        let answer: WitnessAnswer = serde_json::from_str(&answer).unwrap();
+        assert!(answer.state.0.is_empty());
+    }
+
+    #[test]
+    fn a_list_beyond_its_limit_is_refused() {
+        let answer =
+            format!(r#"{{"state":[],"headers":[{}"0x"]}}"#, r#""0x","#.repeat(MOST_HEADERS));
+        let error = serde_json::from_str::<WitnessAnswer>(&answer).unwrap_err().to_string();
+        assert!(error.starts_with("1025 items, more than 1024"), "{error}");
+    }
+
+    #[test]
     fn an_answer_without_state_is_rejected() {
-        assert!(serde_json::from_value::<WitnessAnswer>(json!({"codes": []})).is_err());
-        assert!(serde_json::from_value::<WitnessAnswer>(json!({"state": ["zz"]})).is_err());
+        assert!(serde_json::from_str::<WitnessAnswer>(r#"{"codes": []}"#).is_err());
+        assert!(serde_json::from_str::<WitnessAnswer>(r#"{"state": ["zz"]}"#).is_err());
     }
 
     #[test]

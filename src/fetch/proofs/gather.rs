@@ -12,10 +12,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{block_error::FetchError, node::Node},
+    super::{block_error::FetchError, json::AtMost, node::Node},
     touched::Touched,
 };
 use crate::block::Witness;
+
+/// The most nodes of one proof: one for each nibble of a key, and one at its end.
+const MOST_NODES: usize = 65;
 
 /// Maximum number of slots in one call. Nodes allow from some hundred to a thousand. The smaller numbers are for
 /// answers that are too large for a node.
@@ -31,9 +34,9 @@ const MOST_PASSES: usize = 2;
 struct AccountProof {
     address: Address,
     code_hash: B256,
-    account_proof: Vec<Bytes>,
+    account_proof: AtMost<Bytes, MOST_NODES>,
     #[serde(default)]
-    storage_proof: Vec<SlotProof>,
+    storage_proof: AtMost<SlotProof, { MOST_SLOTS[0] }>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +44,7 @@ struct SlotProof {
     key: U256,
     value: U256,
     #[serde(default)]
-    proof: Vec<Bytes>,
+    proof: AtMost<Bytes, MOST_NODES>,
 }
 
 /// Proofs at one block.
@@ -62,7 +65,7 @@ impl AccountProof {
         at: BlockNumber,
         expected: B256,
     ) -> Result<(), FetchError> {
-        let Some(root) = self.account_proof.first() else { return Ok(()) };
+        let Some(root) = self.account_proof.0.first() else { return Ok(()) };
         let (found, address) = (keccak256(root), self.address);
         if found != expected {
             return Err(FetchError::WrongProof { number, at, address, expected, found });
@@ -99,11 +102,11 @@ impl Proofs {
             if !matches!(code_hash, B256::ZERO | KECCAK256_EMPTY) {
                 proofs.code_hashes.insert(address, code_hash);
             }
-            let slots = storage_proof.into_iter().flat_map(|SlotProof { key, value, proof }| {
+            let slots = storage_proof.0.into_iter().flat_map(|SlotProof { key, value, proof }| {
                 proofs.values.insert((address, key), value);
-                proof
+                proof.0
             });
-            let nodes = account_proof.into_iter().chain(slots);
+            let nodes = account_proof.0.into_iter().chain(slots);
             proofs.nodes.extend(nodes.filter(|node| seen.insert(node.clone())));
         }
         proofs

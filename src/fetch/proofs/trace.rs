@@ -12,11 +12,15 @@ use super::{
     super::{
         block_error::FetchError,
         choice::WitnessChoice,
+        json::AtMost,
         node::Node,
         tracer::{self, Entry, Prestate, Traced},
     },
     touched::Touched,
 };
+
+/// The most transactions of one answer. Each needs 21,000 gas.
+const MOST_TRANSACTIONS: usize = 1 << 19;
 
 /// The method by which a node traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,13 +134,15 @@ impl Node {
     ) -> Result<Vec<Entry>, FetchError> {
         let number = wanted.header.number;
         let options = tracer::options(&self.tracer_time(), wanted.mode == TraceMode::Changes);
+        let all = |AtMost(entries): AtMost<Entry, MOST_TRANSACTIONS>| entries;
         let block = match method {
             TraceMethod::BlockByNumber => {
                 let params = json!([U64::from(number), options]);
-                self.ask(number, "debug_traceBlockByNumber", params).await
+                self.ask(number, "debug_traceBlockByNumber", params).await.map(all)
             }
             TraceMethod::BlockByHash => {
-                self.ask(number, "debug_traceBlockByHash", json!([wanted.hash, options])).await
+                let params = json!([wanted.hash, options]);
+                self.ask(number, "debug_traceBlockByHash", params).await.map(all)
             }
             TraceMethod::Transaction => {
                 self.trace_each(number, &options, wanted.transactions).await

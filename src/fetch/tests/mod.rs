@@ -20,6 +20,7 @@ fn client(url: &str) -> Client {
         requests_per_second: None,
         max_retries: 2,
         timeout: Duration::from_millis(300),
+        ..Limits::default()
     };
     Client::new(&url.parse().unwrap(), &[], limits).unwrap()
 }

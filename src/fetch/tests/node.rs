@@ -4,6 +4,7 @@ use std::{cell::Cell, error::Error, num::NonZeroUsize};
 
 use alloy_consensus::{
     Header, SignableTransaction, TxEip1559, TxEnvelope, TxLegacy,
+    proofs::calculate_ommers_root,
     transaction::{Recovered, TransactionInfo},
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
@@ -28,13 +29,19 @@ fn chain() -> Vec<Header> {
     let mut headers: Vec<Header> = Vec::new();
     for number in 0..=NUMBER {
         let parent_hash = headers.last().map(Header::hash_slow).unwrap_or_default();
-        headers.push(Header { number, parent_hash, ..Header::default() });
+        let ommers_hash = calculate_ommers_root(&[ommer()]);
+        headers.push(Header { number, parent_hash, ommers_hash, ..Header::default() });
     }
     headers
 }
 
 fn rlp(header: &Header) -> Bytes {
     alloy_rlp::encode(header).into()
+}
+
+/// A string that is long enough to be a trie node.
+fn trie_node() -> Bytes {
+    Bytes::from_static(&[1; 17])
 }
 
 pub(super) fn ommer() -> Header {
@@ -84,7 +91,8 @@ fn number_of(params: &Value) -> u64 {
 /// The reply of a correct node.
 pub(super) fn well(method: &str, params: &Value) -> Reply {
     let headers = chain();
-    let witness = || json!({"state": ["0x01"], "codes": ["0x02"], "headers": [rlp(&headers[299])]});
+    let witness =
+        || json!({"state": [trie_node()], "codes": ["0x02"], "headers": [rlp(&headers[299])]});
     Reply::Result(match method {
         "eth_chainId" => json!("0x1"),
         "eth_blockNumber" => json!("0x12c"),
@@ -138,7 +146,7 @@ async fn a_block_is_fetched_with_all_its_parts_in_five_calls() {
     assert_eq!(witness_of(&recorded).headers, [rlp(&chain()[299])]);
     assert_eq!(
         (&*witness_of(&recorded).nodes, &*witness_of(&recorded).codes),
-        (&["0x01".parse().unwrap()][..], &["0x02".parse().unwrap()][..])
+        (&[trie_node()][..], &["0x02".parse().unwrap()][..])
     );
     assert_eq!(server.calls().len(), 5);
 }
