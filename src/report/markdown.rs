@@ -284,9 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_contender_comes_first_and_the_command_last() {
+    fn doubts_come_before_the_fastest_contender_and_the_command_comes_last() {
         let mut report = testing::full_report();
         report.rows.retain(|row| row.verdict.figures().is_some());
+        let doubtful = written(&report);
+        let doubt = "**Do not quote: other processes used 0.50 CPUs on average**  \n**fastest: ";
+        assert!(doubtful.starts_with(doubt), "{doubtful}");
+        report.warnings.clear();
         let text = written(&report);
         assert!(text.starts_with("**fastest: block-stm on 8 threads, 1.55 "), "{text}");
         let end = "```sh\nblockrace replay 19426587,46147,19426588 --seed 42\n```\n";

@@ -61,7 +61,9 @@ fn a_page_of_a_thousand_blocks_is_small_enough_to_open() {
     let page = written(&Report { rows, pictures, failures: vec![], ..report });
     assert!(page.len() < 10_000_000, "{} bytes", page.len());
     assert_eq!(page.matches("<details class=\"block\"").count(), 1_000);
-    assert_eq!(page.matches(": dependencies between").count(), 50, "of the slowest blocks only");
+    let blocks = page.split("<details class=\"block\"").skip(1);
+    let drawn = blocks.filter(|block| block.contains(": dependencies between")).count();
+    assert_eq!(drawn, 50, "pictures of the slowest blocks only");
 }
 
 #[test]
