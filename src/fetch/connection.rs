@@ -56,7 +56,8 @@ impl Connection {
     ) -> Result<Answer, Fault> {
         match self {
             Self::Http(http) => http.send(body, budget).await,
-            Self::Stream(stream) => stream.send(body, secrets, budget).await,
+            // Boxed, since the types of alloy's futures are too deep for the compiler otherwise.
+            Self::Stream(stream) => Box::pin(stream.send(body, secrets, budget)).await,
         }
     }
 }

@@ -22,6 +22,9 @@ const MOST_BYTES: usize = 64 * 1024;
 /// Minimum length of a secret that is replaced, in bytes.
 const SHORTEST_SECRET: usize = 4;
 
+/// The text in place of a secret.
+const HIDDEN: &str = "[hidden]";
+
 /// Text from outside: one line, bounded in length, without secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SafeText(Box<str>);
@@ -70,7 +73,10 @@ fn without_tokens(text: &str) -> String {
     let mut clear = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        clear.push_str("[hidden]");
+        // The second part of a token begins like the first.
+        if !clear.ends_with(HIDDEN) {
+            clear.push_str(HIDDEN);
+        }
         clear.push_str(piece.trim_start_matches(is_token));
     }
     clear
@@ -114,7 +120,7 @@ impl Secrets {
     }
 
     fn hide(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[hidden]"))
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
     }
 }
 
