@@ -168,6 +168,10 @@ impl Answer {
             -32700 | -32600 | -32603 | -32000 if !self.may_pass() && is_of_no_method(&message) => {
                 Fault::NoSuchMethod { says }
             }
+            // anvil's words over a persistent connection.
+            -32602 if message.contains("did not match any variant of untagged enum") => {
+                Fault::NoSuchMethod { says }
+            }
             _ if !self.status.is_success() => self.fault_of_status(message.as_bytes(), secrets),
             -32603 if message.contains("method handler crashed") => Fault::Crashed { says },
             -32002..=-32000 if is_of_time(&message) => Fault::OutOfTime { says },
