@@ -46,6 +46,11 @@ fn one_test() -> Option<(String, Value)> {
     Some((name, serde_json::from_slice(&content).expect("it is JSON")))
 }
 
+/// Standard output without its line breaks, which depend on the width.
+fn one_line(output: &std::process::Output) -> String {
+    stdout(output).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Changes the test, runs it, asserts that it fails and returns the output.
 fn must_fail(change: impl Fn(&mut Value)) -> String {
     let Some((name, mut content)) = one_test() else { return String::new() };
@@ -55,7 +60,7 @@ fn must_fail(change: impl Fn(&mut Value)) -> String {
     fs::write(folder.path().join(name), content.to_string()).expect("it can be written");
     let output = run(&[&folder.path().to_string_lossy(), "--threads", "1"]);
     assert_code(&output, 1);
-    stdout(&output)
+    one_line(&output)
 }
 
 /// The first account that the test expects after its last block.
@@ -236,7 +241,7 @@ fn run_changed_list(change: impl Fn(&mut Value)) -> Option<(i32, String)> {
     fs::write(folder.path().join("a.json"), content.to_string()).expect("it can be written");
     let path = folder.path().to_string_lossy().into_owned();
     let output = run(&[&path, "--network-rules", "Amsterdam=Osaka+7928"]);
-    Some((output.status.code().expect("it ends by itself"), stdout(&output)))
+    Some((output.status.code().expect("it ends by itself"), one_line(&output)))
 }
 
 #[test]

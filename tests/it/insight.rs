@@ -174,7 +174,8 @@ fn bounds_grow_with_threads_and_shrink_with_coarser_conflicts() {
     let cache = tempfile::tempdir().expect("a temporary folder");
     let csv = cache.path().join("analysis.csv");
     let csv_path = csv.to_str().expect("a temporary path is text");
-    let output = blockrace(cache.path(), &["analyze", "--iterations", "2", "--csv", csv_path]);
+    let arguments = ["analyze", "sample", "--iterations", "2", "--csv", csv_path];
+    let output = blockrace(cache.path(), &arguments);
     assert_code(&output, 0);
     assert!(stdout(&output).contains("hottest contracts"), "{}", stdout(&output));
     let mut reader = csv::Reader::from_path(&csv).expect("the CSV is there");

@@ -23,7 +23,8 @@ fn the_long_version_names_the_build_and_the_short_one_is_one_line() {
 #[test]
 fn a_result_names_the_same_build_as_the_version() {
     let cache = tempfile::tempdir().expect("a temporary folder");
-    let arguments = "replay --executors block-stm --threads 1 --iterations 1 --warmup 0 --json -";
+    let arguments =
+        "replay sample --executors block-stm --threads 1 --iterations 1 --warmup 0 --json -";
     let arguments: Vec<_> = arguments.split_whitespace().collect();
     let output = blockrace(cache.path(), &arguments);
     assert_code(&output, 0);

@@ -71,6 +71,9 @@ fn cases(folder: &Path, number: &str, node: Option<&RecordedNode>) -> Vec<Case> 
         case(&["cache", "remove", "--leftovers"], 0, true),
         case(&["cache", "export", "-o", &archive], 0, true),
         case(&["cache", "import", &archive], 0, true),
+        case(&["columns"], 0, true),
+        case(&["completions", "bash"], 0, true),
+        case(&["man", &text(&folder.join("man"))], 0, false),
         case(&["--help"], 0, true),
         case(&["replay", "--help"], 0, true),
         case(&["--version"], 0, true),
@@ -95,10 +98,14 @@ fn cases(folder: &Path, number: &str, node: Option<&RecordedNode>) -> Vec<Case> 
         None => cases.extend([
             case(
                 &["fetch", "1", "--rpc-url", "http://127.0.0.1:9", "--max-retries", "0"],
-                2,
+                75,
                 false,
             ),
-            case(&["rpc-check", "--rpc-url", "http://127.0.0.1:9", "--max-retries", "0"], 2, false),
+            case(
+                &["rpc-check", "--rpc-url", "http://127.0.0.1:9", "--max-retries", "0"],
+                75,
+                false,
+            ),
         ]),
     }
     cases

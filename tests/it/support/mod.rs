@@ -157,6 +157,8 @@ pub(crate) fn command(cache: &Path, arguments: &[&str]) -> Command {
     for variable in SETTINGS {
         command.env_remove(variable);
     }
+    // Wide enough for every column of a table.
+    command.env("COLUMNS", "200");
     command
 }
 
