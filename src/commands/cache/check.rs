@@ -4,7 +4,7 @@ use super::{Context, Outcome, checking::CheckTotals, report_missing, rules};
 use crate::{
     cli::CheckArgs,
     executors::ExecutorKind,
-    output::print,
+    output::print_text,
     progress::Progress,
     session::{BlockSource, CachedSelection, CheckResult, check_all},
 };
@@ -20,7 +20,7 @@ pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     progress.finish();
     let totals = totals(&checked);
     let outcome = totals.outcome.and(report_missing(&found));
-    print(totals.conclusion())?;
+    print_text(totals.conclusion())?;
     Ok(outcome)
 }
 
