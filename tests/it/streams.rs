@@ -74,7 +74,7 @@ fn cases(folder: &Path, number: &str, node: Option<&RecordedNode>) -> Vec<Case> 
         case(&["cache", "import", &archive], 0, true),
         case(&["columns"], 0, true),
         case(&["completions", "bash"], 0, true),
-        case(&["man", &text(&folder.join("man"))], 0, false),
+        case(&["man", &text(&folder.join("man"))], 0, true),
         case(&["--help"], 0, true),
         case(&["replay", "--help"], 0, true),
         case(&["--version"], 0, true),
