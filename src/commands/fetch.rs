@@ -22,10 +22,9 @@ use crate::{
     output::diagnose,
     progress::Progress,
     report::fetched::{self, FetchReport},
-    session::{AcquireOptions, LATEST_IN_SHARD, NodeRules, acquire, node_rules, resolve},
+    session::{AcquireOptions, NodeRules, acquire, check_shard, node_rules, resolve},
     threads::ExecutionLimit,
 };
-use eyre::ensure;
 use std::{cell::RefCell, time::Duration};
 use tokio::select;
 
@@ -59,10 +58,9 @@ async fn ask(args: &FetchArgs) -> eyre::Result<(Node, NodeRules, BlockNumbers)> 
     let rules = node_rules(&node, file.as_ref()).await?;
     let node = node.with_rules(&rules.rules);
     let shard = args.shard.shard;
-    ensure!(shard.is_none() || !list.moves(), LATEST_IN_SHARD);
-    let numbers = resolve(&node, &list).await?;
-    let part = shard.map_or_else(|| numbers.clone(), |shard| numbers.part(shard));
-    Ok((node, rules, part))
+    check_shard(&list, shard)?;
+    let numbers = resolve(&node, &list).await?.part_of(shard);
+    Ok((node, rules, numbers))
 }
 
 /// Fetches the blocks that are not cached. Ctrl-C ends the fetch and drops the unfinished blocks.

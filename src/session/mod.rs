@@ -60,7 +60,7 @@ pub use self::{
     race::{Charts, RaceOptions, Raced, race},
     rules::{NodeRules, RulesFile, RulesSource, node_rules},
     selection::{
-        BlockQuery, BlockSource, CachedSelection, LATEST_IN_SHARD, SelectedBlock, Selection,
-        is_whole, nothing_cached, select,
+        BlockQuery, BlockSource, CachedSelection, SelectedBlock, Selection, check_shard, is_whole,
+        nothing_cached, select,
     },
 };

@@ -163,25 +163,31 @@ pub fn select(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
     Ok(Selection { blocks, query, named, is_sample: false })
 }
 
-/// Message that refuses a moving selection for a shard.
-pub const LATEST_IN_SHARD: &str =
-    "--shard needs block numbers: `latest` may be another block for every part";
+/// Refuses a moving selection for a shard, since the parts would not agree.
+///
+/// # Errors
+/// If the list names `latest` or the like, and there is a shard.
+pub fn check_shard(list: &BlockList, shard: Option<Shard>) -> eyre::Result<()> {
+    ensure!(
+        shard.is_none() || !list.moves(),
+        "--shard needs block numbers: `latest` may be another block for every part"
+    );
+    Ok(())
+}
 
 /// The numbers of a list, or those of a shard.
 fn part(list: &BlockList, names: &Names, shard: Option<Shard>) -> eyre::Result<BlockNumbers> {
     let numbers = list.resolve(names)?;
-    let Some(shard) = shard else { return Ok(numbers) };
-    ensure!(!list.moves(), LATEST_IN_SHARD);
-    Ok(numbers.part(shard))
+    check_shard(list, shard)?;
+    Ok(numbers.part_of(shard))
 }
 
 /// The cached blocks of a shard, if there is one.
 fn in_shard(cached: Vec<BlockId>, shard: Option<Shard>) -> Vec<BlockId> {
     let Some(shard) = shard else { return cached };
     let numbers = cached.iter().map(|id| id.number..=id.number).collect::<BlockNumbers>();
-    let part = numbers.part(shard);
-    let is_inside = |id: &BlockId| part.ranges().iter().any(|range| range.contains(&id.number));
-    cached.into_iter().filter(is_inside).collect()
+    let part: BTreeSet<_> = numbers.part(shard).iter().collect();
+    cached.into_iter().filter(|id| part.contains(&id.number)).collect()
 }
 
 /// The names of cached blocks: their hashes, and `latest` for the newest of them.

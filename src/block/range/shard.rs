@@ -165,6 +165,15 @@ impl BlockNumbers {
             .filter_map(|(range, first_place)| part_of(range, first_place, &places));
         inside.collect()
     }
+
+    /// As [`BlockNumbers::part`]; without a shard, all numbers in their order.
+    #[must_use]
+    pub fn part_of(self, shard: Option<Shard>) -> Self {
+        match shard {
+            Some(shard) => self.part(shard),
+            None => self,
+        }
+    }
 }
 
 /// Counts the chunks of ascending ranges. Ranges that share a chunk count it once.
