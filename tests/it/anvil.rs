@@ -3,7 +3,7 @@
 use crate::support::anvil;
 use crate::support::proxy;
 use crate::support::scenario;
-use crate::support::{assert_code, blockrace, stderr, stdout, witness_of};
+use crate::support::{assert_code, run, stderr, stdout, witness_of};
 use alloy_primitives::U64;
 use anvil::Anvil;
 use blockrace::{
@@ -14,18 +14,7 @@ use blockrace::{
 use proxy::{Batches, Proxy};
 use scenario::{Chain, FIRST, Scenario};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, process::Output};
-
-/// Runs the command without blocking a proxy on the same runtime.
-async fn run(cache: &tempfile::TempDir, arguments: &[&str]) -> Output {
-    let cache = cache.path().to_owned();
-    let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    let run = move || {
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        blockrace(&cache, &arguments)
-    };
-    tokio::task::spawn_blocking(run).await.expect("it runs")
-}
+use std::collections::BTreeMap;
 
 /// Fetches the blocks that must match and checks them with every executor. Blocks with deletions are included
 /// only if this anvil deletes as Ethereum does.

@@ -2,28 +2,16 @@
 
 use crate::support::anvil::Anvil;
 use crate::support::proxy::{Batches, Proxy};
-use crate::support::{assert_code, blockrace, stderr, stdout};
+use crate::support::{assert_code, run, stderr, stdout};
 use alloy_primitives::hex;
 use blockrace::cache::Cache;
 use serde_json::{Value, json};
-use std::process::Output;
 
 /// Number of slots that one transaction reads.
 const SLOTS: usize = 300;
 
 /// Reads the slots 1 to 300.
 const READER: &[u8] = &hex!("61012c5b805450600190038060035700");
-
-/// Runs the command without blocking a proxy on the same runtime.
-async fn run(cache: &tempfile::TempDir, arguments: &[&str]) -> Output {
-    let cache = cache.path().to_owned();
-    let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    let run = move || {
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        blockrace(&cache, &arguments)
-    };
-    tokio::task::spawn_blocking(run).await.expect("it runs")
-}
 
 fn cache() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")

@@ -1,7 +1,7 @@
 //! The rules of any chain: from a file, from the node or by the id, stored with each block.
 
 use crate::support::{
-    AmsterdamNode, anvil::Anvil, assert_code, blockrace, proxy::Batches, proxy::Proxy, stderr,
+    AmsterdamNode, anvil::Anvil, assert_code, blockrace, proxy::Batches, proxy::Proxy, run, stderr,
     stdout,
 };
 use alloy_eips::{
@@ -173,17 +173,6 @@ fn a_cache_holds_blocks_of_one_chain_id_under_different_rules() {
     // The same number under other rules is fetched again.
     let fetched = stdout(&fetch(cache.path(), &node, "1-3"));
     assert!(fetched.contains("3 of 3 blocks fetched"), "{fetched}");
-}
-
-/// Runs the command without blocking a proxy on the same runtime.
-async fn run(cache: &TempDir, arguments: &[&str]) -> Output {
-    let cache = cache.path().to_owned();
-    let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    let run = move || {
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        blockrace(&cache, &arguments)
-    };
-    tokio::task::spawn_blocking(run).await.expect("it runs")
 }
 
 /// Fetches through a node that states rules by one method, under another chain id.

@@ -133,6 +133,17 @@ pub(crate) fn blockrace(cache: &Path, arguments: &[&str]) -> Output {
     command(cache, arguments).output().expect("the command starts")
 }
 
+/// Runs the command without blocking a proxy on the same runtime.
+pub(crate) async fn run(cache: &tempfile::TempDir, arguments: &[&str]) -> Output {
+    let cache = cache.path().to_owned();
+    let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let run = move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        blockrace(&cache, &arguments)
+    };
+    tokio::task::spawn_blocking(run).await.expect("it runs")
+}
+
 /// Starts `blockrace` with these arguments and this cache; its output is piped.
 pub(crate) fn start(cache: &Path, arguments: &[&str]) -> Child {
     let piped = || Stdio::piped();
