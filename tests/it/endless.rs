@@ -12,7 +12,7 @@ use crate::support::{
 use blockrace::{block::MAX_BLOCK_GAS, cache::Cache};
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     thread::sleep,
     time::Duration,
 };
@@ -61,6 +61,12 @@ impl Scene {
     }
 }
 
+/// All words of the output. Where a line is broken depends on the length of paths.
+fn said(output: &Output) -> String {
+    let text = stdout(output) + &stderr(output);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn with(cache: &Path, words: &[String], more: &[&str]) -> Command {
     let words: Vec<_> = words.iter().map(String::as_str).chain(more.iter().copied()).collect();
     command(cache, &words)
@@ -72,7 +78,7 @@ fn a_block_with_more_gas_than_any_chain_allows_is_refused_at_once() {
     for (cache, words) in scene.commands() {
         let output = limited(&mut with(&cache, &words, &[])).output;
         assert_code(&output, 2);
-        let said = stdout(&output) + &stderr(&output);
+        let said = said(&output);
         let expected = format!("may use {} gas, more than {MAX_BLOCK_GAS}", 1_u64 << 62);
         assert!(said.contains(&expected), "{words:?}: {said}");
     }
@@ -84,7 +90,7 @@ fn a_block_that_takes_too_long_is_abandoned() {
     for (cache, words) in scene.commands() {
         let output = limited(&mut with(&cache, &words, &["--execution-limit", "1"])).output;
         assert_code(&output, 2);
-        let said = stdout(&output) + &stderr(&output);
+        let said = said(&output);
         assert!(said.contains("it did not finish within"), "{words:?}: {said}");
     }
 }

@@ -78,7 +78,7 @@ fn no_secret_appears_in_any_output_or_file() {
     for (faults, arguments, code) in [
         (&[][..], &["fetch", "46147,46402", "-v"][..], 0),
         (&faulty, &["fetch", "46147,46402", "-v"], 0),
-        (&faulty, &["fetch", "46147,46402,46403", "-v", "--max-retries", "0"], 75),
+        (&faulty, &["fetch", "46147,46402,4370000", "-v", "--max-retries", "0"], 75),
         (&busy, &["fetch", "46147,46402", "--max-retries", "0"], 75),
         (&lying, &["fetch", "46147,4370000", "-v"], 2),
         (&[], &["rpc-check"], 0),
