@@ -209,9 +209,9 @@ pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Spe
     let best = standing.contender;
     let noise = totals::self_check(report).map_or(0.0, |(_, noise)| noise);
     if ci_low > 1.0 && ratio > 1.0 + noise {
-        let told = told(report, best);
+        let (itself, told) = (over_itself(standing), told(report, best));
         format!(
-            "fastest: {best}, {ratio:.2} {interval} times as fast as the baseline over {blocks}{told}"
+            "fastest: {best}, {ratio:.2} {interval} times as fast as the baseline{itself} over {blocks}{told}"
         )
     } else if ci_high < 1.0 {
         format!("no executor was faster than the baseline; the best, {best}: {ratio:.2} {interval}")
@@ -220,6 +220,12 @@ pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Spe
             "no executor was clearly faster than the baseline; the best, {best}: {ratio:.2} {interval}"
         )
     }
+}
+
+/// The part of the winner's speedup that is parallelism: its speed against the same executor on one thread.
+fn over_itself(standing: &Standing<'_>) -> String {
+    let over = standing.over_one_thread;
+    over.map_or_else(String::new, |ratio| format!(", {ratio:.2} times itself on one thread,"))
 }
 
 /// Oracle knowledge of the winner, and the fastest contender without oracle knowledge.

@@ -31,11 +31,14 @@ pub struct Standing<'a> {
     pub total_time_ratio: Option<f64>,
     /// Geometric mean of speedup / bound; `None` without bounds.
     pub bound_share: Option<f64>,
+    /// Geometric mean of the speedup over the same executor on one thread, over the blocks where both matched; `None`
+    /// for one thread, and without rows of one thread.
+    pub over_one_thread: Option<f64>,
 }
 
 /// The standings of all contenders over some rows, in the order of their first row.
 pub fn standings<'a>(rows: &[&'a Row]) -> Vec<Standing<'a>> {
-    let baselines = baselines(rows);
+    let (baselines, one_thread) = (baselines(rows), one_thread(rows));
     let standing = |contender: Contender<'a>| {
         let own: Vec<_> = rows.iter().filter(|row| row.contender() == contender).copied().collect();
         let figures = || own.iter().filter_map(|row| row.verdict.figures());
@@ -48,6 +51,7 @@ pub fn standings<'a>(rows: &[&'a Row]) -> Vec<Standing<'a>> {
             speedup: Speedup::overall(&speedups),
             total_time_ratio: total_time_ratio(&own, &baselines),
             bound_share: geometric_mean(&shares),
+            over_one_thread: over_one_thread(&own, &one_thread),
         }
     };
     contenders(rows.iter().copied()).into_iter().map(standing).collect()
@@ -160,6 +164,29 @@ fn total_time_ratio(rows: &[&Row], baselines: &Baselines) -> Option<f64> {
     (!contender.is_zero()).then(|| baseline.div_duration_f64(contender))
 }
 
+/// Median execution time of each verified row of one thread, by block and executor.
+type OneThread<'a> = HashMap<(B256, &'a str), Duration>;
+
+fn one_thread<'a>(rows: &[&'a Row]) -> OneThread<'a> {
+    let alone = rows.iter().filter(|row| row.threads == NonZeroUsize::MIN);
+    let time = |row: &&'a Row| {
+        let figures = row.verdict.figures()?;
+        Some(((row.block.hash, row.executor.as_str()), figures.execute.median))
+    };
+    alone.filter_map(time).collect()
+}
+
+/// Geometric mean of the time on one thread / the time of these rows of one contender.
+fn over_one_thread(rows: &[&Row], one_thread: &OneThread<'_>) -> Option<f64> {
+    let several = rows.iter().filter(|row| row.threads > NonZeroUsize::MIN);
+    let ratio = |row: &&Row| {
+        let alone = one_thread.get(&(row.block.hash, row.executor.as_str()))?;
+        let time = row.verdict.figures()?.execute.median;
+        (!time.is_zero()).then(|| alone.div_duration_f64(time))
+    };
+    geometric_mean(&several.filter_map(ratio).collect::<Vec<_>>())
+}
+
 /// Throughput of a contender over all blocks that matched, in Mgas/s: total gas / total time.
 pub fn total_mgas_per_s(rows: &[&Row], contender: Contender<'_>) -> Option<f64> {
     let own = rows.iter().filter(|row| row.contender() == contender);
@@ -200,6 +227,18 @@ mod tests {
         let ratio = |rows: &[&Row]| standings(rows)[0].speedup.unwrap().ratio;
         assert!((ratio(&forks[0].1) - 2.0).abs() < 1e-12);
         assert!((ratio(&forks[1].1) - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn several_threads_are_compared_with_one_thread_of_the_same_executor() {
+        let on = |threads, micros| Row {
+            threads: testing::threads(threads),
+            ..raced(5, micros, 90.0 / micros as f64)
+        };
+        let rows = [paced(5, 90), on(1, 80), on(2, 40)];
+        let standings = standings(&rows.iter().collect::<Vec<_>>());
+        let over_one: Vec<_> = standings.iter().map(|standing| standing.over_one_thread).collect();
+        assert_eq!(over_one, [None, None, Some(2.0)]);
     }
 
     #[test]
