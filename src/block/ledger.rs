@@ -119,6 +119,6 @@ impl FullState {
         let job = block.into_job(Before { pre_state, proof, receipt_status });
         // An invalid block has no list to compare.
         let job = if result.is_ok() { job.with_access_list(&[])? } else { job };
-        Ok(Rehearsal { job, result })
+        Ok(Rehearsal { job, result: result.map(|executed| executed.codes) })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     BodyError, FlatError, GasError, MalformedCode, ReplayJob, RulesError, WitnessError,
-    WitnessReadError, WrongList, body::OmmersRule, gas::check_gas, open::OpenBlock,
+    WitnessReadError, WrongList, body::OmmersRule, gas::check_gas, open::OpenBlock, walk::Executed,
 };
 use crate::{
     block::{RecordedBlock, RecordedState},
@@ -75,8 +75,19 @@ pub enum Phase {
 /// [`PrepareError`] names the step of the proof that failed.
 pub fn prepare(
     recorded: RecordedBlock,
-    mut entering: impl FnMut(Phase),
+    entering: impl FnMut(Phase),
 ) -> Result<ReplayJob, PrepareError> {
+    prepare_and_execute(recorded, entering).map(|(job, _)| job)
+}
+
+/// Like [`prepare`], and returns the result of the execution that finds the accessed state.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_and_execute(
+    recorded: RecordedBlock,
+    mut entering: impl FnMut(Phase),
+) -> Result<(ReplayJob, Executed), PrepareError> {
     let chain = recorded.chain()?;
     let RecordedBlock { block, state, access_list, .. } = recorded;
     check_fields(&chain, &block.header)?;
@@ -86,11 +97,11 @@ pub fn prepare(
     let block = OpenBlock::open_with(chain, block, OmmersRule::of_state(&state))?;
     entering(Phase::Witness);
     let flattening = || entering(Phase::Flatten);
-    let before = match state {
+    let (before, executed) = match state {
         RecordedState::Witness(witness) => block.before_by_witness(witness, flattening)?,
         RecordedState::Flat(flat) => block.before_by_flat(&flat, flattening)?,
     };
-    block.into_job(before).with_access_list(&access_list)
+    Ok((block.into_job(before).with_access_list(&access_list)?, executed))
 }
 
 impl From<FailedPhase> for PrepareError {

@@ -1,4 +1,5 @@
-//! Executes a block once, untimed, to find the state that it accesses.
+//! Executes a block once, untimed, to find the state that it accesses. The result of that execution is kept, so that a
+//! check needs no second one.
 
 use super::{
     PrepareError, Proof, ReceiptStatus,
@@ -10,19 +11,31 @@ use super::{
 };
 use crate::{
     block::{FlatState, Witness},
-    evm::{FailedPhase, run_block},
-    state::{BlockState, PreState},
+    evm::{FailedPhase, Receipt, run_block},
+    state::{BlockState, PostState, PreState},
     trie::{NodeStore, StateTrie},
 };
+use alloy_evm::block::BlockExecutionResult;
 use alloy_primitives::{B256, Bytes};
 use std::sync::Arc;
+
+/// The result of executing a block in order with alloy-evm's block executor.
+#[derive(Debug)]
+pub struct Executed {
+    /// Receipts, gas and requests.
+    pub result: BlockExecutionResult<Receipt>,
+    /// State changes of the block.
+    pub post_state: PostState,
+    /// Codes that the block deploys.
+    pub codes: Vec<Bytes>,
+}
 
 /// The result of executing a block over its proved state.
 pub(super) struct Walked {
     pub(super) pre_state: PreState,
     pub(super) receipt_status: ReceiptStatus,
-    /// Codes that the block deploys, or the reason that it is invalid.
-    pub(super) result: Result<Vec<Bytes>, FailedPhase>,
+    /// The result of the block, or the reason that it is invalid.
+    pub(super) result: Result<Executed, FailedPhase>,
 }
 
 impl OpenBlock {
@@ -31,7 +44,7 @@ impl OpenBlock {
         &self,
         witness: Witness,
         flattening: impl FnOnce(),
-    ) -> Result<Before, PrepareError> {
+    ) -> Result<(Before, Executed), PrepareError> {
         let Ancestors { parent_state_root, hashes } = check_ancestors(self.header(), &witness)?;
         let codes = codes_by_hash(&witness.codes);
         let nodes = NodeStore::new(witness.nodes).map_err(PrepareError::Nodes)?;
@@ -39,9 +52,9 @@ impl OpenBlock {
         let trie = StateTrie::new(&nodes, parent_state_root);
         let Walked { pre_state, receipt_status, result } =
             self.walk(Proved::new(trie, &codes, hashes))?;
-        result?;
+        let executed = result?;
         let proof = Proof::Witness { nodes: Arc::new(nodes), parent_state_root };
-        Ok(Before { pre_state, proof, receipt_status })
+        Ok((Before { pre_state, proof, receipt_status }, executed))
     }
 
     /// Checks that the flat pre-state contains all accessed state.
@@ -49,15 +62,15 @@ impl OpenBlock {
         &self,
         flat: &FlatState,
         flattening: impl FnOnce(),
-    ) -> Result<Before, PrepareError> {
+    ) -> Result<(Before, Executed), PrepareError> {
         let known = pre_state(self.header(), flat)?;
         flattening();
         let recorder = Recorder::new(known);
-        self.run(&recorder, PrepareError::NotKnown, |_, _| Ok(()))?;
+        let executed = self.run(&recorder, PrepareError::NotKnown, |_, _| Ok(()))?;
         let (pre_state, _) = recorder.into_parts();
         let receipt_status =
             if self.has_status() { ReceiptStatus::Success } else { ReceiptStatus::UnknownRoots };
-        Ok(Before { pre_state, proof: Proof::None, receipt_status })
+        Ok((Before { pre_state, proof: Proof::None, receipt_status }, executed))
     }
 
     /// Executes the block over tries. An invalid block is part of the result; a failed read is an error.
@@ -76,7 +89,7 @@ impl OpenBlock {
             Ok(())
         });
         let result = match run {
-            Ok(state) => Ok(state.codes().collect()),
+            Ok(executed) => Ok(executed),
             Err(PrepareError::Execution(failed)) => Err(failed),
             Err(error) => return Err(error),
         };
@@ -92,15 +105,14 @@ impl OpenBlock {
     pub(super) fn run<'r, S: Source>(
         &self,
         recorder: &'r Recorder<S>,
-        unanswered: impl FnOnce(S::Error) -> PrepareError,
+        unanswered: fn(S::Error) -> PrepareError,
         between: impl FnMut(usize, &BlockState<&'r Recorder<S>>) -> Result<(), PrepareError>,
-    ) -> Result<BlockState<&'r Recorder<S>>, PrepareError> {
+    ) -> Result<Executed, PrepareError> {
         let state = BlockState::new(recorder);
-        match run_block(&self.context(), self.transactions(), state, between) {
-            Ok((_, state)) => Ok(state),
-            // The EVM hides the error of the state behind its own; the recorded error names the account and
-            // slot.
-            Err(error) => Err(recorder.failed().map_or(error, unanswered)),
-        }
+        // The EVM hides the error of the state behind its own; the recorded error names the account and slot.
+        let (result, state) = run_block(&self.context(), self.transactions(), state, between)
+            .map_err(|error| recorder.failed().map_or(error, unanswered))?;
+        let post_state = state.post_state().map_err(unanswered)?;
+        Ok(Executed { result, post_state, codes: state.codes().collect() })
     }
 }

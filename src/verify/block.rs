@@ -2,8 +2,10 @@
 
 use super::{Verdict, check, wrong_list};
 use crate::{
-    block::{Phase, PrepareError, ReceiptStatus, RecordedBlock, ReplayJob, prepare},
-    execution::{ExecuteError, Executor as _},
+    block::{
+        Executed, Phase, PrepareError, ReceiptStatus, RecordedBlock, ReplayJob, prepare_and_execute,
+    },
+    execution::{BlockOutcome, ExecuteError, Executor as _},
     executors::{ExecutorKind, Sequential},
     threads::WorkerPool,
     trie::{Guess, TrieError, UpdatedTrie},
@@ -36,7 +38,18 @@ pub enum Step {
     Check,
 }
 
-/// Proves, executes and checks one block. All parallel work runs on `pool`.
+impl Step {
+    /// The step of a phase. With the sequential executor the execution that finds the accessed state is the only one.
+    fn of(phase: Phase, executor: ExecutorKind) -> Self {
+        match phase {
+            Phase::Flatten if executor == ExecutorKind::SEQUENTIAL => Self::Execute,
+            phase => Self::Prepare(phase),
+        }
+    }
+}
+
+/// Proves, executes and checks one block. All parallel work runs on `pool`. The sequential executor executes the block
+/// once, over the proved state; every other one executes it again over the state that the first execution accessed.
 ///
 /// `entering` is called at the start of each step, so that the caller can time the steps.
 ///
@@ -48,13 +61,10 @@ pub fn verify_block(
     pool: &WorkerPool,
     mut entering: impl FnMut(Step) + Send,
 ) -> Result<(ReplayJob, Verdict), VerifyError> {
-    let job = pool.install(|| prepare(recorded, |phase| entering(Step::Prepare(phase))))?;
-    let executed = executor.prepare(&job, pool.threads()).and_then(|executor| {
-        entering(Step::Execute);
-        executor.execute(&job, pool)
-    });
-    let outcome = match executed {
-        Ok(executed) => executed.outcome,
+    let (job, executed) = pool
+        .install(|| prepare_and_execute(recorded, |phase| entering(Step::of(phase, executor))))?;
+    let outcome = match executed_by(executor, &job, executed, pool, &mut entering) {
+        Ok(outcome) => outcome,
         Err(error) => match wrong_list(&job, &error) {
             Some(verdict) => return Ok((job, verdict)),
             None => return Err(error.into()),
@@ -66,6 +76,22 @@ pub fn verify_block(
     let verdict = check(&job, &outcome, trie.as_ref().map(UpdatedTrie::root));
     drop(trie);
     Ok((job, verdict))
+}
+
+/// The outcome of the executor. `executed` is the outcome of [`Sequential`], which runs the same block executor.
+fn executed_by(
+    executor: ExecutorKind,
+    job: &ReplayJob,
+    executed: Executed,
+    pool: &WorkerPool,
+    entering: &mut impl FnMut(Step),
+) -> Result<BlockOutcome, ExecuteError> {
+    if executor == ExecutorKind::SEQUENTIAL {
+        return Ok(BlockOutcome::new(executed.result, executed.post_state));
+    }
+    let executor = executor.prepare(job, pool.threads())?;
+    entering(Step::Execute);
+    Ok(executor.execute(job, pool)?.outcome)
 }
 
 /// The guesses that the state root after the block depends on. If receipts hold state roots, their guesses are
@@ -91,7 +117,7 @@ mod tests {
     use super::*;
     use crate::cache::sample;
     use crate::{
-        block::{BlockAccessList, ListDifference, OwnList, derive_access_list},
+        block::{BlockAccessList, ListDifference, OwnList, derive_access_list, prepare},
         verify::Check,
     };
     use alloy_primitives::{Address, B256};
