@@ -5,6 +5,7 @@
 
 mod cache;
 mod command;
+mod common;
 mod compare;
 mod conformance;
 mod hiding;
@@ -23,6 +24,7 @@ pub use clap::Error as UsageError;
 pub use cache::{
     CacheArgs, CacheCommand, CheckArgs, ExportArgs, ExportFormat, ImportArgs, ListArgs, RemoveArgs,
 };
+pub use common::{ColorArg, CommonArgs, MessageFormatArg};
 pub use compare::{AspectArg, BaselineName, BaselineNameError, ByArg, CompareArgs, RunFiles};
 pub use conformance::ConformanceArgs;
 pub use hiding::without_urls;
@@ -78,41 +80,6 @@ pub struct Cli {
     /// The executors of the program.
     #[arg(skip)]
     pub registry: Registry,
-}
-
-/// Options of every command.
-#[derive(Debug, Args)]
-pub struct CommonArgs {
-    /// Folder of cached blocks [default: blockrace in the user's cache folder]
-    #[arg(long, value_name = "DIR", global = true, env = "BLOCKRACE_CACHE_DIR", help_heading = COMMON)]
-    pub cache_dir: Option<PathBuf>,
-    /// Print only the winner and the verdict: no tables and no progress bar
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = COMMON)]
-    pub quiet: bool,
-    /// Print more, such as three lines for each block
-    #[arg(short, long, global = true, help_heading = COMMON)]
-    pub verbose: bool,
-    /// Colour of the output
-    #[arg(
-        long,
-        value_name = "WHEN",
-        global = true,
-        default_value = "auto",
-        env = "BLOCKRACE_COLOR",
-        help_heading = COMMON
-    )]
-    pub color: ColorArg,
-}
-
-/// Values of `--color`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ColorArg {
-    /// Colour on a terminal, unless NO_COLOR is set
-    Auto,
-    /// Always colour
-    Always,
-    /// No colour
-    Never,
 }
 
 /// The commands.

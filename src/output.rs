@@ -6,14 +6,22 @@
 //!
 //! Standard error holds diagnostics. A diagnostic that cannot be written is dropped, because the work matters more.
 //!
+//! With [`MessageFormat::Json`], each line of standard error is a JSON object, and a table that would go there is
+//! left out.
+//!
 //! Names and messages can come from files and nodes. So all text but the bytes of result files passes [`text::lines`],
 //! which leaves only line breaks and colours to act on the terminal.
+
+mod messages;
+
+pub use messages::{MessageFormat, are_messages_json, set_message_format};
 
 use crate::{
     report::wrap::{USUAL_WIDTH, WIDTHS, fold},
     text,
 };
 use anstream::{AutoStream, ColorChoice};
+use serde_json::Value;
 use std::{
     env, fmt,
     io::{self, ErrorKind, StderrLock, StdoutLock, Write},
@@ -62,6 +70,7 @@ impl Stream {
     pub fn print(self, line: impl fmt::Display) -> Result<(), OutputError> {
         match self {
             Self::Stdout => print(line),
+            Self::Stderr if are_messages_json() => Ok(()),
             Self::Stderr => {
                 diagnose(line);
                 Ok(())
@@ -104,7 +113,14 @@ pub fn print(line: impl fmt::Display) -> Result<(), OutputError> {
 /// Prints a line on standard error, if possible.
 pub fn diagnose(line: impl fmt::Display) {
     // There is no place left to report that standard error fails.
-    let _ = io::stderr().lock().write_all(safe_line(line).as_bytes());
+    let _ = io::stderr().lock().write_all(messages::line(&line.to_string()).as_bytes());
+}
+
+/// Prints a JSON object on a line of standard error, if messages are JSON.
+pub fn message(object: &Value) {
+    if are_messages_json() {
+        let _ = io::stderr().lock().write_all(format!("{object}\n").as_bytes());
+    }
 }
 
 fn safe_line(line: impl fmt::Display) -> String {
@@ -179,6 +195,7 @@ impl Write for Output {
                 unless_closed(out.write_all(pending.add(bytes).as_bytes()))?;
             }
             // A lost diagnostic is no error.
+            Writer::Diagnostic(..) if are_messages_json() => {}
             Writer::Diagnostic(err, pending) => {
                 drop(err.write_all(pending.add(bytes).as_bytes()));
             }

@@ -1,9 +1,10 @@
 //! Shows a progress bar on standard error. If standard error is not a terminal, a status line every half a minute takes
-//! the place of the bar.
+//! the place of the bar. If messages are JSON, objects take the place of both.
 
 use crate::{output, session::Observer, text};
 use alloy_primitives::BlockNumber;
-use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use serde_json::{Value, json};
 use std::{
     fmt::Write,
     sync::{
@@ -16,6 +17,9 @@ use std::{
 
 /// Time between two status lines.
 const STATUS_EVERY: Duration = Duration::from_secs(30);
+
+/// Time between two objects with the progress.
+const OBJECT_EVERY: Duration = Duration::from_secs(1);
 
 /// An estimate of the time left is shown after this time and this share of the work.
 const LEAST_ELAPSED: Duration = Duration::from_secs(5);
@@ -75,13 +79,23 @@ fn status(bar: &ProgressBar) -> String {
     format!("{percent} % done{left}{at}")
 }
 
+/// The steps so far as an object. The total of a race is an estimate.
+fn progress_object(bar: &ProgressBar) -> Value {
+    let (done, all) = (bar.position(), bar.length().unwrap_or_default());
+    let elapsed = bar.elapsed().as_secs_f64();
+    json!({ "reason": "progress", "done": done, "all": all, "elapsed_s": elapsed })
+}
+
 /// Starts a thread that prints status lines until the sender is dropped.
 fn print_status(bar: ProgressBar) -> Option<Arc<Sender<()>>> {
     let (alive, ended) = mpsc::channel();
     let print = move || {
-        while ended.recv_timeout(STATUS_EVERY) == Err(RecvTimeoutError::Timeout) {
-            if !bar.is_finished() {
-                output::diagnose(status(&bar));
+        let every = if output::are_messages_json() { OBJECT_EVERY } else { STATUS_EVERY };
+        while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+            match bar.is_finished() {
+                true => {}
+                false if output::are_messages_json() => output::message(&progress_object(&bar)),
+                false => output::diagnose(status(&bar)),
             }
         }
     };
@@ -98,6 +112,9 @@ impl Progress {
     /// Creates a bar of `steps` steps. `unit` is the plural name of a step.
     pub fn new(chatter: Chatter, steps: u64, unit: &str) -> Self {
         let bar = match chatter {
+            _ if output::are_messages_json() => {
+                ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::hidden())
+            }
             Chatter::Quiet => ProgressBar::hidden(),
             Chatter::Normal | Chatter::Verbose => ProgressBar::new(steps),
         };
@@ -136,6 +153,11 @@ impl Progress {
         self.bar.set_message(text::one_line(what.as_ref()).to_string());
     }
 
+    /// Names a block and its result in an object.
+    pub fn block(&self, number: BlockNumber, result: &str) {
+        output::message(&json!({ "reason": "block", "block_number": number, "result": result }));
+    }
+
     /// Adds steps to the total.
     pub fn expect(&self, more: u64) {
         self.bar.inc_length(more);
@@ -148,6 +170,7 @@ impl Progress {
 
     /// Removes the bar, so that only the result stays on the terminal.
     pub fn finish(&self) {
+        output::message(&progress_object(&self.bar));
         self.bar.finish_and_clear();
     }
 
@@ -172,6 +195,9 @@ impl Progress {
 impl Observer for Progress {
     fn begin(&self, number: BlockNumber, position: usize, count: usize) {
         self.at(format!("block {number}, {position} of {count}"));
+        output::message(&json!({
+            "reason": "begin", "block_number": number, "position": position, "count": count,
+        }));
     }
 
     fn step(&self) {

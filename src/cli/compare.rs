@@ -36,6 +36,9 @@ pub struct CompareArgs {
     /// [default: regressed=1,not-regressed=0,cannot-tell=2]
     #[arg(long, value_name = "ANSWER=CODE", value_delimiter = ',', value_parser = exit_code)]
     pub exit_code: Vec<(Answer, u8)>,
+    /// Write the comparison to FILE as JSON (schema: data/compare.schema.json)
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
     /// Write the comparison to FILE as a self-contained HTML page; - is standard output, for any result
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
@@ -44,19 +47,15 @@ pub struct CompareArgs {
     pub markdown: Option<PathBuf>,
 }
 
-/// Names of the answers in `--exit-code`.
-const ANSWERS: [(&str, Answer); 3] = [
-    ("regressed", Answer::Regressed),
-    ("not-regressed", Answer::NotRegressed),
-    ("cannot-tell", Answer::CannotTell),
-];
+/// The answers in `--exit-code`.
+const ANSWERS: [Answer; 3] = [Answer::Regressed, Answer::NotRegressed, Answer::CannotTell];
 
 fn exit_code(text: &str) -> Result<(Answer, u8), ExitCodeError> {
     let (name, code) = text.split_once('=').ok_or(ExitCodeError::Form)?;
-    let known = ANSWERS.iter().find(|(known, _)| *known == name);
-    let (_, answer) = known.ok_or(ExitCodeError::Answer)?;
+    let known = ANSWERS.into_iter().find(|answer| answer.name() == name);
+    let answer = known.ok_or(ExitCodeError::Answer)?;
     // The limit is the largest number of 8 bits.
-    Ok((*answer, between(code, 0, u8::MAX.into())? as u8))
+    Ok((answer, between(code, 0, u8::MAX.into())? as u8))
 }
 
 /// Errors of an exit code.

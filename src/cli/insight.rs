@@ -65,4 +65,7 @@ pub struct TraceArgs {
     /// File for the timeline, to be opened in Perfetto (ui.perfetto.dev); - is standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
+    /// Write the summary to FILE as JSON (schema: data/trace.schema.json); - is standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }

@@ -11,9 +11,10 @@ use crate::{
     output::diagnose,
     report::{
         compare::{Answer, Aspect, Comparison, Difference, differences},
-        compared,
+        compared::{self, json::Compared},
         run::Run,
     },
+    session::provenance,
 };
 use eyre::{WrapErr, bail, ensure, eyre};
 use std::{
@@ -37,16 +38,23 @@ pub(super) fn run(args: CompareArgs, context: &Context) -> eyre::Result<Outcome>
         bail!("the runs share no block and executor with times, so there is nothing to compare");
     }
     let stream = files.text();
-    let kept = files.write(&comparison);
+    let compared = Compared { provenance: provenance(), comparison };
+    let kept = files.write(&compared);
+    let comparison = compared.comparison;
     compared::write(&comparison, context.layout(), context.table(stream))?;
     kept?;
     Ok(outcome(&comparison, &args.exit_code))
 }
 
-fn result_files(args: &CompareArgs) -> eyre::Result<ResultFiles<Comparison>> {
+fn result_files(args: &CompareArgs) -> eyre::Result<ResultFiles<Compared>> {
     let mut files = ResultFiles::default();
-    files.add(args.html.as_deref(), compared::html::write)?;
-    files.add(args.markdown.as_deref(), compared::markdown::write)?;
+    files.add(args.json.as_deref(), compared::json::write)?;
+    files.add(args.html.as_deref(), |all: &Compared, out| {
+        compared::html::write(&all.comparison, out)
+    })?;
+    files.add(args.markdown.as_deref(), |all: &Compared, out| {
+        compared::markdown::write(&all.comparison, out)
+    })?;
     Ok(files)
 }
 

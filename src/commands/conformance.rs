@@ -9,7 +9,7 @@ use crate::{
     measure::Stopwatch,
     output::{Stream, width},
     report::conformance::{self as report, ConformanceReport, ConformanceSettings},
-    session::machine,
+    session::{machine, provenance},
 };
 use eyre::{WrapErr as _, bail};
 use std::time::Duration;
@@ -33,7 +33,8 @@ pub(super) fn run(args: ConformanceArgs, context: &Context) -> eyre::Result<Outc
         jobs,
     };
     let elapsed = stopwatch.lap();
-    let report = ConformanceReport { settings, tests, unreadable, skipped, elapsed };
+    let provenance = provenance();
+    let report = ConformanceReport { provenance, settings, tests, unreadable, skipped, elapsed };
     if report.tests.is_empty() && report.unreadable.is_empty() {
         bail!("no tests found, or none matches --filter");
     }

@@ -79,7 +79,7 @@ impl ResultFile {
     }
 
     /// Whether both results would be at the same place.
-    fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
         match (&self.target, &other.target) {
             (Target::Stdout, Target::Stdout) => true,
             (Target::File(one), Target::File(other)) => real(one) == real(other),

@@ -42,6 +42,7 @@ use eyre::{OptionExt, WrapErr as _};
 /// # Errors
 /// If the command fails as a whole. An error of one block is printed and becomes part of the outcome.
 pub fn run(cli: Cli) -> eyre::Result<Outcome> {
+    output::set_message_format(cli.common.message_format.into());
     let context = Context::new(&cli.common)?;
     let registry = cli.registry;
     let keeps_results = matches!(cli.command, Command::Fetch(_) | Command::Replay(_));

@@ -115,6 +115,10 @@ impl Observer for Watcher<'_> {
     }
 
     fn rows(&self, rows: &[Row]) {
+        if let Some(first) = rows.first() {
+            let is_match = rows.iter().all(|row| row.verdict.figures().is_some());
+            self.progress.block(first.block.number, if is_match { "match" } else { "mismatch" });
+        }
         if let Some(live) = &self.live {
             let line = live.line(&rows.iter().collect::<Vec<_>>());
             self.progress.above(|| self.table.print([line]));

@@ -7,7 +7,7 @@ use crate::{
     fetch::{Abilities, Node, RpcError},
     output::{OutputError, print, print_text, width},
     report::grid::{self, Column},
-    session::{NodeRules, node_rules},
+    session::{NodeRules, node_rules, provenance},
 };
 use comfy_table::CellAlignment::Left;
 use serde_json::{Value, json};
@@ -164,6 +164,7 @@ fn to_json(found: &Found) -> Value {
     let witnesses: Vec<_> = abilities.witnesses().iter().map(|kind| kind.name()).collect();
     json!({
         "schema_version": SCHEMA_VERSION,
+        "provenance": provenance(),
         "node": abilities.origin.to_string(),
         "client": abilities.client.as_ref().ok().map(ToString::to_string),
         "chain_id": abilities.chain_id,

@@ -155,6 +155,17 @@ pub enum Answer {
     CannotTell,
 }
 
+impl Answer {
+    /// The name in arguments and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Regressed => "regressed",
+            Self::NotRegressed => "not-regressed",
+            Self::CannotTell => "cannot-tell",
+        }
+    }
+}
+
 /// The result of comparing two runs.
 #[derive(Clone, Debug)]
 pub struct Comparison {

@@ -3,6 +3,7 @@
 //! Running the tests is left to [`conformance`](crate::conformance).
 
 use super::{
+    Provenance,
     grid::{self, Column},
     wrap::fold,
 };
@@ -23,6 +24,8 @@ use std::{
 /// A finished run of a suite.
 #[derive(Debug)]
 pub struct ConformanceReport {
+    /// The date of the run and the build of the program.
+    pub provenance: Provenance,
     /// The settings of the run.
     pub settings: ConformanceSettings,
     /// Tests in the order of files and names.
@@ -302,6 +305,7 @@ pub fn write_json(report: &ConformanceReport, mut out: impl Write) -> io::Result
         .collect();
     let document = json!({
         "schema_version": 1,
+        "provenance": report.provenance,
         "settings": { "executors": executors, "threads": threads, "jobs": jobs },
         "elapsed_s": report.elapsed.as_secs_f64(),
         "passed": all.passed,

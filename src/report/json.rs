@@ -8,7 +8,7 @@ use std::io;
 
 use serde::Serialize;
 
-use super::record::{DetailRecord, Record, SampleRecord, nanoseconds, sample_records};
+use super::record::{DetailRecord, Record, SampleRecord, SpentRecord, nanoseconds, sample_records};
 use super::{
     Failure, Machine, Mode, PreparationRow, ProfiledRun, Provenance, Report, ReportError, Row,
     SelfCheckRow, Settings, Verdict,
@@ -179,16 +179,8 @@ struct ProfiledRecord<'a> {
     threads: usize,
     total_ns: u64,
     alone_ns: Option<u64>,
-    useful_ns: u64,
-    wasted_ns: u64,
-    prefetching_ns: u64,
-    validating_ns: u64,
-    committing_ns: u64,
-    waiting_ns: u64,
-    searching_ns: u64,
-    tail_ns: u64,
-    outside_ns: u64,
-    idle_outside_ns: u64,
+    #[serde(flatten)]
+    spent: SpentRecord,
     final_first: Option<f64>,
     final_p50: Option<f64>,
     final_p90: Option<f64>,
@@ -197,7 +189,7 @@ struct ProfiledRecord<'a> {
 
 impl<'a> ProfiledRecord<'a> {
     fn new(profiled: &'a ProfiledRun) -> Self {
-        let (spent, latency) = (&profiled.spent, profiled.latency.as_ref());
+        let latency = profiled.latency.as_ref();
         Self {
             chain_id: profiled.chain_id,
             block_number: profiled.number,
@@ -205,16 +197,7 @@ impl<'a> ProfiledRecord<'a> {
             threads: profiled.threads.get(),
             total_ns: nanoseconds(profiled.total),
             alone_ns: profiled.alone.map(nanoseconds),
-            useful_ns: nanoseconds(spent.useful),
-            wasted_ns: nanoseconds(spent.wasted),
-            prefetching_ns: nanoseconds(spent.warming),
-            validating_ns: nanoseconds(spent.checking),
-            committing_ns: nanoseconds(spent.committing),
-            waiting_ns: nanoseconds(spent.waiting),
-            searching_ns: nanoseconds(spent.searching),
-            tail_ns: nanoseconds(spent.tail),
-            outside_ns: nanoseconds(spent.outside),
-            idle_outside_ns: nanoseconds(spent.idle_outside),
+            spent: SpentRecord::new(&profiled.spent),
             final_first: latency.map(|latency| latency.first),
             final_p50: latency.map(|latency| latency.p50),
             final_p90: latency.map(|latency| latency.p90),

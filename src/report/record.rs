@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{BlockFacts, Comparison, Figures, Row, Speedup};
-use crate::units;
+use crate::{insight::Spent, units};
 
 /// The columns of a row. `N` is the type of a decimal. `None` is a value that does not apply. Measured
 /// values do not apply unless the verdict is `match`.
@@ -177,6 +177,38 @@ impl<'a> DetailRecord<'a> {
             instructions_median: figures.counts_median.map(|counts| counts.instructions),
             cycles_median: figures.counts_median.map(|counts| counts.cycles),
         })
+    }
+}
+
+/// The parts of the threads' time in a profiled run, in nanoseconds.
+#[derive(Debug, Serialize)]
+pub(super) struct SpentRecord {
+    useful_ns: u64,
+    wasted_ns: u64,
+    prefetching_ns: u64,
+    validating_ns: u64,
+    committing_ns: u64,
+    waiting_ns: u64,
+    searching_ns: u64,
+    tail_ns: u64,
+    outside_ns: u64,
+    idle_outside_ns: u64,
+}
+
+impl SpentRecord {
+    pub(super) fn new(spent: &Spent) -> Self {
+        Self {
+            useful_ns: nanoseconds(spent.useful),
+            wasted_ns: nanoseconds(spent.wasted),
+            prefetching_ns: nanoseconds(spent.warming),
+            validating_ns: nanoseconds(spent.checking),
+            committing_ns: nanoseconds(spent.committing),
+            waiting_ns: nanoseconds(spent.waiting),
+            searching_ns: nanoseconds(spent.searching),
+            tail_ns: nanoseconds(spent.tail),
+            outside_ns: nanoseconds(spent.outside),
+            idle_outside_ns: nanoseconds(spent.idle_outside),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
-//! Writes a trace in the Trace Event Format of Chrome and Perfetto, and a summary of a few lines.
+//! Writes a trace in the Trace Event Format of Chrome and Perfetto, and a summary of a few lines or as [`json`].
 //!
 //! Each thread has a track. Every span is a slice, and every abort, wait and commit is an instant. A flow
 //! leads from a write to the transaction that it aborts or releases. Times are microseconds with decimals, so
 //! that no nanosecond is lost. They are chosen so that slices do not overlap, for readers that truncate times
 //! and for readers that add durations.
+
+pub mod json;
 
 use super::{ReportError, analysis::place};
 use crate::{
@@ -168,11 +170,7 @@ pub fn summary(trace: &Trace) -> Vec<String> {
     )];
     let parts = trace.spent().parts().into_iter().filter(|(_, time)| !time.is_zero());
     lines.extend(parts.map(|(what, time)| part(what, time, all)));
-    let count = |wanted: fn(&Event) -> bool| {
-        trace.moments.iter().filter(|moment| wanted(&moment.event)).count()
-    };
-    let aborts = count(|event| matches!(event, Event::Aborted { .. }));
-    let waits = count(|event| matches!(event, Event::Blocked { .. }));
+    let Counts { aborts, waits } = Counts::of(trace);
     lines.push(format!("aborts: {aborts}; incarnations blocked on a dependency: {waits}"));
     lines.extend(trace.latency().map(|latency| {
         let percent = |share: f64| format!("{:.1} %", share * 100.0);
@@ -185,6 +183,25 @@ pub fn summary(trace: &Trace) -> Vec<String> {
         )
     }));
     lines
+}
+
+/// Counts of events.
+struct Counts {
+    aborts: usize,
+    /// Incarnations that were blocked on a dependency.
+    waits: usize,
+}
+
+impl Counts {
+    fn of(trace: &Trace) -> Self {
+        let count = |wanted: fn(&Event) -> bool| {
+            trace.moments.iter().filter(|moment| wanted(&moment.event)).count()
+        };
+        Self {
+            aborts: count(|event| matches!(event, Event::Aborted { .. })),
+            waits: count(|event| matches!(event, Event::Blocked { .. })),
+        }
+    }
 }
 
 fn part(what: &str, time: Duration, all: Duration) -> String {

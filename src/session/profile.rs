@@ -1,14 +1,15 @@
 //! Profiles runs of an executor, and verifies their outcome.
 
-use super::BlockSource;
+use super::{BlockSource, race::rows::facts};
 use crate::{
     block::{ReplayJob, prepare},
     execution::{BlockOutcome, Executor},
     executors::ExecutorKind,
     insight::{Trace, timeline::watch},
     measure::{Readiness, SystemClock, prepare_workers},
+    report::BlockFacts,
     threads::{ExecutionLimit, Watchdog, WorkerPool},
-    verify::{self, Verdict},
+    verify::{self, Verdict, VerifiedTo},
 };
 use eyre::WrapErr;
 use std::{num::NonZeroUsize, sync::Arc};
@@ -25,6 +26,10 @@ const EXECUTIONS: u32 = 10;
 pub struct Profiled {
     /// The block.
     pub job: Arc<ReplayJob>,
+    /// Its facts.
+    pub facts: BlockFacts,
+    /// Depth of the verification.
+    pub verified_to: VerifiedTo,
     /// The activities of each thread. They are meaningless if the run does not match.
     pub trace: Trace,
     /// Whether the run matches the block's header.
@@ -52,7 +57,8 @@ pub fn profile_block(
         let prepared = executor.prepare(&shared, pool.threads())?;
         profile(executor, &*prepared, &shared, pool, RUNS)
     })??;
-    Ok(Profiled { job, trace, verdict })
+    let (facts, verified_to) = (facts(&job), VerifiedTo::of(&job));
+    Ok(Profiled { job, facts, verified_to, trace, verdict })
 }
 
 /// Settings of the profiled runs.

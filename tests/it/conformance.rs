@@ -153,6 +153,7 @@ fn a_filter_selects_tests_and_results_are_written_as_json() {
     let output = run(&[&path, "--filter", "*stExample/add11.json::*", "--json", &json]);
     assert_code(&output, 0);
     let report: Value = serde_json::from_slice(&fs::read(&json).expect("written")).expect("JSON");
+    assert!(report["provenance"]["rustc"].is_string(), "{report}");
     let tests = report["tests"].as_array().expect("a list of tests");
     assert!(!tests.is_empty() && tests.iter().all(|test| test["result"] == "passed"), "{report}");
     assert_code(&run(&[&path, "--filter", "no such test"]), 2);

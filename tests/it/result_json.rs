@@ -79,6 +79,77 @@ fn fetch_lists_stored_and_refused_blocks() {
     assert_eq!(found["failures"][0]["block_number"], 0);
 }
 
+/// Races one block twice, in a few iterations, and returns the paths of both results.
+fn two_runs(cache: &Path) -> [String; 2] {
+    cached_sample(cache, 1);
+    ["base.json", "new.json"].map(|name| {
+        let path = cache.join(name).display().to_string();
+        let options = ["--executors", "block-stm", "--iterations", "6", "--warmup", "0"];
+        let output = blockrace(cache, &[&["replay", "--json", &path], &options[..]].concat());
+        assert_code(&output, 0);
+        path
+    })
+}
+
+#[test]
+fn compare_gives_its_answer_and_the_changes() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let [base, new] = two_runs(cache.path());
+    let arguments = ["compare", &base, &new, "--exit-code", "regressed=0,cannot-tell=0"];
+    let found = document(cache.path(), &arguments, "compare", 0);
+    assert_eq!(found["contenders"][0]["executor"], "block-stm");
+    assert_eq!(found["contenders"][0]["blocks"].as_array().map(Vec::len), Some(1));
+    assert_eq!((&found["base"]["runs"], &found["missing"]), (&json!(1), &json!([])));
+    let is_open = found["answer"] == "cannot-tell";
+    assert_eq!(is_open, found["reasons"] != json!([]), "{found}");
+}
+
+#[test]
+fn trace_sums_up_the_run_beside_the_timeline() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let number = cached_sample(cache.path(), 1)[0];
+    let timeline = cache.path().join("timeline.json").display().to_string();
+    let block = number.to_string();
+    let arguments = ["trace", &block, "--threads", "2", "--output", &timeline];
+    let found = document(cache.path(), &arguments, "trace", 0);
+    assert_eq!((&found["block_number"], &found["verdict"]), (&json!(number), &json!("match")));
+    let figures = &found["figures"];
+    let parts = figures["spent"].as_object().expect("the parts of the time").values();
+    let sum: u64 = parts.filter_map(Value::as_u64).sum();
+    let all = figures["total_ns"].as_u64().zip(figures["threads_used"].as_u64());
+    assert_eq!(Some(sum), all.map(|(total, threads)| total * threads), "{found}");
+    assert!(fs::metadata(&timeline).is_ok_and(|file| file.len() > 0));
+    let both = ["trace", &block, "--output", "-", "--json", "-"];
+    assert!(stderr(&blockrace(cache.path(), &both)).contains("cannot hold two results"));
+}
+
+#[test]
+fn messages_are_one_object_per_line() {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let number = cached_sample(cache.path(), 1)[0];
+    let blocks = format!("{number},999999");
+    for command in [
+        &["verify", &blocks, "--json", "-"][..],
+        &["replay", &blocks, "--iterations", "1", "--executors", "sequential", "--csv", "-"],
+    ] {
+        let output = blockrace(cache.path(), &[command, &["--message-format", "json"]].concat());
+        assert_code(&output, 2);
+        let lines: Vec<Value> = stderr(&output)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+            .collect();
+        let last = lines.iter().rfind(|line| line["reason"] == "progress");
+        assert!(last.is_some_and(|line| line["done"] == line["all"]), "{lines:?}");
+        let named =
+            |line: &Value| line["text"].as_str().is_some_and(|text| text.contains("999999"));
+        assert!(command[0] == "replay" || lines.iter().any(named), "{lines:?}");
+        if command[0] == "replay" {
+            let done = json!({ "reason": "block", "block_number": number, "result": "match" });
+            assert!(lines.contains(&done), "{lines:?}");
+        }
+    }
+}
+
 #[test]
 fn a_result_file_is_written_beside_the_table() {
     let cache = tempfile::tempdir().expect("a temporary folder");

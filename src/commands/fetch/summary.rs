@@ -79,7 +79,10 @@ impl Summary {
             lists.add(number, &result);
         }
         let (what, outcome) = match result {
-            Ok(stored) => return progress.note(&format!("block {number}: {}", self.count(stored))),
+            Ok(stored) => {
+                progress.block(number, "stored");
+                return progress.note(&format!("block {number}: {}", self.count(stored)));
+            }
             Err(Refused::Failed(error)) => {
                 (format!("block {number}: {error:#}"), Outcome::of(&error))
             }
@@ -89,6 +92,8 @@ impl Summary {
         };
         self.refused += 1;
         self.outcome = self.outcome.and(outcome);
+        let is_mismatch = outcome == Outcome::Mismatch;
+        progress.block(number, if is_mismatch { "mismatch" } else { "failed" });
         progress.note(&what);
         self.failures.add(number, what);
     }

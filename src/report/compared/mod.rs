@@ -1,8 +1,9 @@
-//! Writes the comparison of two runs: for a terminal, as [`markdown`] and as a page ([`html`]).
+//! Writes the comparison of two runs: for a terminal, as [`markdown`], as [`json`] and as a page ([`html`]).
 //!
 //! All forms use the sentences and marks of this file.
 
 pub mod html;
+pub mod json;
 pub mod markdown;
 
 use std::io;
