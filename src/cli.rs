@@ -3,6 +3,7 @@
 //! Parsing reads the arguments, two environment variables of [`NodeArgs`], and those of [`ShardArg`]. It opens no file and asks no node;
 //! `commands` does both.
 
+mod blocks;
 mod cache;
 mod command;
 mod common;
@@ -21,6 +22,7 @@ mod shell;
 /// A command line that cannot be parsed, or a request for help.
 pub use clap::Error as UsageError;
 
+pub use blocks::{CachedBlocks, FilterArgs};
 pub use cache::{
     CacheArgs, CacheCommand, CheckArgs, ExportArgs, ExportFormat, ImportArgs, ListArgs, RemoveArgs,
 };
@@ -38,14 +40,14 @@ pub use shard::ShardArg;
 pub use shell::{CompletionsArgs, ManArgs};
 
 use command::command;
-use number::{MOST_JOBS, MOST_THREADS, positive, whole};
+use number::{MOST_JOBS, MOST_THREADS, positive};
 
 use crate::{
     block::range::BlockSpec,
     executors::{ExecutorKind, Registry, UnknownExecutor},
     fetch::WitnessChoice,
     report::legend,
-    session::{BlockQuery, CheckOptions, LONG_VERSION, machine},
+    session::{CheckOptions, LONG_VERSION, machine},
     units::parse_duration,
 };
 use clap::{Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
@@ -57,6 +59,7 @@ fn parse_threads(text: &str) -> Result<NonZeroUsize, NumberError> {
 }
 
 /// Headings of the help.
+const CHOICE: &str = "Choice of blocks";
 const COMMON: &str = "Common options";
 const CONTENDERS: &str = "Contenders";
 const MEASUREMENT: &str = "Measurement";
@@ -112,33 +115,11 @@ pub enum Command {
     Columns,
 }
 
-/// Selection of cached blocks.
-#[derive(Debug, Args)]
-pub struct CachedBlocks {
-    /// Cached blocks: 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, a comma-separated
-    /// list of these, or @FILE (@- is standard input); or blocks of the built-in sample: sample, sample:10
-    /// [default: every cached block]
-    #[arg(value_name = "BLOCKS")]
-    pub blocks: Option<BlockSpec>,
-    /// Chain id of the blocks; required if the cache has blocks of several chains with the same number
-    #[arg(long, value_name = "ID", value_parser = whole)]
-    pub chain: Option<u64>,
-    /// The part that this process works on.
-    #[command(flatten)]
-    pub shard: ShardArg,
-}
-
-impl From<CachedBlocks> for BlockQuery {
-    fn from(args: CachedBlocks) -> Self {
-        Self { blocks: args.blocks, chain: args.chain, shard: args.shard.shard }
-    }
-}
-
 /// Arguments of `fetch`.
 #[derive(Debug, Args)]
 pub struct FetchArgs {
-    /// Blocks to fetch: 19426587, 19426580-19426599, 19426580:+20, latest, latest-10, a comma-separated
-    /// list of these, or @FILE (@- is standard input)
+    /// Blocks to fetch: 19426587, 19_426_587, 19426K, 0x1286dbb, a block's hash, latest, safe, finalized, latest-10,
+    /// 19426580-19426599, 19426580:+20, a comma-separated list of these, or @FILE (@- is standard input)
     #[arg(value_name = "BLOCKS")]
     pub blocks: BlockSpec,
     /// The part that this process works on.

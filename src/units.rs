@@ -35,6 +35,21 @@ pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
     }
 }
 
+/// Digits in place of the underscores and the suffix of a number: `19_426K` becomes `19426000`. `None` if the text is no such
+/// number. The suffixes are K, M and G, for 10³, 10⁶ and 10⁹.
+pub fn plain_digits(text: &str) -> Option<String> {
+    let (number, zeros) = match text.char_indices().next_back()? {
+        (at, 'k' | 'K') => (&text[..at], "000"),
+        (at, 'm' | 'M') => (&text[..at], "000000"),
+        (at, 'g' | 'G') => (&text[..at], "000000000"),
+        _ => (text, ""),
+    };
+    let is_number = number.starts_with(|char: char| char.is_ascii_digit())
+        && number.ends_with(|char: char| char.is_ascii_digit())
+        && number.chars().all(|char| char.is_ascii_digit() || char == '_');
+    is_number.then(|| number.replace('_', "") + zeros)
+}
+
 /// Gas in millions of gas.
 pub fn mgas(gas: u64) -> f64 {
     gas as f64 / 1e6

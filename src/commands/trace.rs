@@ -28,7 +28,8 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
         true => Stream::Stderr,
         false => Stream::Stdout,
     };
-    let query = BlockQuery { blocks: Some(args.block.clone()), chain: args.chain, shard: None };
+    let blocks = Some(args.block.clone());
+    let query = BlockQuery { blocks, chain: args.chain, ..BlockQuery::default() };
     let words = query.arguments().join(" ");
     let source = only(query, &args.rules, context)?;
     let threads = args.threads.unwrap_or_else(machine::cores);

@@ -40,11 +40,13 @@ mod acquire;
 mod analyze;
 mod caught;
 mod check;
+mod filter;
 pub mod machine;
 mod observer;
 mod profile;
 mod provenance;
 mod prover;
+mod query;
 mod race;
 mod rules;
 mod selection;
@@ -53,14 +55,16 @@ pub use self::{
     acquire::{AcquireOptions, Acquired, Removal, Stored, acquire, resolve},
     analyze::{AnalyzeOptions, Analyzed, analyze},
     check::{CheckOptions, CheckResult, Checked, StepTimes, check_all},
+    filter::{BlockFilter, Bounds, BoundsError, SortKey},
     observer::Observer,
     profile::{Profiled, profile_block},
     provenance::{LONG_VERSION, provenance},
     prover::Refused,
+    query::BlockQuery,
     race::{Charts, RaceOptions, Raced, race},
     rules::{NodeRules, RulesFile, RulesSource, node_rules},
     selection::{
-        BlockQuery, BlockSource, CachedSelection, SelectedBlock, Selection, check_shard, is_whole,
+        BlockSource, CachedSelection, SelectedBlock, Selection, check_shard, is_whole,
         nothing_cached, select,
     },
 };

@@ -1,5 +1,6 @@
 //! Selects blocks: cached blocks, or the built-in sample if the cache is empty.
 
+use super::BlockQuery;
 use crate::{
     block::check_recorded_body,
     block::{
@@ -15,32 +16,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-
-/// A query for cached blocks. The default one finds every block.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BlockQuery {
-    /// Numbers of the blocks; `None` for every block.
-    pub blocks: Option<BlockSpec>,
-    /// EIP-155 chain id of the blocks; `None` for every chain.
-    pub chain: Option<ChainId>,
-    /// The part of these blocks that this process works on; `None` for all of them.
-    pub shard: Option<Shard>,
-}
-
-impl BlockQuery {
-    /// The arguments that select these blocks.
-    pub fn arguments(&self) -> Vec<String> {
-        let chain = self.chain.map(|chain| format!("--chain {chain}"));
-        let shard = self.shard.map(|shard| format!("--shard {shard}"));
-        self.blocks
-            .as_ref()
-            .map(ToString::to_string)
-            .into_iter()
-            .chain(chain)
-            .chain(shard)
-            .collect()
-    }
-}
 
 /// The selected blocks in order.
 #[derive(Debug)]
@@ -129,11 +104,22 @@ impl BlockSource {
     }
 }
 
-/// Finds the blocks by their file names, without reading the files.
+/// Finds the blocks by their file names. Only a filter reads the files.
 ///
 /// # Errors
-/// If the list of blocks or the cache cannot be read, or if the query names blocks or a chain and nothing is cached.
+/// If the list of blocks or the cache cannot be read, if the query names blocks or a chain and nothing is cached, or if no
+/// block passes the filter.
 pub fn select(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
+    let mut selection = select_all(query, cache)?;
+    let filter = &selection.query.filter;
+    selection.blocks = filter.apply(selection.blocks)?;
+    if !filter.is_empty() {
+        selection.named = format!("{} with {}", selection.named, filter.arguments().join(" "));
+    }
+    Ok(selection)
+}
+
+fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
     if let Some(spec @ BlockSpec::Sample(_)) = query.blocks.clone() {
         return of_sample(spec, query);
     }
@@ -301,7 +287,7 @@ pub fn nothing_cached(chain: Option<ChainId>, cache: &Cache) -> eyre::Report {
 /// The cached blocks of a selection, and the count of blocks that are not cached.
 #[derive(Clone, Debug, Default)]
 pub struct CachedSelection {
-    /// Sorted by chain, number and hash. A number may have several blocks; all of them are here.
+    /// Sorted by chain, number and hash, unless a filter sorts them. A number may have several blocks; all of them are here.
     pub ids: Vec<BlockId>,
     /// Count of the selected numbers that are not cached.
     pub missing: u64,
@@ -310,12 +296,19 @@ pub struct CachedSelection {
 }
 
 impl CachedSelection {
-    /// Finds the blocks by their file names, without reading the files. Unlike in [`select`], a long range costs
+    /// Finds the blocks by their file names. Only a filter reads the files. Unlike in [`select`], a long range costs
     /// only as much as its cached blocks, and an empty cache is no error.
     ///
     /// # Errors
-    /// If the list of blocks or the cache cannot be read.
+    /// If the list of blocks or the cache cannot be read, or if a block cannot be filtered.
     pub fn new(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
+        let filter = query.filter.clone();
+        let mut found = Self::all(query, cache)?;
+        found.ids = filter.apply_to(found.ids, |id| BlockSource::Cached(cache.clone(), id))?;
+        Ok(found)
+    }
+
+    fn all(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
         let cached = all_cached(query.chain, cache)?;
         let Some(spec) = query.blocks else {
             let ids = in_shard(cached, query.shard);

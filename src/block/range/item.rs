@@ -10,7 +10,8 @@
 //! name  = "latest" / "safe" / "finalized"
 //! ```
 //!
-//! A number is decimal, or hexadecimal after `0x`. A hash is `0x` and 64 digits.
+//! A number is decimal, with underscores between digits and K, M or G behind them if wanted, or hexadecimal after `0x`. A
+//! hash is `0x` and 64 digits.
 //!
 //! A number after `latest-` always counts back from the head, and likewise after the other names. So `latest-10-latest` is a range of eleven
 //! blocks, and `latest-10-5` starts ten blocks before the head and ends at block 5. This rule makes the syntax
@@ -22,6 +23,7 @@ use std::num::{NonZeroU64, ParseIntError};
 use alloy_primitives::B256;
 
 use super::bound::{Bound, Name};
+use crate::units;
 
 /// One item of a list of blocks. It is printed in the syntax of `BLOCKS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,14 +225,14 @@ impl Scanner<'_> {
 
     fn number(&mut self) -> Result<u64, ItemError> {
         let at = self.at;
-        let end = self.rest.find(|next: char| !next.is_ascii_digit()).unwrap_or(self.rest.len());
-        let (digits, rest) = self.rest.split_at(end);
-        if digits.is_empty() {
-            return Err(not_a_block(rest, at));
-        }
+        let (written, rest) = self.rest.split_at(number_length(self.rest));
+        let Some(digits) = units::plain_digits(written) else {
+            return Err(not_a_block(self.rest, at));
+        };
         self.rest = rest;
+        let end = written.chars().count();
         self.at += end;
-        let too_large = |source| ItemError::TooLarge { digits: digits.into(), at, source };
+        let too_large = |source| ItemError::TooLarge { digits: written.into(), at, source };
         digits.parse().map_err(too_large)
     }
 
@@ -243,6 +245,14 @@ impl Scanner<'_> {
         }
         after.is_some()
     }
+}
+
+/// Length of the number at the start of a text: digits, underscores, and a suffix.
+fn number_length(text: &str) -> usize {
+    let is_digit = |next: char| next.is_ascii_digit() || next == '_';
+    let digits = text.find(|next| !is_digit(next)).unwrap_or(text.len());
+    let has_suffix = text[digits..].starts_with(['k', 'K', 'm', 'M', 'g', 'G']);
+    if digits > 0 && has_suffix { digits + 1 } else { digits }
 }
 
 fn not_a_block(found: &str, at: usize) -> ItemError {
@@ -299,6 +309,9 @@ mod tests {
             ("100-latest", range(number(100), latest(0))),
             ("100-latest-10", range(number(100), latest(10))),
             ("  7 ", Item::One(number(7))),
+            ("19_426_587", Item::One(number(19_426_587))),
+            ("19426K:+1k", count(number(19_426_000), 1_000)),
+            ("19M-latest-1_0", range(number(19_000_000), latest(10))),
             ("0x1286DbB", Item::One(number(19_426_747))),
             ("0x10-0x1f", range(number(16), number(31))),
             ("safe", Item::One(named(Name::Safe, 0))),
@@ -323,6 +336,10 @@ mod tests {
             ("", "a block is missing at character 1; write for example 19426587 or latest-10"),
             ("1,,2", "a block is missing at character 3;"),
             ("1,2,", "a block is missing at character 5;"),
+            ("_5", "`_5` at character 1 is not a block;"),
+            ("5_", "`5_` at character 1 is not a block;"),
+            ("5MM", "`M` at character 3 cannot follow 5000000;"),
+            ("99999999999G", "99999999999G at character 1 is too large;"),
             ("5-", "a block is missing at character 3;"),
             ("latest-", "a block is missing at character 8;"),
             ("5:+", "a block is missing at character 4;"),
