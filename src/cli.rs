@@ -134,6 +134,9 @@ pub struct FetchArgs {
     /// Method that fetches or proves the pre-state of each block
     #[arg(long, value_name = "METHOD", default_value = "auto")]
     pub witness: WitnessArg,
+    /// Print the requests, bytes and time to expect; up to three blocks are fetched for it, and none is stored
+    #[arg(long, conflicts_with = "json")]
+    pub dry_run: bool,
     /// Fetch cached blocks again and replace them
     #[arg(long)]
     pub overwrite: bool,

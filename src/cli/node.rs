@@ -12,20 +12,22 @@ use std::{
 #[derive(Debug, Args)]
 pub struct NodeArgs {
     // The URL is not parsed here: clap quotes a rejected value, and a URL may hold a key.
-    /// JSON-RPC URL of the node (http, https, ws, wss) or path of its IPC socket; output shows only scheme and host
+    /// JSON-RPC URL of the node (http, https, ws, wss) or path of its IPC socket; output shows only scheme and host.
+    /// May be repeated: the blocks are spread over the nodes, and another node is tried where one fails
     #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
-    pub rpc_url: Option<String>,
-    /// HTTP header of every request, as "Name: value"; may be repeated
+    #[arg(value_delimiter = '\n')]
+    pub rpc_url: Vec<String>,
+    /// HTTP header of every request, as "Name: value"; may be repeated, for a single URL
     #[arg(long, value_name = "HEADER", env = "ETH_RPC_HEADERS", hide_env_values = true)]
     #[arg(value_delimiter = '\n')]
     pub rpc_header: Vec<String>,
     /// File with the secret that the node shares with its clients (JWT, HS256)
     #[arg(long, value_name = "FILE")]
     pub jwt_secret: Option<PathBuf>,
-    /// Maximum number of concurrent requests
+    /// Maximum number of concurrent requests to each node
     #[arg(long, value_name = "N", default_value = "8", value_parser = positive::<NonZeroUsize, MOST_REQUESTS>)]
     pub concurrency: NonZeroUsize,
-    /// Maximum number of requests per second [default: no limit]
+    /// Maximum number of requests per second to each node [default: no limit]
     #[arg(long, value_name = "N", value_parser = positive::<NonZeroU32, { u32::MAX as u64 }>)]
     pub requests_per_second: Option<NonZeroU32>,
     /// Retries per request after a transient error
@@ -51,7 +53,7 @@ pub struct RpcCheckArgs {
     /// Block number to test with [default: the newest block]
     #[arg(long, value_name = "N", value_parser = whole)]
     pub block: Option<u64>,
-    /// Print JSON instead of a table
+    /// Print JSON instead of a table: an object, or a list of objects for several URLs
     #[arg(long)]
     pub json: bool,
 }

@@ -3,6 +3,7 @@
 //! A block with a witness is proved to its state root before it is stored. A block without one is checked to its
 //! receipts.
 
+mod estimate;
 mod failures;
 mod lists;
 mod summary;
@@ -12,13 +13,12 @@ use super::{
     Context, Outcome,
     files::ResultFiles,
     interrupt::{self, CtrlC},
-    node::client,
-    rules,
+    node, rules,
 };
 use crate::{
     block::range::BlockNumbers,
     cli::FetchArgs,
-    fetch::Node,
+    fetch::{Node, Nodes},
     output::diagnose,
     progress::Progress,
     report::fetched::{self, FetchReport},
@@ -50,23 +50,23 @@ pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
     outcome
 }
 
-/// Connects to the node, finds the rules of its chain and resolves the list of blocks.
-async fn ask(args: &FetchArgs) -> eyre::Result<(Node, NodeRules, BlockNumbers)> {
+/// Connects to the nodes, finds the rules of their chain and resolves the list of blocks.
+async fn ask(args: &FetchArgs) -> eyre::Result<(Nodes, NodeRules, BlockNumbers)> {
     let list = args.blocks.clone().load()?;
     let file = rules::file(&args.rules)?;
-    let node = Node::connect(client(&args.node)?).await?;
-    let rules = node_rules(&node, file.as_ref()).await?;
-    let node = node.with_rules(&rules.rules);
+    let nodes = node::connect(&args.node).await?;
+    let rules = node_rules(nodes.first(), file.as_ref()).await?;
+    let nodes = nodes.with_rules(&rules.rules);
     let shard = args.shard.shard;
     check_shard(&list, shard)?;
-    let numbers = resolve(&node, &list).await?.part_of(shard);
-    Ok((node, rules, numbers))
+    let numbers = resolve(nodes.first(), &list).await?.part_of(shard);
+    Ok((nodes, rules, numbers))
 }
 
 /// Fetches the blocks that are not cached. Ctrl-C ends the fetch and drops the unfinished blocks.
 async fn fetch(
     args: &FetchArgs,
-    (node, rules, numbers): (Node, NodeRules, BlockNumbers),
+    (nodes, rules, numbers): (Nodes, NodeRules, BlockNumbers),
     interrupt: CtrlC,
     files: ResultFiles<FetchReport>,
     context: &Context,
@@ -74,27 +74,30 @@ async fn fetch(
     for note in &rules.notes {
         diagnose(format_args!("note: {note}"));
     }
-    let progress = Progress::new(context.chatter, numbers.count(), "blocks");
     let options = AcquireOptions {
         choice: args.witness.into(),
         overwrite: args.overwrite,
         concurrency: args.node.concurrency,
         execution_limit: ExecutionLimit { time: args.limit.time(), interrupt: interrupt.raised },
     };
+    if args.dry_run {
+        return estimate::print(args, (&nodes, &numbers), &options, interrupt, context).await;
+    }
+    let progress = Progress::new(context.chatter, numbers.count(), "blocks");
     let summary =
         RefCell::new(Summary::new(numbers.count(), args.json.is_some().then(Lists::default)));
     let report = |event| summary.borrow_mut().take(event, &progress);
     select! {
-        fetched = acquire(&node, &numbers, options, &context.cache, report) => fetched?,
+        fetched = acquire(&nodes, &numbers, options, &context.cache, report) => fetched?,
         _ = interrupt.received => summary.borrow_mut().interrupt(),
     }
     progress.finish();
     let mut summary = summary.into_inner();
-    if summary.has_mismatch() && is_anvil(&node).await {
+    if summary.has_mismatch() && is_anvil(nodes.first()).await {
         diagnose(ANVIL);
     }
     let stream = files.text();
-    let kept = files.write(&summary.report(node.chain_id(), context));
+    let kept = files.write(&summary.report(nodes.first().chain_id(), context));
     let outcome = summary.print(&rules, stream, context)?;
     kept?;
     Ok(outcome)

@@ -1,26 +1,33 @@
-//! Builds the client of a node from the arguments.
+//! Builds the clients of nodes from the arguments.
 
 use crate::{
     cli::NodeArgs,
-    fetch::{Client, Endpoint, Limits, NodeSecret, RpcHeader},
+    fetch::{Client, Endpoint, Limits, Node, NodeSecret, Nodes, RpcHeader},
     input,
+    output::diagnose,
 };
-use eyre::{OptionExt, WrapErr};
+use eyre::{WrapErr, ensure};
+use futures::future::join_all;
 use std::{path::Path, time::Duration};
 
-/// Builds a client with the URL, headers and limits of the arguments.
+/// Builds a client for each URL of the arguments, with their headers and limits.
 ///
 /// # Errors
-/// If the URL is missing, or if it or a header is malformed. The messages quote neither, since both may hold keys.
-pub(super) fn client(args: &NodeArgs) -> eyre::Result<Client> {
-    let url =
-        args.rpc_url.as_deref().ok_or_eyre("no node; set its URL with --rpc-url or ETH_RPC_URL")?;
-    let endpoint: Endpoint = url.parse()?;
+/// If there is no URL, or if a URL or a header is malformed. The messages quote neither, since both may hold keys. If
+/// headers or a secret would go to several nodes, since they are meant for one.
+pub(super) fn clients(args: &NodeArgs) -> eyre::Result<Vec<Client>> {
+    let urls: Vec<_> = args.rpc_url.iter().filter(|url| !url.trim().is_empty()).collect();
+    ensure!(!urls.is_empty(), "no node; set its URL with --rpc-url or ETH_RPC_URL");
     let given = args.rpc_header.iter().filter(|header| !header.trim().is_empty());
     let headers = given
         .map(|header| header.parse::<RpcHeader>())
         .collect::<Result<Vec<_>, _>>()
         .wrap_err("a header of --rpc-header or ETH_RPC_HEADERS is malformed")?;
+    let is_for_one = urls.len() == 1 || headers.is_empty() && args.jwt_secret.is_none();
+    ensure!(
+        is_for_one,
+        "headers and secrets would go to every node, so they need a single --rpc-url"
+    );
     let limits = Limits {
         concurrency: args.concurrency,
         requests_per_second: args.requests_per_second,
@@ -28,8 +35,45 @@ pub(super) fn client(args: &NodeArgs) -> eyre::Result<Client> {
         timeout: Duration::from_secs(args.rpc_timeout.get().into()),
         largest_answer: (args.largest_answer.get() as usize) << 20,
     };
-    let secret = args.jwt_secret.as_deref().map(read_secret).transpose()?;
-    Ok(Client::with_secret(&endpoint, &headers, secret, limits)?)
+    let build = |url: &String| {
+        let endpoint: Endpoint = url.parse()?;
+        let secret = args.jwt_secret.as_deref().map(read_secret).transpose()?;
+        Ok(Client::with_secret(&endpoint, &headers, secret, limits)?)
+    };
+    urls.into_iter().map(build).collect()
+}
+
+/// Connects to the nodes of the arguments. A node that cannot be reached is left out and named, if another one can.
+///
+/// # Errors
+/// As [`clients`], if no node can be reached, or if the nodes follow several chains.
+pub(super) async fn connect(args: &NodeArgs) -> eyre::Result<Nodes> {
+    let (mut nodes, mut failures) = (Vec::new(), Vec::new());
+    for connected in join_all(clients(args)?.into_iter().map(Node::connect)).await {
+        match connected {
+            Ok(node) => nodes.push(node),
+            Err(error) => failures.push(eyre::Report::from(error)),
+        }
+    }
+    if nodes.is_empty() {
+        return Err(failures.swap_remove(0));
+    }
+    for failure in failures {
+        diagnose(format_args!("note: {failure:#}; the other nodes are used"));
+    }
+    let first = nodes.remove(0);
+    for other in &nodes {
+        let [one, two] = [&first, other].map(|node| (node.origin(), node.chain_id()));
+        ensure!(
+            one.1 == two.1,
+            "the nodes follow several chains: {} chain {}, {} chain {}",
+            one.0,
+            one.1,
+            two.0,
+            two.1
+        );
+    }
+    Ok(Nodes::new(first, nodes))
 }
 
 /// Maximum size of a secret's file in bytes.

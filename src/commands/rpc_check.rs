@@ -1,14 +1,15 @@
 //! `blockrace rpc-check`: tests which methods a node serves, and prints the matching flags of `fetch`.
 
-use super::{Outcome, node::client, rules};
+use super::{Outcome, node::clients, rules};
 use crate::{
     cli::RpcCheckArgs,
     evm::check_fields,
-    fetch::{Abilities, Node, RpcError},
-    output::{OutputError, print, print_text, width},
+    fetch::{Abilities, Client, Node, RpcError},
+    output::{OutputError, diagnose, print, print_text, width},
     report::grid::{self, Column},
-    session::{NodeRules, node_rules, provenance},
+    session::{NodeRules, RulesFile, node_rules, provenance},
 };
+use alloy_primitives::BlockNumber;
 use comfy_table::CellAlignment::Left;
 use serde_json::{Value, json};
 use std::{error::Error, iter::successors};
@@ -26,20 +27,45 @@ struct Found {
 
 pub(super) fn run(args: RpcCheckArgs) -> eyre::Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let found = runtime.block_on(ask(&args))?;
-    match args.json {
-        true => print(format_args!("{:#}", to_json(&found)))?,
-        false => print_table(&found)?,
+    let file = rules::file(&args.rules)?;
+    let clients = clients(&args.node)?;
+    let is_one = clients.len() == 1;
+    let (mut outcome, mut documents) = (Outcome::Verified, Vec::new());
+    for (position, client) in clients.into_iter().enumerate() {
+        let found = match runtime.block_on(ask(client, file.as_ref(), args.block)) {
+            Err(error) if !is_one => {
+                outcome = outcome.and(Outcome::of(&error));
+                diagnose(format_args!("error: {error:#}"));
+                continue;
+            }
+            found => found?,
+        };
+        if flags(&found).is_none() {
+            outcome = outcome.and(Outcome::Failed);
+        }
+        match args.json {
+            true => documents.push(to_json(&found)),
+            false if position > 0 => print(String::new()).and_then(|()| print_table(&found))?,
+            false => print_table(&found)?,
+        }
     }
-    Ok(if flags(&found).is_some() { Outcome::Verified } else { Outcome::Failed })
+    match (args.json, &documents[..]) {
+        (true, [document]) if is_one => print(format_args!("{document:#}"))?,
+        (true, _) => print(format_args!("{:#}", Value::from(documents)))?,
+        (false, _) => {}
+    }
+    Ok(outcome)
 }
 
-async fn ask(args: &RpcCheckArgs) -> eyre::Result<Found> {
-    let file = rules::file(&args.rules)?;
-    let node = Node::connect(client(&args.node)?).await?;
+async fn ask(
+    client: Client,
+    file: Option<&RulesFile>,
+    block: Option<BlockNumber>,
+) -> eyre::Result<Found> {
+    let node = Node::connect(client).await?;
     let head = node.head().await?;
-    let abilities = node.abilities(head, args.block.unwrap_or(head)).await?;
-    let rules = node_rules(&node, file.as_ref()).await;
+    let abilities = node.abilities(head, block.unwrap_or(head)).await?;
+    let rules = node_rules(&node, file).await;
     let head = match &rules {
         Ok(rules) => check_head(node.with_rules(&rules.rules), head).await,
         Err(_) => Ok(()),

@@ -106,6 +106,11 @@ impl Answer {
         Ok(Self { status: StatusCode::OK, retry_after: None, body, _share: share })
     }
 
+    /// Length of the body in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.body.len() as u64
+    }
+
     /// The `result`, as JSON.
     pub(super) fn result(&self, id: u64, secrets: &Secrets) -> Result<&RawValue, Fault> {
         match serde_json::from_slice::<Envelope<'_>>(&self.body) {

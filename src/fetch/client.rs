@@ -5,6 +5,7 @@
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
+    ops::Add,
     sync::Arc,
     time::Duration,
 };
@@ -12,6 +13,7 @@ use std::{
 use alloy_primitives::BlockNumber;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::{
     answer::Answer,
@@ -63,6 +65,25 @@ struct Shared {
     batches: Batches,
     head: KnownHead,
     budget: Budget,
+    /// The lock is held only for an addition.
+    traffic: Mutex<Traffic>,
+}
+
+/// Requests that were sent, and their answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Number of requests, retries included. A batch counts as one.
+    pub requests: u64,
+    /// Bytes of the answers, after decompression.
+    pub bytes: u64,
+}
+
+impl Add for Traffic {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { requests: self.requests + other.requests, bytes: self.bytes + other.bytes }
+    }
 }
 
 /// The method, id and body of a request. All attempts send the same ones.
@@ -133,6 +154,7 @@ impl Client {
             batches,
             head,
             budget,
+            traffic: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -140,6 +162,11 @@ impl Client {
     /// The part of the node's URL that may be printed.
     pub fn origin(&self) -> &Origin {
         &self.shared.origin
+    }
+
+    /// Requests and bytes so far.
+    pub async fn traffic(&self) -> Traffic {
+        *self.shared.traffic.lock().await
     }
 
     /// The longest time that the node may be silent.
@@ -241,8 +268,12 @@ impl Client {
         let Shared { connection, pace, secrets, budget, .. } = &*self.shared;
         let turn = pace.enter().await;
         let outcome = async {
-            let answer = connection.send(&question.body, secrets, budget).await?;
-            read(&answer, secrets)
+            let sent = connection.send(&question.body, secrets, budget).await;
+            let bytes = sent.as_ref().map_or(0, Answer::length);
+            let mut traffic = self.shared.traffic.lock().await;
+            *traffic = *traffic + Traffic { requests: 1, bytes };
+            drop(traffic);
+            read(&sent?, secrets)
         }
         .await;
         pace.leave(turn, outcome.as_ref().map_or_else(load_of, |_| Load::Served)).await;

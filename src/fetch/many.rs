@@ -14,19 +14,25 @@ use super::{
     block_error::FetchError,
     choice::{FetchedBlock, WitnessChoice},
     node::Node,
+    pool::Nodes,
 };
 
 /// A block number, and the block or the error.
 type Fetched = (BlockNumber, Result<FetchedBlock, FetchError>);
 
+/// A block with the position of its node.
+type FetchedFrom = (usize, Fetched);
+
 /// Blocks that are being fetched, and those that follow.
 struct Running<S> {
-    node: Node,
+    nodes: Nodes,
+    /// Number of blocks that have been started.
+    turn: usize,
     choice: WitnessChoice,
     /// The remaining block numbers. `None` when there are no more.
     rest: Option<Pin<Box<S>>>,
     /// Tasks that run, or are finished and not taken yet. Dropping the set aborts them.
-    tasks: JoinSet<Fetched>,
+    tasks: JoinSet<FetchedFrom>,
     most: usize,
 }
 
@@ -43,8 +49,20 @@ impl Node {
         choice: WitnessChoice,
         in_flight: NonZeroUsize,
     ) -> impl Stream<Item = Fetched> + use<S> {
-        let (node, rest, most) = (self.clone(), Some(Box::pin(blocks)), in_flight.get());
-        let running = Running { node, choice, rest, tasks: JoinSet::new(), most };
+        Nodes::from(self.clone()).fetch_many(blocks, choice, in_flight).map(|(_, fetched)| fetched)
+    }
+}
+
+impl Nodes {
+    /// As [`Node::fetch_many`], from these nodes in turn. Each block comes with the position of its node.
+    pub fn fetch_many<S: Stream<Item = BlockNumber>>(
+        &self,
+        blocks: S,
+        choice: WitnessChoice,
+        in_flight: NonZeroUsize,
+    ) -> impl Stream<Item = FetchedFrom> + use<S> {
+        let (nodes, rest, most) = (self.clone(), Some(Box::pin(blocks)), in_flight.get());
+        let running = Running { nodes, turn: 0, choice, rest, tasks: JoinSet::new(), most };
         stream::unfold(running, |mut running| async {
             running.next().await.map(|fetched| (fetched, running))
         })
@@ -53,7 +71,7 @@ impl Node {
 
 impl<S: Stream<Item = BlockNumber>> Running<S> {
     /// Waits for a finished block. Meanwhile it starts tasks up to the limit.
-    async fn next(&mut self) -> Option<Fetched> {
+    async fn next(&mut self) -> Option<FetchedFrom> {
         loop {
             let room = self.tasks.len() < self.most;
             let (rest, tasks) = (&mut self.rest, &mut self.tasks);
@@ -71,8 +89,10 @@ impl<S: Stream<Item = BlockNumber>> Running<S> {
     }
 
     fn start(&mut self, number: BlockNumber) {
-        let (node, choice) = (self.node.clone(), self.choice);
-        self.tasks.spawn(async move { (number, node.fetch(number, choice).await) });
+        let position = self.nodes.order(self.turn)[0];
+        self.turn += 1;
+        let (node, choice) = (self.nodes.at(position).clone(), self.choice);
+        self.tasks.spawn(async move { (position, (number, node.fetch(number, choice).await)) });
     }
 }
 
@@ -82,7 +102,7 @@ async fn next_number<S: Stream<Item = BlockNumber>>(
     rest.as_mut()?.next().await
 }
 
-fn finished(joined: Result<Fetched, JoinError>) -> Option<Fetched> {
+fn finished(joined: Result<FetchedFrom, JoinError>) -> Option<FetchedFrom> {
     match joined {
         Ok(fetched) => Some(fetched),
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),

@@ -34,6 +34,7 @@
 //! | `probe` | Finds out what a node can serve. |
 //! | `stated` | The rules that a node states for its chain. |
 //! | `many` | Many blocks. Their number at a time is bounded. |
+//! | `pool` | Several nodes for one fetch. |
 //!
 //! This module checks only that an answer is the requested block. It checks the number, the header
 //! against the hash, and transactions and ommers against the stated hashes. The rest is proved
@@ -68,6 +69,7 @@ mod many;
 mod names;
 mod node;
 mod pace;
+mod pool;
 mod prestate;
 mod probe;
 mod proofs;
@@ -88,11 +90,12 @@ mod tests;
 
 pub use block_error::{FetchError, NameError};
 pub use choice::{FetchedBlock, WitnessChoice};
-pub use client::{Client, Limits};
+pub use client::{Client, Limits, Traffic};
 pub use endpoint::{Endpoint, EndpointError, HeaderError, Origin, RpcHeader};
 pub use error::{Fault, RpcError};
 pub use jwt::{NodeSecret, SecretError};
 pub use node::Node;
+pub use pool::Nodes;
 pub use probe::{Abilities, Method};
 pub use proofs::{Completion, Missing, Sibling};
 pub use redact::{SafeText, TransportError};

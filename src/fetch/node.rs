@@ -22,6 +22,7 @@ use super::{
     block_error::FetchError,
     choice::{SingleProofs, WitnessChoice},
     client::Client,
+    endpoint::Origin,
     error::RpcError,
     proofs::TraceMethod,
     redact::SafeText,
@@ -90,6 +91,11 @@ impl Node {
     /// The chain's id (EIP-155).
     pub const fn chain_id(&self) -> u64 {
         self.chain_id
+    }
+
+    /// The part of the node's URL that may be printed.
+    pub fn origin(&self) -> &Origin {
+        self.client.origin()
     }
 
     /// This node, with rules for its chain. They are stored with each block. A new node has the rules of the known

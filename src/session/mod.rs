@@ -52,7 +52,7 @@ mod rules;
 mod selection;
 
 pub use self::{
-    acquire::{AcquireOptions, Acquired, Removal, Stored, acquire, resolve},
+    acquire::{AcquireOptions, Acquired, Estimate, Removal, Stored, acquire, estimate, resolve},
     analyze::{AnalyzeOptions, Analyzed, analyze},
     check::{CheckOptions, CheckResult, Checked, StepTimes, check_all},
     filter::{BlockFilter, Bounds, BoundsError, SortKey},

@@ -46,6 +46,16 @@ enum Proof {
     Refused(Refused),
 }
 
+impl Refused {
+    /// The reason as an error.
+    pub(super) fn into_report(self) -> eyre::Report {
+        match self {
+            Self::Failed(report) => report,
+            Self::Mismatch(verdict) => eyre!("the block does not match: {verdict}"),
+        }
+    }
+}
+
 impl<E: Into<eyre::Report>> From<E> for Refused {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
@@ -179,6 +189,17 @@ impl Refused {
             "the block cannot be proved, since the witness lacks trie nodes that deletions need ({nodes}); without \
              them: {mismatch}"
         ))
+    }
+
+    /// Adds the errors of the other nodes, if there are any. A mismatch stays unchanged, since it says more.
+    pub(super) fn by_all(self, others: &[String]) -> Self {
+        match self {
+            Self::Failed(report) if !others.is_empty() => {
+                let (count, others) = (others.len() + 1, others.join("; "));
+                Self::Failed(report.wrap_err(format!("all {count} nodes failed ({others})")))
+            }
+            refused => refused,
+        }
     }
 
     /// Adds the error of the failed completion. A mismatch stays unchanged, since it says more.

@@ -30,6 +30,7 @@ mod rules;
 mod sample;
 mod schedules;
 mod secrets;
+mod several_nodes;
 mod shards;
 mod simulation;
 mod special_files;

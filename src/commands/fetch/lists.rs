@@ -25,7 +25,7 @@ impl Lists {
         }
     }
 
-    fn store(&mut self, block_number: BlockNumber, Stored { assumed, list }: &Stored) {
+    fn store(&mut self, block_number: BlockNumber, Stored { assumed, list, .. }: &Stored) {
         let to = if assumed.is_some() { VerifiedTo::Receipts } else { VerifiedTo::StateRoot };
         self.stored.push(StoredBlock {
             block_number,

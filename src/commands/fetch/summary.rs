@@ -2,7 +2,7 @@
 
 use super::{failures::Failures, lists::Lists};
 use crate::{
-    block::{BlockId, ListSource},
+    block::{Assumed, BlockId, ListSource},
     cache::CacheError,
     commands::{Context, Outcome},
     output::{OutputError, Stream, diagnose},
@@ -29,6 +29,8 @@ pub(super) struct Summary {
     /// Number of stored blocks of Amsterdam or later without the node's block access list.
     without_list: u64,
     refused: u64,
+    /// Number of stored blocks for which another node failed before.
+    by_another: u64,
     failures: Failures,
     /// All blocks; `None` if no result file lists them.
     lists: Option<Lists>,
@@ -47,6 +49,7 @@ impl Summary {
             checked: 0,
             without_list: 0,
             refused: 0,
+            by_another: 0,
             failures: Failures::default(),
             lists,
             notes: Vec::new(),
@@ -116,7 +119,16 @@ impl Summary {
     }
 
     /// Counts a stored block and describes it.
-    fn count(&mut self, Stored { assumed, list }: Stored) -> String {
+    fn count(&mut self, Stored { assumed, list, failed }: Stored) -> String {
+        self.by_another += u64::from(!failed.is_empty());
+        let words = self.count_kind(assumed, list);
+        match failed.is_empty() {
+            true => words,
+            false => format!("{words}; another node failed before: {}", failed.join("; ")),
+        }
+    }
+
+    fn count_kind(&mut self, assumed: Option<Assumed>, list: Option<ListSource>) -> String {
         let list = match list {
             Some(ListSource::Derived) => {
                 self.without_list += 1;
@@ -152,13 +164,17 @@ impl Summary {
             diagnose(format_args!("error: {what}"));
         }
         print_notes(&mut self.notes);
-        let Self { asked, there, proved, checked, without_list, refused, .. } = self;
+        let Self { asked, there, proved, checked, without_list, refused, by_another, .. } = self;
         let stored = proved + checked;
         let (fetched, dir) = (asked.saturating_sub(there), context.cache_dir.display());
         stream.print(format_args!(
             "{stored} of {fetched} blocks fetched, proved and stored in {dir}"
         ))?;
         stream.print(format_args!("rules of {rules}"))?;
+        if by_another > 0 {
+            let why = "came from another node than the first that was asked; -v prints why";
+            stream.print_text(format_args!("{by_another} of them {why}"))?;
+        }
         if checked > 0 {
             let depth = "are checked to the receipts only";
             stream.print(format_args!("{checked} of them came without a witness and {depth}"))?;

@@ -6,9 +6,9 @@
 
 use super::Acquired;
 use crate::{
-    block::{BlockId, RecordedBlock, check_recorded_body},
+    block::{BlockId, RecordedBlock, check_recorded_body, range::BlockNumbers},
     cache::{Cache, CacheError},
-    fetch::Node,
+    fetch::{Node, Nodes},
 };
 use alloy_primitives::{B256, BlockNumber};
 use futures::{Stream, StreamExt};
@@ -17,7 +17,7 @@ use std::{collections::HashMap, num::NonZeroUsize};
 /// The blocks in the cache when it was listed.
 pub(super) struct Kept {
     cache: Cache,
-    node: Node,
+    nodes: Nodes,
     ids: HashMap<BlockNumber, Vec<BlockId>>,
     overwrite: bool,
 }
@@ -37,12 +37,12 @@ impl Kept {
     ///
     /// # Errors
     /// If the cache cannot be listed.
-    pub(super) fn of(cache: &Cache, node: &Node, overwrite: bool) -> Result<Self, CacheError> {
+    pub(super) fn of(cache: &Cache, nodes: &Nodes, overwrite: bool) -> Result<Self, CacheError> {
         let mut ids = HashMap::<_, Vec<_>>::new();
-        for id in cache.list(node.chain_id())? {
+        for id in cache.list(nodes.first().chain_id())? {
             ids.entry(id.number).or_default().push(id);
         }
-        Ok(Self { cache: cache.clone(), node: node.clone(), ids, overwrite })
+        Ok(Self { cache: cache.clone(), nodes: nodes.clone(), ids, overwrite })
     }
 
     /// Returns the `numbers` to fetch, in order. Reports each other number.
@@ -71,17 +71,29 @@ impl Kept {
         futures::stream::iter(compared).buffered(at_once.get()).filter_map(missing)
     }
 
+    /// Number of cached blocks in `numbers`, and the numbers that are not cached. Only the folder is read.
+    pub(super) fn split(&self, numbers: &BlockNumbers) -> (u64, Vec<BlockNumber>) {
+        let is_kept = |number: &BlockNumber| !self.overwrite && self.ids.contains_key(number);
+        let missing: Vec<_> = numbers.iter().filter(|number| !is_kept(number)).collect();
+        (numbers.count() - missing.len() as u64, missing)
+    }
+
     /// The cached blocks of a number that are other blocks than the one with this hash.
     pub(super) fn others(&self, number: BlockNumber, hash: B256) -> impl Iterator<Item = BlockId> {
         let cached = self.ids.get(&number).into_iter().flatten();
         cached.filter(move |id| id.hash != hash).copied()
     }
 
+    /// The first node that can be reached.
+    fn node(&self) -> &Node {
+        self.nodes.at(self.nodes.order(0)[0])
+    }
+
     async fn compare(&self, number: BlockNumber) -> Compared {
         let Some(ids) = self.ids.get(&number).filter(|_| !self.overwrite) else {
             return Compared::Lacking;
         };
-        let known = match self.node.hash_at(number).await {
+        let known = match self.node().hash_at(number).await {
             Ok(Some(hash)) => ids.iter().find(|id| id.hash == hash).map(|id| (id, Compared::Same)),
             _ => ids.first().map(|id| (id, Compared::Unknown(*id))),
         };
@@ -92,7 +104,7 @@ impl Kept {
     }
 
     async fn is_whole(&self, id: BlockId) -> bool {
-        let (cache, node) = (self.cache.clone(), self.node.clone());
+        let (cache, node) = (self.cache.clone(), self.node().clone());
         // If the check itself fails, the block is fetched again.
         let is_kept = move || cache.get(&id).is_ok_and(|recorded| is_kept(&recorded, &node));
         tokio::task::spawn_blocking(is_kept).await.unwrap_or(false)

@@ -3,8 +3,11 @@
 //! A block with a witness is proved to its state root before it is stored. A block without one is checked to its
 //! receipts.
 
+mod estimate;
 mod flat;
 mod kept;
+
+pub use self::estimate::{Estimate, estimate};
 
 use self::kept::Kept;
 use super::{
@@ -18,7 +21,7 @@ use crate::{
         range::{BlockList, BlockNumbers},
     },
     cache::{Cache, CacheError},
-    fetch::{FetchError, FetchedBlock, Node, WitnessChoice},
+    fetch::{FetchError, FetchedBlock, Node, Nodes, RpcError, WitnessChoice},
     threads::ExecutionLimit,
 };
 use alloy_primitives::{B256, BlockNumber};
@@ -88,28 +91,33 @@ pub enum Removal {
     Removed,
 }
 
-/// Fetches the blocks that are not cached, proves them and stores them. Each result goes to `report`, in no particular
-/// order. A block is stored completely or not at all, so dropping the future drops only unfinished blocks.
+/// Fetches the blocks that are not cached, proves them and stores them. The nodes take turns. If one fails for a block, the
+/// others are tried. Each result goes to `report`, in no particular order. A block is stored completely or not at all, so dropping the future drops only unfinished blocks.
 ///
 /// Needs a tokio runtime with several threads.
 ///
 /// # Errors
 /// If the cache cannot be listed. An error of a block goes to `report`.
 pub async fn acquire(
-    node: &Node,
+    nodes: &Nodes,
     numbers: &BlockNumbers,
     options: AcquireOptions,
     cache: &Cache,
     report: impl Fn(Acquired),
 ) -> eyre::Result<()> {
     let AcquireOptions { choice, overwrite, concurrency, execution_limit } = options;
-    let kept = Kept::of(cache, node, overwrite)?;
-    let prover = Arc::new(Prover::new(node.clone(), execution_limit));
+    let kept = Kept::of(cache, nodes, overwrite)?;
+    let source = Arc::new(Source::new(nodes, execution_limit, choice));
     let shelf = Shelf { cache: cache.clone(), choice };
     let missing = kept.missing(numbers.iter(), concurrency, &report);
+    let at_once =
+        concurrency.saturating_mul(NonZeroUsize::new(nodes.count()).unwrap_or(concurrency));
     let mut stored = pin!(
-        node.fetch_many(missing, choice, concurrency)
-            .map(|(number, fetched)| keep(prover.clone(), shelf.clone(), number, fetched))
+        nodes
+            .fetch_many(missing, choice, at_once)
+            .map(|(position, (number, fetched))| {
+                keep(source.clone(), shelf.clone(), position, (number, fetched))
+            })
             .buffer_unordered(machine::cores().get())
     );
     while let Some((number, result)) = stored.next().await {
@@ -138,25 +146,79 @@ pub struct Stored {
     pub assumed: Option<Assumed>,
     /// Origin of its block access list; `None` before Amsterdam.
     pub list: Option<ListSource>,
+    /// Errors of other nodes that failed for the block before.
+    pub failed: Vec<String>,
+}
+
+/// The nodes, each with a prover that asks it for missing values.
+struct Source {
+    nodes: Nodes,
+    provers: Vec<Arc<Prover>>,
+    choice: WitnessChoice,
+}
+
+impl Source {
+    fn new(nodes: &Nodes, limit: ExecutionLimit, choice: WitnessChoice) -> Self {
+        let prover = |node: &Node| Arc::new(Prover::new(node.clone(), limit.clone()));
+        Self { nodes: nodes.clone(), provers: nodes.iter().map(prover).collect(), choice }
+    }
+
+    /// Proves a block of the node at a position.
+    async fn prove(
+        &self,
+        position: usize,
+        fetched: Result<FetchedBlock, FetchError>,
+    ) -> Result<RecordedBlock, Refused> {
+        let prover = &self.provers[position];
+        let proved = match fetched {
+            Ok(FetchedBlock::Recorded(recorded)) => prover.prove_whole(recorded).await,
+            Ok(FetchedBlock::Gathered(recorded)) => prover.prove(recorded).await,
+            Ok(FetchedBlock::Traced(traced)) => flat::prove(prover, traced).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(Refused::Failed(error)) = &proved
+            && is_outage(error)
+        {
+            self.nodes.note_outage(position);
+        }
+        proved
+    }
+
+    /// The error of the node at a position, with its name.
+    fn told(&self, position: usize, refused: &Refused) -> String {
+        let name = self.nodes.at(position).origin();
+        match refused {
+            Refused::Failed(error) => format!("{name}: {error:#}"),
+            Refused::Mismatch(verdict) => format!("{name}: the block does not match: {verdict}"),
+        }
+    }
+}
+
+/// Whether a node could not be reached, or was too busy.
+fn is_outage(error: &eyre::Report) -> bool {
+    let rpc = error.chain().find_map(|cause| cause.downcast_ref::<RpcError>());
+    rpc.is_some_and(RpcError::is_transient)
 }
 
 async fn keep(
-    prover: Arc<Prover>,
+    source: Arc<Source>,
     shelf: Shelf,
-    number: BlockNumber,
-    fetched: Result<FetchedBlock, FetchError>,
+    position: usize,
+    (number, fetched): (BlockNumber, Result<FetchedBlock, FetchError>),
 ) -> (BlockNumber, Result<(Stored, B256), Refused>) {
-    let proved = match fetched {
-        Ok(FetchedBlock::Recorded(recorded)) => prover.prove_whole(recorded).await,
-        Ok(FetchedBlock::Gathered(recorded)) => prover.prove(recorded).await,
-        Ok(FetchedBlock::Traced(traced)) => flat::prove(&prover, traced).await,
-        Err(error) => Err(error.into()),
+    let refused = match source.prove(position, fetched).await {
+        Ok(recorded) => return (number, shelf.store(recorded, vec![]).await),
+        Err(refused) => refused,
     };
-    let stored = match proved {
-        Ok(recorded) => shelf.store(recorded).await,
-        Err(refused) => Err(refused),
-    };
-    (number, stored)
+    let mut failed = vec![source.told(position, &refused)];
+    for other in source.nodes.order(position).into_iter().filter(|other| *other != position) {
+        let fetched = source.nodes.at(other).fetch(number, source.choice).await;
+        match source.prove(other, fetched).await {
+            Ok(recorded) => return (number, shelf.store(recorded, failed).await),
+            Err(refused) => failed.push(source.told(other, &refused)),
+        }
+    }
+    (number, Err(refused.by_all(&failed[1..])))
 }
 
 /// The cache for new blocks, and the method that fetches them.
@@ -167,14 +229,18 @@ struct Shelf {
 }
 
 impl Shelf {
-    /// Stores a block. Returns its hash, too.
-    async fn store(self, recorded: RecordedBlock) -> Result<(Stored, B256), Refused> {
+    /// Stores a block. Returns its hash, too. `failed` are the errors of other nodes.
+    async fn store(
+        self,
+        recorded: RecordedBlock,
+        failed: Vec<String>,
+    ) -> Result<(Stored, B256), Refused> {
         let hash = recorded.id().hash;
         let assumed = match &recorded.state {
             RecordedState::Witness(_) => None,
             RecordedState::Flat(flat) => Some(flat.assumed.clone()),
         };
-        let stored = Stored { assumed, list: recorded.list_source() };
+        let stored = Stored { assumed, list: recorded.list_source(), failed };
         let put = move || -> eyre::Result<()> {
             ensure!(!self.would_lose_a_proof(&recorded), LOSES_PROOF);
             self.cache.put(&recorded)?;
