@@ -53,6 +53,15 @@ use crate::{
 use clap::{Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
+/// Maximum number of blocks that are merged into one. All of them are in memory.
+const MOST_MERGED: u64 = 1_000;
+
+/// Parses a number of blocks to merge.
+fn merged(text: &str) -> Result<NonZeroUsize, NumberError> {
+    number::between(text, 2, MOST_MERGED)?;
+    number::positive::<_, MOST_MERGED>(text)
+}
+
 /// Parses a number of threads up to [`MOST_THREADS`].
 fn parse_threads(text: &str) -> Result<NonZeroUsize, NumberError> {
     number::positive::<_, MOST_THREADS>(text)
@@ -203,6 +212,10 @@ pub struct ReplayArgs {
     /// Options of the measurement.
     #[command(flatten)]
     pub rounds: RoundArgs,
+    /// Merge N consecutive blocks into one large block, which is compared with a sequential run. Invalid transactions
+    /// are counted and left out
+    #[arg(long, value_name = "N", value_parser = merged, help_heading = MEASUREMENT)]
+    pub merge: Option<NonZeroUsize>,
     /// Latency of the first read of each account or slot of the pre-state in each execution, such as
     /// 10us or 2ms; the system's timer adds some tens of microseconds
     #[arg(
@@ -231,12 +244,26 @@ pub struct ReplayArgs {
     /// Write the results to FILE as a self-contained HTML page
     #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub html: Option<PathBuf>,
+    /// Address of a block explorer for links on the page, such as https://etherscan.io
+    #[arg(long, value_name = "URL", value_parser = explorer, help_heading = RESULTS)]
+    pub explorer: Option<String>,
     /// Write a chart of the speedup of each executor to FILE as SVG, for a README
     #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub svg: Option<PathBuf>,
     /// Stop at the first block that fails or does not match its header
     #[arg(long, help_heading = MEASUREMENT)]
     pub fail_fast: bool,
+}
+
+/// The text is no address of a page.
+#[derive(Debug, thiserror::Error)]
+#[error("write an address that begins with https:// or http://")]
+struct ExplorerError;
+
+/// Parses the address of an explorer. A script in place of an address would run when a reader follows the link.
+fn explorer(text: &str) -> Result<String, ExplorerError> {
+    let is_page = text.starts_with("https://") || text.starts_with("http://");
+    is_page.then(|| text.trim_end_matches('/').to_owned()).ok_or(ExplorerError)
 }
 
 /// Parallelism and time limit of a check.

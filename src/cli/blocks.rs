@@ -144,7 +144,9 @@ fn time(text: &str) -> Result<u64, BadTime> {
     if let Ok(seconds) = text.parse() {
         return Ok(seconds);
     }
-    let of_date = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+    // A date with a time needs a time zone.
+    let date = Some(text).filter(|text| !text.contains(['T', 't', ' ']));
+    let of_date = || date?.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
     let timestamp = text.parse::<Timestamp>().ok().or_else(|| Some(of_date()?.timestamp()));
     timestamp.and_then(|time| u64::try_from(time.as_second()).ok()).ok_or(BadTime)
 }

@@ -78,7 +78,10 @@ async fn fetch(
         choice: args.witness.into(),
         overwrite: args.overwrite,
         concurrency: args.node.concurrency,
-        execution_limit: ExecutionLimit { time: args.limit.time(), interrupt: interrupt.raised },
+        execution_limit: ExecutionLimit {
+            time: args.limit.time(),
+            interrupt: interrupt.raised.clone(),
+        },
     };
     if args.dry_run {
         return estimate::print(args, (&nodes, &numbers), &options, interrupt, context).await;

@@ -32,6 +32,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     let name = args.save_baseline.clone();
     let saved = name.as_ref().map(|name| baseline::create(name, context)).transpose()?;
     let (mut options, advice) = (options(&args)?, more(&args));
+    let explorer = args.explorer;
     let selection = select(args.blocks, &args.rules, context)?;
     let interrupt = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
     options.execution_limit.interrupt = interrupt.raised.clone();
@@ -44,7 +45,8 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     let live = table.begin(&options.settings(&selection.query, &selection.named), advice);
     let progress = Progress::projected(context.chatter, "samples");
     let observer = Watcher { progress: &progress, live, table };
-    let Raced { report, is_interrupted } = race(selection, &options, &observer, &mut is_over)?;
+    let Raced { mut report, is_interrupted } = race(selection, &options, &observer, &mut is_over)?;
+    report.explorer = explorer;
     progress.finish();
     interrupt.results_are_written.raise();
     let kept = if report.rows.is_empty() { Ok(()) } else { files.write(&report) };
@@ -163,6 +165,7 @@ fn options(args: &ReplayArgs) -> eyre::Result<RaceOptions> {
         executors: args.executors.0.clone(),
         threads,
         rounds: rounds(&args.rounds)?,
+        merge: args.merge,
         state_latency: args.state_latency,
         execution_limit: args.limit.time().into(),
         fail_fast: args.fail_fast,
@@ -238,6 +241,7 @@ mod tests {
         for arguments in [
             "",
             "5,7-9 --chain 1 --executors block-stm --threads 1,4 --iterations auto --time-limit 9",
+            "--merge 4 --sort gas --top 3 --fork Cancun --gas=-30M --sample 9",
             "@list.txt --warmup 3 --seed 7 --self-check --pin --asleep --state-latency 20us",
         ] {
             let first = settings(arguments);

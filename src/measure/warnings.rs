@@ -64,6 +64,8 @@ pub enum Warning {
     TookTurns { laps: usize, of: usize, at: String },
     /// The run was interrupted.
     Interrupted { not_run: usize },
+    /// Blocks were merged into larger ones.
+    Merged { blocks: usize, into: usize, transactions: usize, invalid: usize, unknown: usize },
 }
 
 impl Warning {
@@ -85,6 +87,7 @@ impl Warning {
             Self::SharedCores { .. } => "shared-cores",
             Self::TookTurns { .. } => "took-turns",
             Self::Interrupted { .. } => "interrupted",
+            Self::Merged { .. } => "merged",
         }
     }
 
@@ -132,6 +135,7 @@ impl Warning {
                  be too low by about the same factor; measure again, or on another machine"
             }
             Self::TookTurns { .. } => "try --pin, which pins each thread to its own core",
+            Self::Merged { .. } => "without --merge, the blocks are those of the chain",
             Self::Interrupted { .. } => {
                 "repeat the command for the missing blocks; the figures of the others are valid"
             }
@@ -197,6 +201,12 @@ impl fmt::Display for Warning {
             }
             Self::Interrupted { not_run } => {
                 write!(f, "interrupted: {} not run", counted(*not_run, "block"))
+            }
+            Self::Merged { blocks, into, transactions, invalid, unknown } => {
+                let large = counted(*into, "large block");
+                write!(f, "{blocks} blocks were merged into {large} that no chain has; ")?;
+                write!(f, "{} of {transactions} transactions were left out, ", invalid + unknown)?;
+                write!(f, "{invalid} invalid and {unknown} that read unknown state")
             }
         }
     }

@@ -89,6 +89,8 @@ pub struct Report {
     pub warnings: Vec<Warning>,
     /// Dependencies and schedules of blocks; empty if the blocks were not analysed.
     pub pictures: Vec<BlockPicture>,
+    /// Address of a block explorer, for the links of the page.
+    pub explorer: Option<String>,
 }
 
 /// A comparison of the baseline with itself on one block.

@@ -6,7 +6,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 
 /// Dependencies and schedules of one block.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,10 +20,27 @@ pub struct BlockPicture {
     pub bounds: Vec<(NonZeroUsize, f64)>,
     /// Places with the most conflicts, hottest first.
     pub conflicts: Vec<HotSpot>,
+    /// The transactions of the critical path, in block order.
+    pub critical_path: Vec<PathStep>,
     /// Pairs of transaction indices: the second transaction depends on the first.
     pub dependencies: Vec<(usize, usize)>,
     /// Schedules of the block on several threads.
     pub schedules: Vec<Schedule>,
+}
+
+/// A transaction of the critical path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathStep {
+    /// Index in the block.
+    pub tx: usize,
+    /// Transaction hash.
+    pub hash: B256,
+    /// Address that the transaction calls or pays; `None` for a creation.
+    pub to: Option<Address>,
+    /// Gas used, after refunds.
+    pub gas: u64,
+    /// Its part of the path's time.
+    pub time: Duration,
 }
 
 /// A place where transactions conflict.

@@ -73,6 +73,8 @@ pub struct Settings {
     pub asleep: bool,
     /// Seed of the order within iterations and of the bootstrap intervals.
     pub seed: u64,
+    /// Number of consecutive blocks that were merged into one large block; `None` for the blocks of the chain.
+    pub merge: Option<NonZeroUsize>,
     /// Requested latency of a first read of the pre-state.
     #[serde(rename = "state_latency_ns", serialize_with = "nanoseconds")]
     pub state_latency: Duration,

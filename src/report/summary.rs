@@ -301,6 +301,7 @@ pub(super) fn conclusion(report: &Report) -> String {
     for (depth, words) in [
         (VerifiedTo::StateRoot, "to the state root"),
         (VerifiedTo::Receipts, "only to the receipts"),
+        (VerifiedTo::SequentialRun, "only against a sequential run"),
     ] {
         let verified = blocks.iter().filter(|rows| verified_to(rows) == Some(depth)).count();
         if verified > 0 {
@@ -344,12 +345,19 @@ fn verified_to(rows: &[&Row]) -> Option<VerifiedTo> {
     if rows.iter().any(|row| row.verdict.figures().is_none()) {
         return None;
     }
-    let to_root = rows.iter().all(|row| row.verified_to == VerifiedTo::StateRoot);
-    Some(if to_root { VerifiedTo::StateRoot } else { VerifiedTo::Receipts })
+    let all = |depth| rows.iter().all(|row| row.verified_to == depth);
+    let depth =
+        [VerifiedTo::StateRoot, VerifiedTo::SequentialRun].into_iter().find(|depth| all(*depth));
+    Some(depth.unwrap_or(VerifiedTo::Receipts))
 }
 
 /// Name of the chain that the results were compared with.
+///
+/// A merged block is of no chain.
 fn chain_name(rows: &[Row]) -> String {
+    if rows.iter().any(|row| row.verified_to == VerifiedTo::SequentialRun) {
+        return "a sequential run".into();
+    }
     let chains: BTreeSet<u64> = rows.iter().map(|row| row.block.chain_id).collect();
     match (chains.first(), chains.len()) {
         (Some(1), 1) => "mainnet".into(),

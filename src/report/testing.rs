@@ -69,6 +69,7 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         pinned: false,
         asleep: false,
         seed: 42,
+        merge: None,
         state_latency: Duration::ZERO,
         oracle_knowledge: vec![],
         carried_by_blocks: vec![],
@@ -86,6 +87,7 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         profiled: vec![],
         warnings: vec![],
         pictures: vec![],
+        explorer: None,
     }
 }
 
@@ -178,6 +180,15 @@ pub(super) fn full_report() -> Report {
         critical_path_share: 0.4,
         bounds: vec![(threads(1), 1.0), (threads(8), 2.0)],
         conflicts: vec![picture::HotSpot { place: "slot 3 of 0x<Router>".into(), transactions: 9 }],
+        critical_path: [0, 1, 4]
+            .map(|tx| picture::PathStep {
+                tx,
+                hash: HASH,
+                to: (tx > 0).then_some(alloy_primitives::Address::ZERO),
+                gas: 21_000,
+                time: Duration::from_micros(300),
+            })
+            .to_vec(),
         dependencies: vec![(0, 1), (1, 4)],
         schedules: vec![schedule],
     };

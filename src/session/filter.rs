@@ -127,7 +127,7 @@ impl Facts {
             gas: header.gas_used,
             transactions: recorded.block.body.transactions.len() as u64,
             time: header.timestamp,
-            verified_to: match recorded.state {
+            verified_to: match &recorded.state {
                 RecordedState::Witness(_) => VerifiedTo::StateRoot,
                 RecordedState::Flat(_) => VerifiedTo::Receipts,
             },

@@ -82,6 +82,9 @@ pub enum VerifiedTo {
     /// Gas, receipts root, bloom and requests only: the flat pre-state has no proof. Before Byzantium, receipts
     /// hold state roots, so the receipts root cannot be compared either.
     Receipts,
+    /// Receipts and state of a sequential run of the same block. The block is merged from several, so the chain says
+    /// nothing about it.
+    SequentialRun,
 }
 
 impl VerifiedTo {
@@ -90,6 +93,7 @@ impl VerifiedTo {
         match job.proof {
             Proof::Witness { .. } => Self::StateRoot,
             Proof::None => Self::Receipts,
+            Proof::SequentialRun => Self::SequentialRun,
         }
     }
 
@@ -98,6 +102,7 @@ impl VerifiedTo {
         match self {
             Self::StateRoot => "state-root",
             Self::Receipts => "receipts",
+            Self::SequentialRun => "sequential-run",
         }
     }
 }
@@ -176,6 +181,17 @@ fn compare<T: PartialEq + fmt::Debug>(at: Check, expected: &T, actual: &T) -> Op
         expected: format!("{expected:?}"),
         actual: format!("{actual:?}"),
     })
+}
+
+/// Writes the results of a sequential run into the header of a merged block, so that other outcomes are compared with
+/// them.
+pub fn seal(job: &mut ReplayJob, outcome: &BlockOutcome) {
+    job.header.gas_used = outcome.gas_used;
+    job.header.blob_gas_used = job.header.blob_gas_used.map(|_| outcome.blob_gas_used);
+    job.header.logs_bloom = bloom(&outcome.receipts);
+    job.header.receipts_root = calculate_receipt_root(&with_blooms(&[], &outcome.receipts));
+    job.header.requests_hash = job.header.requests_hash.map(|_| outcome.requests.requests_hash());
+    job.hash = job.header.hash_slow();
 }
 
 fn bloom(receipts: &[Receipt]) -> Bloom {

@@ -13,4 +13,4 @@ mod header;
 
 pub use block::{Step, VerifyError, guesses, verify_block};
 pub use diff::{Difference, first_difference};
-pub use header::{Check, Verdict, VerifiedTo, check, wrong_list};
+pub use header::{Check, Verdict, VerifiedTo, check, seal, wrong_list};

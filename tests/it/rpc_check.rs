@@ -96,6 +96,7 @@ fn transient_faults_do_not_change_the_result() {
     let [mut expected, mut found] = [&sound, &broken].map(|node| json(node, &[], 0));
     for report in [&mut expected, &mut found] {
         report["node"] = Value::Null;
+        report["provenance"]["date"] = Value::Null;
     }
     assert_eq!(found, expected);
 }

@@ -17,17 +17,16 @@ use std::path::Path;
 /// A URL where nothing listens, with a key.
 const DEAD: &str = "http://user:topsecret@127.0.0.1:9/topsecret";
 
-/// No method of the pre-state.
-const NO_STATE: [&str; 8] = [
-    "--without",
-    "debug_executionWitness",
-    "--without",
-    "debug_executionWitnessByBlockHash",
-    "--without",
-    "debug_traceBlockByNumber",
-    "--without",
-    "debug_traceTransaction",
-];
+/// A node without the witnesses that [`fetch`] asks for.
+const NO_WITNESS: [&str; 4] =
+    ["--without", "debug_executionWitness", "--without", "debug_executionWitnessByBlockHash"];
+
+/// Fetches witnesses from the nodes in turn.
+fn fetch(cache: &Path, blocks: &str, nodes: &[&str]) -> std::process::Output {
+    let urls = nodes.iter().flat_map(|url| ["--rpc-url", url]);
+    let all = ["fetch", blocks, "-v", "--witness", "execution-witness"];
+    blockrace(cache, &all.into_iter().chain(urls).collect::<Vec<_>>())
+}
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -46,11 +45,10 @@ fn list(node: &RecordedNode, count: usize) -> String {
 fn a_block_that_one_node_lacks_comes_from_another() {
     let Some(recordings) = recordings() else { return };
     let whole = RecordedNode::serve(&recordings, "mainnet", &[]);
-    let poor = RecordedNode::serve(&recordings, "mainnet", &NO_STATE);
+    let poor = RecordedNode::serve(&recordings, "mainnet", &NO_WITNESS);
     let cache = folder();
     let blocks = list(&whole, 4);
-    let urls = ["--rpc-url", &poor.url, "--rpc-url", &whole.url];
-    let fetched = blockrace(cache.path(), &[&["fetch", &blocks, "-v"], &urls[..]].concat());
+    let fetched = fetch(cache.path(), &blocks, &[&poor.url, &whole.url]);
     assert_code(&fetched, 0);
     assert_eq!(cached(cache.path()), 4, "{}", stderr(&fetched));
     let text = stdout(&fetched);
@@ -62,10 +60,9 @@ fn a_block_that_one_node_lacks_comes_from_another() {
 #[test]
 fn a_block_that_no_node_serves_names_all_of_them() {
     let Some(recordings) = recordings() else { return };
-    let [one, two] = [(); 2].map(|()| RecordedNode::serve(&recordings, "mainnet", &NO_STATE));
+    let [one, two] = [(); 2].map(|()| RecordedNode::serve(&recordings, "mainnet", &NO_WITNESS));
     let block = one.numbers[0].to_string();
-    let urls = ["--rpc-url", &one.url, "--rpc-url", &two.url];
-    let fetched = blockrace(folder().path(), &[&["fetch", &block], &urls[..]].concat());
+    let fetched = fetch(folder().path(), &block, &[&one.url, &two.url]);
     assert_code(&fetched, 2);
     let said = stderr(&fetched);
     assert!(said.contains("all 2 nodes failed"), "{said}");
@@ -78,8 +75,7 @@ fn a_node_that_cannot_be_reached_is_left_out_without_its_key() {
     let node = RecordedNode::serve(&recordings, "mainnet", &[]);
     let cache = folder();
     let blocks = list(&node, 2);
-    let urls = ["--rpc-url", DEAD, "--rpc-url", &node.url];
-    let fetched = blockrace(cache.path(), &[&["fetch", &blocks], &urls[..]].concat());
+    let fetched = fetch(cache.path(), &blocks, &[DEAD, &node.url]);
     assert_code(&fetched, 0);
     assert_eq!(cached(cache.path()), 2);
     let said = stderr(&fetched);
@@ -117,7 +113,7 @@ async fn blocks_are_spread_over_the_nodes() {
         Proxy::before(&anvil.url, Batches::Taken, |_, _| None).await,
     ];
     let cache = folder();
-    let urls = ["fetch", "1-8", "--rpc-url", &one.url, "--rpc-url", &two.url];
+    let urls = ["fetch", "2-9", "--rpc-url", &one.url, "--rpc-url", &two.url];
     assert_code(&run(&cache, &urls).await, 0);
     let blocks = |proxy: &Proxy| proxy.counts().get("eth_getBlockByNumber").copied().unwrap_or(0);
     assert!(blocks(&one) >= 4 && blocks(&two) >= 4, "{} and {}", blocks(&one), blocks(&two));
@@ -127,7 +123,7 @@ async fn blocks_are_spread_over_the_nodes() {
 fn rpc_check_reports_each_node() {
     let Some(recordings) = recordings() else { return };
     let whole = RecordedNode::serve(&recordings, "mainnet", &[]);
-    let poor = RecordedNode::serve(&recordings, "mainnet", &NO_STATE);
+    let poor = RecordedNode::serve(&recordings, "mainnet", &NO_WITNESS);
     let urls = ["rpc-check", "--rpc-url", &whole.url, "--rpc-url", &poor.url];
     let table = blockrace(Path::new("/nowhere"), &urls);
     assert_code(&table, 2);
@@ -175,9 +171,9 @@ fn filters_choose_cached_blocks_for_every_command() {
         blocks.filter_map(|block| block["block_number"].as_u64()).collect()
     };
     assert_eq!(listed(&["--verified-to", "state-root"]), numbers);
-    assert_eq!(listed(&["--verified-to", "receipts"]), []);
+    assert!(listed(&["--verified-to", "receipts"]).is_empty());
     assert_eq!(listed(&["--sample", "2"]).len(), 2);
-    assert_eq!(listed(&["--gas", "-1"]), []);
+    assert!(listed(&["--gas", "-1"]).is_empty());
     let top = listed(&["--sort", "gas", "--top", "1"]);
     let verified =
         blockrace(cache.path(), &["verify", "--sort", "gas", "--top", "1", "--json", "-"]);

@@ -5,7 +5,7 @@ use crate::{
     cli::FetchArgs,
     commands::{Context, Outcome, interrupt::CtrlC},
     fetch::Nodes,
-    output::{diagnose, print, print_text},
+    output::{diagnose, print_text},
     session::{AcquireOptions, Estimate, estimate},
     units,
 };
@@ -27,7 +27,7 @@ pub(super) async fn print(
         }
     };
     let Estimate { selected, cached, .. } = found;
-    print(format_args!("{selected} blocks selected, {cached} of them cached"))?;
+    print_text(format_args!("{selected} blocks selected, {cached} of them cached"))?;
     if found.tried.is_empty() {
         return Ok(Outcome::Verified);
     }

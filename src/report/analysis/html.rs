@@ -13,7 +13,8 @@ use super::{
 use crate::report::{
     ReportError, counted,
     html::{
-        chart::{Line, Mark, Plot, Point, Rows, Ticks, range},
+        axis::Axis,
+        chart::{Line, Mark, Plot, Point, Rows},
         facts,
         picture::graph,
         shell::{self, Page, block_id, list, sentence},
@@ -86,19 +87,18 @@ fn by_threads(report: &AnalysisReport) -> Result<Markup, ReportError> {
     let mut points = Vec::new();
     for (series, (_, bound)) in KINDS.iter().enumerate() {
         let threads = report.settings.threads.iter();
-        let means = threads
-            .filter_map(|on| Some(((on.get() as f64).log2(), mean_bound(report, *on, *bound)?)));
+        let means =
+            threads.filter_map(|on| Some((on.get() as f64, mean_bound(report, *on, *bound)?)));
         points.extend(means.map(|(x, y)| Point { x, y, low: y, high: y, series }));
     }
-    let most = points.iter().map(|point| point.x).fold(0.0, f64::max);
+    let most = points.iter().map(|point| point.x).fold(1.0, f64::max);
     let title = "Bound against threads";
     let plot = Plot {
         title: title.into(),
         x_axis: "threads",
         y_axis: "geometric mean of bounds",
-        ticks: Ticks::Doublings,
-        x: -0.1..most + 0.1,
-        y: range(points.iter().map(|point| point.y).chain([1.0])),
+        x: Axis::log2([1.0, most], []),
+        y: Axis::log2(points.iter().map(|point| point.y), [1.0]),
         lines: (0..KINDS.len()).map(|index| Line::through(&points, index)).collect(),
         points,
     };
@@ -128,12 +128,12 @@ fn by_block(report: &AnalysisReport) -> Result<Markup, ReportError> {
         title: title.into(),
         axis: "bound",
         rows: report.blocks.iter().map(marks).collect(),
-        range: range(report.blocks.iter().flat_map(bounds).flatten().chain([1.0])),
+        scale: Axis::log2(report.blocks.iter().flat_map(bounds).flatten(), [1.0]),
         reference: Some(1.0),
         height: 28,
     };
     let words = "If the marks of several thread counts are close to each other, a chain of dependent transactions or a \
-                 single long transaction is the bottleneck.";
+                 single long transaction is the bottleneck. The axis is logarithmic; an arrow at its end is a value beyond it.";
     let name = |threads: &NonZeroUsize| counted(threads.get(), "thread");
     let legend: Vec<_> = threads.iter().map(name).enumerate().collect();
     let link = |row: usize, number: &str| {
@@ -188,7 +188,7 @@ fn section(block: &AnalysedBlock) -> Markup {
             @if let Some(bound) = words::bound(block) { p { (sentence(&bound)) } }
             @if !spots.rows.is_empty() { (listing(&format!("Hot spots of block {}", facts.number), &spots)) }
             @if let Some(what_if) = words::what_if(block) { p { (what_if) } }
-            (graph(facts.number, facts.transactions, &analysis.dependencies))
+            (graph(facts.number, facts.transactions, &analysis.dependencies, &[]))
         }
     }
 }

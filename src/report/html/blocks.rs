@@ -45,10 +45,15 @@ fn section(report: &Report, rows: &[&Row], drawn: &HashSet<B256>) -> Markup {
             data-speedup=(format!("{:.4}", best(rows).map_or(0.0, |(_, ratio)| ratio))) data-wrong[is_wrong(rows)] {
             summary { (summary(block, rows)) }
             // The id is inside the section, so that a browser unfolds the section when it follows a link.
-            p class="hash" id=(block_id(block)) { "Hash " code { (block.hash) } ", chain " (block.chain_id) }
+            p class="hash" id=(block_id(block)) {
+                "Hash " code { (block.hash) } ", chain " (block.chain_id)
+                @if let Some(explorer) = &report.explorer {
+                    ", " a href=(format!("{explorer}/block/{}", block.number)) { "in the explorer" }
+                }
+            }
             (figures(block, rows))
             @for row in rows { (reason(row)) }
-            @if let Some(picture) = picture { (picture::of_block(block.number, block.transactions, picture)) }
+            @if let Some(picture) = picture { (picture::of_block(block.number, block.transactions, picture, report.explorer.as_deref())) }
         }
     }
 }

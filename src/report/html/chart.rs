@@ -4,7 +4,6 @@
 //! data, so that both forms and the table next to them show the same numbers.
 
 use std::io;
-use std::ops::Range;
 
 use maud::{Markup, PreEscaped, html};
 use plotters::coord::Shift;
@@ -12,9 +11,9 @@ use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::axis::{Axis, Side, keyed};
 use super::palette::{BOUND, FAINT, Hue, INK, series};
 use crate::report::ReportError;
-use crate::units;
 
 /// Widths of the two forms in pixels, and their CSS classes.
 const WIDTHS: [(u32, &str); 2] = [(960, "wide"), (340, "narrow")];
@@ -58,7 +57,7 @@ pub(in crate::report) struct Rows {
     pub(in crate::report) axis: &'static str,
     /// Label and marks of each line. A mark has its vertical position in the line, from 0 to 1.
     pub(in crate::report) rows: Vec<(String, Vec<(f64, Mark)>)>,
-    pub(in crate::report) range: Range<f64>,
+    pub(in crate::report) scale: Axis,
     /// A reference value, such as a speedup of 1.
     pub(in crate::report) reference: Option<f64>,
     /// Height of a line in pixels.
@@ -100,41 +99,48 @@ impl Rows {
             .margin_left(labels)
             .x_label_area_size(AXIS)
             .top_x_label_area_size(self.top_axis())
-            .build_cartesian_2d(self.range.clone(), self.rows.len() as f64..0.0)?;
+            .build_cartesian_2d(
+                keyed(&self.scale, most_numbers(width)),
+                self.rows.len() as f64..0.0,
+            )?;
         chart
             .configure_mesh()
             .disable_y_mesh()
             .disable_y_axis()
-            .x_labels(if width > 600 { 12 } else { 5 })
             .x_desc(self.axis)
-            .x_label_formatter(&|value| number(*value))
+            .x_label_formatter(&|at| self.scale.label(*at))
             .light_line_style(TRANSPARENT)
             .bold_line_style(FAINT.color())
             .axis_style(FAINT.color())
             .label_style(text())
             .draw()?;
         if let Some(reference) = self.reference {
-            let ends = [(reference, 0.0), (reference, self.rows.len() as f64)];
+            let at = self.scale.place(reference);
+            let ends = [(at, 0.0), (at, self.rows.len() as f64)];
             chart.draw_series(LineSeries::new(ends, INK.color().stroke_width(1)))?;
         }
         for (row, (label, marks)) in self.rows.iter().enumerate() {
-            let at = chart.backend_coord(&(self.range.start, row as f64 + 0.5));
+            let at = chart.backend_coord(&(self.scale.range().start, row as f64 + 0.5));
             let right = text().pos(Pos::new(HPos::Right, VPos::Center));
             area.draw(&Text::new(label.clone(), (at.0 - 8, at.1), right))?;
             for (down, mark) in marks {
-                let pixel = |value: f64| {
-                    let value = value.clamp(self.range.start, self.range.end);
-                    chart.backend_coord(&(value, row as f64 + down))
-                };
-                draw_mark(area, *mark, pixel)?;
+                let pixel =
+                    |value: f64| chart.backend_coord(&(self.scale.place(value), row as f64 + down));
+                draw_mark(area, &self.scale, *mark, pixel)?;
             }
         }
         Ok(())
     }
 }
 
+/// Maximum number of numbers along a horizontal axis.
+const fn most_numbers(width: u32) -> usize {
+    if width > 600 { 12 } else { 5 }
+}
+
 fn draw_mark(
     area: &Area<'_>,
+    scale: &Axis,
     mark: Mark,
     pixel: impl Fn(f64) -> (i32, i32),
 ) -> Result<(), DrawError> {
@@ -143,7 +149,13 @@ fn draw_mark(
             let color = series(index).color();
             let ends = vec![pixel(low), pixel(high)];
             area.draw(&PathElement::new(ends, color.stroke_width(2)))?;
-            draw_shape(area, index, pixel(value))
+            match scale.side(value) {
+                Side::Inside => draw_shape(area, index, pixel(value)),
+                side => draw_arrow(area, series(index), pixel(value), sideways(side)),
+            }
+        }
+        Mark::Bound { value } if scale.side(value) != Side::Inside => {
+            draw_arrow(area, BOUND, pixel(value), sideways(scale.side(value)))
         }
         Mark::Bound { value } => {
             let (x, y) = pixel(value);
@@ -162,9 +174,36 @@ fn draw_mark(
             let ((left, y), (right, _)) = (pixel(lower), pixel(upper));
             area.draw(&Rectangle::new([(left, y - 7), (right, y + 7)], color.filled()))?;
             let (x, y) = pixel(median);
-            area.draw(&PathElement::new(vec![(x, y - 9), (x, y + 9)], INK.color().stroke_width(3)))
+            area.draw(&PathElement::new(
+                vec![(x, y - 9), (x, y + 9)],
+                INK.color().stroke_width(3),
+            ))?;
+            match scale.side(most) {
+                Side::Inside => Ok(()),
+                side => draw_arrow(area, series(index), pixel(most), sideways(side)),
+            }
         }
     }
+}
+
+/// The direction of a value beyond a horizontal axis.
+const fn sideways(side: Side) -> (i32, i32) {
+    match side {
+        Side::Below => (-1, 0),
+        Side::Inside | Side::Above => (1, 0),
+    }
+}
+
+/// An arrow whose tip is at the edge, for a value beyond the axis.
+fn draw_arrow(
+    area: &Area<'_>,
+    hue: Hue,
+    (x, y): (i32, i32),
+    (right, down): (i32, i32),
+) -> Result<(), DrawError> {
+    let base = (x - 9 * right, y - 9 * down);
+    let corner = |side: i32| (base.0 + 6 * side * down, base.1 + 6 * side * right);
+    area.draw(&Polygon::new(vec![(x, y), corner(1), corner(-1)], hue.color().filled()))
 }
 
 /// Series differ in shape as well as in colour, so that colour vision is not required.
@@ -208,39 +247,14 @@ pub(in crate::report) struct Point {
     pub(in crate::report) series: usize,
 }
 
-/// Selection of the numbers along an axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::report) enum Ticks {
-    /// All numbers of the axis.
-    All,
-    /// Integers from 1 on, for thread counts.
-    Counts,
-    /// Powers of two. The axis is logarithmic.
-    Doublings,
-}
-
-impl Ticks {
-    fn label(self, value: f64) -> String {
-        let is_whole = value.fract() == 0.0;
-        match self {
-            Self::All => number(value),
-            Self::Counts if is_whole && value >= 1.0 => number(value),
-            Self::Doublings if is_whole && value >= 0.0 => number(value.exp2()),
-            Self::Counts | Self::Doublings => String::new(),
-        }
-    }
-}
-
 /// A chart with two axes.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Plot {
     pub(in crate::report) title: String,
     pub(in crate::report) x_axis: &'static str,
     pub(in crate::report) y_axis: &'static str,
-    /// Numbers along the horizontal axis.
-    pub(in crate::report) ticks: Ticks,
-    pub(in crate::report) x: Range<f64>,
-    pub(in crate::report) y: Range<f64>,
+    pub(in crate::report) x: Axis,
+    pub(in crate::report) y: Axis,
     pub(in crate::report) lines: Vec<Line>,
     pub(in crate::report) points: Vec<Point>,
 }
@@ -256,15 +270,13 @@ impl Plot {
             .margin(MARGIN)
             .x_label_area_size(AXIS)
             .y_label_area_size(SIDE_AXIS)
-            .build_cartesian_2d(self.x.clone(), self.y.clone())?;
+            .build_cartesian_2d(keyed(&self.x, most_numbers(width)), keyed(&self.y, 8))?;
         chart
             .configure_mesh()
-            .x_labels(if width > 600 { 12 } else { 5 })
-            .y_labels(8)
             .x_desc(self.x_axis)
             .y_desc(self.y_axis)
-            .x_label_formatter(&|value| self.ticks.label(*value))
-            .y_label_formatter(&|value| number(*value))
+            .x_label_formatter(&|at| self.x.label(*at))
+            .y_label_formatter(&|at| self.y.label(*at))
             .light_line_style(TRANSPARENT)
             .bold_line_style(FAINT.color())
             .axis_style(FAINT.color())
@@ -272,14 +284,18 @@ impl Plot {
             .draw()?;
         for Line { points, hue } in &self.lines {
             let style = hue.color().stroke_width(2);
-            chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
+            let placed = points.iter().map(|(x, y)| (self.x.place(*x), self.y.place(*y)));
+            chart.draw_series(LineSeries::new(placed, style))?;
         }
         for Point { x, y, low, high, series: index } in &self.points {
-            let inside = |y: f64| y.clamp(self.y.start, self.y.end);
-            let pixel = |y: f64| chart.backend_coord(&(*x, inside(y)));
+            let pixel = |y: f64| chart.backend_coord(&(self.x.place(*x), self.y.place(y)));
             let ends = vec![pixel(*low), pixel(*high)];
             area.draw(&PathElement::new(ends, series(*index).color().stroke_width(2)))?;
-            draw_shape(area, *index, pixel(*y))?;
+            match self.y.side(*y) {
+                Side::Inside => draw_shape(area, *index, pixel(*y))?,
+                Side::Below => draw_arrow(area, series(*index), pixel(*y), (0, 1))?,
+                Side::Above => draw_arrow(area, series(*index), pixel(*y), (0, -1))?,
+            }
         }
         Ok(())
     }
@@ -325,54 +341,9 @@ fn inside(svg: &str) -> &str {
     svg.get(begin..end).unwrap_or_default()
 }
 
-/// Formats a number on an axis with the decimals it needs, at most three.
-fn number(value: f64) -> String {
-    let text = format!("{value:.3}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    match text.parse::<u64>() {
-        Ok(whole) => units::count(whole),
-        Err(_) => text.to_owned(),
-    }
-}
-
-/// A range around all values with some padding. It starts at 0 if the values are near 0.
-pub(in crate::report) fn range(values: impl IntoIterator<Item = f64>) -> Range<f64> {
-    let finite = values.into_iter().filter(|value| value.is_finite());
-    let (least, most) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
-        (least.min(value), most.max(value))
-    });
-    if least > most {
-        return 0.0..1.0;
-    }
-    let air = ((most - least) * 0.06).max(most.abs() * 0.02).max(1e-9);
-    let from = if least >= 0.0 && least < 0.6 * most { 0.0 } else { least - air };
-    from..most + air
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_range_has_padding_and_starts_at_zero_if_zero_is_near() {
-        assert_eq!(range([]), 0.0..1.0);
-        assert_eq!(range([f64::NAN]), 0.0..1.0);
-        let near = range([0.5, 2.0]);
-        assert!(near.start == 0.0 && near.end > 2.0, "{near:?}");
-        let far = range([1.9, 2.0]);
-        assert!(far.start > 1.8 && far.start < 1.9, "{far:?}");
-        let single = range([2.0]);
-        assert!(single.start < 2.0 && single.end > 2.0, "{single:?}");
-    }
-
-    #[test]
-    fn numbers_on_an_axis_have_the_decimals_they_need() {
-        for (value, text) in
-            [(0.0, "0"), (0.85, "0.85"), (0.9 + 0.1, "1"), (1.25, "1.25"), (40_000.0, "40,000")]
-        {
-            assert_eq!(number(value), text);
-        }
-    }
 
     #[test]
     fn a_chart_has_a_wide_and_a_narrow_form_with_a_label_and_no_fixed_size() {
@@ -381,7 +352,7 @@ mod tests {
             title: "a <title>".into(),
             axis: "speedup",
             rows: vec![("<5>".into(), vec![(0.5, point)])],
-            range: 0.0..2.0,
+            scale: Axis::linear(0.0..2.0),
             reference: Some(1.0),
             height: 30,
         };

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::chart::{Line, Mark, Plot, Point, Rows, Ticks, range};
+use super::axis::Axis;
+use super::chart::{Line, Mark, Plot, Point, Rows};
 use super::palette::{BOUND, FAINT};
 use super::shell::block_id;
 use super::table::{Cell, Swatch, figure, table};
@@ -85,14 +86,15 @@ fn speedups_on(
         title: title.clone(),
         axis: "speedup",
         rows: blocks.iter().map(|rows| block_marks(rows, bound(report, rows), legend)).collect(),
-        range: range(ends.chain(bounds).chain([1.0])),
+        scale: Axis::log2(ends.chain(bounds), [1.0]),
         reference: Some(1.0),
         height: 22.max(10 + 9 * legend.len() as u32),
     };
     let words = "Each mark is the median of baseline time / executor time over the iterations. The \
                  line through it is the 95 % interval. The vertical grey mark is the bound for executors \
                  without oracle knowledge, from a schedule of the transactions with their dependencies \
-                 and their single-thread times. Left of 1 is slower than the baseline.";
+                 and their single-thread times. Left of 1 is slower than the baseline. The axis is \
+                 logarithmic and covers the bulk of the values; an arrow at its end is a value beyond it.";
     let id = format!("speedup-{threads}");
     let numbers = speedup_table(&title, &own);
     Ok(figure((&id, &title), words, (Swatch::Shape, legend), &rows.draw()?, &numbers))
@@ -177,14 +179,13 @@ pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Mar
         title: title.into(),
         x_axis: "threads",
         y_axis: "geometric mean of speedups",
-        ticks: Ticks::Counts,
-        x: 0.0..most + 1.0,
-        y: range(ys.chain(bounds.iter().map(|bound| bound.1)).chain([1.0])),
+        x: Axis::counts(most),
+        y: Axis::log2(ys.chain(bounds.iter().map(|bound| bound.1)), [1.0]),
         lines,
         points,
     };
     let words = "Geometric means over the blocks, with their 95 % intervals. The grey curve is the \
-                 mean of the bounds, if they are known.";
+                 mean of the bounds, if they are known. The upright axis is logarithmic.";
     let numbers = threads_table(title, &overall, &bounds);
     Ok(figure(("threads", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
 }
@@ -254,13 +255,14 @@ pub(super) fn throughput(
         title: title.into(),
         axis: "Mgas/s",
         rows: spreads.iter().map(row).collect(),
-        range: 0.0..range(spreads.iter().map(|(_, five)| five[4])).end,
+        scale: Axis::from_zero(spreads.iter().flat_map(|(_, five)| *five)),
         reference: None,
         height: 30,
     };
     let words = "For each executor: the slowest and the fastest block (line), the middle half of all \
                  blocks (box), and the median (vertical line). Blocks with little gas have a low \
-                 throughput, because every block has a fixed cost.";
+                 throughput, because every block has a fixed cost. An arrow at the end of the axis is a \
+                 value beyond it.";
     let line = |(contender, five): &(Contender<'_>, [f64; 5])| {
         let mut cells =
             vec![Cell::text(contender.executor), Cell::number(contender.threads.to_string())];
@@ -303,7 +305,7 @@ pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
         title: title.into(),
         axis: "share of all phases, %",
         rows: phases.iter().map(row).collect(),
-        range: 0.0..100.0,
+        scale: Axis::linear(0.0..100.0),
         reference: None,
         height: 22,
     };
@@ -374,16 +376,15 @@ pub(super) fn critical_path(
     let title = "Critical path against speedup";
     let words = "Each mark is a block on the largest thread count. The critical path is the longest \
                  chain of dependent transactions, as a share of the block. More threads cannot \
-                 shorten it.";
+                 shorten it. The upright axis is logarithmic; an arrow is a value beyond it.";
     let titles = ["block", "executor", "threads", "critical path", "speedup"];
     let numbers = table(title, &titles, &known.iter().map(line).collect::<Vec<_>>());
     let plot = Plot {
         title: title.into(),
         x_axis: "critical path / block, %",
         y_axis: "speedup",
-        ticks: Ticks::All,
-        x: 0.0..102.0,
-        y: range(points.iter().flat_map(|point| [point.low, point.high]).chain([1.0])),
+        x: Axis::linear(0.0..102.0),
+        y: Axis::log2(points.iter().flat_map(|point| [point.low, point.high]), [1.0]),
         lines: vec![Line { points: vec![(0.0, 1.0), (102.0, 1.0)], hue: FAINT }],
         points,
     };

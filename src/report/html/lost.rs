@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::axis::Axis;
 use super::chart::{Mark, Rows};
 use super::charts::Legend;
 use super::table::{Cell, Swatch, figure, table};
@@ -31,7 +32,7 @@ fn shares(lost: &[Lost<'_>]) -> Result<Markup, ReportError> {
         title: title.into(),
         axis: "share of the time of all threads, %",
         rows: lost.iter().map(bars).collect(),
-        range: 0.0..100.0,
+        scale: Axis::linear(0.0..100.0),
         reference: None,
         height: 30,
     };

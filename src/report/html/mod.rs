@@ -10,6 +10,7 @@
 //! `plotters` draws the charts. `maud` escapes every text, because names and reasons come from nodes and
 //! files.
 
+pub(super) mod axis;
 mod blocks;
 pub(super) mod chart;
 mod charts;
@@ -65,7 +66,7 @@ fn page(report: &Report) -> Result<Markup, ReportError> {
     let charts = charts(report)?;
     Ok(page.around(&html! {
         (result(report))
-        (standings(report))
+        (standings(report)?)
         (charts)
         (blocks::sections(report))
         (facts::section(report))
@@ -135,7 +136,7 @@ fn limits_table(limits: &[limits::Limit<'_>]) -> Markup {
 }
 
 /// Both totals, over all blocks and by fork.
-fn standings(report: &Report) -> Markup {
+fn standings(report: &Report) -> Result<Markup, ReportError> {
     let rows: Vec<_> = report.rows.iter().collect();
     let mut standings = totals::standings(&rows);
     // The baseline has a speedup of 1 and no interval.
@@ -163,9 +164,14 @@ fn standings(report: &Report) -> Markup {
         "share of the bound",
         "Mgas/s",
     ];
-    html! {
+    let picture = match all.iter().len() > 1 {
+        true => svg::on_page(report)?,
+        false => html! {},
+    };
+    Ok(html! {
         section id="standings" {
             h2 { "Standings" }
+            (picture)
             p {
                 "Speedups against the sequential baseline. The geometric mean weighs all blocks equally; \
                  its brackets are the 95 % interval of the noise between iterations. The total-time \
@@ -178,7 +184,7 @@ fn standings(report: &Report) -> Markup {
             (distribution(report))
             (by_fork(report))
         }
-    }
+    })
 }
 
 /// Throughput over the blocks: that of the median block, and of the slowest ones.

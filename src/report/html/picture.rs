@@ -12,7 +12,9 @@ use super::palette::{BOUND, series};
 use super::schedule;
 use super::table::{Cell, table};
 use crate::report::Report;
-use crate::report::picture::{BlockPicture, HotSpot};
+use crate::report::counted;
+use crate::report::picture::{BlockPicture, HotSpot, PathStep};
+use crate::units;
 
 /// Width of a picture in units. The page scales it.
 pub(super) const WIDTH: f64 = 1_000.0;
@@ -24,14 +26,23 @@ const LEAST_STEP: f64 = 3.0;
 const HOTTEST: usize = 20;
 
 /// Schedules, dependencies and conflicts of a block.
-pub(super) fn of_block(number: u64, transactions: usize, picture: &BlockPicture) -> Markup {
+///
+/// `explorer` is the address of a block explorer, for links.
+pub(super) fn of_block(
+    number: u64,
+    transactions: usize,
+    picture: &BlockPicture,
+    explorer: Option<&str>,
+) -> Markup {
+    let path: Vec<_> = picture.critical_path.iter().map(|step| step.tx).collect();
     html! {
         p {
             "The longest chain of dependent transactions takes "
             (format!("{:.0}", picture.critical_path_share * 100.0)) " % of the block."
         }
         (schedule::figures(number, &picture.schedules))
-        (graph(number, transactions, &picture.dependencies))
+        (graph(number, transactions, &picture.dependencies, &path))
+        (path_table(number, &picture.critical_path, explorer))
         @if !picture.conflicts.is_empty() {
             h4 { "Block " (number) ": hottest conflicts" }
             (conflicts(&format!("Hottest conflicts of block {number}"), &picture.conflicts))
@@ -72,11 +83,42 @@ fn conflicts(caption: &str, spots: &[HotSpot]) -> Markup {
     table(caption, &titles, &spots.iter().map(line).collect::<Vec<_>>())
 }
 
-/// Transactions from left to right, with an arc for each dependency; empty without dependencies.
+/// The transactions of the critical path, whole hashes and addresses.
+fn path_table(number: u64, path: &[PathStep], explorer: Option<&str>) -> Markup {
+    if path.is_empty() {
+        return html! {};
+    }
+    let of = |kind: &str, text: String| match explorer {
+        Some(explorer) => Cell::Link { target: format!("{explorer}/{kind}/{text}"), text },
+        None => Cell::text(text),
+    };
+    let line = |step: &PathStep| {
+        let to = step.to.map(|to| of("address", to.to_checksum(None)));
+        vec![
+            Cell::text(step.tx.to_string()),
+            Cell::number(units::short(step.time)),
+            Cell::number(units::count(step.gas)),
+            to.unwrap_or_else(|| Cell::text("(creation)")),
+            of("tx", step.hash.to_string()),
+        ]
+    };
+    let title = format!("Critical path of block {number}");
+    let titles = ["transaction", "part of the time", "gas", "to", "hash"];
+    html! {
+        details {
+            summary { (title) ": " (counted(path.len(), "transaction")) }
+            (table(&title, &titles, &path.iter().map(line).collect::<Vec<_>>()))
+        }
+    }
+}
+
+/// Transactions from left to right, with an arc for each dependency; empty without dependencies. The dependencies
+/// between successive transactions of `path` stand out.
 pub(in crate::report) fn graph(
     number: u64,
     transactions: usize,
     dependencies: &[(usize, usize)],
+    path: &[usize],
 ) -> Markup {
     if dependencies.is_empty() {
         return html! {};
@@ -86,31 +128,41 @@ pub(in crate::report) fn graph(
     let x = |tx: usize| 10.0 + tx as f64 * step;
     let farthest = dependencies.iter().map(|(from, to)| from.abs_diff(*to)).max().unwrap_or(1);
     let height = (farthest as f64 * step / 2.0).clamp(30.0, 220.0);
-    let arcs = dependencies.iter().fold(String::new(), |mut path, (from, to)| {
-        let (left, right) = (x(*from), x(*to));
+    let arc = |mut arcs: String, (from, to): (usize, usize)| {
+        let (left, right) = (x(from), x(to));
         let rise = ((right - left).abs() / 2.0).min(height);
-        let _ = write!(path, "M{left:.1} {base}", base = height + 8.0);
+        let _ = write!(arcs, "M{left:.1} {base}", base = height + 8.0);
         let _ = write!(
-            path,
+            arcs,
             "A{:.1} {rise:.1} 0 0 1 {right:.1} {:.0}",
             (right - left) / 2.0,
             height + 8.0
         );
-        path
-    });
+        arcs
+    };
+    let arcs = dependencies.iter().copied().fold(String::new(), arc);
+    let steps = path.iter().copied().zip(path.iter().copied().skip(1));
+    let critical = steps.fold(String::new(), arc);
     let ticks = ticks(last, step, height + 8.0);
     let title = format!("Block {number}: dependencies between transactions");
     html! {
         figure {
             figcaption {
                 h4 { (title) }
-                p { "Transactions from left to right. An arc leads from a transaction to one that depends on it." }
+                p {
+                    "Transactions from left to right. An arc leads from a transaction to one that depends on it."
+                    @if !critical.is_empty() { " The thick arcs are the critical path." }
+                }
             }
             div class="scroll" tabindex="0" role="region" aria-label=(title) {
                 svg class="picture" role="img" aria-label={ (title) "; the pairs are in the table below" }
                     viewBox={ "0 0 " (WIDTH) " " (height + 20.0) } {
                     path d=(ticks) style=(format!("stroke:{}", BOUND.variable())) {}
                     path d=(arcs) style=(format!("stroke:{};fill:none;opacity:.55", series(0).variable())) {}
+                    @if !critical.is_empty() {
+                        path d=(critical)
+                            style=(format!("stroke:{};stroke-width:3;fill:none", series(1).variable())) {}
+                    }
                 }
             }
             details {

@@ -34,17 +34,19 @@ const NARROW: i64 = 6;
 
 /// The schedules of one block.
 pub(super) fn figures(number: u64, schedules: &[Schedule]) -> Markup {
+    let longest = schedules.iter().map(|schedule| schedule.total).max().unwrap_or_default();
     html! {
         @if !schedules.is_empty() {
             h4 { "Block " (number) ": schedules" }
             p {
                 "A profiled run of each executor. It is not among the timed iterations. Each line is a \
-                 thread, from the start to the end of the block. Each bar is an activity."
+                 thread, from the start to the end of the block. Each bar is an activity. All lines have one \
+                 time scale; the longest is " (units::short(longest)) "."
             }
             ul class="legend" {
                 @for (_, hue, height, words) in KINDS { li { (swatch(hue, height)) (words) } }
             }
-            @for schedule in schedules { (figure(number, schedule)) }
+            @for schedule in schedules { (figure(number, schedule, longest)) }
         }
     }
 }
@@ -58,7 +60,8 @@ fn swatch(hue: Hue, height: f64) -> Markup {
     }
 }
 
-fn figure(number: u64, schedule: &Schedule) -> Markup {
+/// The schedule on a time scale whose end is `longest`.
+fn figure(number: u64, schedule: &Schedule, longest: Duration) -> Markup {
     let threads = schedule.threads.get();
     let title = format!("Block {number}, {}", schedule.title);
     let height = threads as f64 * ROW + 4.0;
@@ -68,9 +71,9 @@ fn figure(number: u64, schedule: &Schedule) -> Markup {
             div class="scroll" tabindex="0" role="region" aria-label=(title) {
                 svg class="picture" role="img" aria-label={ (title) "; the sums are in the table below" }
                     viewBox={ "0 0 " (WIDTH) " " (height) } {
-                    path d=(lines(threads)) style=(format!("stroke:{}", BOUND.variable())) {}
+                    path d=(lines(threads, tenths(schedule.total, longest))) style=(format!("stroke:{}", BOUND.variable())) {}
                     @for (kind, hue, height, _) in KINDS {
-                        @let bars = bars(schedule, kind, height);
+                        @let bars = bars(schedule, kind, height, longest);
                         @if !bars.is_empty() {
                             path class="bars" d=(bars)
                                 style=(format!("stroke:{};stroke-width:{height}", hue.variable())) {}
@@ -83,21 +86,24 @@ fn figure(number: u64, schedule: &Schedule) -> Markup {
     }
 }
 
-fn lines(threads: usize) -> String {
+/// The position of a time in tenths of a unit.
+fn tenths(time: Duration, longest: Duration) -> i64 {
+    let share = if longest.is_zero() { 0.0 } else { time.div_duration_f64(longest) };
+    (share * WIDTH * 10.0).round() as i64
+}
+
+/// A line for each thread, up to the end of the run in tenths of a unit.
+fn lines(threads: usize, end: i64) -> String {
     (1..=threads).fold(String::new(), |mut path, thread| {
         // Writing to a string does not fail.
-        let _ = write!(path, "M0 {}H{WIDTH}", thread as f64 * ROW);
+        let _ = write!(path, "M0 {}H{}", thread as f64 * ROW, decimal(end));
         path
     })
 }
 
 /// A path with a stroke for each bar of a kind. The bars stand on the line of their thread.
-fn bars(schedule: &Schedule, kind: SpanKind, height: f64) -> String {
-    let tenths = |time: Duration| {
-        let share =
-            if schedule.total.is_zero() { 0.0 } else { time.div_duration_f64(schedule.total) };
-        (share * WIDTH * 10.0).round() as i64
-    };
+fn bars(schedule: &Schedule, kind: SpanKind, height: f64, longest: Duration) -> String {
+    let tenths = |time| tenths(time, longest);
     let mut path = String::new();
     for thread in 0..schedule.threads.get() {
         let own = |span: &&Span| span.kind == kind && span.thread == thread;
@@ -181,9 +187,14 @@ mod tests {
             ],
         };
         // The gap between bars is two tenths.
-        assert_eq!(bars(&schedule, SpanKind::Counted, 20.0), "M0 16h99.8m50.2 0h99.8M500 42h499.8");
-        assert_eq!(bars(&schedule, SpanKind::ThrownAway, 12.0), "M100 20h49.8");
-        assert_eq!(bars(&schedule, SpanKind::Waiting, 4.0), "");
+        let drawn = |kind, height| bars(&schedule, kind, height, schedule.total);
+        assert_eq!(drawn(SpanKind::Counted, 20.0), "M0 16h99.8m50.2 0h99.8M500 42h499.8");
+        assert_eq!(drawn(SpanKind::ThrownAway, 12.0), "M100 20h49.8");
+        assert_eq!(drawn(SpanKind::Waiting, 4.0), "");
+        // On the time scale of a run that takes twice as long, everything is half as wide.
+        let longest = 2 * schedule.total;
+        assert_eq!(bars(&schedule, SpanKind::ThrownAway, 12.0, longest), "M50 20h24.8");
+        assert_eq!(lines(1, tenths(schedule.total, longest)), "M0 26H500");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::io;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::chart::{Mark, Rows, range};
+use super::axis::Axis;
+use super::chart::{Mark, Rows};
 use super::charts::{Legend, legend, series_of};
 use super::{palette, shell};
 use crate::measure::stats::geometric_mean;
@@ -21,6 +22,11 @@ use crate::report::{Contender, Report, ReportError, Row};
 pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
     let (picture, width, height) = chart(report).draw_alone()?;
     shell::write(document(&picture, width, height), out)
+}
+
+/// The picture as a part of the page. The table of the standings has its numbers.
+pub(super) fn on_page(report: &Report) -> Result<Markup, ReportError> {
+    chart(report).draw()
 }
 
 fn document(picture: &str, width: u32, height: u32) -> Markup {
@@ -59,7 +65,7 @@ fn chart(report: &Report) -> Rows {
     Rows {
         title: TITLE.into(),
         axis: "speedup against the baseline (geometric mean); grey: the bound; *: with oracle knowledge",
-        range: range(ends.chain([1.0])),
+        scale: Axis::log2(ends, [1.0]),
         rows: marked,
         reference: Some(1.0),
         height: 26,

@@ -3,14 +3,15 @@
 use crate::{
     block::ReplayJob,
     executors::ExecutorKind,
-    insight::{self, Analysis, Edge, Graph, Model, Place, Study},
+    insight::{self, Analysis, Edge, Graph, Model, Place, Start, Study, schedule::critical_path},
     report::{
         BlockPicture,
         analysis::short_place,
-        picture::{HotSpot, Schedule},
+        picture::{HotSpot, PathStep, Schedule},
     },
 };
-use std::{cmp::Reverse, num::NonZeroUsize};
+use alloy_consensus::Transaction as _;
+use std::{cmp::Reverse, num::NonZeroUsize, time::Duration};
 
 /// Whether a report draws charts of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +50,27 @@ pub(super) fn picture(
         critical_path_share: analysis.parallelism()?.recip(),
         bounds: threads.iter().filter_map(bound).collect(),
         conflicts,
+        critical_path: path(job, study, &graph),
         dependencies: analysis.dependencies,
         schedules,
     })
+}
+
+/// The transactions of the critical path.
+fn path(job: &ReplayJob, study: &Study, graph: &Graph) -> Vec<PathStep> {
+    let gas = study.gas();
+    let path = critical_path(&study.tasks(graph, Start::AtOnce));
+    let step = |(tx, part): (usize, u64)| {
+        let transaction = job.transactions.get(tx)?;
+        Some(PathStep {
+            tx,
+            hash: *transaction.tx_hash(),
+            to: transaction.to(),
+            gas: gas.get(tx).copied().unwrap_or_default(),
+            time: Duration::from_nanos(part),
+        })
+    };
+    path.parts.into_iter().filter_map(step).collect()
 }
 
 /// Number of transactions that depend on another transaction at `place`.

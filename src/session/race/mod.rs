@@ -7,6 +7,7 @@
 mod charts;
 mod eta;
 mod options;
+mod prepared;
 mod profiles;
 pub(super) mod rows;
 mod warnings;
@@ -16,19 +17,17 @@ pub use self::{charts::Charts, options::RaceOptions};
 use self::{
     charts::picture,
     eta::Eta,
+    prepared::{Group, PhaseTimes, Prepared, groups, prepare_group},
     profiles::{Profiles, profile_all},
     rows::Block,
     warnings::{RaceNotes, warnings},
 };
 use super::{BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, provenance};
 use crate::{
-    block::{Phase, PrepareError, ReplayJob, prepare},
+    block::{MergedCounts, ReplayJob},
     executors::ExecutorKind,
     insight::Study,
-    measure::{
-        Contender, End, Iterations, Plan, Race, RunError, Runner, Stopwatch, Warmup,
-        load::LoadWatch,
-    },
+    measure::{Contender, End, Iterations, Plan, Race, RunError, Runner, Warmup, load::LoadWatch},
     report::{
         BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, Settings,
         counted,
@@ -99,6 +98,7 @@ pub fn race(
         profiled,
         warnings: vec![],
         pictures,
+        explorer: None,
     };
     report.warnings = warnings(&report, notes, load);
     Ok(Raced { report, is_interrupted: notes.interrupted.is_some() })
@@ -142,10 +142,12 @@ impl<'a> RaceTrack<'a> {
 
     /// Races every block, with one block in memory at a time.
     fn race_all(&mut self, blocks: Vec<SelectedBlock>) -> BlockRaces {
+        let blocks = groups(blocks, self.options.merge);
         let count = blocks.len();
-        let weight =
-            |found: &eyre::Result<BlockSource>| found.as_ref().map_or(0, BlockSource::weight);
-        let weights = blocks.iter().map(|(_, found)| weight(found)).collect();
+        let weight = |(_, found): &Group| {
+            found.as_ref().map_or(0, |sources| sources.iter().map(BlockSource::weight).sum())
+        };
+        let weights = blocks.iter().map(weight).collect();
         let mut eta = Eta::new(weights, samples_per_block(self.runner.plan()));
         if !self.runner.has_counters() {
             self.observer.note("hardware counters are unavailable; see kernel.perf_event_paranoid");
@@ -154,7 +156,7 @@ impl<'a> RaceTrack<'a> {
         for (position, (number, found)) in blocks.into_iter().enumerate() {
             self.observer.begin(number, position + 1, count);
             eta.begin_block();
-            let block = caught(|| found.and_then(|source| self.race(number, source, &mut eta)));
+            let block = caught(|| found.and_then(|sources| self.race(number, sources, &mut eta)));
             if self.add(&mut races, number, block).is_break() {
                 self.end_early(&mut races.notes, count - position - 1);
                 break;
@@ -208,19 +210,10 @@ impl<'a> RaceTrack<'a> {
     fn race(
         &mut self,
         number: BlockNumber,
-        source: BlockSource,
+        sources: Vec<BlockSource>,
         eta: &mut Eta,
     ) -> eyre::Result<BlockRace> {
-        let place = source.place();
-        let mut times = PhaseTimes::start();
-        let recorded = source.load()?;
-        let prepare = move |pool: &WorkerPool| {
-            let job = pool.install(|| prepare(recorded, |phase| times.enter(phase)))?;
-            Ok::<_, PrepareError>((times.finish(&job), job))
-        };
-        let prepared = self.crew.run_several(EXECUTIONS_OF_PREPARATION, prepare)?;
-        let (preparation, job) =
-            prepared.wrap_err_with(|| format!("{place} cannot be replayed"))?;
+        let Prepared { preparation, job, merged } = self.prepare(sources)?;
         // The bounds do not model the latency of state, so the study precedes it.
         let mut job = Arc::new(job);
         let study = self.study(&job)?;
@@ -251,7 +244,19 @@ impl<'a> RaceTrack<'a> {
             Charts::Omitted => None,
         };
         let carried = self.carried_by(&job);
-        Ok(BlockRace { rows, self_checks, preparation, profiled, picture, race, carried })
+        Ok(BlockRace { rows, self_checks, preparation, profiled, picture, race, carried, merged })
+    }
+
+    /// Loads and proves a block, or the blocks that are merged into one.
+    fn prepare(&mut self, sources: Vec<BlockSource>) -> eyre::Result<Prepared> {
+        let place = sources.first().map(BlockSource::place).unwrap_or_default();
+        let times = PhaseTimes::start();
+        let load = sources.into_iter().map(BlockSource::load);
+        let recorded = load.collect::<Result<Vec<_>, _>>()?;
+        let executions = EXECUTIONS_OF_PREPARATION.saturating_mul(recorded.len() as u32);
+        let prepare = move |pool: &WorkerPool| prepare_group(recorded, times, pool);
+        let prepared = self.crew.run_several(executions, prepare)?;
+        prepared.wrap_err_with(|| format!("{place} cannot be replayed"))
     }
 
     /// Executors that find in this block what is oracle knowledge otherwise.
@@ -322,6 +327,7 @@ struct BlockRace {
     picture: Option<BlockPicture>,
     race: Race,
     carried: BTreeSet<&'static str>,
+    merged: Option<MergedCounts>,
 }
 
 impl BlockRaces {
@@ -333,7 +339,11 @@ impl BlockRaces {
 
     /// Adds a block. Breaks after an interrupt, and with `fail_fast` after a mismatch.
     fn add(&mut self, block: BlockRace, fail_fast: bool) -> ControlFlow<()> {
-        let BlockRace { rows, self_checks, preparation, profiled, picture, race, carried } = block;
+        let BlockRace { rows, self_checks, preparation, profiled, picture, race, carried, merged } =
+            block;
+        if let Some(counts) = merged {
+            self.notes.merged.add(counts);
+        }
         carried.into_iter().for_each(|name| *self.carried.entry(name).or_default() += 1);
         let wrong = rows.iter().any(|row| row.verdict.figures().is_none());
         self.rows.extend(rows);
@@ -351,41 +361,5 @@ impl BlockRaces {
             }
         }
         if wrong && fail_fast { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-/// Times the steps of a block's preparation, in wall-clock time. The steps do not overlap and are not part of any
-/// speedup.
-struct PhaseTimes {
-    stopwatch: Stopwatch,
-    running: Option<Phase>,
-    row: PreparationRow,
-}
-
-impl PhaseTimes {
-    fn start() -> Self {
-        Self { stopwatch: Stopwatch::start(), running: None, row: PreparationRow::default() }
-    }
-
-    fn enter(&mut self, phase: Phase) {
-        self.end_running();
-        self.running = Some(phase);
-    }
-
-    fn end_running(&mut self) {
-        let lap = self.stopwatch.lap();
-        let step = match self.running {
-            None => &mut self.row.decode,
-            Some(Phase::Senders) => &mut self.row.senders,
-            Some(Phase::Witness) => &mut self.row.witness,
-            Some(Phase::Flatten) => &mut self.row.flatten,
-        };
-        *step += lap;
-    }
-
-    fn finish(mut self, job: &ReplayJob) -> PreparationRow {
-        self.end_running();
-        let (chain_id, rules) = (job.chain.id(), job.chain.digest());
-        PreparationRow { chain_id, number: job.header.number, rules, ..self.row }
     }
 }

@@ -22,6 +22,8 @@ pub struct RaceOptions {
     pub threads: Vec<NonZeroUsize>,
     /// Number of iterations and conditions of the measurement.
     pub rounds: Rounds,
+    /// Number of consecutive blocks that are merged into one large block; `None` for the blocks of the chain.
+    pub merge: Option<NonZeroUsize>,
     /// Latency of the first read of each account or slot of the pre-state in each execution.
     pub state_latency: Duration,
     /// Limit of a single execution. An executor that exceeds it is out for the block. Its interrupt ends the race in
@@ -48,6 +50,7 @@ impl Default for RaceOptions {
                 readiness: Readiness::Awake,
                 seed: 0,
             },
+            merge: None,
             state_latency: Duration::ZERO,
             execution_limit: ExecutionLimit::default(),
             fail_fast: false,
@@ -75,6 +78,7 @@ impl RaceOptions {
             pinned: rounds.pinning == Pinning::Pinned,
             asleep: rounds.readiness == Readiness::Asleep,
             seed: rounds.seed,
+            merge: self.merge,
             state_latency: self.state_latency,
             oracle_knowledge: oracle_knowledge(&self.executors),
             carried_by_blocks: vec![],
@@ -88,6 +92,7 @@ impl RaceOptions {
         let Self { rounds, state_latency, .. } = self;
         let mut words = vec!["blockrace replay".to_owned()];
         words.extend(query.arguments());
+        words.extend(self.merge.map(|count| format!("--merge {count}")));
         words.push(format!("--executors {}", joined(&self.executors)));
         words.push(format!("--threads {}", joined(&self.threads)));
         words.push(format!("--iterations {}", iterations(rounds.iterations)));

@@ -3,6 +3,7 @@
 //! `measure::warnings` has the thresholds and the texts.
 
 use crate::{
+    block::MergedCounts,
     measure::{
         load::OtherLoad,
         spread::{turns, unevenness},
@@ -24,6 +25,32 @@ pub(super) struct RaceNotes {
     pub(super) out_of_time: usize,
     /// Number of blocks that did not run because of an interrupt. `None` without an interrupt.
     pub(super) interrupted: Option<usize>,
+    /// Counts of all merged blocks.
+    pub(super) merged: MergedSum,
+}
+
+/// Counts of all merged blocks together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MergedSum {
+    /// Number of large blocks.
+    into: usize,
+    counts: MergedCounts,
+}
+
+impl MergedSum {
+    pub(super) const fn add(&mut self, more: MergedCounts) {
+        self.into += 1;
+        self.counts.blocks += more.blocks;
+        self.counts.transactions += more.transactions;
+        self.counts.invalid += more.invalid;
+        self.counts.unknown += more.unknown;
+    }
+
+    fn warning(self) -> Option<Warning> {
+        let Self { into, counts } = self;
+        let MergedCounts { blocks, transactions, invalid, unknown } = counts;
+        (into > 0).then_some(Warning::Merged { blocks, into, transactions, invalid, unknown })
+    }
 }
 
 /// Returns all warnings of a report.
@@ -42,7 +69,8 @@ pub(super) fn warnings(report: &Report, notes: RaceNotes, load: Option<OtherLoad
     let time_limit =
         (notes.out_of_time > 0).then_some(Warning::TimeLimit { blocks: notes.out_of_time });
     let interrupted = notes.interrupted.map(|not_run| Warning::Interrupted { not_run });
-    let of_notes = [interrupted, never_warm, time_limit].into_iter().flatten();
+    let of_notes =
+        [notes.merged.warning(), interrupted, never_warm, time_limit].into_iter().flatten();
     let worth = totals::cores_worth(report).into_iter();
     let shared = worth.filter_map(|(threads, worth)| shared_cores(threads, &worth));
     of_notes.chain(shared).chain(conditions(&circumstances)).chain(findings(&rows)).collect()
