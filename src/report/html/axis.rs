@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(labels(&Axis::linear(0.0..100.0), 5), ["0", "20", "40", "60", "80", "100"]);
         assert_eq!(labels(&Axis::linear(0.0..1.3), 6), ["0", "0.25", "0.5", "0.75", "1", "1.25"]);
         assert_eq!(labels(&Axis::counts(4.0), 12), ["1", "2", "3", "4", "5"]);
-        assert_eq!(labels(&Axis::from_zero([40_000.0]), 2), ["0", "20,000", "40,000"]);
+        assert_eq!(labels(&Axis::from_zero([40_000.0]), 3), ["0", "20,000", "40,000"]);
     }
 
     #[test]
