@@ -173,10 +173,8 @@ impl Answer {
             -32700 | -32600 | -32603 | -32000 if !self.may_pass() && is_of_no_method(&message) => {
                 Fault::NoSuchMethod { says }
             }
-            // anvil's words over a persistent connection.
-            -32602 if message.contains("did not match any variant of untagged enum") => {
-                Fault::NoSuchMethod { says }
-            }
+            // anvil's words over a persistent connection, and hardhat's for a tracer.
+            -32602 if says_invalid_for_missing(&message) => Fault::NoSuchMethod { says },
             _ if !self.status.is_success() => self.fault_of_status(message.as_bytes(), secrets),
             -32603 if message.contains("method handler crashed") => Fault::Crashed { says },
             -32002..=-32000 if is_of_time(&message) => Fault::OutOfTime { says },
@@ -211,6 +209,12 @@ fn is_of_no_method(message: &str) -> bool {
         || message.contains("method")
             && says(&["not supported", "unsupported", "not available", "does not exist"])
             && !says(&[" block", " state", "archiv", "histor", "tempor"])
+}
+
+/// Whether the message calls the parameters invalid because the node lacks the method.
+fn says_invalid_for_missing(message: &str) -> bool {
+    let words = ["did not match any variant of untagged enum", "only supports the default tracer"];
+    words.iter().any(|words| message.contains(words))
 }
 
 /// Whether the message says that the call took too long. Its code otherwise means missing data.
@@ -385,6 +389,7 @@ mod tests {
             said(-32000, "The method does not exist / is not available"),
             said(-32700, "The method debug_executionWitness does not exist/is not available"),
             said(-32000, "custom tracers not implemented"),
+            said(-32602, "Hardhat currently only supports the default tracer, so no tracer"),
         ];
         assert!(missing.iter().all(|fault| matches!(fault, Fault::NoSuchMethod { .. })));
         assert!(matches!(said(-32603, "method handler crashed"), Fault::Crashed { .. }));

@@ -13,6 +13,7 @@ mod endless;
 mod exchange;
 mod faults;
 mod flat;
+mod hardhat;
 mod hostile;
 mod insight;
 mod interrupted;
