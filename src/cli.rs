@@ -12,6 +12,7 @@ mod conformance;
 mod hiding;
 mod insight;
 mod limit;
+mod merge;
 mod node;
 mod number;
 mod rounds;
@@ -32,6 +33,7 @@ pub use conformance::ConformanceArgs;
 pub use hiding::without_urls;
 pub use insight::{AnalyzeArgs, TraceArgs};
 pub use limit::LimitArgs;
+pub use merge::MergeArgs;
 pub use node::{NodeArgs, RpcCheckArgs};
 pub use number::NumberError;
 pub use rounds::{RoundArgs, RoundsArg};
@@ -77,7 +79,8 @@ const RESULTS: &str = "Results";
 /// Last paragraph of `--help`.
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 a block does not match its header, or compare found a \
      regression; 2 invalid arguments, missing data, or an error of a node or a file; 75 a fault of \
-     the node or network that may pass; 130 interrupted by Ctrl-C";
+     the node or network that may pass; 130 interrupted by Ctrl-C; \
+     143 terminated by SIGTERM";
 
 /// Race EVM executors over real Ethereum blocks and verify every sample
 #[derive(Debug, Parser)]
@@ -107,6 +110,8 @@ pub enum Command {
     Trace(TraceArgs),
     /// Compare two runs of replay --json and report regressions
     Compare(CompareArgs),
+    /// Merge the results of several processes, from --output folders or replay --json files
+    Merge(MergeArgs),
     /// Verify cached blocks, or the built-in sample, with one executor and without a benchmark
     Verify(VerifyArgs),
     /// Run Ethereum's blockchain tests with all executors
@@ -235,6 +240,10 @@ pub struct ReplayArgs {
     /// Write the results and every sample to FILE as JSON (schema: data/replay.schema.json)
     #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub json: Option<PathBuf>,
+    /// Keep each finished block in the folder DIR, as Parquet files of 1,000 blocks (see docs/formats.md); the same command
+    /// continues there
+    #[arg(long, value_name = "DIR", conflicts_with = "merge", help_heading = RESULTS)]
+    pub output: Option<PathBuf>,
     /// Save the results in the cache folder under NAME, for compare --baseline NAME; an incomplete run is not saved
     #[arg(long, value_name = "NAME", help_heading = RESULTS)]
     pub save_baseline: Option<BaselineName>,
@@ -281,7 +290,7 @@ impl SideBySide {
     /// The settings of a check with this executor.
     pub fn options(self, executor: ExecutorKind) -> CheckOptions {
         let jobs = self.jobs.unwrap_or_else(machine::cores);
-        CheckOptions { executor, jobs, time_limit: self.limit.time() }
+        CheckOptions { executor, jobs, execution_limit: self.limit.time().into() }
     }
 }
 
@@ -300,6 +309,10 @@ pub struct VerifyArgs {
     /// Parallelism and time limit.
     #[command(flatten)]
     pub side_by_side: SideBySide,
+    /// Keep each finished block in the folder DIR, as Parquet files of 1,000 blocks (see docs/formats.md); the same command
+    /// continues there
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
     /// Write the verdicts to FILE as JSON (schema: data/verify.schema.json); - is standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -31,8 +31,13 @@ impl BlockId {
     /// [`Self::file_name`] never returns the name.
     pub(crate) fn from_file_name(chain_id: ChainId, name: &str) -> Option<Self> {
         let (number, hash) = name.strip_suffix(EXTENSION)?.split_once('-')?;
-        let id = Self { chain_id, number: number.parse().ok()?, hash: hash.parse().ok()? };
-        (id.file_name() == name).then_some(id)
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit())
+            && (number == "0" || !number.starts_with('0'));
+        let digits = hash.strip_prefix("0x")?;
+        let is_lower = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_spelt = is_number && is_lower;
+        let id = Self { chain_id, number: number.parse().ok()?, hash: digits.parse().ok()? };
+        is_spelt.then_some(id)
     }
 }
 

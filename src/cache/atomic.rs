@@ -74,6 +74,15 @@ impl Replacement {
         self.file.as_file_mut()
     }
 
+    /// Puts the new file in place, unless there is a file already.
+    pub(crate) fn commit_new(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        match self.file.persist_noclobber(&self.path).map_err(io::Error::from) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => sync_folder(folder_of(&self.path)),
+        }
+    }
+
     /// Puts the new file in place.
     pub(crate) fn commit(self) -> io::Result<()> {
         self.file.as_file().sync_all()?;

@@ -7,6 +7,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use alloy_primitives::{BlockNumber, ChainId};
@@ -23,14 +24,15 @@ use crate::{
 /// A folder of recorded blocks, one file each.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    root: PathBuf,
+    /// Shared, since every selected block has its cache.
+    root: Arc<Path>,
 }
 
 impl Cache {
     /// The cache in the folder `root`. Does not access the disk. The first [`Self::put`] creates
     /// the folder. A missing folder is an empty cache.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into().into() }
     }
 
     /// The folder of the cache, whether or not it exists.
@@ -144,9 +146,10 @@ impl Cache {
     ///
     /// [`CacheError::List`]. A missing folder is not an error: it has no blocks.
     pub fn list(&self, chain_id: ChainId) -> Result<Vec<BlockId>, CacheError> {
-        let names = names(&self.folder(chain_id))?;
-        let mut ids: Vec<_> =
-            names.iter().filter_map(|name| BlockId::from_file_name(chain_id, name)).collect();
+        let mut ids = Vec::new();
+        for_each_name(&self.folder(chain_id), |name| {
+            ids.extend(BlockId::from_file_name(chain_id, name));
+        })?;
         ids.sort_unstable();
         Ok(ids)
     }
@@ -177,14 +180,23 @@ fn chain_id(name: &str) -> Option<ChainId> {
 
 /// The names in a folder, in no order. Names that are not UTF-8 are skipped.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
-    match fs::read_dir(folder) {
-        Ok(entries) => entries
-            .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
-            .collect::<io::Result<_>>()
-            .map_err(CacheError::list(folder)),
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(CacheError::list(folder)(source)),
+    let mut names = Vec::new();
+    for_each_name(folder, |name| names.push(name.to_owned()))?;
+    Ok(names)
+}
+
+/// Calls `take` with each name, without a list of all of them.
+fn for_each_name(folder: &Path, mut take: impl FnMut(&str)) -> Result<(), CacheError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(CacheError::list(folder)(source)),
+    };
+    for entry in entries {
+        let name = entry.map_err(CacheError::list(folder))?.file_name();
+        name.to_str().into_iter().for_each(&mut take);
     }
+    Ok(())
 }
 
 /// The bytes of a file. Its size is checked before it is read.

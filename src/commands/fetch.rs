@@ -12,7 +12,7 @@ use self::{lists::Lists, summary::Summary};
 use super::{
     Context, Outcome,
     files::ResultFiles,
-    interrupt::{self, CtrlC},
+    interrupt::{self, Interruption},
     node, rules,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
             asked = ask(&args) => asked?,
             _ = &mut interrupt.received => {
                 diagnose("interrupted before the first block");
-                return Ok(Outcome::Interrupted);
+                return Ok(interrupt.outcome());
             }
         };
         fetch(&args, asked, interrupt, files, context).await
@@ -63,11 +63,11 @@ async fn ask(args: &FetchArgs) -> eyre::Result<(Nodes, NodeRules, BlockNumbers)>
     Ok((nodes, rules, numbers))
 }
 
-/// Fetches the blocks that are not cached. Ctrl-C ends the fetch and drops the unfinished blocks.
+/// Fetches the blocks that are not cached. A signal ends the fetch and drops the unfinished blocks.
 async fn fetch(
     args: &FetchArgs,
     (nodes, rules, numbers): (Nodes, NodeRules, BlockNumbers),
-    interrupt: CtrlC,
+    mut interrupt: Interruption,
     files: ResultFiles<FetchReport>,
     context: &Context,
 ) -> eyre::Result<Outcome> {
@@ -92,7 +92,7 @@ async fn fetch(
     let report = |event| summary.borrow_mut().take(event, &progress);
     select! {
         fetched = acquire(&nodes, &numbers, options, &context.cache, report) => fetched?,
-        _ = interrupt.received => summary.borrow_mut().interrupt(),
+        _ = &mut interrupt.received => summary.borrow_mut().interrupt(interrupt.outcome()),
     }
     progress.finish();
     let mut summary = summary.into_inner();

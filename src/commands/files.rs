@@ -171,6 +171,11 @@ impl<R> ResultFiles<R> {
         Ok(())
     }
 
+    /// Whether no flag asks for a file.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The stream for the table: standard error if a result goes to standard output.
     pub(super) fn text(&self) -> Stream {
         let takes_stdout = self.0.iter().any(|(file, _)| file.text() == Stream::Stderr);

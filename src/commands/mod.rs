@@ -15,6 +15,8 @@ mod conformance;
 mod fetch;
 mod files;
 mod interrupt;
+mod kept;
+mod merge;
 mod node;
 mod outcome;
 mod replay;
@@ -24,7 +26,7 @@ mod shell;
 mod trace;
 mod verify;
 
-pub use outcome::Outcome;
+pub use outcome::{EndSignal, Outcome};
 
 use crate::{
     cache::Cache,
@@ -45,9 +47,12 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
     output::set_message_format(cli.common.message_format.into());
     let context = Context::new(&cli.common)?;
     let registry = cli.registry;
-    let keeps_results = matches!(cli.command, Command::Fetch(_) | Command::Replay(_));
+    let keeps_results = matches!(
+        cli.command,
+        Command::Fetch(_) | Command::Replay(_) | Command::Analyze(_) | Command::Verify(_)
+    );
     if !keeps_results {
-        interrupt::end_at_ctrl_c().wrap_err("cannot watch for Ctrl-C")?;
+        interrupt::end_at_signal().wrap_err("cannot watch for signals")?;
     }
     match cli.command {
         Command::Fetch(args) => fetch::run(args, &context),
@@ -55,6 +60,7 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
         Command::Analyze(args) => analyze::run(args, &context),
         Command::Trace(args) => trace::run(args, &context),
         Command::Compare(args) => compare::run(args, &context),
+        Command::Merge(args) => merge::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Conformance(args) => conformance::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),

@@ -3,8 +3,32 @@
 use crate::fetch::RpcError;
 use std::process::ExitCode;
 
-/// Exit code after SIGINT, as in shells: 128 plus the signal number.
-pub(super) const INTERRUPTED: u8 = 130;
+/// A signal that ends a command in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EndSignal {
+    /// SIGINT, from Ctrl-C.
+    CtrlC,
+    /// SIGTERM, which batch systems and containers send.
+    Terminate,
+}
+
+impl EndSignal {
+    /// The exit code, as in shells: 128 plus the number of the signal.
+    pub(super) const fn exit_code(self) -> u8 {
+        match self {
+            Self::CtrlC => 130,
+            Self::Terminate => 143,
+        }
+    }
+
+    /// The word for a command that the signal ends.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::CtrlC => "interrupted",
+            Self::Terminate => "terminated",
+        }
+    }
+}
 
 /// Exit code of a fault that may pass, as in sysexits.h (`EX_TEMPFAIL`). A batch system can try again.
 const TRANSIENT: u8 = 75;
@@ -18,8 +42,8 @@ pub enum Outcome {
     Transient,
     /// Something failed: invalid arguments, missing data, or an error of a node or a file.
     Failed,
-    /// The user ended the command by Ctrl-C. The results so far are kept and printed.
-    Interrupted,
+    /// Ctrl-C or SIGTERM ended the command. The results so far are kept and printed.
+    Interrupted(EndSignal),
     /// A block does not match its header, or `compare` found a regression.
     Mismatch,
     /// The user has chosen the exit code, with `compare --exit-code`.
@@ -48,7 +72,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Transient => Self::from(TRANSIENT),
             Outcome::Mismatch => Self::from(1),
             Outcome::Failed => Self::from(2),
-            Outcome::Interrupted => Self::from(INTERRUPTED),
+            Outcome::Interrupted(signal) => Self::from(signal.exit_code()),
             Outcome::Chosen(code) => Self::from(code),
         }
     }
@@ -56,7 +80,10 @@ impl From<Outcome> for ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::Outcome::{Failed, Interrupted, Mismatch, Transient, Verified};
+    use super::{
+        EndSignal,
+        Outcome::{Failed, Interrupted, Mismatch, Transient, Verified},
+    };
 
     #[test]
     fn a_mismatch_is_not_hidden_by_a_failure() {
@@ -65,7 +92,9 @@ mod tests {
         assert_eq!(Transient.and(Failed), Failed);
         assert_eq!(Failed.and(Mismatch), Mismatch);
         assert_eq!(Mismatch.and(Verified), Mismatch);
-        assert_eq!(Failed.and(Interrupted), Interrupted);
-        assert_eq!(Mismatch.and(Interrupted), Mismatch);
+        for interrupted in [EndSignal::CtrlC, EndSignal::Terminate].map(Interrupted) {
+            assert_eq!(Failed.and(interrupted), interrupted);
+            assert_eq!(Mismatch.and(interrupted), Mismatch);
+        }
     }
 }

@@ -3,20 +3,26 @@
 //! Machine and settings are printed first, a line for each block as soon as it is done, and the rest at the end.
 //!
 //! Result files are opened before the first sample, so that a bad path fails early. They are written after the last
-//! sample. After Ctrl-C they contain the results so far. Without any result, the files of an earlier run are kept.
+//! sample. After a signal they contain the results so far. Without any result, the files of an earlier run are kept.
 
 use super::{
     Context, Outcome, baseline,
     files::{ResultFile, ResultFiles},
-    interrupt, select,
+    interrupt,
+    kept::{self, Kept},
+    select,
 };
 use crate::{
     cli::{ReplayArgs, RoundArgs, RoundsArg},
     measure::{Iterations, Readiness, Rounds, SelfCheck, Warmup},
     output::{Stream, diagnose},
     progress::Progress,
-    report::{self, Contender, Detail, Report, Row, Settings, Verdict, live::LiveTable},
-    session::{Charts, Observer, RaceOptions, Raced, machine, race},
+    report::{
+        self, Contender, Detail, Report, Row, Settings, Verdict,
+        live::LiveTable,
+        tables::{RacedBlock, TableSet},
+    },
+    session::{Charts, Observer, RaceOptions, Raced, machine, race_and_keep},
     threads::Pinning,
 };
 use alloy_primitives::BlockNumber;
@@ -33,8 +39,12 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     let saved = name.as_ref().map(|name| baseline::create(name, context)).transpose()?;
     let (mut options, advice) = (options(&args)?, more(&args));
     let explorer = args.explorer;
-    let selection = select(args.blocks, &args.rules, context)?;
-    let interrupt = interrupt::watch().wrap_err("cannot watch for Ctrl-C")?;
+    let mut selection = select(args.blocks, &args.rules, context)?;
+    let interrupt = interrupt::watch().wrap_err("cannot watch for signals")?;
+    let settings = options.settings(&selection.query, &selection.named);
+    let of_race = kept::of_race(&settings);
+    let (output, set) = (args.output.as_deref(), TableSet::Races);
+    let (mut kept, earlier) = Kept::open(output, set, of_race, Some(&settings), &mut selection)?;
     options.execution_limit.interrupt = interrupt.raised.clone();
     let mut is_over = || match interrupt.raised.is_raised() {
         true => ControlFlow::Break(()),
@@ -42,21 +52,24 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     };
     let stream = files.text();
     let table = Lines { stream, context };
-    let live = table.begin(&options.settings(&selection.query, &selection.named), advice);
+    let live = table.begin(&settings, advice);
     let progress = Progress::projected(context.chatter, "samples");
     let observer = Watcher { progress: &progress, live, table };
-    let Raced { mut report, is_interrupted } = race(selection, &options, &observer, &mut is_over)?;
+    let keep = &mut |block: RacedBlock<'_>| kept.race(block);
+    let Raced { mut report, is_interrupted } =
+        race_and_keep(selection, &options, &observer, &mut is_over, keep)?;
     report.explorer = explorer;
     progress.finish();
     interrupt.results_are_written.raise();
-    let kept = if report.rows.is_empty() { Ok(()) } else { files.write(&report) };
+    let written = if report.rows.is_empty() { Ok(()) } else { files.write(&report) };
     if context.detail() != Detail::Totals {
         table.print([String::new()]);
     }
     report::table::write_rest(&report, context.layout(), context.table(stream))?;
-    kept?;
-    let interrupted = if is_interrupted { Outcome::Interrupted } else { Outcome::Verified };
-    let outcome = outcome(&report).and(interrupted);
+    kept.finish();
+    written?;
+    let interrupted = if is_interrupted { interrupt.outcome() } else { Outcome::Verified };
+    let outcome = outcome(&report).and(earlier).and(interrupted);
     saved.map_or(Ok(()), |file| save(file, &report, outcome))?;
     Ok(outcome)
 }

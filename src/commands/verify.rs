@@ -3,7 +3,14 @@
 //! One executor executes each block once, on one thread. Several blocks run in parallel, so the printed times are no
 //! measurement. They only show which phase takes long.
 
-use super::{Context, Outcome, checking::CheckTotals, files::ResultFiles, select};
+use super::{
+    Context, Outcome,
+    checking::CheckTotals,
+    files::ResultFiles,
+    interrupt,
+    kept::{self, Kept},
+    select,
+};
 use crate::{
     cli::VerifyArgs,
     output::{OutputError, Stream, width},
@@ -11,27 +18,40 @@ use crate::{
     report::{
         Detail, Failure, counted,
         grid::{self, Column},
+        tables::TableSet,
         verification::{self, VerificationReport, VerificationSettings, VerifiedBlock},
     },
     session::{BlockQuery, CheckOptions, CheckResult, Checked, StepTimes, check_all, provenance},
     units,
 };
 use comfy_table::CellAlignment::{Left, Right};
+use eyre::WrapErr as _;
 use std::collections::BTreeMap;
 
 pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> {
     let mut files = ResultFiles::default();
     files.add(args.json.as_deref(), verification::write)?;
-    let options = args.side_by_side.options(args.executor);
-    let selection = select(args.blocks, &args.rules, context)?;
+    let interruption = interrupt::watch().wrap_err("cannot watch for signals")?;
+    let mut options = args.side_by_side.options(args.executor);
+    options.execution_limit = interruption.limit(args.side_by_side.limit);
+    let mut selection = select(args.blocks, &args.rules, context)?;
     let settings = settings(&options, &selection.query, &selection.named);
-    let progress = Progress::new(context.chatter, selection.blocks.len() as u64, "blocks");
-    let checked = check_all(selection.blocks, &options, &progress)?;
+    let set = TableSet::Verdicts;
+    let of_check = kept::of_check(&options);
+    let (mut kept, earlier) =
+        Kept::open(args.output.as_deref(), set, of_check, None, &mut selection)?;
+    let asked = selection.blocks.len();
+    let progress = Progress::new(context.chatter, asked as u64, "blocks");
+    let checked = check_all(selection.blocks, &options, &progress, &mut |(_, result)| {
+        result.as_ref().map_or(Ok(()), |checked| kept.verdict(|| verified(checked)))
+    })?;
     progress.finish();
+    interruption.results_are_written.raise();
+    let left = asked - checked.len();
     let mut tally = CheckTotals::new();
     checked.iter().for_each(|block| tally.add(block));
     let stream = files.text();
-    let kept = files.write(&report(settings, &checked));
+    let written = if left == 0 { files.write(&report(settings, &checked)) } else { Ok(()) };
     if context.detail() != Detail::Totals {
         print_table(&checked, stream)?;
     }
@@ -39,8 +59,9 @@ pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> 
         print_rules(&checked, stream)?;
     }
     stream.print_text(tally.conclusion())?;
-    kept?;
-    Ok(tally.outcome)
+    kept.finish();
+    written?;
+    Ok(tally.outcome.and(earlier).and(interruption.ended(left)))
 }
 
 fn settings(options: &CheckOptions, query: &BlockQuery, named: &str) -> VerificationSettings {
@@ -59,20 +80,25 @@ fn report(settings: VerificationSettings, checked: &[CheckResult]) -> Verificati
     let (mut blocks, mut failures) = (Vec::new(), Vec::new());
     for (number, result) in checked {
         match result {
-            Ok(Checked { facts, rules, verdict, verified_to, times }) => {
-                blocks.push(VerifiedBlock {
-                    facts: facts.clone(),
-                    rules: *rules,
-                    verdict: verdict.clone(),
-                    verified_to: *verified_to,
-                    times: times.steps().collect(),
-                })
-            }
+            Ok(checked) => blocks.push(verified(checked)),
             Err(error) => failures.push(Failure { block: *number, what: format!("{error:#}") }),
         }
     }
     VerificationReport { provenance: provenance(), settings, blocks, failures }
 }
+
+/// A checked block for a report.
+fn verified(checked: &Checked) -> VerifiedBlock {
+    let Checked { facts, rules, verdict, verified_to, times } = checked;
+    VerifiedBlock {
+        facts: facts.clone(),
+        rules: *rules,
+        verdict: verdict.clone(),
+        verified_to: *verified_to,
+        times: times.steps().collect(),
+    }
+}
+
 /// Titles of the table around the times of the steps.
 const FACTS: [Column; 3] = [("block", Right), ("fork", Left), ("txs", Right)];
 const RESULT: [Column; 2] = [("to", Left), ("verdict", Left)];

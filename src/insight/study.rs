@@ -3,7 +3,7 @@
 use super::{
     graph::Graph,
     model::{Model, Spot},
-    schedule::{Order, Task, makespan},
+    schedule::{Order, Task, makespan, simulate},
     timeline::{self, ReadShares, Times},
 };
 use crate::{
@@ -87,6 +87,12 @@ impl Study {
             }
         });
         share.unwrap_or(AT_ITS_END)
+    }
+
+    /// The end of each transaction in the schedule of the bound on this number of threads, in nanoseconds.
+    pub fn bound_ends(&self, threads: NonZeroUsize) -> Vec<u64> {
+        let tasks = self.tasks(&self.graph(Model::Fields), Start::AtOnce);
+        simulate(&tasks, threads, Order::LongestPathFirst)
     }
 
     /// The bound of an executor's speedup on this number of threads; `None` for a block without transactions.

@@ -66,6 +66,8 @@ pub enum Warning {
     Interrupted { not_run: usize },
     /// Blocks were merged into larger ones.
     Merged { blocks: usize, into: usize, transactions: usize, invalid: usize, unknown: usize },
+    /// A part of merged results has a warning that follows from no row.
+    OfPart { kind: &'static str, what: String },
 }
 
 impl Warning {
@@ -88,6 +90,7 @@ impl Warning {
             Self::TookTurns { .. } => "took-turns",
             Self::Interrupted { .. } => "interrupted",
             Self::Merged { .. } => "merged",
+            Self::OfPart { kind, .. } => kind,
         }
     }
 
@@ -98,6 +101,8 @@ impl Warning {
             Self::OtherLoad { processors } | Self::Stolen { processors } => {
                 *processors > HEAVY_LOAD
             }
+            // The text does not tell how heavy the load was.
+            Self::OfPart { kind, .. } => matches!(*kind, "other-load" | "stolen"),
             _ => false,
         }
     }
@@ -139,6 +144,7 @@ impl Warning {
             Self::Interrupted { .. } => {
                 "repeat the command for the missing blocks; the figures of the others are valid"
             }
+            Self::OfPart { .. } => "measure that part again",
         }
     }
 }
@@ -208,6 +214,7 @@ impl fmt::Display for Warning {
                 write!(f, "{} of {transactions} transactions were left out, ", invalid + unknown)?;
                 write!(f, "{invalid} invalid and {unknown} that read unknown state")
             }
+            Self::OfPart { what, .. } => write!(f, "in a merged part: {what}"),
         }
     }
 }

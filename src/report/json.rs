@@ -145,7 +145,7 @@ impl SelfCheckRecord {
 
 /// Preparation times of a block, in nanoseconds.
 #[derive(Debug, Serialize)]
-struct PreparationRecord {
+pub(super) struct PreparationRecord {
     chain_id: u64,
     block_number: u64,
     rules_digest: Option<String>,
@@ -156,7 +156,7 @@ struct PreparationRecord {
 }
 
 impl PreparationRecord {
-    fn new(row: &PreparationRow) -> Self {
+    pub(super) fn new(row: &PreparationRow) -> Self {
         Self {
             chain_id: row.chain_id,
             block_number: row.number,
@@ -172,7 +172,7 @@ impl PreparationRecord {
 /// A profiled run of one executor, in nanoseconds over all threads. The parts of
 /// [`Spent`](crate::insight::Spent) add up to threads × the run's time.
 #[derive(Debug, Serialize)]
-struct ProfiledRecord<'a> {
+pub(super) struct ProfiledRecord<'a> {
     chain_id: u64,
     block_number: u64,
     executor: &'a str,
@@ -188,7 +188,7 @@ struct ProfiledRecord<'a> {
 }
 
 impl<'a> ProfiledRecord<'a> {
-    fn new(profiled: &'a ProfiledRun) -> Self {
+    pub(super) fn new(profiled: &'a ProfiledRun) -> Self {
         let latency = profiled.latency.as_ref();
         Self {
             chain_id: profiled.chain_id,

@@ -38,6 +38,7 @@ pub mod run;
 pub mod setting;
 mod summary;
 pub mod table;
+pub mod tables;
 #[cfg(test)]
 mod testing;
 pub mod totals;
@@ -51,7 +52,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use alloy_primitives::{B256, BlockNumber};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     executors::Schedule,
@@ -157,7 +158,7 @@ pub struct Layout {
 }
 
 /// A block that could not be run. It has no rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Block number.
     #[serde(rename = "block_number")]
@@ -202,6 +203,10 @@ pub struct BlockFacts {
     pub transactions: usize,
     /// Gas used by the block, in gas, after refunds, as in the header.
     pub gas_used: u64,
+    /// Gas limit of the block, in gas.
+    pub gas_limit: u64,
+    /// Time of the block, in seconds since 1970.
+    pub timestamp: u64,
 }
 
 /// The way in which a block was executed.

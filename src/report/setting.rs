@@ -5,11 +5,11 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The machine and the build, as far as they affect the figures. A value that the system does not report is
 /// `None`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// Model name of the processor.
     pub cpu_model: String,
@@ -36,7 +36,7 @@ pub struct Machine {
 }
 
 /// The origin of a result: the time of the run, and the build of the program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Date and time in UTC at the end of the run, as in RFC 3339.
     pub date: String,
@@ -53,7 +53,7 @@ pub struct Provenance {
 }
 
 /// The settings that affect the figures.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The executors, in the order given.
     pub executors: Vec<String>,
@@ -76,7 +76,11 @@ pub struct Settings {
     /// Number of consecutive blocks that were merged into one large block; `None` for the blocks of the chain.
     pub merge: Option<NonZeroUsize>,
     /// Requested latency of a first read of the pre-state.
-    #[serde(rename = "state_latency_ns", serialize_with = "nanoseconds")]
+    #[serde(
+        rename = "state_latency_ns",
+        serialize_with = "nanoseconds",
+        deserialize_with = "of_nanoseconds"
+    )]
     pub state_latency: Duration,
     /// Oracle knowledge of the executors. Deriving it is not timed.
     pub oracle_knowledge: Vec<OracleKnowledge>,
@@ -109,7 +113,7 @@ impl Settings {
 
 /// Oracle knowledge that an executor has of each block before it executes the block. It comes from an
 /// untimed sequential run of the same block, or from the block itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OracleKnowledge {
     /// Name of the executor.
     pub executor: String,
@@ -121,6 +125,10 @@ pub struct OracleKnowledge {
 
 fn nanoseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(super::record::nanoseconds(*duration))
+}
+
+fn of_nanoseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_nanos)
 }
 
 /// A number of iterations: fixed, or as many as are needed.
@@ -146,6 +154,22 @@ impl Serialize for Amount {
         match self {
             Self::Rounds(rounds) => serializer.serialize_u32(*rounds),
             Self::Auto => serializer.serialize_str("auto"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Rounds(u32),
+            Word(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Rounds(rounds) => Ok(Self::Rounds(rounds)),
+            Written::Word(word) if word == "auto" => Ok(Self::Auto),
+            Written::Word(word) => Err(de::Error::custom(format_args!("{word} is no number"))),
         }
     }
 }

@@ -294,6 +294,8 @@ fn row(executor: &str, count: usize, mode: Mode, verdict: Verdict) -> Row {
         fork: "Cancun".into(),
         transactions: 167,
         gas_used: 12_900_000,
+        gas_limit: 30_000_000,
+        timestamp: 1_710_338_135,
     };
     Row {
         block,

@@ -80,7 +80,7 @@ struct Document<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct BlockRecord<'a> {
+pub(super) struct BlockRecord<'a> {
     #[serde(flatten)]
     facts: FactsRecord<'a>,
     rules_digest: Option<B256>,
@@ -91,7 +91,7 @@ struct BlockRecord<'a> {
 }
 
 impl<'a> BlockRecord<'a> {
-    fn new(block: &'a VerifiedBlock) -> Self {
+    pub(super) fn new(block: &'a VerifiedBlock) -> Self {
         let (verdict, what) = match &block.verdict {
             Verdict::Match => ("match", None),
             mismatch @ Verdict::Mismatch { .. } => ("mismatch", Some(mismatch.to_string())),

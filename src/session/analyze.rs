@@ -5,8 +5,8 @@
 //! that share a processor's caches would slow each other down.
 
 use super::{
-    BlockQuery, BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, profile,
-    provenance, race::rows::facts, selection::joined,
+    BlockQuery, BlockSource, Keep, Observer, SelectedBlock, Selection, caught::caught, machine,
+    profile, provenance, race::rows::facts, selection::joined,
 };
 use crate::{
     block::{RecordedBlock, ReplayJob, prepare},
@@ -15,13 +15,17 @@ use crate::{
     insight::{Analysis, Study},
     report::{
         Failure,
-        analysis::{AnalysedBlock, AnalysisReport, AnalysisSettings},
+        analysis::{AnalysedBlock, AnalysedTransaction, AnalysisReport, AnalysisSettings},
     },
-    threads::{ExecutionLimit, Watchdog, WorkerPool},
+    threads::{ExecutionLimit, Interrupt, Watchdog, WorkerPool},
     verify::Verdict,
 };
+use alloy_consensus::{TxEnvelope, transaction::Recovered};
 use eyre::WrapErr;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
 
 /// Executions of an analysis beside its timed runs: one records the accesses. The analysis itself counts as another.
 const OTHER_EXECUTIONS: u32 = 2;
@@ -46,15 +50,26 @@ pub struct Analyzed {
     pub mismatches: usize,
 }
 
+/// The results of all blocks.
+#[derive(Default)]
+struct Analyses {
+    blocks: Vec<AnalysedBlock>,
+    failures: Vec<Failure>,
+    mismatches: usize,
+}
+
 /// Analyses the blocks of a selection. An error of one block does not stop the
-/// others.
+/// others. The interrupt of [`AnalyzeOptions::execution_limit`] does.
+///
+/// `keep` receives each analysed block at once.
 ///
 /// # Errors
-/// If the threads cannot be started.
+/// If the threads cannot be started, and the error of `keep`.
 pub fn analyze(
     selection: Selection,
     options: &AnalyzeOptions,
     observer: &dyn Observer,
+    keep: Keep<'_, AnalysedBlock>,
 ) -> eyre::Result<Analyzed> {
     let mut threads = options.threads.clone();
     threads.sort_unstable();
@@ -62,9 +77,10 @@ pub fn analyze(
     let command = command(&selection.query, &threads, options.runs);
     let settings =
         AnalysisSettings { threads, runs: options.runs, blocks: selection.named, command };
-    let watchdog = Watchdog::new(machine::cores(), options.execution_limit.clone())?;
-    let (blocks, failures, mismatches) =
-        analyze_all(selection.blocks, &settings, watchdog, observer)?;
+    let limit = &options.execution_limit;
+    let watchdog = Watchdog::new(machine::cores(), limit.clone())?;
+    let Analyses { blocks, failures, mismatches } =
+        analyze_all(selection.blocks, &settings, (watchdog, &limit.interrupt), observer, keep)?;
     let report = AnalysisReport {
         provenance: provenance(),
         machine: machine::describe(),
@@ -89,30 +105,39 @@ fn command(query: &BlockQuery, threads: &[NonZeroUsize], runs: NonZeroU32) -> St
     ["blockrace analyze".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// Analyses all blocks, with one block in memory at a time. Returns the number of mismatches, too.
+/// Analyses all blocks, with one block in memory at a time.
 fn analyze_all(
     selected: Vec<SelectedBlock>,
     settings: &AnalysisSettings,
-    mut watchdog: Watchdog,
+    (mut watchdog, interrupt): (Watchdog, &Interrupt),
     observer: &dyn Observer,
-) -> eyre::Result<(Vec<AnalysedBlock>, Vec<Failure>, usize)> {
+    keep: Keep<'_, AnalysedBlock>,
+) -> eyre::Result<Analyses> {
     let count = selected.len();
-    let (mut blocks, mut failures, mut mismatches) = (Vec::new(), Vec::new(), 0);
+    let mut all = Analyses::default();
     for (position, (number, found)) in selected.into_iter().enumerate() {
         observer.begin(number, position + 1, count);
         let analysed =
             caught(|| found.and_then(|source| analyze_one(source, settings, &mut watchdog)));
         match analysed {
-            Ok(block) => blocks.push(block),
+            Ok(block) => {
+                keep(&block)?;
+                all.blocks.push(block);
+            }
+            // The block in work is not done.
+            Err(_) if interrupt.is_raised() => break,
             Err(error) => {
                 observer.note(&format!("block {number}: {error:#}"));
-                mismatches += usize::from(error.is::<DoesNotMatch>());
-                failures.push(Failure { block: number, what: format!("{error:#}") });
+                all.mismatches += usize::from(error.is::<DoesNotMatch>());
+                all.failures.push(Failure { block: number, what: format!("{error:#}") });
             }
         }
         observer.step();
+        if interrupt.is_raised() {
+            break;
+        }
     }
-    Ok((blocks, failures, mismatches))
+    Ok(all)
 }
 
 /// Analyses a block on the watchdog's threads. The first execution shows that the block ends.
@@ -128,8 +153,29 @@ fn analyze_one(
     let executions = runs.get().saturating_add(OTHER_EXECUTIONS);
     watchdog.run_several(executions, move |_| {
         let study = Study::of(&job, runs)?;
-        Ok(AnalysedBlock { facts: facts(&job), analysis: Analysis::of(&study, &threads) })
+        let transactions = transactions(&job, &study, threads.last().copied());
+        let analysis = Analysis::of(&study, &threads);
+        Ok(AnalysedBlock { facts: facts(&job), analysis, transactions })
     })?
+}
+
+/// The transactions with their times, and their ends in the schedule of the bound on this number of threads.
+fn transactions(
+    job: &ReplayJob,
+    study: &Study,
+    threads: Option<NonZeroUsize>,
+) -> Vec<AnalysedTransaction> {
+    let ends = threads.map(|threads| study.bound_ends(threads)).unwrap_or_default();
+    let transaction = |(index, (transaction, gas_used)): (usize, (&Recovered<TxEnvelope>, u64))| {
+        let time = study.times.transactions.get(index).copied().unwrap_or_default();
+        AnalysedTransaction {
+            hash: *transaction.tx_hash(),
+            gas_used,
+            time: Duration::from_nanos(time),
+            bound_end: ends.get(index).copied().map(Duration::from_nanos),
+        }
+    };
+    job.transactions.iter().zip(study.gas()).enumerate().map(transaction).collect()
 }
 
 /// Prepares a block, executes it and compares the result with the header.

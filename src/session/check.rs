@@ -2,7 +2,9 @@
 //!
 //! The times are no measurement, since several blocks run at once. They only show which step takes long.
 
-use super::{BlockSource, Observer, SelectedBlock, caught::caught, machine, race::rows::facts};
+use super::{
+    BlockSource, Keep, Observer, SelectedBlock, caught::caught, machine, race::rows::facts,
+};
 use crate::{
     block::Phase,
     executors::ExecutorKind,
@@ -13,20 +15,25 @@ use crate::{
 };
 use alloy_primitives::{B256, BlockNumber};
 use eyre::eyre;
-use std::{num::NonZeroUsize, thread, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    sync::mpsc::{self, SyncSender},
+    thread,
+    time::Duration,
+};
 
 /// A block number and the result of its check.
 pub type CheckResult = (BlockNumber, eyre::Result<Checked>);
 
 /// Settings of a check.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CheckOptions {
     /// The executor.
     pub executor: ExecutorKind,
     /// Number of blocks to check in parallel, each on one thread.
     pub jobs: NonZeroUsize,
-    /// Time limit per block.
-    pub time_limit: Duration,
+    /// Limit of each execution. Its interrupt ends the check.
+    pub execution_limit: ExecutionLimit,
 }
 
 impl Default for CheckOptions {
@@ -34,34 +41,45 @@ impl Default for CheckOptions {
         Self {
             executor: ExecutorKind::SEQUENTIAL,
             jobs: machine::cores(),
-            time_limit: ExecutionLimit::default().time,
+            execution_limit: ExecutionLimit::default(),
         }
     }
 }
 
-/// Checks all `blocks`, one block per job at a time. The results are in the order of the blocks.
+/// Checks all `blocks`, one block per job at a time. The results are in the order of the blocks. Those of an interrupted
+/// check are missing.
+///
+/// `keep` receives each result at once, in the order in which the blocks are done.
 ///
 /// # Errors
-/// If the threads cannot be started. An error of a block is part of its result.
+/// If the threads cannot be started, and the error of `keep`. An error of a block is part of its result.
 pub fn check_all(
     blocks: Vec<SelectedBlock>,
     options: &CheckOptions,
     observer: &dyn Observer,
+    keep: Keep<'_, CheckResult>,
 ) -> eyre::Result<Vec<CheckResult>> {
     let shares = deal(blocks, options.jobs.get());
-    let mut checked: Vec<_> = thread::scope(|scope| {
-        let work = |share| scope.spawn(move || check_share(share, options, observer));
+    let (sender, done) = mpsc::sync_channel(shares.len().max(1));
+    let mut checked = Vec::new();
+    thread::scope(|scope| {
+        let work = |share| {
+            let sender = sender.clone();
+            scope.spawn(move || check_share(share, options, observer, &sender))
+        };
         let workers: Vec<_> = shares.into_iter().map(work).collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().map_err(|_| eyre!("a worker panicked"))?)
-            .collect::<eyre::Result<Vec<_>>>()
-    })?
-    .into_iter()
-    .flatten()
-    .collect();
-    checked.sort_by_key(|(position, ..)| *position);
-    Ok(checked.into_iter().map(|(_, number, result)| (number, result)).collect())
+        drop(sender);
+        for (position, result) in done {
+            keep(&result)?;
+            checked.push((position, result));
+        }
+        let join = |worker: thread::ScopedJoinHandle<'_, eyre::Result<()>>| {
+            worker.join().map_err(|_| eyre!("a worker panicked"))?
+        };
+        workers.into_iter().try_for_each(join)
+    })?;
+    checked.sort_by_key(|(position, _)| *position);
+    Ok(checked.into_iter().map(|(_, result)| result).collect())
 }
 
 /// A block to check, with its position in the result.
@@ -83,15 +101,24 @@ fn check_share(
     share: Vec<Asked>,
     options: &CheckOptions,
     observer: &dyn Observer,
-) -> eyre::Result<Vec<(usize, BlockNumber, eyre::Result<Checked>)>> {
-    let mut watchdog = Watchdog::new(NonZeroUsize::MIN, options.time_limit)?;
-    let check_one = |(position, number, found): Asked| {
+    done: &SyncSender<(usize, CheckResult)>,
+) -> eyre::Result<()> {
+    let interrupt = &options.execution_limit.interrupt;
+    let mut watchdog = Watchdog::new(NonZeroUsize::MIN, options.execution_limit.clone())?;
+    for (position, number, found) in share {
         let checked =
             caught(|| found.and_then(|source| check(source, options.executor, &mut watchdog)));
+        // The block in work is not done. The receiver is gone after an error of another block.
+        let ends = checked.is_err() && interrupt.is_raised();
+        if ends || done.send((position, (number, checked))).is_err() {
+            break;
+        }
         observer.step();
-        (position, number, checked)
-    };
-    Ok(share.into_iter().map(check_one).collect())
+        if interrupt.is_raised() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The result of a check. The verdict states whether the block matches its header. A block that could not be

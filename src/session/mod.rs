@@ -41,7 +41,9 @@ mod analyze;
 mod caught;
 mod check;
 mod filter;
+mod folder;
 pub mod machine;
+mod merge;
 mod observer;
 mod profile;
 mod provenance;
@@ -56,12 +58,19 @@ pub use self::{
     analyze::{AnalyzeOptions, Analyzed, analyze},
     check::{CheckOptions, CheckResult, Checked, StepTimes, check_all},
     filter::{BlockFilter, Bounds, BoundsError, SortKey},
-    observer::Observer,
+    folder::{
+        DoneBefore, FolderContent, OutputFolder, OutputSettings, RunDescription, machine_name,
+    },
+    merge::{
+        Coverage, MergeSource, MergedBlocks, MergedRaces, Overlap, RacePart, merge_blocks,
+        merge_races,
+    },
+    observer::{Keep, Observer},
     profile::{Profiled, profile_block},
     provenance::{LONG_VERSION, provenance},
     prover::Refused,
     query::BlockQuery,
-    race::{Charts, RaceOptions, Raced, race},
+    race::{Charts, RaceOptions, Raced, merged_warnings, race, race_and_keep},
     rules::{NodeRules, RulesFile, RulesSource, node_rules},
     selection::{
         BlockSource, CachedSelection, SelectedBlock, Selection, check_shard, is_whole,

@@ -32,3 +32,6 @@ pub trait Observer: Sync {
 }
 
 impl Observer for () {}
+
+/// Receives each result as soon as it is complete, such as to store it. An error ends the session.
+pub type Keep<'a, R> = &'a mut dyn FnMut(&R) -> eyre::Result<()>;

@@ -1,5 +1,9 @@
 //! Selects blocks: cached blocks, or the built-in sample if the cache is empty.
 
+mod cached;
+
+pub use self::cached::CachedSelection;
+
 use super::BlockQuery;
 use crate::{
     block::check_recorded_body,
@@ -10,10 +14,11 @@ use crate::{
     cache::{Cache, CacheError, SAMPLE_CHAIN, sample},
     evm::ChainRules,
 };
-use alloy_primitives::{BlockNumber, ChainId};
+use alloy_primitives::{B256, BlockNumber, ChainId};
 use eyre::{WrapErr, ensure, eyre};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
     sync::Arc,
 };
 
@@ -94,6 +99,23 @@ impl BlockSource {
         }
     }
 
+    /// The identity of the block, by its file name if it is cached.
+    pub fn id(&self) -> BlockId {
+        match self {
+            Self::Cached(_, id) => *id,
+            Self::InMemory(block) => block.id(),
+            Self::WithRules(source, _) => source.id(),
+        }
+    }
+
+    /// Digest of the rules that take the place of the block's own.
+    pub fn given_rules(&self) -> Option<B256> {
+        match self {
+            Self::WithRules(_, rules) => Some(rules.digest()),
+            Self::Cached(..) | Self::InMemory(_) => None,
+        }
+    }
+
     /// The same block under `rules`, if they are of its chain.
     #[must_use]
     pub fn with_rules(self, rules: &Arc<ChainRules>) -> Self {
@@ -137,9 +159,9 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
         }
         Some(spec) => {
             let list = spec.clone().load()?;
-            let numbers = part(&list, &names(&cached), query.shard)?;
+            let numbers = part(&list, &names(&cached, &list), query.shard)?;
             let cached = without_siblings(cached, &list);
-            (find_all(&numbers, &by_number(cached), cache), spec.to_string())
+            (find_all(&numbers, &ByNumber::new(cached), cache), spec.to_string())
         }
     };
     let named = match query.shard {
@@ -172,20 +194,33 @@ fn part(list: &BlockList, names: &Names, shard: Option<Shard>) -> eyre::Result<B
 fn in_shard(cached: Vec<BlockId>, shard: Option<Shard>) -> Vec<BlockId> {
     let Some(shard) = shard else { return cached };
     let numbers = cached.iter().map(|id| id.number..=id.number).collect::<BlockNumbers>();
-    let part: BTreeSet<_> = numbers.part(shard).iter().collect();
-    cached.into_iter().filter(|id| part.contains(&id.number)).collect()
+    let part = numbers.part(shard);
+    // The ranges of a part ascend.
+    let ranges = part.ranges();
+    let is_inside = |number: &BlockNumber| {
+        let place = ranges.partition_point(|range| range.end() < number);
+        ranges.get(place).is_some_and(|range| range.contains(number))
+    };
+    cached.into_iter().filter(|id| is_inside(&id.number)).collect()
 }
 
-/// The names of cached blocks: their hashes, and `latest` for the newest of them.
-fn names(cached: &[BlockId]) -> Names {
+/// The numbers of the names in a list: hashes of cached blocks, and `latest` for the newest of them.
+fn names(cached: &[BlockId], list: &BlockList) -> Names {
+    let named = list.names();
+    if named.is_empty() {
+        return Names::new();
+    }
     let latest = cached.iter().map(|id| (Name::Latest, id.number)).max();
     let hashes = cached.iter().map(|id| (Name::Hash(id.hash), id.number));
-    hashes.chain(latest).collect()
+    hashes.filter(|(name, _)| named.contains(name)).chain(latest).collect()
 }
 
 /// Leaves out the cached blocks that share their number with a block that the list names by hash.
 fn without_siblings(mut cached: Vec<BlockId>, list: &BlockList) -> Vec<BlockId> {
     let chosen = list.names();
+    if chosen.is_empty() {
+        return cached;
+    }
     let is_chosen = |id: &BlockId| chosen.contains(&Name::Hash(id.hash));
     let numbers: BTreeSet<_> =
         cached.iter().filter(|id| is_chosen(id)).map(|id| id.number).collect();
@@ -196,28 +231,42 @@ fn without_siblings(mut cached: Vec<BlockId>, list: &BlockList) -> Vec<BlockId> 
 /// Maximum number of missing blocks with an error each. If more blocks are missing, only the first one has an error.
 const MOST_NAMED: u64 = 1_000;
 
-/// Cached blocks by number.
-type ByNumber = BTreeMap<BlockNumber, Vec<BlockId>>;
+/// Cached blocks, sorted by number.
+struct ByNumber(Vec<BlockId>);
 
-fn by_number(cached: Vec<BlockId>) -> ByNumber {
-    let mut by_number = ByNumber::new();
-    for id in cached {
-        by_number.entry(id.number).or_default().push(id);
+impl ByNumber {
+    fn new(mut cached: Vec<BlockId>) -> Self {
+        cached.sort_by_key(|id| id.number);
+        Self(cached)
     }
-    by_number
+
+    /// The blocks of a range, one group for each number that is there.
+    fn range(
+        &self,
+        range: &RangeInclusive<BlockNumber>,
+    ) -> impl Iterator<Item = &[BlockId]> + Clone {
+        let first = self.0.partition_point(|id| id.number < *range.start());
+        let end = self.0.partition_point(|id| id.number <= *range.end());
+        self.0[first..end.max(first)].chunk_by(|a, b| a.number == b.number)
+    }
+
+    /// The blocks of a number.
+    fn of(&self, number: BlockNumber) -> &[BlockId] {
+        self.range(&(number..=number)).next().unwrap_or_default()
+    }
 }
 
 /// Finds the selected blocks. Memory and time depend on the cached blocks, not on the length of the ranges.
 fn find_all(numbers: &BlockNumbers, cached: &ByNumber, cache: &Cache) -> Vec<SelectedBlock> {
-    let there = numbers.ranges().iter().flat_map(|range| cached.range(range.clone()));
+    let there = numbers.ranges().iter().flat_map(|range| cached.range(range));
     let source = |id| BlockSource::Cached(cache.clone(), id);
-    let found = |number| (number, find(cached, number, cache).map(source));
+    let found = |number, ids: &[BlockId]| (number, find(ids, number, cache).map(source));
     let missing = numbers.count().saturating_sub(there.clone().count() as u64);
     if missing <= MOST_NAMED {
-        return numbers.iter().map(found).collect();
+        return numbers.iter().map(|number| found(number, cached.of(number))).collect();
     }
-    let mut blocks: Vec<_> = there.map(|(number, _)| found(*number)).collect();
-    if let Some(first) = numbers.iter().find(|number| !cached.contains_key(number)) {
+    let mut blocks: Vec<_> = there.map(|ids| found(ids[0].number, ids)).collect();
+    if let Some(first) = numbers.iter().find(|number| cached.of(*number).is_empty()) {
         let others = format!("it is not cached, and neither are {} others", missing - 1);
         blocks.push((first, Err(eyre!("{others}; select cached blocks, or fetch these first"))));
     }
@@ -234,7 +283,10 @@ fn of_sample(spec: BlockSpec, query: BlockQuery) -> eyre::Result<Selection> {
     let (first, last) = (by_number.keys().next().copied(), by_number.keys().next_back().copied());
     let every = || by_number.keys().map(|number| *number..=*number).collect::<BlockNumbers>();
     let numbers = match (spec, query.shard) {
-        (BlockSpec::Sample(Some(list)), shard) => part(&list, &names(&ids), shard)?,
+        (BlockSpec::Sample(Some(list)), shard) => {
+            let names = names(&ids, &list);
+            part(&list, &names, shard)?
+        }
         (_, Some(shard)) => every().part(shard),
         (_, None) => every(),
     };
@@ -284,69 +336,6 @@ pub fn nothing_cached(chain: Option<ChainId>, cache: &Cache) -> eyre::Report {
     )
 }
 
-/// The cached blocks of a selection, and the count of blocks that are not cached.
-#[derive(Clone, Debug, Default)]
-pub struct CachedSelection {
-    /// Sorted by chain, number and hash, unless a filter sorts them. A number may have several blocks; all of them are here.
-    pub ids: Vec<BlockId>,
-    /// Count of the selected numbers that are not cached.
-    pub missing: u64,
-    /// The first selected number that is not cached.
-    pub first_missing: Option<BlockNumber>,
-}
-
-impl CachedSelection {
-    /// Finds the blocks by their file names. Only a filter reads the files. Unlike in [`select`], a long range costs
-    /// only as much as its cached blocks, and an empty cache is no error.
-    ///
-    /// # Errors
-    /// If the list of blocks or the cache cannot be read, or if a block cannot be filtered.
-    pub fn new(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
-        let filter = query.filter.clone();
-        let mut found = Self::all(query, cache)?;
-        found.ids = filter.apply_to(found.ids, |id| BlockSource::Cached(cache.clone(), id))?;
-        Ok(found)
-    }
-
-    fn all(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
-        let cached = all_cached(query.chain, cache)?;
-        let Some(spec) = query.blocks else {
-            let ids = in_shard(cached, query.shard);
-            return Ok(Self { ids, missing: 0, first_missing: None });
-        };
-        let list = spec.load()?;
-        let numbers = part(&list, &names(&cached), query.shard)?;
-        let by_number = by_number(without_siblings(cached, &list));
-        let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range.clone()));
-        let mut ids: Vec<_> = asked.clone().flat_map(|(_, ids)| ids).copied().collect();
-        ids.sort_unstable();
-        let missing = numbers.count().saturating_sub(asked.count() as u64);
-        let first_missing = numbers.iter().find(|number| !by_number.contains_key(number));
-        Ok(Self { ids, missing, first_missing })
-    }
-
-    /// As [`CachedSelection::new`], but a selected number must not have blocks of several chains, since the user means one of
-    /// them. A selection without numbers includes the blocks of every chain.
-    ///
-    /// # Errors
-    /// As [`CachedSelection::new`], and if a selected number has blocks of several chains.
-    pub fn unambiguous(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
-        let is_named = query.blocks.is_some();
-        let found = Self::new(query, cache)?;
-        if is_named { found.of_one_chain_each() } else { Ok(found) }
-    }
-
-    fn of_one_chain_each(self) -> eyre::Result<Self> {
-        let mut chain_of = BTreeMap::new();
-        let mut other =
-            |id: &&BlockId| *chain_of.entry(id.number).or_insert(id.chain_id) != id.chain_id;
-        match self.ids.iter().find(|id| other(id)) {
-            Some(id) => Err(of_several_chains().wrap_err(format!("block {}", id.number))),
-            None => Ok(self),
-        }
-    }
-}
-
 fn of_several_chains() -> eyre::Report {
     eyre!("blocks of several chains have this number; select one with --chain ID")
 }
@@ -363,8 +352,8 @@ fn all_cached(chain: Option<ChainId>, cache: &Cache) -> eyre::Result<Vec<BlockId
     Ok(blocks)
 }
 
-fn find(cached: &ByNumber, number: BlockNumber, cache: &Cache) -> eyre::Result<BlockId> {
-    let found = cached.get(&number).map(Vec::as_slice).unwrap_or_default();
+/// The one block of these that share a number.
+fn find(found: &[BlockId], number: BlockNumber, cache: &Cache) -> eyre::Result<BlockId> {
     match found {
         [id] => Ok(*id),
         [] => Err(CacheError::NotCached { number }.into()),

@@ -1,4 +1,4 @@
-//! Blocks that take too long. Every command that executes blocks ends on its own, and at Ctrl-C.
+//! Blocks that take too long. Every command that executes blocks ends on its own, and at Ctrl-C or SIGTERM.
 
 #![cfg(unix)]
 
@@ -99,16 +99,22 @@ fn a_block_that_takes_too_long_is_abandoned() {
 const END: Duration = Duration::from_secs(10);
 
 #[test]
-fn ctrl_c_ends_every_command_in_the_middle_of_a_block() {
+fn a_signal_ends_every_command_in_the_middle_of_a_block() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        ends_every_command(signal, code);
+    }
+}
+
+fn ends_every_command(signal: &str, code: i32) {
     let scene = Scene::new(MAX_BLOCK_GAS);
     for (cache, words) in scene.commands() {
         let mut command = with(&cache, &words, &[]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().expect("the command starts");
         sleep(Duration::from_secs(2));
-        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success(), "{words:?} ended too early");
         let output = end_within(child, END, MOST_KILOBYTES).output;
-        assert_code(&output, 130);
+        assert_code(&output, code);
     }
 }

@@ -36,7 +36,11 @@ fn stored(cache: &Path) -> usize {
 }
 
 fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    send("-INT", child);
+}
+
+fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
     assert!(sent.expect("kill runs").success(), "the process is there");
 }
 
@@ -125,6 +129,22 @@ fn ctrl_c_ends_a_fetch_with_a_summary_and_the_same_command_completes_it() {
     assert_code(&rest, 0);
     assert!(stdout(&rest).contains("already cached"), "{}", stdout(&rest));
     assert_eq!(stored(cache.path()), node.numbers.len());
+}
+
+#[test]
+fn a_terminated_fetch_ends_as_an_interrupted_one() {
+    let Some(recordings) = recordings() else { return };
+    let node = RecordedNode::serve(&recordings, "mainnet", &["--latency-ms", "100"]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let child = start_fetch(cache.path(), &node);
+    wait_for_blocks(cache.path());
+    send("-TERM", &child);
+    let output = child.wait_with_output().expect("the test owns it");
+    assert_code(&output, 143);
+    assert!(stdout(&output).contains("interrupted: "), "{}", stdout(&output));
+    assert!(stderr(&output).starts_with("terminated: "), "{}", stderr(&output));
+    let leftovers = Cache::new(cache.path()).leftovers(1).expect("the cache is readable");
+    assert_eq!(leftovers, [], "a fetch that ends normally removes its temporary files");
 }
 
 #[test]

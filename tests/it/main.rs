@@ -18,6 +18,7 @@ mod hostile;
 mod insight;
 mod interrupted;
 mod main_job;
+mod outputs;
 mod outside_workspace;
 mod own_executor;
 mod proofs;

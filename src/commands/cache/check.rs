@@ -16,7 +16,7 @@ pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let selected = rules::replace(selected, &args.rules)?;
     let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");
     let options = args.side_by_side.options(ExecutorKind::SEQUENTIAL);
-    let checked = check_all(selected, &options, &progress)?;
+    let checked = check_all(selected, &options, &progress, &mut |_| Ok(()))?;
     progress.finish();
     let totals = totals(&checked);
     let outcome = totals.outcome.and(report_missing(&found));

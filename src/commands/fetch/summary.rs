@@ -112,7 +112,7 @@ impl Summary {
             selected: self.asked,
             already_cached: self.there,
             refused: self.refused,
-            interrupted: self.outcome == Outcome::Interrupted,
+            interrupted: self.is_interrupted(),
             blocks: stored,
             failures: refused,
         }
@@ -148,9 +148,13 @@ impl Summary {
         }
     }
 
-    /// Marks the fetch as interrupted by the user.
-    pub(super) const fn interrupt(&mut self) {
-        self.outcome = Outcome::Interrupted;
+    /// Marks the fetch as ended by a signal.
+    pub(super) const fn interrupt(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    const fn is_interrupted(&self) -> bool {
+        matches!(self.outcome, Outcome::Interrupted(_))
     }
 
     /// Prints the failures by block on standard error and the counts on standard output.
@@ -189,7 +193,7 @@ impl Summary {
             stream
                 .print(format_args!("{blocks} {were} already cached; --overwrite fetches again"))?;
         }
-        if self.outcome == Outcome::Interrupted {
+        if self.is_interrupted() {
             let left = fetched.saturating_sub(stored + refused);
             let advice = "the same command continues with them";
             stream.print(format_args!("interrupted: {left} blocks are left; {advice}"))?;

@@ -77,7 +77,7 @@ fn line(block: &AnalysedBlock, threads: &[NonZeroUsize]) -> Vec<String> {
 
 /// The cells in the order of [`COLUMNS`].
 fn facts(block: &AnalysedBlock) -> [String; COLUMNS.len()] {
-    let AnalysedBlock { facts, analysis } = block;
+    let AnalysedBlock { facts, analysis, .. } = block;
     let worst = analysis.worst();
     [
         facts.chain_id.to_string(),

@@ -174,7 +174,7 @@ fn contracts(report: &AnalysisReport) -> Markup {
 
 /// The folded section of a block.
 fn section(block: &AnalysedBlock) -> Markup {
-    let AnalysedBlock { facts, analysis } = block;
+    let AnalysedBlock { facts, analysis, .. } = block;
     let spots = listings::hot_spots(block);
     html! {
         details class="block" {

@@ -90,7 +90,7 @@ struct BlockRecord<'a> {
 
 impl<'a> BlockRecord<'a> {
     fn new(block: &'a AnalysedBlock) -> Self {
-        let AnalysedBlock { facts, analysis } = block;
+        let AnalysedBlock { facts, analysis, .. } = block;
         let hot = |spots: &[HotSpot]| {
             spots.iter().map(|spot| HotSpotRecord::new(spot, facts.chain_id)).collect()
         };
@@ -115,7 +115,7 @@ impl<'a> BlockRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct BoundsRecord {
+pub(in crate::report) struct BoundsRecord {
     threads: usize,
     fields: f64,
     when_ready: f64,
@@ -126,7 +126,7 @@ struct BoundsRecord {
 }
 
 impl BoundsRecord {
-    const fn new(bounds: &Bounds) -> Self {
+    pub(in crate::report) const fn new(bounds: &Bounds) -> Self {
         Self {
             threads: bounds.threads.get(),
             fields: bounds.fields,
@@ -141,14 +141,14 @@ impl BoundsRecord {
 
 /// Dependencies and critical path without one refinement of the conflict model.
 #[derive(Debug, Serialize)]
-struct OrderedRecord {
+pub(in crate::report) struct OrderedRecord {
     what: &'static str,
     dependent_pairs: usize,
     critical_path_ns: u64,
 }
 
 impl OrderedRecord {
-    fn new(cost: &OrderedCost) -> Self {
+    pub(in crate::report) fn new(cost: &OrderedCost) -> Self {
         let what = match cost.ordered {
             Ordered::Fees => "beneficiary",
             Ordered::Nonces => "nonces",

@@ -101,7 +101,7 @@ pub(super) fn blocks(report: &AnalysisReport, threads: &[NonZeroUsize]) -> Listi
 }
 
 fn block_cells(block: &AnalysedBlock, threads: &[NonZeroUsize]) -> Vec<String> {
-    let AnalysedBlock { facts, analysis } = block;
+    let AnalysedBlock { facts, analysis, .. } = block;
     let fixed = [
         facts.number.to_string(),
         facts.transactions.to_string(),
@@ -185,7 +185,7 @@ pub(super) fn hot_spots(block: &AnalysedBlock) -> Listing {
         ("on critical path", Right),
         ("bound without", Right),
     ];
-    let AnalysedBlock { facts, analysis } = block;
+    let AnalysedBlock { facts, analysis, .. } = block;
     let [contracts, fields] = [&analysis.contracts, &analysis.fields];
     let spots = contracts.iter().take(HOT_SPOTS).chain(fields.iter().take(HOT_SPOTS));
     let rows = spots.map(|spot: &HotSpot| {

@@ -18,7 +18,11 @@ pub(crate) use place::short as short_place;
 
 use super::{BlockFacts, Failure, Machine, Provenance};
 use crate::insight::Analysis;
-use std::num::{NonZeroU32, NonZeroUsize};
+use alloy_primitives::B256;
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
 
 /// The results of an analysis.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,11 +59,26 @@ pub struct AnalysedBlock {
     pub facts: BlockFacts,
     /// Results that follow from its accesses and times.
     pub analysis: Analysis,
+    /// The transactions in block order.
+    pub transactions: Vec<AnalysedTransaction>,
+}
+
+/// A transaction of an analysed block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnalysedTransaction {
+    /// Hash of the transaction.
+    pub hash: B256,
+    /// Gas after refunds.
+    pub gas_used: u64,
+    /// Shortest time of several sequential runs.
+    pub time: Duration,
+    /// Its end in the schedule of the bound on the last number of threads; `None` without threads.
+    pub bound_end: Option<Duration>,
 }
 
 impl AnalysedBlock {
     /// Converts a number of transactions to a share; `None` for a block without transactions.
-    fn share(&self, transactions: usize) -> Option<f64> {
+    pub(super) fn share(&self, transactions: usize) -> Option<f64> {
         let all = self.facts.transactions;
         (all > 0).then(|| transactions as f64 / all as f64)
     }

@@ -40,7 +40,7 @@ fn short_key(key: &str) -> String {
 
 /// A hot spot in JSON.
 #[derive(Debug, Serialize)]
-pub(super) struct HotSpotRecord {
+pub(in crate::report) struct HotSpotRecord {
     kind: &'static str,
     address: String,
     name: Option<&'static str>,
@@ -51,7 +51,7 @@ pub(super) struct HotSpotRecord {
 }
 
 impl HotSpotRecord {
-    pub(super) fn new(spot: &HotSpot, chain_id: u64) -> Self {
+    pub(in crate::report) fn new(spot: &HotSpot, chain_id: u64) -> Self {
         let address = spot.place.address();
         let slot = match spot.place {
             Place::Slot(_, key) => Some(B256::from(key).to_string()),

@@ -60,7 +60,7 @@ fn analysis() -> Analysis {
 
 fn report(blocks: usize) -> AnalysisReport {
     let facts = BlockFacts { transactions: 8, ..testing::baseline().block };
-    let block = AnalysedBlock { facts, analysis: analysis() };
+    let block = AnalysedBlock { facts, analysis: analysis(), transactions: vec![] };
     AnalysisReport {
         provenance: testing::provenance(),
         machine: testing::report().machine,

@@ -12,7 +12,7 @@ mod profiles;
 pub(super) mod rows;
 mod warnings;
 
-pub use self::{charts::Charts, options::RaceOptions};
+pub use self::{charts::Charts, options::RaceOptions, warnings::merged_warnings};
 
 use self::{
     charts::picture,
@@ -30,7 +30,7 @@ use crate::{
     measure::{Contender, End, Iterations, Plan, Race, RunError, Runner, Warmup, load::LoadWatch},
     report::{
         BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, Settings,
-        counted,
+        counted, tables::RacedBlock,
     },
     threads::{Watchdog, WatchdogError, WorkerPool},
 };
@@ -78,11 +78,25 @@ pub fn race(
     observer: &dyn Observer,
     interrupt: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> eyre::Result<Raced> {
+    race_and_keep(selection, options, observer, interrupt, &mut |_| Ok(()))
+}
+
+/// As [`race`]. `keep` receives each block as soon as its race is complete.
+///
+/// # Errors
+/// As [`race`], and the error of `keep`.
+pub fn race_and_keep(
+    selection: Selection,
+    options: &RaceOptions,
+    observer: &dyn Observer,
+    interrupt: &mut dyn FnMut() -> ControlFlow<()>,
+    keep: &mut dyn FnMut(RacedBlock<'_>) -> eyre::Result<()>,
+) -> eyre::Result<Raced> {
     let mut settings = options.settings(&selection.query, &selection.named);
     let mut track = RaceTrack::new(options, observer, interrupt)?;
     let clock = *track.runner.clock();
     let watch = LoadWatch::start(&clock);
-    let races = track.race_all(selection.blocks);
+    let races = track.race_all(selection.blocks, keep)?;
     let load = watch.finish();
     races.note_carried(&mut settings);
     let BlockRaces { rows, failures, self_checks, preparation, profiled, pictures, notes, .. } =
@@ -141,7 +155,11 @@ impl<'a> RaceTrack<'a> {
     }
 
     /// Races every block, with one block in memory at a time.
-    fn race_all(&mut self, blocks: Vec<SelectedBlock>) -> BlockRaces {
+    fn race_all(
+        &mut self,
+        blocks: Vec<SelectedBlock>,
+        keep: &mut dyn FnMut(RacedBlock<'_>) -> eyre::Result<()>,
+    ) -> eyre::Result<BlockRaces> {
         let blocks = groups(blocks, self.options.merge);
         let count = blocks.len();
         let weight = |(_, found): &Group| {
@@ -157,12 +175,17 @@ impl<'a> RaceTrack<'a> {
             self.observer.begin(number, position + 1, count);
             eta.begin_block();
             let block = caught(|| found.and_then(|sources| self.race(number, sources, &mut eta)));
+            if let Ok(block) = &block
+                && block.race.end != End::Interrupted
+            {
+                keep(block.raced())?;
+            }
             if self.add(&mut races, number, block).is_break() {
                 self.end_early(&mut races.notes, count - position - 1);
                 break;
             }
         }
-        races
+        Ok(races)
     }
 
     /// Notes the number of blocks that do not run.
@@ -328,6 +351,14 @@ struct BlockRace {
     race: Race,
     carried: BTreeSet<&'static str>,
     merged: Option<MergedCounts>,
+}
+
+impl BlockRace {
+    /// The results without the picture.
+    fn raced(&self) -> RacedBlock<'_> {
+        let Self { rows, self_checks, preparation, profiled, .. } = self;
+        RacedBlock { rows, self_checks, preparation, profiled }
+    }
 }
 
 impl BlockRaces {

@@ -112,6 +112,8 @@ pub(crate) fn facts(job: &ReplayJob) -> BlockFacts {
         fork: job.fork().to_string(),
         transactions: job.transactions.len(),
         gas_used: job.header.gas_used,
+        gas_limit: job.header.gas_limit,
+        timestamp: job.header.timestamp,
     }
 }
 

@@ -9,10 +9,11 @@ use crate::{
         spread::{turns, unevenness},
         stats::Speedup,
         warmup::MOST_ROUNDS,
-        warnings::{Conditions, Finding, Warning, conditions, findings, noise_floor, shared_cores},
+        warnings::{
+            Build, Conditions, Finding, Warning, conditions, findings, noise_floor, shared_cores,
+        },
     },
     report::{Comparison, Figures, Report, Row, SelfCheckRow, totals},
-    session::machine,
 };
 use std::num::NonZeroUsize;
 
@@ -53,12 +54,28 @@ impl MergedSum {
     }
 }
 
+/// Kinds of warnings that follow from no row of a report.
+const KINDS_OF_PARTS: [&str; 5] =
+    ["interrupted", "never-warm", "time-limit", "other-load", "stolen"];
+
+/// The warnings of a report that was merged from several parts. `of_parts` are the kinds and texts of their own
+/// warnings. Those that follow from rows are derived again.
+pub fn merged_warnings(report: &Report, of_parts: &[(String, String)]) -> Vec<Warning> {
+    let mut all = warnings(report, RaceNotes::default(), None);
+    for (kind, what) in of_parts {
+        let known = KINDS_OF_PARTS.iter().find(|known| *known == kind);
+        let warning = known.map(|kind| Warning::OfPart { kind, what: what.clone() });
+        all.extend(warning.filter(|warning| !all.contains(warning)));
+    }
+    all
+}
+
 /// Returns all warnings of a report.
 pub(super) fn warnings(report: &Report, notes: RaceNotes, load: Option<OtherLoad>) -> Vec<Warning> {
     let threads = report.rows.iter().map(|row| row.threads).max().unwrap_or(NonZeroUsize::MIN);
     let circumstances = Conditions {
-        build: machine::build(),
-        cores: machine::cores(),
+        build: if report.machine.build == "debug" { Build::Debug } else { Build::Optimised },
+        cores: report.machine.logical_cpus,
         threads,
         governor: report.machine.governor.clone(),
         load,

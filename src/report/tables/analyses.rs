@@ -1,0 +1,206 @@
+//! The tables of `analyze`: by block, by number of threads, by transaction, by dependency and by conflict.
+
+use super::{BlockResult, Column, Table, decimal, header_columns, or_null, text, whole};
+use crate::report::{
+    ReportError,
+    analysis::{
+        AnalysedBlock, AnalysedTransaction,
+        json::{BoundsRecord, OrderedRecord},
+        place::HotSpotRecord,
+    },
+    record::nanoseconds,
+};
+use alloy_primitives::B256;
+use serde::Serialize;
+use serde_json::Value;
+
+const BLOCKS: &str = "blocks";
+const BOUNDS: &str = "bounds";
+const IN_ORDER: &str = "in_order";
+const TRANSACTIONS: &str = "transactions";
+const DEPENDENCIES: &str = "dependencies";
+const CONFLICTS: &str = "conflicts";
+
+const BLOCK_COLUMNS: [Column; 16] = [
+    text("fork"),
+    whole("timestamp"),
+    whole("gas_limit"),
+    whole("gas_used"),
+    whole("transactions"),
+    whole("total_ns"),
+    whole("outside_ns"),
+    whole("longest_transaction_ns"),
+    whole("critical_path_ns"),
+    whole("critical_path_gas"),
+    or_null(decimal("parallelism")),
+    or_null(decimal("parallelism_gas")),
+    whole("longest_chain"),
+    or_null(decimal("independent_share")),
+    whole("dependent_pairs"),
+    text("machine"),
+];
+
+const BOUND_COLUMNS: [Column; 8] = [
+    whole("threads"),
+    decimal("fields"),
+    decimal("when_ready"),
+    decimal("in_order"),
+    decimal("independent"),
+    decimal("accounts"),
+    decimal("accounts_deferred"),
+    text("machine"),
+];
+
+const IN_ORDER_COLUMNS: [Column; 4] =
+    [text("what"), whole("dependent_pairs"), whole("critical_path_ns"), text("machine")];
+
+const TRANSACTION_COLUMNS: [Column; 8] = [
+    whole("timestamp"),
+    whole("transaction_index"),
+    text("transaction_hash"),
+    whole("gas_used"),
+    whole("execute_ns"),
+    whole("dependencies"),
+    or_null(whole("bound_end_ns")),
+    text("machine"),
+];
+
+const DEPENDENCY_COLUMNS: [Column; 3] =
+    [whole("transaction_index"), whole("depends_on_index"), text("machine")];
+
+const CONFLICT_COLUMNS: [Column; 9] = [
+    text("scope"),
+    text("kind"),
+    text("address"),
+    or_null(text("name")),
+    or_null(text("slot")),
+    whole("pairs"),
+    whole("path_ns"),
+    or_null(decimal("bound_without")),
+    text("machine"),
+];
+
+pub(super) const TABLES: [Table; 6] = [
+    Table { name: BLOCKS, columns: &BLOCK_COLUMNS },
+    Table { name: BOUNDS, columns: &BOUND_COLUMNS },
+    Table { name: IN_ORDER, columns: &IN_ORDER_COLUMNS },
+    Table { name: TRANSACTIONS, columns: &TRANSACTION_COLUMNS },
+    Table { name: DEPENDENCIES, columns: &DEPENDENCY_COLUMNS },
+    Table { name: CONFLICTS, columns: &CONFLICT_COLUMNS },
+];
+
+impl BlockResult {
+    /// The rows of an analysed block. `machine` names the machine of the analysis.
+    ///
+    /// # Errors
+    /// [`ReportError::Json`].
+    pub fn of_analysis(block: &AnalysedBlock, machine: &str) -> Result<Self, ReportError> {
+        let AnalysedBlock { facts, analysis, transactions } = block;
+        let mut result = Self::new(facts, false);
+        result.add(BLOCKS, [AnalysisRecord::new(block)])?;
+        result.set(BLOCKS, &header_columns(facts));
+        result.add(BOUNDS, analysis.bounds.iter().map(BoundsRecord::new))?;
+        result.add(IN_ORDER, analysis.ordered.iter().map(OrderedRecord::new))?;
+        let dependencies = &analysis.dependencies;
+        let mut counts = vec![0; transactions.len()];
+        for (_, later) in dependencies {
+            counts.get_mut(*later).into_iter().for_each(|count| *count += 1);
+        }
+        let rows = transactions.iter().zip(counts).enumerate();
+        let record = |(tx, (row, count))| TransactionRecord::new(tx, row, count);
+        result.add(TRANSACTIONS, rows.map(record))?;
+        result.set(TRANSACTIONS, &[("timestamp", facts.timestamp.into())]);
+        result.add(DEPENDENCIES, dependencies.iter().map(DependencyRecord::new))?;
+        let chain = facts.chain_id;
+        let conflict =
+            |scope| move |spot| ConflictRecord { scope, spot: HotSpotRecord::new(spot, chain) };
+        let contracts = analysis.contracts.iter().map(conflict("contract"));
+        let fields = analysis.fields.iter().map(conflict("field"));
+        result.add(CONFLICTS, contracts.chain(fields))?;
+        for table in &TABLES {
+            result.set(table.name, &[("machine", Value::from(machine))]);
+        }
+        Ok(result)
+    }
+}
+
+#[derive(Serialize)]
+struct AnalysisRecord<'a> {
+    fork: &'a str,
+    transactions: usize,
+    gas_used: u64,
+    total_ns: u64,
+    outside_ns: u64,
+    longest_transaction_ns: u64,
+    critical_path_ns: u64,
+    critical_path_gas: u64,
+    parallelism: Option<f64>,
+    parallelism_gas: Option<f64>,
+    longest_chain: usize,
+    independent_share: Option<f64>,
+    dependent_pairs: usize,
+}
+
+impl<'a> AnalysisRecord<'a> {
+    fn new(block: &'a AnalysedBlock) -> Self {
+        let AnalysedBlock { facts, analysis, .. } = block;
+        Self {
+            fork: &facts.fork,
+            transactions: facts.transactions,
+            gas_used: facts.gas_used,
+            total_ns: nanoseconds(analysis.total),
+            outside_ns: nanoseconds(analysis.outside),
+            longest_transaction_ns: nanoseconds(analysis.longest_transaction),
+            critical_path_ns: nanoseconds(analysis.critical_path),
+            critical_path_gas: analysis.critical_path_gas,
+            parallelism: analysis.parallelism(),
+            parallelism_gas: analysis.parallelism_gas(),
+            longest_chain: analysis.longest_chain,
+            independent_share: block.share(analysis.independent),
+            dependent_pairs: analysis.dependencies.len(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TransactionRecord {
+    transaction_index: usize,
+    transaction_hash: B256,
+    gas_used: u64,
+    execute_ns: u64,
+    dependencies: usize,
+    bound_end_ns: Option<u64>,
+}
+
+impl TransactionRecord {
+    fn new(index: usize, row: &AnalysedTransaction, dependencies: usize) -> Self {
+        Self {
+            transaction_index: index,
+            transaction_hash: row.hash,
+            gas_used: row.gas_used,
+            execute_ns: nanoseconds(row.time),
+            dependencies,
+            bound_end_ns: row.bound_end.map(nanoseconds),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct DependencyRecord {
+    transaction_index: usize,
+    depends_on_index: usize,
+}
+
+impl DependencyRecord {
+    const fn new((earlier, later): &(usize, usize)) -> Self {
+        Self { transaction_index: *later, depends_on_index: *earlier }
+    }
+}
+
+#[derive(Serialize)]
+struct ConflictRecord {
+    /// Whether the conflict is counted by contract or by field.
+    scope: &'static str,
+    #[serde(flatten)]
+    spot: HotSpotRecord,
+}

@@ -1,0 +1,71 @@
+//! Selects cached blocks by their file names, for commands that need no block itself.
+
+use super::{
+    BlockSource, ByNumber, all_cached, in_shard, names, of_several_chains, part, without_siblings,
+};
+use crate::{block::BlockId, cache::Cache, session::BlockQuery};
+use alloy_primitives::BlockNumber;
+use std::collections::BTreeMap;
+
+/// The cached blocks of a selection, and the count of blocks that are not cached.
+#[derive(Clone, Debug, Default)]
+pub struct CachedSelection {
+    /// Sorted by chain, number and hash, unless a filter sorts them. A number may have several blocks; all of them are here.
+    pub ids: Vec<BlockId>,
+    /// Count of the selected numbers that are not cached.
+    pub missing: u64,
+    /// The first selected number that is not cached.
+    pub first_missing: Option<BlockNumber>,
+}
+
+impl CachedSelection {
+    /// Finds the blocks by their file names. Only a filter reads the files. Unlike in [`select`], a long range costs
+    /// only as much as its cached blocks, and an empty cache is no error.
+    ///
+    /// # Errors
+    /// If the list of blocks or the cache cannot be read, or if a block cannot be filtered.
+    pub fn new(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
+        let filter = query.filter.clone();
+        let mut found = Self::all(query, cache)?;
+        found.ids = filter.apply_to(found.ids, |id| BlockSource::Cached(cache.clone(), id))?;
+        Ok(found)
+    }
+
+    fn all(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
+        let cached = all_cached(query.chain, cache)?;
+        let Some(spec) = query.blocks else {
+            let ids = in_shard(cached, query.shard);
+            return Ok(Self { ids, missing: 0, first_missing: None });
+        };
+        let list = spec.load()?;
+        let numbers = part(&list, &names(&cached, &list), query.shard)?;
+        let by_number = ByNumber::new(without_siblings(cached, &list));
+        let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range));
+        let mut ids: Vec<_> = asked.clone().flatten().copied().collect();
+        ids.sort_unstable();
+        let missing = numbers.count().saturating_sub(asked.count() as u64);
+        let first_missing = numbers.iter().find(|number| by_number.of(*number).is_empty());
+        Ok(Self { ids, missing, first_missing })
+    }
+
+    /// As [`CachedSelection::new`], but a selected number must not have blocks of several chains, since the user means one of
+    /// them. A selection without numbers includes the blocks of every chain.
+    ///
+    /// # Errors
+    /// As [`CachedSelection::new`], and if a selected number has blocks of several chains.
+    pub fn unambiguous(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
+        let is_named = query.blocks.is_some();
+        let found = Self::new(query, cache)?;
+        if is_named { found.of_one_chain_each() } else { Ok(found) }
+    }
+
+    fn of_one_chain_each(self) -> eyre::Result<Self> {
+        let mut chain_of = BTreeMap::new();
+        let mut other =
+            |id: &&BlockId| *chain_of.entry(id.number).or_insert(id.chain_id) != id.chain_id;
+        match self.ids.iter().find(|id| other(id)) {
+            Some(id) => Err(of_several_chains().wrap_err(format!("block {}", id.number))),
+            None => Ok(self),
+        }
+    }
+}
