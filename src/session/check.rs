@@ -46,8 +46,8 @@ impl Default for CheckOptions {
     }
 }
 
-/// Checks all `blocks`, one block per job at a time. The results are in the order of the blocks. Those of an interrupted
-/// check are missing.
+/// Checks all `blocks`, one block per job at a time. The results are in the order of the blocks. An interrupted
+/// check lacks the results of its last blocks.
 ///
 /// `keep` receives each result at once, in the order in which the blocks are done.
 ///

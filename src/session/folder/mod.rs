@@ -1,4 +1,4 @@
-//! The output folder of `verify`, `analyze` and `replay`. What is done stays, whatever ends the process.
+//! The output folder of `verify`, `analyze` and `replay`. A finished block stays, whatever ends the process.
 //!
 //! ```text
 //! <output>/settings.json                                     command, settings and their digest
@@ -89,7 +89,7 @@ struct Chunk {
 pub struct DoneBefore {
     /// Number of blocks.
     pub blocks: usize,
-    /// Those with a wrong outcome.
+    /// Number of these blocks with a wrong outcome.
     pub mismatches: usize,
 }
 

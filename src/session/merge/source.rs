@@ -11,7 +11,7 @@ use crate::report::{
 use eyre::{WrapErr as _, bail};
 use std::{fs, path::Path};
 
-/// What a path holds.
+/// The content of a path.
 #[derive(Debug)]
 pub enum MergeSource {
     /// Parts of a race, one for each machine.

@@ -59,7 +59,7 @@ const KINDS_OF_PARTS: [&str; 5] =
     ["interrupted", "never-warm", "time-limit", "other-load", "stolen"];
 
 /// The warnings of a report that was merged from several parts. `of_parts` are the kinds and texts of their own
-/// warnings. Those that follow from rows are derived again.
+/// warnings. Warnings that follow from rows are derived again.
 pub fn merged_warnings(report: &Report, of_parts: &[(String, String)]) -> Vec<Warning> {
     let mut all = warnings(report, RaceNotes::default(), None);
     for (kind, what) in of_parts {
