@@ -3,7 +3,7 @@
 use crate::{
     block::range::BlockNumbers,
     cli::FetchArgs,
-    commands::{Context, Outcome, interrupt::CtrlC},
+    commands::{Context, Outcome, interrupt::Interruption},
     fetch::Nodes,
     output::{diagnose, print_text},
     session::{AcquireOptions, Estimate, estimate},
@@ -16,14 +16,14 @@ pub(super) async fn print(
     args: &FetchArgs,
     (nodes, numbers): (&Nodes, &BlockNumbers),
     options: &AcquireOptions,
-    interrupt: CtrlC,
+    mut interrupt: Interruption,
     context: &Context,
 ) -> eyre::Result<Outcome> {
     let found = tokio::select! {
         found = estimate(nodes, numbers, options, &context.cache) => found?,
-        _ = interrupt.received => {
+        _ = &mut interrupt.received => {
             diagnose("interrupted before the estimate was complete");
-            return Ok(Outcome::Interrupted);
+            return Ok(interrupt.outcome());
         }
     };
     let Estimate { selected, cached, .. } = found;
