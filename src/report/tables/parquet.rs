@@ -183,7 +183,7 @@ fn put<T: DataType>(
 /// An open file of a table.
 pub struct TableFile {
     reader: SerializedFileReader<File>,
-    /// What the file says about itself.
+    /// The metadata of the file.
     pub metadata: Metadata,
 }
 
