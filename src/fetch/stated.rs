@@ -7,7 +7,7 @@
 use std::{error::Error, iter::successors};
 
 use alloy_eips::eip7910::EthConfig;
-use alloy_primitives::U64;
+use alloy_primitives::{B256, U64};
 use futures::join;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
@@ -101,6 +101,12 @@ struct EthProtocol {
     config: Option<Box<RawValue>>,
 }
 
+/// The part of a block that has its hash.
+#[derive(Debug, Deserialize)]
+struct Hashed {
+    hash: B256,
+}
+
 /// The answer to `anvil_nodeInfo`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -158,6 +164,12 @@ impl Node {
             Some(error) if stated.is_none() => Err(StatementError::Unanswered(error)),
             _ => Ok(stated),
         }
+    }
+
+    /// The hash of the genesis block; `None` if the node does not give it.
+    pub async fn genesis_hash(&self) -> Option<B256> {
+        let block = self.client().call("eth_getBlockByNumber", json!(["0x0", false])).await;
+        block.ok().flatten().map(|Hashed { hash }| hash)
     }
 
     /// The statement in the answers to the methods with whole configurations, `eth_config` and `anvil_nodeInfo`.

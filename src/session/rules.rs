@@ -1,7 +1,7 @@
 //! The rules of a node's chain: from a file, from the node, or by the chain id, in this order.
 
 use crate::{
-    evm::{ChainRules, Disagreement},
+    evm::{ChainRules, CurrentRules, Disagreement},
     fetch::{Node, NodeStatement, Stated},
     input,
 };
@@ -83,7 +83,8 @@ impl fmt::Display for NodeRules {
     }
 }
 
-/// Finds the rules of a node's chain, and compares what the node states with those of a known chain id.
+/// Finds the rules of a node's chain. Compares what the node states with the rules and the genesis block of a known
+/// chain id.
 ///
 /// # Errors
 /// If the file is of another chain, if the node disagrees with a known chain id, or if the rules are unknown.
@@ -98,6 +99,13 @@ pub async fn node_rules(node: &Node, file: Option<&RulesFile>) -> eyre::Result<N
         return Ok(NodeRules { rules: rules.clone(), source, notes: notes.into_iter().collect() });
     }
     let known = ChainRules::known(id).ok().filter(|_| !ChainRules::is_assumed(id));
+    if let Some(known) = &known
+        && let Some(genesis) = node.genesis_hash().await
+    {
+        let disagrees =
+            || format!("the node's genesis block is not that of its chain id; {REMEDY}");
+        known.check_genesis(genesis).wrap_err_with(disagrees)?;
+    }
     match (known, statement) {
         (Some(known), Ok(Some(stated))) => confirmed(known, &stated),
         (Some(rules), Ok(None)) => Ok(NodeRules { rules, source: RulesSource::Id, notes: vec![] }),
@@ -127,17 +135,29 @@ pub async fn node_rules(node: &Node, file: Option<&RulesFile>) -> eyre::Result<N
 /// The rules of a known chain, with those forks that only the node states.
 fn confirmed(known: ChainRules, stated: &NodeStatement) -> eyre::Result<NodeRules> {
     let method = stated.method;
-    let rules = agreed(&known, &stated.stated).wrap_err_with(|| {
-        format!(
-            "the node's {method} disagrees with the rules of its chain id; if it follows another chain with that id, \
-             give the rules with --chain-config FILE"
-        )
-    })?;
+    let disagrees =
+        || format!("the node's {method} disagrees with the rules of its chain id; {REMEDY}");
+    let rules = agreed(&known, &stated.stated).wrap_err_with(disagrees)?;
+    current(&stated.stated)
+        .map_or(Ok(()), |current| known.check_fork_id(current))
+        .wrap_err_with(disagrees)?;
     let source = match rules == known {
         true => RulesSource::Confirmed(method),
         false => RulesSource::Node(method),
     };
     Ok(NodeRules { rules, source, notes: vec![] })
+}
+
+/// The remedy for another chain with a known id.
+const REMEDY: &str =
+    "if it follows another chain with that id, give the rules with --chain-config FILE";
+
+/// The present fork, if the node states it.
+const fn current(stated: &Stated) -> Option<&CurrentRules> {
+    match stated {
+        Stated::All(_, current) => current.as_ref(),
+        Stated::Current(current) => Some(current),
+    }
 }
 
 /// The rules, with those forks that only the node states.

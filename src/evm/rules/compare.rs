@@ -95,12 +95,12 @@ impl ChainRules {
         }
     }
 
-    fn differs(&self, known: String, stated: String) -> Disagreement {
+    pub(super) fn differs(&self, known: String, stated: String) -> Disagreement {
         Disagreement { id: self.id, known, stated }
     }
 
     /// The newest fork with contracts or opcodes of its own at this time, and the last activation of any fork.
-    fn newest_at(&self, time: u64) -> (Fork, u64) {
+    pub(super) fn newest_at(&self, time: u64) -> (Fork, u64) {
         let mut newest = (Fork::Frontier, 0);
         for (fork, at) in self.forks() {
             match at {

@@ -29,6 +29,8 @@ pub struct CurrentRules {
     /// Blob parameters. Before Cancun there are none.
     pub(super) blobs: Option<BlobSchedule>,
     pub(super) deposit_contract: Option<Address>,
+    /// The fork id (EIP-2124), if the node states one.
+    pub(super) fork_id: Option<[u8; 4]>,
 }
 
 impl CurrentRules {
@@ -58,6 +60,7 @@ impl CurrentRules {
             until: next.as_ref().map(|next| next.activation_time),
             blobs: Some(BlobSchedule::from(current.blob_schedule).check(fork)?),
             deposit_contract: contract.copied(),
+            fork_id: current.fork_id.as_ref().try_into().ok(),
         })
     }
 
@@ -75,12 +78,12 @@ impl CurrentRules {
         }
         let blobs = others.and_then(|others| others.blobs).filter(|_| fork >= Fork::Cancun);
         let deposit_contract = others.and_then(|others| others.deposit_contract);
-        Ok(Self { id, fork, since: 0, until: None, blobs, deposit_contract })
+        Ok(Self { id, fork, since: 0, until: None, blobs, deposit_contract, fork_id: None })
     }
 
     /// The rules of a chain from which nothing else is known. They hold while the present fork is the newest.
     pub fn into_rules(self) -> ChainRules {
-        let Self { id, fork, since, until, blobs: stated, deposit_contract } = self;
+        let Self { id, fork, since, until, blobs: stated, deposit_contract, .. } = self;
         let implied = |other: &&Fork| {
             (Fork::Homestead..=fork).contains(*other) && (**other == fork || !is_optional(**other))
         };

@@ -12,6 +12,7 @@ mod config;
 mod current;
 mod error;
 mod forks;
+mod identity;
 
 pub use blobs::BlobSchedule;
 pub use compare::Disagreement;
