@@ -44,6 +44,15 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
+/// The text as one word of a POSIX shell.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:,=@%".contains(&byte);
+    match !text.is_empty() && text.bytes().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 /// Text of any number of lines, which may hold colours. Only line breaks, tabs, and the sequences for colours and
 /// weight (`ESC [ … m`) act on the terminal.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +109,19 @@ fn escaped(char: char) -> impl fmt::Display {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_of_a_shell_is_quoted_if_it_must_be() {
+        for (text, word) in [
+            ("../net/genesis.json", "../net/genesis.json"),
+            ("my genesis.json", "'my genesis.json'"),
+            ("a'b", r"'a'\''b'"),
+            ("$HOME", "'$HOME'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(text), word);
+        }
+    }
 
     #[test]
     fn one_line_escapes_whatever_acts_on_a_terminal() {

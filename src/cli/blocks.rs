@@ -92,7 +92,8 @@ pub enum SortArg {
 impl From<CachedBlocks> for BlockQuery {
     fn from(args: CachedBlocks) -> Self {
         let CachedBlocks { blocks, chain, shard, filter } = args;
-        Self { blocks, chain, shard: shard.shard, filter: filter.into() }
+        let (shard, filter) = (shard.shard, filter.into());
+        Self { blocks, chain, shard, filter, chain_config: None }
     }
 }
 

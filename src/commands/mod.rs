@@ -137,7 +137,8 @@ fn select(
     rules: &RulesArgs,
     context: &Context,
 ) -> eyre::Result<Selection> {
-    let mut selection = session::select(query.into(), &context.cache)?;
+    let query = BlockQuery { chain_config: rules.chain_config.clone(), ..query.into() };
+    let mut selection = session::select(query, &context.cache)?;
     if selection.is_sample && context.is_cache_named {
         return Err(session::nothing_cached(selection.query.chain, &context.cache));
     }

@@ -246,7 +246,10 @@ mod tests {
 
     fn settings(arguments: &str) -> Settings {
         let args = replay(arguments);
-        options(&args).unwrap().settings(&BlockQuery::from(args.blocks), "")
+        let options = options(&args).unwrap();
+        let chain_config = args.rules.chain_config;
+        let query = BlockQuery { chain_config, ..BlockQuery::from(args.blocks) };
+        options.settings(&query, "")
     }
 
     #[test]
@@ -255,6 +258,7 @@ mod tests {
             "",
             "5,7-9 --chain 1 --executors block-stm --threads 1,4 --iterations auto --time-limit 9",
             "--merge 4 --sort gas --top 3 --fork Cancun --gas=-30M --sample 9",
+            "5 --chain-config ../network/genesis.json",
             "@list.txt --warmup 3 --seed 7 --self-check --pin --asleep --state-latency 20us",
         ] {
             let first = settings(arguments);

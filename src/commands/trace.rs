@@ -29,7 +29,8 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
         false => Stream::Stdout,
     };
     let blocks = Some(args.block.clone());
-    let query = BlockQuery { blocks, chain: args.chain, ..BlockQuery::default() };
+    let chain_config = args.rules.chain_config.clone();
+    let query = BlockQuery { blocks, chain: args.chain, chain_config, ..BlockQuery::default() };
     let words = query.arguments().join(" ");
     let source = only(query, &args.rules, context)?;
     let threads = args.threads.unwrap_or_else(machine::cores);
