@@ -10,8 +10,12 @@
 //!
 //! The rules depend on the fork; see [`BalanceRule`].
 
-use alloy_primitives::{Address, U256, map::AddressMap};
-use revm::primitives::hardfork::SpecId;
+use alloy_primitives::{Address, TxKind, U256, map::AddressMap};
+use revm::{
+    context::TxEnv,
+    context_interface::{Transaction as _, TransactionType},
+    primitives::hardfork::SpecId,
+};
 
 /// How an outcome depends on a value that it read. The variants ascend in strictness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,11 +47,9 @@ impl Dependency {
 /// When a transaction may load balances and nonces without depending on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BalanceRule {
-    /// Never. Since Amsterdam more operations check whether an account is empty (EIP-8037).
-    Exact,
     /// If the account exists. Whether it is empty does not matter. Before EIP-161 an account can
     /// exist and be empty, and its existence matters. An executor with attempts on the pre-state
-    /// does not know whether the account exists by now. Such an executor treats this as `Exact`.
+    /// does not know whether the account exists by now. Such an executor depends on each balance that it loads.
     Existence,
     /// Always. Nonce, code and balance determine the whole account (EIP-161).
     Emptiness,
@@ -55,13 +57,7 @@ pub(crate) enum BalanceRule {
 
 impl BalanceRule {
     pub(crate) fn of(spec: SpecId) -> Self {
-        if spec.is_enabled_in(SpecId::AMSTERDAM) {
-            Self::Exact
-        } else if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
-            Self::Emptiness
-        } else {
-            Self::Existence
-        }
+        if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) { Self::Emptiness } else { Self::Existence }
     }
 }
 
@@ -84,6 +80,43 @@ pub(crate) trait BalanceTracker {
 
     /// The transaction may create or destroy an account from now on.
     fn note_replacement(&mut self) {}
+
+    /// Whether any loaded account is empty may matter.
+    fn note_emptiness_of_all(&mut self);
+}
+
+/// Reports the dependencies that a transaction has in any case.
+pub(crate) fn announce(
+    tracker: &mut impl BalanceTracker,
+    sender: Address,
+    env: &TxEnv,
+    spec: SpecId,
+) {
+    // If the amount overflows, the transaction is invalid with any balance.
+    let spends = env.max_balance_spending().unwrap_or(U256::MAX);
+    tracker.note_use(sender, BalanceUse::Pay(spends));
+    if env.tx_type() == TransactionType::Eip7702 {
+        tracker.note_emptiness_of_all();
+    }
+    let pays_for_new_accounts = creation_has_a_price(spec);
+    match env.kind() {
+        TxKind::Create => {
+            tracker.note_replacement();
+            if pays_for_new_accounts {
+                tracker.note_emptiness_of_all();
+            }
+        }
+        // A payment to an empty account costs state gas (EIP-2780).
+        TxKind::Call(to) if pays_for_new_accounts && !env.value().is_zero() => {
+            tracker.note_use(to, BalanceUse::Emptiness);
+        }
+        TxKind::Call(_) => {}
+    }
+}
+
+/// Whether a creation costs state gas, unless the account has a balance already (EIP-8037).
+pub(crate) const fn creation_has_a_price(spec: SpecId) -> bool {
+    spec.is_enabled_in(SpecId::AMSTERDAM)
 }
 
 /// All uses of one account's balance by a transaction.
@@ -105,15 +138,17 @@ impl BalanceUses {
         }
     }
 
-    /// Whether the exact balance matters, whatever it is.
-    pub(crate) const fn are_exact(self) -> bool {
+    /// Whether the account's nonce matters, too.
+    pub(crate) const fn include_the_nonce(self) -> bool {
         self.exact || self.emptiness
     }
 
     /// The dependency on a balance of this amount. It is `None` if any balance would do.
     pub(crate) fn dependency(self, balance: U256, before: U256) -> Option<Dependency> {
-        match self.paid {
-            _ if self.are_exact() => Some(Dependency::Exact),
+        // An account with neither nonce nor code makes no payment, so any balance keeps it from being empty.
+        let least = if self.emptiness { U256::ONE } else { U256::ZERO };
+        match self.paid.max(least) {
+            _ if self.exact => Some(Dependency::Exact),
             U256::ZERO => None,
             minimum if balance >= minimum => Some(Dependency::AtLeast { minimum, before }),
             _ => Some(Dependency::Exact),
@@ -173,12 +208,13 @@ pub(crate) struct Dependencies {
 
 impl Dependencies {
     /// Starts over for the next transaction.
-    pub(crate) fn clear(&mut self, emptiness_matters: bool) {
+    pub(crate) fn clear(&mut self) {
         self.loaded.clear();
         self.uses.clear();
-        if emptiness_matters {
-            self.uses.note_emptiness_of_all();
-        }
+    }
+
+    pub(crate) const fn note_emptiness_of_all(&mut self) {
+        self.uses.note_emptiness_of_all();
     }
 
     pub(crate) fn note_use(&mut self, address: Address, balance_use: BalanceUse) {
@@ -239,6 +275,13 @@ mod tests {
     fn an_insufficient_balance_is_an_exact_dependency() {
         assert_eq!(dependency(&[pay(60), pay(46)], true), Some(Dependency::Exact));
         assert_eq!(dependency(&[pay(1), BalanceUse::Exact], true), Some(Dependency::Exact));
-        assert_eq!(dependency(&[BalanceUse::Emptiness], true), Some(Dependency::Exact));
+    }
+
+    #[test]
+    fn emptiness_depends_on_any_balance_and_an_empty_account_on_the_exact_one() {
+        let any = Dependency::AtLeast { minimum: U256::ONE, before: U256::from(105) };
+        assert_eq!(dependency(&[BalanceUse::Emptiness], true), Some(any));
+        let uses = BalanceUses { emptiness: true, ..BalanceUses::default() };
+        assert_eq!(uses.dependency(U256::ZERO, U256::ZERO), Some(Dependency::Exact));
     }
 }

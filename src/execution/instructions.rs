@@ -8,10 +8,11 @@
 //! (EIP-1884) return a balance. The opcode `EXTCODEHASH` (EIP-1052) distinguishes an empty account
 //! from one without code. The opcodes `CALL`, `CALLCODE`, `CREATE` and `CREATE2` pay from the
 //! running account and fail if its balance is too low. The opcode `SELFDESTRUCT` transfers the
-//! whole balance. No other opcode depends on a balance.
+//! whole balance. From Amsterdam on, `CREATE` and `CREATE2` cost more if the new account has no balance (EIP-8037). No
+//! other opcode depends on a balance.
 
 use super::{
-    dependency::{BalanceTracker, BalanceUse},
+    dependency::{BalanceTracker, BalanceUse, creation_has_a_price},
     hashes::WorkerContext,
 };
 use alloy_primitives::{Address, U256};
@@ -23,7 +24,7 @@ use revm::{
         Instruction, InstructionContext, InstructionExecResult,
         instructions::{contract, host},
         interpreter::EthInterpreter,
-        interpreter_types::InputsTr,
+        interpreter_types::{InputsTr, RuntimeFlag as _},
     },
 };
 
@@ -126,7 +127,13 @@ fn call<const KIND: u8, DB: Database + BalanceTracker>(
 fn create<const IS_CREATE2: bool, DB: Database + BalanceTracker>(
     mut frame: Frame<'_, DB>,
 ) -> InstructionExecResult {
-    frame.host.journaled_state.database.note_replacement();
+    let has_price = creation_has_a_price(frame.interpreter.runtime_flag.spec_id());
+    let database = &mut frame.host.journaled_state.database;
+    database.note_replacement();
+    if has_price {
+        // The address of the new account follows from values that are not known yet.
+        database.note_emptiness_of_all();
+    }
     if let Some(value) = operand(&frame, 0).filter(|value| !value.is_zero()) {
         let from = running(&frame);
         note_use(&mut frame, from, BalanceUse::Pay(value));

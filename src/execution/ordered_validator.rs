@@ -186,9 +186,7 @@ fn differs(
         // An empty account that was touched is removed. An authorisation can observe that
         // (EIP-7702).
         BalanceRule::Emptiness => exists || !existed || !seen.is_empty(),
-        BalanceRule::Existence | BalanceRule::Exact => {
-            found.balance == seen.balance && exists == existed
-        }
+        BalanceRule::Existence => found.balance == seen.balance && exists == existed,
     };
     if !holds_balance {
         return Ok(Some(Field::Balance));

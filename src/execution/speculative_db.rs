@@ -39,17 +39,21 @@ impl BalanceTracker for SpeculativeDb<'_> {
     fn note_use(&mut self, address: Address, balance_use: BalanceUse) {
         self.dependencies.note_use(address, balance_use);
     }
+
+    fn note_emptiness_of_all(&mut self) {
+        self.dependencies.note_emptiness_of_all();
+    }
 }
 
 impl Speculative for SpeculativeDb<'_> {
     fn begin(&mut self, starting: Starting) {
-        self.dependencies.clear(starting.delegates);
+        self.dependencies.clear();
         self.starting = Some(starting);
     }
 
     fn dependencies(&self) -> Vec<(Address, Dependency)> {
         match self.rule {
-            BalanceRule::Exact | BalanceRule::Existence => Vec::new(),
+            BalanceRule::Existence => Vec::new(),
             BalanceRule::Emptiness => self.dependencies.iter().collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     beneficiary::{DeferFee, FeePayment, WorkerEvm},
-    dependency::{BalanceTracker, BalanceUse, Dependency},
+    dependency::{BalanceTracker, BalanceUse, Dependency, announce},
     hashes, instructions,
     receipts::TxReceipt,
     reuse::{self, KeptBuffers},
@@ -160,13 +160,11 @@ impl<DB: Speculative> Worker<DB> {
     pub(crate) fn attempt(&mut self, job: &ReplayJob, tx: usize) -> Attempt {
         let transaction = &job.transactions[tx];
         let env = env(transaction);
-        // A transaction that spends more than any balance can hold is invalid.
-        let spends = env.max_balance_spending().unwrap_or(U256::MAX);
         let delegates = env.tx_type() == TransactionType::Eip7702;
         let (sender, nonce) = (transaction.signer(), transaction.nonce());
         let database = self.database();
         database.begin(Starting { tx, sender, nonce, delegates });
-        database.note_use(sender, BalanceUse::Pay(spends));
+        announce(database, sender, &env, job.env.cfg_env.spec);
         let output = self.run_env(transaction, env);
         if let Ok(outcome) = &output {
             for (address, account) in &outcome.state {

@@ -155,6 +155,8 @@ impl PrefetchDb<'_> {
 impl BalanceTracker for PrefetchDb<'_> {
     /// Warm-up is not validated, so it has no dependencies.
     fn note_use(&mut self, _address: Address, _use: BalanceUse) {}
+
+    fn note_emptiness_of_all(&mut self) {}
 }
 
 impl Speculative for PrefetchDb<'_> {

@@ -68,9 +68,6 @@ impl<'a> AccessListDb<'a> {
         if self.run.declared.exact[tx].contains(&account.number) {
             return self.replay(account, before, base);
         }
-        if self.run.rule == BalanceRule::Exact {
-            return Err(AccessError::Undeclared);
-        }
         if self.run.declared.stale[tx].contains(&account.number) && !self.may_authorise(account) {
             return Ok(base);
         }
@@ -130,19 +127,20 @@ impl BalanceTracker for AccessListDb<'_> {
     fn note_use(&mut self, address: Address, balance_use: BalanceUse) {
         self.dependencies.note_use(address, balance_use);
     }
+
+    fn note_emptiness_of_all(&mut self) {
+        self.dependencies.note_emptiness_of_all();
+    }
 }
 
 impl Speculative for AccessListDb<'_> {
     fn begin(&mut self, starting: Starting) {
-        self.dependencies.clear(starting.delegates);
+        self.dependencies.clear();
         self.starting = Some(starting);
     }
 
     fn dependencies(&self) -> Vec<(Address, Dependency)> {
-        match self.run.rule {
-            BalanceRule::Exact => Vec::new(),
-            BalanceRule::Existence | BalanceRule::Emptiness => self.dependencies.iter().collect(),
-        }
+        self.dependencies.iter().collect()
     }
 }
 

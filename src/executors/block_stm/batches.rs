@@ -5,7 +5,7 @@
 //! kept within a batch, so an account that several of its transactions touch is loaded once. A conflict aborts
 //! the whole batch, so only cheap transactions are put together.
 
-use crate::{block::ReplayJob, evm::PLAIN_TRANSFER_GAS, execution::dependency::BalanceRule};
+use crate::{block::ReplayJob, evm::PLAIN_TRANSFER_GAS};
 use alloy_consensus::{Transaction as _, TxEnvelope};
 use alloy_primitives::{B64, TxKind};
 use blockrace_stm::call_classes::CallClasses;
@@ -68,15 +68,9 @@ impl Plan {
     /// of threads that run at the same time.
     pub fn new(job: &ReplayJob, threads: NonZeroUsize) -> Self {
         let costs = costs(job);
-        let batches = match BalanceRule::of(job.env.cfg_env.spec) {
-            // Each load depends on the exact balance, so batches would conflict often.
-            BalanceRule::Exact => single(costs.len()),
-            BalanceRule::Existence | BalanceRule::Emptiness => {
-                let total: u64 = costs.iter().sum();
-                let share = total / (threads.get() * BATCHES_PER_THREAD) as u64;
-                group(&costs, share.clamp(1, BATCH_COST))
-            }
-        };
+        let total: u64 = costs.iter().sum();
+        let share = total / (threads.get() * BATCHES_PER_THREAD) as u64;
+        let batches = group(&costs, share.clamp(1, BATCH_COST));
         Self::of(job, batches, &costs, threads)
     }
 }

@@ -98,7 +98,7 @@ impl Dependencies {
             }
             // A nonzero nonce never becomes zero again, unless the account is replaced. In that case the code's
             // location changes.
-            let needs_nonce = self.nonces_matter || uses.are_exact();
+            let needs_nonce = self.nonces_matter || uses.include_the_nonce();
             if let Some(seen) = loaded.nonce.filter(|_| needs_nonce) {
                 view.expect(Location::Nonce(loaded.number), Expected::Exact(seen));
             }
@@ -164,6 +164,11 @@ mod tests {
     fn an_insufficient_balance_is_an_exact_dependency() {
         assert!(matches!(expected(&[pay(60), pay(46)], true), Some(Expected::Exact(_))));
         assert!(matches!(expected(&[pay(1), BalanceUse::Exact], true), Some(Expected::Exact(_))));
-        assert!(matches!(expected(&[BalanceUse::Emptiness], true), Some(Expected::Exact(_))));
+    }
+
+    #[test]
+    fn emptiness_depends_on_any_balance() {
+        let any = Expected::AtLeast { before: U256::from(100), minimum: U256::ONE };
+        assert_eq!(expected(&[BalanceUse::Emptiness], true), Some(any));
     }
 }

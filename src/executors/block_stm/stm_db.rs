@@ -118,10 +118,6 @@ impl<'m> StmDb<'m> {
         }
     }
 
-    pub(super) const fn rule(&self) -> BalanceRule {
-        self.rule
-    }
-
     /// Prepares for a batch.
     ///
     /// In a valid block, the nonce of a sender equals the nonce of its transaction. A transaction therefore
@@ -167,10 +163,6 @@ impl<'m> StmDb<'m> {
         // The two fields lie on the cache lines that an account takes.
         std::hint::black_box(account.info.as_ref().map(|info| (info.nonce, info.code_hash)));
         Some(account.number)
-    }
-
-    pub(super) const fn note_emptiness_of_all(&mut self) {
-        self.dependencies.note_emptiness_of_all();
     }
 
     /// Adds a fee for the beneficiary that the journal does not hold.
@@ -292,7 +284,7 @@ impl<'m> StmDb<'m> {
             _ if is_hollow => Certainty::Exact,
             BalanceRule::Emptiness => Certainty::Demanded,
             BalanceRule::Existence if !code_hash.is_zero() => Certainty::Demanded,
-            BalanceRule::Existence | BalanceRule::Exact => Certainty::Exact,
+            BalanceRule::Existence => Certainty::Exact,
         }
     }
 
@@ -357,6 +349,10 @@ impl BalanceTracker for StmDb<'_> {
     fn note_replacement(&mut self) {
         self.replaces = true;
         self.dependencies.note_nonces_of_all();
+    }
+
+    fn note_emptiness_of_all(&mut self) {
+        self.dependencies.note_emptiness_of_all();
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     execution::{
         ExecuteError,
         beneficiary::{DeferFee, FeePayment},
-        dependency::{BalanceTracker as _, BalanceUse},
+        dependency::{BalanceTracker as _, BalanceUse, announce},
         instructions,
         location::{Location, Write, WriteSet},
         receipts::TxReceipt,
@@ -30,7 +30,6 @@ use crate::{
 };
 use alloy_consensus::{TxEnvelope, transaction::Recovered};
 use alloy_evm::{FromRecoveredTx, block::BlockExecutionError as Error};
-use alloy_primitives::{Address, U256};
 use blockrace_stm::{
     engine::{Executed, Vm},
     running::Running,
@@ -38,9 +37,7 @@ use blockrace_stm::{
 };
 use revm::{
     context::TxEnv,
-    context_interface::{
-        Block, ContextSetters, JournalTr, Transaction as _, TransactionType, result::EVMError,
-    },
+    context_interface::{Block, ContextSetters, JournalTr, result::EVMError},
     handler::Handler,
     state::EvmState,
 };
@@ -113,7 +110,8 @@ impl<'m> EthVm<'m> {
     fn run(&mut self, transaction: &Recovered<TxEnvelope>) -> Result<TxReceipt, Error> {
         let handler = &mut DeferFee::new(self.work.fee_payment);
         let env = TxEnv::from_recovered_tx(transaction.inner(), transaction.signer());
-        self.announce(&env, transaction.signer());
+        let spec = self.shared.job.env.cfg_env.spec;
+        announce(self.state(), transaction.signer(), &env, spec);
         self.evm.ctx.set_tx(env);
         let result = handler.run(&mut self.evm);
         let result = result.map_err(|error: EVMError<WorkerError>| {
@@ -123,19 +121,6 @@ impl<'m> EthVm<'m> {
             self.state().defer_fee(fee);
         }
         Ok(TxReceipt::new(transaction.tx_type(), result))
-    }
-
-    /// Reports the dependencies that a transaction has in any case.
-    fn announce(&mut self, env: &TxEnv, sender: Address) {
-        // If the amount overflows, the transaction is invalid with any balance.
-        let spends = env.max_balance_spending().unwrap_or(U256::MAX);
-        self.state().note_use(sender, BalanceUse::Pay(spends));
-        if env.tx_type() == TransactionType::Eip7702 {
-            self.state().note_emptiness_of_all();
-        }
-        if env.kind().is_create() {
-            self.state().note_replacement();
-        }
     }
 
     /// Empties the journal. Returns its writes and the deferred fees.

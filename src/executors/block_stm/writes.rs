@@ -5,14 +5,11 @@ use super::{
     stm_db::{StmDb, Was},
 };
 use crate::{
-    execution::{
-        dependency::BalanceRule,
-        location::{AccountNumber, Location, TxIndex, Write, WriteSet},
-    },
+    execution::location::{AccountNumber, Location, TxIndex, Write, WriteSet},
     state::{AccountFields, IndexedState, PostState, StateError, is_removed},
 };
 use alloy_primitives::{KECCAK256_EMPTY, U256};
-use revm::state::{Account, AccountInfo, EvmState};
+use revm::state::{Account, EvmState};
 
 /// Returns the locations that differ from the loaded values, with their new values. New code goes into
 /// `new_codes`, where readers of its hash find it.
@@ -32,7 +29,7 @@ pub(super) fn write_set(
             delete(tx, &was, &mut writes);
             continue;
         }
-        if account.is_created() || worker.rule() == BalanceRule::Exact {
+        if account.is_created() {
             replace(tx, &was, account, &mut writes);
         } else {
             change(&was, account, &mut writes);
@@ -93,23 +90,15 @@ fn delete(tx: TxIndex, was: &Was<'_>, writes: &mut WriteSet) {
     ]);
 }
 
-/// Writes each changed field by value. A new account is written in full.
+/// Writes a created account in full.
 fn replace(tx: TxIndex, was: &Was<'_>, account: &Account, writes: &mut WriteSet) {
     let (at, after) = (was.base.number, &account.info);
-    let before = was.found.filter(|_| !account.is_created());
-    let differs = |same: fn(&AccountFields, &AccountInfo) -> bool| {
-        before.is_none_or(|before| !same(&before, after))
-    };
-    if differs(|before, after| before.balance == after.balance) {
-        writes.push((Location::Balance(at), Write::Set(after.balance)));
-    }
-    if differs(|before, after| before.nonce == after.nonce) {
-        writes.push((Location::Nonce(at), Write::Set(U256::from(after.nonce))));
-    }
-    if differs(|before, after| before.code_hash == after.code_hash) {
-        writes.push((Location::Code(at), Write::Set(after.code_hash.into())));
-    }
-    writes.extend(account.is_created().then(|| emptied(tx, at)));
+    writes.extend([
+        (Location::Balance(at), Write::Set(after.balance)),
+        (Location::Nonce(at), Write::Set(U256::from(after.nonce))),
+        (Location::Code(at), Write::Set(after.code_hash.into())),
+        emptied(tx, at),
+    ]);
 }
 
 /// Writes the changed fields, the balance as an addition. That write also makes a new account exist.
