@@ -1,10 +1,12 @@
-//! Generated worlds with few keys and many conflicts. All executors must agree on each of them.
+//! Generated worlds with few keys and many conflicts, of all forks and of Amsterdam. All executors must agree on each of
+//! them.
 //!
 //! `BLOCKRACE_WORLDS` sets the number of worlds, and `BLOCKRACE_SEED` selects them. A failure prints the
 //! smallest world that still fails. Add that world to this file as a separate test.
 
 use crate::support::world;
 
+use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::{
     cell::{Cell, RefCell},
@@ -37,11 +39,20 @@ fn runner(cases: u32, seed: u64) -> TestRunner {
 
 #[test]
 fn all_executors_agree_on_generated_worlds() {
+    all_agree(&world::generate::world());
+}
+
+#[test]
+fn all_executors_agree_on_generated_worlds_of_amsterdam() {
+    all_agree(&world::generate::of_amsterdam());
+}
+
+fn all_agree(worlds: &impl Strategy<Value = World>) {
     let panel = RefCell::new(panel());
     // A race fails in few of many runs. Once it has failed, smaller worlds are tried repeatedly.
     let tries = Cell::new(1);
     let mut runner = runner(number("BLOCKRACE_WORLDS", 1000), number("BLOCKRACE_SEED", 1));
-    let result = runner.run(&world::generate::world(), |world| {
+    let result = runner.run(worlds, |world| {
         for _ in 0..tries.get() {
             check(world.clone(), &mut panel.borrow_mut()).map_err(|error| {
                 tries.set(300);

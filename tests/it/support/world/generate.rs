@@ -1,10 +1,21 @@
 //! Random worlds for proptest, which shrinks a failing one.
 
-use super::{CONTRACTS, Deed, FORKS, Fork, HOLLOW, Op, Place, SENDERS, STRANGER, Tx, World};
+use super::{
+    BUDGETS, CONTRACTS, Deed, FORKS, Fork, HOLLOW, Op, Place, QUEUES, SENDERS, STRANGER, Tx, World,
+};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 /// Any world of any fork.
 pub(crate) fn world() -> impl Strategy<Value = World> {
+    of_fork(fork())
+}
+
+/// Any world of Amsterdam.
+pub(crate) fn of_amsterdam() -> impl Strategy<Value = World> {
+    of_fork(Just(Fork::Amsterdam))
+}
+
+fn of_fork(fork: impl Strategy<Value = Fork>) -> impl Strategy<Value = World> {
     let programs = vec(vec(op(), 0..6), usize::from(CONTRACTS));
     let slots = vec((0..CONTRACTS, 0..4_u8, 0..4_u8), 0..6);
     // A balance that is unlimited, or may be too small for a few transactions.
@@ -12,9 +23,24 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     let purses = vec(purse, usize::from(SENDERS));
     let withdrawals = vec((place(), 0..3_u8), 0..3);
     let children = vec((0..2_u8, option::of(0..CONTRACTS)), 0..2);
-    let world = (fork(), place(), programs, (slots, children), purses, txs(), withdrawals);
-    world.prop_map(|(fork, beneficiary, programs, (slots, children), purses, txs, withdrawals)| {
-        World { fork, beneficiary, programs, slots, children, purses, txs, withdrawals }
+    let budgets = vec(0..BUDGETS.len() as u8, 0..4);
+    let large = prop_oneof![7 => Just(None), 1 => (0..CONTRACTS).prop_map(Some)];
+    let accounts = (programs, slots, children, purses, large);
+    let world = (fork, place(), accounts, (txs(), budgets), withdrawals);
+    world.prop_map(|(fork, beneficiary, accounts, (txs, budgets), withdrawals)| {
+        let (programs, slots, children, purses, large) = accounts;
+        World {
+            fork,
+            beneficiary,
+            programs,
+            slots,
+            children,
+            purses,
+            txs,
+            withdrawals,
+            budgets,
+            large,
+        }
     })
 }
 
@@ -31,6 +57,7 @@ fn place() -> impl Strategy<Value = Place> {
         2 => Just(Place::Beneficiary),
         1 => (1..5_u8).prop_map(Place::Precompile),
         1 => Just(Place::Hollow),
+        1 => (0..QUEUES).prop_map(Place::Queue),
         1 => Just(Place::Unobserved),
     ]
 }
@@ -45,13 +72,19 @@ fn txs() -> impl Strategy<Value = Vec<Tx>> {
     })
 }
 
+/// The greatest sizes of a code, and one byte more (EIP-170, EIP-7954).
+const SIZES: [u32; 4] = [0x6000, 0x6001, 0x1_0000, 0x1_0001];
+
 fn tx() -> impl Strategy<Value = Tx> {
     let value = || prop_oneof![2 => Just(0_u16), 1 => Just(1), 1 => 2..2000_u16];
     let deed = prop_oneof![
         8 => (place(), value()).prop_map(|(to, value)| Deed::Call(to, value)),
         1 => (0..3_u8, value()).prop_map(|(kind, value)| Deed::Deploy(kind, value)),
-        2 => (0..=HOLLOW, option::of(0..CONTRACTS)).prop_map(|(who, code)| Deed::Delegate(who, code)),
+        1 => (0..QUEUES, 0..3_u16).prop_map(|(number, fee)| Deed::Request(number, fee)),
+        2 => (0..=HOLLOW, option::of(0..CONTRACTS)).prop_map(|(authority, code)| Deed::Delegate(authority, code)),
     ];
+    let large = select(&SIZES[..]).prop_map(Deed::DeployLarge);
+    let deed = prop_oneof![50 => deed, 1 => large];
     (0..SENDERS, deed, 0..3_u8).prop_map(|(from, deed, tip)| Tx { from, deed, tip })
 }
 
@@ -107,5 +140,7 @@ fn of_the_block() -> impl Strategy<Value = Op> {
         slot().prop_map(Op::History),
         slot().prop_map(Op::Beacon),
         slot().prop_map(Op::Gas),
+        slot().prop_map(Op::SlotNumber),
+        (slot(), slot()).prop_map(|(from, to)| Op::Deep(from, to)),
     ]
 }

@@ -3,19 +3,18 @@
 pub(crate) mod agree;
 pub(crate) mod generate;
 mod program;
+mod requests;
+mod transactions;
 
 pub(crate) use alloy_hardforks::EthereumHardfork as Fork;
-pub(crate) use program::{Op, child_address, child_init};
+pub(crate) use program::{Op, child_address};
+pub(crate) use requests::QUEUES;
+pub(crate) use transactions::BUDGETS;
 
-use alloy_consensus::{
-    Header, SignableTransaction, TxEip1559, TxEip7702, TxEnvelope, TxLegacy, transaction::Recovered,
-};
-use alloy_eips::{
-    eip4895::Withdrawal,
-    eip7702::{Authorization, SignedAuthorization},
-};
+use alloy_consensus::Header;
+use alloy_eips::eip4895::Withdrawal;
 use alloy_hardforks::ForkCondition;
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, map::HashMap};
+use alloy_primitives::{Address, B256, Bytes, U256, map::HashMap};
 use blockrace::{
     block::{FoundedAccount, FullState, OpenBlock, Rehearsal},
     evm::{Chain, FailedPhase},
@@ -23,14 +22,10 @@ use blockrace::{
 };
 use k256::ecdsa::SigningKey;
 use std::collections::BTreeMap;
+use transactions::BASE_FEE;
 
 /// Number of the block.
 const NUMBER: u64 = 300;
-/// Base fee in wei, from London on.
-const BASE_FEE: u64 = 7;
-/// Enough gas for a dozen steps with calls. It is small enough that `block-stm` may execute a call and a
-/// payment together.
-const GAS_LIMIT: u64 = 300_000;
 /// Number of accounts that send. [`CONTRACTS`] is the number of accounts with programs.
 pub(crate) const SENDERS: u8 = 4;
 /// Index of a key without an account.
@@ -41,7 +36,7 @@ const KEYS: usize = HOLLOW as usize + 1;
 pub(crate) const CONTRACTS: u8 = 4;
 
 /// Every fork that a block of the test is executed under.
-pub(crate) const FORKS: [Fork; 15] = [
+pub(crate) const FORKS: [Fork; 16] = [
     Fork::Frontier,
     Fork::Homestead,
     Fork::Tangerine,
@@ -57,6 +52,7 @@ pub(crate) const FORKS: [Fork; 15] = [
     Fork::Prague,
     Fork::Osaka,
     Fork::Bpo1,
+    Fork::Amsterdam,
 ];
 
 /// An address with a role in a world.
@@ -73,8 +69,10 @@ pub(crate) enum Place {
     /// A precompiled contract, counted from 1.
     Precompile(u8),
     /// An account with a key that exists but is empty. Such accounts existed before EIP-161 and stay until they
-    /// are touched.
+    /// are touched. Under Amsterdam it does not exist.
     Hollow,
+    /// A contract that queues requests to the consensus layer, or its address before the fork that has it.
+    Queue(u8),
     /// An account that does not exist.
     Unobserved,
 }
@@ -86,6 +84,10 @@ pub(crate) enum Deed {
     Call(Place, u16),
     /// Creates a child contract by transaction.
     Deploy(u8, u16),
+    /// Deploys a code of this many zero bytes.
+    DeployLarge(u32),
+    /// Queues a request to the consensus layer for a fee in wei.
+    Request(u8, u16),
     /// Sets or clears the delegation of a sender's account to a contract's code, and calls it (EIP-7702).
     Delegate(u8, Option<u8>),
 }
@@ -115,6 +117,10 @@ pub(crate) struct World {
     pub(crate) purses: Vec<u64>,
     pub(crate) txs: Vec<Tx>,
     pub(crate) withdrawals: Vec<(Place, u8)>,
+    /// Gas limits under Amsterdam, as indices of [`BUDGETS`]. They are used in turn.
+    pub(crate) budgets: Vec<u8>,
+    /// A contract with a code of the greatest size.
+    pub(crate) large: Option<u8>,
 }
 
 impl Default for World {
@@ -128,6 +134,8 @@ impl Default for World {
             purses: Vec::new(),
             txs: Vec::new(),
             withdrawals: Vec::new(),
+            budgets: Vec::new(),
+            large: None,
         }
     }
 }
@@ -161,6 +169,7 @@ impl World {
             },
             Place::Precompile(number) => Address::with_last_byte(number),
             Place::Hollow => sender(HOLLOW),
+            Place::Queue(number) => requests::address(number),
             Place::Unobserved => Address::repeat_byte(0x99),
         }
     }
@@ -170,13 +179,16 @@ impl World {
         let mut accounts = BTreeMap::new();
         for number in 0..SENDERS {
             let purse = self.purses.get(usize::from(number)).copied();
-            let balance = purse.map_or(U256::from(10).pow(U256::from(18)), U256::from);
+            let balance = purse.map_or(U256::from(10).pow(U256::from(24)), U256::from);
             let nonce = first_nonce(number);
             accounts
                 .insert(sender(number), FoundedAccount { nonce, balance, ..Default::default() });
         }
         for (number, program) in (0..).zip(&self.programs) {
-            let code = program::compile(program, self.fork, &|place| self.address(place));
+            let mut code = program::compile(program, self.fork, &|place| self.address(place));
+            if self.large == Some(number) {
+                code = padded(&code, self.fork);
+            }
             let slots = self.slots.iter().filter(|(of, ..)| *of == number);
             let slots: BTreeMap<_, _> = slots.map(|(_, slot, value)| (*slot, *value)).collect();
             let slots =
@@ -195,11 +207,15 @@ impl World {
             }
             accounts.insert(self.address(Place::Child(*kind)), account);
         }
-        accounts.insert(self.address(Place::Hollow), FoundedAccount::default());
+        // No empty account is left since the merge (EIP-7523). A block's own access list cannot tell that one is removed.
+        if self.fork < Fork::Amsterdam {
+            accounts.insert(self.address(Place::Hollow), FoundedAccount::default());
+        }
         let one_wei = FoundedAccount { balance: U256::ONE, ..Default::default() };
         accounts.insert(self.address(Place::Precompile(1)), one_wei);
         accounts.insert(program::BEACON, program::system_contract(0x42, 0));
         accounts.insert(program::HISTORY, program::system_contract(0x43, 1));
+        accounts.extend(requests::contracts(self.fork));
         accounts
     }
 
@@ -208,7 +224,7 @@ impl World {
         Header {
             number: NUMBER,
             timestamp: 10_000,
-            gas_limit: 30_000_000,
+            gas_limit: if since(Fork::Amsterdam) { 1_000_000_000 } else { 30_000_000 },
             beneficiary: self.address(Place::Beneficiary),
             parent_hash: ancestor(NUMBER - 1),
             difficulty: if since(Fork::Paris) { U256::ZERO } else { U256::from(131_072) },
@@ -217,6 +233,8 @@ impl World {
             excess_blob_gas: since(Fork::Cancun).then_some(0),
             parent_beacon_block_root: since(Fork::Cancun).then_some(B256::repeat_byte(0xbb)),
             requests_hash: since(Fork::Prague).then_some(B256::ZERO),
+            block_access_list_hash: since(Fork::Amsterdam).then_some(B256::ZERO),
+            slot_number: since(Fork::Amsterdam).then_some(0x5107),
             ..Default::default()
         }
     }
@@ -229,75 +247,6 @@ impl World {
             false => ForkCondition::ZERO_BLOCK,
         };
         Chain::of_forks(1, forks.map(|fork| (fork, condition(fork))))
-    }
-
-    fn transactions(&self) -> Vec<Recovered<TxEnvelope>> {
-        let mut nonces: [u64; KEYS] = std::array::from_fn(|key| first_nonce(key as u8));
-        self.txs.iter().map(|tx| self.transaction(*tx, &mut nonces)).collect()
-    }
-
-    fn transaction(&self, tx: Tx, nonces: &mut [u64; KEYS]) -> Recovered<TxEnvelope> {
-        let nonce = nonces[usize::from(tx.from)];
-        nonces[usize::from(tx.from)] += 1;
-        let (to, value, input) = match tx.deed {
-            Deed::Call(to, value) => (TxKind::Call(self.address(to)), value, Bytes::new()),
-            Deed::Deploy(kind, value) => (TxKind::Create, value, child_init(kind)),
-            Deed::Delegate(authority, code) if self.fork >= Fork::Prague => {
-                let signed = authorization(authority, code, nonces);
-                return self.delegation(tx, nonce, sender(authority), signed);
-            }
-            Deed::Delegate(authority, _) => (TxKind::Call(sender(authority)), 0, Bytes::new()),
-        };
-        let value = U256::from(value);
-        let (london, tip) = (self.fork >= Fork::London, u128::from(tx.tip));
-        let envelope = if london && tx.tip % 2 == 1 {
-            let tx = TxEip1559 {
-                chain_id: 1,
-                nonce,
-                gas_limit: GAS_LIMIT,
-                max_fee_per_gas: u128::from(BASE_FEE) + tip,
-                max_priority_fee_per_gas: tip,
-                to,
-                value,
-                input,
-                ..Default::default()
-            };
-            tx.into_signed(Signature::test_signature()).into()
-        } else {
-            let tx = TxLegacy {
-                chain_id: (self.fork >= Fork::SpuriousDragon).then_some(1),
-                nonce,
-                gas_price: if london { u128::from(BASE_FEE) + tip } else { tip },
-                gas_limit: GAS_LIMIT,
-                to,
-                value,
-                input,
-            };
-            tx.into_signed(Signature::test_signature()).into()
-        };
-        Recovered::new_unchecked(envelope, sender(tx.from))
-    }
-
-    fn delegation(
-        &self,
-        tx: Tx,
-        nonce: u64,
-        to: Address,
-        authorization: SignedAuthorization,
-    ) -> Recovered<TxEnvelope> {
-        let tip = u128::from(tx.tip);
-        let signed = TxEip7702 {
-            chain_id: 1,
-            nonce,
-            gas_limit: GAS_LIMIT,
-            max_fee_per_gas: u128::from(BASE_FEE) + tip,
-            max_priority_fee_per_gas: tip,
-            to,
-            authorization_list: vec![authorization],
-            ..Default::default()
-        };
-        let signed = signed.into_signed(Signature::test_signature());
-        Recovered::new_unchecked(TxEnvelope::Eip7702(signed), sender(tx.from))
     }
 
     /// Makes the block ready by executing it once in order.
@@ -335,20 +284,16 @@ impl World {
     }
 }
 
-fn ancestor(number: u64) -> B256 {
-    B256::from(U256::from(number << 32))
+/// The code with zero bytes behind it, up to the greatest size of a code.
+fn padded(code: &Bytes, fork: Fork) -> Bytes {
+    let size = if fork >= Fork::Amsterdam { 0x1_0000 } else { 0x6000 };
+    let mut code = code.to_vec();
+    code.resize(size, 0);
+    code.into()
 }
 
-/// An authorization signed by the authority, with its expected nonce at that point.
-fn authorization(authority: u8, code: Option<u8>, nonces: &mut [u64; KEYS]) -> SignedAuthorization {
-    let nonce = nonces[usize::from(authority)];
-    nonces[usize::from(authority)] += 1;
-    let address = code.map_or(Address::ZERO, contract);
-    let authorization = Authorization { chain_id: U256::ONE, address, nonce };
-    let signed = key(authority)
-        .sign_prehash_recoverable(authorization.signature_hash().as_slice())
-        .expect("a hash can be signed");
-    authorization.into_signed(Signature::from(signed))
+fn ancestor(number: u64) -> B256 {
+    B256::from(U256::from(number << 32))
 }
 
 /// The change of an account, if it changed.

@@ -50,12 +50,26 @@ pub(crate) enum Op {
     Log(u8),
     /// Replaces a slot by its digest, computed by a slow precompiled contract.
     Digest(u8),
+    /// Stores the slot number in a slot (EIP-7843).
+    SlotNumber(u8),
+    /// Mixes a slot with a deep stack by DUPN, SWAPN and EXCHANGE (EIP-8024), and stores the result in another.
+    Deep(u8, u8),
     /// Adds a slot to its transient storage and copies the sum back (EIP-1153).
     Transient(u8),
 }
 
 /// Gas that calls forward: enough for some steps, and a bound for call cycles.
 const CALL_GAS: u64 = 40_000;
+
+/// The same under Amsterdam, where a new slot costs 97,920 more (EIP-8037).
+const CALL_STATE_GAS: u64 = 250_000;
+
+/// Number of values above a slot's in [`Op::Deep`]: the least that `DUPN` and `SWAPN` reach below.
+const DEPTH: u8 = 16;
+
+/// Immediates of `DUPN` and `SWAPN` for 17, and of `EXCHANGE` for 1 and 2.
+const SEVENTEEN: u8 = 128;
+const ONE_AND_TWO: u8 = 142;
 
 const RIPEMD_160: Address = Address::with_last_byte(3);
 
@@ -140,11 +154,13 @@ fn is_in(op: Op, fork: Fork) -> bool {
         Op::OwnBalance(_) => Fork::Istanbul,
         Op::Beacon(_) | Op::Transient(_) => Fork::Cancun,
         Op::History(_) => Fork::Prague,
+        Op::SlotNumber(_) | Op::Deep(..) => Fork::Amsterdam,
         _ => Fork::Frontier,
     }
 }
 
 fn step(code: &mut Code, op: Op, fork: Fork, places: &impl Fn(Place) -> Address) {
+    let gas = if fork >= Fork::Amsterdam { CALL_STATE_GAS } else { CALL_GAS };
     match op {
         Op::Increment(slot) => code.sload(slot).push(1u8).op(0x01).sstore(slot),
         Op::Set(slot, value) => code.push(value).sstore(slot),
@@ -156,10 +172,10 @@ fn step(code: &mut Code, op: Op, fork: Fork, places: &impl Fn(Place) -> Address)
         Op::Gas(slot) => code.op(0x5a).sstore(slot),
         Op::Call(to, value) => {
             code.push(0u8).push(0u8).push(0u8).push(0u8).push(value);
-            code.push_address(places(to)).push(CALL_GAS).op(0xf1).sstore(6)
+            code.push_address(places(to)).push(gas).op(0xf1).sstore(6)
         }
-        Op::Delegate(to) => call_without_value(code, places(to), 0xf4),
-        Op::Static(to) => call_without_value(code, places(to), 0xfa),
+        Op::Delegate(to) => call_without_value(code, places(to), gas, 0xf4),
+        Op::Static(to) => call_without_value(code, places(to), gas, 0xfa),
         Op::RevertIfOdd(slot) => code.sload(slot).push(1u8).op(0x16).when(|code| {
             let undo = if fork >= Fork::Byzantium { 0xfd } else { 0xfe };
             code.push(0u8).push(0u8).op(undo);
@@ -187,6 +203,8 @@ fn step(code: &mut Code, op: Op, fork: Fork, places: &impl Fn(Place) -> Address)
             code.push(32u8).push(0u8).push(DIGESTED).push(0u8).push(0u8).push_address(RIPEMD_160);
             code.push(CALL_GAS).op(0xf1).op(0x50).push(0u8).op(0x51).sstore(slot)
         }
+        Op::SlotNumber(slot) => code.op(0x4b).sstore(slot),
+        Op::Deep(from, to) => deep(code, from, to),
         Op::Transient(slot) => {
             code.push(slot).op(0x5c).sload(slot).op(0x01).push(slot).op(0x5d);
             code.push(slot).op(0x5c).sstore(slot)
@@ -194,8 +212,29 @@ fn step(code: &mut Code, op: Op, fork: Fork, places: &impl Fn(Place) -> Address)
     };
 }
 
-fn call_without_value(code: &mut Code, to: Address, call: u8) -> &mut Code {
-    code.push(0u8).push(0u8).push(0u8).push(0u8).push_address(to).push(CALL_GAS).op(call).sstore(6)
+/// Reaches below sixteen values on the stack.
+fn deep(code: &mut Code, from: u8, to: u8) -> &mut Code {
+    code.sload(from);
+    for value in 1..=DEPTH {
+        code.push(value);
+    }
+    code.op(0xe6).op(SEVENTEEN).push(1u8).op(0x01);
+    code.op(0xe7).op(SEVENTEEN).op(0xe8).op(ONE_AND_TWO);
+    for _ in 0..=DEPTH {
+        code.op(0x03);
+    }
+    code.sstore(to)
+}
+
+fn call_without_value(code: &mut Code, to: Address, gas: u64, call: u8) -> &mut Code {
+    code.push(0u8).push(0u8).push(0u8).push(0u8).push_address(to).push(gas).op(call).sstore(6)
+}
+
+/// Initialisation code of a contract with a code of zero bytes.
+pub(crate) fn large_init(size: u32) -> Bytes {
+    let mut init = Code::default();
+    init.push(u64::from(size)).push(0u8).op(0xf3);
+    init.0.into()
 }
 
 /// Initialisation code of a contract that counts its calls in slot 0. When it is paid, it self-destructs in
