@@ -4,7 +4,7 @@ use super::WorkerPool;
 use parking_lot::Mutex;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 /// Maximum number of tasks that a thread takes at once. Taking from the index costs more than
@@ -42,12 +42,34 @@ pub(crate) fn run_each<W, R: Send, L: Send>(
         impl Fn(W) -> L + Sync,
     >,
 ) -> Option<Done<R, L>> {
+    run_each_beside(pool, tasks, || ())
+}
+
+/// As [`run_each`], and one thread does `first` before it takes tasks. That is not the calling thread, unless the pool
+/// has no other. Threads without tasks help with rayon's work in `first`.
+pub(crate) fn run_each_beside<W, R: Send, L: Send>(
+    pool: &WorkerPool,
+    tasks: &Tasks<
+        impl Fn(usize) -> W + Sync,
+        impl Fn(&mut W, usize) -> R + Sync,
+        impl Fn(W) -> L + Sync,
+    >,
+    first: impl Fn() + Sync,
+) -> Option<Done<R, L>> {
+    // Set by the thread that does `first`. Nothing else depends on it, so relaxed is enough.
+    let is_taken = AtomicBool::new(pool.threads().get() == 1);
+    if is_taken.load(Ordering::Relaxed) {
+        catch_unwind(AssertUnwindSafe(|| pool.install(&first))).ok()?;
+    }
     // These counters only distribute indices. The pool publishes the results, so relaxed is enough.
     let (next, workers) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let at_once = (tasks.count / FEW).clamp(1, MOST_AT_ONCE);
     // Guards the results of finished threads. Each thread locks it once.
     let done = Mutex::new(Vec::with_capacity(pool.threads().get()));
     run_on_all(pool, || {
+        if rayon::current_thread_index().is_some() && !is_taken.swap(true, Ordering::Relaxed) {
+            first();
+        }
         let take = || {
             let first = next.fetch_add(at_once, Ordering::Relaxed);
             (first < tasks.count).then(|| first..tasks.count.min(first + at_once))

@@ -11,7 +11,7 @@ use alloy_primitives::{B256, Bytes, keccak256};
 use blockrace::{
     block::{PrepareError, ReplayJob, derive_access_list, prepare},
     cache::sample,
-    execution::{BlockOutcome, ExecuteError},
+    execution::{BlockOutcome, ExecuteError, Executor},
     executors::{Bal, ExecutorKind},
     threads::WorkerPool,
     verify::{Check, Verdict, check, wrong_list},
@@ -53,10 +53,10 @@ impl Block {
         self.job.take_access_list(&rlp).expect("the list has the header's hash");
     }
 
-    /// Executes the block by its own list.
+    /// Executes the block by its own list, with the state root beside it.
     fn execute_by_list(&self, pool: &WorkerPool) -> Result<BlockOutcome, ExecuteError> {
         let bal = Bal::prepare(&self.job, pool.threads())?;
-        let executed = blockrace::execution::Executor::execute(&bal, &self.job, pool)?;
+        let (executed, _) = bal.execute_with_root(&self.job, pool)?;
         Ok(executed.outcome)
     }
 }
@@ -129,6 +129,18 @@ fn every_block_is_executed_by_its_own_list() {
         let list = block.list.clone();
         block.take(&list);
         let outcome = block.execute_by_list(&pool).expect("the list is the block's");
+        for threads in [1, 2, 3] {
+            let pool = WorkerPool::new(NonZeroUsize::new(threads).expect("not zero"));
+            let pool = pool.expect("the threads start");
+            let bal = Bal::prepare(&block.job, pool.threads()).expect("the list is well-formed");
+            let (alone, beside) = (
+                Executor::execute(&bal, &block.job, &pool).expect("the list is the block's"),
+                bal.execute_with_root(&block.job, &pool).expect("the list is the block's"),
+            );
+            assert_eq!((&alone.outcome, &beside.0.outcome), (&outcome, &outcome));
+            let trie = beside.1.expect("the witness is complete");
+            assert_eq!(trie.map(|trie| trie.root()), block.root);
+        }
         for (_, expected) in &block.outcomes {
             assert_eq!(&outcome, expected);
         }

@@ -26,6 +26,8 @@
 //!    its changes are checked as those of a transaction are.
 //! 5. Every entry of the list must have been accessed.
 //!
+//! [`Bal::execute_with_root`] computes the state root from the list beside that.
+//!
 //! # Invariants
 //!
 //! By induction over the block: assume that the list is correct for all earlier transactions. Then
@@ -42,6 +44,7 @@ mod bal_db;
 mod check;
 mod no_op;
 mod post_state;
+mod root;
 mod table;
 
 use crate::{
@@ -57,7 +60,7 @@ use crate::{
     state::{AccountChange, BlockState, PostState, Storage},
     threads::{
         DeferredDrop, WorkerPool,
-        tasks::{self, Tasks, run_each},
+        tasks::{self, Tasks, run_each_beside},
     },
 };
 use alloy_consensus::Transaction as _;
@@ -156,6 +159,19 @@ impl Observable for Bal {
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
+        self.execute_beside(job, pool, observer, || ())
+    }
+}
+
+impl Bal {
+    /// Executes the block. One thread does `first` before anything else.
+    fn execute_beside(
+        &self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        observer: &impl Observer,
+        first: impl Fn() + Sync,
+    ) -> Result<Execution, ExecuteError> {
         observer.tell(Event::Began(Activity::Search));
         let storage = if self.is_own { job.storage_at_once() } else { job.storage() };
         let shared = Shared { job, bal: self, storage: &storage, observer };
@@ -168,7 +184,8 @@ impl Observable for Bal {
                 worker.database().take_touched()
             },
         };
-        let done = run_each(pool, &tasks).ok_or(ExecuteError::Engine { executor: "bal" })?;
+        let done = run_each_beside(pool, &tasks, first);
+        let done = done.ok_or(ExecuteError::Engine { executor: "bal" })?;
         observer.tell(Event::Began(Activity::After));
         let (outcome, leftovers) = shared.finish(done)?;
         observer.tell(Event::Began(Activity::Absent));
