@@ -73,25 +73,25 @@ impl Scene {
         self.transactions.push(Recovered::new_unchecked(signed.into(), from));
     }
 
-    /// The block, ready to execute under Cancun's rules.
-    pub(crate) fn job(mut self) -> ReplayJob {
+    /// The block, ready to execute under the rules of `fork`, with this gas limit.
+    pub(crate) fn job_of(mut self, fork: EthereumHardfork, gas_limit: u64) -> ReplayJob {
         for ((address, slot), value) in self.slots {
             let account = self.accounts.get_mut(&address).expect("slots belong to contracts");
             account.slots.push((slot, value));
         }
         let mut ledger = FullState::default();
         let root = ledger.found(self.accounts).expect("a new state is complete");
-        let block = OpenBlock::unchecked(chain(), header(), self.transactions, Some(Vec::new()));
+        let header = header(fork, gas_limit);
+        let block = OpenBlock::unchecked(chain(fork), header, self.transactions, Some(Vec::new()));
         let rehearsal = ledger.rehearse(block, root, HashMap::default()).expect("it is complete");
         rehearsal.result.expect("the block is valid");
         rehearsal.job
     }
 }
 
-fn chain() -> Chain {
+fn chain(newest: EthereumHardfork) -> Chain {
     let forks = EthereumHardfork::VARIANTS.iter().copied();
-    let forks =
-        forks.filter(|fork| *fork <= EthereumHardfork::Cancun && *fork != EthereumHardfork::Dao);
+    let forks = forks.filter(|fork| *fork <= newest && *fork != EthereumHardfork::Dao);
     let condition = |fork| match fork > EthereumHardfork::Paris {
         true => ForkCondition::ZERO_TIMESTAMP,
         false => ForkCondition::ZERO_BLOCK,
@@ -99,16 +99,20 @@ fn chain() -> Chain {
     Chain::of_forks(1, forks.map(|fork| (fork, condition(fork))))
 }
 
-fn header() -> Header {
+fn header(fork: EthereumHardfork, gas_limit: u64) -> Header {
+    let is_amsterdam = fork >= EthereumHardfork::Amsterdam;
     Header {
         number: 20_000_000,
         timestamp: 1_720_000_000,
-        gas_limit: 30_000_000_000,
+        gas_limit,
         beneficiary: address("beneficiary", 0),
         base_fee_per_gas: Some(7),
         blob_gas_used: Some(0),
         excess_blob_gas: Some(0),
         parent_beacon_block_root: Some(B256::ZERO),
+        requests_hash: (fork >= EthereumHardfork::Prague).then_some(B256::ZERO),
+        block_access_list_hash: is_amsterdam.then_some(B256::ZERO),
+        slot_number: is_amsterdam.then_some(1),
         ..Default::default()
     }
 }

@@ -4,10 +4,13 @@ use super::{
     contracts::{self, PoolCode, allowance_slot, balance_slot, pool_slots, word},
     scene::{Call, Scene, address},
 };
+use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::{Address, Bytes, U256};
 use blockrace::block::ReplayJob;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
+/// Gas limit of a block, more than any of them uses.
+const GAS_LIMIT: u64 = 30_000_000_000;
 /// Percentage of transactions at hot spots, in a block that has them.
 const HOT_PERCENT: u32 = 30;
 /// Number of accounts that send and receive hot transactions.
@@ -86,7 +89,7 @@ impl Kind {
             Self::Erc20 => token_transfers(transactions, draw),
             Self::Swap => swaps(transactions, draw),
         }
-        .job()
+        .job_of(EthereumHardfork::Cancun, GAS_LIMIT)
     }
 }
 

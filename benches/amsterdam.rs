@@ -1,0 +1,140 @@
+//! Blocks near the limits of Amsterdam: full of payments, first reads, storage writes and new slots, with 200 and 300
+//! Mgas.
+//!
+//! `cargo bench --bench amsterdam`. `BLOCKRACE_ROUNDS` sets the number of iterations, which is 9 by
+//! default. An argument after `--` selects the rows with this text in their name.
+//!
+//! For each block the bench prints the size of its access list (EIP-7928), as items and as share of the greatest
+//! number of items; the baseline's rate; and the speedups of `block-stm` and `bal` with 1 and 2 threads. `bal` executes
+//! by the block's own list. The last two columns are the time of `bal` and of the state root with 2 threads in ms: one
+//! after the other, and the root from the list beside the execution. Figures are medians of shuffled iterations.
+//!
+//! The blocks and their lists are made by the sequential path. All outcomes are compared with the
+//! baseline's, and every transaction must succeed. That shows agreement. It does not show that the rules of the fork are
+//! right. The transactions are unsigned, as senders are recovered outside the timer.
+
+#![allow(missing_docs, reason = "a bench is no library")]
+
+mod support {
+    pub(crate) mod assembler;
+    pub(crate) mod rounds;
+    pub(crate) mod scene;
+    pub(crate) mod worst;
+}
+
+use blockrace::{
+    block::ReplayJob,
+    execution::{Execution, Executor},
+    executors::{Bal, ExecutorKind},
+    threads::WorkerPool,
+    trie::{TrieError, UpdatedTrie},
+};
+use std::{env, num::NonZeroUsize};
+use support::{
+    rounds::{self, Laps},
+    worst::Load,
+};
+
+type Trie<'a> = Result<Option<UpdatedTrie<'a>>, TrieError>;
+
+const GAS_LIMITS: [u64; 2] = [200_000_000, 300_000_000];
+
+/// Gas of one item of a list (EIP-7928).
+const ITEM: u64 = 2_000;
+
+fn pool(threads: usize) -> WorkerPool {
+    let threads = NonZeroUsize::new(threads).expect("it is not zero");
+    WorkerPool::new(threads).expect("the threads start")
+}
+
+/// The executor, prepared for the block outside the timer.
+fn prepared(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> Box<dyn Executor> {
+    kind.prepare(job, pool.threads()).expect("the block is valid")
+}
+
+/// Executes, and then computes the state root.
+fn root_after<'j>(bal: &Bal, job: &'j ReplayJob, pool: &WorkerPool) -> (Execution, Trie<'j>) {
+    let execution = bal.execute(job, pool).expect("the block is valid");
+    let trie = pool.install(|| job.trie_after(&execution.outcome.post_state));
+    (execution, trie)
+}
+
+/// Measures one block, and prints its row.
+fn race(name: &str, job: &ReplayJob, [one, two]: [&WorkerPool; 2], rounds: usize) {
+    let stm = prepared(ExecutorKind::BLOCK_STM, job, one);
+    let bals = [one, two].map(|pool| prepared(ExecutorKind::BAL, job, pool));
+    let sequential = prepared(ExecutorKind::SEQUENTIAL, job, one);
+    let execute = |executor: &dyn Executor, pool: &WorkerPool| -> Execution {
+        executor.execute(job, pool).expect("the block is valid")
+    };
+    let expected = execute(&*sequential, one).outcome;
+    let failed = expected.receipts.iter().position(|receipt| !receipt.success);
+    assert_eq!(failed, None, "{name}: a transaction failed");
+    for (executor, pool) in [(&stm, one), (&stm, two), (&bals[0], one), (&bals[1], two)] {
+        let outcome = execute(&**executor, pool).outcome;
+        assert!(outcome == expected, "{name}: {executor:?} on {} threads differs", pool.threads());
+    }
+    let laps = rounds::race(
+        rounds,
+        [
+            &|| execute(&*sequential, one),
+            &|| execute(&*stm, one),
+            &|| execute(&*stm, two),
+            &|| execute(&*bals[0], one),
+            &|| execute(&*bals[1], two),
+        ],
+    );
+    let bal = Bal::prepare(job, two.threads()).expect("the block is valid");
+    let roots = rounds::race(
+        rounds,
+        [&|| root_after(&bal, job, two), &|| {
+            bal.execute_with_root(job, two).expect("the block is valid")
+        }],
+    );
+    print_row(name, job, expected.gas_used, (&laps, &roots));
+}
+
+fn print_row(name: &str, job: &ReplayJob, gas: u64, (laps, roots): (&[Laps; 5], &[Laps; 2])) {
+    let items = job.access_list.as_ref().map_or(0, |list| list.executed.items);
+    let share = 100.0 * (items * ITEM) as f64 / job.header.gas_limit as f64;
+    let [sequential, others @ ..] = laps;
+    let rate = gas as f64 / 1e6 / sequential.median().as_secs_f64();
+    let mgas = gas as f64 / 1e6;
+    let speedups: String =
+        others.iter().map(|laps| format!(" {:8.2}x", laps.speedup(sequential))).collect();
+    let [after, beside] = roots.each_ref().map(|laps| 1e3 * laps.median().as_secs_f64());
+    println!(
+        "{name:18} {:6} {mgas:6.1} {items:7} {share:5.0} % {rate:8.0}{speedups} {after:9.1} {beside:9.1}",
+        job.transactions.len(),
+    );
+}
+
+fn main() {
+    let (one, two) = (pool(1), pool(2));
+    let rounds = rounds::rounds(9);
+    let wanted = env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| name.contains(wanted));
+    println!(
+        "{:18} {:>6} {:>6} {:>7} {:>7} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}   ({rounds} iterations)",
+        "",
+        "txs",
+        "Mgas",
+        "items",
+        "",
+        "Mgas/s",
+        "stm, 1",
+        "stm, 2",
+        "bal, 1",
+        "bal, 2",
+        "root",
+        "beside"
+    );
+    for load in Load::ALL {
+        for gas_limit in GAS_LIMITS {
+            let name = format!("{load:?}, {}", gas_limit / 1_000_000);
+            if is_wanted(&name) {
+                race(&name, &load.block(gas_limit), [&one, &two], rounds);
+            }
+        }
+    }
+}
