@@ -284,6 +284,7 @@ mod tests {
             ("speedup_ci_high", json!(1.65)),
             ("total_speedup", json!(1.375)),
             ("bound_speedup", Value::Null),
+            ("total_bound_speedup", Value::Null),
             ("cpu_ns_median", json!(31_000_000)),
             ("verdict", json!("match")),
             ("verified_to", json!("state-root")),

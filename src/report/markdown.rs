@@ -7,8 +7,8 @@ use super::block_list::block_lists;
 use super::html::shell::capital;
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::summary::{
-    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, one_line, problems, why_line,
-    winner_line,
+    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, one_line, problems, whole_line,
+    why_line, winner_line,
 };
 use super::table::{NONE, cell, oracle_knowledge, speedup};
 use super::totals::{self, Standing};
@@ -63,6 +63,8 @@ fn opening(report: &Report) -> Vec<String> {
     let doubt = do_not_quote(report).map(|doubt| format!("**{}**  ", escaped(&capital(&doubt))));
     let mut lines: Vec<_> = doubt.into_iter().collect();
     lines.extend(winner.map(|line| format!("**{}**  ", escaped(&line))));
+    let whole = totals::winner(report).and_then(|standing| whole_line(&standing));
+    lines.extend(whole.map(|whole| format!("{}  ", escaped(&whole))));
     let why = totals::winner(report).and_then(|standing| why_line(report, standing.contender));
     lines.extend(why.map(|why| format!("{WHY_NOT_MORE} {}  ", escaped(&why))));
     lines.push(format!("{}  ", escaped(&noise_line(report))));

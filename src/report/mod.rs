@@ -20,6 +20,7 @@ pub mod compared;
 pub mod conformance;
 pub mod csv;
 pub mod fetched;
+mod figures;
 pub(crate) mod grid;
 pub mod html;
 pub mod json;
@@ -46,6 +47,8 @@ pub mod trace;
 pub mod verification;
 pub mod wrap;
 
+pub use figures::{Comparison, Figures};
+
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -56,11 +59,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     executors::Schedule,
-    measure::{
-        sample::{Counts, Sample},
-        stats::{Speedup, Summary},
-        warnings::Warning,
-    },
+    measure::{stats::Speedup, warnings::Warning},
     verify::VerifiedTo,
 };
 pub use picture::BlockPicture;
@@ -257,53 +256,6 @@ impl Verdict {
             Self::Mismatch(_) => None,
         }
     }
-}
-
-/// The measurements of a correct result.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Figures {
-    /// Wall-clock time of executing the block, over all iterations.
-    pub execute: Summary,
-    /// Comparison with the baseline on the same block.
-    pub comparison: Comparison,
-    /// Median time of the state root; `None` if no root could be computed.
-    pub root_median: Option<Duration>,
-    /// Median time of execution and state root together; `None` as above.
-    pub total_median: Option<Duration>,
-    /// Bound of the speedup on this number of threads, given the block's dependencies.
-    pub bound_speedup: Option<f64>,
-    /// Incarnations of all transactions, re-executions included; `None` if the executor does not count them.
-    pub incarnations: Option<u64>,
-    /// Gas of aborted incarnations; `None` as above.
-    pub wasted_gas: Option<u64>,
-    /// Transactions that accessed several shards; `None` if the executor has no shards.
-    pub cross_shard: Option<u64>,
-    /// Median CPU time of all threads during execution; `None` if the system does not report it.
-    pub cpu_median: Option<Duration>,
-    /// Median instructions and cycles during execution; `None` if hardware counters are unavailable.
-    pub counts_median: Option<Counts>,
-    /// Number of outliers among the samples. The statistics include them.
-    pub outliers: usize,
-    /// Drift of the time over the iterations, as a share; `None` without drift.
-    pub drift: Option<f64>,
-    /// The samples behind the medians, in the order in which they ran.
-    pub samples: Vec<Sample>,
-}
-
-/// The relation of a row to the baseline.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Comparison {
-    /// The row is the baseline: its speedup is 1, without an interval.
-    Baseline,
-    /// The row ran in the same iterations as a correct baseline.
-    Against {
-        /// Speedup of execution.
-        speedup: Speedup,
-        /// Speedup of execution and state root together; `None` without a root.
-        total_speedup: Option<f64>,
-    },
-    /// No baseline is available, for example because its result was wrong.
-    NoBaseline,
 }
 
 /// A report could not be written. The error source leads to the [`io::Error`], if there is one.

@@ -40,6 +40,7 @@ pub(super) struct Record<'a, N> {
     total_ns_median: Option<u64>,
     total_speedup: Option<N>,
     bound_speedup: Option<N>,
+    total_bound_speedup: Option<N>,
     incarnations: Option<u64>,
     re_execution_rate: Option<N>,
     wasted_gas: Option<u64>,
@@ -83,6 +84,7 @@ impl<'a, N> Record<'a, N> {
             total_ns_median: figures.and_then(|figures| figures.total_median).map(nanoseconds),
             total_speedup: number(figures.and_then(total_speedup)),
             bound_speedup: number(figures.and_then(|figures| figures.bound_speedup)),
+            total_bound_speedup: number(figures.and_then(|figures| figures.total_bound)),
             incarnations: figures.and_then(|figures| figures.incarnations),
             re_execution_rate: number(re_execution_rate(row)),
             wasted_gas: figures.and_then(|figures| figures.wasted_gas),
@@ -255,7 +257,8 @@ pub(super) fn bound_share(row: &Row) -> Option<f64> {
     share.is_finite().then_some(share)
 }
 
-fn total_speedup(figures: &Figures) -> Option<f64> {
+/// The speedup of execution and state root together.
+pub(super) fn total_speedup(figures: &Figures) -> Option<f64> {
     match figures.comparison {
         Comparison::Baseline => figures.total_median.map(|_| 1.0),
         Comparison::Against { total_speedup, .. } => total_speedup,

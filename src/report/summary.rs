@@ -11,7 +11,7 @@ use super::paint::{ALARM, Cell, FAINT, GOOD, PLAIN, STRONG, WARNING, bar, column
 use super::profiled::{SHORT_NAMES, lost};
 use super::quote::doubts;
 use super::table::{NONE, cell, speedup, speedup_style};
-use super::totals::{self, Standing};
+use super::totals::{self, Standing, Whole};
 use super::wrap::visible;
 use super::{
     Contender, Detail, Failure, Layout, Mode, Report, Row, Verdict, VerifiedTo, by_block, counted,
@@ -184,6 +184,7 @@ fn verdicts(report: &Report) -> Vec<String> {
         totals::winner(report).and_then(|standing| Some((standing, standing.speedup?)))
     {
         lines.push(paint(&winner_line(report, &standing, speedup), style));
+        lines.extend(whole_line(&standing));
         let why = why_line(report, standing.contender);
         lines.extend(why.map(|why| format!("{WHY_NOT_MORE} {why}")));
     }
@@ -220,6 +221,13 @@ pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Spe
             "no executor was clearly faster than the baseline; the best, {best}: {ratio:.2} {interval}"
         )
     }
+}
+
+/// The winner's speedup with the state root, which a client has to compute as well; `None` without a root.
+pub(super) fn whole_line(standing: &Standing<'_>) -> Option<String> {
+    let Whole { blocks, speedup, bound } = standing.whole?;
+    let bound = bound.map_or_else(String::new, |bound| format!(", bound {bound:.2}"));
+    Some(format!("with the state root: {speedup:.2} over {}{bound}", counted(blocks, "block")))
 }
 
 /// The part of the winner's speedup that is parallelism: its speed against the same executor on one thread.

@@ -3,6 +3,10 @@
 use alloy_primitives::b256;
 
 use super::*;
+use crate::measure::{
+    sample::{Counts, Sample},
+    stats::Summary,
+};
 
 pub(super) const HASH: B256 =
     b256!("0x1111111111111111222222222222222233333333333333334444444444444444");
@@ -275,6 +279,7 @@ fn figures(micros: u64, comparison: Comparison) -> Figures {
         root_median: None,
         total_median: None,
         bound_speedup: None,
+        total_bound: None,
         incarnations: None,
         wasted_gas: None,
         cross_shard: None,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use alloy_primitives::B256;
 
-use super::record::{bound_share, measured_speedup};
+use super::record::{bound_share, measured_speedup, total_speedup};
 use super::{Comparison, Contender, Report, Row, by_block, contenders};
 use crate::measure::stats::{Speedup, geometric_mean};
 use crate::measure::warnings::noise_floor;
@@ -34,6 +34,19 @@ pub struct Standing<'a> {
     /// Geometric mean of the speedup over the same executor on one thread, over the blocks where both matched; `None`
     /// for one thread, and without rows of one thread.
     pub over_one_thread: Option<f64>,
+    /// The speedup of execution and state root together; `None` without a state root.
+    pub whole: Option<Whole>,
+}
+
+/// Execution and state root of a contender together, over the blocks that have a root.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Whole {
+    /// Number of those blocks.
+    pub blocks: usize,
+    /// Geometric mean of the speedups.
+    pub speedup: f64,
+    /// Geometric mean of the bounds; `None` without bounds.
+    pub bound: Option<f64>,
 }
 
 /// The standings of all contenders over some rows, in the order of their first row.
@@ -52,6 +65,7 @@ pub fn standings<'a>(rows: &[&'a Row]) -> Vec<Standing<'a>> {
             total_time_ratio: total_time_ratio(&own, &baselines),
             bound_share: geometric_mean(&shares),
             over_one_thread: over_one_thread(&own, &one_thread),
+            whole: whole(&own),
         }
     };
     contenders(rows.iter().copied()).into_iter().map(standing).collect()
@@ -185,6 +199,21 @@ fn over_one_thread(rows: &[&Row], one_thread: &OneThread<'_>) -> Option<f64> {
         (!time.is_zero()).then(|| alone.div_duration_f64(time))
     };
     geometric_mean(&several.filter_map(ratio).collect::<Vec<_>>())
+}
+
+fn whole(own: &[&Row]) -> Option<Whole> {
+    let with_root = own.iter().filter_map(|row| {
+        let figures =
+            row.verdict.figures().filter(|figures| measured_speedup(figures).is_some())?;
+        Some((total_speedup(figures)?, figures.total_bound))
+    });
+    let (speedups, bounds): (Vec<_>, Vec<_>) = with_root.unzip();
+    let bounds: Option<Vec<_>> = bounds.into_iter().collect();
+    Some(Whole {
+        blocks: speedups.len(),
+        speedup: geometric_mean(&speedups)?,
+        bound: bounds.and_then(|bounds| geometric_mean(&bounds)),
+    })
 }
 
 /// Throughput of a contender over all blocks that matched, in Mgas/s: total gas / total time.

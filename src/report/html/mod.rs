@@ -30,7 +30,8 @@ use maud::{Markup, html};
 
 use super::record::mgas_per_s;
 use super::summary::{
-    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, problems, why_line, winner_line,
+    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, problems, whole_line, why_line,
+    winner_line,
 };
 use super::table::speedup;
 use super::totals::{self, Standing};
@@ -90,6 +91,7 @@ fn title(report: &Report) -> String {
 fn result(report: &Report) -> Markup {
     let winner = totals::winner(report)
         .and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
+    let whole = totals::winner(report).and_then(|standing| whole_line(&standing));
     let why = totals::winner(report).and_then(|standing| why_line(report, standing.contender));
     let problems = problems(report);
     let limits = limits::worst(report, EXPLAINED);
@@ -101,6 +103,7 @@ fn result(report: &Report) -> Markup {
             }
             @if let Some(doubt) = do_not_quote(report) { p class="doubt" { (sentence(&doubt)) } }
             @if let Some(winner) = winner { p class="winner" { (sentence(&winner)) } }
+            @if let Some(whole) = whole { p { (sentence(&whole)) } }
             @if let Some(why) = why { p { (sentence(&format!("{WHY_NOT_MORE} {why}"))) } }
             p { (sentence(&noise_line(report))) }
             @if let Some(cores) = cores_line(report) { p { (sentence(&cores)) } }

@@ -13,7 +13,7 @@ use crate::{
     report::{BlockFacts, Comparison, Figures, Mode, Row, SelfCheckRow, Verdict},
     verify::VerifiedTo,
 };
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 /// A raced block, and the inputs of its rows.
 pub(super) struct Block<'a> {
@@ -66,6 +66,7 @@ impl Block<'_> {
                 let knows_all = self.job.state_latency.is_zero();
                 figures.bound_speedup =
                     knows_all.then(|| self.study.bound(executor, threads)).flatten();
+                figures.total_bound = self.total_bound(figures.bound_speedup, threads);
                 (mode(measured.mode), Verdict::Match(figures))
             }
             Err(wrong) => (expected_mode(finish), Verdict::Mismatch(wrong.clone())),
@@ -80,6 +81,14 @@ impl Block<'_> {
             verdict,
             verified_to: VerifiedTo::of(self.job),
         })
+    }
+
+    /// Bound of the whole block, given the bound of its execution.
+    fn total_bound(&self, bound: Option<f64>, threads: NonZeroUsize) -> Option<f64> {
+        let baseline = self.baseline()?;
+        let [execute, root] = [execute(baseline), times(baseline, |sample| sample.root)]
+            .map(|times| median(&times).ok().map(|time| time.as_secs_f64()));
+        total_bound([execute?, root?], bound?, threads)
     }
 
     fn compare(
@@ -97,6 +106,14 @@ impl Block<'_> {
         let total_speedup = Speedup::paired(&total(baseline), &total(measured), self.seed).ok();
         Ok(Comparison::Against { speedup, total_speedup: total_speedup.map(|total| total.ratio) })
     }
+}
+
+/// Whole time of one thread / the shortest possible time: no thread can do more than its share of the whole work, and
+/// execution cannot take less than its bound allows.
+fn total_bound([execute, root]: [f64; 2], bound: f64, threads: NonZeroUsize) -> Option<f64> {
+    let whole = execute + root;
+    let least = f64::max(whole / threads.get() as f64, execute / bound);
+    (least > 0.0).then(|| whole / least)
 }
 
 fn execute(measured: &Measured) -> Vec<Duration> {
@@ -141,6 +158,7 @@ fn figures(measured: &Measured, comparison: Comparison, seed: u64) -> Result<Fig
         root_median: median_of(|sample| sample.root),
         total_median: median_of(Sample::total),
         bound_speedup: None,
+        total_bound: None,
         incarnations: upper_median(&mut incarnations),
         wasted_gas: upper_median(&mut wasted_gas),
         cross_shard: upper_median(&mut cross_shard),
@@ -169,4 +187,18 @@ fn counts(measured: &Measured) -> Option<Counts> {
 fn upper_median(counts: &mut [u64]) -> Option<u64> {
     counts.sort_unstable();
     counts.get(counts.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_of_the_whole_is_that_of_the_work_or_of_the_execution() {
+        let two = NonZeroUsize::new(2).expect("it is not zero");
+        // 6 and 4: no more than 2 by the work; execution alone takes at least 6 / 1.2 = 5.
+        assert_eq!(total_bound([6.0, 4.0], 2.0, two), Some(2.0));
+        assert_eq!(total_bound([6.0, 4.0], 1.0, two), Some(10.0 / 6.0));
+        assert_eq!(total_bound([0.0, 0.0], 1.0, two), None);
+    }
 }
