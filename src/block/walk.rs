@@ -11,11 +11,10 @@ use super::{
 };
 use crate::{
     block::{FlatState, Witness},
-    evm::{FailedPhase, Receipt, run_block},
+    evm::{BlockExecutionResult, FailedPhase, Receipt, run_block},
     state::{BlockState, PostState, PreState},
     trie::{NodeStore, StateTrie},
 };
-use alloy_evm::block::BlockExecutionResult;
 use alloy_primitives::{B256, Bytes};
 use std::sync::Arc;
 

@@ -42,7 +42,8 @@ fn the_details_of_a_small_report_match_the_snapshot() {
 fn quiet_output_is_the_problems_the_winner_and_the_verdict() {
     let text = shown(&testing::full_report(), Detail::Totals);
     let starts: Vec<_> = text.lines().filter_map(|line| line.split([':', ' ']).next()).collect();
-    let expected = ["MISMATCH", "not", "", "do", "fastest", "with", "bottlenecks", "", "noise", "2"];
+    let expected =
+        ["MISMATCH", "not", "", "do", "fastest", "with", "bottlenecks", "", "noise", "2"];
     assert_eq!(starts, expected, "{text}");
     assert_eq!(text.lines().last(), Some(&*last_line(&testing::full_report())));
 }

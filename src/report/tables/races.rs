@@ -40,6 +40,7 @@ const RESULT_COLUMNS: [Column; 35] = [
     or_null(whole("total_ns_median")),
     or_null(decimal("total_speedup")),
     or_null(decimal("bound_speedup")),
+    or_null(decimal("total_bound_speedup")),
     or_null(whole("incarnations")),
     or_null(decimal("re_execution_rate")),
     or_null(whole("wasted_gas")),

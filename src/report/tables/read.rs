@@ -185,6 +185,9 @@ struct ResultRow {
     total_ns_median: Option<u64>,
     total_speedup: Option<f64>,
     bound_speedup: Option<f64>,
+    // Absent from earlier results.
+    #[serde(default)]
+    total_bound_speedup: Option<f64>,
     incarnations: Option<u64>,
     wasted_gas: Option<u64>,
     cross_shard_share: Option<f64>,
@@ -214,6 +217,7 @@ impl ResultRow {
             root_median: self.root_ns_median.map(time),
             total_median: self.total_ns_median.map(time),
             bound_speedup: self.bound_speedup,
+            total_bound: self.total_bound_speedup,
             incarnations: self.incarnations,
             wasted_gas: self.wasted_gas,
             cross_shard: self.cross_shard_share.map(crossing),
