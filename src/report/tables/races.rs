@@ -17,7 +17,7 @@ pub(super) const PREPARATION: &str = "preparation";
 pub(super) const PROFILED: &str = "profiled";
 
 /// The columns of the CSV, those of the header, and those that only the JSON has.
-const RESULT_COLUMNS: [Column; 35] = [
+const RESULT_COLUMNS: [Column; 36] = [
     text("fork"),
     whole("timestamp"),
     whole("gas_limit"),
