@@ -133,7 +133,8 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct FetchArgs {
     /// Blocks to fetch: 19426587, 19_426_587, 19426K, 0x1286dbb, a block's hash, latest, safe, finalized, latest-10,
-    /// 19426580-19426599, 19426580:+20, a comma-separated list of these, or @FILE (@- is standard input)
+    /// 19426580-19426599, 19426580:+20, a comma-separated list of these, or @FILE (@- is standard input);
+    /// 19426587@0xHASH refuses a block with another hash
     #[arg(value_name = "BLOCKS")]
     pub blocks: BlockSpec,
     /// The part that this process works on.
@@ -142,6 +143,10 @@ pub struct FetchArgs {
     /// The node.
     #[command(flatten)]
     pub node: NodeArgs,
+    /// Further node that must state the same hash for each block, which confirms its header; may be repeated
+    #[arg(long, value_name = "URL", env = "ETH_CONFIRM_URLS", hide_env_values = true)]
+    #[arg(value_delimiter = '\n')]
+    pub confirm_url: Vec<String>,
     /// The rules of the chain.
     #[command(flatten)]
     pub rules: RulesArgs,

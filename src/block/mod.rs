@@ -19,6 +19,7 @@
 mod access_list;
 mod block_id;
 mod body;
+mod confirmation;
 mod flat;
 mod flat_state;
 mod flatten;
@@ -44,6 +45,7 @@ pub use access_list::{
 };
 pub use block_id::BlockId;
 pub use body::{BodyError, check_recorded_body};
+pub use confirmation::Confirmation;
 pub use flat::{FlatError, MalformedCode};
 pub use flat_state::{Assumed, FlatAccount, FlatFields, FlatState};
 pub use gas::{GasError, MAX_BLOCK_GAS};

@@ -25,6 +25,7 @@
 //!
 //! Chain id and block number are plain decimals. The hash is `0x` and 64 lower-case hex digits.
 //! Other names are ignored, among them the temporary files of writers (`.put-*.tmp`).
+//! A chain's folder may have the file `confirmed.txt`, which lists confirmed headers.
 //! The function [`Cache::leftovers`] finds the temporary files of killed writers.
 //!
 //! # Container format, version 2
@@ -99,6 +100,7 @@
 
 pub mod archive;
 pub(crate) mod atomic;
+mod confirmed;
 pub mod container;
 mod content;
 mod error;
@@ -110,6 +112,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use confirmed::{Confirmations, built_in};
 pub use error::{CacheError, ContainerError};
 pub use leftover::Leftover;
 pub use sample::{SAMPLE_CHAIN, sample};

@@ -36,6 +36,9 @@ pub struct ListArgs {
     /// Write the list to FILE as JSON (schema: data/cache-list.schema.json); - is standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Print one line NUMBER@HASH for each block instead of the table: a list of blocks that holds their hashes
+    #[arg(long, conflicts_with = "json")]
+    pub hashes: bool,
 }
 
 /// Arguments of `cache check`.

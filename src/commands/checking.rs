@@ -13,22 +13,25 @@ pub(super) struct CheckTotals {
     matched: usize,
     /// Matching blocks with a flat pre-state, which are verified to the receipts only.
     to_receipts: usize,
+    /// Matching blocks with a confirmed header.
+    confirmed: usize,
     pub(super) outcome: Outcome,
 }
 
 impl CheckTotals {
     /// Creates the counts of zero blocks.
     pub(super) const fn new() -> Self {
-        Self { blocks: 0, matched: 0, to_receipts: 0, outcome: Outcome::Verified }
+        Self { blocks: 0, matched: 0, to_receipts: 0, confirmed: 0, outcome: Outcome::Verified }
     }
 
     /// Adds a block. Prints mismatches and errors on standard error.
     pub(super) fn add(&mut self, (number, result): &CheckResult) {
         self.blocks += 1;
         let of_block = match result {
-            Ok(Checked { verdict: Verdict::Match, verified_to, .. }) => {
+            Ok(Checked { verdict: Verdict::Match, verified_to, facts, .. }) => {
                 self.matched += 1;
                 self.to_receipts += usize::from(*verified_to == VerifiedTo::Receipts);
+                self.confirmed += usize::from(facts.confirmed.is_some());
                 Outcome::Verified
             }
             Ok(Checked { verdict: mismatch, .. }) => {
@@ -43,7 +46,7 @@ impl CheckTotals {
         self.outcome = self.outcome.and(of_block);
     }
 
-    /// States how many blocks match, and the depth of their verification.
+    /// States how many blocks match, the depth of their verification, and how many headers are confirmed.
     pub(super) fn conclusion(&self) -> String {
         let (blocks, matched) = (self.blocks, self.matched);
         let depth = match (matched - self.to_receipts, self.to_receipts) {
@@ -53,9 +56,14 @@ impl CheckTotals {
                 format!("{proved} verified to the state root, {flat} to the receipts only")
             }
         };
+        let headers = match self.confirmed {
+            all if all == matched => "headers confirmed".to_owned(),
+            0 => "headers not confirmed".to_owned(),
+            some => format!("{some} headers confirmed"),
+        };
         match blocks {
-            1 => format!("{matched} of 1 block matches its header, {depth}"),
-            _ => format!("{matched} of {blocks} blocks match their headers, {depth}"),
+            1 => format!("{matched} of 1 block matches its header, {depth}; {headers}"),
+            _ => format!("{matched} of {blocks} blocks match their headers, {depth}; {headers}"),
         }
     }
 }

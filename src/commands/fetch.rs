@@ -22,9 +22,12 @@ use crate::{
     output::diagnose,
     progress::Progress,
     report::fetched::{self, FetchReport},
-    session::{AcquireOptions, NodeRules, acquire, check_shard, node_rules, resolve},
+    session::{
+        AcquireOptions, HeaderSources, NodeRules, acquire, check_shard, node_rules, resolve,
+    },
     threads::ExecutionLimit,
 };
+use futures::future::try_join_all;
 use std::{cell::RefCell, time::Duration};
 use tokio::select;
 
@@ -50,23 +53,35 @@ pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
     outcome
 }
 
+/// The nodes, and what is fetched from them.
+struct Asked {
+    nodes: Nodes,
+    rules: NodeRules,
+    numbers: BlockNumbers,
+    headers: HeaderSources,
+}
+
 /// Connects to the nodes, finds the rules of their chain and resolves the list of blocks.
-async fn ask(args: &FetchArgs) -> eyre::Result<(Nodes, NodeRules, BlockNumbers)> {
+async fn ask(args: &FetchArgs) -> eyre::Result<Asked> {
     let list = args.blocks.clone().load()?;
     let file = rules::file(&args.rules)?;
+    let confirming = node::confirming(&args.confirm_url, &args.node)?;
     let nodes = node::connect(&args.node).await?;
+    let confirming = try_join_all(confirming.into_iter().map(Node::connect)).await?;
     let rules = node_rules(nodes.first(), file.as_ref()).await?;
     let nodes = nodes.with_rules(&rules.rules);
     let shard = args.shard.shard;
     check_shard(&list, shard)?;
-    let numbers = resolve(nodes.first(), &list).await?.part_of(shard);
-    Ok((nodes, rules, numbers))
+    let (numbers, given) = resolve(nodes.first(), &list).await?;
+    let headers = HeaderSources { given, nodes: confirming };
+    headers.check_chain(nodes.first().chain_id())?;
+    Ok(Asked { nodes, rules, numbers: numbers.part_of(shard), headers })
 }
 
 /// Fetches the blocks that are not cached. A signal ends the fetch and drops the unfinished blocks.
 async fn fetch(
     args: &FetchArgs,
-    (nodes, rules, numbers): (Nodes, NodeRules, BlockNumbers),
+    Asked { nodes, rules, numbers, headers }: Asked,
     mut interrupt: Interruption,
     files: ResultFiles<FetchReport>,
     context: &Context,
@@ -82,6 +97,7 @@ async fn fetch(
             time: args.limit.time(),
             interrupt: interrupt.raised.clone(),
         },
+        headers,
     };
     if args.dry_run {
         return estimate::print(args, (&nodes, &numbers), &options, interrupt, context).await;

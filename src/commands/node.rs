@@ -10,6 +10,22 @@ use eyre::{WrapErr, ensure};
 use futures::future::join_all;
 use std::{path::Path, time::Duration};
 
+/// Builds the clients of `--confirm-url`. They have the limits of the arguments, and none of the headers.
+///
+/// # Errors
+/// If a URL is malformed. The message does not quote it.
+pub(super) fn confirming(urls: &[String], args: &NodeArgs) -> eyre::Result<Vec<Client>> {
+    let given = urls.iter().filter(|url| !url.trim().is_empty());
+    let client = |url: &String| {
+        let endpoint: Endpoint = url.trim().parse()?;
+        Ok(Client::with_secret(&endpoint, &[], None, limits(args))?)
+    };
+    given
+        .map(client)
+        .collect::<eyre::Result<_>>()
+        .wrap_err("a URL of --confirm-url or ETH_CONFIRM_URLS")
+}
+
 /// Builds a client for each URL of the arguments, with their headers and limits.
 ///
 /// # Errors
@@ -28,19 +44,22 @@ pub(super) fn clients(args: &NodeArgs) -> eyre::Result<Vec<Client>> {
         is_for_one,
         "headers and secrets would go to every node, so they need a single --rpc-url"
     );
-    let limits = Limits {
+    let build = |url: &String| {
+        let endpoint: Endpoint = url.parse()?;
+        let secret = args.jwt_secret.as_deref().map(read_secret).transpose()?;
+        Ok(Client::with_secret(&endpoint, &headers, secret, limits(args))?)
+    };
+    urls.into_iter().map(build).collect()
+}
+
+fn limits(args: &NodeArgs) -> Limits {
+    Limits {
         concurrency: args.concurrency,
         requests_per_second: args.requests_per_second,
         max_retries: args.max_retries,
         timeout: Duration::from_secs(args.rpc_timeout.get().into()),
         largest_answer: (args.largest_answer.get() as usize) << 20,
-    };
-    let build = |url: &String| {
-        let endpoint: Endpoint = url.parse()?;
-        let secret = args.jwt_secret.as_deref().map(read_secret).transpose()?;
-        Ok(Client::with_secret(&endpoint, &headers, secret, limits)?)
-    };
-    urls.into_iter().map(build).collect()
+    }
 }
 
 /// Connects to the nodes of the arguments. A node that cannot be reached is left out and named, if another one can.

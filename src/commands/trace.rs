@@ -5,6 +5,7 @@
 
 use super::{Context, Outcome, files::ResultFile, select};
 use crate::{
+    block::Confirmation,
     cli::{RulesArgs, TraceArgs},
     output::Stream,
     report::{
@@ -49,7 +50,11 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let subject = Subject { chain_id: summary.facts.chain_id, title, names };
     file.write(|out| trace::write(&summary.trace, &subject, out))?;
     let verified_to = summary.verified_to.name();
-    stream.print_text(format_args!("{}: match, verified to {verified_to}", subject.title))?;
+    let level = Confirmation::level(summary.facts.confirmed.as_ref());
+    stream.print_text(format_args!(
+        "{}: match, verified to {verified_to}, header {level}",
+        subject.title
+    ))?;
     stream.print_text(trace::summary(&summary.trace).join("\n"))?;
     stream.print_text(format_args!("open {} in https://ui.perfetto.dev", args.output.display()))?;
     kept?;

@@ -12,6 +12,7 @@ use super::{
     select,
 };
 use crate::{
+    block::Confirmation,
     cli::VerifyArgs,
     output::{OutputError, Stream, width},
     progress::{Chatter, Progress},
@@ -101,7 +102,7 @@ fn verified(checked: &Checked) -> VerifiedBlock {
 
 /// Titles of the table around the times of the steps.
 const FACTS: [Column; 3] = [("block", Right), ("fork", Left), ("txs", Right)];
-const RESULT: [Column; 2] = [("to", Left), ("verdict", Left)];
+const RESULT: [Column; 3] = [("to", Left), ("header", Left), ("verdict", Left)];
 
 /// Columns that may be left out, the least important first: the steps of the check, then the size and the fork.
 const DROPPED: [usize; 9] = [9, 3, 4, 5, 6, 2, 8, 7, 1];
@@ -116,8 +117,9 @@ fn print_table(checked: &[CheckResult], stream: Stream) -> Result<(), OutputErro
         let Ok(Checked { facts, verdict, verified_to, times, .. }) = result else {
             continue;
         };
+        let level = Confirmation::level(facts.confirmed.as_ref()).to_owned();
         let facts = [number.to_string(), facts.fork.clone(), facts.transactions.to_string()];
-        let result = [verified_to.name().to_owned(), verdict.to_string()];
+        let result = [verified_to.name().to_owned(), level, verdict.to_string()];
         rows.push([&facts[..], &cells(times), &result].concat());
         total.add_all(times);
     }

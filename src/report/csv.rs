@@ -11,7 +11,7 @@ use super::record::Record;
 use super::{Report, ReportError, Row};
 
 /// The columns, in order.
-const COLUMNS: [&str; 31] = [
+const COLUMNS: [&str; 33] = [
     "chain_id",
     "block_number",
     "block_hash",
@@ -43,6 +43,8 @@ const COLUMNS: [&str; 31] = [
     "cpu_ns_median",
     "verdict",
     "verified_to",
+    "header",
+    "confirmed_by",
 ];
 
 /// Writes the rows of `report` below a header. The header is written even without rows.
@@ -72,7 +74,7 @@ mod tests {
         threads,schedule,mode,iterations,execute_ns_median,execute_ns_ci_low,execute_ns_ci_high,\
         execute_mgas_per_s,speedup,speedup_ci_low,speedup_ci_high,efficiency,root_ns_median,\
         total_ns_median,total_speedup,bound_speedup,total_bound_speedup,incarnations,re_execution_rate,wasted_gas,\
-        cross_shard_share,cpu_ns_median,verdict,verified_to";
+        cross_shard_share,cpu_ns_median,verdict,verified_to,header,confirmed_by";
 
     fn written(rows: Vec<Row>) -> Vec<String> {
         let mut out = Vec::new();
@@ -99,7 +101,7 @@ mod tests {
         let expected = format!(
             "1,19426587,{},Cancun,167,12900000,block-stm,8,dependencies,parallel,10,\
              5000000,4900000,5100000,2580,1.6,1.55,1.65,0.2,2345000,7345000,1.375,,,\
-             175,1.0479041916167664,310000,,31000000,match,state-root",
+             175,1.0479041916167664,310000,,31000000,match,state-root,confirmed,given hash",
             testing::HASH
         );
         assert_eq!(lines.get(1), Some(&expected));
@@ -118,7 +120,7 @@ mod tests {
         let lines = written(vec![testing::mismatch()]);
         let expected = format!(
             "1,19426587,{},Cancun,167,12900000,two-phase,8,dependencies,parallel,10,\
-             ,,,,,,,,,,,,,,,,,,mismatch,state-root",
+             ,,,,,,,,,,,,,,,,,,mismatch,state-root,confirmed,given hash",
             testing::HASH
         );
         assert_eq!(lines.get(1), Some(&expected));
@@ -129,7 +131,7 @@ mod tests {
         let lines = written(vec![testing::receipts_only()]);
         let expected = format!(
             "1,46147,{},Frontier,1,21000,sequential,1,in-order,sequential,10,\
-             8000000,7900000,8100000,2.625,1,,,1,,,,,,,,,,,match,receipts",
+             8000000,7900000,8100000,2.625,1,,,1,,,,,,,,,,,match,receipts,confirmed,given hash",
             testing::FRONTIER_HASH
         );
         assert_eq!(lines.get(1), Some(&expected));

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use alloy_primitives::BlockNumber;
+use alloy_primitives::{B256, BlockNumber};
 use serde::Serialize;
 
 use super::{Provenance, ReportError, json::write_document};
@@ -40,6 +40,12 @@ pub struct FetchReport {
 pub struct StoredBlock {
     /// Block number.
     pub block_number: BlockNumber,
+    /// Block hash.
+    pub block_hash: B256,
+    /// Level of the header: `confirmed` or `consistent`.
+    pub header: &'static str,
+    /// Source that confirms the header; `None` if it is only consistent with its block.
+    pub confirmed_by: Option<String>,
     /// Depth of the verification: `state-root` or `receipts`.
     pub verified_to: &'static str,
     /// Origin of the block access list: `node` or `derived`; `None` before Amsterdam.

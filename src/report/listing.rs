@@ -55,6 +55,10 @@ pub struct ListedBlock {
     pub ancestors: usize,
     /// Depth of the verification: `state-root` or `receipts`.
     pub verified_to: &'static str,
+    /// Level of the header: `confirmed` or `consistent`.
+    pub header: &'static str,
+    /// Source that confirms the header; `None` if it is only consistent with its block.
+    pub confirmed_by: Option<String>,
     /// Origin of the block access list: `node` or `derived`; `None` before Amsterdam.
     pub access_list: Option<&'static str>,
     /// Size of the file in bytes.

@@ -7,8 +7,8 @@ use super::block_list::block_lists;
 use super::html::shell::capital;
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::summary::{
-    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, one_line, problems, whole_line,
-    why_line, winner_line,
+    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, one_line, outcome_words,
+    problems, whole_line, why_line, winner_line,
 };
 use super::table::{NONE, cell, oracle_knowledge, speedup};
 use super::totals::{self, Standing};
@@ -161,7 +161,7 @@ fn row_line(row: &Row) -> String {
         cell(mgas_per_s(row).map(units::grouped)),
         cell(figures.and_then(measured_speedup).map(speedup)),
         cell(bound_share(row).map(percent)),
-        format!("{}, {}", row.verdict.name(), row.verified_to.name()),
+        outcome_words(row),
     ])
 }
 

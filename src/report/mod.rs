@@ -58,6 +58,7 @@ use alloy_primitives::{B256, BlockNumber};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    block::Confirmation,
     executors::Schedule,
     measure::{stats::Speedup, warnings::Warning},
     verify::VerifiedTo,
@@ -206,6 +207,8 @@ pub struct BlockFacts {
     pub gas_limit: u64,
     /// Time of the block, in seconds since 1970.
     pub timestamp: u64,
+    /// Source that confirms the header; `None` if the block is only consistent with it.
+    pub confirmed: Option<Confirmation>,
 }
 
 /// The way in which a block was executed.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{BlockFacts, Comparison, Figures, Row, Speedup};
-use crate::{insight::Spent, units};
+use crate::{block::Confirmation, insight::Spent, units};
 
 /// The columns of a row. `N` is the type of a decimal. `None` is a value that does not apply. Measured
 /// values do not apply unless the verdict is `match`.
@@ -48,6 +48,8 @@ pub(super) struct Record<'a, N> {
     cpu_ns_median: Option<u64>,
     verdict: &'static str,
     verified_to: &'static str,
+    header: &'static str,
+    confirmed_by: Option<String>,
 }
 
 impl<'a, N> Record<'a, N> {
@@ -92,6 +94,8 @@ impl<'a, N> Record<'a, N> {
             cpu_ns_median: figures.and_then(|figures| figures.cpu_median).map(nanoseconds),
             verdict: row.verdict.name(),
             verified_to: row.verified_to.name(),
+            header: Confirmation::level(block.confirmed.as_ref()),
+            confirmed_by: block.confirmed.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -105,6 +109,8 @@ pub(super) struct FactsRecord<'a> {
     fork: &'a str,
     transactions: usize,
     gas_used: u64,
+    header: &'static str,
+    confirmed_by: Option<String>,
 }
 
 impl<'a> FactsRecord<'a> {
@@ -116,6 +122,8 @@ impl<'a> FactsRecord<'a> {
             fork: &facts.fork,
             transactions: facts.transactions,
             gas_used: facts.gas_used,
+            header: Confirmation::level(facts.confirmed.as_ref()),
+            confirmed_by: facts.confirmed.as_ref().map(ToString::to_string),
         }
     }
 }

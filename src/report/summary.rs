@@ -17,7 +17,7 @@ use super::{
     Contender, Detail, Failure, Layout, Mode, Report, Row, Verdict, VerifiedTo, by_block, counted,
     limits,
 };
-use crate::measure::stats::Speedup;
+use crate::{block::Confirmation, measure::stats::Speedup};
 
 /// Maximum number of contenders in a panel of forks.
 const CONTENDERS_PER_PANEL: usize = 8;
@@ -297,12 +297,13 @@ pub(super) fn conclusion(report: &Report) -> String {
     let rows = &report.rows;
     let blocks = by_block(rows);
     let wrong = rows.iter().filter(|row| row.verdict.figures().is_none()).count();
-    let chain = chain_name(rows);
+    let confirmed = blocks.iter().filter(|rows| is_confirmed(rows)).count();
+    let Claim { claim, not, nots } = Claim::of(rows, confirmed, blocks.len());
     let outcome = match (rows.len(), wrong) {
         (0, _) => "nothing was verified".into(),
-        (_, 0) => format!("all match {chain}"),
-        (all, 1) => format!("{} match {chain}, 1 DOES NOT", all - 1),
-        (all, wrong) => format!("{} match {chain}, {wrong} DO NOT", all - wrong),
+        (_, 0) => format!("all {claim}"),
+        (all, 1) => format!("{} {claim}, 1 {not}", all - 1),
+        (all, wrong) => format!("{} {claim}, {wrong} {nots}", all - wrong),
     };
     let mut text =
         format!("{}, {}: {outcome}", counted(blocks.len(), "block"), counted(rows.len(), "row"));
@@ -320,6 +321,39 @@ pub(super) fn conclusion(report: &Report) -> String {
         text += &format!("; {} not run", counted(report.failures.len(), "block"));
     }
     text
+}
+
+/// The words for rows that matched, and for rows that did not.
+struct Claim {
+    claim: String,
+    not: &'static str,
+    nots: &'static str,
+}
+
+impl Claim {
+    /// Only a confirmed header is one of the chain. Any other block is consistent with its header, and no more.
+    fn of(rows: &[Row], confirmed: usize, blocks: usize) -> Self {
+        if confirmed == blocks {
+            let claim = format!("match {}", chain_name(rows));
+            return Self { claim, not: "DOES NOT", nots: "DO NOT" };
+        }
+        let level = match confirmed {
+            0 => "not confirmed".to_owned(),
+            some => format!("{some} of {} confirmed", counted(blocks, "block")),
+        };
+        let claim = format!("consistent with their own headers ({level})");
+        Self { claim, not: "IS NOT", nots: "ARE NOT" }
+    }
+}
+
+fn is_confirmed(rows: &[&Row]) -> bool {
+    rows.iter().all(|row| row.block.confirmed.is_some())
+}
+
+/// Verdict, verification depth and level of the header of a row.
+pub(super) fn outcome_words(row: &Row) -> String {
+    let level = Confirmation::level(row.block.confirmed.as_ref());
+    format!("{}, {}, {level}", row.verdict.name(), row.verified_to.name())
 }
 
 /// Puts text on one line: line feeds, control characters and runs of blanks become single blanks.

@@ -301,6 +301,7 @@ fn row(executor: &str, count: usize, mode: Mode, verdict: Verdict) -> Row {
         gas_used: 12_900_000,
         gas_limit: 30_000_000,
         timestamp: 1_710_338_135,
+        confirmed: Some(Confirmation::Given),
     };
     Row {
         block,

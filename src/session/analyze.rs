@@ -147,6 +147,7 @@ fn analyze_one(
     watchdog: &mut Watchdog,
 ) -> eyre::Result<AnalysedBlock> {
     let place = source.place();
+    let confirmed = source.confirmation().cloned();
     let recorded = source.load()?;
     let job = watchdog.run(move |pool| verified(recorded, &place, pool))??;
     let (threads, runs) = (settings.threads.clone(), settings.runs);
@@ -155,7 +156,7 @@ fn analyze_one(
         let study = Study::of(&job, runs)?;
         let transactions = transactions(&job, &study, threads.last().copied());
         let analysis = Analysis::of(&study, &threads);
-        Ok(AnalysedBlock { facts: facts(&job), analysis, transactions })
+        Ok(AnalysedBlock { facts: facts(&job, confirmed), analysis, transactions })
     })?
 }
 

@@ -145,6 +145,7 @@ fn check(
 ) -> eyre::Result<Checked> {
     let mut times = StepTimes::default();
     let mut stopwatch = Stopwatch::start();
+    let confirmed = source.confirmation().cloned();
     let recorded = source.load()?;
     let mut running = Part::Decode;
     let checked = watchdog.run(move |pool| {
@@ -153,7 +154,7 @@ fn check(
             running = Part::of(step);
         })?;
         times.add(running, stopwatch.lap());
-        let (facts, verified_to) = (facts(&job), VerifiedTo::of(&job));
+        let (facts, verified_to) = (facts(&job, confirmed), VerifiedTo::of(&job));
         let rules = job.chain.digest();
         Ok::<_, VerifyError>(Checked { facts, rules, verdict, verified_to, times })
     })?;

@@ -40,6 +40,7 @@ mod acquire;
 mod analyze;
 mod caught;
 mod check;
+mod confirmed;
 mod filter;
 mod folder;
 pub mod machine;
@@ -52,11 +53,16 @@ mod query;
 mod race;
 mod rules;
 mod selection;
+mod source;
 
 pub use self::{
-    acquire::{AcquireOptions, Acquired, Estimate, Removal, Stored, acquire, estimate, resolve},
+    acquire::{
+        AcquireOptions, Acquired, AcquiredHeader, Estimate, HeaderSources, Removal, Stored,
+        acquire, estimate, resolve,
+    },
     analyze::{AnalyzeOptions, Analyzed, analyze},
     check::{CheckOptions, CheckResult, Checked, StepTimes, check_all},
+    confirmed::GivenHashes,
     filter::{BlockFilter, Bounds, BoundsError, SortKey},
     folder::{
         DoneBefore, FolderContent, OutputFolder, OutputSettings, RunDescription, machine_name,
@@ -73,7 +79,7 @@ pub use self::{
     race::{Charts, RaceOptions, Raced, merged_warnings, race, race_and_keep},
     rules::{NodeRules, RulesFile, RulesSource, node_rules},
     selection::{
-        BlockSource, CachedSelection, SelectedBlock, Selection, check_shard, is_whole,
-        nothing_cached, select,
+        CachedSelection, SelectedBlock, Selection, check_shard, is_whole, nothing_cached, select,
     },
+    source::BlockSource,
 };

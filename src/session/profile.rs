@@ -48,7 +48,7 @@ pub fn profile_block(
     limit: ExecutionLimit,
 ) -> eyre::Result<Profiled> {
     let mut watchdog = Watchdog::new(threads, limit)?;
-    let place = source.place();
+    let (place, confirmed) = (source.place(), source.confirmation().cloned());
     let recorded = source.load()?;
     let prepared = watchdog.run(|pool| pool.install(|| prepare(recorded, |_| ())))?;
     let job = Arc::new(prepared.wrap_err_with(|| format!("{place} cannot be replayed"))?);
@@ -57,7 +57,7 @@ pub fn profile_block(
         let prepared = executor.prepare(&shared, pool.threads())?;
         profile(executor, &*prepared, &shared, pool, RUNS)
     })??;
-    let (facts, verified_to) = (facts(&job), VerifiedTo::of(&job));
+    let (facts, verified_to) = (facts(&job, confirmed), VerifiedTo::of(&job));
     Ok(Profiled { job, facts, verified_to, trace, verdict })
 }
 

@@ -4,22 +4,24 @@ mod cached;
 
 pub use self::cached::CachedSelection;
 
-use super::BlockQuery;
+use super::{
+    BlockQuery,
+    confirmed::{GivenHashes, check_given, confirmed},
+    source::BlockSource,
+};
 use crate::{
     block::check_recorded_body,
     block::{
         BlockId, RecordedBlock,
         range::{BlockList, BlockNumbers, BlockSpec, Name, Names, Shard},
     },
-    cache::{Cache, CacheError, SAMPLE_CHAIN, sample},
-    evm::ChainRules,
+    cache::{Cache, CacheError, Confirmations, SAMPLE_CHAIN, built_in as built_in_list, sample},
 };
-use alloy_primitives::{B256, BlockNumber, ChainId};
+use alloy_primitives::{BlockNumber, ChainId};
 use eyre::{WrapErr, ensure, eyre};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
-    sync::Arc,
 };
 
 /// The selected blocks in order.
@@ -45,85 +47,6 @@ pub type SelectedBlock = (BlockNumber, eyre::Result<BlockSource>);
 /// file's checksum detects damage to the rest, which was proved before it was stored. `cache check` proves it again.
 pub fn is_whole(cache: &Cache, id: &BlockId) -> bool {
     cache.get(id).is_ok_and(|recorded| check_recorded_body(&recorded).is_ok())
-}
-
-/// Source of a block.
-#[derive(Clone, Debug)]
-pub enum BlockSource {
-    /// A file of a cache, which has not been read yet.
-    Cached(Cache, BlockId),
-    /// A block in memory, such as one of the built-in sample.
-    InMemory(Box<RecordedBlock>),
-    /// A block under other rules than its own.
-    WithRules(Box<Self>, Arc<ChainRules>),
-}
-
-impl BlockSource {
-    /// Loads the block, from its file if it is cached.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or if it is damaged.
-    pub fn load(self) -> Result<RecordedBlock, CacheError> {
-        match self {
-            Self::Cached(cache, id) => cache.get(&id),
-            Self::InMemory(block) => Ok(*block),
-            Self::WithRules(source, rules) => Ok(source.load()?.with_rules(&rules)),
-        }
-    }
-
-    /// Estimated work for the block, comparable within one selection only. It is the size of the file in bytes,
-    /// since the file holds the state that the block touches. For a block in memory it is the gas.
-    pub fn weight(&self) -> u64 {
-        match self {
-            Self::Cached(cache, id) => cache.size(id).unwrap_or_default(),
-            Self::InMemory(block) => block.block.header.gas_used,
-            Self::WithRules(source, _) => source.weight(),
-        }
-    }
-
-    /// Path or name of the source, for messages.
-    pub fn place(&self) -> String {
-        match self {
-            Self::Cached(cache, id) => cache.path(id).display().to_string(),
-            Self::InMemory(block) => format!("block {} in memory", block.block.header.number),
-            Self::WithRules(source, _) => source.place(),
-        }
-    }
-
-    /// The chain id of the block, by the name of its folder if it is cached.
-    pub fn chain_id(&self) -> ChainId {
-        match self {
-            Self::Cached(_, id) => id.chain_id,
-            Self::InMemory(block) => block.chain_id,
-            Self::WithRules(source, _) => source.chain_id(),
-        }
-    }
-
-    /// The identity of the block, by its file name if it is cached.
-    pub fn id(&self) -> BlockId {
-        match self {
-            Self::Cached(_, id) => *id,
-            Self::InMemory(block) => block.id(),
-            Self::WithRules(source, _) => source.id(),
-        }
-    }
-
-    /// Digest of the rules that take the place of the block's own.
-    pub fn given_rules(&self) -> Option<B256> {
-        match self {
-            Self::WithRules(_, rules) => Some(rules.digest()),
-            Self::Cached(..) | Self::InMemory(_) => None,
-        }
-    }
-
-    /// The same block under `rules`, if they are of its chain.
-    #[must_use]
-    pub fn with_rules(self, rules: &Arc<ChainRules>) -> Self {
-        match self.chain_id() == rules.id() {
-            true => Self::WithRules(Box::new(self), rules.clone()),
-            false => self,
-        }
-    }
 }
 
 /// Finds the blocks by their file names. Only a filter reads the files.
@@ -153,15 +76,24 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
     refuse_none(&cached, query.chain, cache)?;
     let (blocks, named) = match &query.blocks {
         None => {
-            let found = |id: BlockId| (id.number, Ok(BlockSource::Cached(cache.clone(), id)));
             let ids = in_shard(cached, query.shard);
-            (ids.into_iter().map(found).collect(), "all cached".to_owned())
+            let confirmed = confirmed(cache, &ids, &GivenHashes::new())?;
+            let found = |id: BlockId| (id.number, Ok(cached_source(cache, &id, &confirmed)));
+            (ids.iter().copied().map(found).collect(), "all cached".to_owned())
         }
         Some(spec) => {
             let list = spec.clone().load()?;
-            let numbers = part(&list, &names(&cached, &list), query.shard)?;
-            let cached = without_siblings(cached, &list);
-            (find_all(&numbers, &ByNumber::new(cached), cache), spec.to_string())
+            let names = names(&cached, &list);
+            let (numbers, given) = (part(&list, &names, query.shard)?, list.hashes(&names)?);
+            let by_number = ByNumber::new(without_siblings(cached, &given));
+            let there = numbers.ranges().iter().flat_map(|range| by_number.range(range));
+            let ids: Vec<_> = there.flatten().copied().collect();
+            let confirmed = confirmed(cache, &ids, &given)?;
+            let source = |id: BlockId| {
+                check_given(&given, &id, "the cache")?;
+                Ok(cached_source(cache, &id, &confirmed))
+            };
+            (find_all(&numbers, &by_number, cache, source), spec.to_string())
         }
     };
     let named = match query.shard {
@@ -215,17 +147,21 @@ fn names(cached: &[BlockId], list: &BlockList) -> Names {
     hashes.filter(|(name, _)| named.contains(name)).chain(latest).collect()
 }
 
-/// Leaves out the cached blocks that share their number with a block that the list names by hash.
-fn without_siblings(mut cached: Vec<BlockId>, list: &BlockList) -> Vec<BlockId> {
-    let chosen = list.names();
-    if chosen.is_empty() {
+/// Leaves out the cached blocks that share their number with a cached block that has the given hash.
+fn without_siblings(mut cached: Vec<BlockId>, given: &GivenHashes) -> Vec<BlockId> {
+    if given.is_empty() {
         return cached;
     }
-    let is_chosen = |id: &BlockId| chosen.contains(&Name::Hash(id.hash));
+    let is_chosen = |id: &BlockId| given.get(&id.number) == Some(&id.hash);
     let numbers: BTreeSet<_> =
         cached.iter().filter(|id| is_chosen(id)).map(|id| id.number).collect();
     cached.retain(|id| is_chosen(id) || !numbers.contains(&id.number));
     cached
+}
+
+/// The source of a cached block, with its confirmation.
+fn cached_source(cache: &Cache, id: &BlockId, confirmed: &Confirmations) -> BlockSource {
+    BlockSource::Cached(cache.clone(), *id).confirmed(confirmed.get(id))
 }
 
 /// Maximum number of missing blocks with an error each. If more blocks are missing, only the first one has an error.
@@ -257,10 +193,14 @@ impl ByNumber {
 }
 
 /// Finds the selected blocks. Memory and time depend on the cached blocks, not on the length of the ranges.
-fn find_all(numbers: &BlockNumbers, cached: &ByNumber, cache: &Cache) -> Vec<SelectedBlock> {
+fn find_all(
+    numbers: &BlockNumbers,
+    cached: &ByNumber,
+    cache: &Cache,
+    source: impl Fn(BlockId) -> eyre::Result<BlockSource>,
+) -> Vec<SelectedBlock> {
     let there = numbers.ranges().iter().flat_map(|range| cached.range(range));
-    let source = |id| BlockSource::Cached(cache.clone(), id);
-    let found = |number, ids: &[BlockId]| (number, find(ids, number, cache).map(source));
+    let found = |number, ids: &[BlockId]| (number, find(ids, number, cache).and_then(&source));
     let missing = numbers.count().saturating_sub(there.clone().count() as u64);
     if missing <= MOST_NAMED {
         return numbers.iter().map(|number| found(number, cached.of(number))).collect();
@@ -282,18 +222,22 @@ fn of_sample(spec: BlockSpec, query: BlockQuery) -> eyre::Result<Selection> {
         blocks.into_iter().map(|block| (block.block.header.number, block)).collect();
     let (first, last) = (by_number.keys().next().copied(), by_number.keys().next_back().copied());
     let every = || by_number.keys().map(|number| *number..=*number).collect::<BlockNumbers>();
-    let numbers = match (spec, query.shard) {
+    let none = GivenHashes::new();
+    let (numbers, given) = match (spec, query.shard) {
         (BlockSpec::Sample(Some(list)), shard) => {
             let names = names(&ids, &list);
-            part(&list, &names, shard)?
+            (part(&list, &names, shard)?, list.hashes(&names)?)
         }
-        (_, Some(shard)) => every().part(shard),
-        (_, None) => every(),
+        (_, Some(shard)) => (every().part(shard), none),
+        (_, None) => (every(), none),
     };
     let count = numbers.count();
     ensure!(count <= MOST_NAMED, "the sample has fewer than {count} blocks");
     let find = |number| match by_number.remove(&number) {
-        Some(block) => in_memory(block),
+        Some(block) => match check_given(&given, &block.id(), "the sample") {
+            Ok(()) => in_memory(block),
+            Err(wrong) => (number, Err(wrong)),
+        },
         None => {
             let (first, last) = (first.unwrap_or(0), last.unwrap_or(0));
             (number, Err(eyre!("the sample has no such block; its blocks are {first} to {last}")))
@@ -308,7 +252,9 @@ fn sample_blocks() -> eyre::Result<Vec<RecordedBlock>> {
 }
 
 fn in_memory(block: RecordedBlock) -> SelectedBlock {
-    (block.block.header.number, Ok(BlockSource::InMemory(Box::new(block))))
+    let (number, id) = (block.block.header.number, block.id());
+    let listed = built_in_list(SAMPLE_CHAIN);
+    (number, Ok(BlockSource::InMemory(Box::new(block)).confirmed(listed.get(&id))))
 }
 
 fn built_in(query: BlockQuery) -> eyre::Result<Selection> {

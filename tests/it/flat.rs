@@ -91,7 +91,7 @@ fn every_traced_block_matches_up_to_the_receipts() {
     assert!(verified_to.values().all(|depth| depth == "receipts"), "{verified_to:?}");
 
     let checked = stdout(&blockrace(cache.path(), &["cache", "check"]));
-    assert!(checked.trim_end().ends_with("headers, verified to the receipts only"), "{checked}");
+    assert!(checked.contains("headers, verified to the receipts only"), "{checked}");
     let output = blockrace(cache.path(), &["verify", "--executor", "block-stm"]);
     assert_code(&output, 0);
     let expected = "41 of 41 blocks match their headers, verified to the receipts only";

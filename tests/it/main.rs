@@ -5,6 +5,7 @@ mod anvil;
 mod architecture;
 mod cache_commands;
 mod circles;
+mod confirmation;
 mod conflicts;
 mod conformance;
 mod creations;

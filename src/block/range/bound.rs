@@ -26,6 +26,13 @@ pub type Names = BTreeMap<Name, BlockNumber>;
 pub enum Bound {
     /// A block number: `19426587` or `0x1286dbb`.
     Number(BlockNumber),
+    /// A block number with the hash that the block must have: `19426587@0x…`.
+    Pinned {
+        /// The number.
+        number: BlockNumber,
+        /// Hash of the header.
+        hash: B256,
+    },
     /// A named block or one before it: `latest`, `finalized-10`, or a hash.
     Named {
         /// The name.
@@ -33,6 +40,16 @@ pub enum Bound {
         /// Distance to the named block; 0 is the block itself, and always for a hash.
         back: u64,
     },
+}
+
+impl Bound {
+    /// The number, unless a node or a cache is needed for it.
+    pub(super) const fn number(self) -> Option<BlockNumber> {
+        match self {
+            Self::Number(number) | Self::Pinned { number, .. } => Some(number),
+            Self::Named { .. } => None,
+        }
+    }
 }
 
 impl Name {
@@ -57,6 +74,7 @@ impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),
+            Self::Pinned { number, hash } => write!(f, "{number}@{hash}"),
             Self::Named { name, back: 0 } => name.fmt(f),
             Self::Named { name, back } => write!(f, "{name}-{back}"),
         }

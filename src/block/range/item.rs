@@ -6,7 +6,7 @@
 //! ```text
 //! list  = item *( "," item )
 //! item  = block / block "-" block / block ":+" count       both ends of a range are in it
-//! block = number / name / name "-" number / hash
+//! block = number / number "@" hash / name / name "-" number / hash
 //! name  = "latest" / "safe" / "finalized"
 //! ```
 //!
@@ -81,6 +81,10 @@ pub enum ItemError {
     #[error("{digits} at character {at} is too large; the last possible block is {}", u64::MAX)]
     TooLarge { digits: String, at: usize, source: ParseIntError },
 
+    /// Text after `@` that is not a hash.
+    #[error("`@` at character {at} needs the hash of block {number}: 0x and 64 digits")]
+    NoHash { number: u64, at: usize },
+
     /// Text after a complete item.
     #[error(
         "`{found}` at character {at} cannot follow {item}; separate items by commas, for example \
@@ -143,8 +147,8 @@ fn sensible(item: Item, at: usize) -> Result<Item, ItemError> {
         Item::Range { first, last } if are_reversed(first, last) => {
             Err(ItemError::Backwards { first, last, at })
         }
-        Item::Count { first: Bound::Number(first), count }
-            if first.checked_add(count.get() - 1).is_none() =>
+        Item::Count { first, count }
+            if first.number().is_some_and(|first| first.checked_add(count.get() - 1).is_none()) =>
         {
             Err(ItemError::PastTheLast { item: Box::new(item), at })
         }
@@ -154,11 +158,10 @@ fn sensible(item: Item, at: usize) -> Result<Item, ItemError> {
 
 fn are_reversed(first: Bound, last: Bound) -> bool {
     match (first, last) {
-        (Bound::Number(first), Bound::Number(last)) => first > last,
         (Bound::Named { name, back: first }, Bound::Named { name: other, back: last }) => {
             name == other && first < last
         }
-        _ => false,
+        _ => first.number().zip(last.number()).is_some_and(|(first, last)| first > last),
     }
 }
 
@@ -189,9 +192,24 @@ impl Scanner<'_> {
                 return Ok(Bound::Named { name, back: self.distance()? });
             }
         }
-        match self.rest.strip_prefix("0x") {
-            Some(digits) => self.hexadecimal(digits),
-            None => self.number().map(Bound::Number),
+        let bound = match self.rest.strip_prefix("0x") {
+            Some(digits) => self.hexadecimal(digits)?,
+            None => Bound::Number(self.number()?),
+        };
+        match bound {
+            Bound::Number(number) if self.rest.starts_with('@') => self.pinned(number),
+            _ => Ok(bound),
+        }
+    }
+
+    /// A number with its hash. The remaining text starts with the `@` between them.
+    fn pinned(&mut self, number: u64) -> Result<Bound, ItemError> {
+        let at = self.at;
+        self.accept("@");
+        let digits = self.rest.strip_prefix("0x").unwrap_or_default();
+        match self.hexadecimal(digits) {
+            Ok(Bound::Named { name: Name::Hash(hash), .. }) => Ok(Bound::Pinned { number, hash }),
+            _ => Err(ItemError::NoHash { number, at }),
         }
     }
 

@@ -11,13 +11,13 @@ mod item;
 mod numbers;
 mod shard;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::{fmt, io};
 
-use alloy_primitives::BlockNumber;
+use alloy_primitives::{B256, BlockNumber};
 
 use crate::input;
 
@@ -117,6 +117,32 @@ impl BlockList {
         self.names().iter().any(|name| !matches!(name, Name::Hash(_)))
     }
 
+    /// The hashes that the list gives, by block number: those of `NUMBER@HASH`, and those that stand alone.
+    ///
+    /// # Errors
+    /// [`BlocksError::TwoHashes`] if a number has several. [`BlocksError::NameUnknown`] if a hash is not in `names`.
+    pub fn hashes(&self, names: &Names) -> Result<BTreeMap<BlockNumber, B256>, BlocksError> {
+        let mut hashes = BTreeMap::new();
+        let bounds =
+            self.items.iter().flat_map(|item| item.bounds().map(move |bound| (item, bound)));
+        for (item, bound) in bounds {
+            let hash = match bound {
+                Bound::Pinned { hash, .. } | Bound::Named { name: Name::Hash(hash), .. } => hash,
+                Bound::Number(_) | Bound::Named { .. } => continue,
+            };
+            let number = item.number(bound, names)?;
+            match hashes.entry(number) {
+                Entry::Vacant(free) => _ = free.insert(hash),
+                Entry::Occupied(first) if *first.get() == hash => {}
+                Entry::Occupied(first) => {
+                    let first = *first.get();
+                    return Err(BlocksError::TwoHashes { number, first, second: hash });
+                }
+            }
+        }
+        Ok(hashes)
+    }
+
     /// The block numbers in input order, without duplicates.
     ///
     /// # Errors
@@ -161,20 +187,29 @@ pub enum BlocksError {
     #[error("{item} goes to block {last}, past the head at block {head}; ask for fewer blocks")]
     PastHead { item: Box<Item>, last: BlockNumber, head: BlockNumber },
 
+    /// Different hashes for one number.
+    #[error("the list gives block {number} two hashes: {first} and {second}")]
+    TwoHashes { number: BlockNumber, first: B256, second: B256 },
+
     /// A range that is reversed with this head.
     #[error("{item} runs backwards, from block {first} to block {last}; put the lower first")]
     Backwards { item: Box<Item>, first: BlockNumber, last: BlockNumber },
 }
 
 impl Item {
-    fn names(self) -> impl Iterator<Item = Name> {
+    /// The blocks that the item names.
+    fn bounds(self) -> impl Iterator<Item = Bound> {
         let (first, last) = match self {
             Self::One(first) | Self::Count { first, .. } => (first, None),
             Self::Range { first, last } => (first, Some(last)),
         };
-        [Some(first), last].into_iter().flatten().filter_map(|bound| match bound {
+        [Some(first), last].into_iter().flatten()
+    }
+
+    fn names(self) -> impl Iterator<Item = Name> {
+        self.bounds().filter_map(|bound| match bound {
             Bound::Named { name, .. } => Some(name),
-            Bound::Number(_) => None,
+            Bound::Number(_) | Bound::Pinned { .. } => None,
         })
     }
 
@@ -201,7 +236,7 @@ impl Item {
     /// The number of one of this item's bounds.
     fn number(self, bound: Bound, names: &Names) -> Result<BlockNumber, BlocksError> {
         match bound {
-            Bound::Number(number) => Ok(number),
+            Bound::Number(number) | Bound::Pinned { number, .. } => Ok(number),
             Bound::Named { name, back } => {
                 let named = names.get(&name).copied();
                 let number =

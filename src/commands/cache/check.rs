@@ -11,7 +11,10 @@ use crate::{
 
 pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let found = CachedSelection::new(args.blocks.into(), &context.cache)?;
-    let source = |id| BlockSource::Cached(context.cache.clone(), id);
+    let source = |id| {
+        let cached = BlockSource::Cached(context.cache.clone(), id);
+        cached.confirmed(found.confirmed.get(&id))
+    };
     let selected = found.ids.iter().map(|id| (id.number, Ok(source(*id)))).collect();
     let selected = rules::replace(selected, &args.rules)?;
     let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");

@@ -4,9 +4,9 @@ use super::{
     super::files::ResultFiles, Context, Outcome, blocks, counted, print_errors, report_missing,
 };
 use crate::{
-    block::{BlockId, ListSource, RecordedBlock, RecordedState, Witness},
+    block::{BlockId, Confirmation, ListSource, RecordedBlock, RecordedState, Witness},
     cli::ListArgs,
-    output::{OutputError, Stream, width},
+    output::{OutputError, Stream, print_text, width},
     progress::Progress,
     report::{
         Detail, Failure,
@@ -23,7 +23,7 @@ use comfy_table::CellAlignment::{Left, Right};
 /// Placeholder for a value that does not apply.
 const NONE: &str = "-";
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: [Column; 14] = [
     ("chain", Right),
     ("block", Right),
     ("hash", Left),
@@ -34,24 +34,31 @@ const COLUMNS: [Column; 13] = [
     ("codes", Right),
     ("ancestors", Right),
     ("to", Left),
+    ("header", Left),
     ("rules", Left),
     ("list", Left),
     ("size", Right),
 ];
 
 /// Columns that may be left out, the least important first.
-const DROPPED: [usize; 7] = [8, 7, 6, 10, 0, 2, 5];
+const DROPPED: [usize; 7] = [8, 7, 6, 11, 0, 2, 5];
 
 /// Prints the list. It reads every file, so that it lists only blocks with a complete file.
 pub(super) fn run(args: ListArgs, context: &Context) -> eyre::Result<Outcome> {
     let mut files = ResultFiles::default();
     files.add(args.json.as_deref(), listing::write)?;
     let found = CachedSelection::new(args.blocks.into(), &context.cache)?;
+    if args.hashes {
+        return print_hashes(&found);
+    }
     let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     for id in &found.ids {
         match facts(id, context) {
-            Ok(facts) => all.push((*id, facts)),
+            Ok(facts) => {
+                let confirmed = found.confirmed.get(id).cloned();
+                all.push((*id, Facts { confirmed, ..facts }));
+            }
             Err(error) => failures.push(Failure { block: id.number, what: format!("{error:#}") }),
         }
         progress.step();
@@ -74,6 +81,16 @@ pub(super) fn run(args: ListArgs, context: &Context) -> eyre::Result<Outcome> {
     print_list(&all, leftovers, stream, context)?;
     kept?;
     Ok(outcome)
+}
+
+/// Prints the blocks as a list for other commands. Reads no file.
+fn print_hashes(found: &CachedSelection) -> eyre::Result<Outcome> {
+    let lines = found.ids.iter().map(|id| format!("{}@{}", id.number, id.hash));
+    let lines: Vec<_> = lines.collect();
+    if !lines.is_empty() {
+        print_text(lines.join("\n"))?;
+    }
+    Ok(report_missing(found))
 }
 
 /// Chain, number and short hash of a block.
@@ -100,6 +117,8 @@ struct Facts {
     ancestors: usize,
     /// Verification depth of the block.
     to: Option<VerifiedTo>,
+    /// Source that confirms the header.
+    confirmed: Option<Confirmation>,
     /// Origin of the block access list.
     list: Option<ListSource>,
     size: u64,
@@ -127,6 +146,7 @@ fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
         codes,
         ancestors,
         to: Some(to),
+        confirmed: None,
         list: recorded.list_source(),
         size: context.cache.size(id)?,
     })
@@ -146,6 +166,8 @@ impl Facts {
             codes: self.codes,
             ancestors: self.ancestors,
             verified_to: self.to.map_or("", VerifiedTo::name),
+            header: self.level(),
+            confirmed_by: self.confirmed.as_ref().map(ToString::to_string),
             access_list: self.list.map(ListSource::name),
             size_bytes: self.size,
         }
@@ -160,6 +182,10 @@ impl Facts {
         self.size += other.size;
     }
 
+    const fn level(&self) -> &'static str {
+        Confirmation::level(self.confirmed.as_ref())
+    }
+
     /// The cells after the block's names. Sums have neither a verification depth nor a list.
     fn cells(&self) -> Vec<String> {
         let fork = self.fork.clone().unwrap_or_else(|| NONE.to_owned());
@@ -168,9 +194,10 @@ impl Facts {
         let rules = self.rules.map_or_else(|| NONE.to_owned(), short);
         let start = [fork, self.transactions.to_string(), gas];
         let to = self.to.map_or("", VerifiedTo::name).to_owned();
+        let level = if self.to.is_some() { self.level() } else { "" }.to_owned();
         let no_list = if self.to.is_some() { NONE } else { "" };
         let list = self.list.map_or(no_list, ListSource::name).to_owned();
-        let end = [to, rules, list, units::bytes(self.size)];
+        let end = [to, level, rules, list, units::bytes(self.size)];
         start.into_iter().chain(counts).chain(end).collect()
     }
 }
@@ -201,7 +228,7 @@ fn cells(all: &[(BlockId, Facts)]) -> Vec<Vec<String>> {
     let mut rows: Vec<_> =
         all.iter().map(|(id, facts)| [names(id), facts.cells()].concat()).collect();
     let mut sums = [vec![String::new(), "all".to_owned(), String::new()], total.cells()].concat();
-    for cell in [3, 10] {
+    for cell in [3, 11] {
         sums[cell].clear();
     }
     rows.push(sums);

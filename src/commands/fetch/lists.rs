@@ -1,12 +1,13 @@
 //! Lists stored and refused blocks for the result file of a fetch.
 
 use crate::{
-    block::ListSource,
+    block::{Confirmation, ListSource},
     report::fetched::{RefusedBlock, StoredBlock},
     session::{Refused, Stored},
     verify::VerifiedTo,
 };
 use alloy_primitives::BlockNumber;
+use std::collections::BTreeMap;
 
 /// The blocks of a fetch, in the order in which they ended.
 #[derive(Debug, Default)]
@@ -25,14 +26,26 @@ impl Lists {
         }
     }
 
-    fn store(&mut self, block_number: BlockNumber, Stored { assumed, list, .. }: &Stored) {
+    fn store(&mut self, block_number: BlockNumber, Stored { assumed, list, header, .. }: &Stored) {
         let to = if assumed.is_some() { VerifiedTo::Receipts } else { VerifiedTo::StateRoot };
         self.stored.push(StoredBlock {
             block_number,
+            block_hash: header.id.hash,
+            header: Confirmation::level(header.confirmed.as_ref()),
+            confirmed_by: header.confirmed.as_ref().map(ToString::to_string),
             verified_to: to.name(),
             access_list: list.map(ListSource::name),
             assumed: assumed.as_ref().map(ToString::to_string),
         });
+    }
+
+    /// Notes the confirmed headers, among them those that a descendant confirms.
+    pub(super) fn confirm(&mut self, confirmed: &BTreeMap<BlockNumber, Confirmation>) {
+        for block in &mut self.stored {
+            let by = confirmed.get(&block.block_number);
+            block.header = Confirmation::level(by);
+            block.confirmed_by = by.map(ToString::to_string);
+        }
     }
 
     fn refuse(&mut self, block_number: BlockNumber, is_mismatch: bool, what: String) {

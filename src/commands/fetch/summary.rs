@@ -31,6 +31,8 @@ pub(super) struct Summary {
     refused: u64,
     /// Number of stored blocks for which another node failed before.
     by_another: u64,
+    /// Number of confirmed headers of cached and stored blocks; `None` until the fetch has ended.
+    confirmed: Option<usize>,
     failures: Failures,
     /// All blocks; `None` if no result file lists them.
     lists: Option<Lists>,
@@ -50,6 +52,7 @@ impl Summary {
             without_list: 0,
             refused: 0,
             by_another: 0,
+            confirmed: None,
             failures: Failures::default(),
             lists,
             notes: Vec::new(),
@@ -66,16 +69,20 @@ impl Summary {
     pub(super) fn take(&mut self, event: Acquired, progress: &Progress) {
         let (number, result) = match event {
             Acquired::Fetched(number, result) => (number, result),
-            Acquired::AlreadyCached => {
+            Acquired::AlreadyCached(_) => {
                 self.there += 1;
                 return progress.step();
             }
-            Acquired::NotCompared(id) => {
+            Acquired::NotCompared(header) => {
                 self.there += 1;
-                self.notes.push(not_compared(&id));
+                self.notes.push(not_compared(&header.id));
                 return progress.step();
             }
             Acquired::Orphaned(id, removal) => return self.notes.push(orphaned(&id, removal)),
+            Acquired::Confirmed(confirmed) => {
+                self.confirmed = Some(confirmed.len());
+                return self.lists.iter_mut().for_each(|lists| lists.confirm(&confirmed));
+            }
         };
         progress.step();
         if let Some(lists) = &mut self.lists {
@@ -119,7 +126,7 @@ impl Summary {
     }
 
     /// Counts a stored block and describes it.
-    fn count(&mut self, Stored { assumed, list, failed }: Stored) -> String {
+    fn count(&mut self, Stored { assumed, list, failed, .. }: Stored) -> String {
         self.by_another += u64::from(!failed.is_empty());
         let words = self.count_kind(assumed, list);
         match failed.is_empty() {
@@ -168,12 +175,24 @@ impl Summary {
             diagnose(format_args!("error: {what}"));
         }
         print_notes(&mut self.notes);
-        let Self { asked, there, proved, checked, without_list, refused, by_another, .. } = self;
+        let Self {
+            asked,
+            there,
+            proved,
+            checked,
+            without_list,
+            refused,
+            by_another,
+            confirmed,
+            ..
+        } = self;
         let stored = proved + checked;
         let (fetched, dir) = (asked.saturating_sub(there), context.cache_dir.display());
         stream.print(format_args!(
             "{stored} of {fetched} blocks fetched, proved and stored in {dir}"
         ))?;
+        let line = confirmed.and_then(|confirmed| headers_line(confirmed as u64, stored + there));
+        line.map_or(Ok(()), |line| stream.print(line))?;
         stream.print(format_args!("rules of {rules}"))?;
         if by_another > 0 {
             let why = "came from another node than the first that was asked; -v prints why";
@@ -199,6 +218,16 @@ impl Summary {
             stream.print(format_args!("interrupted: {left} blocks are left; {advice}"))?;
         }
         Ok(self.outcome)
+    }
+}
+
+/// States how many headers are confirmed; `None` without blocks.
+fn headers_line(confirmed: u64, blocks: u64) -> Option<String> {
+    let remedy = "the others are only consistent with themselves (see --confirm-url)";
+    match (confirmed, blocks) {
+        (_, 0) => None,
+        (all, blocks) if all == blocks => Some(format!("{all} of {blocks} headers confirmed")),
+        (some, blocks) => Some(format!("{some} of {blocks} headers confirmed; {remedy}")),
     }
 }
 

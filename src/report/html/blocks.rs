@@ -9,6 +9,7 @@ use super::picture;
 use super::shell::block_id;
 use super::table::{Cell, table};
 use crate::report::record::{bound_share, measured_speedup, mgas_per_s, re_execution_rate};
+use crate::report::summary::outcome_words;
 use crate::report::table::speedup;
 use crate::report::{BlockFacts, Mode, Report, Row, Verdict, by_block, counted, limits};
 use crate::units;
@@ -118,7 +119,7 @@ fn line(row: &Row) -> Vec<Cell> {
         number(figures.and_then(|figures| figures.cpu_median).map(units::short)),
         number(figures.and_then(|figures| figures.root_median).map(units::short)),
         number(outliers),
-        Cell::text(format!("{}, {}", row.verdict.name(), row.verified_to.name())),
+        Cell::text(outcome_words(row)),
     ]
 }
 

@@ -17,7 +17,7 @@ pub(super) const PREPARATION: &str = "preparation";
 pub(super) const PROFILED: &str = "profiled";
 
 /// The columns of the CSV, those of the header, and those that only the JSON has.
-const RESULT_COLUMNS: [Column; 36] = [
+const RESULT_COLUMNS: [Column; 38] = [
     text("fork"),
     whole("timestamp"),
     whole("gas_limit"),
@@ -48,6 +48,8 @@ const RESULT_COLUMNS: [Column; 36] = [
     or_null(whole("cpu_ns_median")),
     text("verdict"),
     text("verified_to"),
+    text("header"),
+    or_null(text("confirmed_by")),
     or_null(whole("outliers")),
     or_null(decimal("drift")),
     or_null(whole("instructions_median")),

@@ -78,6 +78,7 @@ impl BlockResult {
                 gas_used: row.gas_used,
                 gas_limit: row.gas_limit,
                 timestamp: row.timestamp,
+                confirmed: row.confirmed_by.and_then(|by| by.parse().ok()),
             },
             executor: row.executor,
             threads: row.threads,
@@ -194,6 +195,8 @@ struct ResultRow {
     cpu_ns_median: Option<u64>,
     verdict: String,
     verified_to: String,
+    #[serde(default)]
+    confirmed_by: Option<String>,
     outliers: Option<usize>,
     drift: Option<f64>,
     instructions_median: Option<u64>,

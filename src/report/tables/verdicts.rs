@@ -10,7 +10,7 @@ use crate::verify::Verdict;
 
 pub(super) const VERDICTS: &str = "verdicts";
 
-const COLUMNS: [Column; 16] = [
+const COLUMNS: [Column; 18] = [
     text("fork"),
     whole("timestamp"),
     whole("gas_limit"),
@@ -20,6 +20,8 @@ const COLUMNS: [Column; 16] = [
     text("verdict"),
     or_null(text("what")),
     text("verified_to"),
+    text("header"),
+    or_null(text("confirmed_by")),
     whole("decode_ns"),
     whole("senders_ns"),
     whole("witness_ns"),

@@ -1,6 +1,6 @@
 //! Estimates the cost of a fetch from a few of its blocks, which are fetched, proved and not stored.
 
-use super::{AcquireOptions, Source, kept::Kept};
+use super::{AcquireOptions, Source, headers::HeaderCheck, kept::Kept};
 use crate::{
     block::range::BlockNumbers,
     cache::Cache,
@@ -45,11 +45,13 @@ pub async fn estimate(
     cache: &Cache,
 ) -> eyre::Result<Estimate> {
     let selected = numbers.count();
+    let chain_id = nodes.first().chain_id();
+    let headers = HeaderCheck::new(cache, chain_id, options.headers.clone())?;
     let (cached, missing) = match selected <= MOST_LOOKED_UP {
-        true => Kept::of(cache, nodes, options.overwrite)?.split(numbers),
+        true => Kept::of(cache, nodes, options.overwrite, headers.clone())?.split(numbers),
         false => (0, numbers.iter().take(1).collect()),
     };
-    let source = Source::new(nodes, options.execution_limit.clone(), options.choice);
+    let source = Source::new(nodes, options.execution_limit.clone(), options.choice, headers);
     let (mut tried, mut failure) = (Vec::new(), None);
     let (before, mut time) = (nodes.traffic().await, Duration::ZERO);
     for number in spread(&missing) {

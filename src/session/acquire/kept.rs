@@ -4,12 +4,16 @@
 //! them, so that a large cache or a long range does not delay the threads that talk to the node. A cached block counts
 //! only if it is the node's block of that number, since a reorganisation or a reset of a devnet may have replaced it.
 
-use super::Acquired;
+use super::{
+    Acquired, Refused,
+    headers::{AcquiredHeader, HeaderCheck},
+};
 use crate::{
     block::{BlockId, RecordedBlock, check_recorded_body, range::BlockNumbers},
     cache::{Cache, CacheError},
     fetch::{Node, Nodes},
 };
+use alloy_consensus::Header;
 use alloy_primitives::{B256, BlockNumber};
 use futures::{Stream, StreamExt};
 use std::{collections::HashMap, num::NonZeroUsize};
@@ -20,14 +24,17 @@ pub(super) struct Kept {
     nodes: Nodes,
     ids: HashMap<BlockNumber, Vec<BlockId>>,
     overwrite: bool,
+    headers: HeaderCheck,
 }
 
 /// A cached block compared with the node's block of the same number.
 enum Compared {
     /// The complete file of the node's block.
-    Same,
+    Same(AcquiredHeader),
     /// The node has no block of this number, or does not answer.
-    Unknown(BlockId),
+    Unknown(AcquiredHeader),
+    /// The block has not the hash that another source states.
+    Refused(eyre::Report),
     /// There is no complete file of the node's block.
     Lacking,
 }
@@ -37,12 +44,17 @@ impl Kept {
     ///
     /// # Errors
     /// If the cache cannot be listed.
-    pub(super) fn of(cache: &Cache, nodes: &Nodes, overwrite: bool) -> Result<Self, CacheError> {
+    pub(super) fn of(
+        cache: &Cache,
+        nodes: &Nodes,
+        overwrite: bool,
+        headers: HeaderCheck,
+    ) -> Result<Self, CacheError> {
         let mut ids = HashMap::<_, Vec<_>>::new();
         for id in cache.list(nodes.first().chain_id())? {
             ids.entry(id.number).or_default().push(id);
         }
-        Ok(Self { cache: cache.clone(), nodes: nodes.clone(), ids, overwrite })
+        Ok(Self { cache: cache.clone(), nodes: nodes.clone(), ids, overwrite, headers })
     }
 
     /// Returns the `numbers` to fetch, in order. Reports each other number.
@@ -57,12 +69,16 @@ impl Kept {
         let missing = move |(number, compared)| {
             let fetched = match compared {
                 Compared::Lacking => Some(number),
-                Compared::Same => {
-                    report(Acquired::AlreadyCached);
+                Compared::Same(header) => {
+                    report(Acquired::AlreadyCached(header));
                     None
                 }
-                Compared::Unknown(id) => {
-                    report(Acquired::NotCompared(id));
+                Compared::Unknown(header) => {
+                    report(Acquired::NotCompared(header));
+                    None
+                }
+                Compared::Refused(error) => {
+                    report(Acquired::Fetched(number, Err(Refused::Failed(error))));
                     None
                 }
             };
@@ -93,21 +109,29 @@ impl Kept {
         let Some(ids) = self.ids.get(&number).filter(|_| !self.overwrite) else {
             return Compared::Lacking;
         };
-        let known = match self.node().hash_at(number).await {
-            Ok(Some(hash)) => ids.iter().find(|id| id.hash == hash).map(|id| (id, Compared::Same)),
-            _ => ids.first().map(|id| (id, Compared::Unknown(*id))),
+        let node = self.node();
+        let (known, is_same) = match node.hash_at(number).await {
+            Ok(Some(hash)) => (ids.iter().find(|id| id.hash == hash), true),
+            _ => (ids.first(), false),
         };
-        match known {
-            Some((id, compared)) if self.is_whole(*id).await => compared,
-            _ => Compared::Lacking,
+        let Some(id) = known else { return Compared::Lacking };
+        let Some(header) = self.whole(*id).await else { return Compared::Lacking };
+        match (self.headers.check(node, &header).await, is_same) {
+            (Ok(header), true) => Compared::Same(header),
+            (Ok(header), false) => Compared::Unknown(header),
+            (Err(error), _) => Compared::Refused(error),
         }
     }
 
-    async fn is_whole(&self, id: BlockId) -> bool {
+    /// The header of a cached block with a complete file.
+    async fn whole(&self, id: BlockId) -> Option<Header> {
         let (cache, node) = (self.cache.clone(), self.node().clone());
         // If the check itself fails, the block is fetched again.
-        let is_kept = move || cache.get(&id).is_ok_and(|recorded| is_kept(&recorded, &node));
-        tokio::task::spawn_blocking(is_kept).await.unwrap_or(false)
+        let read = move || {
+            let recorded = cache.get(&id).ok()?;
+            is_kept(&recorded, &node).then_some(recorded.block.header)
+        };
+        tokio::task::spawn_blocking(read).await.ok().flatten()
     }
 }
 

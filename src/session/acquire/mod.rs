@@ -5,17 +5,25 @@
 
 mod estimate;
 mod flat;
+mod headers;
 mod kept;
 
-pub use self::estimate::{Estimate, estimate};
+pub use self::{
+    estimate::{Estimate, estimate},
+    headers::{AcquiredHeader, HeaderSources},
+};
 
-use self::kept::Kept;
+use self::{
+    headers::{HeaderCheck, Headers},
+    kept::Kept,
+};
 use super::{
+    confirmed::GivenHashes,
     machine,
     prover::{Prover, Refused},
 };
 use crate::{
-    block::{Assumed, BlockId, ListSource, RecordedBlock, RecordedState},
+    block::{Assumed, BlockId, Confirmation, ListSource, RecordedBlock, RecordedState},
     block::{
         check_recorded_body,
         range::{BlockList, BlockNumbers},
@@ -24,19 +32,21 @@ use crate::{
     fetch::{FetchError, FetchedBlock, Node, Nodes, RpcError, WitnessChoice},
     threads::ExecutionLimit,
 };
-use alloy_primitives::{B256, BlockNumber};
+use alloy_consensus::Header;
+use alloy_primitives::BlockNumber;
 use eyre::ensure;
 use futures::StreamExt;
-use std::{num::NonZeroUsize, pin::pin, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, num::NonZeroUsize, pin::pin, sync::Arc};
 
-/// Resolves a list of blocks to numbers. Asks the node for its head if the list depends on it, and if the list is long.
+/// Resolves a list of blocks to numbers, and to the hashes that it gives. Asks the node for its head if the list depends on it, and if the list is long.
 ///
 /// # Errors
-/// If the node does not answer, or if a long list goes past the head.
-pub async fn resolve(node: &Node, list: &BlockList) -> eyre::Result<BlockNumbers> {
-    let numbers = list.resolve(&node.numbers_of(list.names()).await?)?;
+/// If the node does not answer, if a long list goes past the head, or if the list gives two hashes for a number.
+pub async fn resolve(node: &Node, list: &BlockList) -> eyre::Result<(BlockNumbers, GivenHashes)> {
+    let names = node.numbers_of(list.names()).await?;
+    let numbers = list.resolve(&names)?;
     refuse_unborn(node, &numbers).await?;
-    Ok(numbers)
+    Ok((numbers, list.hashes(&names)?))
 }
 
 /// Refuses a long list that goes past the head, since each request past the head would fail.
@@ -66,20 +76,35 @@ pub struct AcquireOptions {
     pub concurrency: NonZeroUsize,
     /// Limit of each execution that proves a block.
     pub execution_limit: ExecutionLimit,
+    /// Sources that confirm the headers. A block with another hash is refused.
+    pub headers: HeaderSources,
 }
 
 /// An event of [`acquire`].
 #[derive(Debug)]
 pub enum Acquired {
     /// The cache has a complete file of the node's block, so the block is not fetched.
-    AlreadyCached,
+    AlreadyCached(AcquiredHeader),
     /// The cache has a complete file of this block, and the node has no block of that number. The block is not fetched.
-    NotCompared(BlockId),
+    NotCompared(AcquiredHeader),
     /// A cached block has the number of a block that was fetched, and another hash. It is removed if blocks are
     /// overwritten.
     Orphaned(BlockId, Result<Removal, CacheError>),
     /// A block was fetched. It is stored, or refused for a reason.
     Fetched(BlockNumber, Result<Stored, Refused>),
+    /// The fetch has ended. Holds the blocks with a confirmed header, among them ancestors of confirmed blocks.
+    Confirmed(BTreeMap<BlockNumber, Confirmation>),
+}
+
+impl Acquired {
+    /// The header of a block that is in the cache now.
+    const fn header(&self) -> Option<&AcquiredHeader> {
+        match self {
+            Self::AlreadyCached(header) | Self::NotCompared(header) => Some(header),
+            Self::Fetched(_, Ok(stored)) => Some(&stored.header),
+            Self::Fetched(_, Err(_)) | Self::Orphaned(..) | Self::Confirmed(_) => None,
+        }
+    }
 }
 
 /// The fate of an orphaned block.
@@ -97,7 +122,8 @@ pub enum Removal {
 /// Needs a tokio runtime with several threads.
 ///
 /// # Errors
-/// If the cache cannot be listed. An error of a block goes to `report`.
+/// If the cache cannot be listed, if a confirmation cannot be stored, or if a node that confirms headers is of another
+/// chain. An error of a block goes to `report`.
 pub async fn acquire(
     nodes: &Nodes,
     numbers: &BlockNumbers,
@@ -105,9 +131,16 @@ pub async fn acquire(
     cache: &Cache,
     report: impl Fn(Acquired),
 ) -> eyre::Result<()> {
-    let AcquireOptions { choice, overwrite, concurrency, execution_limit } = options;
-    let kept = Kept::of(cache, nodes, overwrite)?;
-    let source = Arc::new(Source::new(nodes, execution_limit, choice));
+    let AcquireOptions { choice, overwrite, concurrency, execution_limit, headers } = options;
+    let chain_id = nodes.first().chain_id();
+    let check = HeaderCheck::new(cache, chain_id, headers)?;
+    let headers = RefCell::new(Headers::new(cache, chain_id, &check));
+    let report = |event: Acquired| {
+        event.header().into_iter().for_each(|header| headers.borrow_mut().add(header));
+        report(event);
+    };
+    let kept = Kept::of(cache, nodes, overwrite, check.clone())?;
+    let source = Arc::new(Source::new(nodes, execution_limit, choice, check));
     let shelf = Shelf { cache: cache.clone(), choice };
     let missing = kept.missing(numbers.iter(), concurrency, &report);
     let at_once =
@@ -121,13 +154,15 @@ pub async fn acquire(
             .buffer_unordered(machine::cores().get())
     );
     while let Some((number, result)) = stored.next().await {
-        if let Ok((_, hash)) = &result {
-            for id in kept.others(number, *hash) {
+        if let Ok(stored) = &result {
+            for id in kept.others(number, stored.header.id.hash) {
                 report(Acquired::Orphaned(id, remove_orphan(cache, &id, overwrite)));
             }
         }
-        report(Acquired::Fetched(number, result.map(|(stored, _)| stored)));
+        report(Acquired::Fetched(number, result));
     }
+    let confirmed = headers.borrow_mut().finish()?;
+    report(Acquired::Confirmed(confirmed));
     Ok(())
 }
 
@@ -146,34 +181,42 @@ pub struct Stored {
     pub assumed: Option<Assumed>,
     /// Origin of its block access list; `None` before Amsterdam.
     pub list: Option<ListSource>,
+    /// Its header.
+    pub header: AcquiredHeader,
     /// Errors of other nodes that failed for the block before.
     pub failed: Vec<String>,
 }
+
+/// A proved block, and its header with the source that confirms it.
+type Proved = (RecordedBlock, AcquiredHeader);
 
 /// The nodes, each with a prover that asks it for missing values.
 struct Source {
     nodes: Nodes,
     provers: Vec<Arc<Prover>>,
     choice: WitnessChoice,
+    headers: HeaderCheck,
 }
 
 impl Source {
-    fn new(nodes: &Nodes, limit: ExecutionLimit, choice: WitnessChoice) -> Self {
+    fn new(
+        nodes: &Nodes,
+        limit: ExecutionLimit,
+        choice: WitnessChoice,
+        headers: HeaderCheck,
+    ) -> Self {
         let prover = |node: &Node| Arc::new(Prover::new(node.clone(), limit.clone()));
-        Self { nodes: nodes.clone(), provers: nodes.iter().map(prover).collect(), choice }
+        Self { nodes: nodes.clone(), provers: nodes.iter().map(prover).collect(), choice, headers }
     }
 
-    /// Proves a block of the node at a position.
+    /// Compares the hash of a block of the node at a position with other sources, and proves the block.
     async fn prove(
         &self,
         position: usize,
         fetched: Result<FetchedBlock, FetchError>,
-    ) -> Result<RecordedBlock, Refused> {
-        let prover = &self.provers[position];
+    ) -> Result<Proved, Refused> {
         let proved = match fetched {
-            Ok(FetchedBlock::Recorded(recorded)) => prover.prove_whole(recorded).await,
-            Ok(FetchedBlock::Gathered(recorded)) => prover.prove(recorded).await,
-            Ok(FetchedBlock::Traced(traced)) => flat::prove(prover, traced).await,
+            Ok(fetched) => self.prove_fetched(position, fetched).await,
             Err(error) => Err(error.into()),
         };
         if let Err(Refused::Failed(error)) = &proved
@@ -184,6 +227,21 @@ impl Source {
         proved
     }
 
+    async fn prove_fetched(
+        &self,
+        position: usize,
+        fetched: FetchedBlock,
+    ) -> Result<Proved, Refused> {
+        let prover = &self.provers[position];
+        let header = self.headers.check(self.nodes.at(position), header_of(&fetched)).await?;
+        let recorded = match fetched {
+            FetchedBlock::Recorded(recorded) => prover.prove_whole(recorded).await,
+            FetchedBlock::Gathered(recorded) => prover.prove(recorded).await,
+            FetchedBlock::Traced(traced) => flat::prove(prover, traced).await,
+        };
+        Ok((recorded?, header))
+    }
+
     /// The error of the node at a position, with its name.
     fn told(&self, position: usize, refused: &Refused) -> String {
         let name = self.nodes.at(position).origin();
@@ -191,6 +249,15 @@ impl Source {
             Refused::Failed(error) => format!("{name}: {error:#}"),
             Refused::Mismatch(verdict) => format!("{name}: the block does not match: {verdict}"),
         }
+    }
+}
+
+const fn header_of(fetched: &FetchedBlock) -> &Header {
+    match fetched {
+        FetchedBlock::Recorded(recorded) | FetchedBlock::Gathered(recorded) => {
+            &recorded.block.header
+        }
+        FetchedBlock::Traced(traced) => &traced.block.header,
     }
 }
 
@@ -205,16 +272,16 @@ async fn keep(
     shelf: Shelf,
     position: usize,
     (number, fetched): (BlockNumber, Result<FetchedBlock, FetchError>),
-) -> (BlockNumber, Result<(Stored, B256), Refused>) {
+) -> (BlockNumber, Result<Stored, Refused>) {
     let refused = match source.prove(position, fetched).await {
-        Ok(recorded) => return (number, shelf.store(recorded, vec![]).await),
+        Ok(proved) => return (number, shelf.store(proved, vec![]).await),
         Err(refused) => refused,
     };
     let mut failed = vec![source.told(position, &refused)];
     for other in source.nodes.order(position).into_iter().filter(|other| *other != position) {
         let fetched = source.nodes.at(other).fetch(number, source.choice).await;
         match source.prove(other, fetched).await {
-            Ok(recorded) => return (number, shelf.store(recorded, failed).await),
+            Ok(proved) => return (number, shelf.store(proved, failed).await),
             Err(refused) => failed.push(source.told(other, &refused)),
         }
     }
@@ -229,25 +296,24 @@ struct Shelf {
 }
 
 impl Shelf {
-    /// Stores a block. Returns its hash, too. `failed` are the errors of other nodes.
+    /// Stores a block. `failed` are the errors of other nodes.
     async fn store(
         self,
-        recorded: RecordedBlock,
+        (recorded, header): Proved,
         failed: Vec<String>,
-    ) -> Result<(Stored, B256), Refused> {
-        let hash = recorded.id().hash;
+    ) -> Result<Stored, Refused> {
         let assumed = match &recorded.state {
             RecordedState::Witness(_) => None,
             RecordedState::Flat(flat) => Some(flat.assumed.clone()),
         };
-        let stored = Stored { assumed, list: recorded.list_source(), failed };
+        let stored = Stored { assumed, list: recorded.list_source(), header, failed };
         let put = move || -> eyre::Result<()> {
             ensure!(!self.would_lose_a_proof(&recorded), LOSES_PROOF);
             self.cache.put(&recorded)?;
             Ok(())
         };
         tokio::task::spawn_blocking(put).await??;
-        Ok((stored, hash))
+        Ok(stored)
     }
 
     /// Whether this block would replace a proved block in the cache by one without a proof. This happens if the node

@@ -236,6 +236,8 @@ impl<'a> RaceTrack<'a> {
         sources: Vec<BlockSource>,
         eta: &mut Eta,
     ) -> eyre::Result<BlockRace> {
+        let all: Option<Vec<_>> = sources.iter().map(BlockSource::confirmation).collect();
+        let confirmed = all.and_then(|all| all.first().copied().cloned());
         let Prepared { preparation, job, merged } = self.prepare(sources)?;
         // The bounds do not model the latency of state, so the study precedes it.
         let mut job = Arc::new(job);
@@ -256,7 +258,7 @@ impl<'a> RaceTrack<'a> {
         ));
         let Profiles { profiled, schedules } = self.profile(&job, &study, &mut race);
         let seed = self.runner.plan().rounds.seed;
-        let block = Block { job: &job, race: &race, study: &study, seed };
+        let block = Block { job: &job, race: &race, study: &study, seed, confirmed };
         let (rows, self_checks) = (block.rows()?, block.self_checks()?);
         let picture = match self.options.charts {
             Charts::Drawn => {

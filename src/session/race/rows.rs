@@ -1,7 +1,7 @@
 //! Converts a finished race to rows of a report.
 
 use crate::{
-    block::ReplayJob,
+    block::{Confirmation, ReplayJob},
     execution::ExecutionMode,
     insight::Study,
     measure::{
@@ -23,6 +23,8 @@ pub(super) struct Block<'a> {
     pub(super) study: &'a Study,
     /// Seed of the bootstrap.
     pub(super) seed: u64,
+    /// Source that confirms the header.
+    pub(super) confirmed: Option<Confirmation>,
 }
 
 impl Block<'_> {
@@ -44,7 +46,7 @@ impl Block<'_> {
             let measured = finish.result.as_ref().ok()?;
             Some((finish.contender.threads, execute(measured)))
         };
-        let BlockFacts { chain_id, number, hash, .. } = facts(self.job);
+        let BlockFacts { chain_id, number, hash, .. } = facts(self.job, None);
         let row = |(threads, laps): (_, Vec<_>)| {
             let ratio = Speedup::paired(&execute(baseline), &laps, self.seed)?;
             Ok(SelfCheckRow { chain_id, number, hash, threads, ratio, laps })
@@ -72,7 +74,7 @@ impl Block<'_> {
             Err(wrong) => (expected_mode(finish), Verdict::Mismatch(wrong.clone())),
         };
         Ok(Row {
-            block: facts(self.job),
+            block: facts(self.job, self.confirmed.clone()),
             executor: finish.contender.executor.to_string(),
             threads: finish.contender.threads,
             schedule: finish.contender.executor.schedule(),
@@ -120,8 +122,8 @@ fn execute(measured: &Measured) -> Vec<Duration> {
     times(measured, |sample| Some(sample.execute))
 }
 
-/// The facts of a block from its own data.
-pub(crate) fn facts(job: &ReplayJob) -> BlockFacts {
+/// The facts of a block from its own data, and the source that confirms its header.
+pub(crate) fn facts(job: &ReplayJob, confirmed: Option<Confirmation>) -> BlockFacts {
     BlockFacts {
         chain_id: job.chain.id(),
         number: job.header.number,
@@ -131,6 +133,7 @@ pub(crate) fn facts(job: &ReplayJob) -> BlockFacts {
         gas_used: job.header.gas_used,
         gas_limit: job.header.gas_limit,
         timestamp: job.header.timestamp,
+        confirmed,
     }
 }
 

@@ -1,9 +1,14 @@
 //! Selects cached blocks by their file names, for commands that need no block itself.
 
 use super::{
-    BlockSource, ByNumber, all_cached, in_shard, names, of_several_chains, part, without_siblings,
+    BlockSource, ByNumber, GivenHashes, all_cached, check_given, confirmed, in_shard, names,
+    of_several_chains, part, without_siblings,
 };
-use crate::{block::BlockId, cache::Cache, session::BlockQuery};
+use crate::{
+    block::BlockId,
+    cache::{Cache, Confirmations},
+    session::BlockQuery,
+};
 use alloy_primitives::BlockNumber;
 use std::collections::BTreeMap;
 
@@ -16,6 +21,8 @@ pub struct CachedSelection {
     pub missing: u64,
     /// The first selected number that is not cached.
     pub first_missing: Option<BlockNumber>,
+    /// The blocks with a confirmed header.
+    pub confirmed: Confirmations,
 }
 
 impl CachedSelection {
@@ -23,7 +30,8 @@ impl CachedSelection {
     /// only as much as its cached blocks, and an empty cache is no error.
     ///
     /// # Errors
-    /// If the list of blocks or the cache cannot be read, or if a block cannot be filtered.
+    /// If the list of blocks or the cache cannot be read, if a block cannot be filtered, or if a cached block has another
+    /// hash than the list gives.
     pub fn new(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
         let filter = query.filter.clone();
         let mut found = Self::all(query, cache)?;
@@ -35,17 +43,21 @@ impl CachedSelection {
         let cached = all_cached(query.chain, cache)?;
         let Some(spec) = query.blocks else {
             let ids = in_shard(cached, query.shard);
-            return Ok(Self { ids, missing: 0, first_missing: None });
+            let confirmed = confirmed(cache, &ids, &GivenHashes::new())?;
+            return Ok(Self { ids, confirmed, ..Self::default() });
         };
         let list = spec.load()?;
-        let numbers = part(&list, &names(&cached, &list), query.shard)?;
-        let by_number = ByNumber::new(without_siblings(cached, &list));
+        let names = names(&cached, &list);
+        let (numbers, given) = (part(&list, &names, query.shard)?, list.hashes(&names)?);
+        let by_number = ByNumber::new(without_siblings(cached, &given));
         let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range));
         let mut ids: Vec<_> = asked.clone().flatten().copied().collect();
         ids.sort_unstable();
         let missing = numbers.count().saturating_sub(asked.count() as u64);
         let first_missing = numbers.iter().find(|number| by_number.of(*number).is_empty());
-        Ok(Self { ids, missing, first_missing })
+        ids.iter().try_for_each(|id| check_given(&given, id, "the cache"))?;
+        let confirmed = confirmed(cache, &ids, &given)?;
+        Ok(Self { ids, missing, first_missing, confirmed })
     }
 
     /// As [`CachedSelection::new`], but a selected number must not have blocks of several chains, since the user means one of

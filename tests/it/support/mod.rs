@@ -152,11 +152,12 @@ pub(crate) fn start(cache: &Path, arguments: &[&str]) -> Child {
 }
 
 /// Variables that change what the command does or prints.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 7] = [
     "BLOCKRACE_CACHE_DIR",
     "BLOCKRACE_COLOR",
     "BLOCKRACE_THREADS",
     "COLUMNS",
+    "ETH_CONFIRM_URLS",
     "ETH_RPC_HEADERS",
     "ETH_RPC_URL",
 ];

@@ -1,0 +1,169 @@
+//! The confirmed headers of a cache, and those of the lists in the program.
+//!
+//! A chain's folder may have a file `confirmed.txt`. Each line is `NUMBER@HASH # SOURCE`, so that the file is a list
+//! of blocks, too. A line is about a header, not about a file. So the containers stay the same bytes, wherever their
+//! confirmation comes from, and an archive cannot bring a confirmation along. Lines of another form are ignored.
+
+use std::{
+    collections::HashMap,
+    fs::{File, OpenOptions},
+    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use alloy_primitives::ChainId;
+
+use super::{Cache, CacheError, SAMPLE_CHAIN};
+use crate::{
+    block::{BlockId, Confirmation},
+    input,
+};
+
+/// Confirmed blocks, each with the source of its confirmation.
+pub type Confirmations = HashMap<BlockId, Confirmation>;
+
+/// Name of the file in the folder of a chain.
+const NAME: &str = "confirmed.txt";
+
+/// Maximum size of the file in bytes: some million blocks.
+const MAX_BYTES: u64 = 1 << 29;
+
+/// The lists in the program, with their chains.
+const BUILT_IN: [(ChainId, &str); 2] = [
+    (1, include_str!("../../data/mainnet-37.txt")),
+    (SAMPLE_CHAIN, include_str!("../../data/sample-24.txt")),
+];
+
+impl Cache {
+    /// The confirmed blocks of a chain: those of the lists in the program, and those of the folder.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Read`]. A missing file is not an error.
+    pub fn confirmations(&self, chain_id: ChainId) -> Result<Confirmations, CacheError> {
+        let path = self.folder(chain_id).join(NAME);
+        let bytes = match input::read(&path, MAX_BYTES) {
+            Ok(bytes) => bytes,
+            Err(missing) if missing.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(CacheError::Read { path, source }),
+        };
+        let mut all = built_in(chain_id);
+        let text = String::from_utf8_lossy(&bytes);
+        for (id, source) in text.lines().filter_map(|line| parse(chain_id, line)) {
+            all.entry(id).or_insert(source);
+        }
+        Ok(all)
+    }
+
+    /// Notes that blocks of a chain are confirmed. All lines are added in one write, so processes that write at the
+    /// same time do not mix their lines.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::Write`].
+    pub fn confirm(&self, chain_id: ChainId, blocks: &Confirmations) -> Result<(), CacheError> {
+        if blocks.is_empty() {
+            return Ok(());
+        }
+        let mut ids: Vec<_> = blocks.iter().collect();
+        ids.sort_unstable_by_key(|(id, _)| **id);
+        let lines: String = ids.into_iter().map(|(id, source)| line(id, source)).collect();
+        let path = self.folder(chain_id).join(NAME);
+        append(&path, lines).map_err(|source| CacheError::Write { path, source })
+    }
+}
+
+/// The blocks of a chain that a list in the program has.
+pub fn built_in(chain_id: ChainId) -> Confirmations {
+    let lists = BUILT_IN.iter().filter(|(of, _)| *of == chain_id);
+    let lines = lists.flat_map(|(_, text)| text.lines());
+    let ids = lines.filter_map(|line| parse(chain_id, line));
+    ids.map(|(id, _)| (id, Confirmation::BuiltIn)).collect()
+}
+
+fn line(BlockId { number, hash, .. }: &BlockId, source: &Confirmation) -> String {
+    format!("{number}@{hash} # {source}\n")
+}
+
+fn parse(chain_id: ChainId, line: &str) -> Option<(BlockId, Confirmation)> {
+    let (block, source) = line.split_once('#').unwrap_or((line, ""));
+    let (number, hash) = block.trim().split_once('@')?;
+    let id = BlockId { chain_id, number: number.parse().ok()?, hash: hash.parse().ok()? };
+    let Ok(source) = source.trim().parse();
+    Some((id, source))
+}
+
+/// Appends whole lines. A killed writer may have left a line without its end.
+fn append(path: &Path, mut lines: String) -> io::Result<()> {
+    // A FIFO or device of this name is refused here, since opening it might wait.
+    match input::open(path) {
+        Ok(file) => {
+            if !ends_a_line(file)? {
+                lines.insert(0, '\n');
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    OpenOptions::new().append(true).create(true).open(path)?.write_all(lines.as_bytes())
+}
+
+fn ends_a_line(mut file: File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use alloy_primitives::B256;
+
+    use super::*;
+    use crate::{block::RecordedBlock, cache::sample};
+
+    fn id(number: u64) -> BlockId {
+        BlockId { chain_id: 5, number, hash: B256::repeat_byte(number as u8) }
+    }
+
+    #[test]
+    fn confirmations_are_read_back_and_a_torn_line_is_ignored() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path());
+        fs::create_dir(cache.folder(5)).unwrap();
+        assert!(cache.confirmations(5).unwrap().is_empty());
+
+        let given = Confirmations::from([(id(7), Confirmation::Given)]);
+        cache.confirm(5, &given).unwrap();
+        assert_eq!(cache.confirmations(5).unwrap(), given);
+
+        let path = cache.folder(5).join(NAME);
+        let whole = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{whole}8@0x08")).unwrap();
+        let below = Confirmations::from([(id(9), Confirmation::Descendant(10))]);
+        cache.confirm(5, &below).unwrap();
+        let all = cache.confirmations(5).unwrap();
+        assert_eq!((all.len(), &all[&id(9)]), (2, &Confirmation::Descendant(10)));
+    }
+
+    #[test]
+    fn every_block_of_the_sample_is_in_its_list() {
+        let listed = built_in(SAMPLE_CHAIN);
+        let blocks: Vec<_> = sample().unwrap().iter().map(RecordedBlock::id).collect();
+        let lines: String =
+            blocks.iter().map(|id| format!("{}@{}\n", id.number, id.hash)).collect();
+        assert_eq!(listed.len(), blocks.len(), "{lines}");
+        assert!(blocks.iter().all(|id| listed.contains_key(id)), "{lines}");
+    }
+
+    #[test]
+    fn every_line_of_the_shipped_list_has_a_hash() {
+        assert_eq!(built_in(1).len(), 37);
+        assert!(built_in(5).is_empty());
+    }
+}
