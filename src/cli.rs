@@ -30,7 +30,7 @@ pub use cache::{
 pub use common::{ColorArg, CommonArgs, MessageFormatArg};
 pub use compare::{AspectArg, BaselineName, BaselineNameError, ByArg, CompareArgs, RunFiles};
 pub use conformance::ConformanceArgs;
-pub use hiding::without_urls;
+pub use hiding::{VARIABLES, without_secrets};
 pub use insight::{AnalyzeArgs, TraceArgs};
 pub use limit::LimitArgs;
 pub use merge::MergeArgs;

@@ -69,6 +69,7 @@ pub mod fetch;
 
 pub mod cache;
 
+pub mod secrets;
 pub mod text;
 pub mod units;
 
@@ -107,7 +108,8 @@ fn run_with(registry: &Registry) -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             let outcome = commands::Outcome::of(&error);
-            output::diagnose(format_args!("error: {error:#}"));
+            let said = format!("error: {error:#}");
+            output::diagnose(hidden(&said).unwrap_or(said));
             outcome.into()
         }
     }
@@ -120,8 +122,7 @@ fn failed(message: impl fmt::Display) -> ExitCode {
 
 /// Prints a usage error without secrets, or the help text that was asked for.
 fn refuse(error: &cli::UsageError) -> ExitCode {
-    let words: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    match cli::without_urls(&error.to_string(), &words) {
+    match hidden(&error.to_string()) {
         Some(said) if error.use_stderr() => output::diagnose(said.trim_end()),
         // Without standard error, the exit code still reports the usage error.
         _ if error.use_stderr() => drop(error.print()),
@@ -132,4 +133,14 @@ fn refuse(error: &cli::UsageError) -> ExitCode {
         }
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
+}
+
+/// The message without secrets of the command line and the environment; `None` if it has none.
+fn hidden(message: &str) -> Option<String> {
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    let words: Vec<_> = env::args_os().skip(1).map(text).collect();
+    let settings = cli::VARIABLES.iter().filter_map(env::var_os).map(text);
+    let settings: Vec<_> =
+        settings.flat_map(|value| value.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    cli::without_secrets(message, &words, &settings)
 }

@@ -13,11 +13,13 @@ use std::{
 pub struct NodeArgs {
     // The URL is not parsed here: clap quotes a rejected value, and a URL may hold a key.
     /// JSON-RPC URL of the node (http, https, ws, wss) or path of its IPC socket; output shows only scheme and host.
-    /// May be repeated: the blocks are spread over the nodes, and another node is tried where one fails
+    /// May be repeated: the blocks are spread over the nodes, and another node is tried where one fails. Other users can
+    /// see command lines, so a URL with a key is safer in the environment
     #[arg(long, value_name = "URL", env = "ETH_RPC_URL", hide_env_values = true)]
     #[arg(value_delimiter = '\n')]
     pub rpc_url: Vec<String>,
-    /// HTTP header of every request, as "Name: value"; may be repeated, for a single URL
+    /// HTTP header of every request, as "Name: value"; may be repeated, for a single URL; safer in the environment, one
+    /// header a line
     #[arg(long, value_name = "HEADER", env = "ETH_RPC_HEADERS", hide_env_values = true)]
     #[arg(value_delimiter = '\n')]
     pub rpc_header: Vec<String>,

@@ -160,7 +160,7 @@ impl Answer {
 
     fn fault_of(&self, error: &ErrorObject<'_>, secrets: &Secrets) -> Fault {
         let message = error.message();
-        let says = SafeText::new(message.as_bytes(), secrets);
+        let says = self.quote(message.as_bytes(), secrets);
         match error.code {
             code if is_rate_limit(code, &message) => {
                 let retry_after = self.retry_after.or_else(|| stated_delay(&message));
@@ -188,8 +188,14 @@ impl Answer {
         matches!(self.status.as_u16(), 408 | 429 | 500..=599)
     }
 
+    /// The words of the node. An answer about keys is not quoted, since it may be about the user's key.
+    fn quote(&self, says: &[u8], secrets: &Secrets) -> SafeText {
+        let is_of_keys = matches!(self.status.as_u16(), 401 | 403 | 407);
+        SafeText::new(if is_of_keys { b"" } else { says }, secrets)
+    }
+
     fn fault_of_status(&self, says: &[u8], secrets: &Secrets) -> Fault {
-        let says = SafeText::new(says, secrets);
+        let says = self.quote(says, secrets);
         let (status, retry_after) = (self.status.as_u16(), self.retry_after);
         match status {
             429 => Fault::RateLimited { retry_after, says },
@@ -269,6 +275,7 @@ async fn read_start(response: &mut Response, limit: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fetch::redact::secrets_of;
     use serde_json::json;
 
     const ID: u64 = 7;
@@ -285,7 +292,7 @@ mod tests {
     fn read(status: u16, body: &str) -> Result<String, Fault> {
         let status = StatusCode::from_u16(status).unwrap();
         let answer = answer_of(status, body);
-        let secrets = Secrets::of(Some(&"http://h".parse().unwrap()), [].into_iter());
+        let secrets = secrets_of(Some(&"http://h".parse().unwrap()), [].into_iter());
         answer.result(ID, &secrets).map(|result| result.get().to_owned())
     }
 
@@ -304,7 +311,7 @@ mod tests {
     fn read_batch(status: u16, body: &str) -> Result<Vec<Option<String>>, Fault> {
         let status = StatusCode::from_u16(status).unwrap();
         let answer = answer_of(status, body);
-        let secrets = Secrets::of(Some(&"http://h".parse().unwrap()), [].into_iter());
+        let secrets = secrets_of(Some(&"http://h".parse().unwrap()), [].into_iter());
         let results = answer.results(ID, 3, &secrets)?;
         Ok(results.into_iter().map(|json| json.map(|json| json.get().to_owned())).collect())
     }

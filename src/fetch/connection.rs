@@ -9,7 +9,7 @@ use super::{
     error::Fault,
     http::Http,
     jwt::NodeSecret,
-    redact::Secrets,
+    redact::{Secrets, secrets_of},
     stream::{Stream, StreamTarget},
 };
 
@@ -37,13 +37,13 @@ impl Connection {
         let target = match endpoint.target() {
             Target::Http(url) => {
                 let http = Http::new(url, headers, secret, timeout)?;
-                let secrets = http.secrets(headers)?;
+                let secrets = http.secrets(headers);
                 return Ok((Self::Http(http), secrets));
             }
             Target::WebSocket(url) => StreamTarget::web_socket(url, headers, secret),
             Target::Ipc(path) => StreamTarget::Ipc(path.clone()),
         };
-        let secrets = Secrets::of(endpoint.url(), headers.iter().map(RpcHeader::value));
+        let secrets = secrets_of(endpoint.url(), headers.iter().map(RpcHeader::value));
         Ok((Self::Stream(Stream::new(target, timeout)), secrets))
     }
 

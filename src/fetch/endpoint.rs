@@ -32,6 +32,9 @@ pub enum HeaderError {
     /// No colon separates the name from the value.
     #[error("a header is written as \"Name: value\", with a colon")]
     Colon,
+    /// The value is empty, as in `X-Api-Key: key` without quotation marks.
+    #[error("a header has no value; put the whole header into quotation marks: \"Name: value\"")]
+    Empty,
     /// The name has a character that RFC 9110 section 5.1 forbids.
     #[error("the part before the colon is not a header name")]
     Name(#[source] InvalidHeaderName),
@@ -166,6 +169,9 @@ impl FromStr for RpcHeader {
     fn from_str(text: &str) -> Result<Self, HeaderError> {
         let (name, value) = text.split_once(':').ok_or(HeaderError::Colon)?;
         let name = name.trim().parse().map_err(HeaderError::Name)?;
+        if value.trim().is_empty() {
+            return Err(HeaderError::Empty);
+        }
         let mut value: HeaderValue = value.trim().parse().map_err(HeaderError::Value)?;
         value.set_sensitive(true);
         Ok(Self { name, value })

@@ -194,7 +194,10 @@ pub enum Fault {
     Unavailable { status: u16, retry_after: Option<Duration>, says: SafeText },
 
     /// Any other HTTP status. 401 and 403 are about keys, 404 and redirects about the URL.
-    #[error("HTTP status {status}: \"{says}\"; check the URL, its key, and what its plan offers")]
+    #[error(
+        "HTTP status {status}{}; check the URL, its key, and what its plan offers",
+        quoted(says)
+    )]
     Refused { status: u16, says: SafeText },
 
     /// JSON-RPC's -32603, unless its message is more precise. The node failed.
@@ -260,6 +263,11 @@ impl Fault {
 const fn is_lack(code: i64) -> bool {
     // `answer` keeps -32603 only where the words say that a trie node is missing.
     matches!(code, -32002..=-32000 | -32603)
+}
+
+/// Words of the node behind a colon; nothing without words.
+fn quoted(says: &SafeText) -> String {
+    if says.as_str().is_empty() { String::new() } else { format!(": \"{says}\"") }
 }
 
 /// Remedy that the message suggests for a JSON-RPC error code.

@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 use reqwest::{
     Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
     redirect::Policy,
 };
 
@@ -19,7 +19,7 @@ use super::{
     endpoint::{RpcHeader, is_loopback, is_tls},
     error::Fault,
     jwt::NodeSecret,
-    redact::Secrets,
+    redact::{Secrets, secrets_of},
 };
 
 /// The HTTP client, the URL and the headers. `Debug` shows none of them.
@@ -58,12 +58,9 @@ impl Http {
         Ok(Self { client: builder.build()?, url: url.clone(), headers: all, secret })
     }
 
-    /// Text that must not be printed: the URL, the given headers, and the header made from
-    /// credentials.
-    pub(super) fn secrets(&self, headers: &[RpcHeader]) -> reqwest::Result<Secrets> {
-        let sample = self.client.post(self.url.clone()).build()?;
-        let given = headers.iter().map(RpcHeader::value);
-        Ok(Secrets::of(Some(&self.url), given.chain(sample.headers().get(AUTHORIZATION))))
+    /// Text that must not be printed: of the URL, of the given headers, and of the proxies.
+    pub(super) fn secrets(&self, headers: &[RpcHeader]) -> Secrets {
+        secrets_of(Some(&self.url), headers.iter().map(RpcHeader::value))
     }
 
     pub(super) async fn send(&self, body: &str, budget: &Budget) -> Result<Answer, Fault> {

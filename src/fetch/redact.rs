@@ -6,12 +6,17 @@
 //! and its end cut off. A [`TransportError`] does the same for an error of the HTTP library, which
 //! carries the URL.
 //!
-//! Secrets shorter than [`SHORTEST_SECRET`] are not replaced. Replacing every `v3` or `rpc` would
-//! ruin messages and protect nothing.
+//! [`secrets`](crate::secrets) replaces them. This module says what is secret of a URL, of headers and of proxies.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{env, error::Error, fmt};
 
-use reqwest::{Url, header::HeaderValue};
+use reqwest::{
+    Client, Url,
+    header::{AUTHORIZATION, HeaderValue},
+};
+
+pub(super) use crate::secrets::Secrets;
+use crate::secrets::{HIDDEN, SHORTEST};
 
 /// Maximum number of characters that are printed of an outside text.
 const MOST_CHARS: usize = 200;
@@ -19,19 +24,9 @@ const MOST_CHARS: usize = 200;
 /// Maximum number of bytes that are examined of an outside text.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Minimum length of a secret that is replaced, in bytes.
-const SHORTEST_SECRET: usize = 4;
-
-/// The text in place of a secret.
-const HIDDEN: &str = "[hidden]";
-
 /// Text from outside: one line, bounded in length, without secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SafeText(Box<str>);
-
-/// Everything that must not be printed, longest first. `Debug` shows none of it.
-#[derive(Clone)]
-pub(super) struct Secrets(Arc<[String]>);
 
 /// An error of a transport library. It prints the root cause, and never a URL.
 pub struct TransportError(Cause);
@@ -105,72 +100,63 @@ impl fmt::Debug for SafeText {
 
 impl Error for SafeText {}
 
-impl Secrets {
-    /// All parts of `url` before and after the host, and all of `headers`.
-    pub(super) fn of<'a>(
-        url: Option<&Url>,
-        headers: impl Iterator<Item = &'a HeaderValue>,
-    ) -> Self {
-        let mut all = url.map_or_else(Vec::new, parts_of_url);
-        all.extend(headers.flat_map(parts_of_header));
-        all.retain(|secret| secret.len() >= SHORTEST_SECRET);
-        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        all.dedup();
-        Self(all.into())
-    }
+/// Variables that name a proxy for the HTTP library.
+const PROXIES: [&str; 6] =
+    ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
-    fn hide(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
+/// All parts of `url` before and after the host, all of `headers`, and the credentials of the proxies.
+pub(super) fn secrets_of<'a>(
+    url: Option<&Url>,
+    headers: impl Iterator<Item = &'a HeaderValue>,
+) -> Secrets {
+    let proxies = PROXIES.iter().filter_map(|name| proxy(&env::var(name).ok()?));
+    let mut all: Vec<_> =
+        url.cloned().into_iter().chain(proxies).flat_map(|url| parts(&url)).collect();
+    all.extend(headers.flat_map(parts_of_header));
+    Secrets::new(all)
+}
+
+/// The URL of a proxy, which may lack its scheme.
+fn proxy(text: &str) -> Option<Url> {
+    match text.contains("://") {
+        true => text.parse().ok(),
+        false => format!("http://{text}").parse().ok(),
     }
 }
 
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secrets").finish_non_exhaustive()
-    }
-}
-
-/// Credentials, path, query, fragment and their parts, as written and percent-decoded.
-fn parts_of_url(url: &Url) -> Vec<String> {
+/// Credentials, as they are and as a header has them, segments of the path, values of the query, and the fragment.
+fn parts(url: &Url) -> Vec<String> {
     let [password, fragment] = [url.password(), url.fragment()].map(Option::unwrap_or_default);
-    let whole = [url.username(), password, url.path(), fragment];
     let segments = url.path_segments().into_iter().flatten();
     let query = url.query().unwrap_or_default();
-    let pairs = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
-
-    let written = whole.into_iter().chain(segments).chain([query]).chain(pairs);
-    written.flat_map(|part| [part.to_owned(), without_percent_signs(part)]).collect()
+    let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+    let written = [url.username(), password, fragment].into_iter().chain(segments).chain(values);
+    let header = credentials_header(url);
+    written.map(str::to_owned).chain(header.iter().flat_map(parts_of_header)).collect()
 }
 
-/// A header's value and its longer words, such as the token of `Bearer token`. Base64 padding is
-/// removed from the words.
+/// The header that the HTTP library makes from credentials. A proxy gets the same value.
+fn credentials_header(url: &Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let mut sample = url.clone();
+    sample.set_scheme("http").ok()?;
+    // Nothing is sent, so neither certificates nor a proxy are needed.
+    let client = Client::builder().no_proxy().tls_certs_only([]).build().ok()?;
+    let request = client.post(sample).build().ok()?;
+    request.headers().get(AUTHORIZATION).cloned()
+}
+
+/// First words of headers that are not secret.
+const SCHEMES: [&str; 5] = ["bearer", "basic", "token", "digest", "apikey"];
+
+/// The words of a header's value, such as the token of `Bearer token`. Base64 padding is removed.
 fn parts_of_header(value: &HeaderValue) -> Vec<String> {
     let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let words = text.split_whitespace().filter(|word| word.len() >= 2 * SHORTEST_SECRET);
-    words.map(|word| word.trim_end_matches('=').to_owned()).chain([text.clone()]).collect()
-}
-
-/// Decodes percent-encoding (RFC 3986 section 2.1). All other text stays unchanged.
-fn without_percent_signs(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let (byte, tail) = match (first, tail) {
-            (b'%', [high, low, after @ ..]) => match hex_byte(*high, *low) {
-                Some(byte) => (byte, after),
-                None => (b'%', tail),
-            },
-            _ => (*first, tail),
-        };
-        bytes.push(byte);
-        rest = tail;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex_byte(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    Some(digit(high)? << 4 | digit(low)?)
+    let is_scheme = |word: &str| SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
+    let words = text.split_whitespace().filter(|word| word.len() >= SHORTEST && !is_scheme(word));
+    words.map(|word| word.trim_end_matches('=').to_owned()).collect()
 }
 
 impl TransportError {
@@ -248,7 +234,7 @@ mod tests {
     fn secrets() -> Secrets {
         let url = "http://us%20er:passw0rd@h/v3/path%2Dkey?key=query-key&bare-key".parse().unwrap();
         let header = HeaderValue::from_static("Bearer header-token");
-        Secrets::of(Some(&url), [&header].into_iter())
+        secrets_of(Some(&url), [&header].into_iter())
     }
 
     #[test]
@@ -295,9 +281,16 @@ mod tests {
     }
 
     #[test]
-    fn percent_signs_that_encode_nothing_stay() {
-        assert_eq!(without_percent_signs("100%&%zz%4"), "100%&%zz%4");
-        assert_eq!(without_percent_signs("%41%c3%A9"), "Aé");
+    fn proxies_have_secrets_in_both_forms() {
+        for text in
+            ["http://someuser:hunter22@proxy.example:3128", "someuser:hunter22@proxy.example"]
+        {
+            let secrets = Secrets::new(parts(&proxy(text).unwrap()));
+            for said in ["someuser", "hunter22", "c29tZXVzZXI6aHVudGVyMjI=", "c29tZXVzZX"] {
+                assert!(secrets.touch(said), "{said}");
+            }
+            assert!(!secrets.touch("proxy.example"));
+        }
     }
 
     #[test]

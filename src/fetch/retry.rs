@@ -108,12 +108,12 @@ fn bound(retries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::redact::{SafeText, Secrets},
+        super::redact::{SafeText, secrets_of},
         *,
     };
 
     fn limited(seconds: u64) -> Fault {
-        let secrets = Secrets::of(Some(&"http://h".parse().unwrap()), std::iter::empty());
+        let secrets = secrets_of(Some(&"http://h".parse().unwrap()), std::iter::empty());
         let says = SafeText::new(b"slow down", &secrets);
         Fault::RateLimited { retry_after: Some(Duration::from_secs(seconds)), says }
     }

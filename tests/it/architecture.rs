@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Modules from top to bottom: each uses those below it, never above.
-const LAYERS: [&str; 21] = [
+const LAYERS: [&str; 22] = [
     "commands",
     "cli",
     "progress",
@@ -28,6 +28,7 @@ const LAYERS: [&str; 21] = [
     "trie",
     "state",
     "input",
+    "secrets",
     "text",
 ];
 

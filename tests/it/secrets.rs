@@ -1,6 +1,10 @@
 //! Only scheme and host of a node's URL are ever printed or written, and no part of a header.
 
-use crate::support::{RecordedNode, assert_code, recordings, stderr, stdout};
+use crate::support::{
+    RecordedNode, assert_code,
+    fake_node::{Reply, fake_node},
+    recordings, stderr, stdout,
+};
 use std::{
     fs,
     path::Path,
@@ -133,5 +137,97 @@ fn a_url_in_the_wrong_place_is_not_printed() {
         let output = command.args(words).current_dir(folder.path()).output().expect("it starts");
         assert_code(&output, 2);
         assert_nothing_shows(&output, folder.path());
+    }
+}
+
+#[test]
+fn a_secret_is_not_printed_in_any_spelling_of_a_node() {
+    for said in [
+        "no such key: PATH-KEY-0123456789",
+        "no such key: path%2Dkey%2d0123456789, %71uery-key-abcdef",
+        "no such key: path\\u002dkey-0123456789 of SomeUser",
+        "no such key: path-key-01\u{2026}, query-key-\u{2026}, header-token-\u{2026}",
+        "basic C29TZXVZZXI6ahvUdGVyMjI=",
+    ] {
+        let url = fake_node(move |_| Reply::Error(-32000, said.to_owned()));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let output = run(By::Flags, &secret_url(&url), folder.path(), &["fetch", "97"]);
+        assert_code(&output, 2);
+        let said = (stdout(&output) + &stderr(&output)).to_lowercase();
+        assert!(said.contains("[hidden]"), "{said}");
+        for secret in ["path-key", "path%2d", "u002d", "query-", "header-t", "someuser", "c29tzx"] {
+            assert!(!said.contains(secret), "{secret} appears in {said}");
+        }
+    }
+}
+
+/// A proxy that answers with the header lines of the request, as error pages do.
+#[test]
+fn credentials_of_a_proxy_are_not_printed() {
+    for status in [400, 401, 403, 407, 502] {
+        let page = |request: &crate::support::fake_node::Request| {
+            assert!(request.head.contains("c29tZXVzZXI6aHVudGVyMjI"), "{}", request.head);
+            request.head.replace("\r\n", " ").into_bytes()
+        };
+        let proxy = fake_node(move |request| Reply::Http(status, String::new(), page(request)));
+        let proxy = proxy.replace("http://", "http://someuser:hunter22@");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let output = Command::new(env!("CARGO_BIN_EXE_blockrace"))
+            .args(["rpc-check", "--rpc-url", "http://node.example/v3/path-key-0123456789"])
+            .args(["--rpc-header", "X-Api-Key: header-token-98765", "--max-retries", "0"])
+            .env("http_proxy", proxy)
+            .env_remove("no_proxy")
+            .env_remove("NO_PROXY")
+            .output()
+            .expect("the command starts");
+        assert_nothing_shows(&output, folder.path());
+        let said = stderr(&output);
+        assert!(said.contains(&format!("HTTP status {status}")), "{said}");
+        // The words of an answer about keys are not quoted at all.
+        assert_eq!(said.contains("POST"), ![401, 403, 407].contains(&status), "{said}");
+    }
+}
+
+#[test]
+fn typing_errors_with_secrets_are_not_echoed() {
+    let key = "header-token-98765";
+    for words in [
+        &["rpc-check", "--rpc-header", "X-Api-Key:", key][..],
+        &["fetch", "--rpc-header", "X-Api-Key:", key],
+        &["fetch", "97", "--rpc-header", "Authorization:", "Bearer", key],
+        &["fetch", "97", "--rpc-header=X-Api-Key:", key, "-v"],
+        &["fetch", "97", "--rpc-header", key],
+        &["fetch", "97", "--rpc-header", "X-Api-Key:"],
+        &["fetch", "@https://node.example/v3/path-key-0123456789"],
+        &["fetch", "@node.example/v3/path-key-0123456789"],
+        &["fetch", "node.example/v3/path-key-0123456789"],
+        &["fetch", "node:8545/path-key-0123456789"],
+        &["replay", "97,node.example/v3/path-key-0123456789"],
+        &["fetch", "xx-key-0123yy"],
+        &["replay", "PATH-KEY-01"],
+        &["fetch", "97", "--witness", "path-key-0123456789"],
+        &["cache", "list", "@path-key-0123456789"],
+        &["fetch", "97", "--confirm-url", "ftp://someuser:hunter22@node.example"],
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_blockrace"));
+        command.args(words).current_dir(folder.path()).stdin(Stdio::null());
+        command.env("ETH_RPC_URL", secret_url("http://127.0.0.1:9"));
+        let output = command.output().expect("it starts");
+        assert_code(&output, 2);
+        assert_nothing_shows(&output, folder.path());
+        let said = stderr(&output).to_lowercase();
+        assert!(!said.contains("key-01") && !said.contains("token-98"), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn help_says_where_a_key_is_safer() {
+    for command in ["fetch", "rpc-check"] {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_blockrace")).args([command, "--help"]).output();
+        let said = stdout(&output.expect("it starts"));
+        let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("safer in the environment"), "{said}");
     }
 }

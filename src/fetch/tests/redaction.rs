@@ -83,8 +83,8 @@ async fn the_node_receives_the_hidden_parts() {
         panic!("the echo is an error -32000")
     };
     let says = says.to_string();
-    assert!(says.contains("POST [hidden]?[hidden] HTTP/1.1"), "{says}");
-    assert!(says.contains("x-api-key: [hidden]"), "{says}");
+    assert!(says.contains("POST /v3/[hidden]/x?apikey=[hidden] HTTP/1.1"), "{says}");
+    assert!(says.contains("x-api-key: Token [hidden]"), "{says}");
 }
 
 #[tokio::test]
