@@ -33,6 +33,7 @@ mod rules;
 mod sample;
 mod schedules;
 mod secrets;
+mod security;
 mod several_nodes;
 mod shards;
 mod simulation;
