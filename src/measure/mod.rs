@@ -11,6 +11,7 @@ mod bootstrap;
 pub mod change;
 mod clock;
 mod counters;
+pub mod energy;
 pub mod load;
 pub mod plan;
 mod reference;

@@ -8,6 +8,7 @@
 use super::{
     clock::{Clock, SystemClock},
     counters::Counters,
+    energy::EnergyMeter,
     plan::{Contender, Iterations, Plan, Rounds, Warmup},
     reference::Reference,
     sample::Sample,
@@ -145,7 +146,8 @@ where
         let limit = limit.into();
         // Counters cover only threads that start after them.
         let Rounds { readiness, pinning, .. } = plan.rounds;
-        let meter = Meter { clock, counters: Counters::open(), readiness, pinning };
+        let (counters, energy) = (Counters::open(), EnergyMeter::open().map(Arc::new));
+        let meter = Meter { clock, counters, energy, readiness, pinning };
         let all: BTreeSet<_> =
             plan.contenders().iter().map(|contender| contender.threads).collect();
         let watchdog = |threads| Ok((threads, Watchdog::with(threads, pinning, limit.clone())?));

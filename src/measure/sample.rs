@@ -30,6 +30,9 @@ pub struct Sample {
 
     /// Instructions and cycles during `execute`; `None` if hardware counters are unavailable.
     pub counts: Option<Counts>,
+
+    /// Energy of the processor packages during `execute`, in microjoules; `None` if the system does not tell it.
+    pub energy_uj: Option<u64>,
 }
 
 impl Sample {
@@ -52,13 +55,20 @@ mod tests {
             root: Some(Duration::from_micros(8)),
             cpu: None,
             counts: None,
+            energy_uj: None,
         };
         assert_eq!(sample.total(), Some(Duration::from_micros(4_520)));
     }
 
     #[test]
     fn without_a_root_there_is_no_total() {
-        let sample = Sample { execute: EXECUTE, root: None, cpu: Some(EXECUTE), counts: None };
+        let sample = Sample {
+            execute: EXECUTE,
+            root: None,
+            cpu: Some(EXECUTE),
+            counts: None,
+            energy_uj: None,
+        };
         assert_eq!(sample.total(), None);
     }
 }

@@ -100,6 +100,7 @@ mod tests {
             root: None,
             cpu: Some(Duration::from_millis(cpu)),
             counts: None,
+            energy_uj: None,
         };
         assert_eq!(turns(&[lap(19), lap(10), lap(18), lap(11)]), 2);
         assert_eq!(turns(&[lap(10), lap(10)]), 0, "a single thread cannot take turns");

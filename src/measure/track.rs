@@ -7,6 +7,7 @@
 use super::{
     clock::{Clock, timed, timed_with_cpu},
     counters::Counters,
+    energy::EnergyMeter,
     plan::{Contender, Readiness},
     reference::{Reference, chain},
     runner::{ContenderResult, Measured, RunError},
@@ -41,6 +42,7 @@ pub(super) enum LapKind {
 pub(super) struct Meter<C> {
     pub(super) clock: C,
     pub(super) counters: Option<Counters>,
+    pub(super) energy: Option<Arc<EnergyMeter>>,
     pub(super) readiness: Readiness,
     pub(super) pinning: Pinning,
 }
@@ -77,12 +79,12 @@ impl<C: Clock + Clone + Send + 'static> Meter<C> {
         watchdog: &mut Watchdog,
     ) -> Result<Result<Lap, String>, RunError> {
         let (executor, job, clock) = (executor.clone(), job.clone(), self.clock.clone());
-        let (readiness, pinning) = (self.readiness, self.pinning);
+        let (readiness, pinning, energy) = (self.readiness, self.pinning, self.energy.clone());
         let mut counters = self.counters.take();
         let run = move |pool: &WorkerPool| {
             let lap = bound(pinning).and_then(|_bound| {
                 prepare_workers(&clock, readiness, &*executor, (&job, pool));
-                lap(&*executor, &job, pool, (&clock, &mut counters))
+                lap(&*executor, &job, pool, (&clock, &mut counters, energy.as_deref()))
             });
             (lap, counters)
         };
@@ -110,14 +112,16 @@ fn lap(
     executor: &dyn Executor,
     job: &ReplayJob,
     pool: &WorkerPool,
-    (clock, counters): (&impl Clock, &mut Option<Counters>),
+    (clock, counters, energy): (&impl Clock, &mut Option<Counters>, Option<&EnergyMeter>),
 ) -> Result<Lap, String> {
     let execute = || catch_unwind(AssertUnwindSafe(|| executor.execute(job, pool)));
     let run = || timed_with_cpu(clock, execute);
+    let before = energy.and_then(EnergyMeter::read);
     let ((execution, execute, cpu), counts) = match counters {
         Some(counters) => counters.during(run),
         None => (run(), None),
     };
+    let energy_uj = energy.zip(before).and_then(|(meter, before)| meter.since(&before));
     let execution = match execution {
         Ok(Ok(execution)) => execution,
         // The block was executed when it was prepared, so it is valid: the executor is wrong.
@@ -128,7 +132,7 @@ fn lap(
     let (trie, root) = timed(clock, root_of);
     let hash = trie.map(|trie| trie.map(|trie| trie.root()));
     let root = matches!(hash, Ok(Some(_))).then_some(root);
-    Ok(Lap { root: hash, execution, sample: Sample { execute, root, cpu, counts } })
+    Ok(Lap { root: hash, execution, sample: Sample { execute, root, cpu, counts, energy_uj } })
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> String {

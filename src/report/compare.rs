@@ -58,7 +58,7 @@ pub enum By {
 }
 
 /// Fields of the machine that may differ, because the purpose is to compare versions.
-const FREE_MACHINE: [&str; 2] = ["blockrace_version", "libraries"];
+const FREE_MACHINE: [&str; 3] = ["blockrace_version", "libraries", "energy_counters"];
 
 /// Fields of the settings that affect no figure or repeat other fields. Blocks are compared by their hashes.
 const FREE_SETTINGS: [&str; 3] = ["seed", "command", "blocks"];

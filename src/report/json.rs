@@ -335,13 +335,13 @@ mod tests {
             json!([
                 { "chain_id": 1, "block_number": 19426587, "executor": "block-stm", "threads": 8,
                   "iteration": 0, "execute_ns": 4_900_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
-                  "instructions": 40_000_000, "cycles": 50_000_000 },
+                  "instructions": 40_000_000, "cycles": 50_000_000, "energy_uj": null },
                 { "chain_id": 1, "block_number": 19426587, "executor": "block-stm", "threads": 8,
                   "iteration": 1, "execute_ns": 5_100_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
-                  "instructions": 40_000_000, "cycles": 50_000_000 },
+                  "instructions": 40_000_000, "cycles": 50_000_000, "energy_uj": null },
                 { "chain_id": 1, "block_number": 46147, "executor": "sequential", "threads": 1,
                   "iteration": 0, "execute_ns": 8_000_000, "root_ns": null, "cpu_ns": null,
-                  "instructions": null, "cycles": null },
+                  "instructions": null, "cycles": null, "energy_uj": 250_000 },
             ])
         );
     }

@@ -141,6 +141,7 @@ pub(super) struct SampleRecord<'a> {
     cpu_ns: Option<u64>,
     instructions: Option<u64>,
     cycles: Option<u64>,
+    energy_uj: Option<u64>,
 }
 
 /// The samples of a row; none if it did not match.
@@ -157,6 +158,7 @@ pub(super) fn sample_records(row: &Row) -> impl Iterator<Item = SampleRecord<'_>
         cpu_ns: sample.cpu.map(nanoseconds),
         instructions: sample.counts.map(|counts| counts.instructions),
         cycles: sample.counts.map(|counts| counts.cycles),
+        energy_uj: sample.energy_uj,
     })
 }
 
@@ -171,6 +173,7 @@ pub(super) struct DetailRecord<'a> {
     drift: Option<f64>,
     instructions_median: Option<u64>,
     cycles_median: Option<u64>,
+    energy_uj_mean: Option<f64>,
 }
 
 impl<'a> DetailRecord<'a> {
@@ -186,6 +189,7 @@ impl<'a> DetailRecord<'a> {
             drift: figures.drift,
             instructions_median: figures.counts_median.map(|counts| counts.instructions),
             cycles_median: figures.counts_median.map(|counts| counts.cycles),
+            energy_uj_mean: energy_mean(figures),
         })
     }
 }
@@ -220,6 +224,13 @@ impl SpentRecord {
             idle_outside_ns: nanoseconds(spent.idle_outside),
         }
     }
+}
+
+/// Mean energy of an execution in microjoules. Single samples are shorter than the steps of the counters.
+pub(super) fn energy_mean(figures: &Figures) -> Option<f64> {
+    let all = figures.samples.iter().map(|sample| sample.energy_uj);
+    let sum: u64 = all.collect::<Option<Vec<_>>>()?.iter().sum();
+    (!figures.samples.is_empty()).then(|| sum as f64 / figures.samples.len() as f64)
 }
 
 /// Throughput of the median execution, in Mgas/s.

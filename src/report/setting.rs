@@ -23,6 +23,8 @@ pub struct Machine {
     pub memory_bytes: Option<u64>,
     /// CPU frequency governor.
     pub governor: Option<String>,
+    /// The energy counters that were read; `None` if the system does not let this program read any.
+    pub energy_counters: Option<String>,
     /// Name and release of the operating system's kernel.
     pub kernel: String,
     /// Memory allocator of the build.

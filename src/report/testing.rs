@@ -57,6 +57,7 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         caches: vec!["L1d 32K".into(), "L2 512K".into(), "L3 32M".into()],
         memory_bytes: Some(64_000_000_000),
         governor: Some("performance".into()),
+        energy_counters: None,
         kernel: "Linux 6.8.0-45-generic".into(),
         allocator: "mimalloc".into(),
         blockrace_version: "0.1.0".into(),
@@ -233,6 +234,7 @@ pub(super) fn contender() -> Row {
         root: Some(Duration::from_micros(2_345)),
         cpu: Some(Duration::from_millis(31)),
         counts: Some(Counts { instructions: 40_000_000, cycles: 50_000_000 }),
+        energy_uj: None,
     };
     let figures = Figures {
         root_median: Some(Duration::from_micros(2_345)),
@@ -253,7 +255,8 @@ pub(super) fn mismatch() -> Row {
 
 pub(super) fn receipts_only() -> Row {
     let execute = Duration::from_millis(8);
-    let samples = vec![Sample { execute, root: None, cpu: None, counts: None }];
+    let samples =
+        vec![Sample { execute, root: None, cpu: None, counts: None, energy_uj: Some(250_000) }];
     let figures = Figures { samples, ..figures(8_000, Comparison::Baseline) };
     let row = row("sequential", 1, Mode::Sequential, Verdict::Match(figures));
     let block = BlockFacts {

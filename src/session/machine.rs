@@ -1,6 +1,9 @@
 //! Describes the machine of a report. The facts come from Linux; on other systems most of them are unknown.
 
-use crate::{measure::warnings::Build, report::Machine};
+use crate::{
+    measure::{energy::EnergyMeter, warnings::Build},
+    report::{Machine, counted},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -29,6 +32,8 @@ pub fn describe() -> Machine {
         caches: caches(),
         memory_bytes: memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default()),
         governor: governor(),
+        energy_counters: EnergyMeter::open()
+            .map(|meter| format!("RAPL of {}", counted(meter.packages(), "package"))),
         kernel: kernel.join(" "),
         allocator: "mimalloc".to_owned(),
         blockrace_version: env!("CARGO_PKG_VERSION").to_owned(),

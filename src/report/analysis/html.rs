@@ -97,8 +97,8 @@ fn by_threads(report: &AnalysisReport) -> Result<Markup, ReportError> {
         title: title.into(),
         x_axis: "threads",
         y_axis: "geometric mean of bounds",
-        x: Axis::log2([1.0, most], []),
-        y: Axis::log2(points.iter().map(|point| point.y), [1.0]),
+        x: Axis::log2([], [1.0, most]),
+        y: Axis::log2([], points.iter().map(|point| point.y).chain([1.0])),
         lines: (0..KINDS.len()).map(|index| Line::through(&points, index)).collect(),
         points,
     };

@@ -8,7 +8,9 @@ use maud::{Markup, html};
 use super::picture;
 use super::shell::block_id;
 use super::table::{Cell, table};
-use crate::report::record::{bound_share, measured_speedup, mgas_per_s, re_execution_rate};
+use crate::report::record::{
+    bound_share, energy_mean, measured_speedup, mgas_per_s, re_execution_rate,
+};
 use crate::report::summary::outcome_words;
 use crate::report::table::speedup;
 use crate::report::{BlockFacts, Mode, Report, Row, Verdict, by_block, counted, limits};
@@ -98,9 +100,18 @@ fn figures(block: &BlockFacts, rows: &[&Row]) -> Markup {
         "state root",
         "outliers",
         "verdict",
+        "energy",
     ];
+    // The column is left out if no row has a value.
+    let has_energy = rows.iter().any(|row| row.verdict.figures().and_then(energy_mean).is_some());
+    let titles = if has_energy { &titles[..] } else { &titles[..titles.len() - 1] };
     let caption = format!("Block {} by executor", block.number);
-    table(&caption, &titles, &rows.iter().map(|row| line(row)).collect::<Vec<_>>())
+    let line = |row: &&Row| {
+        let mut cells = line(row);
+        cells.truncate(titles.len());
+        cells
+    };
+    table(&caption, titles, &rows.iter().map(line).collect::<Vec<_>>())
 }
 
 fn line(row: &Row) -> Vec<Cell> {
@@ -120,6 +131,7 @@ fn line(row: &Row) -> Vec<Cell> {
         number(figures.and_then(|figures| figures.root_median).map(units::short)),
         number(outliers),
         Cell::text(outcome_words(row)),
+        number(figures.and_then(energy_mean).map(|energy| format!("{:.1} mJ", energy / 1e3))),
     ]
 }
 

@@ -180,7 +180,7 @@ pub(super) fn threads(report: &Report, legend: &[(usize, String)]) -> Result<Mar
         x_axis: "threads",
         y_axis: "geometric mean of speedups",
         x: Axis::counts(most),
-        y: Axis::log2(ys.chain(bounds.iter().map(|bound| bound.1)), [1.0]),
+        y: Axis::log2([], ys.chain(bounds.iter().map(|bound| bound.1)).chain([1.0])),
         lines,
         points,
     };

@@ -87,6 +87,8 @@ pub(in crate::report) fn list(entries: &[(&str, String)]) -> Markup {
 fn about(machine: &Machine) -> Vec<(&'static str, String)> {
     let unknown = || "not reported by the system".to_owned();
     let cores = machine.physical_cores.map_or_else(unknown, |cores| cores.to_string());
+    let energy = machine.energy_counters.clone();
+    let energy = energy.unwrap_or_else(|| "not available".to_owned());
     let libraries: Vec<_> =
         machine.libraries.iter().map(|(name, version)| format!("{name} {version}")).collect();
     vec![
@@ -96,6 +98,7 @@ fn about(machine: &Machine) -> Vec<(&'static str, String)> {
         ("Caches", if machine.caches.is_empty() { unknown() } else { machine.caches.join(", ") }),
         ("Memory", machine.memory_bytes.map_or_else(unknown, units::bytes)),
         ("Frequency governor", machine.governor.clone().unwrap_or_else(unknown)),
+        ("Energy counters", energy),
         ("Kernel", machine.kernel.clone()),
         ("Allocator", machine.allocator.clone()),
         ("blockrace", format!("{}, {} build", machine.blockrace_version, machine.build)),

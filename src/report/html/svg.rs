@@ -26,7 +26,7 @@ pub fn write(report: &Report, out: impl io::Write) -> Result<(), ReportError> {
 
 /// The picture as a part of the page. The table of the standings has its numbers.
 pub(super) fn on_page(report: &Report) -> Result<Markup, ReportError> {
-    chart(report).draw()
+    Rows { axis: "speedup; grey: the bound", ..chart(report) }.draw()
 }
 
 fn document(picture: &str, width: u32, height: u32) -> Markup {
@@ -65,7 +65,7 @@ fn chart(report: &Report) -> Rows {
     Rows {
         title: TITLE.into(),
         axis: "speedup against the baseline (geometric mean); grey: the bound; *: with oracle knowledge",
-        scale: Axis::log2(ends, [1.0]),
+        scale: Axis::log2([], ends.chain([1.0])),
         rows: marked,
         reference: Some(1.0),
         height: 26,

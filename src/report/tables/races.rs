@@ -17,7 +17,7 @@ pub(super) const PREPARATION: &str = "preparation";
 pub(super) const PROFILED: &str = "profiled";
 
 /// The columns of the CSV, those of the header, and those that only the JSON has.
-const RESULT_COLUMNS: [Column; 38] = [
+const RESULT_COLUMNS: [Column; 39] = [
     text("fork"),
     whole("timestamp"),
     whole("gas_limit"),
@@ -54,11 +54,12 @@ const RESULT_COLUMNS: [Column; 38] = [
     or_null(decimal("drift")),
     or_null(whole("instructions_median")),
     or_null(whole("cycles_median")),
+    or_null(decimal("energy_uj_mean")),
     or_null(text("what")),
     text("machine"),
 ];
 
-const SAMPLE_COLUMNS: [Column; 9] = [
+const SAMPLE_COLUMNS: [Column; 10] = [
     text("executor"),
     whole("threads"),
     whole("iteration"),
@@ -67,6 +68,7 @@ const SAMPLE_COLUMNS: [Column; 9] = [
     or_null(whole("cpu_ns")),
     or_null(whole("instructions")),
     or_null(whole("cycles")),
+    or_null(whole("energy_uj")),
     text("machine"),
 ];
 

@@ -255,6 +255,8 @@ struct SampleRow {
     cpu_ns: Option<u64>,
     instructions: Option<u64>,
     cycles: Option<u64>,
+    #[serde(default)]
+    energy_uj: Option<u64>,
 }
 
 impl SampleRow {
@@ -265,6 +267,7 @@ impl SampleRow {
             root: self.root_ns.map(Duration::from_nanos),
             cpu: self.cpu_ns.map(Duration::from_nanos),
             counts: counts.map(|(instructions, cycles)| Counts { instructions, cycles }),
+            energy_uj: self.energy_uj,
         }
     }
 }
