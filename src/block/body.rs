@@ -28,7 +28,7 @@ pub enum BodyError {
     #[error("the ommers hash is {actual}, but the header has {expected}")]
     OmmersHash { expected: B256, actual: B256 },
     /// EIP-4895.
-    #[error("the withdrawals root is {actual:?}, but the header has {expected:?}")]
+    #[error("the withdrawals root is {}, but the header has {}", named(*actual), named(*expected))]
     WithdrawalsRoot { expected: Option<B256>, actual: Option<B256> },
     /// The signature is not one, or its `s` is high where Homestead forbids it (EIP-2).
     #[error("the sender of transaction {index} cannot be recovered")]
@@ -37,6 +37,11 @@ pub enum BodyError {
     /// yet valid.
     #[error("transaction {index} has a chain id in its signature (EIP-155) before Spurious Dragon")]
     SignedForChain { index: usize },
+}
+
+/// A root in words.
+fn named(root: Option<B256>) -> String {
+    root.map_or_else(|| "absent".to_owned(), |root| root.to_string())
 }
 
 /// A body that matches its header, ready to execute.

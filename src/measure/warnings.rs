@@ -147,6 +147,16 @@ impl Warning {
             Self::OfPart { .. } => "measure that part again",
         }
     }
+
+    fn merged(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Merged { blocks, into, transactions, invalid, unknown } = self else {
+            return Ok(());
+        };
+        let large = counted(*into, "large block");
+        write!(f, "{blocks} blocks were merged into {large} that no chain has; ")?;
+        write!(f, "{} of {transactions} transactions were left out, ", invalid + unknown)?;
+        write!(f, "{invalid} invalid and {unknown} that read unknown state")
+    }
 }
 
 impl fmt::Display for Warning {
@@ -208,12 +218,7 @@ impl fmt::Display for Warning {
             Self::Interrupted { not_run } => {
                 write!(f, "interrupted: {} not run", counted(*not_run, "block"))
             }
-            Self::Merged { blocks, into, transactions, invalid, unknown } => {
-                let large = counted(*into, "large block");
-                write!(f, "{blocks} blocks were merged into {large} that no chain has; ")?;
-                write!(f, "{} of {transactions} transactions were left out, ", invalid + unknown)?;
-                write!(f, "{invalid} invalid and {unknown} that read unknown state")
-            }
+            Self::Merged { .. } => self.merged(f),
             Self::OfPart { what, .. } => write!(f, "in a merged part: {what}"),
         }
     }

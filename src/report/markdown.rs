@@ -4,11 +4,12 @@
 use std::io;
 
 use super::block_list::block_lists;
+use super::claim::{conclusion, outcome_words};
 use super::html::shell::capital;
 use super::record::{bound_share, measured_speedup, mgas_per_s};
 use super::summary::{
-    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, one_line, outcome_words,
-    problems, whole_line, why_line, winner_line,
+    WHY_NOT_MORE, cores_line, do_not_quote, noise_line, one_line, problems, whole_line, why_line,
+    winner_line,
 };
 use super::table::{NONE, cell, oracle_knowledge, speedup};
 use super::totals::{self, Standing};

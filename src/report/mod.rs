@@ -15,6 +15,7 @@
 
 pub mod analysis;
 mod block_list;
+mod claim;
 pub mod compare;
 pub mod compared;
 pub mod conformance;

@@ -117,15 +117,17 @@ impl fmt::Display for VerifiedTo {
 /// computed. [`VerifiedTo::of`] gives the extent of the verdict.
 pub fn check(job: &ReplayJob, outcome: &BlockOutcome, state_root: Option<B256>) -> Verdict {
     let header = &job.header;
-    let requests_hash = header.requests_hash.map(|_| outcome.requests.requests_hash());
-    let blob_gas = header.blob_gas_used.map(|_| outcome.blob_gas_used);
     let checks = [
         compare(Check::GasUsed, &header.gas_used, &outcome.gas_used),
-        compare(Check::BlobGasUsed, &header.blob_gas_used, &blob_gas),
+        header
+            .blob_gas_used
+            .and_then(|expected| compare(Check::BlobGasUsed, &expected, &outcome.blob_gas_used)),
         compare(Check::LogsBloom, &header.logs_bloom, &bloom(&outcome.receipts)),
         receipts_root(job, &outcome.receipts)
             .and_then(|root| compare(Check::ReceiptsRoot, &header.receipts_root, &root)),
-        compare(Check::RequestsHash, &header.requests_hash, &requests_hash),
+        header.requests_hash.and_then(|expected| {
+            compare(Check::RequestsHash, &expected, &outcome.requests.requests_hash())
+        }),
         access_list(job),
         state_root.and_then(|root| compare(Check::StateRoot, &header.state_root, &root)),
     ];

@@ -8,10 +8,10 @@ use maud::{Markup, html};
 use super::picture;
 use super::shell::block_id;
 use super::table::{Cell, table};
+use crate::report::claim::outcome_words;
 use crate::report::record::{
     bound_share, energy_mean, measured_speedup, mgas_per_s, re_execution_rate,
 };
-use crate::report::summary::outcome_words;
 use crate::report::table::speedup;
 use crate::report::{BlockFacts, Mode, Report, Row, Verdict, by_block, counted, limits};
 use crate::units;

@@ -28,10 +28,10 @@ use std::io;
 
 use maud::{Markup, html};
 
+use super::claim::conclusion;
 use super::record::mgas_per_s;
 use super::summary::{
-    WHY_NOT_MORE, conclusion, cores_line, do_not_quote, noise_line, problems, whole_line, why_line,
-    winner_line,
+    WHY_NOT_MORE, cores_line, do_not_quote, noise_line, problems, whole_line, why_line, winner_line,
 };
 use super::table::speedup;
 use super::totals::{self, Standing};
