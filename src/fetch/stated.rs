@@ -101,9 +101,10 @@ struct EthProtocol {
     config: Option<Box<RawValue>>,
 }
 
-/// The part of a block that has its hash.
+/// The number and the hash of a block.
 #[derive(Debug, Deserialize)]
-struct Hashed {
+struct Numbered {
+    number: U64,
     hash: B256,
 }
 
@@ -166,10 +167,11 @@ impl Node {
         }
     }
 
-    /// The hash of the genesis block; `None` if the node does not give it.
+    /// The hash of the genesis block; `None` if the node does not give it, or gives another block.
     pub async fn genesis_hash(&self) -> Option<B256> {
         let block = self.client().call("eth_getBlockByNumber", json!(["0x0", false])).await;
-        block.ok().flatten().map(|Hashed { hash }| hash)
+        let Numbered { number, hash } = block.ok().flatten()?;
+        number.is_zero().then_some(hash)
     }
 
     /// The statement in the answers to the methods with whole configurations, `eth_config` and `anvil_nodeInfo`.

@@ -3,13 +3,13 @@
 
 use crate::support::{
     RecordedNode, assert_code, blockrace, command,
-    fake_node::fake_node,
+    fake_node::{Reply, fake_node},
     made_up::{MadeUp, NUMBER},
     recordings, stderr, stdout,
 };
 use alloy_primitives::B256;
 use blockrace::cache::Cache;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{fs, path::Path};
 
 /// A node that makes up a block, and the hash of the block.
@@ -18,7 +18,7 @@ fn liar(made_up: MadeUp) -> (String, B256) {
     (fake_node(move |request| made_up.answer(request)), hash)
 }
 
-fn json(path: &Path) -> Value {
+fn json_of(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).expect("a file")).expect("it is JSON")
 }
 
@@ -50,7 +50,7 @@ fn a_made_up_block_is_consistent_and_never_said_to_match_mainnet() {
     assert!(!said.contains("match mainnet"), "{said}");
     let claim = "consistent with their own headers (not confirmed)";
     assert_eq!(said.matches(claim).count(), 3, "{said}");
-    let row = &json(&file)["results"][0];
+    let row = &json_of(&file)["results"][0];
     assert_eq!((&row["header"], &row["confirmed_by"]), (&"consistent".into(), &Value::Null));
     assert!(fs::read_to_string(list).expect("a file").contains(",state-root,consistent,\n"));
 
@@ -58,6 +58,22 @@ fn a_made_up_block_is_consistent_and_never_said_to_match_mainnet() {
     let pinned = format!("{NUMBER}@{hash}");
     let raced = blockrace(&cache, &[&replay[..], &[&pinned]].concat());
     assert!(stdout(&raced).contains("1 row: all match mainnet"), "{}", stdout(&raced));
+}
+
+#[test]
+fn a_node_with_another_genesis_block_than_its_chain_id_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (made_up, foreign) = (MadeUp::empty(), B256::repeat_byte(9));
+    let url = fake_node(move |request| match request.body["params"][0].as_str() {
+        Some("0x0") => Reply::Result(json!({"number": "0x0", "hash": foreign})),
+        _ => made_up.answer(request),
+    });
+    let refused = blockrace(folder.path(), &["fetch", "5", "--rpc-url", &url]);
+    assert_code(&refused, 2);
+    for named in ["genesis block", "--chain-config", &foreign.to_string()] {
+        assert!(stderr(&refused).contains(named), "{}", stderr(&refused));
+    }
+    assert!(is_empty(folder.path()));
 }
 
 #[test]
@@ -146,7 +162,7 @@ fn further_nodes_must_all_state_the_same_hash() {
     assert_code(&fetched, 0);
     let said = stdout(&fetched) + &stderr(&fetched);
     assert!(said.contains("1 of 1 headers confirmed") && !said.contains("path-key"), "{said}");
-    assert_eq!(json(&file)["blocks"][0]["confirmed_by"], format!("{same}, {same}"));
+    assert_eq!(json_of(&file)["blocks"][0]["confirmed_by"], format!("{same}, {same}"));
 
     let absent = fake_node(|request| match request.method() {
         "eth_chainId" => crate::support::fake_node::Reply::Result("0x5".into()),
@@ -173,7 +189,7 @@ fn a_confirmed_block_confirms_its_ancestors() {
     let path = file.to_str().expect("it is text");
     let verified = blockrace(cache.path(), &["verify", &range, "--json", path]);
     assert_code(&verified, 0);
-    let blocks = &json(&file)["blocks"];
+    let blocks = &json_of(&file)["blocks"];
     assert_eq!(blocks[0]["confirmed_by"], "block 1150000");
     assert_eq!(blocks[1]["confirmed_by"], "given hash");
 
