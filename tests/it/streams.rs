@@ -65,6 +65,7 @@ fn cases(folder: &Path, number: &str, node: Option<&RecordedNode>) -> Vec<Case> 
         case(&["trace", number, "--threads", "1", "-o", &timeline], 0, true),
         // One sample per row is too little to tell.
         case(&["compare", &run, &copy, "--by", "time"], 2, true),
+        case(&["merge", &run], 0, true),
         case(&["verify"], 0, true),
         case(&["conformance", &tests, "--threads", "1"], 2, true),
         case(&["cache", "list"], 0, true),
