@@ -44,7 +44,7 @@ fn all_executors_agree_on_generated_worlds() {
 
 #[test]
 fn all_executors_agree_on_generated_worlds_of_amsterdam() {
-    all_agree(200, &world::generate::of_amsterdam());
+    all_agree(100, &world::generate::of_amsterdam());
 }
 
 /// `usual` is the number of worlds without `BLOCKRACE_WORLDS`.
