@@ -59,14 +59,15 @@ fn joined(sections: impl IntoIterator<Item = Vec<String>>) -> String {
 }
 
 fn opening(report: &Report) -> Vec<String> {
-    let winner = totals::winner(report)
-        .and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
+    let standing = totals::winner(report);
+    let winner =
+        standing.and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
     let doubt = do_not_quote(report).map(|doubt| format!("**{}**  ", escaped(&capital(&doubt))));
     let mut lines: Vec<_> = doubt.into_iter().collect();
     lines.extend(winner.map(|line| format!("**{}**  ", escaped(&line))));
-    let whole = totals::winner(report).and_then(|standing| whole_line(&standing));
+    let whole = standing.and_then(|standing| whole_line(&standing));
     lines.extend(whole.map(|whole| format!("{}  ", escaped(&whole))));
-    let why = totals::winner(report).and_then(|standing| why_line(report, standing.contender));
+    let why = standing.and_then(|standing| why_line(report, standing.contender));
     lines.extend(why.map(|why| format!("{WHY_NOT_MORE} {}  ", escaped(&why))));
     lines.push(format!("{}  ", escaped(&noise_line(report))));
     lines.extend(cores_line(report).map(|line| format!("{}  ", escaped(&line))));

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BlockFacts, Comparison, Figures, Row, Speedup};
 use crate::{block::Confirmation, insight::Spent, units};
@@ -195,7 +195,7 @@ impl<'a> DetailRecord<'a> {
 }
 
 /// The parts of the threads' time in a profiled run, in nanoseconds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct SpentRecord {
     useful_ns: u64,
     wasted_ns: u64,
@@ -222,6 +222,23 @@ impl SpentRecord {
             tail_ns: nanoseconds(spent.tail),
             outside_ns: nanoseconds(spent.outside),
             idle_outside_ns: nanoseconds(spent.idle_outside),
+        }
+    }
+
+    /// The times of a record that was read back.
+    pub(super) fn spent(&self) -> Spent {
+        let time = Duration::from_nanos;
+        Spent {
+            useful: time(self.useful_ns),
+            wasted: time(self.wasted_ns),
+            warming: time(self.prefetching_ns),
+            checking: time(self.validating_ns),
+            committing: time(self.committing_ns),
+            waiting: time(self.waiting_ns),
+            searching: time(self.searching_ns),
+            tail: time(self.tail_ns),
+            outside: time(self.outside_ns),
+            idle_outside: time(self.idle_outside_ns),
         }
     }
 }

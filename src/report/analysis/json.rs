@@ -72,16 +72,8 @@ struct SettingsRecord<'a> {
 struct BlockRecord<'a> {
     #[serde(flatten)]
     facts: FactsRecord<'a>,
-    total_ns: u64,
-    outside_ns: u64,
-    longest_transaction_ns: u64,
-    critical_path_ns: u64,
-    critical_path_gas: u64,
-    parallelism: Option<f64>,
-    parallelism_gas: Option<f64>,
-    longest_chain: usize,
-    independent_share: Option<f64>,
-    dependent_pairs: usize,
+    #[serde(flatten)]
+    work: WorkRecord,
     bounds: Vec<BoundsRecord>,
     in_order: Vec<OrderedRecord>,
     contracts: Vec<HotSpotRecord>,
@@ -96,6 +88,34 @@ impl<'a> BlockRecord<'a> {
         };
         Self {
             facts: FactsRecord::new(facts),
+            work: WorkRecord::new(block),
+            bounds: analysis.bounds.iter().map(BoundsRecord::new).collect(),
+            in_order: analysis.ordered.iter().map(OrderedRecord::new).collect(),
+            contracts: hot(&analysis.contracts),
+            fields: hot(&analysis.fields),
+        }
+    }
+}
+
+/// The work of a block and its critical path.
+#[derive(Debug, Serialize)]
+pub(in crate::report) struct WorkRecord {
+    total_ns: u64,
+    outside_ns: u64,
+    longest_transaction_ns: u64,
+    critical_path_ns: u64,
+    critical_path_gas: u64,
+    parallelism: Option<f64>,
+    parallelism_gas: Option<f64>,
+    longest_chain: usize,
+    independent_share: Option<f64>,
+    dependent_pairs: usize,
+}
+
+impl WorkRecord {
+    pub(in crate::report) fn new(block: &AnalysedBlock) -> Self {
+        let analysis = &block.analysis;
+        Self {
             total_ns: nanoseconds(analysis.total),
             outside_ns: nanoseconds(analysis.outside),
             longest_transaction_ns: nanoseconds(analysis.longest_transaction),
@@ -106,10 +126,6 @@ impl<'a> BlockRecord<'a> {
             longest_chain: analysis.longest_chain,
             independent_share: block.share(analysis.independent),
             dependent_pairs: analysis.dependencies.len(),
-            bounds: analysis.bounds.iter().map(BoundsRecord::new).collect(),
-            in_order: analysis.ordered.iter().map(OrderedRecord::new).collect(),
-            contracts: hot(&analysis.contracts),
-            fields: hot(&analysis.fields),
         }
     }
 }

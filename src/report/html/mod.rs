@@ -89,10 +89,11 @@ fn title(report: &Report) -> String {
 
 /// The verification result, doubts, the fastest contender, warnings and bottlenecks.
 fn result(report: &Report) -> Markup {
-    let winner = totals::winner(report)
-        .and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
-    let whole = totals::winner(report).and_then(|standing| whole_line(&standing));
-    let why = totals::winner(report).and_then(|standing| why_line(report, standing.contender));
+    let standing = totals::winner(report);
+    let winner =
+        standing.and_then(|standing| Some(winner_line(report, &standing, standing.speedup?)));
+    let whole = standing.and_then(|standing| whole_line(&standing));
+    let why = standing.and_then(|standing| why_line(report, standing.contender));
     let problems = problems(report);
     let limits = limits::worst(report, EXPLAINED);
     html! {

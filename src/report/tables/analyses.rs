@@ -5,7 +5,7 @@ use crate::report::{
     ReportError,
     analysis::{
         AnalysedBlock, AnalysedTransaction,
-        json::{BoundsRecord, OrderedRecord},
+        json::{BoundsRecord, OrderedRecord, WorkRecord},
         place::HotSpotRecord,
     },
     record::nanoseconds,
@@ -129,35 +129,18 @@ struct AnalysisRecord<'a> {
     fork: &'a str,
     transactions: usize,
     gas_used: u64,
-    total_ns: u64,
-    outside_ns: u64,
-    longest_transaction_ns: u64,
-    critical_path_ns: u64,
-    critical_path_gas: u64,
-    parallelism: Option<f64>,
-    parallelism_gas: Option<f64>,
-    longest_chain: usize,
-    independent_share: Option<f64>,
-    dependent_pairs: usize,
+    #[serde(flatten)]
+    work: WorkRecord,
 }
 
 impl<'a> AnalysisRecord<'a> {
     fn new(block: &'a AnalysedBlock) -> Self {
-        let AnalysedBlock { facts, analysis, .. } = block;
+        let facts = &block.facts;
         Self {
             fork: &facts.fork,
             transactions: facts.transactions,
             gas_used: facts.gas_used,
-            total_ns: nanoseconds(analysis.total),
-            outside_ns: nanoseconds(analysis.outside),
-            longest_transaction_ns: nanoseconds(analysis.longest_transaction),
-            critical_path_ns: nanoseconds(analysis.critical_path),
-            critical_path_gas: analysis.critical_path_gas,
-            parallelism: analysis.parallelism(),
-            parallelism_gas: analysis.parallelism_gas(),
-            longest_chain: analysis.longest_chain,
-            independent_share: block.share(analysis.independent),
-            dependent_pairs: analysis.dependencies.len(),
+            work: WorkRecord::new(block),
         }
     }
 }

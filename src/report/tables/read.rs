@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{
     executors::Schedule,
-    insight::{Latency, Spent},
+    insight::Latency,
     measure::{
         sample::{Counts, Sample},
         stats::{Speedup, Summary},
     },
     report::{
         BlockFacts, Comparison, Figures, Mode, PreparationRow, ProfiledRun, Row, SelfCheckRow,
-        Verdict,
+        Verdict, record::SpentRecord,
     },
     verify::VerifiedTo,
 };
@@ -143,18 +143,7 @@ impl BlockResult {
             threads: times.threads,
             total: time(times.total_ns),
             alone: times.alone_ns.map(time),
-            spent: Spent {
-                useful: time(times.useful_ns),
-                wasted: time(times.wasted_ns),
-                warming: time(times.prefetching_ns),
-                checking: time(times.validating_ns),
-                committing: time(times.committing_ns),
-                waiting: time(times.waiting_ns),
-                searching: time(times.searching_ns),
-                tail: time(times.tail_ns),
-                outside: time(times.outside_ns),
-                idle_outside: time(times.idle_outside_ns),
-            },
+            spent: times.spent.spent(),
             latency: latency(),
             executor: times.executor,
         }
@@ -295,16 +284,8 @@ struct ProfiledTimes {
     threads: NonZeroUsize,
     total_ns: u64,
     alone_ns: Option<u64>,
-    useful_ns: u64,
-    wasted_ns: u64,
-    prefetching_ns: u64,
-    validating_ns: u64,
-    committing_ns: u64,
-    waiting_ns: u64,
-    searching_ns: u64,
-    tail_ns: u64,
-    outside_ns: u64,
-    idle_outside_ns: u64,
+    #[serde(flatten)]
+    spent: SpentRecord,
     final_first: Option<f64>,
     final_p50: Option<f64>,
     final_p90: Option<f64>,
