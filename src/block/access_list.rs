@@ -37,6 +37,14 @@ pub const fn index_of(tx: usize) -> u64 {
     tx as u64 + 1
 }
 
+/// The transaction of an index in the list; `None` for the index before the transactions.
+pub const fn transaction_of(index: u64) -> Option<usize> {
+    match index.checked_sub(1) {
+        Some(tx) => Some(tx as usize),
+        None => None,
+    }
+}
+
 /// A block's access list, and the facts that it cannot express.
 #[derive(Debug, Default)]
 pub struct DerivedList {

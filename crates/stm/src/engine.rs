@@ -104,6 +104,14 @@ impl<O> TxTable<O> {
         }
     }
 
+    /// Marks the locations in `writes`, sorted by location, as estimates of `tx`. Readers wait for the transaction, as
+    /// after an aborted incarnation. It must be called before the workers start. A wrong hint costs time, and changes
+    /// no outcome.
+    pub fn hint(&self, memory: &Memory, tx: TxIndex, writes: WriteSet) {
+        memory.mark_estimates(tx, &writes);
+        self.records[tx].lock().writes = writes;
+    }
+
     /// Returns the work done. It must be called after all workers have ended. Returns `None` if some output was
     /// not handed on.
     pub fn incarnations(&self) -> Option<Incarnations> {

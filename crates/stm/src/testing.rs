@@ -7,7 +7,7 @@
 
 mod threads;
 
-pub use threads::{handed_on_up_to, in_parallel, on_threads, run};
+pub use threads::{handed_on_up_to, in_parallel, on_threads, run, with_hints};
 
 use crate::{
     call_classes::CallClasses,
@@ -276,6 +276,12 @@ impl<'m> Vm<'m> for ToyMachine<'_, 'm> {
 
 /// Values that each transaction saw, and the state after the block.
 pub type Outcome = (Vec<U256>, BTreeMap<Location, U256>);
+
+/// Returns the write of a slot, as a hint.
+pub fn hint(choice: u8, value: u64) -> (Location, Write) {
+    let slots = ACCOUNTS * SLOTS;
+    (location(choice % slots), Write::Set(U256::from(value)))
+}
 
 /// Returns the outcome of block order.
 pub fn in_order(programs: &[Program]) -> Outcome {

@@ -3,17 +3,20 @@
 use crate::{
     Oversubscribed,
     engine::{Executed, Incarnations, Vm},
+    location::WriteSet,
     observe::Unobserved,
     running::Running,
     scheduler::Steps,
     testing::{
-        Outcome, Program, Step, ToyMachine, balance, handed_on_up_to, in_order, memory, run, step,
+        Outcome, Program, Step, ToyMachine, balance, handed_on_up_to, hint, in_order, memory, run,
+        step, with_hints,
     },
     view::IncarnationView,
 };
 use alloy_primitives::U256;
 use proptest::prelude::*;
 use std::{
+    collections::BTreeMap,
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicBool, Ordering},
@@ -39,6 +42,46 @@ proptest! {
             prop_assert!(incarnations.count >= programs.len() as u64);
         }
     }
+}
+
+/// Hints for random transactions. Most name slots that the transaction does not write.
+fn hints(programs: &[Program]) -> impl Strategy<Value = Vec<(usize, WriteSet)>> + use<> {
+    let writes = prop::collection::vec((any::<u8>(), 0..4_u64), 0..6);
+    let writes = writes.prop_map(|writes| {
+        let hints = writes.into_iter().map(|(choice, value)| hint(choice, value));
+        BTreeMap::from_iter(hints).into_iter().collect::<WriteSet>()
+    });
+    let txs = 0..programs.len();
+    prop::collection::vec(writes, programs.len())
+        .prop_map(move |all| txs.clone().zip(all).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn wrong_hints_change_no_outcome(
+        (programs, hints) in programs().prop_flat_map(|programs| {
+            let hints = hints(&programs);
+            (Just(programs), hints)
+        })
+    ) {
+        let expected = in_order(&programs);
+        for threads in [1, 2, 4] {
+            let (actual, _) = with_hints(&programs, &[], &hints, threads, &Unobserved);
+            prop_assert_eq!(&actual, &expected, "with {} threads", threads);
+        }
+    }
+}
+
+#[test]
+fn a_hint_makes_a_reader_wait_for_the_writer() {
+    // The first transaction to be executed reads what the last one writes.
+    let programs = vec![vec![Step::Set(0)], vec![Step::Read(0)]];
+    let hints = [(0, vec![hint(0, 1)])];
+    let (actual, incarnations) = with_hints(&programs, &[1], &hints, 1, &Unobserved);
+    assert_eq!(actual, in_order(&programs));
+    assert_eq!(incarnations.cost, 2, "no incarnation runs to its end in vain");
 }
 
 #[test]

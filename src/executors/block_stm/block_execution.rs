@@ -8,6 +8,7 @@ use super::{
     collection::Collection,
     committer::Committer,
     final_state::FinalState,
+    hints::Hints,
     shared::Shared,
     vm::{BatchOutput, EthVm, Work},
     writes::phase_writes,
@@ -40,6 +41,7 @@ use std::num::NonZeroUsize;
 /// State that all threads share.
 struct BlockExecution<'a, W> {
     job: &'a ReplayJob,
+    hints: &'a Hints,
     storage: &'a Storage<'a>,
     /// Set by the leader before anything else.
     shared: WaitCell<Shared<'a>>,
@@ -80,6 +82,7 @@ pub(super) fn execute<W: Observer>(
     job: &ReplayJob,
     pool: &WorkerPool,
     limit: WorkerLimit,
+    hints: &Hints,
     observer: &W,
 ) -> Result<Execution, ExecuteError> {
     let storage = job.storage();
@@ -87,6 +90,7 @@ pub(super) fn execute<W: Observer>(
         observer.tell(Event::Began(Activity::Before));
         BlockExecution {
             job,
+            hints,
             storage: &storage,
             shared: WaitCell::new(),
             planned: LazyCell::new(),
@@ -131,6 +135,9 @@ impl<'a, W: Observer> BlockExecution<'a, W> {
         let (phases, before_all) = begin(shared)?;
         shared.memory.publish_before_all(&before_all);
         let planned = self.planned().ok_or(LOST)?;
+        for (step, writes) in self.hints.of_batches(&planned.work.batches) {
+            planned.table.hint(&shared.memory, step, writes);
+        }
         begun.give(());
         self.work(shared, planned, || EthVm::new(shared, &planned.work));
         // Comes before the committer's lock: a worker takes the committer's lock second.

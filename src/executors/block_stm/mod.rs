@@ -7,7 +7,7 @@
 //! This module knows Ethereum. The module `vm` executes batches with revm, over the database in `stm_db`. It
 //! publishes the beneficiary's fees as additions to its balance. The module `batches` plans the batches.
 //! Balance dependencies come from `dependencies`, and write sets from `writes`. One block runs on all threads in
-//! `block_execution`. Gas and receipts are added up in `committer`. The modules `final_state` and `collection`
+//! `block_execution`. The module `hints` takes expected writes from a block access list. Gas and receipts are added up in `committer`. The modules `final_state` and `collection`
 //! read the state after the block from memory.
 
 mod accounts;
@@ -17,6 +17,7 @@ mod collection;
 mod committer;
 mod dependencies;
 mod final_state;
+mod hints;
 mod precompiles;
 mod record;
 mod shared;
@@ -31,9 +32,11 @@ use crate::{
     threads::{WorkerLimit, WorkerPool},
 };
 use batches::threads_that_pay;
+use hints::Hints;
 use std::num::NonZeroUsize;
 
 pub use batches::{Batch, Plan};
+pub use hints::HintedBlockStm;
 pub use record::record_accesses;
 
 const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
@@ -79,6 +82,6 @@ impl Observable for BlockStm {
         let Some(limit) = self.limit(job, pool) else {
             return Sequential.run(job, pool, observer);
         };
-        block_execution::execute(job, pool, limit, observer)
+        block_execution::execute(job, pool, limit, &Hints::default(), observer)
     }
 }

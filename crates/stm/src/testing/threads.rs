@@ -4,7 +4,7 @@ use super::{Outcome, Program, Step, ToyMachine, all_locations, before, kind, mem
 use crate::{
     Oversubscribed,
     engine::{Incarnations, TxTable, Vm, Worker},
-    location::TxIndex,
+    location::{TxIndex, WriteSet},
     memory::Memory,
     observe::{Observer, Unobserved},
     running::Running,
@@ -38,7 +38,20 @@ pub fn run<'m, M: Vm<'m>>(
     vm: impl Fn() -> M + Sync,
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
 ) -> Option<Incarnations> {
-    let (table, commit) = (&TxTable::new(steps), Mutex::new(commit));
+    run_table(threads, &TxTable::new(steps), memory, running, observer, vm, commit)
+}
+
+/// As [`run`], with a table that may have hints.
+fn run_table<'m, M: Vm<'m>>(
+    threads: usize,
+    table: &TxTable<M::Output>,
+    memory: &'m Memory,
+    running: &'m Running<'m>,
+    observer: &impl Observer,
+    vm: impl Fn() -> M + Sync,
+    commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
+) -> Option<Incarnations> {
+    let commit = Mutex::new(commit);
     on_threads(threads, || {
         let commit = |tx, output| (commit.lock())(tx, output);
         Worker { table, memory, running, commit, observer }.work(&vm);
@@ -53,12 +66,27 @@ pub fn in_parallel(
     threads: usize,
     observer: &impl Observer,
 ) -> (Outcome, Incarnations) {
+    with_hints(programs, early, &[], threads, observer)
+}
+
+/// As [`in_parallel`], with hints of what transactions write.
+pub fn with_hints(
+    programs: &[Program],
+    early: &[TxIndex],
+    hints: &[(TxIndex, WriteSet)],
+    threads: usize,
+    observer: &impl Observer,
+) -> (Outcome, Incarnations) {
     let (memory, mut seen) = (memory(), Vec::new());
     let kinds: Vec<_> = programs.iter().map(|program| kind(program)).collect();
     let running = Running::new(programs.len(), Oversubscribed::No).with_kinds(kinds.clone());
-    let incarnations = run(
+    let table = TxTable::new(Steps { count: programs.len(), early, kinds: &kinds });
+    for (tx, writes) in hints {
+        table.hint(&memory, *tx, writes.clone());
+    }
+    let incarnations = run_table(
         threads,
-        Steps { count: programs.len(), early, kinds: &kinds },
+        &table,
         &memory,
         &running,
         observer,
