@@ -85,12 +85,14 @@ fn race(name: &str, job: &ReplayJob, [one, two]: [&WorkerPool; 2], rounds: usize
             &|| execute(ExecutorKind::BLOCK_STM, job, two),
         ],
     );
+    let side_by_side =
+        SideBySide::prepare(ExecutorKind::SEQUENTIAL, job).expect("it needs no preparation");
     // Separate iterations: two whole blocks at once would evict the cached data of the next
     // contender.
     let [alone, both] = rounds::race(
         rounds,
         [&|| execute(ExecutorKind::SEQUENTIAL, job, one), &|| {
-            SideBySide.execute(job, two).expect("the block is valid")
+            side_by_side.execute(job, two).expect("the block is valid")
         }],
     );
     print_row(name, job.transactions.len(), gas, &laps, 2.0 * both.speedup(&alone));

@@ -143,7 +143,7 @@ fn speedups(job: &ReplayJob) -> [[f64; 2]; THREADS.len()] {
     let baseline = study.times.before + study.times.total() + study.times.after;
     THREADS.map(|threads| {
         let simulated = simulate(block(job, &study, number(threads)), threads, COSTS);
-        let bound = study.bound(ExecutorKind::BLOCK_STM, number(threads));
+        let bound = study.bound(ExecutorKind::BLOCK_STM, number(threads), ExecutorKind::SEQUENTIAL);
         let speedup = baseline as f64 / (simulated.length + beside) as f64;
         [speedup, bound.expect("the block has transactions")]
     })

@@ -200,7 +200,7 @@ pub struct ReplayArgs {
     /// The rules of the chain.
     #[command(flatten)]
     pub rules: RulesArgs,
-    /// Comma-separated executors, or "all"; the baseline, sequential, always runs
+    /// Comma-separated executors, or "all"; the baseline always runs
     #[arg(
         long,
         value_name = "NAMES",
@@ -219,6 +219,15 @@ pub struct ReplayArgs {
         help_heading = CONTENDERS
     )]
     pub threads: Vec<NonZeroUsize>,
+    /// Executor that speedups are relative to: one that runs on one thread, such as sequential-tuned
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "sequential",
+        value_parser = built_in_baseline,
+        help_heading = CONTENDERS
+    )]
+    pub baseline: ExecutorKind,
     /// Options of the measurement.
     #[command(flatten)]
     pub rounds: RoundArgs,
@@ -346,6 +355,25 @@ fn built_in_executor(name: &str) -> Result<ExecutorKind, UnknownExecutor> {
     Registry::default().find(name)
 }
 
+/// The same for a baseline.
+fn built_in_baseline(name: &str) -> Result<ExecutorKind, BaselineError> {
+    baseline(name, &Registry::default())
+}
+
+/// A name that no baseline has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum BaselineError {
+    #[error(transparent)]
+    Unknown(#[from] UnknownExecutor),
+    #[error("{0} is parallel; the baseline has to be an executor that runs on one thread, such as {known}", known = ExecutorKind::SEQUENTIAL)]
+    Parallel(ExecutorKind),
+}
+
+fn baseline(name: &str, registry: &Registry) -> Result<ExecutorKind, BaselineError> {
+    let found = registry.find(name)?;
+    if found.is_parallel() { Err(BaselineError::Parallel(found)) } else { Ok(found) }
+}
+
 /// Parses the command line of this process, with the executors of `registry` to choose from.
 ///
 /// # Errors
@@ -371,5 +399,12 @@ mod tests {
         let both = Executors(vec![ExecutorKind::SEQUENTIAL, ExecutorKind::BLOCK_STM]);
         assert_eq!(built_in_executors("sequential,block-stm"), Ok(both));
         assert!(built_in_executors("sequential,,").is_err());
+    }
+
+    #[test]
+    fn a_baseline_runs_on_one_thread() {
+        assert_eq!(built_in_baseline("sequential-tuned"), Ok(ExecutorKind::SEQUENTIAL_TUNED));
+        assert_eq!(built_in_baseline("bal"), Err(BaselineError::Parallel(ExecutorKind::BAL)));
+        assert!(built_in_baseline("none").is_err());
     }
 }

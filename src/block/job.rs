@@ -12,6 +12,9 @@ use alloy_hardforks::EthereumHardfork;
 use alloy_primitives::B256;
 use std::{sync::Arc, time::Duration};
 
+/// The state trie after a block; `None` if the pre-state has no proof.
+pub type TrieAfter<'a> = Result<Option<UpdatedTrie<'a>>, TrieError>;
+
 /// A block ready to execute. Only the work that executors are timed for remains.
 #[derive(Debug)]
 pub struct ReplayJob {
@@ -137,7 +140,7 @@ impl ReplayJob {
     ///
     /// # Errors
     /// The witness lacks a node that the new root depends on.
-    pub fn trie_after(&self, post: &PostState) -> Result<Option<UpdatedTrie<'_>>, TrieError> {
+    pub fn trie_after(&self, post: &PostState) -> TrieAfter<'_> {
         match &self.proof {
             Proof::Witness { nodes, parent_state_root } => {
                 StateTrie::new(nodes, *parent_state_root).root_after(post).map(Some)

@@ -41,7 +41,7 @@ mod witness;
 
 pub use access_list::{
     AccessListFacts, BlockAccessList, DerivedList, ListDifference, ListedField, MalformedList,
-    OwnList, WrongList, derive_access_list, empties_storage, index_of,
+    OwnList, WrongList, derive_access_list, empties_storage, index_of, transaction_of,
 };
 pub use block_id::BlockId;
 pub use body::{BodyError, check_recorded_body};
@@ -49,7 +49,7 @@ pub use confirmation::Confirmation;
 pub use flat::{FlatError, MalformedCode};
 pub use flat_state::{Assumed, FlatAccount, FlatFields, FlatState};
 pub use gas::{GasError, MAX_BLOCK_GAS};
-pub use job::{Proof, ReceiptStatus, ReplayJob};
+pub use job::{Proof, ReceiptStatus, ReplayJob, TrieAfter};
 pub use ledger::{FoundedAccount, FullState, Rehearsal};
 pub use merge::{MergeError, MergedCounts, merge};
 pub use open::OpenBlock;

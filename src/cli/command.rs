@@ -1,6 +1,6 @@
 //! Completes the declaration of the command line: the executors of the program, and examples.
 
-use super::{Cli, Executors};
+use super::{Cli, Executors, baseline};
 use crate::executors::Registry;
 use clap::{
     CommandFactory as _,
@@ -64,6 +64,15 @@ pub(super) fn command(registry: &Registry) -> clap::Command {
             listing(arg, registry).value_parser(Suggesting { parse, names })
         })
     };
+    let base = |command: clap::Command| {
+        let known = registry.clone();
+        let parse = move |name: &str| baseline(name, &known);
+        let one_thread = registry.all().iter().filter(|kind| !kind.is_parallel());
+        let names = one_thread.map(|kind| kind.name()).collect();
+        command.mut_arg("baseline", |arg| {
+            arg.value_parser(Suggesting { parse, names }).hide_possible_values(true)
+        })
+    };
     let with_example = |command: clap::Command, (name, text): (&str, &'static str)| {
         command.mut_subcommand(name, |command| command.after_help(text))
     };
@@ -71,6 +80,7 @@ pub(super) fn command(registry: &Registry) -> clap::Command {
         .into_iter()
         .fold(Cli::command(), with_example)
         .mut_subcommand("replay", many)
+        .mut_subcommand("replay", base)
         .mut_subcommand("conformance", many)
         .mut_subcommand("verify", one)
         .mut_subcommand("trace", one)

@@ -52,7 +52,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     };
     let stream = files.text();
     let table = Lines { stream, context };
-    let live = table.begin(&settings, advice);
+    let live = table.begin(&options, &settings, advice);
     let progress = Progress::projected(context.chatter, "samples");
     let observer = Watcher { progress: &progress, live, table };
     let keep = &mut |block: RacedBlock<'_>| kept.race(block);
@@ -83,12 +83,23 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     /// Prints machine, settings and the titles of the table. Without a table, it prints nothing.
-    fn begin(&self, settings: &Settings, advice: Option<String>) -> Option<LiveTable> {
+    fn begin(
+        &self,
+        options: &RaceOptions,
+        settings: &Settings,
+        advice: Option<String>,
+    ) -> Option<LiveTable> {
         let layout = self.context.layout();
         if layout.detail == Detail::Totals {
             return None;
         }
-        let live = LiveTable::new(contenders(settings), layout.width);
+        let plan = options.plan();
+        let others = plan.contenders().iter().skip(1);
+        let others = others.map(|contender| Contender {
+            executor: contender.executor.name(),
+            threads: contender.threads,
+        });
+        let live = LiveTable::new(others, layout.width);
         let heading = report::table::heading(&machine::describe(), settings, layout.width);
         let lines = heading.into_iter().chain(advice).chain([String::new()]).chain(live.titles());
         self.print(lines);
@@ -103,14 +114,6 @@ impl Lines<'_> {
         }
         let _ = out.flush();
     }
-}
-
-/// The contenders that the settings name, without the baseline.
-fn contenders(settings: &Settings) -> impl Iterator<Item = Contender<'_>> {
-    let executors = settings.executors.iter();
-    executors.flat_map(|executor| {
-        settings.threads.iter().map(move |threads| Contender { executor, threads: *threads })
-    })
 }
 
 /// Shows the progress of the race, and the line of each block.
@@ -175,6 +178,7 @@ fn options(args: &ReplayArgs) -> eyre::Result<RaceOptions> {
     let all_cores = || vec![machine::cores()];
     let threads = if args.threads.is_empty() { all_cores() } else { args.threads.clone() };
     Ok(RaceOptions {
+        baseline: args.baseline,
         executors: args.executors.0.clone(),
         threads,
         rounds: rounds(&args.rounds)?,

@@ -237,13 +237,14 @@ impl Panel {
     }
 }
 
-/// Every parallel executor on every number of threads, without duplicates.
+/// Every executor on its numbers of threads, without duplicates and without the first member.
 fn others(executors: &[ExecutorKind], threads: &[NonZeroUsize]) -> Vec<Member> {
     let mut others = Vec::new();
-    for executor in executors.iter().copied().filter(|kind| kind.is_parallel()) {
+    for executor in executors.iter().copied() {
+        let threads = if executor.is_parallel() { threads } else { &[NonZeroUsize::MIN] };
         for threads in threads.iter().copied() {
             let member = Member { executor, threads };
-            if !others.contains(&member) {
+            if member != Member::BASELINE && !others.contains(&member) {
                 others.push(member);
             }
         }

@@ -44,7 +44,7 @@ pub use worker::Attempt;
 use observe::{Observer, Record, Unobserved};
 
 use crate::{
-    block::ReplayJob,
+    block::{ReplayJob, TrieAfter},
     evm::{BlockExecutionError, BlockExecutionResult, FailedPhase, Receipt},
     state::{PostState, StateError},
     threads::{DeferredDrop, WorkerPool},
@@ -65,6 +65,23 @@ pub trait Executor: Send + Sync + fmt::Debug {
     /// # Errors
     /// The block is invalid, or the pre-state lacks a value that the block reads.
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError>;
+
+    /// Whether [`Executor::execute_with_root`] computes the state root beside the execution.
+    fn has_root_beside(&self, _job: &ReplayJob) -> bool {
+        false
+    }
+
+    /// Executes the block, and computes the state trie after it: at the same time, or one after the other.
+    ///
+    /// # Errors
+    /// As [`Executor::execute`]. The inner error is that of [`ReplayJob::trie_after`].
+    fn execute_with_root<'j>(
+        &self,
+        job: &'j ReplayJob,
+        pool: &WorkerPool,
+    ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
+        Ok(with_root_in_turn(job, pool, self.execute(job, pool)?))
+    }
 
     /// As [`Executor::execute`], and each thread records what it does. This run is never timed. An
     /// executor without events leaves the record empty.
@@ -89,6 +106,23 @@ pub trait Observable: Send + Sync + fmt::Debug {
         true
     }
 
+    /// As [`Executor::has_root_beside`].
+    fn has_root_beside(&self, _job: &ReplayJob) -> bool {
+        false
+    }
+
+    /// As [`Executor::execute_with_root`].
+    ///
+    /// # Errors
+    /// As [`Executor::execute_with_root`].
+    fn run_with_root<'j>(
+        &self,
+        job: &'j ReplayJob,
+        pool: &WorkerPool,
+    ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
+        Ok(with_root_in_turn(job, pool, self.run(job, pool, &Unobserved)?))
+    }
+
     /// Executes the block on the pool's threads and reports events to `observer`.
     ///
     /// # Errors
@@ -110,6 +144,18 @@ impl<E: Observable> Executor for E {
         self.run(job, pool, &Unobserved)
     }
 
+    fn has_root_beside(&self, job: &ReplayJob) -> bool {
+        Observable::has_root_beside(self, job)
+    }
+
+    fn execute_with_root<'j>(
+        &self,
+        job: &'j ReplayJob,
+        pool: &WorkerPool,
+    ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
+        self.run_with_root(job, pool)
+    }
+
     fn execute_observed(
         &self,
         job: &ReplayJob,
@@ -118,6 +164,16 @@ impl<E: Observable> Executor for E {
     ) -> Result<Execution, ExecuteError> {
         self.run(job, pool, record)
     }
+}
+
+/// Computes the state trie after an execution.
+fn with_root_in_turn<'j>(
+    job: &'j ReplayJob,
+    pool: &WorkerPool,
+    execution: Execution,
+) -> (Execution, TrieAfter<'j>) {
+    let trie = pool.install(|| job.trie_after(&execution.outcome.post_state));
+    (execution, trie)
 }
 
 /// The outcome of a block: everything that the header commits to, except roots and bloom.

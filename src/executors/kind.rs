@@ -58,6 +58,12 @@ pub trait ExecutorFactory: Send + Sync + fmt::Debug {
         Schedule::Dependencies
     }
 
+    /// Whether the number of threads changes its work. An executor that is not parallel runs on one thread only, and
+    /// may be the baseline.
+    fn is_parallel(&self) -> bool {
+        true
+    }
+
     /// Makes the executor for one block on this number of threads. Oracle knowledge is derived here. This
     /// step is not timed.
     ///
@@ -142,9 +148,9 @@ impl ExecutorKind {
         self.0.prepare_contender(job, threads)
     }
 
-    /// Whether the number of threads changes its work. Only the baseline always runs on one.
+    /// As [`ExecutorFactory::is_parallel`].
     pub fn is_parallel(self) -> bool {
-        self != Self::SEQUENTIAL
+        self.0.is_parallel()
     }
 }
 

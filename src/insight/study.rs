@@ -97,16 +97,30 @@ impl Study {
 
     /// The bound of an executor's speedup on this number of threads; `None` for a block without transactions.
     ///
-    /// The speedup is relative to the baseline. A worker may be faster than the baseline on one thread, and the
-    /// bound includes that gain.
-    pub fn bound(&self, executor: ExecutorKind, threads: NonZeroUsize) -> Option<f64> {
+    /// The speedup is relative to `baseline`. A worker may be faster than `sequential` on one thread. The bound
+    /// includes that gain, unless the baseline has it, too.
+    pub fn bound(
+        &self,
+        executor: ExecutorKind,
+        threads: NonZeroUsize,
+        baseline: ExecutorKind,
+    ) -> Option<f64> {
         let threads =
             if executor.schedule() == Schedule::InOrder { NonZeroUsize::MIN } else { threads };
-        let times =
-            if executor.is_parallel() { &self.times.least } else { &self.times.transactions };
-        let tasks = self.weighed(&self.graph(Model::of(executor)), times, Start::AtOnce);
+        let tasks =
+            self.weighed(&self.graph(Model::of(executor)), self.times_of(executor), Start::AtOnce);
         let least = makespan(&tasks, threads, Order::LongestPathFirst)?;
-        Some(self.times.total() as f64 / least as f64)
+        let whole: u64 = self.times_of(baseline).iter().sum();
+        Some(whole as f64 / least as f64)
+    }
+
+    /// Times of the transactions with an executor, in nanoseconds: without the savings of workers, or with them.
+    fn times_of(&self, executor: ExecutorKind) -> &[u64] {
+        if executor == ExecutorKind::SEQUENTIAL {
+            &self.times.transactions
+        } else {
+            &self.times.least
+        }
     }
 }
 
@@ -145,7 +159,9 @@ mod tests {
         let times = Times { transactions: vec![30, 10], least: vec![15, 10], ..Times::default() };
         let accesses = vec![TxAccess::default(), TxAccess::default()];
         let study = Study { accesses, times, names: Names::default(), beneficiary: None };
-        let bound = |executor, threads| study.bound(executor, NonZeroUsize::new(threads)?);
+        let bound = |executor, threads| {
+            study.bound(executor, NonZeroUsize::new(threads)?, ExecutorKind::SEQUENTIAL)
+        };
         assert_eq!(bound(ExecutorKind::SEQUENTIAL, 1), Some(1.0));
         assert_eq!(bound(ExecutorKind::BLOCK_STM, 1), Some(1.6));
         assert_eq!(bound(ExecutorKind::BAL, 2), Some(40.0 / 15.0));

@@ -5,13 +5,14 @@
 //! one run, and [`change`] compares two runs. Modules [`spread`] and [`load`] detect conditions that distort
 //! figures. Module [`warnings`] reports them with a remedy. Presentation is left to `report`.
 //!
-//! Correctness lives in `track` and `reference`: each outcome is verified before its time counts.
+//! Correctness lives in `lap` and `reference`: each outcome is verified before its time counts.
 
 mod bootstrap;
 pub mod change;
 mod clock;
 mod counters;
 pub mod energy;
+mod lap;
 pub mod load;
 pub mod plan;
 mod reference;
@@ -24,6 +25,6 @@ pub mod warmup;
 pub mod warnings;
 
 pub use clock::{Clock, Stopwatch, SystemClock, utc_now};
+pub use lap::prepare_workers;
 pub use plan::{Contender, Iterations, Plan, Readiness, Rounds, SelfCheck, Warmup};
 pub use runner::{ContenderResult, End, Measured, Race, RunError, Runner};
-pub use track::prepare_workers;

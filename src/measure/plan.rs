@@ -19,17 +19,14 @@ pub struct Contender {
 }
 
 impl Contender {
-    /// The baseline. All speedups are relative to it.
-    pub const BASELINE: Self = Self::baselines(NonZeroUsize::MIN);
-
-    /// Several concurrent baselines, one on each thread.
-    pub const fn baselines(threads: NonZeroUsize) -> Self {
-        Self { executor: ExecutorKind::SEQUENTIAL, threads }
+    /// An executor that is not parallel, such as the baseline.
+    pub const fn on_one_thread(executor: ExecutorKind) -> Self {
+        Self { executor, threads: NonZeroUsize::MIN }
     }
 
-    /// Whether this entry stands for several concurrent baselines.
+    /// Whether this entry stands for several concurrent baselines, one on each thread.
     pub(super) fn is_side_by_side(self) -> bool {
-        self.executor == ExecutorKind::SEQUENTIAL && self != Self::BASELINE
+        !self.executor.is_parallel() && self.threads > NonZeroUsize::MIN
     }
 }
 
@@ -98,17 +95,24 @@ pub struct Rounds {
 /// The contenders and settings for every block.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    baseline: ExecutorKind,
     contenders: Vec<Contender>,
     /// Settings of the iterations.
     pub rounds: Rounds,
 }
 
 impl Plan {
-    /// A plan with every parallel executor on every number of threads. The baseline always comes first, on one
-    /// thread. Duplicates are dropped.
-    pub fn new(executors: &[ExecutorKind], threads: &[NonZeroUsize], rounds: Rounds) -> Self {
-        let mut contenders = vec![Contender::BASELINE];
-        for executor in executors.iter().copied().filter(|kind| kind.is_parallel()) {
+    /// A plan with every parallel executor on every number of threads, and the others on one. `baseline`, which is
+    /// not parallel, always comes first. Duplicates are dropped.
+    pub fn new(
+        baseline: ExecutorKind,
+        executors: &[ExecutorKind],
+        threads: &[NonZeroUsize],
+        rounds: Rounds,
+    ) -> Self {
+        let mut contenders = vec![Contender::on_one_thread(baseline)];
+        for executor in executors.iter().copied() {
+            let threads = if executor.is_parallel() { threads } else { &[NonZeroUsize::MIN] };
             for threads in threads.iter().copied() {
                 let contender = Contender { executor, threads };
                 if !contenders.contains(&contender) {
@@ -116,7 +120,12 @@ impl Plan {
                 }
             }
         }
-        Self { contenders, rounds }
+        Self { baseline, contenders, rounds }
+    }
+
+    /// The executor that all speedups are relative to.
+    pub fn baseline(&self) -> ExecutorKind {
+        self.baseline
     }
 
     /// The contenders; the baseline is the first.
@@ -131,7 +140,8 @@ impl Plan {
         if let SelfCheck::On { cores } = self.rounds.self_check {
             let threads = self.contenders.iter().map(|contender| contender.threads);
             let all: BTreeSet<_> = threads.filter(|threads| *threads <= cores).collect();
-            entrants.extend(all.into_iter().map(Contender::baselines));
+            let executor = self.baseline;
+            entrants.extend(all.into_iter().map(|threads| Contender { executor, threads }));
         }
         entrants
     }
@@ -165,20 +175,33 @@ mod tests {
             readiness: Readiness::Awake,
             seed: 7,
         };
-        Plan::new(executors, &threads, rounds)
+        Plan::new(ExecutorKind::SEQUENTIAL, executors, &threads, rounds)
     }
 
+    const BASELINE: Contender = Contender::on_one_thread(ExecutorKind::SEQUENTIAL);
     const STM: [ExecutorKind; 2] = [ExecutorKind::SEQUENTIAL, ExecutorKind::BLOCK_STM];
 
     #[test]
     fn the_baseline_is_the_first_contender_and_occurs_once() {
         for executors in [&[][..], &[ExecutorKind::SEQUENTIAL], &STM] {
             let plan = plan(executors, &[1, 2, 2], SelfCheck::Off);
-            assert_eq!(plan.contenders()[0], Contender::BASELINE);
+            assert_eq!(plan.contenders()[0], BASELINE);
             let sequential = |contender: &&Contender| !contender.executor.is_parallel();
             assert_eq!(plan.contenders().iter().filter(sequential).count(), 1);
         }
         assert_eq!(plan(&STM, &[1, 2, 2], SelfCheck::Off).contenders().len(), 3);
+    }
+
+    #[test]
+    fn executors_that_are_not_parallel_run_once_on_one_thread() {
+        let tuned = ExecutorKind::SEQUENTIAL_TUNED;
+        let executors = [ExecutorKind::SEQUENTIAL, tuned, ExecutorKind::BLOCK_STM];
+        let threads = [1, 2].map(|n| NonZeroUsize::new(n).unwrap());
+        let rounds = plan(&[], &[], SelfCheck::Off).rounds;
+        let plan = Plan::new(tuned, &executors, &threads, rounds);
+        let stm = threads.map(|threads| Contender { executor: STM[1], threads });
+        let expected = [Contender::on_one_thread(tuned), BASELINE, stm[0], stm[1]];
+        assert_eq!(plan.contenders(), expected);
     }
 
     #[test]
@@ -204,7 +227,8 @@ mod tests {
         let entrants = plan.entrants();
         let (contenders, checks) = entrants.split_at(4);
         assert_eq!(contenders, plan.contenders());
-        let baselines = [1, 2, 4].map(|n| Contender::baselines(NonZeroUsize::new(n).unwrap()));
+        let baselines =
+            [1, 2, 4].map(|n| Contender { threads: NonZeroUsize::new(n).unwrap(), ..BASELINE });
         assert_eq!(checks, baselines);
         assert_eq!(plan.orders(B256::ZERO).next().map(|round| round.len()), Some(7));
     }

@@ -10,11 +10,14 @@ use crate::{
     verify::{self, Verdict, first_difference},
 };
 use alloy_primitives::B256;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// A verified outcome, with its state root if one can be computed; `None` until an outcome was verified.
-#[derive(Debug, Default)]
-pub(super) struct Reference(Option<(BlockOutcome, Option<B256>)>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reference(Option<Arc<(BlockOutcome, Option<B256>)>>);
 
 impl Reference {
     /// Executes the block once in block order, untimed, and keeps the outcome if it is valid. Without a proof,
@@ -47,7 +50,7 @@ impl Reference {
             Err(error) if self.0.is_some() => return Ok(Some(chain(&error))),
             Err(error) => return Err(error.into()),
         };
-        match &self.0 {
+        match self.0.as_deref() {
             Some((known, known_root)) if *known == outcome && *known_root == root => Ok(None),
             Some((known, None)) => {
                 let difference = first_difference(known, &outcome);
@@ -57,7 +60,7 @@ impl Reference {
             }
             Some((_, Some(_))) | None => match verify::check(job, &outcome, root) {
                 Verdict::Match => {
-                    self.0 = Some((outcome, root));
+                    self.0 = Some(Arc::new((outcome, root)));
                     Ok(None)
                 }
                 mismatch @ Verdict::Mismatch { .. } => Ok(Some(mismatch.to_string())),

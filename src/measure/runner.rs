@@ -3,33 +3,28 @@
 //! This module holds the iterations: warm-up iterations until every contender is warm, then timed ones. Each
 //! iteration runs every contender once. An incomplete iteration is dropped for all contenders, so that compared
 //! samples always come from the same iterations. A contender with one wrong outcome has no times. The timer
-//! itself is in `track`.
+//! itself is in `lap`.
 
 use super::{
     clock::{Clock, SystemClock},
     counters::Counters,
     energy::EnergyMeter,
+    lap::Meter,
     plan::{Contender, Iterations, Plan, Rounds, Warmup},
     reference::Reference,
     sample::Sample,
     stats::Speedup,
-    track::{ContenderRun, LapKind, Meter},
+    track::{ContenderRun, LapKind},
     warmup::MOST_ROUNDS,
 };
 use crate::{
     block::ReplayJob,
     execution::{ExecuteError, ExecutionMode, ExecutionStats, Executor},
-    executors::SideBySide,
+    executors::{ExecutorKind, SideBySide},
     threads::{ExecutionLimit, Watchdog, WatchdogError, WorkerPool},
     trie::TrieError,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroUsize,
-    ops::ControlFlow,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, num::NonZeroUsize, ops::ControlFlow, sync::Arc, time::Duration};
 
 /// An interval is narrow enough if its half width is at most this share of the speedup.
 pub const PRECISE: f64 = 0.02;
@@ -46,12 +41,6 @@ pub enum RunError {
     /// A run was abandoned, or its threads cannot be started.
     #[error(transparent)]
     Watchdog(#[from] WatchdogError),
-    /// The plan has no pool of this size.
-    #[error("no contender has {threads} threads")]
-    NoPool {
-        /// The size.
-        threads: NonZeroUsize,
-    },
     /// No timed iteration was completed.
     #[error("interrupted before the first timed iteration was complete")]
     Interrupted,
@@ -60,6 +49,8 @@ pub enum RunError {
 /// Result of one block's iterations.
 #[derive(Clone, Debug)]
 pub struct Race {
+    /// The executor that speedups are relative to.
+    pub baseline: ExecutorKind,
     /// Results of the contenders; the baseline is the first.
     pub results: Vec<ContenderResult>,
     /// Results of the A/A run and of the concurrent baselines; empty without an A/A run.
@@ -112,7 +103,8 @@ pub(super) type Prepare = fn(Contender, &ReplayJob) -> Result<Box<dyn Executor>,
 #[derive(Debug)]
 pub struct Runner<C = SystemClock, P = Prepare> {
     plan: Plan,
-    watchdogs: BTreeMap<NonZeroUsize, Watchdog>,
+    /// Leads a pool for each number of threads of the contenders.
+    watchdog: Watchdog,
     prepare: Arc<P>,
     meter: Meter<C>,
 }
@@ -124,7 +116,9 @@ impl Runner {
     /// The system cannot start or pin the threads.
     pub fn new(plan: Plan, limit: impl Into<ExecutionLimit>) -> Result<Self, WatchdogError> {
         let prepare: Prepare = |contender, job| match contender {
-            _ if contender.is_side_by_side() => Ok(Box::new(SideBySide)),
+            _ if contender.is_side_by_side() => {
+                Ok(Box::new(SideBySide::prepare(contender.executor, job)?))
+            }
             Contender { executor, threads } => executor.contender(job, threads),
         };
         Self::with(plan, SystemClock::start(), prepare, limit)
@@ -143,16 +137,14 @@ where
         prepare: P,
         limit: impl Into<ExecutionLimit>,
     ) -> Result<Self, WatchdogError> {
-        let limit = limit.into();
         // Counters cover only threads that start after them.
         let Rounds { readiness, pinning, .. } = plan.rounds;
         let (counters, energy) = (Counters::open(), EnergyMeter::open().map(Arc::new));
         let meter = Meter { clock, counters, energy, readiness, pinning };
         let all: BTreeSet<_> =
             plan.contenders().iter().map(|contender| contender.threads).collect();
-        let watchdog = |threads| Ok((threads, Watchdog::with(threads, pinning, limit.clone())?));
-        let watchdogs = all.into_iter().map(watchdog).collect::<Result<_, WatchdogError>>()?;
-        Ok(Self { plan, watchdogs, prepare: Arc::new(prepare), meter })
+        let watchdog = Watchdog::with(all.into_iter().collect(), pinning, limit)?;
+        Ok(Self { plan, watchdog, prepare: Arc::new(prepare), meter })
     }
 
     /// The plan.
@@ -163,14 +155,13 @@ where
     /// Runs `work` on the warm threads of the plan's contenders with `threads` threads.
     ///
     /// # Errors
-    /// [`RunError::NoPool`] if no contender has this number of threads, or as [`Watchdog::run`].
+    /// As [`Watchdog::run_on`].
     pub fn run_on<R: Send + 'static>(
         &mut self,
         threads: NonZeroUsize,
         work: impl FnOnce(&WorkerPool) -> R + Send + 'static,
     ) -> Result<R, RunError> {
-        let watchdog = self.watchdogs.get_mut(&threads).ok_or(RunError::NoPool { threads })?;
-        Ok(watchdog.run(work)?)
+        Ok(self.watchdog.run_on(threads, work)?)
     }
 
     /// The clock of the samples.
@@ -196,9 +187,9 @@ where
     ) -> Result<Race, RunError> {
         let mut tracks = Vec::new();
         for contender in self.plan.entrants() {
-            let Some(watchdog) = self.watchdogs.get_mut(&contender.threads) else { continue };
             let (prepare, job) = (self.prepare.clone(), job.clone());
-            tracks.push(ContenderRun::new(contender, watchdog, move || prepare(contender, &job)));
+            let prepare = move || prepare(contender, &job);
+            tracks.push(ContenderRun::new(contender, &mut self.watchdog, prepare));
         }
         let reference = self.reference(job);
         BlockRace { job, tracks, reference, runner: self, after_lap }.run()
@@ -207,9 +198,7 @@ where
     /// The outcome of an untimed run in block order, which others are compared with.
     fn reference(&mut self, job: &Arc<ReplayJob>) -> Reference {
         let job = job.clone();
-        let watchdog = self.watchdogs.values_mut().next();
-        let run = watchdog.map(|watchdog| watchdog.run(move |pool| Reference::of(&job, pool)));
-        run.and_then(Result::ok).unwrap_or_default()
+        self.watchdog.run(move |pool| Reference::of(&job, pool)).unwrap_or_default()
     }
 }
 
@@ -262,7 +251,8 @@ where
         if let (Some(wrong), Some(baseline)) = (wrong, results.first_mut()) {
             baseline.result = Err(format!("A/A run: {wrong}"));
         }
-        Ok(Race { results, self_checks, rounds, warmup, settled, end })
+        let baseline = self.runner.plan.baseline();
+        Ok(Race { baseline, results, self_checks, rounds, warmup, settled, end })
     }
 
     fn needs_warm_up(&self, done: u32) -> bool {
@@ -280,14 +270,12 @@ where
         kind: LapKind,
         order: Option<Vec<usize>>,
     ) -> Result<ControlFlow<()>, RunError> {
-        let Runner { watchdogs, meter, .. } = &mut *self.runner;
+        let Runner { watchdog, meter, .. } = &mut *self.runner;
         for index in order.unwrap_or_default() {
             let Some(track) = self.tracks.get_mut(index) else { continue };
-            if let Some(watchdog) = watchdogs.get_mut(&track.contender.threads) {
-                match track.run(kind, meter, (self.job, watchdog), &mut self.reference) {
-                    Err(RunError::Interrupted) => return Ok(ControlFlow::Break(())),
-                    run => run?,
-                }
+            match track.run(kind, meter, (self.job, watchdog), &mut self.reference) {
+                Err(RunError::Interrupted) => return Ok(ControlFlow::Break(())),
+                run => run?,
             }
             if (self.after_lap)().is_break() {
                 return Ok(ControlFlow::Break(()));

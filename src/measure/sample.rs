@@ -25,6 +25,10 @@ pub struct Sample {
     /// Wall-clock time to compute the state root of the outcome; `None` if the pre-state has no witness.
     pub root: Option<Duration>,
 
+    /// Wall-clock time of another execution that computes the state root at the same time; `None` if the executor
+    /// computes it after the execution.
+    pub whole: Option<Duration>,
+
     /// CPU time of all threads during `execute`; `None` if the system does not report it.
     pub cpu: Option<Duration>,
 
@@ -36,8 +40,13 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Wall-clock time to execute the block and to compute its state root, one after the other.
+    /// Wall-clock time to execute the block and to compute its state root, at the same time if the executor does so.
     pub fn total(&self) -> Option<Duration> {
+        self.whole.or_else(|| self.in_turn())
+    }
+
+    /// Wall-clock time to execute the block, and to compute its state root after that.
+    pub fn in_turn(&self) -> Option<Duration> {
         self.root.map(|root| self.execute.saturating_add(root))
     }
 }
@@ -53,11 +62,15 @@ mod tests {
         let sample = Sample {
             execute: EXECUTE,
             root: Some(Duration::from_micros(8)),
+            whole: None,
             cpu: None,
             counts: None,
             energy_uj: None,
         };
         assert_eq!(sample.total(), Some(Duration::from_micros(4_520)));
+        let beside = Sample { whole: Some(Duration::from_micros(4_515)), ..sample };
+        assert_eq!(beside.total(), beside.whole);
+        assert_eq!(beside.in_turn(), sample.total());
     }
 
     #[test]
@@ -65,6 +78,7 @@ mod tests {
         let sample = Sample {
             execute: EXECUTE,
             root: None,
+            whole: None,
             cpu: Some(EXECUTE),
             counts: None,
             energy_uj: None,

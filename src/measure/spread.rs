@@ -96,6 +96,7 @@ mod tests {
     #[test]
     fn samples_on_one_core_are_counted_if_threads_otherwise_run_in_parallel() {
         let lap = |cpu| Sample {
+            whole: None,
             execute: Duration::from_millis(10),
             root: None,
             cpu: Some(Duration::from_millis(cpu)),

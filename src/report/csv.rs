@@ -11,7 +11,7 @@ use super::record::Record;
 use super::{Report, ReportError, Row};
 
 /// The columns, in order.
-const COLUMNS: [&str; 33] = [
+const COLUMNS: [&str; 34] = [
     "chain_id",
     "block_number",
     "block_hash",
@@ -34,6 +34,7 @@ const COLUMNS: [&str; 33] = [
     "root_ns_median",
     "total_ns_median",
     "total_speedup",
+    "total_speedup_in_turn",
     "bound_speedup",
     "total_bound_speedup",
     "incarnations",
@@ -73,7 +74,7 @@ mod tests {
     const HEADER: &str = "chain_id,block_number,block_hash,fork,transactions,gas_used,executor,\
         threads,schedule,mode,iterations,execute_ns_median,execute_ns_ci_low,execute_ns_ci_high,\
         execute_mgas_per_s,speedup,speedup_ci_low,speedup_ci_high,efficiency,root_ns_median,\
-        total_ns_median,total_speedup,bound_speedup,total_bound_speedup,incarnations,re_execution_rate,wasted_gas,\
+        total_ns_median,total_speedup,total_speedup_in_turn,bound_speedup,total_bound_speedup,incarnations,re_execution_rate,wasted_gas,\
         cross_shard_share,cpu_ns_median,verdict,verified_to,header,confirmed_by";
 
     fn written(rows: Vec<Row>) -> Vec<String> {

@@ -16,8 +16,12 @@ pub struct Figures {
     pub comparison: Comparison,
     /// Median time of the state root; `None` if no root could be computed.
     pub root_median: Option<Duration>,
-    /// Median time of execution and state root together; `None` as above.
+    /// Median time of execution and state root together; `None` as above. It is one measured time if the executor
+    /// computes the root beside the execution, and a sum otherwise.
     pub total_median: Option<Duration>,
+    /// Speedup of execution and state root one after the other, if the executor computes the root beside the
+    /// execution.
+    pub total_speedup_in_turn: Option<f64>,
     /// Bound of the speedup on this number of threads, given the block's dependencies.
     pub bound_speedup: Option<f64>,
     /// Bound of the speedup of execution and state root together: the root may be computed beside execution, and its

@@ -9,7 +9,6 @@ use super::paint::{ALARM, Cell, FAINT, STRONG, padded};
 use super::record::measured_speedup;
 use super::table::{NONE, cell, has_receipts_only, is_baseline_row, mark, speedup, speedup_style};
 use super::{Contender, Row, counted};
-use crate::executors::ExecutorKind;
 use crate::measure::stats::Speedup;
 use crate::units;
 
@@ -49,13 +48,10 @@ enum Shown {
 }
 
 impl LiveTable {
-    /// The table of these contenders, the baseline included, in `width` characters.
+    /// The table of these contenders in `width` characters. The baseline is not among them, and always shown.
     pub fn new<'a>(contenders: impl IntoIterator<Item = Contender<'a>>, width: usize) -> Self {
-        let baseline = ExecutorKind::SEQUENTIAL.name();
-        let is_other = |contender: &Contender<'_>| contender.executor != baseline;
-        let others = contenders.into_iter().filter(is_other);
-        let contenders =
-            others.map(|contender| (contender.executor.to_owned(), contender.threads)).collect();
+        let named = |contender: Contender<'_>| (contender.executor.to_owned(), contender.threads);
+        let contenders = contenders.into_iter().map(named).collect();
         let of = |shown, facts| Self { contenders: Vec::clone(&contenders), shown, facts };
         let wishes = [Shown::Intervals, Shown::Speedups, Shown::Fastest, Shown::FastestSpeedup];
         let mut wishes = wishes.into_iter().flat_map(|shown| [of(shown, 3), of(shown, 1)]);
@@ -191,7 +187,7 @@ mod tests {
     }
 
     fn text(rows: &[Row], width: usize) -> Vec<String> {
-        let table = LiveTable::new(rows.iter().map(Row::contender), width);
+        let table = LiveTable::new(super::super::table::others(rows), width);
         let mut lines = table.titles();
         lines.push(table.line(&rows.iter().collect::<Vec<_>>()));
         lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect()

@@ -314,11 +314,11 @@ impl Row {
         Contender { executor: &self.executor, threads: self.threads }
     }
 
-    /// Whether the contender executed the block sequentially because the block is too small for several threads.
+    /// Whether a parallel executor executed the block sequentially because the block is too small for several threads.
     pub fn is_left_to_one_thread(&self) -> bool {
-        let figures = self.verdict.figures();
         self.mode == Mode::Sequential
-            && figures.is_some_and(|figures| figures.comparison != Comparison::Baseline)
+            && self.schedule != Schedule::InOrder
+            && self.verdict.figures().is_some()
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::paint::{ALARM, Cell, FAINT, STRONG, bar, columns, paint};
 use super::record::{bound_share, measured_speedup, mgas_per_s};
-use super::table::{NONE, cell, has_receipts_only, is_baseline_row, mark, speedup, speedup_style};
+use super::table::{
+    NONE, cell, has_receipts_only, is_baseline_row, mark, others, speedup, speedup_style,
+};
 use super::wrap::visible;
-use super::{BlockFacts, Contender, Figures, Report, Row, by_block, contenders, counted, totals};
+use super::{BlockFacts, Contender, Figures, Report, Row, by_block, counted, totals};
 use crate::units;
 
 /// Width of a bar in characters.
@@ -12,12 +14,7 @@ const BAR: usize = 7;
 
 /// One panel for each group of contenders. A panel has as many contenders as fit.
 pub(super) fn panels(report: &Report, width: usize) -> Vec<Vec<String>> {
-    let is_baseline = |contender: &Contender<'_>| {
-        let mut own = report.rows.iter().filter(|row| row.contender() == *contender);
-        own.any(is_baseline_row)
-    };
-    let others: Vec<_> =
-        contenders(&report.rows).into_iter().filter(|contender| !is_baseline(contender)).collect();
+    let others = others(&report.rows);
     if others.is_empty() {
         return vec![panel(report, &[])];
     }

@@ -57,6 +57,9 @@ pub struct Provenance {
 /// The settings that affect the figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
+    /// The executor that speedups are relative to.
+    #[serde(default = "sequential")]
+    pub baseline: String,
     /// The executors, in the order given.
     pub executors: Vec<String>,
     /// The thread counts, in the order given.
@@ -92,6 +95,11 @@ pub struct Settings {
     pub blocks: String,
     /// The command that reproduces this run, with every setting spelt out.
     pub command: String,
+}
+
+/// The baseline of results of releases that had no other.
+fn sequential() -> String {
+    "sequential".into()
 }
 
 impl Settings {

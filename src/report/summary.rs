@@ -222,9 +222,13 @@ pub(super) fn winner_line(report: &Report, standing: &Standing<'_>, speedup: Spe
 
 /// The winner's speedup with the state root, which a client has to compute as well; `None` without a root.
 pub(super) fn whole_line(standing: &Standing<'_>) -> Option<String> {
-    let Whole { blocks, speedup, bound } = standing.whole?;
+    let Whole { blocks, speedup, bound, in_turn } = standing.whole?;
     let bound = bound.map_or_else(String::new, |bound| format!(", bound {bound:.2}"));
-    Some(format!("with the state root: {speedup:.2} over {}{bound}", counted(blocks, "block")))
+    let in_turn = in_turn.map_or_else(String::new, |speedup| {
+        format!("; {speedup:.2} with the root after the execution")
+    });
+    let blocks = counted(blocks, "block");
+    Some(format!("with the state root: {speedup:.2} over {blocks}{bound}{in_turn}"))
 }
 
 /// The part of the winner's speedup that is parallelism: its speed against the same executor on one thread.

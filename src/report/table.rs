@@ -40,7 +40,7 @@ const ONE_THREAD_LEGEND: &str =
 pub fn write(report: &Report, layout: Layout, mut out: impl io::Write) -> Result<(), ReportError> {
     if layout.detail != Detail::Totals {
         let mut lines = heading(&report.machine, &report.settings, layout.width);
-        let live = LiveTable::new(contenders(&report.rows), layout.width);
+        let live = LiveTable::new(others(&report.rows), layout.width);
         if !report.rows.is_empty() {
             lines.push(String::new());
             lines.extend(live.titles());
@@ -121,6 +121,14 @@ pub(super) fn speedup_style(speedup: Speedup) -> Style {
 /// The value, or [`NONE`].
 pub(super) fn cell(value: Option<String>) -> String {
     value.unwrap_or_else(|| NONE.into())
+}
+
+/// The contenders of the rows, without the baseline.
+pub(super) fn others(rows: &[Row]) -> Vec<Contender<'_>> {
+    let is_baseline = |contender: &Contender<'_>| {
+        rows.iter().any(|row| row.contender() == *contender && is_baseline_row(row))
+    };
+    contenders(rows).into_iter().filter(|contender| !is_baseline(contender)).collect()
 }
 
 pub(super) fn is_baseline_row(row: &Row) -> bool {

@@ -65,6 +65,7 @@ pub(super) fn report_of(rows: Vec<Row>) -> Report {
         libraries: [("revm".to_owned(), "43.0.0".to_owned())].into(),
     };
     let settings = Settings {
+        baseline: "sequential".into(),
         executors: vec!["sequential".into(), "block-stm".into(), "two-phase".into()],
         threads: vec![threads(8)],
         iterations: setting::Amount::Rounds(10),
@@ -222,6 +223,7 @@ pub(super) fn baseline() -> Row {
     let figures = Figures {
         root_median: Some(Duration::from_micros(2_345)),
         total_median: Some(Duration::from_micros(10_345)),
+        total_speedup_in_turn: None,
         ..figures(8_000, Comparison::Baseline)
     };
     row("sequential", 1, Mode::Sequential, Verdict::Match(figures))
@@ -230,6 +232,7 @@ pub(super) fn baseline() -> Row {
 pub(super) fn contender() -> Row {
     let speedup = Speedup { ratio: 1.6, ci_low: 1.55, ci_high: 1.65 };
     let sample = |micros| Sample {
+        whole: None,
         execute: Duration::from_micros(micros),
         root: Some(Duration::from_micros(2_345)),
         cpu: Some(Duration::from_millis(31)),
@@ -239,6 +242,7 @@ pub(super) fn contender() -> Row {
     let figures = Figures {
         root_median: Some(Duration::from_micros(2_345)),
         total_median: Some(Duration::from_micros(7_345)),
+        total_speedup_in_turn: None,
         incarnations: Some(175),
         wasted_gas: Some(310_000),
         cpu_median: Some(Duration::from_millis(31)),
@@ -255,8 +259,14 @@ pub(super) fn mismatch() -> Row {
 
 pub(super) fn receipts_only() -> Row {
     let execute = Duration::from_millis(8);
-    let samples =
-        vec![Sample { execute, root: None, cpu: None, counts: None, energy_uj: Some(250_000) }];
+    let samples = vec![Sample {
+        execute,
+        root: None,
+        whole: None,
+        cpu: None,
+        counts: None,
+        energy_uj: Some(250_000),
+    }];
     let figures = Figures { samples, ..figures(8_000, Comparison::Baseline) };
     let row = row("sequential", 1, Mode::Sequential, Verdict::Match(figures));
     let block = BlockFacts {
@@ -281,6 +291,7 @@ fn figures(micros: u64, comparison: Comparison) -> Figures {
         comparison,
         root_median: None,
         total_median: None,
+        total_speedup_in_turn: None,
         bound_speedup: None,
         total_bound: None,
         incarnations: None,

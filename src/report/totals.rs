@@ -11,7 +11,7 @@ use std::time::Duration;
 use alloy_primitives::B256;
 
 use super::record::{bound_share, measured_speedup, total_speedup};
-use super::{Comparison, Contender, Report, Row, by_block, contenders};
+use super::{Comparison, Contender, Figures, Report, Row, by_block, contenders};
 use crate::measure::stats::{Speedup, geometric_mean};
 use crate::measure::warnings::noise_floor;
 
@@ -47,6 +47,9 @@ pub struct Whole {
     pub speedup: f64,
     /// Geometric mean of the bounds; `None` without bounds.
     pub bound: Option<f64>,
+    /// Geometric mean of the speedups with the root after the execution; `None` unless the executor computes it
+    /// beside the execution in all these blocks.
+    pub in_turn: Option<f64>,
 }
 
 /// The standings of all contenders over some rows, in the order of their first row.
@@ -205,14 +208,18 @@ fn whole(own: &[&Row]) -> Option<Whole> {
     let with_root = own.iter().filter_map(|row| {
         let figures =
             row.verdict.figures().filter(|figures| measured_speedup(figures).is_some())?;
-        Some((total_speedup(figures)?, figures.total_bound))
+        Some((total_speedup(figures)?, figures))
     });
-    let (speedups, bounds): (Vec<_>, Vec<_>) = with_root.unzip();
-    let bounds: Option<Vec<_>> = bounds.into_iter().collect();
+    let (speedups, figures): (Vec<_>, Vec<_>) = with_root.unzip();
+    let mean = |of: fn(&Figures) -> Option<f64>| {
+        let all: Option<Vec<_>> = figures.iter().copied().map(of).collect();
+        all.and_then(|all| geometric_mean(&all))
+    };
     Some(Whole {
         blocks: speedups.len(),
         speedup: geometric_mean(&speedups)?,
-        bound: bounds.and_then(|bounds| geometric_mean(&bounds)),
+        bound: mean(|figures| figures.total_bound),
+        in_turn: mean(|figures| figures.total_speedup_in_turn),
     })
 }
 

@@ -72,6 +72,23 @@ impl<B: DatabaseRef> BlockState<B> {
         codes.map(Bytecode::original_bytes)
     }
 
+    /// Commits the changes of several transactions that shared one journal.
+    ///
+    /// revm forgets the value that a slot had before an earlier transaction as soon as a later one loads the slot.
+    /// Therefore all loaded slots of a touched account are written. No account may have been created or destroyed
+    /// before the last of these transactions.
+    pub fn commit_together(&mut self, changes: impl Iterator<Item = (Address, Account)>) {
+        for (address, mut account) in changes.filter(|(_, account)| account.is_touched()) {
+            let info = std::mem::take(&mut account.info);
+            let written = self.written.entry(address).or_default();
+            commit_account(written, &account, info);
+            if written.info.is_some() {
+                let slots = account.storage.iter();
+                written.slots.extend(slots.map(|(key, slot)| (*key, slot.present_value)));
+            }
+        }
+    }
+
     /// The difference between an account before the block and its written values; `None` if they are equal.
     fn change(
         &self,

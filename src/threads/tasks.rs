@@ -42,11 +42,11 @@ pub(crate) fn run_each<W, R: Send, L: Send>(
         impl Fn(W) -> L + Sync,
     >,
 ) -> Option<Done<R, L>> {
-    run_each_beside(pool, tasks, || ())
+    run_each_beside(pool, tasks, None::<fn()>)
 }
 
-/// As [`run_each`], and one thread does `first` before it takes tasks. That is not the calling thread, unless the pool
-/// has no other. Threads without tasks help with rayon's work in `first`.
+/// As [`run_each`], and one thread does `first`, if there is any, before it takes tasks. That is not the calling thread,
+/// unless the pool has no other. Threads without tasks help with rayon's work in `first`.
 pub(crate) fn run_each_beside<W, R: Send, L: Send>(
     pool: &WorkerPool,
     tasks: &Tasks<
@@ -54,20 +54,26 @@ pub(crate) fn run_each_beside<W, R: Send, L: Send>(
         impl Fn(&mut W, usize) -> R + Sync,
         impl Fn(W) -> L + Sync,
     >,
-    first: impl Fn() + Sync,
+    first: Option<impl Fn() + Sync>,
 ) -> Option<Done<R, L>> {
-    // Set by the thread that does `first`. Nothing else depends on it, so relaxed is enough.
-    let is_taken = AtomicBool::new(pool.threads().get() == 1);
-    if is_taken.load(Ordering::Relaxed) {
-        catch_unwind(AssertUnwindSafe(|| pool.install(&first))).ok()?;
+    let mut first = first.as_ref();
+    if pool.threads().get() == 1
+        && let Some(first) = first.take()
+    {
+        catch_unwind(AssertUnwindSafe(|| pool.install(first))).ok()?;
     }
+    // Set by the thread that does `first`. Nothing else depends on it, so relaxed is enough.
+    let is_taken = AtomicBool::new(false);
     // These counters only distribute indices. The pool publishes the results, so relaxed is enough.
     let (next, workers) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let at_once = (tasks.count / FEW).clamp(1, MOST_AT_ONCE);
     // Guards the results of finished threads. Each thread locks it once.
     let done = Mutex::new(Vec::with_capacity(pool.threads().get()));
     run_on_all(pool, || {
-        if rayon::current_thread_index().is_some() && !is_taken.swap(true, Ordering::Relaxed) {
+        if let Some(first) = first
+            && rayon::current_thread_index().is_some()
+            && !is_taken.swap(true, Ordering::Relaxed)
+        {
             first();
         }
         let take = || {

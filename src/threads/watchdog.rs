@@ -61,6 +61,12 @@ pub enum WatchdogError {
     /// The interrupt was raised. A running execution was abandoned.
     #[error("interrupted")]
     Interrupted,
+    /// There is no pool of this size.
+    #[error("no pool has {threads} threads")]
+    NoPool {
+        /// The size.
+        threads: NonZeroUsize,
+    },
     /// The pool could not be started.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -69,10 +75,13 @@ pub enum WatchdogError {
     Thread(#[source] std::io::Error),
 }
 
-/// A thread that leads a pool and runs one piece of work at a time, within a time limit.
+/// A thread that leads one or several pools and runs one piece of work at a time, within a time limit.
+///
+/// A single thread leads all pools, so that its caches and allocations are warm whatever pool ran last.
 #[derive(Debug)]
 pub struct Watchdog {
-    threads: NonZeroUsize,
+    /// Numbers of threads of the pools, at least one.
+    pools: Vec<NonZeroUsize>,
     pinning: Pinning,
     buffers: Buffers,
     limit: ExecutionLimit,
@@ -80,7 +89,7 @@ pub struct Watchdog {
     lead: Option<Lead>,
 }
 
-type Work = Box<dyn FnOnce(&WorkerPool) + Send>;
+type Work = Box<dyn FnOnce(&[WorkerPool]) + Send>;
 
 /// Queue of the leading thread. The thread ends when this is dropped and its last work is done.
 #[derive(Debug)]
@@ -95,7 +104,7 @@ impl Watchdog {
         threads: NonZeroUsize,
         limit: impl Into<ExecutionLimit>,
     ) -> Result<Self, WatchdogError> {
-        Self::with(threads, Pinning::Free, limit)
+        Self::with(vec![threads], Pinning::Free, limit)
     }
 
     /// As [`Watchdog::new`], with threads that free their allocations after each execution.
@@ -106,37 +115,32 @@ impl Watchdog {
         threads: NonZeroUsize,
         limit: impl Into<ExecutionLimit>,
     ) -> Result<Self, WatchdogError> {
-        Self::start(threads, Pinning::Free, Buffers::Freed, limit.into())
+        Self::start(vec![threads], Pinning::Free, Buffers::Freed, limit.into())
     }
 
-    /// Starts the threads. A run that exceeds `limit` is abandoned.
+    /// Starts a pool for each number of threads, which are at least one. A run that exceeds `limit` is abandoned.
     ///
     /// # Errors
     /// If the system refuses to start or to pin them.
     pub fn with(
-        threads: NonZeroUsize,
+        pools: Vec<NonZeroUsize>,
         pinning: Pinning,
         limit: impl Into<ExecutionLimit>,
     ) -> Result<Self, WatchdogError> {
-        Self::start(threads, pinning, Buffers::Kept, limit.into())
+        Self::start(pools, pinning, Buffers::Kept, limit.into())
     }
 
     fn start(
-        threads: NonZeroUsize,
+        pools: Vec<NonZeroUsize>,
         pinning: Pinning,
         buffers: Buffers,
         limit: ExecutionLimit,
     ) -> Result<Self, WatchdogError> {
-        let lead = Some(Lead::new(threads, pinning, buffers)?);
-        Ok(Self { threads, pinning, buffers, limit, lead })
+        let lead = Some(Lead::new(&pools, pinning, buffers)?);
+        Ok(Self { pools, pinning, buffers, limit, lead })
     }
 
-    /// Number of threads that take part, the leading one included.
-    pub const fn threads(&self) -> NonZeroUsize {
-        self.threads
-    }
-
-    /// Runs `work` on the leading thread, within the limit of one execution. Unless the run is abandoned,
+    /// Runs `work` on the leading thread with the first pool, within the limit of one execution. Unless the run is abandoned,
     /// `work` and all that it owns are dropped before this returns.
     ///
     /// # Errors
@@ -149,6 +153,20 @@ impl Watchdog {
         self.run_several(1, work)
     }
 
+    /// As [`Watchdog::run`], with the pool of this number of threads.
+    ///
+    /// # Errors
+    /// [`WatchdogError::NoPool`], or as [`Watchdog::run`].
+    pub fn run_on<R: Send + 'static>(
+        &mut self,
+        threads: NonZeroUsize,
+        work: impl FnOnce(&WorkerPool) -> R + Send + 'static,
+    ) -> Result<R, WatchdogError> {
+        let pool = self.pools.iter().position(|pool| *pool == threads);
+        let pool = pool.ok_or(WatchdogError::NoPool { threads })?;
+        self.run_with(1, move |pools| work(&pools[pool]))
+    }
+
     /// As [`Watchdog::run`], for work that executes a block `executions` times. The limit is that of all.
     ///
     /// # Errors
@@ -158,14 +176,22 @@ impl Watchdog {
         executions: u32,
         work: impl FnOnce(&WorkerPool) -> R + Send + 'static,
     ) -> Result<R, WatchdogError> {
+        self.run_with(executions, |pools| work(&pools[0]))
+    }
+
+    fn run_with<R: Send + 'static>(
+        &mut self,
+        executions: u32,
+        work: impl FnOnce(&[WorkerPool]) -> R + Send + 'static,
+    ) -> Result<R, WatchdogError> {
         if self.limit.interrupt.is_raised() {
             return Err(WatchdogError::Interrupted);
         }
-        let start = || Lead::new(self.threads, self.pinning, self.buffers);
+        let start = || Lead::new(&self.pools, self.pinning, self.buffers);
         let lead = self.lead.take().map_or_else(start, Ok)?;
         let (reply, replied) = mpsc::channel();
-        lead.put(Box::new(move |pool| {
-            let result = catch_unwind(AssertUnwindSafe(|| work(pool)));
+        lead.put(Box::new(move |pools| {
+            let result = catch_unwind(AssertUnwindSafe(|| work(pools)));
             // The receiver is gone if this run was abandoned.
             let _ = reply.send(result);
         }));
@@ -199,15 +225,16 @@ impl ExecutionLimit {
 
 impl Lead {
     fn new(
-        threads: NonZeroUsize,
+        pools: &[NonZeroUsize],
         pinning: Pinning,
         buffers: Buffers,
     ) -> Result<Self, WatchdogError> {
-        let pool = WorkerPool::with_buffers(threads, pinning, buffers)?;
+        let pool = |threads: &NonZeroUsize| WorkerPool::with_buffers(*threads, pinning, buffers);
+        let pools = pools.iter().map(pool).collect::<Result<Vec<_>, _>>()?;
         let (lead, inbox) = mpsc::channel::<Work>();
         let serve = move || {
             buffers.apply();
-            inbox.into_iter().for_each(|work| work(&pool));
+            inbox.into_iter().for_each(|work| work(&pools));
         };
         thread::Builder::new()
             .name("lead".to_owned())

@@ -330,3 +330,52 @@ fn an_existing_file_is_kept_until_a_result_replaces_it() {
     assert_code(&blockrace(folder.path(), &[&FEW[..], &["--json", &path]].concat()), 0);
     assert_obeys_the_schema(&json_of(&kept));
 }
+
+#[test]
+fn speedups_are_relative_to_the_chosen_baseline() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = file(folder.path(), "tuned.json");
+    let path = path.to_str().expect("a temporary path is text");
+    let executors = ["replay", "sample:10", "--executors", "all", "--baseline", "sequential-tuned"];
+    let rest = ["--threads", "2", "--iterations", "2", "--warmup", "0", "--self-check"];
+    let output = blockrace(folder.path(), &[&executors[..], &rest, &["--json", path]].concat());
+    assert_code(&output, 0);
+
+    let document = json_of(Path::new(path));
+    assert_obeys_the_schema(&document);
+    assert_eq!(document["settings"]["baseline"], "sequential-tuned");
+    let command = document["settings"]["command"].as_str().expect("a command");
+    assert!(command.contains("--baseline sequential-tuned"), "{command}");
+    let rows = document["results"].as_array().expect("there are rows");
+    assert_eq!(rows[0]["executor"], "sequential-tuned");
+    for row in rows {
+        let is_baseline = row["executor"] == "sequential-tuned";
+        assert_eq!(row["speedup_ci_low"].is_null(), is_baseline, "{row}");
+        let is_on_one_thread = is_baseline || row["executor"] == "sequential";
+        assert_eq!(row["threads"], if is_on_one_thread { 1 } else { 2 }, "{row}");
+    }
+    assert!(rows.iter().any(|row| row["executor"] == "sequential"), "sequential is a contender");
+}
+
+#[test]
+fn a_root_beside_the_execution_is_measured_as_one_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = file(folder.path(), "beside.json");
+    let path = path.to_str().expect("a temporary path is text");
+    let arguments = ["replay", "sample:10", "--executors", "block-stm,bal", "--threads", "1,2"];
+    let rest = ["--iterations", "3", "--warmup", "0", "--json", path];
+    let output = blockrace(folder.path(), &[&arguments[..], &rest].concat());
+    assert_code(&output, 0);
+
+    let document = json_of(Path::new(path));
+    for sample in document["samples"].as_array().expect("there are samples") {
+        assert_eq!(sample["whole_ns"].is_u64(), sample["executor"] == "bal", "{sample}");
+    }
+    for row in document["results"].as_array().expect("there are rows") {
+        let is_beside = row["executor"] == "bal";
+        assert_eq!(row["total_speedup_in_turn"].is_f64(), is_beside, "{row}");
+        let [execute, root, total] = ["execute_ns_median", "root_ns_median", "total_ns_median"]
+            .map(|column| row[column].as_u64().expect("a time"));
+        assert!(total > 0 && execute > 0 && root > 0, "{row}");
+    }
+}

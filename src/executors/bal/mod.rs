@@ -26,7 +26,7 @@
 //!    its changes are checked as those of a transaction are.
 //! 5. Every entry of the list must have been accessed.
 //!
-//! [`Bal::execute_with_root`] computes the state root from the list beside that.
+//! The module [`root`] computes the state root from the list beside that.
 //!
 //! # Invariants
 //!
@@ -48,7 +48,7 @@ mod root;
 mod table;
 
 use crate::{
-    block::{DerivedList, ListDifference, ReplayJob, derive_access_list},
+    block::{DerivedList, ListDifference, Proof, ReplayJob, TrieAfter, derive_access_list},
     execution::{
         BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats, ListError,
         Observable,
@@ -159,18 +159,30 @@ impl Observable for Bal {
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        self.execute_beside(job, pool, observer, || ())
+        self.execute_beside(job, pool, observer, None::<fn()>)
+    }
+
+    fn has_root_beside(&self, job: &ReplayJob) -> bool {
+        matches!(job.proof, Proof::Witness { .. })
+    }
+
+    fn run_with_root<'j>(
+        &self,
+        job: &'j ReplayJob,
+        pool: &WorkerPool,
+    ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
+        self.with_root_beside(job, pool)
     }
 }
 
 impl Bal {
-    /// Executes the block. One thread does `first` before anything else.
+    /// Executes the block. One thread does `first`, if there is any, before anything else.
     fn execute_beside(
         &self,
         job: &ReplayJob,
         pool: &WorkerPool,
         observer: &impl Observer,
-        first: impl Fn() + Sync,
+        first: Option<impl Fn() + Sync>,
     ) -> Result<Execution, ExecuteError> {
         observer.tell(Event::Began(Activity::Search));
         let storage = if self.is_own { job.storage_at_once() } else { job.storage() };

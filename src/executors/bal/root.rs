@@ -5,34 +5,30 @@
 
 use super::{Bal, post_state};
 use crate::{
-    block::ReplayJob,
+    block::{ReplayJob, TrieAfter},
     execution::{ExecuteError, Execution, observe::Unobserved},
     state::PostState,
     threads::WorkerPool,
-    trie::{TrieError, UpdatedTrie},
 };
 use parking_lot::Mutex;
-
-/// The state trie after a block; `None` if the pre-state has no proof.
-type Trie<'a> = Result<Option<UpdatedTrie<'a>>, TrieError>;
 
 impl Bal {
     /// Executes the block, and computes the state trie after it on one of the threads meanwhile.
     ///
     /// # Errors
-    /// As [`Executor::execute`](crate::execution::Executor::execute). The inner error is that of
-    /// [`ReplayJob::trie_after`].
-    pub fn execute_with_root<'j>(
+    /// As [`Executor::execute_with_root`](crate::execution::Executor::execute_with_root).
+    pub(super) fn with_root_beside<'j>(
         &self,
         job: &'j ReplayJob,
         pool: &WorkerPool,
-    ) -> Result<(Execution, Trie<'j>), ExecuteError> {
+    ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
         let early = Mutex::new(None);
-        let execution = self.execute_beside(job, pool, &Unobserved, || {
+        let root = || {
             let listed = self.listed_state();
             let trie = job.trie_after(&listed);
             *early.lock() = Some((listed, trie));
-        })?;
+        };
+        let execution = self.execute_beside(job, pool, &Unobserved, Some(root))?;
         let after = &execution.outcome.post_state;
         let trie = match early.into_inner() {
             Some((listed, trie)) if listed == *after => trie,

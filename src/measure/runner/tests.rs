@@ -118,7 +118,8 @@ fn stage(rounds: Rounds, baseline: Script, contender: Script, wrong_at: Option<u
             Ok(Box::new(Scripted { clock, script, laps, wrong_at }) as Box<dyn Executor>)
         })
     };
-    let plan = Plan::new(&[ExecutorKind::BLOCK_STM], &[NonZeroUsize::MIN], rounds);
+    let executors = [ExecutorKind::BLOCK_STM];
+    let plan = Plan::new(ExecutorKind::SEQUENTIAL, &executors, &[NonZeroUsize::MIN], rounds);
     let runner = Runner::with(plan, clock.clone(), scripted, LIMIT).unwrap();
     let blocks = cache::sample().unwrap();
     let smallest = blocks.into_iter().min_by_key(|block| block.block.header.gas_used).unwrap();
@@ -211,7 +212,7 @@ fn an_a_a_run_compares_the_baseline_with_itself() {
     let race = stage(checked, noisy(100.0, 8), constant(50.0), None).race();
     assert_eq!(race.results.len(), 2);
     let [itself] = race.self_checks.as_slice() else { panic!("{race:?}") };
-    assert_eq!(itself.contender, Contender::BASELINE);
+    assert_eq!(itself.contender, Contender::on_one_thread(ExecutorKind::SEQUENTIAL));
     let speedup = Speedup::paired(&times(&race.results[0]), &times(itself), 0).unwrap();
     assert!(speedup.ci_low < 1.0 && 1.0 < speedup.ci_high, "{speedup:?}");
 }

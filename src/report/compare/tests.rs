@@ -19,8 +19,14 @@ fn run(seed: u64, machine: f64, slowdown: f64) -> Run {
         for (row, level) in block.iter_mut().zip(level) {
             let Verdict::Match(figures) = &mut row.verdict else { unreachable!("it matched") };
             let time = |_| Duration::from_secs_f64(level * 1e-3 * rng.random_range(0.96..1.04));
-            let lap =
-                |execute| Sample { execute, root: None, cpu: None, counts: None, energy_uj: None };
+            let lap = |execute| Sample {
+                execute,
+                root: None,
+                whole: None,
+                cpu: None,
+                counts: None,
+                energy_uj: None,
+            };
             figures.samples = (0..ROUNDS).map(time).map(lap).collect();
         }
         rows.extend(block);

@@ -17,7 +17,7 @@ pub(super) const PREPARATION: &str = "preparation";
 pub(super) const PROFILED: &str = "profiled";
 
 /// The columns of the CSV, those of the header, and those that only the JSON has.
-const RESULT_COLUMNS: [Column; 39] = [
+const RESULT_COLUMNS: [Column; 40] = [
     text("fork"),
     whole("timestamp"),
     whole("gas_limit"),
@@ -39,6 +39,7 @@ const RESULT_COLUMNS: [Column; 39] = [
     or_null(whole("root_ns_median")),
     or_null(whole("total_ns_median")),
     or_null(decimal("total_speedup")),
+    or_null(decimal("total_speedup_in_turn")),
     or_null(decimal("bound_speedup")),
     or_null(decimal("total_bound_speedup")),
     or_null(whole("incarnations")),
@@ -59,12 +60,13 @@ const RESULT_COLUMNS: [Column; 39] = [
     text("machine"),
 ];
 
-const SAMPLE_COLUMNS: [Column; 10] = [
+const SAMPLE_COLUMNS: [Column; 11] = [
     text("executor"),
     whole("threads"),
     whole("iteration"),
     whole("execute_ns"),
     or_null(whole("root_ns")),
+    or_null(whole("whole_ns")),
     or_null(whole("cpu_ns")),
     or_null(whole("instructions")),
     or_null(whole("cycles")),

@@ -174,6 +174,9 @@ struct ResultRow {
     root_ns_median: Option<u64>,
     total_ns_median: Option<u64>,
     total_speedup: Option<f64>,
+    // Absent from earlier results.
+    #[serde(default)]
+    total_speedup_in_turn: Option<f64>,
     bound_speedup: Option<f64>,
     // Absent from earlier results.
     #[serde(default)]
@@ -208,6 +211,7 @@ impl ResultRow {
             comparison: self.comparison(),
             root_median: self.root_ns_median.map(time),
             total_median: self.total_ns_median.map(time),
+            total_speedup_in_turn: self.total_speedup_in_turn,
             bound_speedup: self.bound_speedup,
             total_bound: self.total_bound_speedup,
             incarnations: self.incarnations,
@@ -241,6 +245,9 @@ struct SampleRow {
     threads: NonZeroUsize,
     execute_ns: u64,
     root_ns: Option<u64>,
+    // Absent from earlier results.
+    #[serde(default)]
+    whole_ns: Option<u64>,
     cpu_ns: Option<u64>,
     instructions: Option<u64>,
     cycles: Option<u64>,
@@ -254,6 +261,7 @@ impl SampleRow {
         Sample {
             execute: Duration::from_nanos(self.execute_ns),
             root: self.root_ns.map(Duration::from_nanos),
+            whole: self.whole_ns.map(Duration::from_nanos),
             cpu: self.cpu_ns.map(Duration::from_nanos),
             counts: counts.map(|(instructions, cycles)| Counts { instructions, cycles }),
             energy_uj: self.energy_uj,

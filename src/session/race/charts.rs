@@ -28,6 +28,7 @@ pub(super) fn picture(
     study: &Study,
     mut threads: Vec<NonZeroUsize>,
     schedules: Vec<Schedule>,
+    baseline: ExecutorKind,
 ) -> Option<BlockPicture> {
     threads.sort_unstable();
     threads.dedup();
@@ -35,7 +36,7 @@ pub(super) fn picture(
     let graph = study.graph(Model::Fields);
     // The bound of `block-stm` holds for every executor without oracle knowledge.
     let bound = |threads: &NonZeroUsize| {
-        study.bound(ExecutorKind::BLOCK_STM, *threads).map(|bound| (*threads, bound))
+        study.bound(ExecutorKind::BLOCK_STM, *threads, baseline).map(|bound| (*threads, bound))
     };
     // The bounds do not model the latency of state, which can overlap freely.
     let threads = if job.state_latency.is_zero() { threads } else { Vec::new() };

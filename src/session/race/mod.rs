@@ -27,7 +27,7 @@ use crate::{
     block::{MergedCounts, ReplayJob},
     executors::ExecutorKind,
     insight::Study,
-    measure::{Contender, End, Iterations, Plan, Race, RunError, Runner, Warmup, load::LoadWatch},
+    measure::{End, Iterations, Plan, Race, RunError, Runner, Warmup, load::LoadWatch},
     report::{
         BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, Settings,
         counted, tables::RacedBlock,
@@ -38,7 +38,7 @@ use alloy_primitives::BlockNumber;
 use eyre::WrapErr;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroUsize},
     ops::ControlFlow,
     sync::Arc,
 };
@@ -264,7 +264,7 @@ impl<'a> RaceTrack<'a> {
             Charts::Drawn => {
                 let contenders = self.runner.plan().contenders().iter();
                 let threads = contenders.map(|contender| contender.threads).collect();
-                picture(&job, &study, threads, schedules)
+                picture(&job, &study, threads, schedules, race.baseline)
             }
             Charts::Omitted => None,
         };
@@ -300,7 +300,7 @@ impl<'a> RaceTrack<'a> {
             timed.times.take_worker(&job, alone, RUNS_FOR_BOUNDS).ok().map(|()| timed)
         };
         // If `block-stm` cannot execute the block, its own row says so; the baseline's times remain.
-        let taken = self.runner.run_on(Contender::BASELINE.threads, take);
+        let taken = self.runner.run_on(NonZeroUsize::MIN, take);
         Ok(taken.ok().flatten().unwrap_or(study))
     }
 

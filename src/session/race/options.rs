@@ -16,7 +16,9 @@ use std::{
 /// Settings of a race.
 #[derive(Clone, Debug)]
 pub struct RaceOptions {
-    /// The executors. The baseline, `sequential`, always runs.
+    /// The executor that speedups are relative to. It is not parallel, and always runs.
+    pub baseline: ExecutorKind,
+    /// The executors.
     pub executors: Vec<ExecutorKind>,
     /// Numbers of threads of the parallel executors.
     pub threads: Vec<NonZeroUsize>,
@@ -40,6 +42,7 @@ impl Default for RaceOptions {
     fn default() -> Self {
         let iterations = NonZeroU32::new(FEWEST_ROUNDS).unwrap_or(NonZeroU32::MIN);
         Self {
+            baseline: ExecutorKind::SEQUENTIAL,
             executors: vec![ExecutorKind::SEQUENTIAL, ExecutorKind::BLOCK_STM, ExecutorKind::BAL],
             threads: vec![machine::cores()],
             rounds: Rounds {
@@ -61,14 +64,15 @@ impl Default for RaceOptions {
 
 impl RaceOptions {
     /// The measurement plan, the same for every block.
-    pub(super) fn plan(&self) -> Plan {
-        Plan::new(&self.executors, &self.threads, self.rounds)
+    pub fn plan(&self) -> Plan {
+        Plan::new(self.baseline, &self.executors, &self.threads, self.rounds)
     }
 
     /// The settings of a report on blocks that `query` selects. `named` describes them.
     pub fn settings(&self, query: &BlockQuery, named: &str) -> Settings {
         let rounds = &self.rounds;
         Settings {
+            baseline: self.baseline.to_string(),
             executors: self.executors.iter().map(ToString::to_string).collect(),
             threads: self.threads.clone(),
             iterations: iterations(rounds.iterations),
@@ -94,6 +98,10 @@ impl RaceOptions {
         words.extend(query.arguments());
         words.extend(self.merge.map(|count| format!("--merge {count}")));
         words.push(format!("--executors {}", joined(&self.executors)));
+        words.extend(
+            (self.baseline != ExecutorKind::SEQUENTIAL)
+                .then(|| format!("--baseline {}", self.baseline)),
+        );
         words.push(format!("--threads {}", joined(&self.threads)));
         words.push(format!("--iterations {}", iterations(rounds.iterations)));
         words.extend(

@@ -66,9 +66,10 @@ impl Block<'_> {
                 let Contender { executor, threads } = finish.contender;
                 // The bounds do not model the latency of state, which can overlap freely.
                 let knows_all = self.job.state_latency.is_zero();
-                figures.bound_speedup =
-                    knows_all.then(|| self.study.bound(executor, threads)).flatten();
+                let bound = || self.study.bound(executor, threads, self.race.baseline);
+                figures.bound_speedup = knows_all.then(bound).flatten();
                 figures.total_bound = self.total_bound(figures.bound_speedup, threads);
+                figures.total_speedup_in_turn = self.total_speedup_in_turn(measured);
                 (mode(measured.mode), Verdict::Match(figures))
             }
             Err(wrong) => (expected_mode(finish), Verdict::Mismatch(wrong.clone())),
@@ -93,12 +94,21 @@ impl Block<'_> {
         total_bound([execute?, root?], bound?, threads)
     }
 
+    /// Speedup of execution and root one after the other; `None` unless the executor has them at the same time.
+    fn total_speedup_in_turn(&self, measured: &Measured) -> Option<f64> {
+        let is_beside = measured.samples.iter().any(|sample| sample.whole.is_some());
+        let [base, own] =
+            [self.baseline()?, measured].map(|measured| times(measured, Sample::in_turn));
+        let speedup = is_beside.then(|| Speedup::paired(&base, &own, self.seed));
+        speedup?.ok().map(|speedup| speedup.ratio)
+    }
+
     fn compare(
         &self,
         finish: &ContenderResult,
         measured: &Measured,
     ) -> Result<Comparison, StatsError> {
-        if !finish.contender.executor.is_parallel() {
+        if self.race.baseline == finish.contender.executor {
             return Ok(Comparison::Baseline);
         }
         let Some(baseline) = self.baseline() else { return Ok(Comparison::NoBaseline) };
@@ -160,6 +170,7 @@ fn figures(measured: &Measured, comparison: Comparison, seed: u64) -> Result<Fig
         comparison,
         root_median: median_of(|sample| sample.root),
         total_median: median_of(Sample::total),
+        total_speedup_in_turn: None,
         bound_speedup: None,
         total_bound: None,
         incarnations: upper_median(&mut incarnations),
