@@ -205,6 +205,18 @@ pub fn watch(
     Ok((execution, Trace::new(&record.into_events(), total, threads)))
 }
 
+/// The shortest time of several runs. Dropping the result is not timed.
+pub(super) fn shortest<R>(runs: NonZeroU32, run: impl Fn() -> R) -> Duration {
+    let time = |_| {
+        let start = Instant::now();
+        let result = run();
+        let time = start.elapsed();
+        drop(result);
+        time
+    };
+    (0..runs.get()).map(time).min().unwrap_or_default()
+}
+
 fn nanoseconds(from: Instant, to: Instant) -> u64 {
     u64::try_from(to.duration_since(from).as_nanos()).unwrap_or(u64::MAX)
 }

@@ -62,6 +62,8 @@ analyze
 
 time: of all transactions on one thread, the shortest of several runs.
 
+root: share of the state root in the time of execution and root on one thread.
+
 chain: transactions in the longest chain of dependencies.
 
 indep.: share of transactions without a dependency.

@@ -12,11 +12,12 @@ use crate::{
     block::{RecordedBlock, ReplayJob, prepare},
     execution::Executor as _,
     executors::Sequential,
-    insight::{Analysis, Study},
+    insight::{Analysis, RootWork, Study},
     report::{
         Failure,
         analysis::{AnalysedBlock, AnalysedTransaction, AnalysisReport, AnalysisSettings},
     },
+    state::PostState,
     threads::{ExecutionLimit, Interrupt, Watchdog, WorkerPool},
     verify::Verdict,
 };
@@ -149,14 +150,16 @@ fn analyze_one(
     let place = source.place();
     let confirmed = source.confirmation().cloned();
     let recorded = source.load()?;
-    let job = watchdog.run(move |pool| verified(recorded, &place, pool))??;
+    let (job, post) = watchdog.run(move |pool| verified(recorded, &place, pool))??;
     let (threads, runs) = (settings.threads.clone(), settings.runs);
     let executions = runs.get().saturating_add(OTHER_EXECUTIONS);
     watchdog.run_several(executions, move |_| {
         let study = Study::of(&job, runs)?;
         let transactions = transactions(&job, &study, threads.last().copied());
         let analysis = Analysis::of(&study, &threads);
-        Ok(AnalysedBlock { facts: facts(&job, confirmed), analysis, transactions })
+        let alone = WorkerPool::new(NonZeroUsize::MIN)?;
+        let root = RootWork::of(&job, &post, runs, &alone)?;
+        Ok(AnalysedBlock { facts: facts(&job, confirmed), analysis, root, transactions })
     })?
 }
 
@@ -179,14 +182,18 @@ fn transactions(
     job.transactions.iter().zip(study.gas()).enumerate().map(transaction).collect()
 }
 
-/// Prepares a block, executes it and compares the result with the header.
-fn verified(recorded: RecordedBlock, place: &str, pool: &WorkerPool) -> eyre::Result<ReplayJob> {
+/// Prepares a block, executes it and compares the result with the header. Returns its changes, too.
+fn verified(
+    recorded: RecordedBlock,
+    place: &str,
+    pool: &WorkerPool,
+) -> eyre::Result<(ReplayJob, PostState)> {
     let job = pool
         .install(|| prepare(recorded, |_| ()))
         .wrap_err_with(|| format!("{place} cannot be analysed"))?;
     let executed = Sequential.execute(&job, pool)?;
     match profile::check(&job, &executed.outcome, pool)? {
-        Verdict::Match => Ok(job),
+        Verdict::Match => Ok((job, executed.outcome.post_state)),
         mismatch @ Verdict::Mismatch { .. } => Err(DoesNotMatch(mismatch).into()),
     }
 }

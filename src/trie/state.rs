@@ -47,7 +47,10 @@ pub struct Guess {
 pub struct UpdatedTrie<'a> {
     root: B256,
     guesses: Vec<Guess>,
-    tries: Vec<PartialTrie<'a>>,
+    /// The trie of accounts; `None` if nothing changed.
+    accounts: Option<PartialTrie<'a>>,
+    /// The changed storage tries.
+    storages: Vec<(Address, PartialTrie<'a>)>,
 }
 
 /// The account leaf after a block, and the storage trie that its root comes from.
@@ -71,10 +74,19 @@ impl UpdatedTrie<'_> {
     /// whole new state.
     pub fn new_nodes(&self) -> NewNodes {
         let mut kept = NewNodes::default();
-        for trie in &self.tries {
+        for trie in self.storages.iter().map(|(_, trie)| trie).chain(&self.accounts) {
             trie.keep_nodes(&mut kept);
         }
         kept
+    }
+
+    /// The part of [`UpdatedTrie::new_nodes`] of each changed storage trie.
+    pub fn storage_nodes(&self) -> impl Iterator<Item = (Address, NewNodes)> {
+        self.storages.iter().map(|(address, trie)| {
+            let mut kept = NewNodes::default();
+            trie.keep_nodes(&mut kept);
+            (*address, kept)
+        })
     }
 
     /// Guesses that the root depends on. They do not matter if the root matches the header.
@@ -130,7 +142,8 @@ impl<'a> StateTrie<'a> {
     pub fn root_after(&self, post: &PostState) -> Result<UpdatedTrie<'a>, TrieError> {
         let accounts = &post.accounts;
         let Some((first, _)) = accounts.first() else {
-            return Ok(UpdatedTrie { root: self.root, guesses: Vec::new(), tries: Vec::new() });
+            let (accounts, storages) = (None, Vec::new());
+            return Ok(UpdatedTrie { root: self.root, guesses: Vec::new(), accounts, storages });
         };
         let unproved =
             |error: ChangeError| TrieError::account(accounts[error.index].0, error.source);
@@ -140,7 +153,7 @@ impl<'a> StateTrie<'a> {
         let mut changes = Changes::new(keys.collect::<Vec<_>>().into_iter().map(|key| (key, None)));
         trie.open_paths(&mut changes).map_err(unproved)?;
 
-        let (tries, guesses) = self.write_leaves(accounts, &trie, &mut changes)?;
+        let (storages, guesses) = self.write_leaves(accounts, &trie, &mut changes)?;
         let guessed = trie.write(changes).map_err(unproved)?;
         let guessed = guessed.into_iter().map(|(index, hash)| Guess {
             address: accounts[index].0,
@@ -149,7 +162,7 @@ impl<'a> StateTrie<'a> {
         });
         let guesses = guesses.into_iter().chain(guessed).collect();
         let root = trie.root();
-        Ok(UpdatedTrie { root, guesses, tries: tries.into_iter().chain([trie]).collect() })
+        Ok(UpdatedTrie { root, guesses, accounts: Some(trie), storages })
     }
 
     /// Computes the new leaf of each changed account. Returns the storage tries and their guesses.
@@ -158,7 +171,7 @@ impl<'a> StateTrie<'a> {
         accounts: &[(Address, AccountChange)],
         trie: &PartialTrie<'_>,
         changes: &mut Changes,
-    ) -> Result<(Vec<PartialTrie<'a>>, Vec<Guess>), TrieError> {
+    ) -> Result<(Vec<(Address, PartialTrie<'a>)>, Vec<Guess>), TrieError> {
         let updated = changes.0.par_iter().map(|change| {
             let (address, after) = &accounts[change.index];
             self.updated_account(*address, after, trie.value(&change.key))
@@ -166,14 +179,14 @@ impl<'a> StateTrie<'a> {
         // Collecting into a `Result` directly would take a lock and would report the error that comes first in
         // time.
         let updated: Vec<_> = updated.collect();
-        let (mut tries, mut guesses) = (Vec::new(), Vec::new());
+        let (mut storages, mut guesses) = (Vec::new(), Vec::new());
         for (change, account) in changes.0.iter_mut().zip(updated) {
             let account = account?;
             change.value = account.leaf;
-            tries.extend(account.storage);
+            storages.extend(account.storage.map(|trie| (accounts[change.index].0, trie)));
             guesses.extend(account.guesses);
         }
-        Ok((tries, guesses))
+        Ok((storages, guesses))
     }
 
     /// Updates the storage of one account, which had this leaf, and encodes its new leaf.

@@ -11,7 +11,7 @@ use crate::{
 use std::{io, num::NonZeroUsize};
 
 /// The columns before the bounds, in order.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 21] = [
     "chain_id",
     "block_number",
     "block_hash",
@@ -31,6 +31,8 @@ const COLUMNS: [&str; 19] = [
     "worst_kind",
     "worst_address",
     "bound_without_worst",
+    "root_ns",
+    "root_share",
 ];
 
 /// Column prefix of a bound, and its value.
@@ -99,6 +101,8 @@ fn facts(block: &AnalysedBlock) -> [String; COLUMNS.len()] {
         worst.map(|spot| place::kind(&spot.place).to_owned()).unwrap_or_default(),
         worst.map(|spot| spot.place.address().to_checksum(None)).unwrap_or_default(),
         decimal(worst.and_then(|spot| spot.bound_without)),
+        block.root.as_ref().map(|root| nanoseconds(root.time).to_string()).unwrap_or_default(),
+        decimal(block.root_share()),
     ]
 }
 

@@ -188,6 +188,7 @@ fn section(block: &AnalysedBlock) -> Markup {
             @if let Some(bound) = words::bound(block) { p { (sentence(&bound)) } }
             @if !spots.rows.is_empty() { (listing(&format!("Hot spots of block {}", facts.number), &spots)) }
             @if let Some(what_if) = words::what_if(block) { p { (what_if) } }
+            @if let Some(root) = words::root(block) { p { (sentence(&root)) } }
             (graph(facts.number, facts.transactions, &analysis.dependencies, &[]))
         }
     }

@@ -5,13 +5,13 @@
 //! ```text
 //! { "schema_version": 2, "provenance": {..}, "machine": {..}, "settings": { threads, iterations, .. },
 //!   "blocks": [{ chain_id, block_number, .., bounds: [{ threads, fields, .. }],
-//!     in_order: [{ what, pairs, critical_path_ns }], contracts: [..], fields: [..] }],
+//!     in_order: [{ what, pairs, critical_path_ns }], contracts: [..], fields: [..], storage_tries: [..] }],
 //!   "failures": [{ block_number, what }] }
 //! ```
 
 use super::{AnalysedBlock, AnalysisReport, place::HotSpotRecord};
 use crate::{
-    insight::{Bounds, HotSpot, Ordered, OrderedCost},
+    insight::{Bounds, HotSpot, Ordered, OrderedCost, well_known},
     report::{
         Failure, Machine, Provenance, ReportError, json::write_document, record::FactsRecord,
         record::nanoseconds,
@@ -78,6 +78,7 @@ struct BlockRecord<'a> {
     in_order: Vec<OrderedRecord>,
     contracts: Vec<HotSpotRecord>,
     fields: Vec<HotSpotRecord>,
+    storage_tries: Vec<StorageRecord>,
 }
 
 impl<'a> BlockRecord<'a> {
@@ -93,8 +94,33 @@ impl<'a> BlockRecord<'a> {
             in_order: analysis.ordered.iter().map(OrderedRecord::new).collect(),
             contracts: hot(&analysis.contracts),
             fields: hot(&analysis.fields),
+            storage_tries: storage_records(block).collect(),
         }
     }
+}
+
+/// A changed storage trie.
+#[derive(Debug, Serialize)]
+pub(in crate::report) struct StorageRecord {
+    address: String,
+    name: Option<&'static str>,
+    slots: usize,
+    nodes: usize,
+    bytes: usize,
+}
+
+/// The largest changed storage tries of a block; none without a proof.
+pub(in crate::report) fn storage_records(
+    block: &AnalysedBlock,
+) -> impl Iterator<Item = StorageRecord> {
+    let tries = block.root.iter().flat_map(|root| &root.storage_tries);
+    tries.map(|work| StorageRecord {
+        address: work.address.to_checksum(None),
+        name: well_known(block.facts.chain_id, work.address),
+        slots: work.slots,
+        nodes: work.nodes.count,
+        bytes: work.nodes.bytes,
+    })
 }
 
 /// The work of a block and its critical path.
@@ -110,6 +136,10 @@ pub(in crate::report) struct WorkRecord {
     longest_chain: usize,
     independent_share: Option<f64>,
     dependent_pairs: usize,
+    root_ns: Option<u64>,
+    root_share: Option<f64>,
+    root_nodes: Option<usize>,
+    root_bytes: Option<usize>,
 }
 
 impl WorkRecord {
@@ -126,6 +156,10 @@ impl WorkRecord {
             longest_chain: analysis.longest_chain,
             independent_share: block.share(analysis.independent),
             dependent_pairs: analysis.dependencies.len(),
+            root_ns: block.root.as_ref().map(|root| nanoseconds(root.time)),
+            root_share: block.root_share(),
+            root_nodes: block.root.as_ref().map(|root| root.nodes.count),
+            root_bytes: block.root.as_ref().map(|root| root.nodes.bytes),
         }
     }
 }

@@ -86,18 +86,19 @@ pub(super) fn several(report: &AnalysisReport) -> Vec<NonZeroUsize> {
 
 /// A row for each block: its size, its times and its bounds.
 pub(super) fn blocks(report: &AnalysisReport, threads: &[NonZeroUsize]) -> Listing {
-    const COLUMNS: [Column; 8] = [
+    const COLUMNS: [Column; 9] = [
         ("block", Right),
         ("txs", Right),
         ("Mgas", Right),
         ("time", Right),
+        ("root", Right),
         ("chain", Right),
         ("indep.", Right),
         ("longest", Right),
         ("bound", Right),
     ];
     let rows = report.blocks.iter().map(|block| block_cells(block, threads)).collect();
-    Listing::new(&COLUMNS, threads, rows).dropping(&[6, 5, 2, 4])
+    Listing::new(&COLUMNS, threads, rows).dropping(&[7, 6, 4, 2, 5])
 }
 
 fn block_cells(block: &AnalysedBlock, threads: &[NonZeroUsize]) -> Vec<String> {
@@ -107,6 +108,7 @@ fn block_cells(block: &AnalysedBlock, threads: &[NonZeroUsize]) -> Vec<String> {
         facts.transactions.to_string(),
         units::grouped(units::mgas(facts.gas_used)),
         units::duration(analysis.total),
+        percent(block.root_share()),
         analysis.longest_chain.to_string(),
         percent(block.share(analysis.independent)),
         percent(block.longest_share()),

@@ -17,7 +17,7 @@ mod words;
 pub(crate) use place::short as short_place;
 
 use super::{BlockFacts, Failure, Machine, Provenance};
-use crate::insight::Analysis;
+use crate::insight::{Analysis, RootWork};
 use alloy_primitives::B256;
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -59,6 +59,8 @@ pub struct AnalysedBlock {
     pub facts: BlockFacts,
     /// Results that follow from its accesses and times.
     pub analysis: Analysis,
+    /// The work of the state root; `None` if the pre-state has no proof.
+    pub root: Option<RootWork>,
     /// The transactions in block order.
     pub transactions: Vec<AnalysedTransaction>,
 }
@@ -81,6 +83,12 @@ impl AnalysedBlock {
     pub(super) fn share(&self, transactions: usize) -> Option<f64> {
         let all = self.facts.transactions;
         (all > 0).then(|| transactions as f64 / all as f64)
+    }
+
+    /// Share of the state root in the time of execution and root on one thread.
+    pub(super) fn root_share(&self) -> Option<f64> {
+        let Analysis { total, outside, .. } = self.analysis;
+        self.root.as_ref().map(|root| root.share(total.saturating_add(outside)))
     }
 
     /// Share of the longest transaction in the time of all transactions.

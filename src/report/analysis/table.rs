@@ -73,6 +73,9 @@ fn details(report: &AnalysisReport, width: usize) -> Vec<String> {
 
 fn block_details(block: &AnalysedBlock, width: usize) -> Vec<String> {
     let spots = listings::hot_spots(block).lines(width);
-    let Some(bound) = words::bound(block).filter(|_| !spots.is_empty()) else { return vec![] };
-    [bound].into_iter().chain(spots).chain(words::what_if(block)).collect()
+    let root = words::root(block);
+    let Some(bound) = words::bound(block).filter(|_| !spots.is_empty()) else {
+        return root.into_iter().collect();
+    };
+    [bound].into_iter().chain(spots).chain(words::what_if(block)).chain(root).collect()
 }

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::{
-    insight::{Bounds, HotSpot, Ordered, OrderedCost, Place},
+    insight::{Bounds, HotSpot, NodeCount, Ordered, OrderedCost, Place, StorageWork},
     report::{Detail, Layout, testing},
 };
-use alloy_primitives::{U256, address};
+use alloy_primitives::{Address, U256, address};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -58,9 +58,24 @@ fn analysis() -> Analysis {
     }
 }
 
+/// A state root that takes as long as the execution.
+fn root() -> RootWork {
+    let storage = StorageWork {
+        address: Address::repeat_byte(0xaa),
+        slots: 3,
+        nodes: NodeCount { count: 7, bytes: 2_048 },
+    };
+    RootWork {
+        time: analysis().total + analysis().outside,
+        nodes: NodeCount { count: 20, bytes: 10_240 },
+        storage_tries: vec![storage],
+    }
+}
+
 fn report(blocks: usize) -> AnalysisReport {
     let facts = BlockFacts { transactions: 8, ..testing::baseline().block };
-    let block = AnalysedBlock { facts, analysis: analysis(), transactions: vec![] };
+    let block =
+        AnalysedBlock { facts, analysis: analysis(), root: Some(root()), transactions: vec![] };
     AnalysisReport {
         provenance: testing::provenance(),
         machine: testing::report().machine,
@@ -114,6 +129,7 @@ fn the_csv_has_a_column_for_each_kind_of_bound_and_number_of_threads() {
     assert_eq!(column("independent_share"), "0.75");
     assert_eq!(column("worst_kind"), "slot");
     assert_eq!(column("bound_without_worst"), "2.5");
+    assert_eq!(column("root_share"), "0.5");
 }
 
 #[test]
@@ -135,6 +151,12 @@ fn the_json_has_full_addresses_and_keys_of_hot_spots() {
     );
     assert_eq!(block["bounds"][1]["threads"], 8);
     assert_eq!(block["in_order"][0]["what"], "beneficiary");
+    assert_eq!(block["root_bytes"], 10_240);
+    assert_eq!(
+        block["storage_tries"],
+        json!([{ "address": Address::repeat_byte(0xaa).to_checksum(None), "name": null,
+                 "slots": 3, "nodes": 7, "bytes": 2_048 }])
+    );
     assert_eq!(document["failures"][0]["block_number"], 19_426_588);
 }
 
@@ -143,6 +165,12 @@ fn the_table_shows_hot_spots_per_block_for_few_blocks_only() {
     let one = table(&report(1));
     assert!(one.contains("Without WETH slot 0xffffff…ffff the bound would rise most"), "{one}");
     assert!(!one.contains("medians by fork"), "{one}");
+    let unfolded = one.replace('\n', " ");
+    assert!(
+        unfolded.contains("50 % of execution and root on one thread; 20 nodes, 10 KiB"),
+        "{one}"
+    );
+    assert!(unfolded.contains("(3 slots, 2 KiB)"), "{one}");
     let many = table(&report(5));
     assert!(many.contains("medians by fork") && many.contains("hottest contracts"), "{many}");
     assert!(!many.contains("Without WETH"), "{many}");

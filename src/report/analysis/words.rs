@@ -7,14 +7,14 @@ use super::{
     place,
 };
 use crate::{
-    insight::Ordered,
+    insight::{NodeCount, Ordered, Place},
     report::{Failure, counted, summary::one_line},
     units,
 };
 
 /// Explains the columns of the block table.
-pub(super) const LEGEND: &str = "time: time of all transactions on one thread, the shortest of several runs. chain: transactions in the \
-     longest chain of dependencies. indep.: share of transactions without a dependency. longest: share of \
+pub(super) const LEGEND: &str = "time: time of all transactions on one thread, the shortest of several runs. root: share of the state root in the time of \
+     execution and root on one thread. chain: transactions in the longest chain of dependencies. indep.: share of transactions without a dependency. longest: share of \
      the time of the longest transaction. bound: time / critical path, the bound of the speedup on any \
      number of threads. The critical path is the chain of dependent transactions that takes longest. on 2, \
      on 4: bounds on 2 and 4 threads, from a schedule of the measured times. In it, a transaction waits at a \
@@ -66,6 +66,32 @@ pub(super) fn bound(block: &AnalysedBlock) -> Option<String> {
         counted(bounds.threads.get(), "thread"),
         bounds.fields,
         units::duration(block.analysis.critical_path)
+    ))
+}
+
+/// Number of storage tries in [`root`].
+const STORAGE_TRIES: usize = 3;
+
+/// The work of the state root beside the execution; `None` without a proof.
+pub(super) fn root(block: &AnalysedBlock) -> Option<String> {
+    let (root, share) = (block.root.as_ref()?, block.root_share()?);
+    let kibibytes = |nodes: &NodeCount| nodes.bytes.div_ceil(1 << 10);
+    let tries = root.storage_tries.iter().take(STORAGE_TRIES).map(|work| {
+        let account = place::short(&Place::Account(work.address), block.facts.chain_id);
+        let slots = counted(work.slots, "slot");
+        format!("{account} ({slots}, {} KiB)", kibibytes(&work.nodes))
+    });
+    let tries: Vec<_> = tries.collect();
+    let largest = match tries.is_empty() {
+        true => String::new(),
+        false => format!("; largest storage tries: {}", tries.join(", ")),
+    };
+    Some(format!(
+        "State root: {}, {:.0} % of execution and root on one thread; {}, {} KiB{largest}",
+        units::duration(root.time),
+        share * 100.0,
+        counted(root.nodes.count, "node"),
+        kibibytes(&root.nodes)
     ))
 }
 

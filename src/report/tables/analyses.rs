@@ -5,7 +5,7 @@ use crate::report::{
     ReportError,
     analysis::{
         AnalysedBlock, AnalysedTransaction,
-        json::{BoundsRecord, OrderedRecord, WorkRecord},
+        json::{BoundsRecord, OrderedRecord, WorkRecord, storage_records},
         place::HotSpotRecord,
     },
     record::nanoseconds,
@@ -20,8 +20,9 @@ const IN_ORDER: &str = "in_order";
 const TRANSACTIONS: &str = "transactions";
 const DEPENDENCIES: &str = "dependencies";
 const CONFLICTS: &str = "conflicts";
+const STORAGE_TRIES: &str = "storage_tries";
 
-const BLOCK_COLUMNS: [Column; 16] = [
+const BLOCK_COLUMNS: [Column; 20] = [
     text("fork"),
     whole("timestamp"),
     whole("gas_limit"),
@@ -37,6 +38,19 @@ const BLOCK_COLUMNS: [Column; 16] = [
     whole("longest_chain"),
     or_null(decimal("independent_share")),
     whole("dependent_pairs"),
+    or_null(whole("root_ns")),
+    or_null(decimal("root_share")),
+    or_null(whole("root_nodes")),
+    or_null(whole("root_bytes")),
+    text("machine"),
+];
+
+const STORAGE_COLUMNS: [Column; 6] = [
+    text("address"),
+    or_null(text("name")),
+    whole("slots"),
+    whole("nodes"),
+    whole("bytes"),
     text("machine"),
 ];
 
@@ -80,13 +94,14 @@ const CONFLICT_COLUMNS: [Column; 9] = [
     text("machine"),
 ];
 
-pub(super) const TABLES: [Table; 6] = [
+pub(super) const TABLES: [Table; 7] = [
     Table { name: BLOCKS, columns: &BLOCK_COLUMNS },
     Table { name: BOUNDS, columns: &BOUND_COLUMNS },
     Table { name: IN_ORDER, columns: &IN_ORDER_COLUMNS },
     Table { name: TRANSACTIONS, columns: &TRANSACTION_COLUMNS },
     Table { name: DEPENDENCIES, columns: &DEPENDENCY_COLUMNS },
     Table { name: CONFLICTS, columns: &CONFLICT_COLUMNS },
+    Table { name: STORAGE_TRIES, columns: &STORAGE_COLUMNS },
 ];
 
 impl BlockResult {
@@ -95,7 +110,7 @@ impl BlockResult {
     /// # Errors
     /// [`ReportError::Json`].
     pub fn of_analysis(block: &AnalysedBlock, machine: &str) -> Result<Self, ReportError> {
-        let AnalysedBlock { facts, analysis, transactions } = block;
+        let AnalysedBlock { facts, analysis, transactions, .. } = block;
         let mut result = Self::new(facts, false);
         result.add(BLOCKS, [AnalysisRecord::new(block)])?;
         result.set(BLOCKS, &header_columns(facts));
@@ -117,6 +132,7 @@ impl BlockResult {
         let contracts = analysis.contracts.iter().map(conflict("contract"));
         let fields = analysis.fields.iter().map(conflict("field"));
         result.add(CONFLICTS, contracts.chain(fields))?;
+        result.add(STORAGE_TRIES, storage_records(block))?;
         for table in &TABLES {
             result.set(table.name, &[("machine", Value::from(machine))]);
         }
