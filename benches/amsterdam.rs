@@ -1,5 +1,5 @@
-//! Blocks near the limits of Amsterdam: full of payments, first reads, storage writes and new slots, with 200 and 300
-//! Mgas.
+//! Blocks near the limits of Amsterdam: full of payments, first reads, storage writes, new slots and swaps, with 200 and
+//! 300 Mgas, and of large inputs.
 //!
 //! `cargo bench --bench amsterdam`. `BLOCKRACE_ROUNDS` sets the number of iterations, which is 9 by
 //! default. An argument after `--` selects the rows with this text in their name.
@@ -9,6 +9,9 @@
 //! by the block's own list. The last two columns are the time of `bal` and of the state root with 2 threads in ms: one
 //! after the other, and the root from the list beside the execution. Figures are medians of shuffled iterations.
 //!
+//! A second table compares `block-stm` with 2 threads on the same transactions under the rules of Osaka and of Amsterdam:
+//! speedups, and Amsterdam's over Osaka's.
+//!
 //! The blocks and their lists are made by the sequential path. All outcomes are compared with the
 //! baseline's, and every transaction must succeed. That shows agreement. It does not show that the rules of the fork are
 //! right. The transactions are unsigned, as senders are recovered outside the timer.
@@ -17,11 +20,15 @@
 
 mod support {
     pub(crate) mod assembler;
+    pub(crate) mod contracts;
     pub(crate) mod rounds;
     pub(crate) mod scene;
+    #[allow(dead_code, reason = "other benches use the rest")]
+    pub(crate) mod traffic;
     pub(crate) mod worst;
 }
 
+use alloy_hardforks::EthereumHardfork;
 use blockrace::{
     block::ReplayJob,
     execution::{Execution, Executor},
@@ -36,8 +43,6 @@ use support::{
 };
 
 type Trie<'a> = Result<Option<UpdatedTrie<'a>>, TrieError>;
-
-const GAS_LIMITS: [u64; 2] = [200_000_000, 300_000_000];
 
 /// Gas of one item of a list (EIP-7928).
 const ITEM: u64 = 2_000;
@@ -129,12 +134,45 @@ fn main() {
         "root",
         "beside"
     );
-    for load in Load::ALL {
-        for gas_limit in GAS_LIMITS {
-            let name = format!("{load:?}, {}", gas_limit / 1_000_000);
-            if is_wanted(&name) {
-                race(&name, &load.block(gas_limit), [&one, &two], rounds);
-            }
-        }
+    let blocks = || {
+        Load::ALL.into_iter().flat_map(|load| {
+            let named = move |gas: &u64| (load, *gas, format!("{load:?}, {}", gas / 1_000_000));
+            load.gas_limits().iter().map(named)
+        })
+    };
+    for (load, gas_limit, name) in blocks().filter(|(.., name)| is_wanted(name)) {
+        race(&name, &load.block(gas_limit), [&one, &two], rounds);
     }
+    println!("\n{:18} {:>9} {:>9} {:>9}", "block-stm, 2", "Osaka", "Amsterdam", "ratio");
+    for (load, gas_limit, name) in blocks().filter(|(.., name)| is_wanted(name)) {
+        compare_forks(&name, load, gas_limit, [&one, &two], rounds);
+    }
+}
+
+/// Measures the same transactions under the rules of both forks, and prints a row.
+fn compare_forks(
+    name: &str,
+    load: Load,
+    gas_limit: u64,
+    [one, two]: [&WorkerPool; 2],
+    rounds: usize,
+) {
+    let jobs = [EthereumHardfork::Osaka, EthereumHardfork::Amsterdam]
+        .map(|fork| load.block_of(fork, gas_limit));
+    let execute = |job: &ReplayJob, kind: ExecutorKind, pool: &WorkerPool| {
+        prepared(kind, job, pool).execute(job, pool).expect("the block is valid")
+    };
+    let [osaka, amsterdam] = &jobs;
+    let (sequential, stm) = (ExecutorKind::SEQUENTIAL, ExecutorKind::BLOCK_STM);
+    let [a, b, c, d] = rounds::race(
+        rounds,
+        [
+            &|| execute(osaka, sequential, one),
+            &|| execute(osaka, stm, two),
+            &|| execute(amsterdam, sequential, one),
+            &|| execute(amsterdam, stm, two),
+        ],
+    );
+    let [before, after] = [b.speedup(&a), d.speedup(&c)];
+    println!("{name:18} {before:8.2}x {after:8.2}x {:9.3}", after / before);
 }

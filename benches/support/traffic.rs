@@ -11,6 +11,8 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 /// Gas limit of a block, more than any of them uses.
 const GAS_LIMIT: u64 = 30_000_000_000;
+/// Gas limit of a swap. It suffices under Amsterdam, where a new slot costs more (EIP-8037).
+pub(crate) const SWAP_LIMIT: u64 = 500_000;
 /// Percentage of transactions at hot spots, in a block that has them.
 const HOT_PERCENT: u32 = 30;
 /// Number of accounts that send and receive hot transactions.
@@ -83,13 +85,17 @@ impl Kind {
 
     /// A block with this number of transactions, ready to execute.
     pub(crate) fn block(self, transactions: usize, traffic: Traffic) -> ReplayJob {
+        self.scene(transactions, traffic).job_of(EthereumHardfork::Cancun, GAS_LIMIT)
+    }
+
+    /// The state and the transactions of such a block.
+    pub(crate) fn scene(self, transactions: usize, traffic: Traffic) -> Scene {
         let draw = Draw::new(traffic);
         match self {
             Self::Transfer => transfers(transactions, draw),
             Self::Erc20 => token_transfers(transactions, draw),
             Self::Swap => swaps(transactions, draw),
         }
-        .job_of(EthereumHardfork::Cancun, GAS_LIMIT)
     }
 }
 
@@ -132,7 +138,7 @@ fn swaps(transactions: usize, mut draw: Draw) -> Scene {
         scene.set(token, allowance_slot(seller, market.router), U256::from(PLENTY));
         let arguments = [word(address("pool", pool)), word(token), U256::from(SOLD)];
         let input = contracts::call("sell(address,address,uint256)", &arguments);
-        scene.send(seller, Call { to: market.router, value: 0, input, gas_limit: 300_000 });
+        scene.send(seller, Call { to: market.router, value: 0, input, gas_limit: SWAP_LIMIT });
     }
     scene
 }

@@ -3,6 +3,7 @@
 use super::{
     assembler::assemble,
     scene::{Call, Scene, address},
+    traffic::{Kind, SWAP_LIMIT, Traffic},
 };
 use alloy_eips::{
     eip7002::{WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_PREDEPLOY_CODE},
@@ -20,6 +21,20 @@ use blockrace::block::{ReplayJob, derive_access_list};
 /// recipient (EIP-8038).
 const PAYMENT: u64 = 21_000;
 
+fn swaps(gas_limit: u64, traffic: Traffic) -> Scene {
+    Kind::Swap.scene((gas_limit / SWAP_LIMIT) as usize, traffic)
+}
+
+fn inputs(scene: &mut Scene, transactions: u64) {
+    for index in 0..transactions as usize {
+        let [from, to] = ["sender", "recipient"].map(|role| address(role, index));
+        scene.fund(from);
+        scene.fund(to);
+        let input = vec![0xff; INPUT].into();
+        scene.send(from, Call { to, value: 1, input, gas_limit: INPUT_GAS });
+    }
+}
+
 /// Gas limit of a transaction with accesses.
 const LIMIT: u64 = 2_000_000;
 
@@ -28,6 +43,12 @@ const BASE: u64 = 25_000;
 
 /// The first account of [`Load::Accounts`].
 const FIRST_ACCOUNT: u64 = 1 << 40;
+
+/// Bytes of an input of [`Load::Inputs`].
+const INPUT: usize = 127 << 10;
+
+/// Gas of a transaction with such an input: 64 for each byte (EIP-7976), and those of a payment.
+const INPUT_GAS: u64 = PAYMENT + 64 * INPUT as u64;
 
 /// What a block is full of.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +69,16 @@ pub(crate) enum Load {
     HotWrites,
     /// New slots, which cost state gas (EIP-8037).
     NewSlots,
+    /// Sales through a router, each at a pool of its own.
+    Swaps,
+    /// Sales at four pools and at others.
+    HotSwaps,
+    /// Inputs of 127 KiB. With 540 Mgas the block has 8 MiB, nearly the most that EIP-7934 allows.
+    Inputs,
 }
 
 impl Load {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Payments,
         Self::OneRecipient,
         Self::OneSender,
@@ -60,11 +87,32 @@ impl Load {
         Self::Writes,
         Self::HotWrites,
         Self::NewSlots,
+        Self::Swaps,
+        Self::HotSwaps,
+        Self::Inputs,
     ];
+
+    /// Gas limits of the blocks. Calldata is too expensive for a block of 8 MiB with less gas (EIP-7976).
+    pub(crate) const fn gas_limits(self) -> &'static [u64] {
+        match self {
+            Self::Inputs => &[300_000_000, 540_000_000],
+            _ => &[200_000_000, 300_000_000],
+        }
+    }
 
     /// A block of this gas limit with its own access list, ready to execute.
     pub(crate) fn block(self, gas_limit: u64) -> ReplayJob {
-        let mut scene = Scene::default();
+        let mut job = self.block_of(EthereumHardfork::Amsterdam, gas_limit);
+        let list = derive_access_list(&job).expect("the block is valid").into_canonical();
+        let list = alloy_rlp::encode(list);
+        job.header.block_access_list_hash = Some(keccak256(&list));
+        job.take_access_list(&list).expect("the list is the block's");
+        job
+    }
+
+    /// The same transactions under the rules of this fork, without a list.
+    pub(crate) fn block_of(self, fork: EthereumHardfork, gas_limit: u64) -> ReplayJob {
+        let mut scene = self.scene(gas_limit);
         for (address, code) in [
             (WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, &WITHDRAWAL_REQUEST_PREDEPLOY_CODE),
             (CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, &CONSOLIDATION_REQUEST_PREDEPLOY_CODE),
@@ -73,18 +121,21 @@ impl Load {
         ] {
             scene.deploy(address, code.clone());
         }
+        scene.job_of(fork, gas_limit)
+    }
+
+    fn scene(self, gas_limit: u64) -> Scene {
+        let mut scene = Scene::default();
         match self {
             Self::Payments | Self::OneRecipient | Self::OneSender => {
                 self.pay(&mut scene, (gas_limit / PAYMENT) as usize);
             }
+            Self::Swaps => scene = swaps(gas_limit, Traffic::Independent),
+            Self::HotSwaps => scene = swaps(gas_limit, Traffic::Hot),
+            Self::Inputs => inputs(&mut scene, gas_limit / INPUT_GAS),
             _ => self.access(&mut scene, gas_limit / LIMIT),
         }
-        let mut job = scene.job_of(EthereumHardfork::Amsterdam, gas_limit);
-        let list = derive_access_list(&job).expect("the block is valid").into_canonical();
-        let list = alloy_rlp::encode(list);
-        job.header.block_access_list_hash = Some(keccak256(&list));
-        job.take_access_list(&list).expect("the list is the block's");
-        job
+        scene
     }
 
     fn pay(self, scene: &mut Scene, payments: usize) {
