@@ -101,7 +101,7 @@ mod tests {
         let lines = written(vec![testing::contender()]);
         let expected = format!(
             "1,19426587,{},Cancun,167,12900000,block-stm,8,dependencies,parallel,10,\
-             5000000,4900000,5100000,2580,1.6,1.55,1.65,0.2,2345000,7345000,1.375,,,\
+             5000000,4900000,5100000,2580,1.6,1.55,1.65,0.2,2345000,7345000,1.375,,,,\
              175,1.0479041916167664,310000,,31000000,match,state-root,confirmed,given hash",
             testing::HASH
         );
@@ -121,7 +121,7 @@ mod tests {
         let lines = written(vec![testing::mismatch()]);
         let expected = format!(
             "1,19426587,{},Cancun,167,12900000,two-phase,8,dependencies,parallel,10,\
-             ,,,,,,,,,,,,,,,,,,mismatch,state-root,confirmed,given hash",
+             ,,,,,,,,,,,,,,,,,,,mismatch,state-root,confirmed,given hash",
             testing::HASH
         );
         assert_eq!(lines.get(1), Some(&expected));
@@ -132,7 +132,7 @@ mod tests {
         let lines = written(vec![testing::receipts_only()]);
         let expected = format!(
             "1,46147,{},Frontier,1,21000,sequential,1,in-order,sequential,10,\
-             8000000,7900000,8100000,2.625,1,,,1,,,,,,,,,,,match,receipts,confirmed,given hash",
+             8000000,7900000,8100000,2.625,1,,,1,,,,,,,,,,,,match,receipts,confirmed,given hash",
             testing::FRONTIER_HASH
         );
         assert_eq!(lines.get(1), Some(&expected));

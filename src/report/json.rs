@@ -334,13 +334,13 @@ mod tests {
             written(&testing::report_of(rows))["samples"],
             json!([
                 { "chain_id": 1, "block_number": 19426587, "executor": "block-stm", "threads": 8,
-                  "iteration": 0, "execute_ns": 4_900_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
+                  "iteration": 0, "execute_ns": 4_900_000, "root_ns": 2_345_000, "whole_ns": null, "cpu_ns": 31_000_000,
                   "instructions": 40_000_000, "cycles": 50_000_000, "energy_uj": null },
                 { "chain_id": 1, "block_number": 19426587, "executor": "block-stm", "threads": 8,
-                  "iteration": 1, "execute_ns": 5_100_000, "root_ns": 2_345_000, "cpu_ns": 31_000_000,
+                  "iteration": 1, "execute_ns": 5_100_000, "root_ns": 2_345_000, "whole_ns": null, "cpu_ns": 31_000_000,
                   "instructions": 40_000_000, "cycles": 50_000_000, "energy_uj": null },
                 { "chain_id": 1, "block_number": 46147, "executor": "sequential", "threads": 1,
-                  "iteration": 0, "execute_ns": 8_000_000, "root_ns": null, "cpu_ns": null,
+                  "iteration": 0, "execute_ns": 8_000_000, "root_ns": null, "whole_ns": null, "cpu_ns": null,
                   "instructions": null, "cycles": null, "energy_uj": 250_000 },
             ])
         );
