@@ -304,7 +304,8 @@ impl SideBySide {
     /// The settings of a check with this executor.
     pub fn options(self, executor: ExecutorKind) -> CheckOptions {
         let jobs = self.jobs.unwrap_or_else(machine::cores);
-        CheckOptions { executor, jobs, execution_limit: self.limit.time().into() }
+        let execution_limit = self.limit.time().into();
+        CheckOptions { executor, jobs, execution_limit, counts_unneeded: false }
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! No node reports exactly which accounts and slots a block accesses. A witness holds trie nodes, a tracer
 //! omits some accesses, and a flat file may hold too much. So the block is executed once, untimed, and its
-//! reads are its access set. The [`Source`] decides which values are proved, known or assumed.
+//! reads are its access set. A code counts as read only if the EVM asks for it. The [`Source`] decides which values are proved, known or assumed.
 
 use crate::state::{PreAccount, PreState};
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, map::B256Map};
 use revm::{
     DatabaseRef, bytecode::Bytecode, database_interface::DBErrorMarker, state::AccountInfo,
 };
@@ -39,13 +39,15 @@ pub(super) struct Recorder<S: Source> {
 #[derive(Debug)]
 struct Seen<E> {
     pre_state: PreState,
+    /// Codes that were not returned with their accounts, by hash.
+    codes: B256Map<Bytecode>,
     /// Error of the first failed read, which made the block fail.
     failed: Option<E>,
 }
 
 impl<S: Source> Recorder<S> {
     pub(super) fn new(source: S) -> Self {
-        let seen = Seen { pre_state: PreState::default(), failed: None };
+        let seen = Seen { pre_state: PreState::default(), codes: B256Map::default(), failed: None };
         Self { source, seen: RefCell::new(seen) }
     }
 
@@ -58,9 +60,15 @@ impl<S: Source> Recorder<S> {
         self.seen.borrow().failed.clone()
     }
 
-    /// The recorded reads and the source.
+    /// The recorded reads and the source. An account has its code if the code of this hash was read.
     pub(super) fn into_parts(self) -> (PreState, S) {
-        (self.seen.into_inner().pre_state, self.source)
+        let Seen { mut pre_state, codes, .. } = self.seen.into_inner();
+        for info in pre_state.accounts.values_mut().filter_map(|account| account.info.as_mut()) {
+            if info.code.is_none() {
+                info.code = codes.get(&info.code_hash).cloned();
+            }
+        }
+        (pre_state, self.source)
     }
 
     fn read_account(&self, address: Address) -> Result<Option<AccountInfo>, S::Error> {
@@ -76,6 +84,12 @@ impl<S: Source> Recorder<S> {
         let mut seen = self.seen.borrow_mut();
         seen.pre_state.accounts.entry(address).or_default().slots.insert(slot, value);
         Ok(value)
+    }
+
+    fn read_code(&self, hash: B256) -> Result<Bytecode, S::Error> {
+        let code = self.source.code(hash)?;
+        self.seen.borrow_mut().codes.insert(hash, code.clone());
+        Ok(code)
     }
 
     fn read_ancestor(&self, number: u64) -> Result<B256, S::Error> {
@@ -102,7 +116,10 @@ impl<S: Source> DatabaseRef for Recorder<S> {
     }
 
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, S::Error> {
-        self.noting_failure(self.source.code(hash))
+        if let Some(code) = self.seen.borrow().codes.get(&hash) {
+            return Ok(code.clone());
+        }
+        self.noting_failure(self.read_code(hash))
     }
 
     fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, S::Error> {

@@ -73,6 +73,8 @@ pub enum ReceiptStatus {
         roots: Vec<B256>,
         /// Guesses that the roots depend on. A wrong guess can explain receipts that do not match.
         guesses: Vec<Guess>,
+        /// Hashes of the trie nodes beside the paths of changes that the roots depend on.
+        siblings: Vec<B256>,
     },
     /// State roots that cannot be computed, so receipts cannot be compared.
     UnknownRoots,

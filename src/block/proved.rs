@@ -51,8 +51,8 @@ pub(super) struct Proved<'a> {
     block_hashes: HashMap<u64, B256>,
     /// Storage roots of accounts already read. A slot then needs no second lookup in the account trie.
     storage_roots: RefCell<AddressMap<B256>>,
-    /// One account for each missing code.
-    codeless: RefCell<B256Map<Address>>,
+    /// One account for each code, so that a missing code can be requested.
+    owners: RefCell<B256Map<Address>>,
 }
 
 impl<'a> Proved<'a> {
@@ -61,26 +61,20 @@ impl<'a> Proved<'a> {
         codes: &'a B256Map<Bytes>,
         block_hashes: HashMap<u64, B256>,
     ) -> Self {
-        let (storage_roots, codeless) = Default::default();
-        Self { trie, codes, block_hashes, storage_roots, codeless }
+        let (storage_roots, owners) = Default::default();
+        Self { trie, codes, block_hashes, storage_roots, owners }
     }
 
     pub(super) const fn trie(&self) -> &StateTrie<'a> {
         &self.trie
     }
+}
 
-    fn account_info(&self, account: &TrieAccount) -> Result<AccountInfo, WitnessReadError> {
-        let code = known_code(self.codes, account.code_hash).transpose().map_err(|source| {
-            WitnessReadError::CodeMalformed { hash: account.code_hash, source }
-        })?;
-        Ok(AccountInfo {
-            balance: account.balance,
-            nonce: account.nonce,
-            code_hash: account.code_hash,
-            account_id: None,
-            code,
-        })
-    }
+/// The account without its code, which the EVM requests by hash. So only codes that the block needs are read.
+fn account_info(account: &TrieAccount) -> AccountInfo {
+    let TrieAccount { nonce, balance, code_hash, .. } = *account;
+    let code = (code_hash == KECCAK256_EMPTY).then(Bytecode::default);
+    AccountInfo { balance, nonce, code_hash, account_id: None, code }
 }
 
 /// The analysed code; `None` if it is missing. A missing code is an error only if it is executed.
@@ -99,9 +93,9 @@ impl Source for Proved<'_> {
 
     fn account(&self, address: Address) -> Result<PreAccount, WitnessReadError> {
         let proved = self.trie.account(address)?;
-        let info = proved.as_ref().map(|account| self.account_info(account)).transpose()?;
+        let info = proved.as_ref().map(account_info);
         if let Some(AccountInfo { code: None, code_hash, .. }) = info {
-            self.codeless.borrow_mut().insert(code_hash, address);
+            self.owners.borrow_mut().insert(code_hash, address);
         }
         let storage_root = proved.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
         self.storage_roots.borrow_mut().insert(address, storage_root);
@@ -115,8 +109,10 @@ impl Source for Proved<'_> {
     }
 
     fn code(&self, hash: B256) -> Result<Bytecode, WitnessReadError> {
-        let owner = self.codeless.borrow().get(&hash).copied();
-        Err(WitnessReadError::CodeMissing { hash, owner })
+        let owner = || self.owners.borrow().get(&hash).copied();
+        known_code(self.codes, hash)
+            .ok_or_else(|| WitnessReadError::CodeMissing { hash, owner: owner() })?
+            .map_err(|source| WitnessReadError::CodeMalformed { hash, source })
     }
 
     fn ancestor(&self, number: u64) -> Result<B256, WitnessReadError> {

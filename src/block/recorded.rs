@@ -79,7 +79,7 @@ impl RecordedBlock {
 
 /// The proof of a block's pre-state, as `debug_executionWitness` gives it.
 ///
-/// Every list has the node's own order. All byte strings of a witness from the cache share one
+/// Every list has the node's own order, until [`reduce`](super::reduce) orders it. All byte strings of a witness from the cache share one
 /// buffer. So a single live one keeps the whole content of the container in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witness {

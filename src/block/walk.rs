@@ -75,7 +75,7 @@ impl OpenBlock {
     /// Executes the block over tries. An invalid block is part of the result; a failed read is an error.
     pub(super) fn walk(&self, proved: Proved<'_>) -> Result<Walked, PrepareError> {
         let recorder = Recorder::new(proved);
-        let (mut roots, mut guesses) = (Vec::<B256>::new(), Vec::new());
+        let (mut roots, mut guesses, mut siblings) = (Vec::<B256>::new(), Vec::new(), Vec::new());
         let wants_roots = !self.has_status();
         let run = self.run(&recorder, PrepareError::NotProved, |done, db| {
             if wants_roots && done > 0 {
@@ -84,6 +84,7 @@ impl OpenBlock {
                 let after = trie.root_after(&post).map_err(PrepareError::ReceiptRoot)?;
                 roots.push(after.root());
                 guesses.extend_from_slice(after.guesses());
+                siblings.extend(after.siblings());
             }
             Ok(())
         });
@@ -94,7 +95,7 @@ impl OpenBlock {
         };
         let (pre_state, _) = recorder.into_parts();
         let receipt_status = match wants_roots {
-            true => ReceiptStatus::Roots { roots, guesses },
+            true => ReceiptStatus::Roots { roots, guesses, siblings },
             false => ReceiptStatus::Success,
         };
         Ok(Walked { pre_state, receipt_status, result })

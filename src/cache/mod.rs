@@ -56,12 +56,16 @@
 //! list. Any other transaction is a byte string of type and payload (EIP-2718), without blob
 //! sidecars.
 //!
-//! *The witness* keeps the order of the node:
+//! *The witness* holds what the block needs, so that a block has one file. Nodes and codes occur
+//! once, in the order of byte strings. Files of earlier releases have the order of the node, and
+//! may hold more:
 //! - nodes: RLP of trie nodes, both of the state trie and of storage tries. Their key is their
 //!   keccak-256.
 //! - codes: Contract bytecode. Its key is its keccak-256.
-//! - headers: RLP of ancestors' headers, by ascending number. The last one is the parent.
-//! - keys: Preimages of hashed trie keys (addresses, storage slots). This list is often empty.
+//! - headers: RLP of ancestors' headers, by ascending number. The last one is the parent. The first
+//!   one is the oldest that the block reads by `BLOCKHASH`.
+//! - keys: Preimages of hashed trie keys (addresses, storage slots). No block needs one, so this
+//!   list is empty.
 //!
 //! *The flat pre-state* has lists in strictly ascending order, so that no item occurs twice.
 //! Only the ommers keep the block's order:

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::{
+    block::Unneeded,
     output::diagnose,
     session::{CheckResult, Checked},
     verify::{Verdict, VerifiedTo},
@@ -15,23 +16,36 @@ pub(super) struct CheckTotals {
     to_receipts: usize,
     /// Matching blocks with a confirmed header.
     confirmed: usize,
+    /// Blocks with a witness that holds more than they need.
+    oversized: usize,
+    unneeded: Unneeded,
     pub(super) outcome: Outcome,
 }
 
 impl CheckTotals {
     /// Creates the counts of zero blocks.
     pub(super) const fn new() -> Self {
-        Self { blocks: 0, matched: 0, to_receipts: 0, confirmed: 0, outcome: Outcome::Verified }
+        Self {
+            blocks: 0,
+            matched: 0,
+            to_receipts: 0,
+            confirmed: 0,
+            oversized: 0,
+            unneeded: Unneeded { nodes: 0, codes: 0, headers: 0, keys: 0 },
+            outcome: Outcome::Verified,
+        }
     }
 
     /// Adds a block. Prints mismatches and errors on standard error.
     pub(super) fn add(&mut self, (number, result): &CheckResult) {
         self.blocks += 1;
         let of_block = match result {
-            Ok(Checked { verdict: Verdict::Match, verified_to, facts, .. }) => {
+            Ok(Checked { verdict: Verdict::Match, verified_to, facts, unneeded, .. }) => {
                 self.matched += 1;
                 self.to_receipts += usize::from(*verified_to == VerifiedTo::Receipts);
                 self.confirmed += usize::from(facts.confirmed.is_some());
+                self.oversized += usize::from(!unneeded.is_none());
+                self.unneeded.add(unneeded);
                 Outcome::Verified
             }
             Ok(Checked { verdict: mismatch, .. }) => {
@@ -44,6 +58,17 @@ impl CheckTotals {
             }
         };
         self.outcome = self.outcome.and(of_block);
+    }
+
+    /// Names the items that the matching blocks do not need, if there are any.
+    pub(super) fn unneeded(&self) -> Option<String> {
+        let Self { oversized, unneeded, .. } = self;
+        let files = match oversized {
+            0 => return None,
+            1 => "1 file holds more than its block needs".to_owned(),
+            count => format!("{count} files hold more than their blocks need"),
+        };
+        Some(format!("{files}: {unneeded}; export the blocks and import them again to drop it"))
     }
 
     /// States how many blocks match, the depth of their verification, and how many headers are confirmed.

@@ -90,7 +90,7 @@ fn report(settings: VerificationSettings, checked: &[CheckResult]) -> Verificati
 
 /// A checked block for a report.
 fn verified(checked: &Checked) -> VerifiedBlock {
-    let Checked { facts, rules, verdict, verified_to, times } = checked;
+    let Checked { facts, rules, verdict, verified_to, times, .. } = checked;
     VerifiedBlock {
         facts: facts.clone(),
         rules: *rules,

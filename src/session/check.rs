@@ -6,12 +6,12 @@ use super::{
     BlockSource, Keep, Observer, SelectedBlock, caught::caught, machine, race::rows::facts,
 };
 use crate::{
-    block::Phase,
+    block::{Phase, Unneeded},
     executors::ExecutorKind,
     measure::Stopwatch,
     report::BlockFacts,
     threads::{ExecutionLimit, Watchdog},
-    verify::{Step, Verdict, VerifiedTo, VerifyError, verify_block},
+    verify::{Step, Verdict, VerifiedTo, VerifyError, verify_and_reduce, verify_block},
 };
 use alloy_primitives::{B256, BlockNumber};
 use eyre::eyre;
@@ -34,6 +34,8 @@ pub struct CheckOptions {
     pub jobs: NonZeroUsize,
     /// Limit of each execution. Its interrupt ends the check.
     pub execution_limit: ExecutionLimit,
+    /// Whether to count the items of each witness that its block does not need. The sequential executor counts them.
+    pub counts_unneeded: bool,
 }
 
 impl Default for CheckOptions {
@@ -42,6 +44,7 @@ impl Default for CheckOptions {
             executor: ExecutorKind::SEQUENTIAL,
             jobs: machine::cores(),
             execution_limit: ExecutionLimit::default(),
+            counts_unneeded: false,
         }
     }
 }
@@ -106,8 +109,7 @@ fn check_share(
     let interrupt = &options.execution_limit.interrupt;
     let mut watchdog = Watchdog::new(NonZeroUsize::MIN, options.execution_limit.clone())?;
     for (position, number, found) in share {
-        let checked =
-            caught(|| found.and_then(|source| check(source, options.executor, &mut watchdog)));
+        let checked = caught(|| found.and_then(|source| check(source, options, &mut watchdog)));
         // The block in work is not done. The receiver is gone after an error of another block.
         let ends = checked.is_err() && interrupt.is_raised();
         if ends || done.send((position, (number, checked))).is_err() {
@@ -133,6 +135,8 @@ pub struct Checked {
     pub verdict: Verdict,
     /// Depth of the verification.
     pub verified_to: VerifiedTo,
+    /// Items of the witness that the block does not need, if they are counted.
+    pub unneeded: Unneeded,
     /// Time of each step.
     pub times: StepTimes,
 }
@@ -140,23 +144,34 @@ pub struct Checked {
 /// Reads a block on the calling thread. Proves, executes and verifies it on the one thread of `watchdog`.
 fn check(
     source: BlockSource,
-    executor: ExecutorKind,
+    options: &CheckOptions,
     watchdog: &mut Watchdog,
 ) -> eyre::Result<Checked> {
+    let CheckOptions { executor, counts_unneeded, .. } = *options;
     let mut times = StepTimes::default();
     let mut stopwatch = Stopwatch::start();
     let confirmed = source.confirmation().cloned();
     let recorded = source.load()?;
     let mut running = Part::Decode;
     let checked = watchdog.run(move |pool| {
-        let (job, verdict) = verify_block(recorded, executor, pool, |step| {
+        let entering = |step| {
             times.add(running, stopwatch.lap());
             running = Part::of(step);
-        })?;
+        };
+        let (job, verdict, unneeded) = match counts_unneeded {
+            true => {
+                let (job, verdict, reduced) = verify_and_reduce(recorded, pool, entering)?;
+                (job, verdict, reduced.unneeded)
+            }
+            false => {
+                let (job, verdict) = verify_block(recorded, executor, pool, entering)?;
+                (job, verdict, Unneeded::default())
+            }
+        };
         times.add(running, stopwatch.lap());
         let (facts, verified_to) = (facts(&job, confirmed), VerifiedTo::of(&job));
         let rules = job.chain.digest();
-        Ok::<_, VerifyError>(Checked { facts, rules, verdict, verified_to, times })
+        Ok::<_, VerifyError>(Checked { facts, rules, verdict, verified_to, unneeded, times })
     })?;
     Ok(checked?)
 }

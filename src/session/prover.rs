@@ -1,17 +1,17 @@
 //! Proves a fetched block by executing it, and completes its witness if a value is missing.
 //!
 //! Each execution reports the missing values. The prover fetches them and executes the block again, a bounded
-//! number of times. `verify` compares the result with the header. The caller stores the block.
+//! number of times. `verify` compares the result with the header, and reduces the witness to what the block needs. The
+//! caller stores the block.
 
 use crate::{
     block::{
         PrepareError, RecordedBlock, RecordedState, WitnessReadError, check_reach, missing_reads,
     },
-    executors::ExecutorKind,
     fetch::{Completion, FetchError, Missing, Node, Sibling},
     threads::{ExecutionLimit, Watchdog, WorkerPool},
     trie::{Guess, TrieError},
-    verify::{Verdict, VerifyError, guesses, verify_block},
+    verify::{Verdict, VerifyError, guesses, verify_and_reduce},
 };
 use eyre::eyre;
 use std::{collections::BTreeSet, num::NonZeroUsize, sync::Arc};
@@ -40,7 +40,8 @@ pub enum Refused {
 
 /// The result of executing a block over its witness.
 enum Proof {
-    Holds,
+    /// The block matches its header. Its witness is reduced.
+    Holds(Box<RecordedBlock>),
     /// A value is missing. The block is refused for this reason if the value cannot be fetched.
     Lacks(Missing, Refused),
     Refused(Refused),
@@ -78,23 +79,31 @@ impl Prover {
         Ok(tokio::task::spawn_blocking(run).await??)
     }
 
-    /// Returns the block with a witness that proves it, completed if necessary. A flat state is checked instead, and
-    /// only its ancestors are completed.
+    /// Returns the block with a witness that proves it and holds nothing else, completed if necessary. A flat state is
+    /// checked instead, and only its ancestors are completed.
     pub(super) async fn prove(
         self: &Arc<Self>,
         mut recorded: RecordedBlock,
+    ) -> Result<RecordedBlock, Refused> {
+        self.prove_completed(&mut recorded).await
+    }
+
+    /// As [`prove`](Self::prove). `recorded` keeps what the block does not need.
+    async fn prove_completed(
+        self: &Arc<Self>,
+        recorded: &mut RecordedBlock,
     ) -> Result<RecordedBlock, Refused> {
         let mut round = 0;
         loop {
             let candidate = recorded.clone();
             let proof = self.guarded(move |pool| prove_as_it_is(candidate, pool));
             let (missing, refused) = match proof.await? {
-                Proof::Holds => return Ok(recorded),
+                Proof::Holds(reduced) => return Ok(*reduced),
                 Proof::Refused(refused) => return Err(refused),
                 Proof::Lacks(missing, refused) => (missing, refused),
             };
             round += 1;
-            match self.complete(&mut recorded, &missing, round).await {
+            match self.complete(recorded, &missing, round).await {
                 Ok(Completion::Added) if round < MOST_ROUNDS => {}
                 Ok(_) => return Err(refused),
                 Err(error) => return Err(refused.for_want_of(error)),
@@ -108,23 +117,20 @@ impl Prover {
         self: &Arc<Self>,
         recorded: RecordedBlock,
     ) -> Result<RecordedBlock, Refused> {
-        let given = recorded.clone();
-        match self.prove(recorded).await {
-            Ok(proved) if proved == given => check_all_is_reached(proved).await,
-            Ok(completed) => self.check_completed(completed).await,
-            Err(refused) => check_all_is_reached(given).await.and(Err(refused)),
+        let mut completed = recorded.clone();
+        match self.prove_completed(&mut completed).await {
+            Ok(reduced) if completed == recorded => {
+                check_all_is_reached(completed).await.and(Ok(reduced))
+            }
+            Ok(reduced) => self.check_completed(completed).await.and(Ok(reduced)),
+            Err(refused) => check_all_is_reached(recorded).await.and(Err(refused)),
         }
     }
 
     /// Checks a completed witness. A node that the block does not need may have lost its parent, which the completion
     /// did not fetch. The trace of the block names more, so its proofs may lead to that node.
-    async fn check_completed(
-        self: &Arc<Self>,
-        completed: RecordedBlock,
-    ) -> Result<RecordedBlock, Refused> {
-        let Err(refused) = check_all_is_reached(completed.clone()).await else {
-            return Ok(completed);
-        };
+    async fn check_completed(self: &Arc<Self>, completed: RecordedBlock) -> Result<(), Refused> {
+        let Err(refused) = check_all_is_reached(completed.clone()).await else { return Ok(()) };
         let mut wider = completed;
         match self.node.complete_by_trace(&mut wider).await {
             Ok(Completion::Added) => check_all_is_reached(wider).await,
@@ -149,10 +155,9 @@ impl Prover {
 }
 
 fn prove_as_it_is(recorded: RecordedBlock, pool: &WorkerPool) -> Proof {
-    let executor = ExecutorKind::SEQUENTIAL;
-    let (job, mismatch) = match verify_block(recorded.clone(), executor, pool, |_| ()) {
-        Ok((_, Verdict::Match)) => return Proof::Holds,
-        Ok((job, mismatch)) => (job, mismatch),
+    let (job, mismatch) = match verify_and_reduce(recorded.clone(), pool, |_| ()) {
+        Ok((_, Verdict::Match, reduced)) => return Proof::Holds(Box::new(reduced.recorded)),
+        Ok((job, mismatch, _)) => (job, mismatch),
         Err(error) => {
             return match missing(&error) {
                 Some(first) => Proof::Lacks(all_missing(&recorded, first), error.into()),
@@ -169,12 +174,12 @@ fn prove_as_it_is(recorded: RecordedBlock, pool: &WorkerPool) -> Proof {
 
 /// Checks that all nodes of a witness are reachable from the state root. The check follows the completion, since an
 /// added node may be the parent of others.
-async fn check_all_is_reached(recorded: RecordedBlock) -> Result<RecordedBlock, Refused> {
+async fn check_all_is_reached(recorded: RecordedBlock) -> Result<(), Refused> {
     let check = move || {
         if let RecordedState::Witness(witness) = &recorded.state {
             check_reach(&recorded.block.header, witness)?;
         }
-        Ok::<_, PrepareError>(recorded)
+        Ok::<_, PrepareError>(())
     };
     Ok(tokio::task::spawn_blocking(check).await??)
 }

@@ -8,7 +8,7 @@ use alloy_trie::{Nibbles, TrieAccount};
 
 use super::{
     error::{Malformed, NodeError},
-    raw::{RawNode, read},
+    raw::{RawNode, Reference, read},
     store::NodeStore,
 };
 
@@ -32,7 +32,22 @@ pub(super) fn find<'a>(
     root: &B256,
     key: &B256,
 ) -> Result<Option<ProvedLeaf<'a>>, NodeError> {
+    find_along(nodes, root, key, |_| ())
+}
+
+/// As [`find`]. `entered` is called with the hash of each node on the path. Embedded nodes have none.
+///
+/// # Errors
+///
+/// As [`find`].
+pub(super) fn find_along<'a>(
+    nodes: &'a NodeStore,
+    root: &B256,
+    key: &B256,
+    mut entered: impl FnMut(&B256),
+) -> Result<Option<ProvedLeaf<'a>>, NodeError> {
     let Some(mut rlp) = nodes.root_node(root)? else { return Ok(None) };
+    entered(root);
     let key = Nibbles::unpack_array(&key.0);
     let mut depth = 0;
     loop {
@@ -58,6 +73,9 @@ pub(super) fn find<'a>(
             },
         };
         rlp = nodes.follow(child, key.slice(..depth))?;
+        if let Reference::Hash(hash) = child {
+            entered(hash);
+        }
     }
 }
 

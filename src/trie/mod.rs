@@ -21,6 +21,7 @@
 //! | `node`, `partial`, `insert`, `remove`, `encode` | the working trie: nodes, insertion, deletion, hashing |
 //! | `change` | changes of many keys, split over threads |
 //! | `reach` | the nodes that belong to a state |
+//! | `needed` | the nodes that a block needs |
 //! | `state` | accounts and storage, the root after a block |
 
 mod change;
@@ -28,6 +29,7 @@ mod encode;
 mod error;
 mod insert;
 mod lookup;
+mod needed;
 mod node;
 mod partial;
 mod raw;

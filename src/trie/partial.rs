@@ -15,7 +15,7 @@ use super::{
     error::NodeError,
     insert::{insert_all, open_paths},
     node::{Extension, Node},
-    remove::remove_all,
+    remove::{Removal, remove_all},
     store::{NewNodes, NodeStore},
 };
 
@@ -28,6 +28,8 @@ pub struct PartialTrie<'a> {
     top: Node<'a>,
     /// Number of changes, by which hashing decides how many threads pay.
     changes: usize,
+    /// Hashes of nodes beside the paths of changes that collapses opened.
+    siblings: Vec<B256>,
 }
 
 impl<'a> PartialTrie<'a> {
@@ -41,7 +43,7 @@ impl<'a> PartialTrie<'a> {
             Some(rlp) => Node::parse(rlp, Nibbles::new())?,
             None => Node::Empty,
         };
-        Ok(Self { nodes, top, changes: 0 })
+        Ok(Self { nodes, top, changes: 0, siblings: Vec::new() })
     }
 
     /// Opens the nodes on the paths of `changes`.
@@ -95,13 +97,21 @@ impl<'a> PartialTrie<'a> {
         let (mut written, mut removed): (Vec<_>, Vec<_>) =
             changes.0.into_iter().partition(|change| change.value.is_some());
         insert_all(&mut self.top, self.nodes, &mut written, 0)?;
-        let removal = remove_all(&mut self.top, self.nodes, &mut removed, 0)?;
-        Ok(removal.guesses)
+        let Removal { guesses, siblings, .. } =
+            remove_all(&mut self.top, self.nodes, &mut removed, 0)?;
+        self.siblings.extend(siblings);
+        Ok(guesses)
     }
 
     /// The root hash. Only nodes that were opened are hashed.
     pub fn root(&self) -> B256 {
         Encoder::new().on_threads_for(self.changes).root(&self.top)
+    }
+
+    /// Hashes of the nodes beside the paths of changes that [`Self::write`] opened. Without them the root would be
+    /// another.
+    pub(super) fn siblings(&self) -> &[B256] {
+        &self.siblings
     }
 
     /// Encodes the nodes that were opened or created into `kept`, including the root node.

@@ -26,6 +26,18 @@ pub(super) struct Removal {
     /// For each last child that the witness lacks and that was assumed to be a branch: position of the change
     /// that left it alone, and the child's hash.
     pub(super) guesses: Vec<(usize, B256)>,
+    /// Hashes of the last children that were opened, as they are no branches.
+    pub(super) siblings: Vec<B256>,
+}
+
+/// A subtree in place of a branch.
+#[derive(Debug, Default)]
+struct Collapsed<'a> {
+    node: Node<'a>,
+    /// The last child, if the witness lacks it and it was assumed to be a branch.
+    guess: Option<B256>,
+    /// The last child, if it was opened.
+    sibling: Option<B256>,
 }
 
 impl Removal {
@@ -34,6 +46,7 @@ impl Removal {
         parts.into_iter().fold(Self::default(), |mut all, part| {
             all.removed |= part.removed;
             all.guesses.extend(part.guesses);
+            all.siblings.extend(part.siblings);
             all
         })
     }
@@ -81,9 +94,9 @@ pub(super) fn remove_all<'a>(
                 && let Some(last) = changes.last()
                 && let Some(replaced) = without_branch(children, nodes, last, depth)?
             {
-                let (collapsed, guessed) = replaced;
-                *node = collapsed;
-                removal.guesses.extend(guessed.map(|hash| (last.index, hash)));
+                *node = replaced.node;
+                removal.guesses.extend(replaced.guess.map(|hash| (last.index, hash)));
+                removal.siblings.extend(replaced.sibling);
             }
             Ok(removal)
         }
@@ -91,16 +104,15 @@ pub(super) fn remove_all<'a>(
     }
 }
 
-/// The replacement of a branch at `depth` after a deletion, and the hash of a missing child; `None` if the branch
-/// has two children left.
+/// The replacement of a branch at `depth` after a deletion; `None` if the branch has two children left.
 fn without_branch<'a>(
     children: &mut [Node<'a>; 16],
     nodes: &'a NodeStore,
     change: &Change,
     depth: usize,
-) -> Result<Option<(Node<'a>, Option<B256>)>, ChangeError> {
+) -> Result<Option<Collapsed<'a>>, ChangeError> {
     let mut occupied = (0..).zip(children).filter(|(_, child)| !matches!(child, Node::Empty));
-    let Some((nibble, last)) = occupied.next() else { return Ok(Some((Node::Empty, None))) };
+    let Some((nibble, last)) = occupied.next() else { return Ok(Some(Collapsed::default())) };
     if occupied.next().is_some() {
         return Ok(None);
     }
@@ -108,39 +120,49 @@ fn without_branch<'a>(
     collapsed.map(Some).map_err(|source| change.error(source))
 }
 
-/// Replaces the branch at `path` by its last child `last` at `nibble`. Also returns the hash of that child, if
-/// it was assumed to be a branch.
+/// Replaces the branch at `path` by its last child `last` at `nibble`.
 fn collapse<'a>(
     last: Node<'a>,
     nodes: &'a NodeStore,
     path: Nibbles,
     nibble: u8,
-) -> Result<(Node<'a>, Option<B256>), NodeError> {
+) -> Result<Collapsed<'a>, NodeError> {
     let step = Nibbles::from_nibbles_unchecked([nibble]);
-    let (last, guessed) = match last {
+    let last = match last {
         Node::Closed(reference) => unless_branch(reference, nodes, path.join(&step))?,
-        open => (open, None),
+        node => Collapsed { node, ..Collapsed::default() },
     };
-    Ok((last.prefixed(step), guessed))
+    Ok(Collapsed { node: last.node.prefixed(step), ..last })
 }
 
 /// Opens the last child at `path`, unless it is a branch, which a collapse does not change.
 ///
-/// A missing child is assumed to be a branch, and its hash is returned. Builders omit branches because nothing
+/// A missing child is assumed to be a branch, and its hash is the guess. Builders omit branches because nothing
 /// in them is needed. If the guess is wrong, the root does not match the header.
 fn unless_branch<'a>(
     reference: Reference<'a>,
     nodes: &'a NodeStore,
     path: Nibbles,
-) -> Result<(Node<'a>, Option<B256>), NodeError> {
+) -> Result<Collapsed<'a>, NodeError> {
+    let closed = || Collapsed { node: Node::Closed(reference), ..Collapsed::default() };
     let rlp = match nodes.follow(reference, path) {
         Ok(rlp) => rlp,
-        Err(NodeError::Missing { hash, .. }) => return Ok((Node::Closed(reference), Some(hash))),
+        Err(NodeError::Missing { hash, .. }) => {
+            return Ok(Collapsed { guess: Some(hash), ..closed() });
+        }
         Err(malformed) => return Err(malformed),
     };
     match read(rlp, path.len()) {
-        Ok(RawNode::Branch(_)) => Ok((Node::Closed(reference), None)),
-        Ok(raw) => Ok((raw.into(), None)),
+        Ok(RawNode::Branch(_)) => Ok(closed()),
+        Ok(raw) => Ok(Collapsed { node: raw.into(), sibling: hash_of(reference), guess: None }),
         Err(reason) => Err(NodeError::malformed(rlp, path, reason)),
+    }
+}
+
+/// The hash of a node that is not embedded in its parent.
+const fn hash_of(reference: Reference<'_>) -> Option<B256> {
+    match reference {
+        Reference::Hash(hash) => Some(*hash),
+        Reference::Embedded(_) => None,
     }
 }

@@ -23,8 +23,8 @@ use crate::state::{AccountChange, AccountFields, PostState};
 /// The state with a trusted root, as far as the nodes of a witness prove it.
 #[derive(Clone, Copy, Debug)]
 pub struct StateTrie<'a> {
-    nodes: &'a NodeStore,
-    root: B256,
+    pub(super) nodes: &'a NodeStore,
+    pub(super) root: B256,
 }
 
 /// A missing node that was assumed to be a branch, after a deletion left it as the only child of its parent. If
@@ -64,7 +64,7 @@ struct UpdatedAccount<'a> {
     guesses: Vec<Guess>,
 }
 
-impl UpdatedTrie<'_> {
+impl<'a> UpdatedTrie<'a> {
     /// The state root after the block.
     pub fn root(&self) -> B256 {
         self.root
@@ -74,10 +74,15 @@ impl UpdatedTrie<'_> {
     /// whole new state.
     pub fn new_nodes(&self) -> NewNodes {
         let mut kept = NewNodes::default();
-        for trie in self.storages.iter().map(|(_, trie)| trie).chain(&self.accounts) {
+        for trie in self.tries() {
             trie.keep_nodes(&mut kept);
         }
         kept
+    }
+
+    /// The trie of accounts and the storage tries that changed.
+    fn tries(&self) -> impl Iterator<Item = &PartialTrie<'a>> {
+        self.storages.iter().map(|(_, trie)| trie).chain(&self.accounts)
     }
 
     /// The part of [`UpdatedTrie::new_nodes`] of each changed storage trie.
@@ -87,6 +92,12 @@ impl UpdatedTrie<'_> {
             trie.keep_nodes(&mut kept);
             (*address, kept)
         })
+    }
+
+    /// Hashes of the nodes beside the paths of the changes that the root depends on. After a deletion, such a node
+    /// takes the place of its parent.
+    pub fn siblings(&self) -> impl Iterator<Item = B256> {
+        self.tries().flat_map(PartialTrie::siblings).copied()
     }
 
     /// Guesses that the root depends on. They do not matter if the root matches the header.
@@ -245,6 +256,6 @@ impl<'a> StateTrie<'a> {
 }
 
 /// The key of a slot in its storage trie.
-fn slot_key(slot: U256) -> B256 {
+pub(super) fn slot_key(slot: U256) -> B256 {
     keccak256(B256::from(slot))
 }

@@ -63,6 +63,11 @@ impl NodeStore {
         self.nodes.get(hash).map(AsRef::as_ref)
     }
 
+    /// The bytes of the node with this hash, shared with the witness.
+    pub(super) fn shared(&self, hash: &B256) -> Option<Bytes> {
+        self.nodes.get(hash).cloned()
+    }
+
     /// The hashes of all nodes, in no order.
     pub(super) fn hashes(&self) -> impl Iterator<Item = &B256> {
         self.nodes.keys()

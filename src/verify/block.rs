@@ -3,7 +3,8 @@
 use super::{Verdict, check, wrong_list};
 use crate::{
     block::{
-        Executed, Phase, PrepareError, ReceiptStatus, RecordedBlock, ReplayJob, prepare_and_execute,
+        Executed, Phase, PrepareError, ReceiptStatus, RecordedBlock, ReplayJob, Unneeded,
+        prepare_and_execute, reduce,
     },
     execution::{BlockOutcome, ExecuteError, Executor as _},
     executors::{ExecutorKind, Sequential},
@@ -59,7 +60,41 @@ pub fn verify_block(
     recorded: RecordedBlock,
     executor: ExecutorKind,
     pool: &WorkerPool,
+    entering: impl FnMut(Step) + Send,
+) -> Result<(ReplayJob, Verdict), VerifyError> {
+    verify_into(recorded, executor, pool, entering, None)
+}
+
+/// A verified block, and its record without what the block does not need.
+#[derive(Debug)]
+pub struct Reduced {
+    /// The block, with a reduced witness if it matches its header.
+    pub recorded: RecordedBlock,
+    /// Numbers of items that the block does not need; zero unless it matches its header.
+    pub unneeded: Unneeded,
+}
+
+/// As [`verify_block`] with the sequential executor, and reduces the witness to what the block needs.
+///
+/// # Errors
+/// As [`verify_block`].
+pub fn verify_and_reduce(
+    recorded: RecordedBlock,
+    pool: &WorkerPool,
+    entering: impl FnMut(Step) + Send,
+) -> Result<(ReplayJob, Verdict, Reduced), VerifyError> {
+    let mut reduced = Reduced { recorded: recorded.clone(), unneeded: Unneeded::default() };
+    let (job, verdict) =
+        verify_into(recorded, ExecutorKind::SEQUENTIAL, pool, entering, Some(&mut reduced))?;
+    Ok((job, verdict, reduced))
+}
+
+fn verify_into(
+    recorded: RecordedBlock,
+    executor: ExecutorKind,
+    pool: &WorkerPool,
     mut entering: impl FnMut(Step) + Send,
+    reduced: Option<&mut Reduced>,
 ) -> Result<(ReplayJob, Verdict), VerifyError> {
     let (job, executed) = pool
         .install(|| prepare_and_execute(recorded, |phase| entering(Step::of(phase, executor))))?;
@@ -74,6 +109,10 @@ pub fn verify_block(
     let trie = pool.install(|| job.trie_after(&outcome.post_state)).map_err(VerifyError::Root)?;
     entering(Step::Check);
     let verdict = check(&job, &outcome, trie.as_ref().map(UpdatedTrie::root));
+    if let (Verdict::Match, Some(reduced)) = (&verdict, reduced) {
+        reduced.unneeded =
+            reduce(&mut reduced.recorded, &job, trie.as_ref()).map_err(VerifyError::Root)?;
+    }
     drop(trie);
     Ok((job, verdict))
 }
@@ -129,7 +168,8 @@ mod tests {
         let mut job = prepare(sample().unwrap().swap_remove(0), |_| ()).unwrap();
         let before = guesses(&job, &pool).unwrap();
         let guess = Guess { address: Address::ZERO, slot: None, hash: B256::ZERO };
-        job.receipt_status = ReceiptStatus::Roots { roots: vec![], guesses: vec![guess] };
+        job.receipt_status =
+            ReceiptStatus::Roots { roots: vec![], guesses: vec![guess], siblings: vec![] };
         assert_eq!(guesses(&job, &pool).unwrap(), [before, vec![guess]].concat());
     }
 

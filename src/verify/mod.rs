@@ -11,6 +11,6 @@ mod block;
 mod diff;
 mod header;
 
-pub use block::{Step, VerifyError, guesses, verify_block};
+pub use block::{Reduced, Step, VerifyError, guesses, verify_and_reduce, verify_block};
 pub use diff::{Difference, first_difference};
 pub use header::{Check, Verdict, VerifiedTo, check, seal, wrong_list};

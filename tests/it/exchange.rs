@@ -28,10 +28,14 @@ fn files(cache: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// A cache with some blocks of the sample, and its export.
+/// A cache with some blocks of the sample, and its export. The sample has witnesses in the order of a node, and an import
+/// orders them.
 fn exported(root: &Path) -> (PathBuf, PathBuf) {
-    let (cache, file) = (root.join("cache"), root.join("blocks.json"));
-    cached_sample(&cache, 5);
+    let (sample, cache, file) = (root.join("sample"), root.join("cache"), root.join("blocks.json"));
+    cached_sample(&sample, 5);
+    let archive = root.join("blocks.tar").to_string_lossy().into_owned();
+    assert_code(&blockrace(&sample, &["cache", "export", "-o", &archive]), 0);
+    assert_code(&blockrace(&cache, &["cache", "import", &archive]), 0);
     let path = file.to_string_lossy().into_owned();
     let output = blockrace(&cache, &["cache", "export", "--format", "eest", "-o", &path]);
     assert_code(&output, 0);

@@ -26,6 +26,7 @@ mod proofs;
 mod provenance;
 mod providers;
 mod reach;
+mod reduced;
 mod replay_reports;
 mod result_json;
 mod rpc_check;

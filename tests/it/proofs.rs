@@ -2,7 +2,7 @@
 
 use crate::support::proofs;
 use crate::support::proxy;
-use crate::support::{RecordedNode, assert_code, blockrace, recordings};
+use crate::support::{RecordedNode, assert_code, blockrace, fetched, recordings};
 use blockrace::{
     cache::Cache,
     fetch::{Client, Limits, Node},
@@ -11,7 +11,9 @@ use blockrace::{
 use proofs::ProvedBlock;
 use proxy::{Batches, Proxy};
 use std::{
+    fs,
     num::NonZeroUsize,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -64,4 +66,15 @@ async fn mainnet_blocks_are_proved_by_single_proofs_including_collapses() {
     let stored = Cache::new(cache.path()).list(1).expect("the cache is readable");
     assert_eq!(stored.into_iter().map(|id| id.number).collect::<Vec<_>>(), numbers);
     assert_code(&blockrace(cache.path(), &["verify"]), 0);
+    same_files_as_from_witnesses(&recordings, cache.path());
+}
+
+/// A file does not tell how the witness was fetched.
+fn same_files_as_from_witnesses(recordings: &Path, proved: &Path) {
+    let (whole, _) = fetched(recordings, "mainnet");
+    let [proved, whole] = [Cache::new(proved), Cache::new(whole.path())];
+    for id in proved.list(1).expect("the cache is readable") {
+        let [one, other] = [&proved, &whole].map(|cache| fs::read(cache.path(&id)));
+        assert!(one.expect("readable") == other.expect("readable"), "block {} differs", id.number);
+    }
 }

@@ -6,7 +6,7 @@ use crate::{
     executors::ExecutorKind,
     output::print_text,
     progress::Progress,
-    session::{BlockSource, CachedSelection, CheckResult, check_all},
+    session::{BlockSource, CachedSelection, CheckOptions, CheckResult, check_all},
 };
 
 pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
@@ -18,12 +18,18 @@ pub(super) fn run(args: CheckArgs, context: &Context) -> eyre::Result<Outcome> {
     let selected = found.ids.iter().map(|id| (id.number, Ok(source(*id)))).collect();
     let selected = rules::replace(selected, &args.rules)?;
     let progress = Progress::new(context.chatter, found.ids.len() as u64, "blocks");
-    let options = args.side_by_side.options(ExecutorKind::SEQUENTIAL);
+    let options = CheckOptions {
+        counts_unneeded: true,
+        ..args.side_by_side.options(ExecutorKind::SEQUENTIAL)
+    };
     let checked = check_all(selected, &options, &progress, &mut |_| Ok(()))?;
     progress.finish();
     let totals = totals(&checked);
     let outcome = totals.outcome.and(report_missing(&found));
     print_text(totals.conclusion())?;
+    if let Some(unneeded) = totals.unneeded() {
+        print_text(unneeded)?;
+    }
     Ok(outcome)
 }
 

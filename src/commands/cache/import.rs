@@ -1,5 +1,5 @@
 //! `blockrace cache import`: imports blocks from an archive, or from blockchain tests with execution witnesses. Each block
-//! is proved before it is stored.
+//! is proved before it is stored, and stored without what it does not need.
 
 use super::{Context, Outcome, blocks, print_errors, rules};
 use crate::{
@@ -11,13 +11,12 @@ use crate::{
         read_tests, tests,
     },
     evm::ChainRules,
-    executors::ExecutorKind,
     input,
     output::print,
     progress::Progress,
     session::{is_whole, machine},
     threads::Watchdog,
-    verify::{Verdict, verify_block},
+    verify::{Verdict, verify_and_reduce},
 };
 use eyre::WrapErr;
 use serde_json::value::RawValue;
@@ -130,7 +129,7 @@ impl Desk<'_> {
             self.there += 1;
             return (Outcome::Verified, None);
         }
-        match self.prove_and_store(&recorded) {
+        match self.prove_and_store(recorded) {
             Ok(Verdict::Match) => (Outcome::Verified, None),
             Ok(mismatch @ Verdict::Mismatch { .. }) => {
                 (Outcome::Mismatch, Some(format!("block {} does not match: {mismatch}", id.number)))
@@ -139,13 +138,11 @@ impl Desk<'_> {
         }
     }
 
-    fn prove_and_store(&mut self, recorded: &RecordedBlock) -> eyre::Result<Verdict> {
-        let candidate = recorded.clone();
-        let (_, verdict) = self
-            .watchdog
-            .run(move |pool| verify_block(candidate, ExecutorKind::SEQUENTIAL, pool, |_| ()))??;
+    fn prove_and_store(&mut self, recorded: RecordedBlock) -> eyre::Result<Verdict> {
+        let (_, verdict, reduced) =
+            self.watchdog.run(move |pool| verify_and_reduce(recorded, pool, |_| ()))??;
         if verdict == Verdict::Match {
-            self.context.cache.put(recorded)?;
+            self.context.cache.put(&reduced.recorded)?;
             self.stored += 1;
         }
         Ok(verdict)

@@ -173,6 +173,28 @@ proptest! {
     }
 
     #[test]
+    fn the_needed_nodes_are_enough_and_each_is_needed(plan in any_plan()) {
+        let world = before(&plan);
+        let (nodes, root, post) = (store(all_nodes(&world)), state_root(&world), post_state(&plan));
+        let state = StateTrie::new(&nodes, root);
+        let updated = state.root_after(&post)?;
+        let reads = post.accounts.iter().map(|(address, change)| {
+            let slots = if change.storage_cleared { &[][..] } else { &change.slots[..] };
+            (*address, slots.iter().map(|(slot, _)| *slot))
+        });
+        let needed = state.needed(reads, updated.siblings())?;
+        let root_from = |nodes: &[Bytes]| {
+            let nodes = store(nodes.iter().cloned());
+            StateTrie::new(&nodes, root).root_after(&post).map(|updated| updated.root())
+        };
+        prop_assert_eq!(root_from(&needed)?, updated.root());
+        for left_out in (0..needed.len()).step_by(needed.len() / 8 + 1) {
+            let rest = [&needed[..left_out], &needed[left_out + 1..]].concat();
+            prop_assert!(root_from(&rest).ok() != Some(updated.root()), "node {} is not needed", left_out);
+        }
+    }
+
+    #[test]
     fn accounts_and_slots_read_back(plan in any_plan()) {
         let world = before(&plan);
         let nodes = store(all_nodes(&world));

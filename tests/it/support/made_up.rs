@@ -5,10 +5,16 @@ use alloy_consensus::{
     Block, BlockBody, EMPTY_OMMER_ROOT_HASH, Header, SignableTransaction as _, TxEnvelope,
     TxLegacy, proofs::calculate_transaction_root,
 };
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, hex, keccak256};
+use alloy_primitives::{
+    Address, B256, Bytes, KECCAK256_EMPTY, Signature, TxKind, U256, hex, keccak256,
+};
 use alloy_rlp::Encodable;
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
-use blockrace::block::{RecordedBlock, RecordedState, Witness};
+use blockrace::{
+    block::{RecordedBlock, RecordedState, Witness},
+    state::{AccountChange, AccountFields, PostState},
+    trie::{NodeStore, StateTrie},
+};
 use k256::ecdsa::SigningKey;
 use serde_json::{Value, json};
 
@@ -18,12 +24,12 @@ pub(crate) const NUMBER: u64 = 5;
 /// Init code that hashes a megabyte of memory in a loop: minutes for each billion gas.
 const LOOP: [u8; 12] = hex!("5b6210000060002050600056");
 
-/// A made-up block and its pre-state, which has one account.
+/// A made-up block and the trie nodes of its whole pre-state.
 #[derive(Clone, Debug)]
 pub(crate) struct MadeUp {
     pub(crate) parent: Header,
     pub(crate) block: Block<TxEnvelope>,
-    pub(crate) node: Bytes,
+    pub(crate) nodes: Vec<Bytes>,
 }
 
 fn key() -> SigningKey {
@@ -44,6 +50,12 @@ fn leaf(balance: U256) -> Bytes {
     let mut out = Vec::new();
     alloy_rlp::encode_list::<_, dyn Encodable>(&items, &mut out);
     out.into()
+}
+
+/// An account without code that has these slots.
+fn with(balance: U256, slots: &[(U256, U256)]) -> AccountChange {
+    let fields = AccountFields { nonce: 0, balance, code_hash: KECCAK256_EMPTY };
+    AccountChange { account: Some(fields), storage_cleared: false, slots: slots.to_vec() }
 }
 
 fn header(number: u64, parent_hash: B256, state_root: B256) -> Header {
@@ -69,7 +81,30 @@ impl MadeUp {
         let (before, after) = (leaf(ether), leaf(ether + reward * ether));
         let parent = header(NUMBER - 1, B256::ZERO, keccak256(&before));
         let header = header(NUMBER, parent.hash_slow(), keccak256(after));
-        Self { parent, block: Block { header, body: BlockBody::default() }, node: before }
+        Self { parent, block: Block { header, body: BlockBody::default() }, nodes: vec![before] }
+    }
+
+    /// The block of [`empty`](Self::empty) on a state that also has this many accounts with storage.
+    pub(crate) fn among(accounts: u8) -> Self {
+        let ether = U256::from(10).pow(U256::from(18));
+        let mut before = PostState { accounts: vec![(owner(), with(ether, &[]))] };
+        before.accounts.extend((0..accounts).map(|byte| {
+            let slots: Vec<_> = (1..9).map(|slot| (U256::from(slot), U256::from(7))).collect();
+            (Address::repeat_byte(byte), with(U256::from(byte), &slots))
+        }));
+        before.accounts.sort_unstable_by_key(|(address, _)| *address);
+        let after = PostState { accounts: vec![(owner(), with(ether * U256::from(6), &[]))] };
+
+        let nothing = NodeStore::default();
+        let founded = StateTrie::new(&nothing, EMPTY_ROOT_HASH).root_after(&before);
+        let founded = founded.expect("an empty trie lacks no node");
+        let nodes: Vec<_> = founded.new_nodes().iter().map(Bytes::copy_from_slice).collect();
+        let store = NodeStore::new(nodes.clone()).expect("no node is too large");
+        let rewarded = StateTrie::new(&store, founded.root()).root_after(&after);
+        let root = rewarded.expect("all nodes are there").root();
+        let parent = header(NUMBER - 1, B256::ZERO, founded.root());
+        let header = header(NUMBER, parent.hash_slow(), root);
+        Self { parent, block: Block { header, body: BlockBody::default() }, nodes }
     }
 
     /// A block with one transaction that loops until this gas is used.
@@ -96,7 +131,7 @@ impl MadeUp {
     /// The block as the cache stores it.
     pub(crate) fn recorded(&self) -> RecordedBlock {
         let witness = Witness {
-            nodes: vec![self.node.clone()],
+            nodes: self.nodes.clone(),
             headers: vec![alloy_rlp::encode(&self.parent).into()],
             ..Default::default()
         };
@@ -110,7 +145,7 @@ impl MadeUp {
             "eth_blockNumber" => json!(format!("{NUMBER:#x}")),
             "eth_getBlockByNumber" => self.block_json(),
             "debug_executionWitness" => json!({
-                "state": [self.node],
+                "state": self.nodes,
                 "codes": [],
                 "keys": [],
                 "headers": [Bytes::from(alloy_rlp::encode(&self.parent))],
