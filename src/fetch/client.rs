@@ -281,10 +281,19 @@ impl Client {
     }
 
     fn failed(&self, method: &'static str, retries: u32, fault: Fault) -> RpcError {
-        let origin = self.shared.origin.clone();
-        match fault {
-            Fault::NoConnection(source) => RpcError::Unreachable { origin, source },
-            source => RpcError::Failed { method, origin, attempts: retries + 1, source },
+        let Shared { origin, connection, .. } = &*self.shared;
+        let origin = origin.clone();
+        match (fault, connection.proxy()) {
+            (Fault::NoConnection(source), Some(proxy)) => {
+                RpcError::BehindProxy { origin, proxy: proxy.clone(), source }
+            }
+            (Fault::NoConnection(source), None) => RpcError::Unreachable { origin, source },
+            (source, proxy) => {
+                let is_of_proxy = source.may_come_from_proxy();
+                let proxy = proxy.filter(|_| is_of_proxy);
+                let origin = proxy.map_or_else(|| origin.clone(), |proxy| origin.through(proxy));
+                RpcError::Failed { method, origin, attempts: retries + 1, source }
+            }
         }
     }
 }

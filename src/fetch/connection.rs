@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     answer::Answer,
     budget::Budget,
-    endpoint::{Endpoint, RpcHeader, Target},
+    endpoint::{Endpoint, Origin, RpcHeader, Target},
     error::Fault,
     http::Http,
     jwt::NodeSecret,
@@ -45,6 +45,14 @@ impl Connection {
         };
         let secrets = secrets_of(endpoint.url(), headers.iter().map(RpcHeader::value));
         Ok((Self::Stream(Stream::new(target, timeout)), secrets))
+    }
+
+    /// The proxy between this machine and the node. Only HTTP uses one.
+    pub(super) const fn proxy(&self) -> Option<&Origin> {
+        match self {
+            Self::Http(http) => http.proxy(),
+            Self::Stream(_) => None,
+        }
     }
 
     /// Sends the body of a request and waits for the answer.

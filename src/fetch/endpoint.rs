@@ -7,6 +7,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{
     Url,
     header::{HeaderName, HeaderValue, InvalidHeaderName, InvalidHeaderValue},
@@ -141,6 +142,25 @@ impl fmt::Display for Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Endpoint").field(&self.origin().0).finish()
+    }
+}
+
+impl Origin {
+    /// The origin of the proxy that the environment names for a URL. A URL on this machine is never reached through one.
+    pub(super) fn of_proxy(url: &Url) -> Option<Self> {
+        if is_loopback(url) {
+            return None;
+        }
+        // The HTTP library asks the same matcher.
+        let proxy = Matcher::from_system().intercept(&url.as_str().parse().ok()?)?;
+        let proxy = proxy.uri();
+        // The matcher has taken the credentials out of the URL.
+        Some(Self(format!("{}://{}", proxy.scheme_str()?, proxy.authority()?).into()))
+    }
+
+    /// This node behind the proxy.
+    pub(super) fn through(&self, proxy: &Self) -> Self {
+        Self(format!("{self} through the proxy at {proxy}").into())
     }
 }
 

@@ -28,6 +28,13 @@ pub enum RpcError {
     #[error("cannot reach the node at {origin}; check the URL and that the node is up")]
     Unreachable { origin: Origin, source: TransportError },
 
+    /// Every attempt failed to connect, and a proxy is between this machine and the node. Either may be the reason.
+    #[error(
+        "cannot reach the node at {origin} through the proxy at {proxy}; check that both are up, and the variable that \
+         names the proxy (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY)"
+    )]
+    BehindProxy { origin: Origin, proxy: Origin, source: TransportError },
+
     /// The method would harm the node.
     #[error(
         "{method} is not called on the node at {origin}, which runs {software}: it stops geth before 1.17.2 and nitro \
@@ -121,7 +128,9 @@ impl RpcError {
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Setup { .. } | Self::NotCalled { .. } => false,
-            Self::Unreachable { .. } | Self::Failed { source: Fault::Lagging { .. }, .. } => true,
+            Self::Unreachable { .. }
+            | Self::BehindProxy { .. }
+            | Self::Failed { source: Fault::Lagging { .. }, .. } => true,
             Self::Failed { source: Fault::Unsendable(_) | Fault::TooLarge { .. }, .. } => false,
             Self::Failed { .. } => !self.is_denial(),
         }
@@ -195,8 +204,9 @@ pub enum Fault {
 
     /// Any other HTTP status. 401 and 403 are about keys, 404 and redirects about the URL.
     #[error(
-        "HTTP status {status}{}; check the URL, its key, and what its plan offers",
-        quoted(says)
+        "HTTP status {status}{}; {}",
+        quoted(says),
+        remedy_of_status(*status)
     )]
     Refused { status: u16, says: SafeText },
 
@@ -249,6 +259,18 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether a proxy may have answered in place of the node.
+    pub(super) const fn may_come_from_proxy(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::Unavailable { .. }
+                | Self::NotJson { .. }
+                | Self::BrokenOff(_)
+                | Self::TimedOut(_)
+        )
+    }
+
     /// Whether the node answered `null`.
     fn is_null(&self) -> bool {
         match self {
@@ -268,6 +290,14 @@ const fn is_lack(code: i64) -> bool {
 /// Words of the node behind a colon; nothing without words.
 fn quoted(says: &SafeText) -> String {
     if says.as_str().is_empty() { String::new() } else { format!(": \"{says}\"") }
+}
+
+/// Remedy that the message suggests for an HTTP status.
+const fn remedy_of_status(status: u16) -> &'static str {
+    match status {
+        407 => "the proxy asks for credentials, which belong into its URL",
+        _ => "check the URL, its key, and what its plan offers",
+    }
 }
 
 /// Remedy that the message suggests for a JSON-RPC error code.

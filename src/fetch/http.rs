@@ -16,7 +16,7 @@ use super::{
     answer::{Answer, fault_of_transport},
     budget::Budget,
     connection::{LONGEST_CONNECT, WHOLE_ANSWER},
-    endpoint::{RpcHeader, is_loopback, is_tls},
+    endpoint::{Origin, RpcHeader, is_loopback, is_tls},
     error::Fault,
     jwt::NodeSecret,
     redact::{Secrets, secrets_of},
@@ -28,6 +28,7 @@ pub(super) struct Http {
     url: Url,
     headers: HeaderMap,
     secret: Option<NodeSecret>,
+    proxy: Option<Origin>,
 }
 
 impl Http {
@@ -55,12 +56,18 @@ impl Http {
         for header in headers {
             all.insert(header.name(), header.value().clone());
         }
-        Ok(Self { client: builder.build()?, url: url.clone(), headers: all, secret })
+        let (client, proxy) = (builder.build()?, Origin::of_proxy(url));
+        Ok(Self { client, url: url.clone(), headers: all, secret, proxy })
     }
 
     /// Text that must not be printed: of the URL, of the given headers, and of the proxies.
     pub(super) fn secrets(&self, headers: &[RpcHeader]) -> Secrets {
         secrets_of(Some(&self.url), headers.iter().map(RpcHeader::value))
+    }
+
+    /// The proxy between this machine and the node.
+    pub(super) const fn proxy(&self) -> Option<&Origin> {
+        self.proxy.as_ref()
     }
 
     pub(super) async fn send(&self, body: &str, budget: &Budget) -> Result<Answer, Fault> {

@@ -36,9 +36,10 @@ const LAYERS: [&str; 22] = [
 const BOTTOM: &str = "units";
 
 /// Crates and functions that only some modules may name.
-const CONTAINED: [(&str, &[&str]); 23] = [
+const CONTAINED: [(&str, &[&str]); 24] = [
     ("tokio::", &["fetch", "session", "commands"]),
     ("reqwest::", &["fetch"]),
+    ("hyper_util::", &["fetch"]),
     ("clap::", &["cli"]),
     ("clap_complete::", &["cli"]),
     ("clap_mangen::", &["cli"]),

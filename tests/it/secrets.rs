@@ -7,6 +7,7 @@ use crate::support::{
 };
 use std::{
     fs,
+    net::TcpListener,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -183,8 +184,39 @@ fn credentials_of_a_proxy_are_not_printed() {
         assert_nothing_shows(&output, folder.path());
         let said = stderr(&output);
         assert!(said.contains(&format!("HTTP status {status}")), "{said}");
+        assert!(
+            said.contains("http://node.example through the proxy at http://127.0.0.1"),
+            "{said}"
+        );
         // The words of an answer about keys are not quoted at all.
         assert_eq!(said.contains("POST"), ![401, 403, 407].contains(&status), "{said}");
+    }
+}
+
+/// The connection fails at the proxy, so the message names both.
+#[test]
+fn a_proxy_that_refuses_is_named_without_its_credentials() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    drop(listener);
+    for (variable, node) in
+        [("http_proxy", "http://node.example"), ("https_proxy", "https://node.example")]
+    {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let output = Command::new(env!("CARGO_BIN_EXE_blockrace"))
+            .args(["rpc-check", "--rpc-url", &format!("{node}/v3/path-key-0123456789")])
+            .args(["--max-retries", "0"])
+            .env(variable, format!("http://someuser:hunter22@{address}"))
+            .env_remove("no_proxy")
+            .env_remove("NO_PROXY")
+            .output()
+            .expect("the command starts");
+        assert_code(&output, 75);
+        assert_nothing_shows(&output, folder.path());
+        let said = stderr(&output);
+        let expected =
+            format!("cannot reach the node at {node} through the proxy at http://{address}");
+        assert!(said.contains(&expected), "{said}");
     }
 }
 
