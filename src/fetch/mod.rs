@@ -7,7 +7,7 @@
 //! | file | content |
 //! |---|---|
 //! | `endpoint` | The URL or socket, and extra headers. URL and headers are never printed. |
-//! | `redact` | Makes text from outside safe to print. |
+//! | `redact`, `type_names` | Makes text from outside safe to print. Makes words of Rust's type names. |
 //! | `client` | One call: attempts, ids, decoding. |
 //! | `connection`, `http`, `stream` | The transports: HTTP; WebSocket and IPC. |
 //! | `jwt` | The secret that a node shares with its clients. |
@@ -81,6 +81,7 @@ mod stated;
 mod stream;
 mod tracer;
 mod transaction;
+mod type_names;
 mod values;
 mod witness;
 mod wording;

@@ -15,6 +15,7 @@ use reqwest::{
     header::{AUTHORIZATION, HeaderValue},
 };
 
+use super::type_names::without_type_names;
 pub(super) use crate::secrets::Secrets;
 use crate::secrets::{HIDDEN, SHORTEST};
 
@@ -167,7 +168,8 @@ impl TransportError {
 
     /// The error of a persistent connection. Secrets are removed from its text.
     pub(super) fn of_stream(error: &(dyn Error + 'static), secrets: &Secrets) -> Self {
-        Self(Cause::Stream(SafeText::new(root_of(error).to_string().as_bytes(), secrets)))
+        let said = without_type_names(&root_of(error).to_string());
+        Self(Cause::Stream(SafeText::new(said.as_bytes(), secrets)))
     }
 
     /// The error of a persistent connection without an answer in time.
@@ -211,7 +213,7 @@ fn root_of<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Cause::Http(error) => fmt::Display::fmt(root_of(error), f),
+            Cause::Http(error) => f.write_str(&without_type_names(&root_of(error).to_string())),
             Cause::Stream(says) => says.fmt(f),
             Cause::StreamTimeout => f.write_str("the connection is silent"),
         }
