@@ -173,6 +173,16 @@ pub(super) enum Expected {
     Invalid(String),
 }
 
+/// The words of the test.
+impl fmt::Display for Expected {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valid(hash) => write!(out, "a valid block with hash {hash}"),
+            Self::Invalid(why) => out.write_str(why),
+        }
+    }
+}
+
 impl Expected {
     /// Whether an invalid transaction makes the block invalid, by the names of either suite.
     pub(super) fn is_for_a_transaction(&self) -> bool {

@@ -55,7 +55,7 @@ pub enum Disagreement {
         source: Box<ContainedError>,
     },
     /// The executor accepted a block that fails in block order.
-    #[error("{member} accepted a block that fails in block order at transaction {place:?}")]
+    #[error("{member} accepted a block that fails in block order {}", at(*place))]
     Accepted {
         /// The executor.
         member: Member,
@@ -63,9 +63,7 @@ pub enum Disagreement {
         place: Option<usize>,
     },
     /// The executor fails elsewhere than the execution in block order.
-    #[error(
-        "{member} does not fail at transaction {expected:?}, where the block fails in block order"
-    )]
+    #[error("{member} does not fail {}, where the block fails in block order", at(*expected))]
     FailedElsewhere {
         /// The executor.
         member: Member,
@@ -91,6 +89,14 @@ pub enum Disagreement {
     /// The state root cannot be computed although the state is complete. This is a bug of the tries.
     #[error("the state root after the block cannot be computed")]
     Root(#[from] TrieError),
+}
+
+/// The place at which a block fails.
+fn at(transaction: Option<usize>) -> String {
+    transaction.map_or_else(
+        || "outside its transactions".to_owned(),
+        |index| format!("at transaction {index}"),
+    )
 }
 
 /// The result of a block on which all executors agree.

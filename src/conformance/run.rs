@@ -247,7 +247,7 @@ fn take(
         let given = Given { root: TransactionsRoot::PutRight, ..given };
         judged = chain.judge(given, panel).map_err(trouble)?;
         if !judged.as_ref().is_err_and(|refusal| refusal.ground() < Ground::Outcome) {
-            let because = format!("{expected:?}");
+            let because = expected.to_string();
             return Err(Failure::Executed { position, because });
         }
     }

@@ -2,6 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use revm::state::AccountInfo;
+use std::fmt;
 
 /// The changes of a block, ordered by address and slot. Only differences from the pre-state are listed.
 ///
@@ -91,6 +92,21 @@ impl AccountChange {
         let is_same =
             !storage_cleared && slots.is_empty() && after == before.map(AccountFields::from);
         Ok((!is_same).then_some(Self { account: after, storage_cleared, slots }))
+    }
+}
+
+impl fmt::Display for AccountChange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.account {
+            None => out.write_str("removed")?,
+            Some(AccountFields { nonce, balance, code_hash }) => {
+                write!(out, "nonce {nonce}, balance {balance}, code hash {code_hash}")?;
+            }
+        }
+        if self.storage_cleared {
+            out.write_str(", storage emptied")?;
+        }
+        self.slots.iter().try_for_each(|(slot, value)| write!(out, ", slot {slot:#x} = {value:#x}"))
     }
 }
 

@@ -34,7 +34,11 @@ impl fmt::Display for Difference {
             Self::Receipt { index } => write!(f, "the receipt of transaction {index} differs"),
             Self::Totals => f.write_str("gas used, blob gas used or requests differ"),
             Self::Account { address, expected, actual } => {
-                write!(f, "account {address} changes to {actual:?}, but expected {expected:?}")
+                let words = |change: &Option<Box<AccountChange>>| {
+                    change.as_ref().map_or_else(|| "no change".to_owned(), ToString::to_string)
+                };
+                let [actual, expected] = [actual, expected].map(words);
+                write!(f, "the change of account {address} is: {actual}; expected: {expected}")
             }
         }
     }
@@ -108,6 +112,10 @@ mod tests {
             panic!("accounts 1 and 2 differ");
         };
         assert_eq!(address, Address::repeat_byte(1));
+        let said = first_difference(&left, &right).map(|difference| difference.to_string());
+        let expected_words =
+            format!("the change of account {address} is: removed; expected: no change");
+        assert_eq!(said, Some(expected_words));
         assert_eq!((expected.is_some(), actual.is_some()), (false, true));
     }
 

@@ -42,7 +42,10 @@ pub enum TableError {
     Value { column: &'static str, value: Value },
 
     /// Another program or release wrote the file.
-    #[error("the file has schema version {found:?}, and this release reads {SCHEMA_VERSION}")]
+    #[error(
+        "the file has {}, and this release reads schema version {SCHEMA_VERSION}",
+        .found.as_ref().map_or_else(|| "no schema version".to_owned(), |found| format!("schema version {found}"))
+    )]
     Version { found: Option<String> },
 }
 
