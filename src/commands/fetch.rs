@@ -34,7 +34,9 @@ use tokio::select;
 /// Time for files that are being written when the fetch ends. Nothing else runs then.
 const LAST_WRITES: Duration = Duration::from_millis(500);
 
-pub(super) fn run(args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
+pub(super) fn run(mut args: FetchArgs, context: &Context) -> eyre::Result<Outcome> {
+    let nodes = args.node.rpc_url.len() + args.confirm_url.len();
+    node::fit_open_files(&mut args.node, nodes);
     let mut files = ResultFiles::default();
     files.add(args.json.as_deref(), fetched::write)?;
     let mut interrupt = interrupt::watch()?;

@@ -5,10 +5,11 @@ use crate::{
     fetch::{Client, Endpoint, Limits, Node, NodeSecret, Nodes, RpcHeader},
     input,
     output::diagnose,
+    session::machine::allow_files,
 };
 use eyre::{WrapErr, ensure};
 use futures::future::join_all;
-use std::{path::Path, time::Duration};
+use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 /// Builds the clients of `--confirm-url`. They have the limits of the arguments, and none of the headers.
 ///
@@ -50,6 +51,30 @@ pub(super) fn clients(args: &NodeArgs) -> eyre::Result<Vec<Client>> {
         Ok(Client::with_secret(&endpoint, &headers, secret, limits(args))?)
     };
     urls.into_iter().map(build).collect()
+}
+
+/// Files that a fetch opens beside the connections: standard streams, the runtime, and blocks that are written.
+const OTHER_FILES: u64 = 32;
+
+/// Files for each request: the connection, and one that is closing.
+const FILES_OF_REQUEST: u64 = 2;
+
+/// Lowers the concurrency to what the limit of open files allows for this number of nodes, and says so.
+pub(super) fn fit_open_files(args: &mut NodeArgs, nodes: usize) {
+    let (asked, nodes) = (args.concurrency.get() as u64, nodes.max(1) as u64);
+    let files = FILES_OF_REQUEST.saturating_mul(nodes);
+    let Some(limit) = allow_files(asked.saturating_mul(files).saturating_add(OTHER_FILES)) else {
+        return;
+    };
+    let fits = (limit.saturating_sub(OTHER_FILES) / files).max(1);
+    if let (true, Some(fits)) = (fits < asked, NonZeroUsize::new(fits as usize)) {
+        let requests = if fits.get() == 1 { "request is" } else { "requests are" };
+        diagnose(format_args!(
+            "note: this process may open {limit} files (ulimit -n), so {fits} concurrent {requests} sent to each node \
+             instead of {asked}"
+        ));
+        args.concurrency = fits;
+    }
 }
 
 fn limits(args: &NodeArgs) -> Limits {

@@ -4,6 +4,7 @@ use crate::{
     measure::{energy::EnergyMeter, warnings::Build},
     report::{Machine, counted},
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -53,6 +54,20 @@ pub const fn build() -> Build {
 /// Number of processors that this process may use; 1 if it is unknown.
 pub fn cores() -> NonZeroUsize {
     thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Raises the limit of open files of this process to `wanted`, as far as the system allows. Returns the limit; `None`
+/// if there is none.
+pub fn allow_files(wanted: u64) -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let now = current?;
+    if now >= wanted {
+        return Some(now);
+    }
+    let raised = maximum.map_or(wanted, |most| most.min(wanted));
+    let new = Rlimit { current: Some(raised), maximum };
+    // A refusal leaves the old limit.
+    Some(setrlimit(Resource::Nofile, new).map_or(now, |()| raised))
 }
 
 fn cpu_model(info: &str) -> Option<String> {

@@ -45,7 +45,8 @@ impl Scene {
 
     /// Every command that executes blocks, with the cache that it needs.
     fn commands(&self) -> Vec<(PathBuf, Vec<String>)> {
-        let [archive, trace] = ["archive.tar", "trace.json"].map(|name| self.path(name));
+        let [archive, trace, page] =
+            ["archive.tar", "trace.json", "page.html"].map(|name| self.path(name));
         let number = NUMBER.to_string();
         let full = |words: &[&str]| (self.cache(), words.iter().map(ToString::to_string).collect());
         let empty = |words: &[&str]| (PathBuf::from(self.path("empty")), full(words).1);
@@ -54,7 +55,7 @@ impl Scene {
             empty(&["cache", "import", &archive]),
             full(&["cache", "check"]),
             full(&["verify"]),
-            full(&["analyze"]),
+            full(&["analyze", "--html", &page]),
             full(&["replay"]),
             full(&["trace", &number, "-o", &trace]),
         ]
@@ -116,5 +117,9 @@ fn ends_every_command(signal: &str, code: i32) {
         assert!(sent.expect("kill runs").success(), "{words:?} ended too early");
         let output = end_within(child, END, MOST_KILOBYTES).output;
         assert_code(&output, code);
+    }
+    // A result file is complete or absent.
+    for name in ["trace.json", "page.html"] {
+        assert!(!Path::new(&scene.path(name)).exists(), "{name}");
     }
 }

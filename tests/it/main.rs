@@ -32,6 +32,7 @@ mod result_json;
 mod rpc_check;
 mod rules;
 mod sample;
+mod scarce;
 mod schedules;
 mod secrets;
 mod security;

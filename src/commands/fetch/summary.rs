@@ -38,6 +38,8 @@ pub(super) struct Summary {
     lists: Option<Lists>,
     /// Notes about cached blocks that are not of the node's chain.
     notes: Vec<String>,
+    /// Whether the fetch ended early because the cache takes no further block.
+    is_stopped: bool,
     outcome: Outcome,
 }
 
@@ -56,6 +58,7 @@ impl Summary {
             failures: Failures::default(),
             lists,
             notes: Vec::new(),
+            is_stopped: false,
             outcome: Outcome::Verified,
         }
     }
@@ -79,6 +82,7 @@ impl Summary {
                 return progress.step();
             }
             Acquired::Orphaned(id, removal) => return self.notes.push(orphaned(&id, removal)),
+            Acquired::Stopped => return self.is_stopped = true,
             Acquired::Confirmed(confirmed) => {
                 self.confirmed = Some(confirmed.len());
                 return self.lists.iter_mut().for_each(|lists| lists.confirm(&confirmed));
@@ -212,10 +216,14 @@ impl Summary {
             stream
                 .print(format_args!("{blocks} {were} already cached; --overwrite fetches again"))?;
         }
+        let (left, advice) =
+            (fetched.saturating_sub(stored + refused), "the same command continues with them");
         if self.is_interrupted() {
-            let left = fetched.saturating_sub(stored + refused);
-            let advice = "the same command continues with them";
             stream.print(format_args!("interrupted: {left} blocks are left; {advice}"))?;
+        }
+        if self.is_stopped {
+            let why = "the cache cannot be written, so the fetch ended";
+            stream.print_text(format_args!("{why}: {left} blocks are left; {advice}"))?;
         }
         Ok(self.outcome)
     }

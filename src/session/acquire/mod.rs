@@ -7,6 +7,7 @@ mod estimate;
 mod flat;
 mod headers;
 mod kept;
+mod shelf;
 
 pub use self::{
     estimate::{Estimate, estimate},
@@ -16,6 +17,7 @@ pub use self::{
 use self::{
     headers::{HeaderCheck, Headers},
     kept::Kept,
+    shelf::{Shelf, takes_no_block},
 };
 use super::{
     confirmed::GivenHashes,
@@ -23,9 +25,8 @@ use super::{
     prover::{Prover, Refused},
 };
 use crate::{
-    block::{Assumed, BlockId, Confirmation, ListSource, RecordedBlock, RecordedState},
     block::{
-        check_recorded_body,
+        Assumed, BlockId, Confirmation, ListSource, RecordedBlock,
         range::{BlockList, BlockNumbers},
     },
     cache::{Cache, CacheError},
@@ -92,6 +93,9 @@ pub enum Acquired {
     Orphaned(BlockId, Result<Removal, CacheError>),
     /// A block was fetched. It is stored, or refused for a reason.
     Fetched(BlockNumber, Result<Stored, Refused>),
+    /// The cache takes no further block, for example because the disk is full. The fetch ends, and the unfinished blocks
+    /// are dropped.
+    Stopped,
     /// The fetch has ended. Holds the blocks with a confirmed header, among them ancestors of confirmed blocks.
     Confirmed(BTreeMap<BlockNumber, Confirmation>),
 }
@@ -102,7 +106,9 @@ impl Acquired {
         match self {
             Self::AlreadyCached(header) | Self::NotCompared(header) => Some(header),
             Self::Fetched(_, Ok(stored)) => Some(&stored.header),
-            Self::Fetched(_, Err(_)) | Self::Orphaned(..) | Self::Confirmed(_) => None,
+            Self::Fetched(_, Err(_)) | Self::Orphaned(..) | Self::Stopped | Self::Confirmed(_) => {
+                None
+            }
         }
     }
 }
@@ -123,7 +129,7 @@ pub enum Removal {
 ///
 /// # Errors
 /// If the cache cannot be listed, if a confirmation cannot be stored, or if a node that confirms headers is of another
-/// chain. An error of a block goes to `report`.
+/// chain. An error of a block goes to `report`. If the cache takes no further block, the rest is dropped.
 pub async fn acquire(
     nodes: &Nodes,
     numbers: &BlockNumbers,
@@ -159,7 +165,15 @@ pub async fn acquire(
                 report(Acquired::Orphaned(id, remove_orphan(cache, &id, overwrite)));
             }
         }
+        let stops = result.as_ref().is_err_and(takes_no_block);
         report(Acquired::Fetched(number, result));
+        if stops {
+            report(Acquired::Stopped);
+            // The list of confirmed headers may have no room either. A later fetch completes it.
+            let confirmed = headers.borrow_mut().finish().unwrap_or_default();
+            report(Acquired::Confirmed(confirmed));
+            return Ok(());
+        }
     }
     let confirmed = headers.borrow_mut().finish()?;
     report(Acquired::Confirmed(confirmed));
@@ -287,47 +301,3 @@ async fn keep(
     }
     (number, Err(refused.by_all(&failed[1..])))
 }
-
-/// The cache for new blocks, and the method that fetches them.
-#[derive(Clone)]
-struct Shelf {
-    cache: Cache,
-    choice: WitnessChoice,
-}
-
-impl Shelf {
-    /// Stores a block. `failed` are the errors of other nodes.
-    async fn store(
-        self,
-        (recorded, header): Proved,
-        failed: Vec<String>,
-    ) -> Result<Stored, Refused> {
-        let assumed = match &recorded.state {
-            RecordedState::Witness(_) => None,
-            RecordedState::Flat(flat) => Some(flat.assumed.clone()),
-        };
-        let stored = Stored { assumed, list: recorded.list_source(), header, failed };
-        let put = move || -> eyre::Result<()> {
-            ensure!(!self.would_lose_a_proof(&recorded), LOSES_PROOF);
-            self.cache.put(&recorded)?;
-            Ok(())
-        };
-        tokio::task::spawn_blocking(put).await??;
-        Ok(stored)
-    }
-
-    /// Whether this block would replace a proved block in the cache by one without a proof. This happens if the node
-    /// no longer returns proofs. [`WitnessChoice::Prestate`] allows it.
-    fn would_lose_a_proof(&self, recorded: &RecordedBlock) -> bool {
-        let is_flat = |recorded: &RecordedBlock| matches!(recorded.state, RecordedState::Flat(_));
-        self.choice == WitnessChoice::Auto
-            && is_flat(recorded)
-            && self
-                .cache
-                .get(&recorded.id())
-                .is_ok_and(|cached| !is_flat(&cached) && check_recorded_body(&cached).is_ok())
-    }
-}
-
-const LOSES_PROOF: &str = "the node returned no proof, but the cached block is proved to the state root, so it is kept; \
-                           --witness prestate replaces it";
