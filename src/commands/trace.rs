@@ -37,6 +37,7 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
     let threads = args.threads.unwrap_or_else(machine::cores);
     let profiled = profile_block(source, args.executor, threads, args.limit.time().into())?;
     let names = profiled.job.indexed_state.names();
+    let transactions = trace::transactions(&profiled.job, &profiled.outcome);
     let summary = summary(profiled, &args, threads, words);
     let title = title(&summary);
     if summary.verdict == Verdict::Match && !summary.trace.has_events() {
@@ -47,7 +48,7 @@ pub(super) fn run(args: TraceArgs, context: &Context) -> eyre::Result<Outcome> {
         stream.print(format_args!("{title}: {}", summary.verdict))?;
         return kept.map(|()| Outcome::Mismatch);
     }
-    let subject = Subject { chain_id: summary.facts.chain_id, title, names };
+    let subject = Subject { chain_id: summary.facts.chain_id, title, names, transactions };
     file.write(|out| trace::write(&summary.trace, &subject, out))?;
     let verified_to = summary.verified_to.name();
     let level = Confirmation::level(summary.facts.confirmed.as_ref());

@@ -1,11 +1,14 @@
 //! Writes a trace in the Trace Event Format of Chrome and Perfetto, and a summary of a few lines or as [`json`].
 //!
-//! Each thread has a track. Every span is a slice, and every abort, wait and commit is an instant. A flow
+//! Each thread has a track. Every span is a slice, with the facts of its transaction, and every abort, wait and commit is an instant. A flow
 //! leads from a write to the transaction that it aborts or releases. Times are microseconds with decimals, so
 //! that no nanosecond is lost. They are chosen so that slices do not overlap, for readers that truncate times
 //! and for readers that add durations.
 
 pub mod json;
+mod transaction;
+
+pub use transaction::{Target, TracedTx, transactions};
 
 use super::{ReportError, analysis::place};
 use crate::{
@@ -19,6 +22,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{io, time::Duration};
+use transaction::{Aborts, arguments, of_transaction};
 
 /// The subject of a trace.
 #[derive(Clone, Debug)]
@@ -29,6 +33,8 @@ pub struct Subject {
     pub title: String,
     /// Addresses and storage keys by index.
     pub names: Names,
+    /// Facts of the transactions, in block order.
+    pub transactions: Vec<TracedTx>,
 }
 
 /// The process id of the trace.
@@ -54,13 +60,14 @@ fn events(trace: &Trace, subject: &Subject) -> Vec<Value> {
     let mut events = vec![json!({
         "ph": "M", "pid": PROCESS, "name": "process_name", "args": { "name": subject.title },
     })];
+    let aborts = Aborts::of(trace, subject);
     for (thread, spans) in trace.threads.iter().enumerate() {
         let track = track(thread);
         events.push(json!({
             "ph": "M", "pid": PROCESS, "tid": track, "name": "thread_name",
             "args": { "name": format!("thread {track}") },
         }));
-        events.extend(spans.iter().map(|span| slice(track, span)));
+        events.extend(spans.iter().map(|span| slice(track, span, subject, &aborts)));
     }
     events.extend(trace.moments.iter().filter_map(|moment| instant(moment, subject)));
     for (id, flow) in trace.flows().iter().enumerate() {
@@ -85,13 +92,13 @@ fn length(span: &Span) -> f64 {
     if from + exact <= to { exact } else { exact - (from + exact - to) }
 }
 
-fn slice(track: usize, span: &Span) -> Value {
+fn slice(track: usize, span: &Span, subject: &Subject, aborts: &Aborts) -> Value {
     let (category, name) = activity(span.activity);
     let args = match span.activity {
         Activity::Execute { tx } | Activity::Check { tx } | Activity::Commit { tx } => {
-            json!({ "tx": tx, "incarnation": span.incarnation })
+            arguments(tx, span.incarnation, subject, aborts)
         }
-        Activity::WarmUp { tx } => json!({ "tx": tx }),
+        Activity::WarmUp { tx } => of_transaction(tx, subject).into(),
         Activity::Wait { on } => json!({ "waits for": on }),
         Activity::Before | Activity::Search | Activity::After | Activity::Absent => json!({}),
     };
@@ -216,6 +223,7 @@ mod format;
 mod tests {
     use super::*;
     use crate::execution::observe::Activity::{Absent, Check, Execute, Search};
+    use alloy_primitives::{Address, B256};
 
     fn at(nanos: u64) -> Duration {
         Duration::from_nanos(nanos)
@@ -252,7 +260,16 @@ mod tests {
     }
 
     fn written() -> Vec<Value> {
-        let subject = Subject { chain_id: 1, title: "block 1".to_owned(), names: Names::default() };
+        let title = "block 1".to_owned();
+        let hash = B256::repeat_byte(7);
+        let transactions = [Target::Contract, Target::Created].map(|target| TracedTx {
+            hash,
+            gas: 21_000,
+            to: Address::ZERO,
+            target,
+        });
+        let (names, transactions) = (Names::default(), transactions.to_vec());
+        let subject = Subject { chain_id: 1, title, names, transactions };
         let mut out = Vec::new();
         write(&trace(), &subject, &mut out).expect("writing to memory does not fail");
         let document: Value = serde_json::from_slice(&out).expect("the output is JSON");
@@ -270,7 +287,16 @@ mod tests {
         let execution = &slices[2];
         assert_eq!((&execution["name"], &execution["tid"]), (&json!("execute 1"), &json!(2)));
         assert_eq!((&execution["ts"], &execution["dur"]), (&json!(0.0), &json!(4.001)));
-        assert_eq!(execution["args"], json!({ "tx": 1, "incarnation": 0 }));
+        let hash = B256::repeat_byte(7);
+        let expected = json!({
+            "tx": 1, "incarnation": 0, "hash": hash, "gas": 21_000, "creates": Address::ZERO,
+            "aborted because": "transaction 0 wrote a value after it was read",
+        });
+        assert_eq!(execution["args"], expected);
+        let first = json!({
+            "tx": 0, "incarnation": 0, "hash": hash, "gas": 21_000, "contract": Address::ZERO,
+        });
+        assert_eq!(slices[0]["args"], first);
     }
 
     #[test]

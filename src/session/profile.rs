@@ -34,6 +34,8 @@ pub struct Profiled {
     pub trace: Trace,
     /// Whether the run matches the block's header.
     pub verdict: Verdict,
+    /// The outcome of the run.
+    pub outcome: BlockOutcome,
 }
 
 /// Profiles several runs of an executor over one block, without a race. Returns the run of median length. Each
@@ -53,12 +55,12 @@ pub fn profile_block(
     let prepared = watchdog.run(|pool| pool.install(|| prepare(recorded, |_| ())))?;
     let job = Arc::new(prepared.wrap_err_with(|| format!("{place} cannot be replayed"))?);
     let shared = job.clone();
-    let (trace, verdict) = watchdog.run_several(EXECUTIONS, move |pool| {
+    let ((trace, verdict), outcome) = watchdog.run_several(EXECUTIONS, move |pool| {
         let prepared = executor.prepare(&shared, pool.threads())?;
-        profile(executor, &*prepared, &shared, pool, RUNS)
+        profile_outcome(executor, &*prepared, &shared, pool, RUNS)
     })??;
     let (facts, verified_to) = (facts(&job, confirmed), VerifiedTo::of(&job));
-    Ok(Profiled { job, facts, verified_to, trace, verdict })
+    Ok(Profiled { job, facts, verified_to, trace, verdict, outcome })
 }
 
 /// Settings of the profiled runs.
@@ -81,8 +83,19 @@ pub(crate) fn profile(
     executor: &dyn Executor,
     job: &ReplayJob,
     pool: &WorkerPool,
-    Runs { count, readiness }: Runs,
+    runs: Runs,
 ) -> eyre::Result<(Trace, Verdict)> {
+    profile_outcome(kind, executor, job, pool, runs).map(|(profile, _)| profile)
+}
+
+/// As [`profile`], and returns the outcome of the run.
+fn profile_outcome(
+    kind: ExecutorKind,
+    executor: &dyn Executor,
+    job: &ReplayJob,
+    pool: &WorkerPool,
+    Runs { count, readiness }: Runs,
+) -> eyre::Result<((Trace, Verdict), BlockOutcome)> {
     let clock = SystemClock::start();
     let run = |_| {
         prepare_workers(&clock, readiness, executor, (job, pool));
@@ -91,7 +104,8 @@ pub(crate) fn profile(
     let mut all = (0..count.get()).map(run).collect::<Result<Vec<_>, _>>()?;
     all.sort_by_key(|(_, trace)| trace.total);
     let (execution, trace) = all.swap_remove(count.get() / 2);
-    Ok((trace, check(job, &execution.outcome, pool)?))
+    let verdict = check(job, &execution.outcome, pool)?;
+    Ok(((trace, verdict), execution.outcome))
 }
 
 /// Compares an outcome with the block's header, to the depth that the pre-state allows.

@@ -29,9 +29,10 @@ fn written(kind: ExecutorKind, threads: usize, block: usize) -> Vec<Value> {
     let threads = NonZeroUsize::new(threads).expect("the count is not zero");
     let pool = WorkerPool::new(threads).expect("the threads start");
     let executor = kind.prepare(&job, threads).expect("the block is valid");
-    let (_, trace) = watch(kind, &*executor, &job, &pool).expect("the block is valid");
+    let (execution, trace) = watch(kind, &*executor, &job, &pool).expect("the block is valid");
     let title = format!("{kind} on {threads} threads");
-    let subject = Subject { chain_id: 1, title, names: job.indexed_state.names() };
+    let transactions = transactions(&job, &execution.outcome);
+    let subject = Subject { chain_id: 1, title, names: job.indexed_state.names(), transactions };
     let mut out = Vec::new();
     write(&trace, &subject, &mut out).expect("writing to memory does not fail");
     let document: Value = serde_json::from_slice(&out).expect("the output is JSON");
