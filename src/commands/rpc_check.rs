@@ -113,7 +113,7 @@ fn print_table(found: &Found) -> Result<(), OutputError> {
         vec![method.name().to_owned(), served(answer).to_owned(), reason]
     });
     let rows: Vec<_> = rows.collect();
-    print_text(format_args!("{}\n", grid::lines(&COLUMNS, &rows, &[], width()).join("\n")))?;
+    print(format_args!("{}\n", grid::with_last_folded(&COLUMNS, &rows, width()).join("\n")))?;
     print_text(conclusion(found))
 }
 

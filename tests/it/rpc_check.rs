@@ -1,6 +1,6 @@
 //! `blockrace rpc-check` against the recorded node, with missing methods and with faults.
 
-use crate::support::{RecordedNode, assert_code, blockrace, recordings, stderr, stdout};
+use crate::support::{RecordedNode, assert_code, blockrace, command, recordings, stderr, stdout};
 use serde_json::Value;
 use std::path::Path;
 
@@ -116,4 +116,27 @@ fn an_unreachable_node_is_reported_quickly() {
         blockrace(Path::new("/nowhere"), &["rpc-check", "--rpc-url", "http://127.0.0.1:9"]);
     assert_code(&output, 75);
     assert!(stderr(&output).contains("cannot reach the node"), "{}", stderr(&output));
+}
+
+/// Each reason is whole, in its column.
+#[test]
+fn the_table_fits_eighty_columns_and_cuts_no_word() {
+    let Some(recordings) = recordings() else { return };
+    let node = RecordedNode::serve(&recordings, "mainnet", &WITNESS);
+    let arguments = ["rpc-check", "--rpc-url", &node.url];
+    let output = command(Path::new("/nowhere"), &arguments).env("COLUMNS", "80").output();
+    let table = stdout(&output.expect("the command starts"));
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let start = table.lines().find_map(|line| line.find("why not")).expect("a column of reasons");
+    let report = json(&node, &[], 2);
+    for method in report["methods"].as_array().expect("a list") {
+        let name = method["method"].as_str().expect("a name");
+        let mut lines = table.lines().skip_while(|line| !line.starts_with(&format!("{name} ")));
+        let first = lines.next().expect(name);
+        let further = lines.take_while(|line| line.starts_with(&" ".repeat(start)));
+        let cells = std::iter::once(first).chain(further).filter_map(|line| line.get(start..));
+        let reason: Vec<_> = cells.flat_map(str::split_whitespace).collect();
+        let whole = method["why"].as_str().unwrap_or_default();
+        assert_eq!(reason, whole.split_whitespace().collect::<Vec<_>>(), "{name}: {table}");
+    }
 }
