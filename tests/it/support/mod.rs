@@ -4,6 +4,7 @@
 
 pub(crate) mod anvil;
 pub(crate) mod bounded;
+pub(crate) mod bytes;
 pub(crate) mod fake_node;
 pub(crate) mod limited;
 pub(crate) mod made_up;
