@@ -1,6 +1,6 @@
 //! Writes a file completely or not at all.
 //!
-//! The bytes go to a temporary file in the same folder, which is synced and then renamed. A reader
+//! The bytes go to a temporary file on the same file system, which is synced and then renamed. A reader
 //! sees the old file, the new one, or none, also after a crash. Each writer of a name has its own
 //! temporary file, so writers do not disturb each other. The last rename wins. A killed writer
 //! leaves its temporary file behind, under a name that no reader uses. A live writer holds a lock
@@ -24,18 +24,19 @@ const PREFIX: &str = ".put-";
 /// Suffix of the names of temporary files.
 const SUFFIX: &str = ".tmp";
 
-/// Writes `bytes` to `name` in `folder`, and replaces an existing file. Creates the folder if it is
-/// missing.
-pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder)?;
-    let path = folder.join(name);
-    if fs::metadata(&path).is_ok_and(|there| !is_replaceable(there.file_type())) {
+/// Writes `bytes` to `path`, and replaces an existing file. Creates missing folders. The temporary
+/// file is in the folder `work`, which must be on the same file system.
+pub(super) fn write(work: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    for folder in [work, folder_of(path)] {
+        fs::create_dir_all(folder)?;
+    }
+    if fs::metadata(path).is_ok_and(|there| !is_replaceable(there.file_type())) {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "it is not a regular file"));
     }
-    let mut replacement = Replacement::with_prefix(path.clone(), PREFIX.as_ref())?;
+    let file = locked_file(work, PREFIX.as_ref())?;
+    let mut replacement = Replacement { file, path: path.to_owned() };
     replacement.file().write_all(bytes)?;
-    replacement.commit()?;
-    Ok(path)
+    replacement.commit()
 }
 
 /// Whether a new file may take the place of this one. Devices, FIFOs and folders stay.
@@ -58,15 +59,11 @@ impl Replacement {
         let prefix: OsString =
             [OsStr::new("."), name, OsStr::new(PREFIX)].iter().copied().collect();
         sweep(folder_of(&path), &prefix);
-        let replacement = Self::with_prefix(path, &prefix)?;
+        let replacement = Self { file: locked_file(folder_of(&path), &prefix)?, path };
         if let Ok(there) = fs::metadata(&replacement.path) {
             replacement.file.as_file().set_permissions(there.permissions())?;
         }
         Ok(replacement)
-    }
-
-    fn with_prefix(path: PathBuf, prefix: &OsStr) -> io::Result<Self> {
-        Ok(Self { file: locked_file(folder_of(&path), prefix)?, path })
     }
 
     /// The new file.
@@ -164,20 +161,23 @@ mod tests {
     #[test]
     fn a_write_leaves_only_the_file_itself() {
         let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("a/b");
+        let work = root.path().join("a");
+        let path = work.join("b/name");
 
-        let path = write(&folder, "name", b"bytes").unwrap();
+        write(&work, &path, b"bytes").unwrap();
 
-        assert_eq!(path, folder.join("name"));
         assert_eq!(fs::read(&path).unwrap(), b"bytes");
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        for folder in [work.clone(), work.join("b")] {
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        }
     }
 
     #[test]
     fn a_write_replaces_the_old_file() {
         let root = tempfile::tempdir().unwrap();
-        write(root.path(), "name", b"a longer old content").unwrap();
-        let path = write(root.path(), "name", b"new").unwrap();
+        let path = root.path().join("name");
+        write(root.path(), &path, b"a longer old content").unwrap();
+        write(root.path(), &path, b"new").unwrap();
         assert_eq!(fs::read(path).unwrap(), b"new");
     }
 
@@ -185,7 +185,7 @@ mod tests {
     fn a_refused_rename_leaves_nothing_behind() {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("name/occupied")).unwrap();
-        assert!(write(root.path(), "name", b"bytes").is_err());
+        assert!(write(root.path(), &root.path().join("name"), b"bytes").is_err());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
     }
 
@@ -212,7 +212,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let plain = root.path().join("plain");
         fs::write(&plain, b"").unwrap();
-        let path = write(root.path(), "name", b"").unwrap();
+        let path = root.path().join("name");
+        write(root.path(), &path, b"").unwrap();
 
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&path), mode(&plain));

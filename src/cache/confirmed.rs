@@ -1,12 +1,13 @@
 //! The confirmed headers of a cache, and those of the lists in the program.
 //!
-//! A chain's folder may have a file `confirmed.txt`. Each line is `NUMBER@HASH # SOURCE`, so that the file is a list
+//! The folder of a chunk may have a file `confirmed.txt`. Caches of older releases have one in the folder of a chain,
+//! which is still read. Each line is `NUMBER@HASH # SOURCE`, so that the file is a list
 //! of blocks, too. A line is about a header, not about a file. So the containers stay the same bytes, wherever their
 //! confirmation comes from, and an archive cannot bring a confirmation along. Lines of another form are ignored.
 
 use std::{
     collections::HashMap,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
     path::Path,
 };
@@ -15,14 +16,17 @@ use alloy_primitives::ChainId;
 
 use super::{Cache, CacheError, SAMPLE_CHAIN};
 use crate::{
-    block::{BlockId, Confirmation},
+    block::{
+        BlockId, Confirmation,
+        range::{BlockNumbers, CHUNK},
+    },
     input,
 };
 
 /// Confirmed blocks, each with the source of its confirmation.
 pub type Confirmations = HashMap<BlockId, Confirmation>;
 
-/// Name of the file in the folder of a chain.
+/// Name of the file in the folder of a chunk.
 const NAME: &str = "confirmed.txt";
 
 /// Maximum size of the file in bytes: some million blocks.
@@ -35,41 +39,53 @@ const BUILT_IN: [(ChainId, &str); 2] = [
 ];
 
 impl Cache {
-    /// The confirmed blocks of a chain: those of the lists in the program, and those of the folder.
+    /// The confirmed blocks of a chain: those of the lists in the program, and those of the folders of the chunks that
+    /// have these numbers.
     ///
     /// # Errors
     ///
-    /// [`CacheError::Read`]. A missing file is not an error.
-    pub fn confirmations(&self, chain_id: ChainId) -> Result<Confirmations, CacheError> {
-        let path = self.folder(chain_id).join(NAME);
-        let bytes = match input::read(&path, MAX_BYTES) {
-            Ok(bytes) => bytes,
-            Err(missing) if missing.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(source) => return Err(CacheError::Read { path, source }),
-        };
+    /// [`CacheError::List`] and [`CacheError::Read`]. A missing file is not an error.
+    pub fn confirmations(
+        &self,
+        chain_id: ChainId,
+        numbers: &BlockNumbers,
+    ) -> Result<Confirmations, CacheError> {
         let mut all = built_in(chain_id);
-        let text = String::from_utf8_lossy(&bytes);
-        for (id, source) in text.lines().filter_map(|line| parse(chain_id, line)) {
-            all.entry(id).or_insert(source);
+        let wanted = numbers.set();
+        for (_, folder) in self.folders_of(chain_id, &wanted)? {
+            let path = folder.join(NAME);
+            let bytes = match input::read(&path, MAX_BYTES) {
+                Ok(bytes) => bytes,
+                Err(missing) if missing.kind() == ErrorKind::NotFound => continue,
+                Err(source) => return Err(CacheError::Read { path, source }),
+            };
+            let text = String::from_utf8_lossy(&bytes);
+            let lines = text.lines().filter_map(|line| parse(chain_id, line));
+            for (id, source) in lines.filter(|(id, _)| wanted.contains(id.number)) {
+                all.entry(id).or_insert(source);
+            }
         }
         Ok(all)
     }
 
-    /// Notes that blocks of a chain are confirmed. All lines are added in one write, so processes that write at the
-    /// same time do not mix their lines.
+    /// Notes that blocks of a chain are confirmed. All lines of a chunk are added in one write, so processes that
+    /// write at the same time do not mix their lines.
     ///
     /// # Errors
     ///
     /// [`CacheError::Write`].
     pub fn confirm(&self, chain_id: ChainId, blocks: &Confirmations) -> Result<(), CacheError> {
-        if blocks.is_empty() {
-            return Ok(());
-        }
         let mut ids: Vec<_> = blocks.iter().collect();
         ids.sort_unstable_by_key(|(id, _)| **id);
-        let lines: String = ids.into_iter().map(|(id, source)| line(id, source)).collect();
-        let path = self.folder(chain_id).join(NAME);
-        append(&path, lines).map_err(|source| CacheError::Write { path, source })
+        for chunk in ids.chunk_by(|(a, _), (b, _)| a.number / CHUNK == b.number / CHUNK) {
+            let lines: String = chunk.iter().map(|(id, source)| line(id, source)).collect();
+            let folder = self.chunk_folder(chain_id, chunk[0].0.number);
+            let path = folder.join(NAME);
+            fs::create_dir_all(&folder)
+                .and_then(|()| append(&path, lines))
+                .map_err(|source| CacheError::Write { path, source })?;
+        }
+        Ok(())
     }
 }
 
@@ -120,8 +136,6 @@ fn ends_a_line(mut file: File) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use alloy_primitives::B256;
 
     use super::*;
@@ -135,20 +149,40 @@ mod tests {
     fn confirmations_are_read_back_and_a_torn_line_is_ignored() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::new(root.path());
-        fs::create_dir(cache.folder(5)).unwrap();
-        assert!(cache.confirmations(5).unwrap().is_empty());
+        let all = [0..=9].into_iter().collect();
+        let read = || cache.confirmations(5, &all).unwrap();
+        assert!(read().is_empty());
 
         let given = Confirmations::from([(id(7), Confirmation::Given)]);
         cache.confirm(5, &given).unwrap();
-        assert_eq!(cache.confirmations(5).unwrap(), given);
+        assert_eq!(read(), given);
 
-        let path = cache.folder(5).join(NAME);
+        let path = cache.chunk_folder(5, 7).join(NAME);
         let whole = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{whole}8@0x08")).unwrap();
         let below = Confirmations::from([(id(9), Confirmation::Descendant(10))]);
         cache.confirm(5, &below).unwrap();
-        let all = cache.confirmations(5).unwrap();
-        assert_eq!((all.len(), &all[&id(9)]), (2, &Confirmation::Descendant(10)));
+        let found = read();
+        assert_eq!((found.len(), &found[&id(9)]), (2, &Confirmation::Descendant(10)));
+    }
+
+    #[test]
+    fn confirmations_of_a_range_are_those_of_its_chunks_and_of_the_flat_layout() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::new(root.path());
+        let far = BlockId { number: 5_000, ..id(1) };
+        let given = [id(7), far].map(|id| (id, Confirmation::Given));
+        cache.confirm(5, &Confirmations::from(given)).unwrap();
+        fs::write(cache.folder(5).join(NAME), line(&id(8), &Confirmation::Given)).unwrap();
+        let numbers = |range| {
+            let found = cache.confirmations(5, &[range].into_iter().collect()).unwrap();
+            let mut numbers: Vec<_> = found.keys().map(|id| id.number).collect();
+            numbers.sort_unstable();
+            numbers
+        };
+        assert_eq!(numbers(0..=999), [7, 8]);
+        assert_eq!(numbers(4_000..=6_000), [5_000]);
+        assert_eq!(numbers(8..=8), [8]);
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub struct Leftover {
 }
 
 impl Cache {
-    /// The temporary files that killed writers left in a chain's folder.
+    /// The temporary files that killed writers left in a chain's folder. No writer puts them into the
+    /// folders of chunks, so that this lists one folder only.
     ///
     /// # Errors
     ///
@@ -89,7 +90,8 @@ mod tests {
     fn only_files_of_dead_writers_are_leftovers() {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::new(root.path());
-        let folder = cache.put(&full_block(7)).unwrap().parent().unwrap().to_owned();
+        cache.put(&full_block(7)).unwrap();
+        let folder = cache.folder(1);
         let [dead, alive] = [".put-dead.tmp", ".put-alive.tmp"].map(|name| folder.join(name));
         fs::write(&dead, b"half").unwrap();
         let writer = File::create(&alive).unwrap();

@@ -20,13 +20,15 @@
 //! # Folder layout
 //!
 //! ```text
-//! <cache>/<chain id>/<block number>-<block hash>.block
+//! <cache>/<chain id>/<first>-<last>/<block number>-<block hash>.block
 //! ```
 //!
-//! Chain id and block number are plain decimals. The hash is `0x` and 64 lower-case hex digits.
-//! Other names are ignored, among them the temporary files of writers (`.put-*.tmp`).
-//! A chain's folder may have the file `confirmed.txt`, which lists confirmed headers.
-//! The function [`Cache::leftovers`] finds the temporary files of killed writers.
+//! Chain id and numbers are plain decimals. The hash is `0x` and 64 lower-case hex digits. A chunk has
+//! the numbers from `<first>` to `<last>`. Blocks directly in a chain's folder are of older releases,
+//! and are read as well. Other names are ignored. The temporary files of writers (`.put-*.tmp`) are
+//! in the chain's folder. A chunk's folder may have the file `confirmed.txt`, which lists confirmed
+//! headers, and `checked.txt`, which lists files that need not be read again. The function
+//! [`Cache::leftovers`] finds the temporary files of killed writers.
 //!
 //! # Container format, version 2
 //!
@@ -109,6 +111,8 @@ pub mod container;
 mod content;
 mod error;
 mod flat_content;
+mod index;
+mod layout;
 mod leftover;
 mod limits;
 mod sample;
@@ -118,6 +122,7 @@ mod tests;
 
 pub use confirmed::{Confirmations, built_in};
 pub use error::{CacheError, ContainerError};
+pub use index::{CheckedFile, ChunkIndex};
 pub use leftover::Leftover;
 pub use sample::{SAMPLE_CHAIN, sample};
 pub use store::Cache;

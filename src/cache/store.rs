@@ -1,6 +1,6 @@
-//! The folder of containers: lists its files, and checks each file against its name.
+//! The folder of containers: writes its files, reads them, and checks each file against its name.
 //!
-//! The [module docs](super) describe the layout. Each call opens at most one file and keeps nothing
+//! `layout` maps blocks to paths and lists them. Each call opens at most one file and keeps nothing
 //! in memory. No lock is needed, because files appear only by renaming (see `atomic`). A returned
 //! block has the requested chain, number and hash. The rest of it is not verified.
 
@@ -40,11 +40,6 @@ impl Cache {
         &self.root
     }
 
-    /// The path of a block's file, whether or not it exists.
-    pub fn path(&self, id: &BlockId) -> PathBuf {
-        self.folder(id.chain_id).join(id.file_name())
-    }
-
     /// Stores a block, and returns the path of its file.
     ///
     /// Replaces a file of the same block. The old file stays unchanged until the new one is
@@ -58,8 +53,11 @@ impl Cache {
         let id = recorded.id();
         let bytes =
             container::encode(recorded).map_err(|source| CacheError::Unstorable { id, source })?;
-        atomic::write(&self.folder(id.chain_id), &id.file_name(), &bytes)
-            .map_err(|source| CacheError::Write { path: self.path(&id), source })
+        let path = self.path(&id);
+        match atomic::write(&self.folder(id.chain_id), &path, &bytes) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(CacheError::Write { path, source }),
+        }
     }
 
     /// Loads a block.
@@ -100,8 +98,15 @@ impl Cache {
     ///
     /// [`CacheError::NotCached`], [`CacheError::Read`] and [`CacheError::Remove`].
     pub fn remove(&self, id: &BlockId) -> Result<u64, CacheError> {
-        let (path, size) = (self.path(id), self.size(id)?);
-        fs::remove_file(&path).map_err(|source| CacheError::Remove { path, source })?;
+        let size = self.size(id)?;
+        for path in self.places(id) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(CacheError::Remove { path, source: error });
+                }
+                _ => {}
+            }
+        }
         Ok(size)
     }
 
@@ -125,8 +130,7 @@ impl Cache {
     /// [`CacheError::NotCached`] and [`CacheError::List`]. [`CacheError::Ambiguous`] if both sides
     /// of a reorg were fetched.
     pub fn find(&self, chain_id: ChainId, number: BlockNumber) -> Result<BlockId, CacheError> {
-        let mut found = self.list(chain_id)?;
-        found.retain(|id| id.number == number);
+        let found = self.list_of(chain_id, &[number..=number].into_iter().collect())?;
         match found[..] {
             [] => Err(CacheError::NotCached { number }),
             [id] => Ok(id),
@@ -135,23 +139,6 @@ impl Cache {
                 Err(CacheError::Ambiguous { number, paths })
             }
         }
-    }
-
-    /// The cached blocks of a chain by their file names, sorted by number, then hash.
-    ///
-    /// Opens no file. Names that are not names of containers are skipped, among them those of
-    /// temporary files.
-    ///
-    /// # Errors
-    ///
-    /// [`CacheError::List`]. A missing folder is not an error: it has no blocks.
-    pub fn list(&self, chain_id: ChainId) -> Result<Vec<BlockId>, CacheError> {
-        let mut ids = Vec::new();
-        for_each_name(&self.folder(chain_id), |name| {
-            ids.extend(BlockId::from_file_name(chain_id, name));
-        })?;
-        ids.sort_unstable();
-        Ok(ids)
     }
 
     /// The chains that have a folder, in ascending order. Other names are skipped.
@@ -165,10 +152,6 @@ impl Cache {
         chains.retain(|chain_id| self.folder(*chain_id).is_dir());
         chains.sort_unstable();
         Ok(chains)
-    }
-
-    pub(super) fn folder(&self, chain_id: ChainId) -> PathBuf {
-        self.root.join(chain_id.to_string())
     }
 }
 
@@ -186,7 +169,7 @@ pub(super) fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
 }
 
 /// Calls `take` with each name, without a list of all of them.
-fn for_each_name(folder: &Path, mut take: impl FnMut(&str)) -> Result<(), CacheError> {
+pub(super) fn for_each_name(folder: &Path, mut take: impl FnMut(&str)) -> Result<(), CacheError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -266,7 +249,7 @@ mod tests {
         let path = cache.put(&block).unwrap();
 
         let name = format!("7-{}.block", block.block.header.hash_slow());
-        assert_eq!(path, root.path().join("cache/560048").join(name));
+        assert_eq!(path, root.path().join("cache/560048/0-999").join(name));
         assert_eq!(path, cache.path(&block.id()));
         assert!(path.is_file());
     }
@@ -315,7 +298,9 @@ mod tests {
         let path = cache.put(&empty_block(7)).unwrap();
         let folder = path.parent().unwrap();
         for name in [".put-x1y2z3.tmp", "notes.txt", "8-0x12.block", "07-.block"] {
-            fs::write(folder.join(name), b"half a conta").unwrap();
+            for folder in [folder, &cache.folder(1)] {
+                fs::write(folder.join(name), b"half a conta").unwrap();
+            }
         }
         for name in ["01", "-1", "mainnet"] {
             fs::create_dir(root.path().join("cache").join(name)).unwrap();
@@ -413,7 +398,7 @@ mod tests {
         let block = full_block(7);
         let path = cache.put(&block).unwrap();
         let elsewhere = BlockId { chain_id: 5, ..block.id() };
-        fs::create_dir(cache.folder(5)).unwrap();
+        fs::create_dir_all(cache.chunk_folder(5, 7)).unwrap();
         fs::copy(path, cache.path(&elsewhere)).unwrap();
 
         let error = cache.get(&elsewhere).unwrap_err();

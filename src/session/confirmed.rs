@@ -4,18 +4,21 @@
 //! child. The child's header contains the hash of its parent.
 
 use crate::{
-    block::{BlockId, Confirmation},
-    cache::{Cache, CacheError, Confirmations},
+    block::{BlockId, Confirmation, range::CHUNK},
+    cache::{Cache, CacheError, ChunkIndex, Confirmations},
 };
-use alloy_primitives::{B256, BlockNumber};
+use alloy_primitives::{B256, BlockNumber, ChainId};
 use eyre::ensure;
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+};
 
 /// Hashes that the user gives, by block number.
 pub type GivenHashes = BTreeMap<BlockNumber, B256>;
 
-/// Finds the confirmed blocks among `ids`. Reads the file of each confirmed block whose parent is among `ids` and is
-/// not confirmed yet.
+/// Finds the confirmed blocks among `ids`. For each confirmed block whose parent is among `ids` and is not confirmed
+/// yet, it reads the header, from the index of the chunk or from the block's file.
 ///
 /// # Errors
 /// If the confirmations of a chain cannot be read. A file that cannot be read confirms nothing.
@@ -29,7 +32,8 @@ pub(super) fn confirmed(
     chains.sort_unstable();
     chains.dedup();
     for chain in chains {
-        known.extend(cache.confirmations(chain)?);
+        let numbers = ids.iter().filter(|id| id.chain_id == chain).map(|id| id.number..=id.number);
+        known.extend(cache.confirmations(chain, &numbers.collect())?);
     }
     let mut found: Confirmations = ids
         .iter()
@@ -38,9 +42,29 @@ pub(super) fn confirmed(
             Some((*id, given.or_else(|| known.get(id).cloned())?))
         })
         .collect();
-    let parent = |id: &BlockId| cache.get(id).ok().map(|block| block.block.header.parent_hash);
-    descend(ids, &mut found, parent);
+    let headers = CachedHeaders { cache, last: RefCell::default() };
+    descend(ids, &mut found, |id| headers.parent(id));
     Ok(found)
+}
+
+/// The headers of cached blocks, with the index of the chunk that was asked for last.
+struct CachedHeaders<'a> {
+    cache: &'a Cache,
+    last: RefCell<Option<((ChainId, u64), ChunkIndex)>>,
+}
+
+impl CachedHeaders<'_> {
+    /// The hash of a block's parent; `None` if the file cannot be read.
+    fn parent(&self, id: &BlockId) -> Option<B256> {
+        let chunk = (id.chain_id, id.number / CHUNK);
+        let mut last = self.last.borrow_mut();
+        if last.as_ref().is_none_or(|(of, _)| *of != chunk) {
+            *last = Some((chunk, self.cache.index(id.chain_id, id.number)));
+        }
+        let indexed = last.as_ref().and_then(|(_, index)| Some(&index.get(id)?.header));
+        let read = || self.cache.get(id).ok().map(|block| block.block.header.parent_hash);
+        indexed.map(|header| header.parent_hash).or_else(read)
+    }
 }
 
 /// Confirms the ancestors of confirmed blocks, as far as each is among `ids`. `parent` gives the parent hash of a

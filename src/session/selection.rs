@@ -68,23 +68,27 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
     if let Some(spec @ BlockSpec::Sample(_)) = query.blocks.clone() {
         return of_sample(spec, query);
     }
-    let cached = all_cached(query.chain, cache)?;
-    let is_any = query.blocks.is_none();
-    if is_any && cached.is_empty() && query.chain.is_none_or(|chain| chain == SAMPLE_CHAIN) {
-        return built_in(query);
-    }
-    refuse_none(&cached, query.chain, cache)?;
-    let (blocks, named) = match &query.blocks {
+    let (blocks, named) = match query.blocks.clone() {
         None => {
+            let cached = all_cached(query.chain, cache)?;
+            let may_be_sample = query.chain.is_none_or(|chain| chain == SAMPLE_CHAIN);
+            if cached.is_empty() && may_be_sample {
+                return built_in(query);
+            }
+            if cached.is_empty() {
+                return Err(nothing_cached(query.chain, cache));
+            }
             let ids = in_shard(cached, query.shard);
             let confirmed = confirmed(cache, &ids, &GivenHashes::new())?;
             let found = |id: BlockId| (id.number, Ok(cached_source(cache, &id, &confirmed)));
             (ids.iter().copied().map(found).collect(), "all cached".to_owned())
         }
         Some(spec) => {
-            let list = spec.clone().load()?;
-            let names = names(&cached, &list);
-            let (numbers, given) = (part(&list, &names, query.shard)?, list.hashes(&names)?);
+            let named = spec.to_string();
+            let Candidates { cached, numbers, given } = candidates(spec, &query, cache)?;
+            if cached.is_empty() && !has_blocks(query.chain, cache)? {
+                return Err(nothing_cached(query.chain, cache));
+            }
             let by_number = ByNumber::new(without_siblings(cached, &given));
             let there = numbers.ranges().iter().flat_map(|range| by_number.range(range));
             let ids: Vec<_> = there.flatten().copied().collect();
@@ -93,7 +97,7 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
                 check_given(&given, &id, "the cache")?;
                 Ok(cached_source(cache, &id, &confirmed))
             };
-            (find_all(&numbers, &by_number, cache, source), spec.to_string())
+            (find_all(&numbers, &by_number, cache, source), named)
         }
     };
     let named = match query.shard {
@@ -101,6 +105,30 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
         None => named,
     };
     Ok(Selection { blocks, query, named, is_sample: false })
+}
+
+/// The cached blocks that a list may select, the selected numbers, and the hashes that the list gives.
+struct Candidates {
+    cached: Vec<BlockId>,
+    numbers: BlockNumbers,
+    given: GivenHashes,
+}
+
+/// Lists the cached blocks of the selected numbers. Only a list with names such as `latest` or a hash needs the list of
+/// all cached blocks.
+fn candidates(spec: BlockSpec, query: &BlockQuery, cache: &Cache) -> eyre::Result<Candidates> {
+    let list = spec.load()?;
+    let all = match list.names().is_empty() {
+        true => None,
+        false => Some(all_cached(query.chain, cache)?),
+    };
+    let names = names(all.as_deref().unwrap_or_default(), &list);
+    let (numbers, given) = (part(&list, &names, query.shard)?, list.hashes(&names)?);
+    let cached = match all {
+        Some(all) => all,
+        None => cached_of(query.chain, &numbers, cache)?,
+    };
+    Ok(Candidates { cached, numbers, given })
 }
 
 /// Refuses a moving selection for a shard, since the parts would not agree.
@@ -126,14 +154,8 @@ fn part(list: &BlockList, names: &Names, shard: Option<Shard>) -> eyre::Result<B
 fn in_shard(cached: Vec<BlockId>, shard: Option<Shard>) -> Vec<BlockId> {
     let Some(shard) = shard else { return cached };
     let numbers = cached.iter().map(|id| id.number..=id.number).collect::<BlockNumbers>();
-    let part = numbers.part(shard);
-    // The ranges of a part ascend.
-    let ranges = part.ranges();
-    let is_inside = |number: &BlockNumber| {
-        let place = ranges.partition_point(|range| range.end() < number);
-        ranges.get(place).is_some_and(|range| range.contains(number))
-    };
-    cached.into_iter().filter(|id| is_inside(&id.number)).collect()
+    let part = numbers.part(shard).set();
+    cached.into_iter().filter(|id| part.contains(id.number)).collect()
 }
 
 /// The numbers of the names in a list: hashes of cached blocks, and `latest` for the newest of them.
@@ -268,10 +290,6 @@ fn built_in(query: BlockQuery) -> eyre::Result<Selection> {
     Ok(Selection { blocks, query, named, is_sample: true })
 }
 
-fn refuse_none(cached: &[BlockId], chain: Option<ChainId>, cache: &Cache) -> eyre::Result<()> {
-    if cached.is_empty() { Err(nothing_cached(chain, cache)) } else { Ok(()) }
-}
-
 /// The error of an empty cache, and its remedies.
 pub fn nothing_cached(chain: Option<ChainId>, cache: &Cache) -> eyre::Report {
     let of_chain = chain.map_or_else(String::new, |id| format!(" of chain {id}"));
@@ -287,16 +305,31 @@ fn of_several_chains() -> eyre::Report {
 }
 
 fn all_cached(chain: Option<ChainId>, cache: &Cache) -> eyre::Result<Vec<BlockId>> {
+    cached_of(chain, &[0..=BlockNumber::MAX].into_iter().collect(), cache)
+}
+
+/// The cached blocks of these numbers.
+fn cached_of(
+    chain: Option<ChainId>,
+    numbers: &BlockNumbers,
+    cache: &Cache,
+) -> eyre::Result<Vec<BlockId>> {
     let chains = match chain {
         Some(id) => vec![id],
-        None => cache.chains().wrap_err("cannot list the cache")?,
+        None => cache.chains().wrap_err(CANNOT_LIST)?,
     };
     let mut blocks = Vec::new();
     for chain in chains {
-        blocks.extend(cache.list(chain).wrap_err("cannot list the cache")?);
+        blocks.extend(cache.list_of(chain, numbers).wrap_err(CANNOT_LIST)?);
     }
     Ok(blocks)
 }
+
+fn has_blocks(chain: Option<ChainId>, cache: &Cache) -> eyre::Result<bool> {
+    cache.has_blocks(chain).wrap_err(CANNOT_LIST)
+}
+
+const CANNOT_LIST: &str = "cannot list the cache";
 
 /// The one block of these that share a number.
 fn find(found: &[BlockId], number: BlockNumber, cache: &Cache) -> eyre::Result<BlockId> {

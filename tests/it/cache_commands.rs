@@ -1,6 +1,8 @@
 //! `blockrace cache` on intact and damaged blocks, and on valid and invalid archives.
 
-use crate::support::{assert_code, blockrace, fetched, recordings, stderr, stdout, witness_of_mut};
+use crate::support::{
+    RecordedNode, assert_code, blockrace, fetched, recordings, stderr, stdout, witness_of_mut,
+};
 use blockrace::{
     block::BlockId,
     cache::{
@@ -105,6 +107,24 @@ fn a_damaged_file_is_named_and_other_files_are_still_processed() {
         assert!(stderr(&output).contains(name.to_str().expect("text")), "{}", stderr(&output));
         assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
     }
+}
+
+#[test]
+fn blocks_of_the_flat_layout_are_verified_and_not_fetched_again() {
+    let Some(recordings) = recordings() else { return };
+    let (folder, cache, ids) = small_cache().expect("there are recordings");
+    for id in &ids {
+        let chunked = cache.path(id);
+        let flat = folder.path().join("560048").join(chunked.file_name().expect("it has a name"));
+        fs::rename(chunked, flat).expect("they are writable");
+    }
+    assert_code(&blockrace(folder.path(), &["verify"]), 0);
+    let list = ids.iter().map(|id| id.number.to_string()).collect::<Vec<_>>().join(",");
+    let node = RecordedNode::serve(&recordings, "hoodi", &[]);
+    let again = blockrace(folder.path(), &["fetch", &list, "--rpc-url", &node.url]);
+    assert_code(&again, 0);
+    assert!(stdout(&again).contains("2 blocks were already cached"), "{}", stdout(&again));
+    assert_eq!(cache.list(560_048).expect("the cache is readable"), ids);
 }
 
 #[test]

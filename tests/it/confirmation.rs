@@ -128,7 +128,7 @@ fn a_fetched_hash_is_remembered_and_listed() {
     // The confirmation is of the header, so the file is the same as without it.
     let plain = tempfile::tempdir().expect("a temporary folder");
     assert_code(&blockrace(plain.path(), &["fetch", "5", "--rpc-url", &url]), 0);
-    let path = format!("1/{NUMBER}-{hash}.block");
+    let path = format!("1/0-999/{NUMBER}-{hash}.block");
     let [one, two] = [cache, plain.path()].map(|root| fs::read(root.join(&path)).expect("a file"));
     assert_eq!(one, two);
 }

@@ -6,6 +6,7 @@ use crate::support::{RecordedNode, assert_code, blockrace, recordings, start, st
 use blockrace::cache::Cache;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use std::{
+    fs,
     path::Path,
     process::{Child, Command, Output},
     thread::sleep,
@@ -197,6 +198,34 @@ fn a_cached_file_that_is_damaged_is_fetched_again() {
     assert!(stdout(&again).starts_with("2 of 2 blocks fetched"), "{}", stdout(&again));
     assert!(stdout(&again).contains("48 blocks were already cached"), "{}", stdout(&again));
     assert_code(&blockrace(cache.path(), &["cache", "check"]), 0);
+}
+
+#[test]
+fn a_resumed_fetch_reads_no_file_that_is_as_it_was_checked() {
+    let Some(recordings) = recordings() else { return };
+    let (folder, numbers) = crate::support::fetched(&recordings, "mainnet");
+    let cache = Cache::new(folder.path());
+    let ids = cache.list(1).expect("the cache is readable");
+    let [changed, touched] = [&ids[3], &ids[4]];
+    for id in &ids {
+        let path = cache.path(id);
+        let before = fs::metadata(&path).and_then(|data| data.modified()).expect("it is there");
+        let length = fs::metadata(&path).expect("it is there").len();
+        // Content that no reader accepts shows which files are read.
+        let bytes =
+            vec![0; usize::try_from(length).expect("a small file") + usize::from(id == changed)];
+        fs::write(&path, bytes).expect("it is writable");
+        if id != touched {
+            let file = fs::File::options().write(true).open(&path).expect("it is writable");
+            file.set_modified(before).expect("the time can be set");
+        }
+    }
+    let node = RecordedNode::serve(&recordings, "mainnet", &[]);
+    let again = fetch(folder.path(), &node);
+    assert_code(&again, 0);
+    assert!(stdout(&again).starts_with("2 of 2 blocks fetched"), "{}", stdout(&again));
+    let kept = format!("{} blocks were already cached", numbers.len() - 2);
+    assert!(stdout(&again).contains(&kept), "{}", stdout(&again));
 }
 
 #[test]

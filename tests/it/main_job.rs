@@ -172,9 +172,10 @@ fn cached_blocks_are_fetched_again_only_on_request() {
     let (cache, _) = fetched(&recordings, "hoodi");
     let node = crate::support::RecordedNode::serve(&recordings, "hoodi", &[]);
     let written = || {
-        let files = fs::read_dir(cache.path().join("560048")).expect("the chain has a folder");
-        let modified = |file: fs::DirEntry| file.metadata().and_then(|data| data.modified());
-        files.map(|file| file.and_then(modified).expect("a file")).max()
+        let blocks = Cache::new(cache.path());
+        let ids = blocks.list(560_048).expect("the cache is readable");
+        let modified = |id| fs::metadata(blocks.path(id)).and_then(|data| data.modified());
+        ids.iter().map(|id| modified(id).expect("a file")).max()
     };
     let before = written();
     let again = blockrace(cache.path(), &["fetch", "974567,1041734", "--rpc-url", &node.url]);

@@ -1,6 +1,7 @@
 //! Wrong use gives exit code 2, no standard output and one message with advice.
 
 use crate::support::{RecordedNode, assert_code, blockrace, fetched, recordings, stderr, stdout};
+use blockrace::cache::Cache;
 use std::fs;
 
 /// Asserts exit code 2 and one clear message: it begins with `error:`, contains all of `parts`, and nothing else is printed.
@@ -129,7 +130,7 @@ fn a_lying_witness_is_refused_and_nothing_is_stored() {
     let list = format!("@{}", node.list.display());
     let output = blockrace(cache.path(), &["fetch", &list, "--rpc-url", &node.url]);
     assert_ne!(output.status.code(), Some(0));
-    let stored = blockrace::cache::Cache::new(cache.path()).list(1).expect("the cache is readable");
+    let stored = Cache::new(cache.path()).list(1).expect("the cache is readable");
     assert_eq!(stored, [], "nothing is stored");
     for number in &node.numbers {
         let why = format!("error: block {number}: the witness does not belong to the block");
@@ -143,13 +144,13 @@ fn a_lying_witness_is_refused_and_nothing_is_stored() {
 fn an_invalid_container_file_is_named() {
     let Some(recordings) = recordings() else { return };
     let (cache, _) = fetched(&recordings, "hoodi");
-    let folder = cache.path().join("560048");
-    let file = fs::read_dir(&folder).expect("a folder").next().expect("a file").expect("a file");
-    fs::write(file.path(), "this is no block").expect("it is writable");
+    let blocks = Cache::new(cache.path());
+    let id = blocks.list(560_048).expect("the cache is readable")[0];
+    let file = blocks.path(&id);
+    fs::write(&file, "this is no block").expect("it is writable");
     let output = blockrace(cache.path(), &["verify"]);
     assert_code(&output, 2);
-    let name = file.file_name().into_string().expect("names are text");
-    assert!(stderr(&output).contains(&name), "{}", stderr(&output));
+    assert!(stderr(&output).contains(&file.display().to_string()), "{}", stderr(&output));
     assert!(stderr(&output).contains("--overwrite"), "{}", stderr(&output));
     assert!(stdout(&output).contains("1 of 2 blocks match"), "{}", stdout(&output));
 }

@@ -23,8 +23,8 @@ use crate::input;
 
 pub use self::bound::{Bound, Name, Names};
 pub use self::item::{Item, ItemError};
-pub use self::numbers::BlockNumbers;
-pub use self::shard::{CHUNK, Shard, ShardError};
+pub use self::numbers::{BlockNumbers, NumberSet};
+pub use self::shard::{CHUNK, Shard, ShardError, chunk_name, chunk_numbers};
 
 /// `BLOCKS` as typed: a comma-separated list such as `19426580:+20,latest`, or `@FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]

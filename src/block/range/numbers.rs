@@ -27,10 +27,48 @@ impl BlockNumbers {
         &self.ranges
     }
 
+    /// The numbers that `others` lacks. Time and memory depend on the ranges, not on their length.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let mut covered = Covered::default();
+        for range in &others.ranges {
+            covered.claim(*range.start(), *range.end());
+        }
+        let left = self.ranges.iter().flat_map(|range| {
+            let (first, last) = (*range.start(), *range.end());
+            gaps(first, last, &covered.overlapping(first, last))
+        });
+        Self { ranges: left.collect() }
+    }
+
+    /// The same numbers, for questions about single ones.
+    pub fn set(&self) -> NumberSet {
+        let mut ranges = self.ranges.clone();
+        ranges.sort_unstable_by_key(|range| *range.start());
+        NumberSet(ranges)
+    }
+
     /// The number of blocks. The set of all 64-bit numbers is counted one short, since its count does not fit.
     pub fn count(&self) -> u64 {
         let blocks = |range: &RangeInclusive<u64>| (range.end() - range.start()).saturating_add(1);
         self.ranges.iter().map(blocks).fold(0, u64::saturating_add)
+    }
+}
+
+/// Block numbers without an order. A question takes time with the logarithm of the number of ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberSet(Vec<RangeInclusive<BlockNumber>>);
+
+impl NumberSet {
+    /// Whether the number is in the set.
+    pub fn contains(&self, number: BlockNumber) -> bool {
+        self.meets(&(number..=number))
+    }
+
+    /// Whether a number of the range is in the set.
+    pub fn meets(&self, range: &RangeInclusive<BlockNumber>) -> bool {
+        let place = self.0.partition_point(|own| own.end() < range.start());
+        self.0.get(place).is_some_and(|own| own.start() <= range.end())
     }
 }
 
@@ -141,6 +179,24 @@ mod tests {
         let singles = (0..100_000).map(|n| 2 * n..=2 * n);
         let wide = std::iter::repeat_n(0..=200_000, 100_000);
         assert_eq!(singles.chain(wide).collect::<BlockNumbers>().count(), 200_001);
+    }
+
+    #[test]
+    fn numbers_without_others_are_the_rest() {
+        let all = numbers(&[20..=29, 5..=5, 0..=2]);
+        let rest = all.without(&numbers(&[1..=1, 28..=40, 20..=21, 22..=23]));
+        assert_eq!(rest.ranges, vec![24..=27, 5..=5, 0..=0, 2..=2]);
+        assert_eq!(all.without(&numbers(&[])), all);
+        assert_eq!(all.without(&all).count(), 0);
+    }
+
+    #[test]
+    fn a_set_tells_which_ranges_it_meets() {
+        let set = numbers(&[20..=29, 5..=5]).set();
+        assert!(set.contains(5) && set.contains(20) && set.contains(29));
+        assert!(!set.contains(4) && !set.contains(6) && !set.contains(30));
+        assert!(set.meets(&(0..=5)) && set.meets(&(6..=20)) && set.meets(&(0..=100)));
+        assert!(!set.meets(&(6..=19)) && !set.meets(&(30..=u64::MAX)));
     }
 
     proptest! {

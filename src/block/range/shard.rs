@@ -13,6 +13,18 @@ use super::BlockNumbers;
 /// Number of blocks in a chunk.
 pub const CHUNK: u64 = 1_000;
 
+/// The name of chunk `index` in paths: its first and last number.
+pub fn chunk_name(index: u64) -> String {
+    let numbers = chunk_numbers(index);
+    format!("{}-{}", numbers.start(), numbers.end())
+}
+
+/// The numbers of chunk `index`.
+pub const fn chunk_numbers(index: u64) -> RangeInclusive<BlockNumber> {
+    let first = index.saturating_mul(CHUNK);
+    first..=first.saturating_add(CHUNK - 1)
+}
+
 /// Part `index` of `count`, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {

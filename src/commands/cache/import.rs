@@ -143,6 +143,7 @@ impl Desk<'_> {
             self.watchdog.run(move |pool| verify_and_reduce(recorded, pool, |_| ()))??;
         if verdict == Verdict::Match {
             self.context.cache.put(&reduced.recorded)?;
+            self.context.cache.note_checked(&reduced.recorded);
             self.stored += 1;
         }
         Ok(verdict)

@@ -46,9 +46,9 @@ pub async fn estimate(
 ) -> eyre::Result<Estimate> {
     let selected = numbers.count();
     let chain_id = nodes.first().chain_id();
-    let headers = HeaderCheck::new(cache, chain_id, options.headers.clone())?;
+    let headers = HeaderCheck::new(cache, chain_id, numbers, options.headers.clone())?;
     let (cached, missing) = match selected <= MOST_LOOKED_UP {
-        true => Kept::of(cache, nodes, options.overwrite, headers.clone())?.split(numbers),
+        true => Kept::of(cache, nodes, numbers, options.overwrite, headers.clone())?.split(numbers),
         false => (0, numbers.iter().take(1).collect()),
     };
     let source = Source::new(nodes, options.execution_limit.clone(), options.choice, headers);

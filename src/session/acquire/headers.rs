@@ -1,7 +1,7 @@
 //! Confirms the headers of acquired blocks by hashes that the user gives, and by further nodes.
 
 use crate::{
-    block::{BlockId, Confirmation},
+    block::{BlockId, Confirmation, range::BlockNumbers},
     cache::{Cache, CacheError, Confirmations},
     fetch::{FetchError, Node},
     session::confirmed::{GivenHashes, check_given, descend},
@@ -84,9 +84,15 @@ pub(super) struct HeaderCheck {
 impl HeaderCheck {
     /// # Errors
     /// If the confirmations of the cache cannot be read, or if a node is of another chain.
-    pub(super) fn new(cache: &Cache, chain_id: u64, sources: HeaderSources) -> eyre::Result<Self> {
+    pub(super) fn new(
+        cache: &Cache,
+        chain_id: u64,
+        numbers: &BlockNumbers,
+        sources: HeaderSources,
+    ) -> eyre::Result<Self> {
         sources.check_chain(chain_id)?;
-        Ok(Self { sources: Arc::new(sources), known: Arc::new(cache.confirmations(chain_id)?) })
+        let known = cache.confirmations(chain_id, numbers)?;
+        Ok(Self { sources: Arc::new(sources), known: Arc::new(known) })
     }
 
     /// Looks for a source that confirms the header of a block of a node.

@@ -139,13 +139,13 @@ pub async fn acquire(
 ) -> eyre::Result<()> {
     let AcquireOptions { choice, overwrite, concurrency, execution_limit, headers } = options;
     let chain_id = nodes.first().chain_id();
-    let check = HeaderCheck::new(cache, chain_id, headers)?;
+    let check = HeaderCheck::new(cache, chain_id, numbers, headers)?;
     let headers = RefCell::new(Headers::new(cache, chain_id, &check));
     let report = |event: Acquired| {
         event.header().into_iter().for_each(|header| headers.borrow_mut().add(header));
         report(event);
     };
-    let kept = Kept::of(cache, nodes, overwrite, check.clone())?;
+    let kept = Kept::of(cache, nodes, numbers, overwrite, check.clone())?;
     let source = Arc::new(Source::new(nodes, execution_limit, choice, check));
     let shelf = Shelf { cache: cache.clone(), choice };
     let missing = kept.missing(numbers.iter(), concurrency, &report);

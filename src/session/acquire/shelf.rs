@@ -55,6 +55,7 @@ impl Shelf {
     fn put(&self, recorded: &RecordedBlock) -> eyre::Result<()> {
         ensure!(!self.would_lose_a_proof(recorded), LOSES_PROOF);
         self.cache.put(recorded)?;
+        self.cache.note_checked(recorded);
         Ok(())
     }
 

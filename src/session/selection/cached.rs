@@ -1,8 +1,8 @@
 //! Selects cached blocks by their file names, for commands that need no block itself.
 
 use super::{
-    BlockSource, ByNumber, GivenHashes, all_cached, check_given, confirmed, in_shard, names,
-    of_several_chains, part, without_siblings,
+    BlockSource, ByNumber, Candidates, GivenHashes, all_cached, candidates, check_given, confirmed,
+    in_shard, of_several_chains, without_siblings,
 };
 use crate::{
     block::BlockId,
@@ -40,15 +40,12 @@ impl CachedSelection {
     }
 
     fn all(query: BlockQuery, cache: &Cache) -> eyre::Result<Self> {
-        let cached = all_cached(query.chain, cache)?;
-        let Some(spec) = query.blocks else {
-            let ids = in_shard(cached, query.shard);
+        let Some(spec) = query.blocks.clone() else {
+            let ids = in_shard(all_cached(query.chain, cache)?, query.shard);
             let confirmed = confirmed(cache, &ids, &GivenHashes::new())?;
             return Ok(Self { ids, confirmed, ..Self::default() });
         };
-        let list = spec.load()?;
-        let names = names(&cached, &list);
-        let (numbers, given) = (part(&list, &names, query.shard)?, list.hashes(&names)?);
+        let Candidates { cached, numbers, given } = candidates(spec, &query, cache)?;
         let by_number = ByNumber::new(without_siblings(cached, &given));
         let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range));
         let mut ids: Vec<_> = asked.clone().flatten().copied().collect();
