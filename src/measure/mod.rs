@@ -8,6 +8,7 @@
 //! Correctness lives in `lap` and `reference`: each outcome is verified before its time counts.
 
 mod bootstrap;
+pub mod cgroup;
 pub mod change;
 mod clock;
 mod counters;

@@ -3,7 +3,7 @@
 //! A [`Warning`] names the cause, a figure and a remedy. [`conditions`] evaluates the machine, and [`findings`]
 //! evaluates the samples. A warning removes nothing from a report, and is part of every form of it.
 
-use super::{load::OtherLoad, stats::Speedup};
+use super::{cgroup::ProcessorLimit, load::OtherLoad, stats::Speedup};
 use std::{fmt, num::NonZeroUsize};
 
 /// With fewer iterations, even the smallest and the largest possible median do not form a 95 % interval.
@@ -44,6 +44,8 @@ pub enum Warning {
     OtherLoad { processors: f64 },
     /// The hypervisor gave CPU time to other virtual machines.
     Stolen { processors: f64 },
+    /// A cgroup limits the processors.
+    Limited(ProcessorLimit),
     /// The intervals come from too few iterations.
     TooFewIterations { rounds: u32 },
     /// Contenders still got faster at the limit of the warm-up iterations.
@@ -79,6 +81,7 @@ impl Warning {
             Self::FrequencyScaling { .. } => "frequency-scaling",
             Self::OtherLoad { .. } => "other-load",
             Self::Stolen { .. } => "stolen",
+            Self::Limited(limit) => limit.kind(),
             Self::TooFewIterations { .. } => "too-few-iterations",
             Self::NeverWarm { .. } => "never-warm",
             Self::Drift { .. } => "drift",
@@ -120,6 +123,7 @@ impl Warning {
             }
             Self::OtherLoad { .. } => "stop other programs and measure again",
             Self::Stolen { .. } => "measure on a dedicated machine, or at a quieter time",
+            Self::Limited(limit) => limit.remedy(),
             Self::TooFewIterations { .. } => "use at least ten iterations, or --iterations auto",
             Self::NeverWarm { .. } => {
                 "check for heat and other load, or set more warm-up iterations with --warmup"
@@ -180,6 +184,7 @@ impl fmt::Display for Warning {
                     "the hypervisor gave {processors:.2} CPUs to other virtual machines on average (steal time)"
                 )
             }
+            Self::Limited(limit) => fmt::Display::fmt(limit, f),
             Self::TooFewIterations { rounds } => {
                 write!(f, "too few for 95 % intervals: {}", counted(*rounds as usize, "iteration"))
             }
@@ -257,11 +262,13 @@ pub struct Conditions {
     pub governor: Option<String>,
     /// Load of other processes, and steal time.
     pub load: Option<OtherLoad>,
+    /// Limits of a cgroup.
+    pub limits: Vec<ProcessorLimit>,
 }
 
 /// Warnings about the machine and the build.
 pub fn conditions(conditions: &Conditions) -> Vec<Warning> {
-    let Conditions { build, cores, threads, governor, load } = conditions;
+    let Conditions { build, cores, threads, governor, load, limits } = conditions;
     let (cores, threads) = (*cores, *threads);
     let scaling = governor.as_deref().filter(|governor| *governor != "performance");
     let over = |share: f64| (share > SMALLEST_LOAD).then_some(share);
@@ -276,6 +283,7 @@ pub fn conditions(conditions: &Conditions) -> Vec<Warning> {
     ]
     .into_iter()
     .flatten()
+    .chain(limits.iter().copied().map(Warning::Limited))
     .collect()
 }
 
@@ -376,6 +384,7 @@ mod tests {
             threads: NonZeroUsize::MIN,
             governor: Some("performance".into()),
             load: Some(OtherLoad { busy: 0.01, stolen: 0.0 }),
+            limits: vec![],
         }
     }
 
@@ -410,6 +419,10 @@ mod tests {
             threads: NonZeroUsize::MIN.saturating_add(7),
             governor: Some("powersave".into()),
             load: Some(OtherLoad { busy: 0.5, stolen: 0.25 }),
+            limits: vec![
+                ProcessorLimit::Time { processors: 1.5, of: 4 },
+                ProcessorLimit::Part { processors: 4, of: 8 },
+            ],
             ..quiet()
         };
         let warnings = conditions(&bad);
@@ -419,6 +432,8 @@ mod tests {
             "frequency-scaling",
             "other-load",
             "stolen",
+            "limited-processor-time",
+            "part-of-the-machine",
         ];
         assert_eq!(kinds(&warnings), expected);
         assert_eq!(warnings[1].to_string(), "rows with 8 threads oversubscribe the 1 core");

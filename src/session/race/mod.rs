@@ -20,14 +20,16 @@ use self::{
     prepared::{Group, PhaseTimes, Prepared, groups, prepare_group},
     profiles::{Profiles, profile_all},
     rows::Block,
-    warnings::{RaceNotes, warnings},
+    warnings::{RaceNotes, Surroundings, warnings},
 };
 use super::{BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, provenance};
 use crate::{
     block::{MergedCounts, ReplayJob},
     executors::ExecutorKind,
     insight::Study,
-    measure::{End, Iterations, Plan, Race, RunError, Runner, Warmup, load::LoadWatch},
+    measure::{
+        End, Iterations, Plan, Race, RunError, Runner, Warmup, cgroup, load::LoadWatch,
+    },
     report::{
         BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, Settings,
         counted, tables::RacedBlock,
@@ -114,7 +116,7 @@ pub fn race_and_keep(
         pictures,
         explorer: None,
     };
-    report.warnings = warnings(&report, notes, load);
+    report.warnings = warnings(&report, notes, Surroundings { load, limits: cgroup::limits() });
     Ok(Raced { report, is_interrupted: notes.interrupted.is_some() })
 }
 

@@ -5,6 +5,7 @@
 use crate::{
     block::MergedCounts,
     measure::{
+        cgroup::ProcessorLimit,
         load::OtherLoad,
         spread::{turns, unevenness},
         stats::Speedup,
@@ -55,13 +56,20 @@ impl MergedSum {
 }
 
 /// Kinds of warnings that follow from no row of a report.
-const KINDS_OF_PARTS: [&str; 5] =
-    ["interrupted", "never-warm", "time-limit", "other-load", "stolen"];
+const KINDS_OF_PARTS: [&str; 7] = [
+    "interrupted",
+    "never-warm",
+    "time-limit",
+    "other-load",
+    "stolen",
+    "limited-processor-time",
+    "part-of-the-machine",
+];
 
 /// The warnings of a report that was merged from several parts. `of_parts` are the kinds and texts of their own
 /// warnings. Warnings that follow from rows are derived again.
 pub fn merged_warnings(report: &Report, of_parts: &[(String, String)]) -> Vec<Warning> {
-    let mut all = warnings(report, RaceNotes::default(), None);
+    let mut all = warnings(report, RaceNotes::default(), Surroundings::default());
     for (kind, what) in of_parts {
         let known = KINDS_OF_PARTS.iter().find(|known| *known == kind);
         let warning = known.map(|kind| Warning::OfPart { kind, what: what.clone() });
@@ -70,15 +78,25 @@ pub fn merged_warnings(report: &Report, of_parts: &[(String, String)]) -> Vec<Wa
     all
 }
 
+/// Influences on the samples from outside of this process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Surroundings {
+    /// Load of other processes, and steal time; `None` if the system does not report it.
+    pub(super) load: Option<OtherLoad>,
+    /// Limits of a cgroup.
+    pub(super) limits: Vec<ProcessorLimit>,
+}
+
 /// Returns all warnings of a report.
-pub(super) fn warnings(report: &Report, notes: RaceNotes, load: Option<OtherLoad>) -> Vec<Warning> {
+pub(super) fn warnings(report: &Report, notes: RaceNotes, around: Surroundings) -> Vec<Warning> {
     let threads = report.rows.iter().map(|row| row.threads).max().unwrap_or(NonZeroUsize::MIN);
     let circumstances = Conditions {
         build: if report.machine.build == "debug" { Build::Debug } else { Build::Optimised },
         cores: report.machine.logical_cpus,
         threads,
         governor: report.machine.governor.clone(),
-        load,
+        load: around.load,
+        limits: around.limits,
     };
     let rows: Vec<_> = report.rows.iter().filter_map(|row| finding(report, row)).collect();
     let never_warm = (notes.never_warm > 0)
