@@ -19,6 +19,7 @@ mod rounds;
 mod rules;
 mod shard;
 mod shell;
+mod status;
 
 /// A command line that cannot be parsed, or a request for help.
 pub use clap::Error as UsageError;
@@ -40,6 +41,7 @@ pub use rounds::{RoundArgs, RoundsArg};
 pub use rules::RulesArgs;
 pub use shard::ShardArg;
 pub use shell::{CompletionsArgs, ManArgs};
+pub use status::StatusArgs;
 
 use command::command;
 use number::{MOST_JOBS, MOST_THREADS, positive};
@@ -112,6 +114,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Merge the results of several processes, from --output folders or replay --json files
     Merge(MergeArgs),
+    /// Say which blocks, chunks and shards are done in an --output folder
+    Status(StatusArgs),
     /// Verify cached blocks, or the built-in sample, with one executor and without a benchmark
     Verify(VerifyArgs),
     /// Run Ethereum's blockchain tests with all executors

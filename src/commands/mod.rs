@@ -23,6 +23,7 @@ mod replay;
 mod rpc_check;
 mod rules;
 mod shell;
+mod status;
 mod trace;
 mod verify;
 
@@ -61,6 +62,7 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
         Command::Trace(args) => trace::run(args, &context),
         Command::Compare(args) => compare::run(args, &context),
         Command::Merge(args) => merge::run(args, &context),
+        Command::Status(args) => status::run(args, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Conformance(args) => conformance::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),

@@ -38,6 +38,7 @@ mod quote;
 mod record;
 pub mod run;
 pub mod setting;
+pub mod status;
 mod summary;
 pub mod table;
 pub mod tables;

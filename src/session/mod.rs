@@ -66,6 +66,7 @@ pub use self::{
     filter::{BlockFilter, Bounds, BoundsError, SortKey},
     folder::{
         DoneBefore, FolderContent, OutputFolder, OutputSettings, RunDescription, machine_name,
+        output_status,
     },
     merge::{
         Coverage, MergeSource, MergedBlocks, MergedRaces, Overlap, RacePart, merge_blocks,

@@ -216,6 +216,11 @@ impl TableFile {
         Ok(Self { reader, metadata })
     }
 
+    /// Number of rows.
+    pub fn row_count(&self) -> u64 {
+        self.reader.metadata().file_metadata().num_rows().try_into().unwrap_or_default()
+    }
+
     /// Reads all rows.
     ///
     /// # Errors

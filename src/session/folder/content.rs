@@ -1,16 +1,19 @@
 //! Reads an output folder: finished chunks, and the journals of the others.
 
-use super::{OutputSettings, journal};
+use super::{COMMIT_KEY, OutputSettings, PROFILE_KEY, RUSTC_KEY, journal};
 use crate::report::{
     Machine, Provenance,
-    tables::{BlockResult, TableRow, TableSet, parquet::TableFile},
+    tables::{
+        BlockResult, TableRow, TableSet,
+        parquet::{Metadata, TableFile},
+    },
 };
 use alloy_primitives::{B256, BlockNumber, ChainId};
 use eyre::{OptionExt as _, WrapErr as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -30,6 +33,8 @@ pub struct FolderContent {
     pub description: Option<RunDescription>,
     /// The machines by their names in the tables.
     pub machines: BTreeMap<String, Machine>,
+    /// The builds that wrote the finished chunks, in words.
+    pub builds: BTreeSet<String>,
     /// The results by chain, number and hash.
     pub blocks: Vec<BlockResult>,
 }
@@ -51,7 +56,7 @@ pub(in crate::session) fn read(root: &Path) -> eyre::Result<FolderContent> {
     let settings = OutputSettings::read(root)?
         .ok_or_eyre(format!("{} is no output of --output", root.display()))?;
     let set = settings.set().ok_or_eyre("the folder has results of an unknown command")?;
-    let mut blocks = BTreeMap::new();
+    let (mut blocks, mut builds) = (BTreeMap::new(), BTreeSet::new());
     for (place, table) in set.tables().iter().enumerate() {
         for path in files(&root.join(table.name))? {
             let of_file = || format!("{} cannot be read", path.display());
@@ -62,8 +67,9 @@ pub(in crate::session) fn read(root: &Path) -> eyre::Result<FolderContent> {
                 continue;
             }
             let file = File::open(&path).wrap_err_with(of_file)?;
-            let rows = TableFile::open(file).and_then(|file| file.rows()).wrap_err_with(of_file)?;
-            for row in rows {
+            let file = TableFile::open(file).wrap_err_with(of_file)?;
+            builds.insert(build_of(&file.metadata));
+            for row in file.rows().wrap_err_with(of_file)? {
                 add(&mut blocks, table.name, row);
             }
         }
@@ -81,7 +87,7 @@ pub(in crate::session) fn read(root: &Path) -> eyre::Result<FolderContent> {
     };
     let machines = machines(root)?;
     let blocks = blocks.into_values().collect();
-    Ok(FolderContent { set, settings, description, machines, blocks })
+    Ok(FolderContent { set, settings, description, machines, builds, blocks })
 }
 
 type Blocks = BTreeMap<(ChainId, BlockNumber, B256), BlockResult>;
@@ -103,8 +109,15 @@ fn add(blocks: &mut Blocks, table: &str, row: TableRow) {
     block.tables.entry(table.to_owned()).or_default().push(row);
 }
 
+/// The build that wrote a file, in words.
+pub(super) fn build_of(metadata: &Metadata) -> String {
+    let known = [COMMIT_KEY, RUSTC_KEY, PROFILE_KEY].map(|key| metadata.get(key));
+    let known: Vec<_> = known.into_iter().flatten().map(String::as_str).collect();
+    known.join(", ")
+}
+
 /// The files in the folders of the chains.
-fn files(folder: &Path) -> eyre::Result<Vec<PathBuf>> {
+pub(super) fn files(folder: &Path) -> eyre::Result<Vec<PathBuf>> {
     let entries = |folder: &Path| -> eyre::Result<Vec<PathBuf>> {
         match fs::read_dir(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(vec![]),

@@ -17,10 +17,12 @@
 mod content;
 mod journal;
 mod settings;
+mod status;
 
 pub use self::{
     content::{FolderContent, RunDescription},
     settings::OutputSettings,
+    status::output_status,
 };
 
 pub(super) use self::content::read;
@@ -28,7 +30,10 @@ pub(super) use self::content::read;
 use self::{content::DESCRIPTION_FILE, journal::Journal};
 use super::{BlockSource, SelectedBlock};
 use crate::{
-    block::{BlockId, range::CHUNK},
+    block::{
+        BlockId,
+        range::{CHUNK, chunk_name},
+    },
     cache::atomic::Replacement,
     report::{
         Machine, Provenance,
@@ -55,6 +60,9 @@ const DIGEST_KEY: &str = "settings_digest";
 const BLOCKS_KEY: &str = "blocks";
 const BLOCKS_DIGEST_KEY: &str = "blocks_digest";
 const MISMATCHES_KEY: &str = "mismatches";
+const COMMIT_KEY: &str = "commit";
+const RUSTC_KEY: &str = "rustc";
+const PROFILE_KEY: &str = "profile";
 
 /// A chunk of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,9 +78,8 @@ impl ChunkId {
 
     /// The path below the folder of a table.
     fn path(self, extension: &str) -> PathBuf {
-        let first = self.index * CHUNK;
-        let last = first.saturating_add(CHUNK - 1);
-        Path::new(&self.chain_id.to_string()).join(format!("{first}-{last}.{extension}"))
+        let name = chunk_name(self.index);
+        Path::new(&self.chain_id.to_string()).join(format!("{name}.{extension}"))
     }
 }
 
@@ -121,7 +128,9 @@ impl OutputFolder {
         let metadata = [
             (DIGEST_KEY, settings.digest().to_string()),
             ("command", set.command().to_owned()),
-            ("commit", provenance.commit.clone().unwrap_or_else(unknown)),
+            (COMMIT_KEY, provenance.commit.clone().unwrap_or_else(unknown)),
+            (RUSTC_KEY, provenance.rustc.clone().unwrap_or_else(unknown)),
+            (PROFILE_KEY, provenance.profile.clone()),
             ("date", provenance.date.clone()),
         ];
         let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

@@ -21,7 +21,7 @@ pub struct OutputSettings {
     format: String,
     schema_version: u32,
     command: String,
-    settings: BTreeMap<String, String>,
+    pub(super) settings: BTreeMap<String, String>,
     digest: B256,
 }
 
