@@ -3,9 +3,11 @@
 use super::{Context, Outcome, files::ResultFiles};
 use crate::{
     cli::MergeArgs,
-    output::{Stream, diagnose},
-    report::{self, Report, Verdict, counted},
-    session::{Coverage, MergeSource, MergedRaces, merge_blocks, merge_races},
+    output::{self, Stream, diagnose},
+    report::{
+        self, Detail, Report, Verdict, analysis, counted, tables::BlockResult, verdict_table,
+    },
+    session::{Coverage, MergeSource, MergedBlocks, MergedRaces, merge_blocks, merge_races},
 };
 use eyre::{bail, ensure};
 use std::ops::RangeInclusive;
@@ -33,25 +35,43 @@ pub(super) fn run(args: MergeArgs, context: &Context) -> eyre::Result<Outcome> {
                 files.is_empty(),
                 "only results of replay have result files; see the Parquet files"
             );
-            let blocks = merge_blocks(folders)?;
-            let stream = Stream::Stdout;
-            let (done, wrong) = (counted(blocks.blocks, "block"), blocks.mismatches);
-            match blocks.command {
-                "verify" => {
-                    let matched = blocks.blocks - wrong.len();
-                    stream.print_text(format_args!("{matched} of {done} match their headers"))?;
-                }
-                command => stream.print_text(format_args!("{done} of {command}"))?,
-            }
-            for (number, what) in &wrong {
-                diagnose(format_args!("error: block {number} does not match: {what}"));
-            }
-            let mismatch = if wrong.is_empty() { Outcome::Verified } else { Outcome::Mismatch };
-            Ok(mismatch.and(report_coverage(&blocks.coverage)))
+            print_blocks(&merge_blocks(folders)?, context)
         }
         (true, true) => bail!("there are no results to merge"),
         (false, false) => bail!("results of replay cannot be merged with those of other commands"),
     }
+}
+
+/// Prints the results of `verify` or `analyze`.
+fn print_blocks(merged: &MergedBlocks, context: &Context) -> eyre::Result<Outcome> {
+    let stream = Stream::Stdout;
+    let (done, wrong) = (counted(merged.blocks.len(), "block"), &merged.mismatches);
+    match merged.command {
+        "verify" => {
+            if context.detail() != Detail::Totals {
+                let lines = merged.blocks.iter().map(BlockResult::verdict_lines);
+                let lines: Vec<Vec<_>> = lines.collect::<Result<_, _>>()?;
+                let table = verdict_table::lines(&lines.concat(), output::width());
+                stream.print_text(table.join("\n"))?;
+            }
+            let matched = merged.blocks.len() - wrong.len();
+            stream.print_text(format_args!("{matched} of {done} match their headers"))?;
+        }
+        command => {
+            for (name, report) in &merged.analyses()? {
+                if merged.machines.len() > 1 {
+                    stream.print_text(format_args!("machine {name}:\n"))?;
+                }
+                analysis::table::write(report, context.layout(), context.table(stream))?;
+            }
+            stream.print_text(format_args!("{done} of {command}"))?;
+        }
+    }
+    for (number, what) in wrong {
+        diagnose(format_args!("error: block {number} does not match: {what}"));
+    }
+    let mismatch = if wrong.is_empty() { Outcome::Verified } else { Outcome::Mismatch };
+    Ok(mismatch.and(report_coverage(&merged.coverage)))
 }
 
 /// Prints the report of each machine, and writes the files.
@@ -96,7 +116,15 @@ fn merged(
 
 /// Names gaps and overlaps on standard error. A gap is a failure.
 fn report_coverage(coverage: &Coverage) -> Outcome {
-    let Coverage { gaps, missing_shards, overlaps } = coverage;
+    let Coverage { gaps, missing_shards, overlaps, builds } = coverage;
+    if builds.len() > 1 {
+        let named: Vec<_> = builds.iter().map(String::as_str).collect();
+        diagnose(format_args!(
+            "warning: the results are of {} builds, so their times may differ for that reason: {}",
+            builds.len(),
+            named.join("; ")
+        ));
+    }
     for overlap in overlaps.iter().take(MOST_NAMED) {
         diagnose(format_args!(
             "block {} is in {} and in {}; the first one counts",

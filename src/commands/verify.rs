@@ -12,20 +12,17 @@ use super::{
     select,
 };
 use crate::{
-    block::Confirmation,
     cli::VerifyArgs,
     output::{OutputError, Stream, width},
     progress::{Chatter, Progress},
     report::{
         Detail, Failure, counted,
-        grid::{self, Column},
         tables::TableSet,
+        verdict_table::{self, VerdictLine},
         verification::{self, VerificationReport, VerificationSettings, VerifiedBlock},
     },
-    session::{BlockQuery, CheckOptions, CheckResult, Checked, StepTimes, check_all, provenance},
-    units,
+    session::{BlockQuery, CheckOptions, CheckResult, Checked, check_all, provenance},
 };
-use comfy_table::CellAlignment::{Left, Right};
 use eyre::WrapErr as _;
 use std::collections::BTreeMap;
 
@@ -100,31 +97,11 @@ fn verified(checked: &Checked) -> VerifiedBlock {
     }
 }
 
-/// Titles of the table around the times of the steps.
-const FACTS: [Column; 3] = [("block", Right), ("fork", Left), ("txs", Right)];
-const RESULT: [Column; 3] = [("to", Left), ("header", Left), ("verdict", Left)];
-
-/// Columns that may be left out, the least important first: the steps of the check, then the size and the fork.
-const DROPPED: [usize; 9] = [9, 3, 4, 5, 6, 2, 8, 7, 1];
-
 /// Prints one line for each checked block, and one with the totals.
 fn print_table(checked: &[CheckResult], stream: Stream) -> Result<(), OutputError> {
-    let mut total = StepTimes::default();
-    let steps: Vec<_> = total.steps().map(|(name, _)| (name, Right)).collect();
-    let columns = [&FACTS[..], &steps, &RESULT].concat();
-    let mut rows = Vec::new();
-    for (number, result) in checked {
-        let Ok(Checked { facts, verdict, verified_to, times, .. }) = result else {
-            continue;
-        };
-        let level = Confirmation::level(facts.confirmed.as_ref()).to_owned();
-        let facts = [number.to_string(), facts.fork.clone(), facts.transactions.to_string()];
-        let result = [verified_to.name().to_owned(), level, verdict.to_string()];
-        rows.push([&facts[..], &cells(times), &result].concat());
-        total.add_all(times);
-    }
-    rows.push([&["all", "", ""].map(str::to_owned)[..], &cells(&total)].concat());
-    stream.print_text(grid::lines(&columns, &rows, &DROPPED, width()).join("\n"))
+    let blocks = checked.iter().filter_map(|(_, result)| result.as_ref().ok());
+    let lines: Vec<_> = blocks.map(|block| VerdictLine::new(&verified(block))).collect();
+    stream.print_text(verdict_table::lines(&lines, width()).join("\n"))
 }
 
 /// Prints the rules under which the blocks were executed.
@@ -142,8 +119,4 @@ fn print_rules(checked: &[CheckResult], stream: Stream) -> Result<(), OutputErro
         ))?;
     }
     Ok(())
-}
-
-fn cells(times: &StepTimes) -> Vec<String> {
-    times.steps().map(|(_, time)| units::duration(time)).collect()
 }

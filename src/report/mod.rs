@@ -46,6 +46,7 @@ pub mod tables;
 mod testing;
 pub mod totals;
 pub mod trace;
+pub mod verdict_table;
 pub mod verification;
 pub mod wrap;
 

@@ -18,6 +18,13 @@ pub fn provenance() -> Provenance {
     }
 }
 
+/// The build of a result, in words: commit, compiler and profile.
+pub(super) fn build_of(provenance: &Provenance) -> String {
+    let Provenance { commit, rustc, profile, .. } = provenance;
+    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| UNKNOWN.to_owned());
+    [known(commit), known(rustc), profile.clone()].join(", ")
+}
+
 fn known(value: &str) -> Option<String> {
     (value != UNKNOWN).then(|| value.to_owned())
 }

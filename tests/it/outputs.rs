@@ -14,12 +14,12 @@ use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::{Child, Command, Output},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
@@ -31,7 +31,7 @@ fn content(output: &Path) -> FolderContent {
 }
 
 /// The rows of an output without their times.
-fn rows(output: &Path) -> Vec<String> {
+pub(crate) fn rows(output: &Path) -> Vec<String> {
     let mut rows = Vec::new();
     for block in content(output).blocks {
         for (table, row) in
@@ -272,6 +272,53 @@ fn merged_shards_are_the_rows_of_one_run() {
     let twice = merge(&[&sources[0], &sources[1], &sources[0]]);
     assert_code(&twice, 0);
     assert!(stderr(&twice).contains("the first one counts"), "{}", stderr(&twice));
+}
+
+#[test]
+fn merged_verdicts_and_analyses_have_their_tables() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    cached_sample(folder.path(), 3);
+    let table = |output: &Output| {
+        let lines = stdout(output);
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        lines.lines().map(words).collect::<Vec<_>>()
+    };
+    let analyze = ["analyze", "--iterations", "1", "--threads", "2,4"];
+    for words in [&["verify"][..], &analyze] {
+        let out = text(&folder.path().join(words[0]));
+        let whole = blockrace(folder.path(), &[words, &["--output", &out]].concat());
+        assert_code(&whole, 0);
+        let merged = blockrace(folder.path(), &["merge", &out]);
+        assert_code(&merged, 0);
+        let (whole, merged) = (table(&whole), table(&merged));
+        // Everything but the conclusion below the table is the same.
+        let same = whole.iter().zip(&merged).take_while(|(one, other)| one == other).count();
+        assert!(same >= 5, "{whole:#?}\n{merged:#?}");
+        assert!(same + 1 >= whole.len(), "{whole:#?}\n{merged:#?}");
+    }
+}
+
+#[test]
+fn results_of_two_builds_are_merged_with_a_warning() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let numbers = cached_sample(folder.path(), 2);
+    let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    let file = |name: &str| text(&folder.path().join(name));
+    let (one, other) = (file("one.json"), file("other.json"));
+    for (number, json) in numbers.iter().zip([&one, &other]) {
+        let arguments = [&RACE[..], &[number.as_str(), "--json", json]].concat();
+        assert_code(&blockrace(folder.path(), &arguments), 0);
+    }
+    let same = blockrace(folder.path(), &["merge", &one, &other]);
+    assert!(!stderr(&same).contains("builds"), "{}", stderr(&same));
+    let written = fs::read_to_string(&other).expect("it was written");
+    let mut document: Value = serde_json::from_str(&written).expect("it is JSON");
+    document["provenance"]["rustc"] = "rustc 9.99.0".into();
+    fs::write(&other, document.to_string()).expect("it is writable");
+    let both = blockrace(folder.path(), &["merge", &one, &other]);
+    assert_code(&both, 0);
+    assert!(stderr(&both).contains("the results are of 2 builds"), "{}", stderr(&both));
+    assert!(stderr(&both).contains("rustc 9.99.0"), "{}", stderr(&both));
 }
 
 #[test]

@@ -14,13 +14,13 @@ use alloy_primitives::B256;
 use serde::Serialize;
 use serde_json::Value;
 
-const BLOCKS: &str = "blocks";
-const BOUNDS: &str = "bounds";
-const IN_ORDER: &str = "in_order";
-const TRANSACTIONS: &str = "transactions";
-const DEPENDENCIES: &str = "dependencies";
-const CONFLICTS: &str = "conflicts";
-const STORAGE_TRIES: &str = "storage_tries";
+pub(super) const BLOCKS: &str = "blocks";
+pub(super) const BOUNDS: &str = "bounds";
+pub(super) const IN_ORDER: &str = "in_order";
+pub(super) const TRANSACTIONS: &str = "transactions";
+pub(super) const DEPENDENCIES: &str = "dependencies";
+pub(super) const CONFLICTS: &str = "conflicts";
+pub(super) const STORAGE_TRIES: &str = "storage_tries";
 
 const BLOCK_COLUMNS: [Column; 20] = [
     text("fork"),

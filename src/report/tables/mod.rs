@@ -9,11 +9,14 @@ mod document;
 pub mod parquet;
 mod races;
 mod read;
+mod read_analysis;
 #[cfg(test)]
 mod tests;
 mod verdicts;
 
-pub use self::{document::RaceDocument, races::RacedBlock, read::RaceRows};
+pub use self::{
+    document::RaceDocument, races::RacedBlock, read::RaceRows, verdicts::VERDICT_STEPS,
+};
 
 use super::{BlockFacts, ReportError};
 use alloy_primitives::{B256, BlockNumber, ChainId};

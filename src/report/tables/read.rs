@@ -55,7 +55,10 @@ impl BlockResult {
         })
     }
 
-    fn rows<R: DeserializeOwned>(&self, table: &str) -> Result<Vec<R>, serde_json::Error> {
+    pub(super) fn rows<R: DeserializeOwned>(
+        &self,
+        table: &str,
+    ) -> Result<Vec<R>, serde_json::Error> {
         let rows = self.tables.get(table).into_iter().flatten();
         rows.map(|row| serde_json::from_value(Value::Object(row.clone()))).collect()
     }

@@ -1,12 +1,16 @@
 //! The table of `verify`: a row per block.
 
-use super::{BlockResult, Column, Table, header_columns, or_null, text, whole};
+use super::{BlockResult, Column, Table, TableRow, header_columns, or_null, text, whole};
 use crate::report::{
     ReportError,
     record::nanoseconds,
+    verdict_table::VerdictLine,
     verification::{BlockRecord, VerifiedBlock},
 };
 use crate::verify::Verdict;
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
 
 pub(super) const VERDICTS: &str = "verdicts";
 
@@ -31,9 +35,52 @@ const COLUMNS: [Column; 18] = [
     whole("check_ns"),
 ];
 
+/// The steps of a verification, each of which has a column with its time.
+pub const VERDICT_STEPS: [&str; 7] =
+    ["decode", "senders", "witness", "flatten", "execute", "root", "check"];
+
 pub(super) const TABLES: [Table; 1] = [Table { name: VERDICTS, columns: &COLUMNS }];
 
+/// A row, as far as the table of the terminal shows it.
+#[derive(Deserialize)]
+struct VerdictRow {
+    fork: String,
+    transactions: u64,
+    what: Option<String>,
+    verdict: String,
+    verified_to: String,
+    header: String,
+    #[serde(flatten)]
+    others: TableRow,
+}
+
 impl BlockResult {
+    /// The lines of a verified block in the table of the terminal.
+    ///
+    /// # Errors
+    /// If a row lacks a value, or has one of another type.
+    pub fn verdict_lines(&self) -> Result<Vec<VerdictLine>, serde_json::Error> {
+        let rows = self.tables.get(VERDICTS).into_iter().flatten();
+        let rows = rows.map(|row| VerdictRow::deserialize(Value::Object(row.clone())));
+        rows.map(|row| Ok(self.verdict_line(row?))).collect()
+    }
+
+    fn verdict_line(&self, row: VerdictRow) -> VerdictLine {
+        let time = |step| {
+            let time = row.others.get(&format!("{step}_ns")).and_then(Value::as_u64);
+            Duration::from_nanos(time.unwrap_or_default())
+        };
+        VerdictLine {
+            number: self.block_number,
+            times: VERDICT_STEPS.map(time),
+            fork: row.fork,
+            transactions: row.transactions,
+            verified_to: row.verified_to,
+            header: row.header,
+            verdict: row.what.unwrap_or(row.verdict),
+        }
+    }
+
     /// The row of a verified block.
     ///
     /// # Errors

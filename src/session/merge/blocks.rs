@@ -1,21 +1,37 @@
 //! Merges output folders of `verify` and `analyze`: counts, mismatches, gaps and overlaps.
 
 use super::{
-    super::folder::FolderContent,
+    super::{
+        folder::{FolderContent, OutputSettings},
+        provenance,
+    },
     coverage::{Asked, Coverage, Overlap},
 };
-use crate::report::tables::{BlockResult, TableSet};
+use crate::report::{
+    Machine,
+    analysis::{AnalysisReport, AnalysisSettings},
+    tables::{BlockResult, TableSet},
+};
 use alloy_primitives::BlockNumber;
 use eyre::ensure;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    num::{NonZeroU32, NonZeroUsize},
+};
 
 /// The merged results of `verify` or `analyze`.
 #[derive(Debug)]
 pub struct MergedBlocks {
     /// The command.
     pub command: &'static str,
-    /// Number of blocks.
-    pub blocks: usize,
+    /// The blocks in words.
+    pub named: String,
+    /// The results by chain, number and hash, each block once.
+    pub blocks: Vec<BlockResult>,
+    /// The settings, without the blocks of each folder.
+    pub settings: Option<OutputSettings>,
+    /// The machines by their names in the results; empty for `verify`.
+    pub machines: BTreeMap<String, Machine>,
     /// The blocks that do not match their headers, and the first difference of each.
     pub mismatches: Vec<(BlockNumber, String)>,
     /// Gaps and overlaps.
@@ -27,11 +43,14 @@ pub struct MergedBlocks {
 /// # Errors
 /// If the folders are of different commands or settings.
 pub fn merge_blocks(folders: Vec<(String, Box<FolderContent>)>) -> eyre::Result<MergedBlocks> {
-    let mut asked = Asked::default();
-    let mut found = BTreeMap::new();
+    let (mut asked, mut names) = (Asked::default(), BTreeSet::new());
+    let mut found = BTreeMap::<_, (String, BlockResult)>::new();
     let mut merged = MergedBlocks {
         command: folders.first().map_or(TableSet::Verdicts, |(_, first)| first.set).command(),
-        blocks: 0,
+        named: String::new(),
+        blocks: vec![],
+        settings: folders.first().map(|(_, first)| first.settings.clone()),
+        machines: BTreeMap::new(),
         mismatches: vec![],
         coverage: Coverage::default(),
     };
@@ -42,26 +61,67 @@ pub fn merge_blocks(folders: Vec<(String, Box<FolderContent>)>) -> eyre::Result<
             let different = different.filter(|setting| *setting != "blocks");
             ensure!(different.is_none(), "{first} and {name} have other settings");
         }
+        names.insert(content.settings.get("blocks").unwrap_or_default().to_owned());
         // Blocks that a filter leaves out are no gaps.
         if content.settings.get("filter").is_none_or(|filter| filter == "none") {
             asked.add_named(content.settings.get("blocks").unwrap_or_default())?;
         }
+        merged.coverage.builds.extend(content.builds);
+        merged.machines.extend(content.machines);
         for block in content.blocks {
             let key = (block.chain_id, block.block_number, block.block_hash);
-            if let Some(first) = found.insert(key, name.clone()) {
-                let (number, second) = (block.block_number, name.clone());
-                merged.coverage.overlaps.push(Overlap { number, first, second });
-                continue;
-            }
-            if block.mismatch {
-                merged.mismatches.push((block.block_number, reason(&block)));
+            match found.entry(key) {
+                Entry::Occupied(there) => {
+                    let (first, _) = there.get();
+                    let (number, first, second) =
+                        (block.block_number, String::clone(first), name.clone());
+                    merged.coverage.overlaps.push(Overlap { number, first, second });
+                }
+                Entry::Vacant(free) => {
+                    if block.mismatch {
+                        merged.mismatches.push((block.block_number, reason(&block)));
+                    }
+                    free.insert((name.clone(), block));
+                }
             }
         }
     }
-    merged.blocks = found.len();
     let numbers: BTreeSet<_> = found.keys().map(|(_, number, _)| *number).collect();
+    merged.named = names.into_iter().collect::<Vec<_>>().join(", ");
     merged.coverage.gaps = asked.gaps(&numbers);
+    merged.blocks = found.into_values().map(|(_, block)| block).collect();
     Ok(merged)
+}
+
+impl MergedBlocks {
+    /// The report of each machine of `analyze`, by the machine's name.
+    ///
+    /// # Errors
+    /// If a row cannot be read.
+    pub fn analyses(&self) -> eyre::Result<Vec<(String, AnalysisReport)>> {
+        let setting = |name: &str| self.settings.as_ref().and_then(|settings| settings.get(name));
+        let threads = setting("--threads").unwrap_or_default().split(',');
+        let threads: Vec<NonZeroUsize> = threads.filter_map(|text| text.parse().ok()).collect();
+        let runs = setting("--iterations").and_then(|text| text.parse().ok());
+        let runs = runs.unwrap_or(NonZeroU32::MIN);
+        let mut reports = Vec::new();
+        for (name, machine) in &self.machines {
+            let own = self.blocks.iter().filter(|block| block.machine() == Some(name.as_str()));
+            let blocks: Result<Vec<_>, _> = own.map(BlockResult::analysed).collect();
+            let settings = AnalysisSettings {
+                threads: threads.clone(),
+                runs,
+                blocks: self.named.clone(),
+                command: String::new(),
+            };
+            let blocks = blocks?.into_iter().flatten().collect();
+            let (machine, failures) = (machine.clone(), vec![]);
+            let provenance = provenance();
+            let report = AnalysisReport { provenance, machine, settings, blocks, failures };
+            reports.push((name.clone(), report));
+        }
+        Ok(reports)
+    }
 }
 
 /// The first difference of a block that does not match.

@@ -7,7 +7,7 @@ use crate::{
 use alloy_primitives::BlockNumber;
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
-/// Gaps and overlaps of several parts.
+/// Gaps, overlaps and builds of several parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Blocks that were asked for, and that no part has.
@@ -16,6 +16,8 @@ pub struct Coverage {
     pub missing_shards: Vec<String>,
     /// Blocks that several parts have. The first one counts.
     pub overlaps: Vec<Overlap>,
+    /// The builds that took the results, in words.
+    pub builds: BTreeSet<String>,
 }
 
 /// A block that two parts have.

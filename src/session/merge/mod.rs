@@ -41,6 +41,7 @@ pub fn merge_races(parts: Vec<RacePart>) -> eyre::Result<MergedRaces> {
     let mut coverage = Coverage::default();
     for part in parts {
         asked.add(&part.settings)?;
+        coverage.builds.extend(part.builds.iter().cloned());
         let name = machine_name(&part.machine)?;
         groups.entry(name).or_insert_with(|| Group::new(&part)).add(part, &mut coverage);
     }
@@ -183,7 +184,7 @@ impl Group {
     }
 }
 
-/// The later of two dates. A build that differs is not named.
+/// The later of two dates. The commit of a build that differs is not named.
 fn later(one: &Provenance, other: Provenance) -> Provenance {
     let commit = (one.commit == other.commit).then(|| one.commit.clone()).flatten();
     // Dates in UTC of one format sort by time.

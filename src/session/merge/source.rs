@@ -1,7 +1,10 @@
 //! Reads what is to be merged: output folders, and files of `replay --json`.
 
 use super::{
-    super::folder::{self, FolderContent},
+    super::{
+        folder::{self, FolderContent},
+        provenance::build_of,
+    },
     coverage,
 };
 use crate::report::{
@@ -9,7 +12,7 @@ use crate::report::{
     tables::{BlockResult, RaceDocument, TableSet},
 };
 use eyre::{WrapErr as _, bail};
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// The content of a path.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub struct RacePart {
     pub settings: Settings,
     /// Date and build.
     pub provenance: Provenance,
+    /// All builds that took the results, in words.
+    pub builds: BTreeSet<String>,
     /// The blocks.
     pub blocks: Vec<BlockResult>,
     /// The blocks that could not be run.
@@ -62,7 +67,8 @@ impl MergeSource {
 
 fn of_document(name: String, document: RaceDocument) -> RacePart {
     let RaceDocument { provenance, machine, settings, warnings, blocks, failures } = document;
-    RacePart { name, machine, settings, provenance, blocks, failures, warnings }
+    let builds = BTreeSet::from([build_of(&provenance)]);
+    RacePart { name, machine, settings, provenance, builds, blocks, failures, warnings }
 }
 
 /// A part for each machine of the folder.
@@ -82,6 +88,7 @@ fn of_folder(name: String, content: FolderContent) -> eyre::Result<Vec<RacePart>
             machine: description_of_machine,
             settings: settings.clone(),
             provenance: description.provenance.clone(),
+            builds: content.builds.clone(),
             blocks: content.blocks.iter().filter(is_own).cloned().collect(),
             failures: vec![],
             warnings: vec![],

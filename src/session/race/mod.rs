@@ -27,9 +27,7 @@ use crate::{
     block::{MergedCounts, ReplayJob},
     executors::ExecutorKind,
     insight::Study,
-    measure::{
-        End, Iterations, Plan, Race, RunError, Runner, Warmup, cgroup, load::LoadWatch,
-    },
+    measure::{End, Iterations, Plan, Race, RunError, Runner, Warmup, cgroup, load::LoadWatch},
     report::{
         BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, Settings,
         counted, tables::RacedBlock,
