@@ -20,6 +20,7 @@ mod rules;
 mod shard;
 mod shell;
 mod status;
+mod submit;
 
 /// A command line that cannot be parsed, or a request for help.
 pub use clap::Error as UsageError;
@@ -42,6 +43,7 @@ pub use rules::RulesArgs;
 pub use shard::ShardArg;
 pub use shell::{CompletionsArgs, ManArgs};
 pub use status::StatusArgs;
+pub use submit::{BatchSystem, SlurmArgs, SubmitArgs};
 
 use command::command;
 use number::{MOST_JOBS, MOST_THREADS, positive};
@@ -116,6 +118,8 @@ pub enum Command {
     Merge(MergeArgs),
     /// Say which blocks, chunks and shards are done in an --output folder
     Status(StatusArgs),
+    /// Submit a command to a batch system, split into shards
+    Submit(SubmitArgs),
     /// Verify cached blocks, or the built-in sample, with one executor and without a benchmark
     Verify(VerifyArgs),
     /// Run Ethereum's blockchain tests with all executors
@@ -385,6 +389,15 @@ fn baseline(name: &str, registry: &Registry) -> Result<ExecutorKind, BaselineErr
 /// The usage error, or the help text that was asked for.
 pub fn parse(registry: &Registry) -> Result<Cli, clap::Error> {
     let cli = Cli::from_arg_matches(&command(registry).try_get_matches()?)?;
+    Ok(Cli { registry: registry.clone(), ..cli })
+}
+
+/// Parses a command line that is not that of this process. The first word is the name of the program.
+///
+/// # Errors
+/// The usage error, or the help text that was asked for.
+pub fn parse_words(registry: &Registry, words: &[String]) -> Result<Cli, clap::Error> {
+    let cli = Cli::from_arg_matches(&command(registry).try_get_matches_from(words)?)?;
     Ok(Cli { registry: registry.clone(), ..cli })
 }
 

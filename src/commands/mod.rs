@@ -24,6 +24,7 @@ mod rpc_check;
 mod rules;
 mod shell;
 mod status;
+mod submit;
 mod trace;
 mod verify;
 
@@ -63,6 +64,7 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
         Command::Compare(args) => compare::run(args, &context),
         Command::Merge(args) => merge::run(args, &context),
         Command::Status(args) => status::run(args, &context),
+        Command::Submit(args) => submit::run(args, &registry, &context),
         Command::Verify(args) => verify::run(args, &context),
         Command::Conformance(args) => conformance::run(args, &context),
         Command::Cache(args) => cache::run(args, &context),

@@ -3,6 +3,7 @@
 mod access_lists;
 mod anvil;
 mod architecture;
+mod batch;
 mod cache_commands;
 mod circles;
 mod confirmation;

@@ -59,6 +59,8 @@ fn cases(folder: &Path, number: &str, node: Option<&RecordedNode>) -> Vec<Case> 
     fs::copy(&run, &copy).expect("the folder is writable");
     assert_code(&blockrace(&cache, &["cache", "export", "-o", &archive]), 0);
     fs::write(&tests, r#"{"a": {}}"#).expect("the folder is writable");
+    let output = text(&folder.join("output"));
+    assert_code(&blockrace(&cache, &["verify", "--output", &output]), 0);
     let mut cases = vec![
         case(&RACE, 0, true),
         case(&["analyze", "--iterations", "1"], 0, true),
@@ -66,6 +68,8 @@ fn cases(folder: &Path, number: &str, node: Option<&RecordedNode>) -> Vec<Case> 
         // One sample per row is too little to tell.
         case(&["compare", &run, &copy, "--by", "time"], 2, true),
         case(&["merge", &run], 0, true),
+        case(&["status", &output], 0, true),
+        case(&["submit", "slurm", "--dry-run", "verify", "--output", &output], 0, true),
         case(&["verify"], 0, true),
         case(&["conformance", &tests, "--threads", "1"], 2, true),
         case(&["cache", "list"], 0, true),
