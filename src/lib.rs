@@ -122,7 +122,7 @@ fn failed(message: impl fmt::Display) -> ExitCode {
 
 /// Prints a usage error without secrets, or the help text that was asked for.
 fn refuse(error: &cli::UsageError) -> ExitCode {
-    match hidden(&error.to_string()) {
+    match hidden(&error.to_string()).or_else(|| escaped(&error.to_string())) {
         Some(said) if error.use_stderr() => output::diagnose(said.trim_end()),
         // Without standard error, the exit code still reports the usage error.
         _ if error.use_stderr() => drop(error.print()),
@@ -133,6 +133,14 @@ fn refuse(error: &cli::UsageError) -> ExitCode {
         }
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
+}
+
+/// The message with escapes in place of characters that act on a terminal; `None` if it has none. The message quotes
+/// the command line.
+fn escaped(message: &str) -> Option<String> {
+    let lines = message.lines().map(|line| text::one_line(line).to_string());
+    let safe = lines.collect::<Vec<_>>().join("\n");
+    (safe != message.trim_end_matches('\n')).then_some(safe)
 }
 
 /// The message without secrets of the command line and the environment; `None` if it has none.
