@@ -181,7 +181,7 @@ fn change_words(words: &mut Vec<String>, random: &mut StdRng) {
         1 => words.insert(at, words[at].clone()),
         2 => words[at] = NUMBERS[random.random_range(0..NUMBERS.len())].to_owned(),
         3 => words[at] = String::new(),
-        4 => words[at] = words[at].repeat(random.random_range(2..500)),
+        4 if words[at].len() < 100 => words[at] = words[at].repeat(random.random_range(2..500)),
         _ => {
             let word = &mut words[at];
             let places: Vec<_> =

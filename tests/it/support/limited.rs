@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    io::Read,
     process::{Child, Command, Output, Stdio},
-    thread::sleep,
+    thread::{JoinHandle, sleep, spawn},
     time::{Duration, Instant},
 };
 
@@ -31,17 +32,33 @@ pub(crate) fn limited(command: &mut Command) -> Ended {
 #[track_caller]
 pub(crate) fn end_within(mut child: Child, limit: Duration, most_kilobytes: u64) -> Ended {
     let (status, begin) = (format!("/proc/{}/status", child.id()), Instant::now());
+    // A full pipe would stop the process, so both are read while it runs.
+    let (out, err) = (read_all(child.stdout.take()), read_all(child.stderr.take()));
+    let joined = |reader: JoinHandle<Vec<u8>>| reader.join().expect("reading does not panic");
     let mut kilobytes = 0;
     while child.try_wait().expect("the test owns it").is_none() {
         kilobytes = kilobytes.max(peak_kilobytes(&status));
         if begin.elapsed() > limit || kilobytes > most_kilobytes {
             child.kill().expect("the test owns it");
-            let output = child.wait_with_output().expect("the test owns it");
-            panic!("{kilobytes} kB after {:?}: {output:?}", begin.elapsed());
+            let said =
+                String::from_utf8_lossy(&joined(err)).chars().take(2_000).collect::<String>();
+            panic!("{kilobytes} kB after {:?}: {said}", begin.elapsed());
         }
         sleep(Duration::from_millis(10));
     }
-    Ended { output: child.wait_with_output().expect("the test owns it"), kilobytes }
+    let status = child.wait().expect("the test owns it");
+    Ended { output: Output { status, stdout: joined(out), stderr: joined(err) }, kilobytes }
+}
+
+/// Reads a stream of a process to its end.
+fn read_all(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            stream.read_to_end(&mut bytes).expect("a pipe is readable");
+        }
+        bytes
+    })
 }
 
 /// The peak memory of a process; zero if the system does not report it.
