@@ -21,17 +21,16 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, num::NonZeroUsize, path::Path};
 
-/// The files of a cache by their names.
+/// The containers of a cache by their names.
 fn files(cache: &Path) -> BTreeMap<String, Vec<u8>> {
-    let chains = fs::read_dir(cache).expect("the cache is readable");
-    let files = chains.flat_map(|chain| {
-        fs::read_dir(chain.expect("it is readable").path()).expect("chains are folders")
-    });
-    let file = |entry: fs::DirEntry| {
-        let name = entry.file_name().into_string().expect("names are text");
-        (name, fs::read(entry.path()).expect("it is readable"))
+    let cache = blockrace::cache::Cache::new(cache);
+    let chains = cache.chains().expect("the cache is readable").into_iter();
+    let ids = chains.flat_map(|chain| cache.list(chain).expect("the cache is readable"));
+    let file = |path: std::path::PathBuf| {
+        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        (name, fs::read(path).expect("it is readable"))
     };
-    files.map(|entry| file(entry.expect("it is readable"))).collect()
+    ids.map(|id| file(cache.path(&id))).collect()
 }
 
 /// Adds what a node may add: random codes and keys, repeated items, and another order.
