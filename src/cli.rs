@@ -103,6 +103,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "a process has one value")]
 pub enum Command {
     /// Fetch blocks and their witnesses from a node, prove them and store them in the cache
     Fetch(FetchArgs),

@@ -2,7 +2,7 @@
 //!
 //! A parallel executor that is faster than the baseline on one thread saves work besides. This executor has the same
 //! savings: cached hashes, call frames that are kept from block to block, cheap neighbours that share a journal, and
-//! the beneficiary's fees in one payment. What remains between it and a parallel executor is parallelism.
+//! the beneficiary's fees in one payment. The rest of a parallel executor's speedup is parallelism.
 //! `--baseline sequential-tuned` compares with it.
 //!
 //! The journal is committed early in the cases that `block_stm` names: after a transaction that may have created or

@@ -109,7 +109,7 @@ impl<C: Clock + Clone + Send + 'static> Meter<C> {
             Ok((verified, counters, known)) => {
                 self.counters = counters;
                 *reference = known;
-                verified.map_or_else(|gave_up| Ok(Err(gave_up)), |verified| verified)
+                verified.unwrap_or_else(|gave_up| Ok(Err(gave_up)))
             }
             Err(WatchdogError::Interrupted) => Err(RunError::Interrupted),
             Err(error) => Ok(Err(error.to_string())),

@@ -39,6 +39,9 @@ pub struct Guess {
     pub hash: B256,
 }
 
+/// Storage tries with their accounts.
+type StorageTries<'a> = Vec<(Address, PartialTrie<'a>)>;
+
 /// The state root after a block, and the tries that it was computed with.
 ///
 /// The tries are kept so that a benchmark can drop them after its timer stops. They also provide the new nodes
@@ -50,7 +53,7 @@ pub struct UpdatedTrie<'a> {
     /// The trie of accounts; `None` if nothing changed.
     accounts: Option<PartialTrie<'a>>,
     /// The changed storage tries.
-    storages: Vec<(Address, PartialTrie<'a>)>,
+    storages: StorageTries<'a>,
 }
 
 /// The account leaf after a block, and the storage trie that its root comes from.
@@ -182,7 +185,7 @@ impl<'a> StateTrie<'a> {
         accounts: &[(Address, AccountChange)],
         trie: &PartialTrie<'_>,
         changes: &mut Changes,
-    ) -> Result<(Vec<(Address, PartialTrie<'a>)>, Vec<Guess>), TrieError> {
+    ) -> Result<(StorageTries<'a>, Vec<Guess>), TrieError> {
         let updated = changes.0.par_iter().map(|change| {
             let (address, after) = &accounts[change.index];
             self.updated_account(*address, after, trie.value(&change.key))

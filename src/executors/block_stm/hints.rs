@@ -5,63 +5,33 @@
 //! time, and changes no outcome: every read set is validated as without hints. Balances are not hinted, since
 //! payments commute.
 
-use super::{BlockStm, accounts::slot_location, batches::Batch, block_execution};
+use super::{accounts::slot_location, batches::Batch};
 use crate::{
     block::{ReplayJob, derive_access_list, transaction_of},
     execution::{
-        ExecuteError, Execution, Observable,
+        ExecuteError,
         location::{Location, Write, WriteSet},
-        observe::Observer,
     },
-    threads::WorkerPool,
 };
 use revm::state::bal::Bal;
 use std::collections::BTreeMap;
-
-/// Block-STM with hints, for one block.
-#[derive(Debug)]
-pub struct HintedBlockStm {
-    stm: BlockStm,
-    hints: Hints,
-}
 
 /// The hinted writes of each transaction.
 #[derive(Debug, Default)]
 pub(super) struct Hints(Vec<WriteSet>);
 
-impl HintedBlockStm {
+impl Hints {
     /// Takes the hints from the block's own list, or from one that is derived from a sequential run.
     ///
     /// # Errors
     /// The block has no list and is invalid, or the pre-state lacks a value that it reads.
-    pub fn prepare(stm: BlockStm, job: &ReplayJob) -> Result<Self, ExecuteError> {
-        let hints = match job.own_list() {
-            Some(own) => Hints::of(job, &own.list.list),
-            None => Hints::of(job, &derive_access_list(job)?.list),
-        };
-        Ok(Self { stm, hints })
-    }
-}
-
-impl Observable for HintedBlockStm {
-    fn has_work_for_others(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
-        Observable::has_work_for_others(&self.stm, job, pool)
+    pub(super) fn prepare(job: &ReplayJob) -> Result<Self, ExecuteError> {
+        Ok(match job.own_list() {
+            Some(own) => Self::of(job, &own.list.list),
+            None => Self::of(job, &derive_access_list(job)?.list),
+        })
     }
 
-    fn run(
-        &self,
-        job: &ReplayJob,
-        pool: &WorkerPool,
-        observer: &impl Observer,
-    ) -> Result<Execution, ExecuteError> {
-        match self.stm.limit(job, pool) {
-            Some(limit) => block_execution::execute(job, pool, limit, &self.hints, observer),
-            None => self.stm.run(job, pool, observer),
-        }
-    }
-}
-
-impl Hints {
     /// The written slots of a list. A slot of an account that is not in the pre-state cannot be hinted.
     fn of(job: &ReplayJob, list: &Bal) -> Self {
         let mut hints = vec![WriteSet::new(); job.transactions.len()];

@@ -17,6 +17,7 @@ mod collection;
 mod committer;
 mod dependencies;
 mod final_state;
+mod hinted;
 mod hints;
 mod precompiles;
 mod record;
@@ -36,7 +37,7 @@ use hints::Hints;
 use std::num::NonZeroUsize;
 
 pub use batches::{Batch, Plan};
-pub use hints::HintedBlockStm;
+pub use hinted::HintedBlockStm;
 pub use record::record_accesses;
 
 const TWO: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
