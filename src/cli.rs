@@ -9,6 +9,7 @@ mod command;
 mod common;
 mod compare;
 mod conformance;
+mod executors;
 mod hiding;
 mod insight;
 mod limit;
@@ -32,6 +33,7 @@ pub use cache::{
 pub use common::{ColorArg, CommonArgs, MessageFormatArg};
 pub use compare::{AspectArg, BaselineName, BaselineNameError, ByArg, CompareArgs, RunFiles};
 pub use conformance::ConformanceArgs;
+pub use executors::Executors;
 pub use hiding::{VARIABLES, without_secrets};
 pub use insight::{AnalyzeArgs, TraceArgs};
 pub use limit::LimitArgs;
@@ -46,11 +48,12 @@ pub use status::StatusArgs;
 pub use submit::{BatchSystem, SlurmArgs, SubmitArgs};
 
 use command::command;
+use executors::{built_in_baseline, built_in_executor, built_in_executors};
 use number::{MOST_JOBS, MOST_THREADS, positive};
 
 use crate::{
     block::range::BlockSpec,
-    executors::{ExecutorKind, Registry, UnknownExecutor},
+    executors::{ExecutorKind, Registry},
     fetch::WitnessChoice,
     report::legend,
     session::{CheckOptions, LONG_VERSION, machine},
@@ -342,48 +345,6 @@ pub struct VerifyArgs {
     pub json: Option<PathBuf>,
 }
 
-/// A list of executors, or all of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Executors(pub Vec<ExecutorKind>);
-
-impl Executors {
-    fn parse(names: &str, registry: &Registry) -> Result<Self, UnknownExecutor> {
-        if names == "all" {
-            return Ok(Self(registry.all().to_vec()));
-        }
-        names.split(',').map(|name| registry.find(name.trim())).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-/// Parses a list of this crate's executors; [`parse`] widens it to those of the program.
-fn built_in_executors(names: &str) -> Result<Executors, UnknownExecutor> {
-    Executors::parse(names, &Registry::default())
-}
-
-/// The same for a single name.
-fn built_in_executor(name: &str) -> Result<ExecutorKind, UnknownExecutor> {
-    Registry::default().find(name)
-}
-
-/// The same for a baseline.
-fn built_in_baseline(name: &str) -> Result<ExecutorKind, BaselineError> {
-    baseline(name, &Registry::default())
-}
-
-/// A name that no baseline has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum BaselineError {
-    #[error(transparent)]
-    Unknown(#[from] UnknownExecutor),
-    #[error("{0} is parallel; the baseline has to be an executor that runs on one thread, such as {known}", known = ExecutorKind::SEQUENTIAL)]
-    Parallel(ExecutorKind),
-}
-
-fn baseline(name: &str, registry: &Registry) -> Result<ExecutorKind, BaselineError> {
-    let found = registry.find(name)?;
-    if found.is_parallel() { Err(BaselineError::Parallel(found)) } else { Ok(found) }
-}
-
 /// Parses the command line of this process, with the executors of `registry` to choose from.
 ///
 /// # Errors
@@ -400,30 +361,4 @@ pub fn parse(registry: &Registry) -> Result<Cli, clap::Error> {
 pub fn parse_words(registry: &Registry, words: &[String]) -> Result<Cli, clap::Error> {
     let cli = Cli::from_arg_matches(&command(registry).try_get_matches_from(words)?)?;
     Ok(Cli { registry: registry.clone(), ..cli })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_command_line_has_no_contradictions() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn executors_are_a_list_or_all() {
-        assert_eq!(built_in_executors("all"), Ok(Executors(ExecutorKind::BUILT_IN.to_vec())));
-        let both = Executors(vec![ExecutorKind::SEQUENTIAL, ExecutorKind::BLOCK_STM]);
-        assert_eq!(built_in_executors("sequential,block-stm"), Ok(both));
-        assert!(built_in_executors("sequential,,").is_err());
-    }
-
-    #[test]
-    fn a_baseline_runs_on_one_thread() {
-        assert_eq!(built_in_baseline("sequential-tuned"), Ok(ExecutorKind::SEQUENTIAL_TUNED));
-        assert_eq!(built_in_baseline("bal"), Err(BaselineError::Parallel(ExecutorKind::BAL)));
-        assert!(built_in_baseline("none").is_err());
-    }
 }

@@ -1,6 +1,9 @@
 //! Completes the declaration of the command line: the executors of the program, and examples.
 
-use super::{Cli, Executors, baseline};
+use super::{
+    Cli,
+    executors::{Executors, baseline},
+};
 use crate::executors::Registry;
 use clap::{
     CommandFactory as _,

@@ -178,12 +178,7 @@ impl fmt::Display for Warning {
             Self::OtherLoad { processors } => {
                 write!(f, "other processes used {processors:.2} CPUs on average")
             }
-            Self::Stolen { processors } => {
-                write!(
-                    f,
-                    "the hypervisor gave {processors:.2} CPUs to other virtual machines on average (steal time)"
-                )
-            }
+            Self::Stolen { processors } => write!(f, "the hypervisor {}", stolen(*processors)),
             Self::Limited(limit) => fmt::Display::fmt(limit, f),
             Self::TooFewIterations { rounds } => {
                 write!(f, "too few for 95 % intervals: {}", counted(*rounds as usize, "iteration"))
@@ -227,6 +222,10 @@ impl fmt::Display for Warning {
             Self::OfPart { what, .. } => write!(f, "in a merged part: {what}"),
         }
     }
+}
+
+fn stolen(processors: f64) -> String {
+    format!("gave {processors:.2} CPUs to other virtual machines on average (steal time)")
 }
 
 fn counted(count: usize, noun: &str) -> String {

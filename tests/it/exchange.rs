@@ -1,7 +1,7 @@
 //! `blockrace cache export --format eest` and the import of such files: cached blocks as blockchain tests with
 //! execution witnesses.
 
-use crate::support::{assert_code, blockrace, cached_sample, stderr, stdout};
+use crate::support::{assert_code, blockrace, cached_sample, containers, stderr, stdout};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use std::{
@@ -10,23 +10,6 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
 };
-
-/// All files of a cache with their content, by the path in the cache.
-fn files(cache: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let (mut files, mut folders) = (BTreeMap::new(), vec![cache.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("it is readable") {
-            let path = entry.expect("it is readable").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(cache).expect("it is below").to_owned();
-                files.insert(name, fs::read(path).expect("it is readable"));
-            }
-        }
-    }
-    files
-}
 
 /// A cache with some blocks of the sample, and its export. The sample has witnesses in the order of a node, and an import
 /// orders them.
@@ -56,7 +39,7 @@ fn an_exported_block_is_imported_as_the_same_file() {
     let other = root.path().join("other");
     let text = import(&other, &file, 0);
     assert!(text.starts_with("5 of 5 blocks proved and stored in "), "{text}");
-    assert_eq!(files(&cache), files(&other));
+    assert_eq!(containers(&cache), containers(&other));
     assert!(import(&other, &file, 0).contains("5 blocks already cached"));
 
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());

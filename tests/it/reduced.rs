@@ -1,7 +1,7 @@
 //! The cache stores what a block needs and nothing else, whatever a node, an archive or a file adds.
 
 use crate::support::{
-    RecordedNode, assert_code, blockrace,
+    RecordedNode, assert_code, blockrace, containers,
     fake_node::fake_node,
     fetched,
     made_up::{MadeUp, NUMBER},
@@ -19,19 +19,7 @@ use blockrace::{
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, num::NonZeroUsize, path::Path};
-
-/// The containers of a cache by their names.
-fn files(cache: &Path) -> BTreeMap<String, Vec<u8>> {
-    let cache = blockrace::cache::Cache::new(cache);
-    let chains = cache.chains().expect("the cache is readable").into_iter();
-    let ids = chains.flat_map(|chain| cache.list(chain).expect("the cache is readable"));
-    let file = |path: std::path::PathBuf| {
-        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-        (name, fs::read(path).expect("it is readable"))
-    };
-    ids.map(|id| file(cache.path(&id))).collect()
-}
+use std::{collections::BTreeMap, num::NonZeroUsize, path::Path};
 
 /// Adds what a node may add: random codes and keys, repeated items, and another order.
 fn with_junk(witness: &Witness, random: &mut StdRng) -> Witness {
@@ -109,7 +97,10 @@ async fn honest_nodes_and_nodes_that_add_junk_lead_to_the_same_files() {
             let arguments =
                 ["fetch", &list, "--rpc-url", &proxy.url, "--witness", "execution-witness"];
             assert_code(&run(&other, &arguments).await, 0);
-            assert!(files(other.path()) == files(plain.path()), "files of {chain} differ");
+            assert!(
+                containers(other.path()) == containers(plain.path()),
+                "files of {chain} differ"
+            );
         }
     }
 }
@@ -166,7 +157,7 @@ fn nodes_of_the_state_that_the_block_does_not_need_are_not_stored() {
 
     let said = checked(fetched.path());
     assert!(!said.contains("than its block needs"), "{said}");
-    assert_eq!(imported(&whole), files(fetched.path()));
+    assert_eq!(imported(&whole), containers(fetched.path()));
 }
 
 fn checked(cache: &Path) -> String {
@@ -197,5 +188,5 @@ fn imported(whole: &RecordedBlock) -> BTreeMap<String, Vec<u8>> {
     let other = tempfile::tempdir().expect("a temporary folder");
     let taken = blockrace(other.path(), &["cache", "import", &archive]);
     assert!(taken.status.success(), "{nodes} nodes: {}", stderr(&taken));
-    files(other.path())
+    containers(other.path())
 }

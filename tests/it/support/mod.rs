@@ -19,6 +19,7 @@ use blockrace::{
     cache::{Cache, sample},
 };
 use std::{
+    collections::BTreeMap,
     env, fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -222,4 +223,16 @@ pub(crate) fn witness_of_mut(recorded: &mut RecordedBlock) -> &mut Witness {
         RecordedState::Witness(witness) => witness,
         RecordedState::Flat(_) => panic!("the block has no witness"),
     }
+}
+
+/// The containers of a cache by their names.
+pub(crate) fn containers(cache: &Path) -> BTreeMap<String, Vec<u8>> {
+    let cache = Cache::new(cache);
+    let chains = cache.chains().expect("the cache is readable").into_iter();
+    let ids = chains.flat_map(|chain| cache.list(chain).expect("the cache is readable"));
+    let file = |path: PathBuf| {
+        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        (name, fs::read(path).expect("it is readable"))
+    };
+    ids.map(|id| file(cache.path(&id))).collect()
 }
