@@ -3,7 +3,10 @@
 //! Such text can hold escape sequences that act on the terminal, line breaks that forge lines, and characters that
 //! reorder or hide others. They are printed as escapes: `\n`, `\u{1b}`, `\u{202e}`.
 
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 /// Start of an escape sequence.
 const ESCAPE: char = '\u{1b}';
@@ -42,6 +45,16 @@ impl fmt::Display for OneLine<'_> {
             false => f.write_char(char),
         })
     }
+}
+
+/// The text, without its middle if it has more than `most` bytes. A parser may quote a whole file in its error.
+pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let head = text.floor_char_boundary(most / 2);
+    let tail = text.ceil_char_boundary(text.len() - most / 2);
+    format!("{} [{} bytes left out] {}", &text[..head], tail - head, &text[tail..]).into()
 }
 
 /// The text as one word of a POSIX shell.
@@ -121,6 +134,13 @@ mod tests {
         ] {
             assert_eq!(shell_word(text), word);
         }
+    }
+
+    #[test]
+    fn a_long_text_loses_its_middle() {
+        assert_eq!(shortened("abcdef", 6), "abcdef");
+        assert_eq!(shortened("abcdefgh", 4), "ab [4 bytes left out] gh");
+        assert_eq!(shortened("éééé", 3), " [8 bytes left out] ");
     }
 
     #[test]

@@ -27,8 +27,12 @@ pub fn are_messages_json() -> bool {
     FORMAT.get() == Some(&MessageFormat::Json)
 }
 
-/// The line of a message in the format of this process.
+/// Maximum length of a message, in bytes.
+const LONGEST: usize = 16 << 10;
+
+/// The line of a message in the format of this process. A longer message than [`LONGEST`] loses its middle.
 pub(super) fn line(message: &str) -> String {
+    let message = &*text::shortened(message, LONGEST);
     match are_messages_json() {
         true => format!("{}\n", object(message)),
         false => format!("{}\n", text::lines(message)),

@@ -12,6 +12,7 @@ use crate::support::{
     made_up::{MadeUp, NUMBER},
     stderr,
 };
+use blockrace::cache::Cache;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use std::{env, fs, path::Path, process::Output, sync::Mutex};
@@ -131,8 +132,9 @@ fn changed_cached_files_do_no_harm() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let cache = folder.path().join("cache");
         cached_sample(&cache, 2);
-        let chain = fs::read_dir(cache.join("31337")).expect("the sample is of this chain");
-        let file = chain.last().expect("there are two").expect("it is readable").path();
+        let (store, chain) = (Cache::new(&cache), 31337);
+        let ids = store.list(chain).expect("the sample is of this chain");
+        let file = store.path(ids.last().expect("there are two"));
         let changed = mutated(&fs::read(&file).expect("it is readable"), random);
         fs::write(&file, changed).expect("the folder is writable");
         for arguments in
