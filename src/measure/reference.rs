@@ -101,7 +101,10 @@ mod tests {
             |outcome| reference.fault(&job, outcome, Ok(None)).expect("the root was computed");
         assert_eq!(fault(right.clone()), None);
         let found = fault(wrong).expect("the outcome is wrong");
-        assert!(found.starts_with("differs from execution in block order: account"), "{found}");
+        assert!(
+            found.starts_with("differs from execution in block order: the change of account"),
+            "{found}"
+        );
         assert_eq!(fault(right), None);
     }
 }
