@@ -39,7 +39,7 @@ fn runner(cases: u32, seed: u64) -> TestRunner {
 
 #[test]
 fn all_executors_agree_on_generated_worlds() {
-    all_agree(1000, &world::generate::world());
+    all_agree(600, &world::generate::world());
 }
 
 #[test]
