@@ -30,19 +30,16 @@ mod support {
 
 use alloy_hardforks::EthereumHardfork;
 use blockrace::{
-    block::ReplayJob,
+    block::{ReplayJob, TrieAfter},
     execution::{Execution, Executor},
     executors::{Bal, ExecutorKind},
     threads::WorkerPool,
-    trie::{TrieError, UpdatedTrie},
 };
 use std::{env, num::NonZeroUsize};
 use support::{
     rounds::{self, Laps},
     worst::Load,
 };
-
-type Trie<'a> = Result<Option<UpdatedTrie<'a>>, TrieError>;
 
 /// Gas of one item of a list (EIP-7928).
 const ITEM: u64 = 2_000;
@@ -58,7 +55,7 @@ fn prepared(kind: ExecutorKind, job: &ReplayJob, pool: &WorkerPool) -> Box<dyn E
 }
 
 /// Executes, and then computes the state root.
-fn root_after<'j>(bal: &Bal, job: &'j ReplayJob, pool: &WorkerPool) -> (Execution, Trie<'j>) {
+fn root_after<'j>(bal: &Bal, job: &'j ReplayJob, pool: &WorkerPool) -> (Execution, TrieAfter<'j>) {
     let execution = bal.execute(job, pool).expect("the block is valid");
     let trie = pool.install(|| job.trie_after(&execution.outcome.post_state));
     (execution, trie)

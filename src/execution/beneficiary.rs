@@ -10,6 +10,7 @@
 //! same account.
 
 use super::hashes::WorkerContext;
+use crate::block::ReplayJob;
 use alloy_primitives::U256;
 use revm::{
     Database,
@@ -48,8 +49,15 @@ pub(crate) enum FeePayment {
 }
 
 impl FeePayment {
+    /// The payment that is correct in this block.
+    pub(crate) fn of_block(job: &ReplayJob) -> Self {
+        let beneficiary = job.indexed_state.account(job.env.block_env.beneficiary()).ok();
+        let before = beneficiary.and_then(|account| account.info.as_ref());
+        Self::for_beneficiary(before, job.env.cfg_env.spec)
+    }
+
     /// The payment that is correct for this beneficiary, given its account before the block.
-    pub(crate) fn for_beneficiary(before: Option<&AccountInfo>, spec: SpecId) -> Self {
+    fn for_beneficiary(before: Option<&AccountInfo>, spec: SpecId) -> Self {
         let touch_matters = if spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
             before.is_some_and(AccountInfo::is_empty)
         } else {

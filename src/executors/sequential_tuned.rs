@@ -8,7 +8,7 @@
 //! The journal is committed early in the cases that `block_stm` names: after a transaction that may have created or
 //! destroyed an account, and before one with a delegation.
 
-use super::block_stm::{Batch, Plan};
+use super::block_stm::{Batch, Plan, single};
 use crate::{
     block::ReplayJob,
     evm::BlockExecutionError,
@@ -78,7 +78,7 @@ impl Observable for SequentialTuned {
 /// transaction alone.
 fn batches<O: Observer>(job: &ReplayJob, _observer: &O) -> Vec<Batch> {
     if O::WATCHES || !job.env.cfg_env.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON) {
-        return (0..job.transactions.len()).map(|tx| tx..tx + 1).collect();
+        return single(job.transactions.len());
     }
     Plan::new(job, NonZeroUsize::MIN).batches
 }
@@ -97,8 +97,6 @@ struct OpenBlock<'a> {
 impl<'a> OpenBlock<'a> {
     fn new(job: &'a ReplayJob, storage: &'a Storage<'a>, state: State<'a>) -> Self {
         let beneficiary = job.env.block_env.beneficiary();
-        let account = job.indexed_state.account(beneficiary).ok();
-        let info = account.and_then(|account| account.info.as_ref());
         let spec = job.env.cfg_env.spec;
         let db = TunedDb { state, beneficiary, spec, fees: None, loaded_empty: false };
         Self {
@@ -106,7 +104,7 @@ impl<'a> OpenBlock<'a> {
             storage,
             evm: worker::evm(job, db),
             receipts: ReceiptAccumulator::new(job),
-            fee_payment: FeePayment::for_beneficiary(info, spec),
+            fee_payment: FeePayment::of_block(job),
             uncommitted: 0,
         }
     }

@@ -33,7 +33,7 @@ const COST_PER_THREAD: u64 = 50;
 pub type Batch = Range<usize>;
 
 /// Returns one batch per transaction.
-pub(super) fn single(transactions: usize) -> Vec<Batch> {
+pub(crate) fn single(transactions: usize) -> Vec<Batch> {
     (0..transactions).map(|tx| tx..tx + 1).collect()
 }
 

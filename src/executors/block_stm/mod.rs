@@ -36,6 +36,7 @@ use batches::threads_that_pay;
 use hints::Hints;
 use std::num::NonZeroUsize;
 
+pub(crate) use batches::single;
 pub use batches::{Batch, Plan};
 pub use hinted::HintedBlockStm;
 pub use record::record_accesses;

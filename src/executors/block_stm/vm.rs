@@ -53,9 +53,7 @@ pub(super) struct Work<'w> {
 impl<'w> Work<'w> {
     /// Creates the data of a block without executed transactions.
     pub(super) fn new(job: &ReplayJob, batches: Vec<Batch>, running: Running<'w>) -> Self {
-        let beneficiary = job.indexed_state.account(job.env.block_env.beneficiary()).ok();
-        let info = beneficiary.and_then(|account| account.info.as_ref());
-        let fee_payment = FeePayment::for_beneficiary(info, job.env.cfg_env.spec);
+        let fee_payment = FeePayment::of_block(job);
         let results = Results::new(batches.len());
         Self { batches, running, results, fee_payment }
     }

@@ -31,19 +31,6 @@ pub fn on_threads(threads: usize, work: impl Fn() + Sync) {
 /// Executes on this number of threads. Returns `None` if some transaction did not commit.
 pub fn run<'m, M: Vm<'m>>(
     threads: usize,
-    steps: Steps<'_>,
-    memory: &'m Memory,
-    running: &'m Running<'m>,
-    observer: &impl Observer,
-    vm: impl Fn() -> M + Sync,
-    commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
-) -> Option<Incarnations> {
-    run_table(threads, &TxTable::new(steps), memory, running, observer, vm, commit)
-}
-
-/// As [`run`], with a table that may have hints.
-fn run_table<'m, M: Vm<'m>>(
-    threads: usize,
     table: &TxTable<M::Output>,
     memory: &'m Memory,
     running: &'m Running<'m>,
@@ -84,7 +71,7 @@ pub fn with_hints(
     for (tx, writes) in hints {
         table.hint(&memory, *tx, writes.clone());
     }
-    let incarnations = run_table(
+    let incarnations = run(
         threads,
         &table,
         &memory,
@@ -113,7 +100,7 @@ pub fn handed_on_up_to(last: TxIndex, transactions: usize, threads: usize) -> us
     let running = Running::new(transactions, Oversubscribed::No);
     let incarnations = run(
         threads,
-        Steps { count: transactions, ..Steps::default() },
+        &TxTable::new(Steps { count: transactions, ..Steps::default() }),
         &memory,
         &running,
         &Unobserved,
