@@ -72,12 +72,12 @@ pub(super) fn over_children<'a, T: Send>(
     work: impl Fn(&mut Node<'a>, &mut [Change]) -> Result<T, ChangeError> + Sync,
 ) -> Result<Vec<T>, ChangeError> {
     let parallel = changes.len() >= PARALLEL_KEYS && rayon::current_num_threads() > 1;
-    let groups = children.iter_mut().zip(by_nibble(changes, depth));
-    let groups = groups.filter(|(_, group)| !group.is_empty());
     if !parallel {
-        return groups.map(|(child, group)| work(child, group)).collect();
+        let groups = changes.chunk_by_mut(|one, next| one.nibble(depth) == next.nibble(depth));
+        return groups.map(|group| work(&mut children[group[0].nibble(depth)], group)).collect();
     }
-    let groups: Vec<_> = groups.collect();
+    let groups = children.iter_mut().zip(by_nibble(changes, depth));
+    let groups: Vec<_> = groups.filter(|(_, group)| !group.is_empty()).collect();
     let results = groups.into_par_iter().map(|(child, group)| work(child, group));
     // Collecting into a `Result` directly would report the error that comes first in time.
     results.collect::<Vec<_>>().into_iter().collect()

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::{
     node::{Extension, Leaf, Node},
-    raw::{HASHED_FROM, Reference},
+    raw::{HASH_CODE, HASHED_FROM, Reference},
     store::NewNodes,
 };
 
@@ -116,18 +116,27 @@ impl<'s> Encoder<'s> {
 
     /// Encodes a list of 16 references and an empty value (Yellow Paper, appendix D).
     fn branch(&mut self, children: &[Node<'_>; 16]) -> RlpNode {
-        let references = match self.parallel_levels {
-            0 => children.each_ref().map(|child| self.reference(child)),
+        let new = match self.parallel_levels {
+            0 => children.each_ref().map(|child| self.new_reference(child)),
             levels => references_in_parallel(children, levels - 1),
         };
-        let payload_length = 1 + references.iter().map(|reference| reference.len()).sum::<usize>();
+        let lengths = children.iter().zip(&new).map(|(child, new)| reference_length(child, new));
+        let payload_length = 1 + lengths.sum::<usize>();
         let buffer = self.cleared();
         Header { list: true, payload_length }.encode(buffer);
-        for reference in &references {
-            buffer.extend_from_slice(reference);
+        for (child, new) in children.iter().zip(&new) {
+            write_reference(child, new, buffer);
         }
         buffer.push(EMPTY_STRING_CODE);
         RlpNode::from_rlp(buffer)
+    }
+
+    /// The reference to an open child. It is empty for others, whose references are in the node of the parent.
+    fn new_reference(&mut self, child: &Node<'_>) -> RlpNode {
+        match child {
+            Node::Empty | Node::Closed(_) => RlpNode::default(),
+            open => self.reference(open),
+        }
     }
 
     /// Empties the buffer. The children of the next node no longer need it.
@@ -137,12 +146,34 @@ impl<'s> Encoder<'s> {
     }
 }
 
-/// The references of a branch to its children, each computed by a task of the current pool.
+/// Length of the reference that a branch holds for this child. `new` is the one of an open child.
+fn reference_length(child: &Node<'_>, new: &RlpNode) -> usize {
+    match child {
+        Node::Empty => 1,
+        Node::Closed(Reference::Hash(_)) => 1 + B256::len_bytes(),
+        Node::Closed(Reference::Embedded(rlp)) => rlp.len(),
+        _ => new.len(),
+    }
+}
+
+fn write_reference(child: &Node<'_>, new: &RlpNode, buffer: &mut Vec<u8>) {
+    match child {
+        Node::Empty => buffer.push(EMPTY_STRING_CODE),
+        Node::Closed(Reference::Hash(hash)) => {
+            buffer.push(HASH_CODE);
+            buffer.extend_from_slice(&hash.0);
+        }
+        Node::Closed(Reference::Embedded(rlp)) => buffer.extend_from_slice(rlp),
+        _ => buffer.extend_from_slice(new),
+    }
+}
+
+/// The references of a branch to its open children, each computed by a task of the current pool.
 fn references_in_parallel(children: &[Node<'_>; 16], parallel_levels: u32) -> [RlpNode; 16] {
     let mut references = array::from_fn(|_| RlpNode::default());
-    let open = references.par_iter_mut().zip(children);
-    open.for_each(|(reference, child)| {
-        *reference = Encoder { parallel_levels, ..Encoder::new() }.reference(child);
+    let all = references.par_iter_mut().zip(children);
+    all.for_each(|(reference, child)| {
+        *reference = Encoder { parallel_levels, ..Encoder::new() }.new_reference(child);
     });
     references
 }

@@ -8,7 +8,7 @@
 //! `lookup` decodes the value of a leaf.
 
 use alloy_primitives::B256;
-use alloy_rlp::Header;
+use alloy_rlp::{EMPTY_STRING_CODE, Header};
 use alloy_trie::Nibbles;
 
 use super::error::Malformed;
@@ -18,6 +18,9 @@ pub(super) const KEY_NIBBLES: usize = 64;
 
 /// Nodes with at least this many bytes of RLP are referred to by hash; shorter nodes are embedded.
 pub(super) const HASHED_FROM: usize = 32;
+
+/// The first byte of a reference by hash: a string of 32 bytes.
+pub(super) const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 
 /// The parts of a node, borrowed from the bytes that were read.
 #[derive(Debug)]
@@ -154,7 +157,7 @@ fn read_branch<'a>(
     *child_0 = read_reference(first)?;
     *child_1 = read_reference(second)?;
     for child in others {
-        *child = read_reference(&next_item(&mut items)?)?;
+        *child = next_reference(&mut items)?;
     }
     check_value(&next_item(&mut items)?)?;
     if !items.is_empty() {
@@ -163,6 +166,22 @@ fn read_branch<'a>(
     match children.iter().flatten().count() {
         children @ 0..=1 => Err(Malformed::TooFewChildren { children }),
         _ => Ok(RawNode::Branch(children)),
+    }
+}
+
+/// Removes the next reference from a branch's payload. Hashes and absent children are read without the general rules of
+/// RLP, since almost all references are such.
+fn next_reference<'a>(items: &mut &'a [u8]) -> Result<Option<Reference<'a>>, Malformed> {
+    match **items {
+        [EMPTY_STRING_CODE, ref rest @ ..] => {
+            *items = rest;
+            Ok(None)
+        }
+        [HASH_CODE, ref rest @ ..] if let Some((hash, rest)) = rest.split_first_chunk() => {
+            *items = rest;
+            Ok(Some(Reference::Hash(hash.into())))
+        }
+        _ => read_reference(&next_item(items)?),
     }
 }
 
