@@ -4,7 +4,7 @@ use super::WorkerPool;
 use parking_lot::Mutex;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// Maximum number of tasks that a thread takes at once. Taking from the index costs more than
@@ -45,8 +45,8 @@ pub(crate) fn run_each<W, R: Send, L: Send>(
     run_each_beside(pool, tasks, None::<fn()>)
 }
 
-/// As [`run_each`], and one thread does `first`, if there is any, before it takes tasks. That is not the calling thread,
-/// unless the pool has no other. Threads without tasks help with rayon's work in `first`.
+/// As [`run_each`], and one thread does `first`, if there is any, before it takes tasks. Threads without tasks help with
+/// rayon's work in `first`. So all of it runs on rayon's threads then, and the calling thread sleeps meanwhile.
 pub(crate) fn run_each_beside<W, R: Send, L: Send>(
     pool: &WorkerPool,
     tasks: &Tasks<
@@ -56,26 +56,12 @@ pub(crate) fn run_each_beside<W, R: Send, L: Send>(
     >,
     first: Option<impl Fn() + Sync>,
 ) -> Option<Done<R, L>> {
-    let mut first = first.as_ref();
-    if pool.threads().get() == 1
-        && let Some(first) = first.take()
-    {
-        catch_unwind(AssertUnwindSafe(|| pool.install(first))).ok()?;
-    }
-    // Set by the thread that does `first`. Nothing else depends on it, so relaxed is enough.
-    let is_taken = AtomicBool::new(false);
     // These counters only distribute indices. The pool publishes the results, so relaxed is enough.
     let (next, workers) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let at_once = (tasks.count / FEW).clamp(1, MOST_AT_ONCE);
     // Guards the results of finished threads. Each thread locks it once.
     let done = Mutex::new(Vec::with_capacity(pool.threads().get()));
-    run_on_all(pool, || {
-        if let Some(first) = first
-            && rayon::current_thread_index().is_some()
-            && !is_taken.swap(true, Ordering::Relaxed)
-        {
-            first();
-        }
+    let work = || {
         let take = || {
             let first = next.fetch_add(at_once, Ordering::Relaxed);
             (first < tasks.count).then(|| first..tasks.count.min(first + at_once))
@@ -86,7 +72,11 @@ pub(crate) fn run_each_beside<W, R: Send, L: Send>(
         let results: Vec<_> =
             indices.map(|index| (index, (tasks.task)(&mut worker, index))).collect();
         done.lock().push((results, (tasks.leave)(worker)));
-    })?;
+    };
+    match first {
+        Some(first) => catch_unwind(AssertUnwindSafe(|| work_beside(pool, &first, &work))).ok()?,
+        None => run_on_all(pool, work)?,
+    }
     let (results, leftovers): (Vec<_>, Vec<_>) = done.into_inner().into_iter().unzip();
     let mut ordered: Vec<_> = std::iter::repeat_with(|| None).take(tasks.count).collect();
     for (index, result) in results.into_iter().flatten() {
@@ -94,6 +84,19 @@ pub(crate) fn run_each_beside<W, R: Send, L: Send>(
     }
     let results = ordered.into_iter().collect::<Option<_>>()?;
     Some(Done { results, leftovers })
+}
+
+/// Runs `work` on all of rayon's threads. One of them does `first` before.
+fn work_beside(pool: &WorkerPool, first: &(impl Fn() + Sync), work: &(impl Fn() + Sync)) {
+    pool.install(|| {
+        rayon::scope(|scope| {
+            for _ in 1..pool.threads().get() {
+                scope.spawn(|_| work());
+            }
+            first();
+            work();
+        });
+    });
 }
 
 /// Runs `work` on all threads of the pool in parallel; `None` if it panicked on one of them.
@@ -104,7 +107,8 @@ pub(crate) fn run_on_all(pool: &WorkerPool, work: impl Fn() + Sync) -> Option<()
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::num::NonZeroUsize;
+    use rayon::prelude::*;
+    use std::{collections::BTreeSet, num::NonZeroUsize, thread};
 
     fn pool(threads: usize) -> WorkerPool {
         let threads = NonZeroUsize::new(threads).expect("not zero");
@@ -135,5 +139,31 @@ mod tests {
         let task = |(): &mut (), index| assert_ne!(index, 5);
         let tasks = Tasks { count: 10, worker: |_| (), task, leave: |()| () };
         assert!(run_each(&pool(2), &tasks).is_none());
+        assert!(run_each_beside(&pool(2), &tasks, Some(|| ())).is_none());
+    }
+
+    #[test]
+    fn the_work_beside_is_done_once_and_threads_without_tasks_help_with_it() {
+        for threads in [1, 2, 3] {
+            let (runs, helpers) = (AtomicUsize::new(0), Mutex::new(BTreeSet::new()));
+            let beside = || {
+                runs.fetch_add(1, Ordering::Relaxed);
+                // Each part waits until every thread has one, so that no thread can do two.
+                let started = AtomicUsize::new(0);
+                (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
+                    helpers.lock().insert(rayon::current_thread_index());
+                    started.fetch_add(1, Ordering::Relaxed);
+                    while started.load(Ordering::Relaxed) < threads {
+                        thread::yield_now();
+                    }
+                });
+            };
+            let task = |(): &mut (), index: usize| index;
+            let tasks = Tasks { count: 10, worker: |_| (), task, leave: |()| () };
+            let done = run_each_beside(&pool(threads), &tasks, Some(beside));
+            assert_eq!(done.expect("nothing panics").results, (0..10).collect::<Vec<_>>());
+            assert_eq!(runs.into_inner(), 1);
+            assert_eq!(helpers.into_inner().len(), threads);
+        }
     }
 }
