@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 /// Gas limit of a block, more than any of them uses.
 const GAS_LIMIT: u64 = 30_000_000_000;
 /// Gas limit of a swap. It suffices under Amsterdam, where a new slot costs more (EIP-8037).
-pub(crate) const SWAP_LIMIT: u64 = 500_000;
+pub(crate) const SWAP_LIMIT: u64 = 1_000_000;
 /// Percentage of transactions at hot spots, in a block that has them.
 const HOT_PERCENT: u32 = 30;
 /// Number of accounts that send and receive hot transactions.
