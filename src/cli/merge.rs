@@ -12,16 +12,16 @@ pub struct MergeArgs {
     /// Name of the machine whose results are printed and written [default: all, each by itself]
     #[arg(long, value_name = "NAME")]
     pub machine: Option<String>,
-    /// Write the results to FILE as CSV; - is standard output, for any result
+    /// Write the results of replay or analyze to FILE as CSV; - is standard output, for any result
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Write the results and every sample to FILE as JSON (schema: data/replay.schema.json)
+    /// Write the results to FILE as JSON, as replay, analyze and verify do
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Write the results to FILE as Markdown, for a pull request
+    /// Write the results of replay to FILE as Markdown, for a pull request
     #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
-    /// Write the results to FILE as a self-contained HTML page
+    /// Write the results of replay or analyze to FILE as a self-contained HTML page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }

@@ -47,7 +47,8 @@ impl Kept {
         };
         let all = of_selection(selection).into_iter().chain(settings);
         let settings = OutputSettings::new(set, all);
-        let mut folder = OutputFolder::open(path, set, &settings, &provenance())?;
+        let asked = selection.asked.as_ref();
+        let mut folder = OutputFolder::open(path, set, &settings, asked, &provenance())?;
         if let Some(settings) = run {
             let settings = serde_json::to_value(settings)?;
             folder.describe(&RunDescription { provenance: provenance(), settings })?;

@@ -1,26 +1,25 @@
 //! `blockrace merge`: joins the results of several processes into those of one run.
 
+mod coverage;
+
+use self::coverage::report_coverage;
 use super::{Context, Outcome, files::ResultFiles};
 use crate::{
     cli::MergeArgs,
     output::{self, Stream, diagnose},
     report::{
-        self, Detail, Report, Verdict, analysis, counted, tables::BlockResult, verdict_table,
+        self, Detail, Report, Verdict,
+        analysis::{self, AnalysisReport},
+        counted,
+        tables::BlockResult,
+        verdict_table,
+        verification::{self, VerificationReport},
     },
-    session::{Coverage, MergeSource, MergedBlocks, MergedRaces, merge_blocks, merge_races},
+    session::{MergeSource, MergedBlocks, MergedRaces, merge_blocks, merge_races},
 };
 use eyre::{bail, ensure};
-use std::ops::RangeInclusive;
-
-/// Maximum number of gaps and overlaps that are named.
-const MOST_NAMED: usize = 10;
 
 pub(super) fn run(args: MergeArgs, context: &Context) -> eyre::Result<Outcome> {
-    let mut files = ResultFiles::default();
-    files.add(args.csv.as_deref(), report::csv::write)?;
-    files.add(args.json.as_deref(), report::json::write)?;
-    files.add(args.markdown.as_deref(), report::markdown::write)?;
-    files.add(args.html.as_deref(), report::html::write)?;
     let (mut races, mut folders) = (Vec::new(), Vec::new());
     for path in &args.sources {
         match MergeSource::read(path)? {
@@ -29,44 +28,50 @@ pub(super) fn run(args: MergeArgs, context: &Context) -> eyre::Result<Outcome> {
         }
     }
     match (races.is_empty(), folders.is_empty()) {
-        (false, true) => merged(merge_races(races)?, &args, files, context),
-        (true, false) => {
-            ensure!(
-                files.is_empty(),
-                "only results of replay have result files; see the Parquet files"
-            );
-            print_blocks(&merge_blocks(folders)?, context)
-        }
+        (false, true) => print_races(merge_races(races)?, &args, context),
+        (true, false) => print_blocks(&merge_blocks(folders)?, &args, context),
         (true, true) => bail!("there are no results to merge"),
         (false, false) => bail!("results of replay cannot be merged with those of other commands"),
     }
 }
 
-/// Prints the results of `verify` or `analyze`.
-fn print_blocks(merged: &MergedBlocks, context: &Context) -> eyre::Result<Outcome> {
-    let stream = Stream::Stdout;
-    let (done, wrong) = (counted(merged.blocks.len(), "block"), &merged.mismatches);
+fn race_files(args: &MergeArgs) -> eyre::Result<ResultFiles<Report>> {
+    let mut files = ResultFiles::default();
+    files.add(args.csv.as_deref(), report::csv::write)?;
+    files.add(args.json.as_deref(), report::json::write)?;
+    files.add(args.markdown.as_deref(), report::markdown::write)?;
+    files.add(args.html.as_deref(), report::html::write)?;
+    Ok(files)
+}
+
+fn analysis_files(args: &MergeArgs) -> eyre::Result<ResultFiles<AnalysisReport>> {
+    ensure!(args.markdown.is_none(), "results of analyze have no --markdown");
+    let mut files = ResultFiles::default();
+    files.add(args.csv.as_deref(), analysis::csv::write)?;
+    files.add(args.json.as_deref(), analysis::json::write)?;
+    files.add(args.html.as_deref(), analysis::html::write)?;
+    Ok(files)
+}
+
+fn verification_files(args: &MergeArgs) -> eyre::Result<ResultFiles<VerificationReport>> {
+    let is_json = args.csv.is_none() && args.markdown.is_none() && args.html.is_none();
+    ensure!(is_json, "results of verify have no file but --json");
+    let mut files = ResultFiles::default();
+    files.add(args.json.as_deref(), verification::write)?;
+    Ok(files)
+}
+
+/// Prints the results of `verify` or `analyze`, and writes the files.
+fn print_blocks(
+    merged: &MergedBlocks,
+    args: &MergeArgs,
+    context: &Context,
+) -> eyre::Result<Outcome> {
     match merged.command {
-        "verify" => {
-            if context.detail() != Detail::Totals {
-                let lines = merged.blocks.iter().map(BlockResult::verdict_lines);
-                let lines: Vec<Vec<_>> = lines.collect::<Result<_, _>>()?;
-                let table = verdict_table::lines(&lines.concat(), output::width());
-                stream.print_text(table.join("\n"))?;
-            }
-            let matched = merged.blocks.len() - wrong.len();
-            stream.print_text(format_args!("{matched} of {done} match their headers"))?;
-        }
-        command => {
-            for (name, report) in &merged.analyses()? {
-                if merged.machines.len() > 1 {
-                    stream.print_text(format_args!("machine {name}:\n"))?;
-                }
-                analysis::table::write(report, context.layout(), context.table(stream))?;
-            }
-            stream.print_text(format_args!("{done} of {command}"))?;
-        }
+        "verify" => print_verdicts(merged, args, context)?,
+        _ => print_analyses(merged, args, context)?,
     }
+    let wrong = &merged.mismatches;
     for (number, what) in wrong {
         diagnose(format_args!("error: block {number} does not match: {what}"));
     }
@@ -74,37 +79,50 @@ fn print_blocks(merged: &MergedBlocks, context: &Context) -> eyre::Result<Outcom
     Ok(mismatch.and(report_coverage(&merged.coverage)))
 }
 
-/// Prints the report of each machine, and writes the files.
-fn merged(
-    merged: MergedRaces,
+fn print_verdicts(merged: &MergedBlocks, args: &MergeArgs, context: &Context) -> eyre::Result<()> {
+    let files = verification_files(args)?;
+    let stream = files.text();
+    let written = files.write(&merged.verification()?);
+    if context.detail() != Detail::Totals {
+        let lines = merged.blocks.iter().map(BlockResult::verdict_lines);
+        let lines: Vec<Vec<_>> = lines.collect::<Result<_, _>>()?;
+        let table = verdict_table::lines(&lines.concat(), output::width());
+        stream.print_text(table.join("\n"))?;
+    }
+    let done = counted(merged.blocks.len(), "block");
+    let matched = merged.blocks.len() - merged.mismatches.len();
+    stream.print_text(format_args!("{matched} of {done} match their headers"))?;
+    written
+}
+
+fn print_analyses(merged: &MergedBlocks, args: &MergeArgs, context: &Context) -> eyre::Result<()> {
+    let files = analysis_files(args)?;
+    let stream = files.text();
+    let reports = of_machine(merged.analyses()?, args, &files)?;
+    let written = write_one(files, &reports);
+    print_each(&reports, stream, |report| {
+        analysis::table::write(report, context.layout(), context.table(stream))
+    })?;
+    let done = counted(merged.blocks.len(), "block");
+    stream.print_text(format_args!("{done} of {}", merged.command))?;
+    written
+}
+
+/// Prints the report of each machine of `replay`, and writes the files.
+fn print_races(
+    MergedRaces { machines, coverage }: MergedRaces,
     args: &MergeArgs,
-    files: ResultFiles<Report>,
     context: &Context,
 ) -> eyre::Result<Outcome> {
-    let MergedRaces { mut machines, coverage } = merged;
-    let names: Vec<_> = machines.iter().map(|(name, _)| name.clone()).collect();
-    if let Some(chosen) = &args.machine {
-        machines.retain(|(name, _)| name == chosen);
-        ensure!(!machines.is_empty(), "the machines are {}", names.join(", "));
-    }
-    let is_one = machines.len() == 1;
-    ensure!(
-        is_one || files.is_empty(),
-        "the results are of {} machines, and a file holds those of one; select it with --machine: {}",
-        machines.len(),
-        names.join(", ")
-    );
+    let files = race_files(args)?;
     let stream = files.text();
-    let written = match machines.first() {
-        Some((_, report)) if is_one => files.write(report),
-        _ => Ok(()),
-    };
+    let reports = of_machine(machines, args, &files)?;
+    let written = write_one(files, &reports);
+    print_each(&reports, stream, |report| {
+        report::table::write(report, context.layout(), context.table(stream))
+    })?;
     let mut outcome = Outcome::Verified;
-    for (name, report) in &machines {
-        if !is_one {
-            stream.print_text(format_args!("machine {name}:\n"))?;
-        }
-        report::table::write(report, context.layout(), context.table(stream))?;
+    for (_, report) in &reports {
         let mismatch = report.rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_)));
         let failed = if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed };
         outcome = outcome.and(failed);
@@ -114,43 +132,45 @@ fn merged(
     Ok(outcome.and(report_coverage(&coverage)))
 }
 
-/// Names gaps and overlaps on standard error. A gap is a failure.
-fn report_coverage(coverage: &Coverage) -> Outcome {
-    let Coverage { gaps, missing_shards, overlaps, builds } = coverage;
-    if builds.len() > 1 {
-        let named: Vec<_> = builds.iter().map(String::as_str).collect();
-        diagnose(format_args!(
-            "warning: the results are of {} builds, so their times may differ for that reason: {}",
-            builds.len(),
-            named.join("; ")
-        ));
+/// The reports of the chosen machine, or of all. A file has the results of one machine.
+fn of_machine<R>(
+    mut machines: Vec<(String, R)>,
+    args: &MergeArgs,
+    files: &ResultFiles<R>,
+) -> eyre::Result<Vec<(String, R)>> {
+    let names: Vec<_> = machines.iter().map(|(name, _)| name.clone()).collect();
+    if let Some(chosen) = &args.machine {
+        machines.retain(|(name, _)| name == chosen);
+        ensure!(!machines.is_empty(), "the machines are {}", names.join(", "));
     }
-    for overlap in overlaps.iter().take(MOST_NAMED) {
-        diagnose(format_args!(
-            "block {} is in {} and in {}; the first one counts",
-            overlap.number, overlap.first, overlap.second
-        ));
-    }
-    let more = overlaps.len().saturating_sub(MOST_NAMED);
-    if more > 0 {
-        diagnose(format_args!("and {} more are in several results", counted(more, "block")));
-    }
-    if !missing_shards.is_empty() {
-        diagnose(format_args!("error: no results of shard {}", missing_shards.join(", ")));
-    }
-    let named: Vec<_> = gaps.iter().take(MOST_NAMED).map(range).collect();
-    if !gaps.is_empty() {
-        let more = gaps.len().saturating_sub(MOST_NAMED);
-        let more = if more > 0 { format!(" and {more} more gaps") } else { String::new() };
-        diagnose(format_args!("error: no results of blocks {}{more}", named.join(", ")));
-    }
-    let is_whole = gaps.is_empty() && missing_shards.is_empty();
-    if is_whole { Outcome::Verified } else { Outcome::Failed }
+    ensure!(
+        machines.len() == 1 || files.is_empty(),
+        "the results are of {} machines, and a file holds those of one; select it with --machine: {}",
+        machines.len(),
+        names.join(", ")
+    );
+    Ok(machines)
 }
 
-fn range(range: &RangeInclusive<u64>) -> String {
-    match range.start() == range.end() {
-        true => range.start().to_string(),
-        false => format!("{}-{}", range.start(), range.end()),
+/// Writes the files if there is one report.
+fn write_one<R>(files: ResultFiles<R>, reports: &[(String, R)]) -> eyre::Result<()> {
+    match reports {
+        [(_, report)] => files.write(report),
+        _ => Ok(()),
     }
+}
+
+/// Prints the reports, each with the name of its machine if there are several.
+fn print_each<R, E: std::error::Error + Send + Sync + 'static>(
+    reports: &[(String, R)],
+    stream: Stream,
+    print: impl Fn(&R) -> Result<(), E>,
+) -> eyre::Result<()> {
+    for (name, report) in reports {
+        if reports.len() > 1 {
+            stream.print_text(format_args!("machine {name}:\n"))?;
+        }
+        print(report)?;
+    }
+    Ok(())
 }

@@ -19,7 +19,9 @@ use crate::{
         Detail, Failure, counted,
         tables::TableSet,
         verdict_table::{self, VerdictLine},
-        verification::{self, VerificationReport, VerificationSettings, VerifiedBlock},
+        verification::{
+            self, BlockRecord, VerificationReport, VerificationSettings, VerifiedBlock,
+        },
     },
     session::{BlockQuery, CheckOptions, CheckResult, Checked, check_all, provenance},
 };
@@ -69,7 +71,7 @@ fn settings(options: &CheckOptions, query: &BlockQuery, named: &str) -> Verifica
     VerificationSettings {
         command: words.collect::<Vec<_>>().join(" "),
         executor,
-        jobs: options.jobs,
+        jobs: Some(options.jobs),
         blocks: named.to_owned(),
     }
 }
@@ -78,7 +80,7 @@ fn report(settings: VerificationSettings, checked: &[CheckResult]) -> Verificati
     let (mut blocks, mut failures) = (Vec::new(), Vec::new());
     for (number, result) in checked {
         match result {
-            Ok(checked) => blocks.push(verified(checked)),
+            Ok(checked) => blocks.push(BlockRecord::new(&verified(checked))),
             Err(error) => failures.push(Failure { block: *number, what: format!("{error:#}") }),
         }
     }

@@ -3,7 +3,7 @@
 //! CSV and JSON share this list of columns in this order. They choose the format of a decimal. This
 //! module converts durations to nanoseconds and computes the figures that follow from a single row.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -105,28 +105,28 @@ impl<'a, N> Record<'a, N> {
 }
 
 /// The block of a record, for JSON only.
-#[derive(Debug, Serialize)]
-pub(super) struct FactsRecord<'a> {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FactsRecord {
     chain_id: u64,
     block_number: u64,
     block_hash: String,
-    fork: &'a str,
+    fork: String,
     transactions: usize,
     gas_used: u64,
-    header: &'static str,
+    header: Cow<'static, str>,
     confirmed_by: Option<String>,
 }
 
-impl<'a> FactsRecord<'a> {
-    pub(super) fn new(facts: &'a BlockFacts) -> Self {
+impl FactsRecord {
+    pub(super) fn new(facts: &BlockFacts) -> Self {
         Self {
             chain_id: facts.chain_id,
             block_number: facts.number,
             block_hash: facts.hash.to_string(),
-            fork: &facts.fork,
+            fork: facts.fork.clone(),
             transactions: facts.transactions,
             gas_used: facts.gas_used,
-            header: Confirmation::level(facts.confirmed.as_ref()),
+            header: Confirmation::level(facts.confirmed.as_ref()).into(),
             confirmed_by: facts.confirmed.as_ref().map(ToString::to_string),
         }
     }

@@ -1,9 +1,9 @@
 //! Writes the verdicts of `verify` as JSON (RFC 8259). `data/verify.schema.json` is the schema.
 
-use std::{collections::BTreeMap, io, num::NonZeroUsize, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, io, num::NonZeroUsize, time::Duration};
 
 use alloy_primitives::B256;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     BlockFacts, Failure, Provenance, ReportError, json::write_document, record::FactsRecord,
@@ -22,7 +22,7 @@ pub struct VerificationReport {
     /// The settings of the verification.
     pub settings: VerificationSettings,
     /// The blocks that were executed.
-    pub blocks: Vec<VerifiedBlock>,
+    pub blocks: Vec<BlockRecord>,
     /// The blocks that could not be executed.
     pub failures: Vec<Failure>,
 }
@@ -32,8 +32,8 @@ pub struct VerificationReport {
 pub struct VerificationSettings {
     /// Name of the executor.
     pub executor: String,
-    /// Number of blocks that were verified in parallel.
-    pub jobs: NonZeroUsize,
+    /// Number of blocks that were verified in parallel; `None` for the results of several processes.
+    pub jobs: Option<NonZeroUsize>,
     /// The blocks, as given on the command line.
     pub blocks: String,
     /// The command that repeats the verification.
@@ -64,7 +64,7 @@ pub fn write(report: &VerificationReport, out: impl io::Write) -> Result<(), Rep
         schema_version: SCHEMA_VERSION,
         provenance: &report.provenance,
         settings: &report.settings,
-        blocks: report.blocks.iter().map(BlockRecord::new).collect(),
+        blocks: &report.blocks,
         failures: &report.failures,
     };
     write_document(&document, out)
@@ -75,23 +75,25 @@ struct Document<'a> {
     schema_version: u32,
     provenance: &'a Provenance,
     settings: &'a VerificationSettings,
-    blocks: Vec<BlockRecord<'a>>,
+    blocks: &'a [BlockRecord],
     failures: &'a [Failure],
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct BlockRecord<'a> {
+/// A verified block as in the document. Times are in nanoseconds, by step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockRecord {
     #[serde(flatten)]
-    facts: FactsRecord<'a>,
+    facts: FactsRecord,
     rules_digest: Option<B256>,
-    verdict: &'static str,
+    verdict: Cow<'static, str>,
     what: Option<String>,
-    verified_to: &'static str,
+    verified_to: Cow<'static, str>,
     times: BTreeMap<String, u64>,
 }
 
-impl<'a> BlockRecord<'a> {
-    pub(super) fn new(block: &'a VerifiedBlock) -> Self {
+impl BlockRecord {
+    /// The record of a block.
+    pub fn new(block: &VerifiedBlock) -> Self {
         let (verdict, what) = match &block.verdict {
             Verdict::Match => ("match", None),
             mismatch @ Verdict::Mismatch { .. } => ("mismatch", Some(mismatch.to_string())),
@@ -100,9 +102,9 @@ impl<'a> BlockRecord<'a> {
         Self {
             facts: FactsRecord::new(&block.facts),
             rules_digest: block.rules,
-            verdict,
+            verdict: verdict.into(),
             what,
-            verified_to: block.verified_to.name(),
+            verified_to: block.verified_to.name().into(),
             times: block.times.iter().map(time).collect(),
         }
     }

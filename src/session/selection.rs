@@ -35,6 +35,9 @@ pub struct Selection {
     pub named: String,
     /// Whether the blocks are the built-in sample, since nothing is cached.
     pub is_sample: bool,
+    /// The numbers that the query asks for, those of all shards included. `None` if it names none, or if a filter or a
+    /// later block may choose others.
+    pub asked: Option<BlockNumbers>,
 }
 
 /// A selected block: its number, and its source. A block that is not cached has its own error, so that the work on the
@@ -60,6 +63,7 @@ pub fn select(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
     selection.blocks = filter.apply(selection.blocks)?;
     if !filter.is_empty() {
         selection.named = format!("{} with {}", selection.named, filter.arguments().join(" "));
+        selection.asked = None;
     }
     Ok(selection)
 }
@@ -68,7 +72,7 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
     if let Some(spec @ BlockSpec::Sample(_)) = query.blocks.clone() {
         return of_sample(spec, query);
     }
-    let (blocks, named) = match query.blocks.clone() {
+    let (blocks, named, asked) = match query.blocks.clone() {
         None => {
             let cached = all_cached(query.chain, cache)?;
             let may_be_sample = query.chain.is_none_or(|chain| chain == SAMPLE_CHAIN);
@@ -81,11 +85,11 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
             let ids = in_shard(cached, query.shard);
             let confirmed = confirmed(cache, &ids, &GivenHashes::new())?;
             let found = |id: BlockId| (id.number, Ok(cached_source(cache, &id, &confirmed)));
-            (ids.iter().copied().map(found).collect(), "all cached".to_owned())
+            (ids.iter().copied().map(found).collect(), "all cached".to_owned(), None)
         }
         Some(spec) => {
             let named = spec.to_string();
-            let Candidates { cached, numbers, given } = candidates(spec, &query, cache)?;
+            let Candidates { cached, numbers, given, asked } = candidates(spec, &query, cache)?;
             if cached.is_empty() && !has_blocks(query.chain, cache)? {
                 return Err(nothing_cached(query.chain, cache));
             }
@@ -97,14 +101,14 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
                 check_given(&given, &id, "the cache")?;
                 Ok(cached_source(cache, &id, &confirmed))
             };
-            (find_all(&numbers, &by_number, cache, source), named)
+            (find_all(&numbers, &by_number, cache, source), named, asked)
         }
     };
     let named = match query.shard {
         Some(shard) => format!("{named}, shard {shard}"),
         None => named,
     };
-    Ok(Selection { blocks, query, named, is_sample: false })
+    Ok(Selection { blocks, query, named, is_sample: false, asked })
 }
 
 /// The cached blocks that a list may select, the selected numbers, and the hashes that the list gives.
@@ -112,6 +116,8 @@ struct Candidates {
     cached: Vec<BlockId>,
     numbers: BlockNumbers,
     given: GivenHashes,
+    /// The numbers of all shards, unless they may be others later.
+    asked: Option<BlockNumbers>,
 }
 
 /// Lists the cached blocks of the selected numbers. Only a list with names such as `latest` or a hash needs the list of
@@ -128,7 +134,8 @@ fn candidates(spec: BlockSpec, query: &BlockQuery, cache: &Cache) -> eyre::Resul
         Some(all) => all,
         None => cached_of(query.chain, &numbers, cache)?,
     };
-    Ok(Candidates { cached, numbers, given })
+    let asked = (!list.moves()).then(|| list.resolve(&names)).transpose()?;
+    Ok(Candidates { cached, numbers, given, asked })
 }
 
 /// Refuses a moving selection for a shard, since the parts would not agree.
@@ -266,7 +273,7 @@ fn of_sample(spec: BlockSpec, query: BlockQuery) -> eyre::Result<Selection> {
         }
     };
     let blocks = numbers.iter().map(find).collect();
-    Ok(Selection { blocks, query, named, is_sample: false })
+    Ok(Selection { blocks, query, named, is_sample: false, asked: None })
 }
 
 fn sample_blocks() -> eyre::Result<Vec<RecordedBlock>> {
@@ -287,7 +294,7 @@ fn built_in(query: BlockQuery) -> eyre::Result<Selection> {
     let named =
         format!("built-in sample: {count} blocks, {first}-{last}, of a chain made by anvil");
     let blocks = blocks.into_iter().map(in_memory).collect();
-    Ok(Selection { blocks, query, named, is_sample: true })
+    Ok(Selection { blocks, query, named, is_sample: true, asked: None })
 }
 
 /// The error of an empty cache, and its remedies.

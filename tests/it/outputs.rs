@@ -298,6 +298,71 @@ fn merged_verdicts_and_analyses_have_their_tables() {
     }
 }
 
+/// A JSON document without its date, command and number of jobs, and a CSV file as it is.
+fn comparable(path: &Path) -> Value {
+    let written = fs::read_to_string(path).expect("it was written");
+    let Ok(mut document) = serde_json::from_str::<Value>(&written) else { return written.into() };
+    for (part, field) in [("provenance", "date"), ("settings", "command"), ("settings", "jobs")] {
+        document[part][field] = Value::Null;
+    }
+    document
+}
+
+#[test]
+fn merged_verdicts_and_analyses_have_the_files_of_one_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let numbers = cached_sample(folder.path(), 3);
+    let file = |name: &str| text(&folder.path().join(name));
+    let list = file("list.txt");
+    let lines: String = numbers.iter().map(|number| format!("{number}\n")).collect();
+    fs::write(&list, lines).expect("it is writable");
+    let blocks = format!("@{list}");
+    let analyze = ["analyze", "--iterations", "1", "--threads", "2,4"];
+    for (words, forms) in [(&["verify"][..], &["json"][..]), (&analyze, &["json", "csv"])] {
+        let out = file(words[0]);
+        let flags = |side: &str| {
+            let flag =
+                |form: &&str| [format!("--{form}"), file(&format!("{}-{side}.{form}", words[0]))];
+            forms.iter().flat_map(flag).collect::<Vec<_>>()
+        };
+        let run = |before: &[&str], flags: &[String]| {
+            let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+            assert_code(&blockrace(folder.path(), &[before, &flags].concat()), 0);
+        };
+        run(&[words, &[&blocks, "--output", &out]].concat(), &flags("whole"));
+        run(&["merge", &out], &flags("merged"));
+        for form in forms {
+            let path = |side| folder.path().join(format!("{}-{side}.{form}", words[0]));
+            assert_eq!(comparable(&path("merged")), comparable(&path("whole")), "{words:?} {form}");
+        }
+        let refused = blockrace(folder.path(), &["merge", &out, "--markdown", &file("m.md")]);
+        assert_code(&refused, 2);
+    }
+}
+
+#[test]
+fn gaps_of_a_list_in_a_file_are_named_and_a_changed_list_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let numbers = cached_sample(folder.path(), 2);
+    let (list, out) = (folder.path().join("list.txt"), text(&folder.path().join("out")));
+    let missing = numbers[1] + 5_000;
+    fs::write(&list, format!("{}\n{missing}\n", numbers[0])).expect("it is writable");
+    let blocks = format!("@{}", text(&list));
+    let verify = || blockrace(folder.path(), &["verify", &blocks, "--output", &out]);
+    assert_code(&verify(), 2);
+    fs::rename(&list, folder.path().join("other.txt")).expect("it is there");
+    for command in ["merge", "status"] {
+        let output = blockrace(folder.path(), &[command, &out]);
+        assert_code(&output, 2);
+        let said = format!("{}{}", stdout(&output), stderr(&output));
+        assert!(said.contains(&missing.to_string()), "{command}: {said}");
+    }
+    fs::write(&list, format!("{}\n", numbers[0])).expect("it is writable");
+    let changed = verify();
+    assert_code(&changed, 2);
+    assert!(stderr(&changed).contains("the list has changed"), "{}", stderr(&changed));
+}
+
 #[test]
 fn results_of_two_builds_are_merged_with_a_warning() {
     let folder = tempfile::tempdir().expect("a temporary folder");

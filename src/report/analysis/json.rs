@@ -37,7 +37,7 @@ struct Document<'a> {
     provenance: &'a Provenance,
     machine: &'a Machine,
     settings: SettingsRecord<'a>,
-    blocks: Vec<BlockRecord<'a>>,
+    blocks: Vec<BlockRecord>,
     failures: &'a [Failure],
 }
 
@@ -69,9 +69,9 @@ struct SettingsRecord<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct BlockRecord<'a> {
+struct BlockRecord {
     #[serde(flatten)]
-    facts: FactsRecord<'a>,
+    facts: FactsRecord,
     #[serde(flatten)]
     work: WorkRecord,
     bounds: Vec<BoundsRecord>,
@@ -81,8 +81,8 @@ struct BlockRecord<'a> {
     storage_tries: Vec<StorageRecord>,
 }
 
-impl<'a> BlockRecord<'a> {
-    fn new(block: &'a AnalysedBlock) -> Self {
+impl BlockRecord {
+    fn new(block: &AnalysedBlock) -> Self {
         let AnalysedBlock { facts, analysis, .. } = block;
         let hot = |spots: &[HotSpot]| {
             spots.iter().map(|spot| HotSpotRecord::new(spot, facts.chain_id)).collect()

@@ -1,14 +1,17 @@
 //! The tables of `analyze`: by block, by number of threads, by transaction, by dependency and by conflict.
 
 use super::{BlockResult, Column, Table, decimal, header_columns, or_null, text, whole};
-use crate::report::{
-    ReportError,
-    analysis::{
-        AnalysedBlock, AnalysedTransaction,
-        json::{BoundsRecord, OrderedRecord, WorkRecord, storage_records},
-        place::HotSpotRecord,
+use crate::{
+    block::Confirmation,
+    report::{
+        ReportError,
+        analysis::{
+            AnalysedBlock, AnalysedTransaction,
+            json::{BoundsRecord, OrderedRecord, WorkRecord, storage_records},
+            place::HotSpotRecord,
+        },
+        record::nanoseconds,
     },
-    record::nanoseconds,
 };
 use alloy_primitives::B256;
 use serde::Serialize;
@@ -22,12 +25,14 @@ pub(super) const DEPENDENCIES: &str = "dependencies";
 pub(super) const CONFLICTS: &str = "conflicts";
 pub(super) const STORAGE_TRIES: &str = "storage_tries";
 
-const BLOCK_COLUMNS: [Column; 20] = [
+const BLOCK_COLUMNS: [Column; 22] = [
     text("fork"),
     whole("timestamp"),
     whole("gas_limit"),
     whole("gas_used"),
     whole("transactions"),
+    text("header"),
+    or_null(text("confirmed_by")),
     whole("total_ns"),
     whole("outside_ns"),
     whole("longest_transaction_ns"),
@@ -145,6 +150,8 @@ struct AnalysisRecord<'a> {
     fork: &'a str,
     transactions: usize,
     gas_used: u64,
+    header: &'static str,
+    confirmed_by: Option<String>,
     #[serde(flatten)]
     work: WorkRecord,
 }
@@ -156,6 +163,8 @@ impl<'a> AnalysisRecord<'a> {
             fork: &facts.fork,
             transactions: facts.transactions,
             gas_used: facts.gas_used,
+            header: Confirmation::level(facts.confirmed.as_ref()),
+            confirmed_by: facts.confirmed.as_ref().map(ToString::to_string),
             work: WorkRecord::new(block),
         }
     }

@@ -46,7 +46,7 @@ impl BlockResult {
             gas_used: block.gas_used,
             gas_limit: block.gas_limit,
             timestamp: block.timestamp,
-            confirmed: None,
+            confirmed: block.confirmed_by.as_deref().and_then(|by| by.parse().ok()),
         };
         let analysis = Analysis {
             total: Duration::from_nanos(block.total_ns),
@@ -78,6 +78,8 @@ struct BlockRow {
     gas_limit: u64,
     gas_used: u64,
     transactions: usize,
+    // Releases before this column had no confirmation here.
+    confirmed_by: Option<String>,
     total_ns: u64,
     outside_ns: u64,
     longest_transaction_ns: u64,

@@ -1,6 +1,8 @@
 //! The table of `verify`: a row per block.
 
-use super::{BlockResult, Column, Table, TableRow, header_columns, or_null, text, whole};
+use super::{
+    BLOCK_COLUMNS, BlockResult, Column, Table, TableRow, header_columns, or_null, text, whole,
+};
 use crate::report::{
     ReportError,
     record::nanoseconds,
@@ -79,6 +81,25 @@ impl BlockResult {
             header: row.header,
             verdict: row.what.unwrap_or(row.verdict),
         }
+    }
+
+    /// The records of a verified block in a JSON document.
+    ///
+    /// # Errors
+    /// If a row lacks a value, or has one of another type.
+    pub fn verdict_records(&self) -> Result<Vec<BlockRecord>, serde_json::Error> {
+        let rows = self.tables.get(VERDICTS).into_iter().flatten();
+        rows.map(|row| self.verdict_record(row.clone())).collect()
+    }
+
+    fn verdict_record(&self, mut row: TableRow) -> Result<BlockRecord, serde_json::Error> {
+        let columns = VERDICT_STEPS.map(|step| format!("{step}_ns"));
+        let times: TableRow =
+            columns.into_iter().filter_map(|column| row.remove_entry(&column)).collect();
+        row.insert("times".to_owned(), times.into());
+        let block = BLOCK_COLUMNS.iter().zip(self.block_values());
+        row.extend(block.map(|(column, value)| (column.name.to_owned(), value)));
+        serde_json::from_value(Value::Object(row))
     }
 
     /// The row of a verified block.

@@ -51,7 +51,7 @@ struct Document<'a> {
     provenance: &'a Provenance,
     command: &'a str,
     #[serde(flatten)]
-    facts: FactsRecord<'a>,
+    facts: FactsRecord,
     executor: &'a str,
     threads: NonZeroUsize,
     verdict: &'static str,

@@ -1,11 +1,14 @@
 //! Reads an output folder: finished chunks, and the journals of the others.
 
-use super::{COMMIT_KEY, OutputSettings, PROFILE_KEY, RUSTC_KEY, journal};
-use crate::report::{
-    Machine, Provenance,
-    tables::{
-        BlockResult, TableRow, TableSet,
-        parquet::{Metadata, TableFile},
+use super::{COMMIT_KEY, OutputSettings, PROFILE_KEY, RUSTC_KEY, asked, journal};
+use crate::{
+    block::range::BlockNumbers,
+    report::{
+        Machine, Provenance,
+        tables::{
+            BlockResult, TableRow, TableSet,
+            parquet::{Metadata, TableFile},
+        },
     },
 };
 use alloy_primitives::{B256, BlockNumber, ChainId};
@@ -29,6 +32,8 @@ pub struct FolderContent {
     pub set: TableSet,
     /// The settings.
     pub settings: OutputSettings,
+    /// The numbers of the blocks, all shards included; `None` if the folder does not have them.
+    pub asked: Option<BlockNumbers>,
     /// The run as its report describes it; `None` without one.
     pub description: Option<RunDescription>,
     /// The machines by their names in the tables.
@@ -87,7 +92,8 @@ pub(in crate::session) fn read(root: &Path) -> eyre::Result<FolderContent> {
     };
     let machines = machines(root)?;
     let blocks = blocks.into_values().collect();
-    Ok(FolderContent { set, settings, description, machines, builds, blocks })
+    let asked = asked::read(root)?;
+    Ok(FolderContent { set, settings, asked, description, machines, builds, blocks })
 }
 
 type Blocks = BTreeMap<(ChainId, BlockNumber, B256), BlockResult>;

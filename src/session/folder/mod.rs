@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <output>/settings.json                                     command, settings and their digest
+//! <output>/blocks.txt                                        numbers of the blocks, all shards included
 //! <output>/<table>/<chain id>/<first>-<last>.parquet         a finished chunk of 1,000 block numbers
 //! <output>/journal/<chain id>/<first>-<last>.jsonl           finished blocks of an unfinished chunk
 //! <output>/machines/<name>.json                              the machines that took times
@@ -14,6 +15,7 @@
 //!
 //! Processes with different shards of one list may share a folder, since shards consist of whole chunks.
 
+mod asked;
 mod content;
 mod journal;
 mod settings;
@@ -27,12 +29,12 @@ pub use self::{
 
 pub(super) use self::content::read;
 
-use self::{content::DESCRIPTION_FILE, journal::Journal};
+use self::{content::DESCRIPTION_FILE, journal::Journal, settings::FILE as SETTINGS_FILE};
 use super::{BlockSource, SelectedBlock};
 use crate::{
     block::{
         BlockId,
-        range::{CHUNK, chunk_name},
+        range::{BlockNumbers, CHUNK, chunk_name},
     },
     cache::atomic::Replacement,
     report::{
@@ -113,17 +115,20 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Opens the folder for results with these settings, and creates it if it is missing.
+    /// Opens the folder for results with these settings, and creates it if it is missing. `asked` are the numbers of all
+    /// shards; `None` if they may be others later.
     ///
     /// # Errors
-    /// If the folder cannot be used, or has results with other settings.
+    /// If the folder cannot be used, or has results with other settings or for other blocks.
     pub fn open(
         root: &Path,
         set: TableSet,
         settings: &OutputSettings,
+        asked: Option<&BlockNumbers>,
         provenance: &Provenance,
     ) -> eyre::Result<Self> {
         settings.claim(root)?;
+        asked.map_or(Ok(()), |asked| asked::claim(root, asked))?;
         let unknown = || "unknown".to_owned();
         let metadata = [
             (DIGEST_KEY, settings.digest().to_string()),

@@ -4,7 +4,7 @@
 //! the numbers are read as well. Journals are read without their lock, so a process may write to them meanwhile.
 
 use super::{
-    BLOCKS_KEY, MISMATCHES_KEY, OutputSettings,
+    BLOCKS_KEY, MISMATCHES_KEY, OutputSettings, asked,
     content::{build_of, files},
     journal,
 };
@@ -31,7 +31,10 @@ pub fn output_status(root: &Path, shards: Option<u64>) -> eyre::Result<OutputSta
     let settings = OutputSettings::read(root)?
         .ok_or_eyre(format!("{} is no output of --output", root.display()))?;
     let set = settings.set().ok_or_eyre("the folder has results of an unknown command")?;
-    let asked = asked_numbers(&settings)?;
+    let asked = match asked::read(root)? {
+        Some(asked) => Some(asked),
+        None => asked_numbers(&settings)?,
+    };
     let mut found = Found::default();
     found.add_finished(root, set, asked.as_ref())?;
     found.add_journals(root)?;
@@ -56,7 +59,7 @@ pub fn output_status(root: &Path, shards: Option<u64>) -> eyre::Result<OutputSta
     })
 }
 
-/// The blocks that the settings name; `None` if they name no numbers, or if a filter chooses among them.
+/// The blocks that the settings of an earlier release name; `None` if they name no numbers, or if a filter chooses among them.
 fn asked_numbers(settings: &OutputSettings) -> eyre::Result<Option<BlockNumbers>> {
     let is_filtered = settings.get("filter").is_some_and(|filter| filter != "none");
     let spec = settings.get("blocks").unwrap_or_default().parse::<BlockSpec>();

@@ -11,6 +11,7 @@ use crate::report::{
     Machine,
     analysis::{AnalysisReport, AnalysisSettings},
     tables::{BlockResult, TableSet},
+    verification::{VerificationReport, VerificationSettings},
 };
 use alloy_primitives::BlockNumber;
 use eyre::ensure;
@@ -18,6 +19,9 @@ use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     num::{NonZeroU32, NonZeroUsize},
 };
+
+/// The setting `blocks` of a selection that names none.
+const ALL_CACHED: &str = "all cached";
 
 /// The merged results of `verify` or `analyze`.
 #[derive(Debug)]
@@ -64,7 +68,8 @@ pub fn merge_blocks(folders: Vec<(String, Box<FolderContent>)>) -> eyre::Result<
         names.insert(content.settings.get("blocks").unwrap_or_default().to_owned());
         // Blocks that a filter leaves out are no gaps.
         if content.settings.get("filter").is_none_or(|filter| filter == "none") {
-            asked.add_named(content.settings.get("blocks").unwrap_or_default())?;
+            let named = content.settings.get("blocks").unwrap_or_default();
+            asked.add_named(named, content.asked.as_ref())?;
         }
         merged.coverage.builds.extend(content.builds);
         merged.machines.extend(content.machines);
@@ -94,12 +99,46 @@ pub fn merge_blocks(folders: Vec<(String, Box<FolderContent>)>) -> eyre::Result<
 }
 
 impl MergedBlocks {
+    /// The report of `verify`. It has the date of the merge.
+    ///
+    /// # Errors
+    /// If a row cannot be read.
+    pub fn verification(&self) -> eyre::Result<VerificationReport> {
+        let blocks: Result<Vec<_>, _> =
+            self.blocks.iter().map(BlockResult::verdict_records).collect();
+        let settings = VerificationSettings {
+            executor: self.setting("--executor").unwrap_or_default().to_owned(),
+            jobs: None,
+            blocks: self.named.clone(),
+            command: self.command_line(&["--executor"]),
+        };
+        let (provenance, blocks) = (provenance(), blocks?.concat());
+        Ok(VerificationReport { provenance, settings, blocks, failures: vec![] })
+    }
+
+    fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.as_ref()?.get(name)
+    }
+
+    /// The command of the results, with these options. Rules from a file are left out, since only their digest is known.
+    fn command_line(&self, options: &[&str]) -> String {
+        let blocks = (self.named != ALL_CACHED).then(|| self.named.clone());
+        let chain = self.setting("--chain").filter(|chain| *chain != "any");
+        let chain = chain.map(|chain| format!("--chain {chain}"));
+        let filter = self.setting("filter").filter(|filter| *filter != "none");
+        let options =
+            options.iter().filter_map(|name| Some(format!("{name} {}", self.setting(name)?)));
+        let words = [format!("blockrace {}", self.command)].into_iter().chain(blocks).chain(chain);
+        let words = words.chain(filter.map(str::to_owned)).chain(options);
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// The report of each machine of `analyze`, by the machine's name.
     ///
     /// # Errors
     /// If a row cannot be read.
     pub fn analyses(&self) -> eyre::Result<Vec<(String, AnalysisReport)>> {
-        let setting = |name: &str| self.settings.as_ref().and_then(|settings| settings.get(name));
+        let setting = |name: &str| self.setting(name);
         let threads = setting("--threads").unwrap_or_default().split(',');
         let threads: Vec<NonZeroUsize> = threads.filter_map(|text| text.parse().ok()).collect();
         let runs = setting("--iterations").and_then(|text| text.parse().ok());
@@ -112,7 +151,7 @@ impl MergedBlocks {
                 threads: threads.clone(),
                 runs,
                 blocks: self.named.clone(),
-                command: String::new(),
+                command: self.command_line(&["--threads", "--iterations"]),
             };
             let blocks = blocks?.into_iter().flatten().collect();
             let (machine, failures) = (machine.clone(), vec![]);

@@ -43,8 +43,12 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Adds the blocks of a part, all shards included.
-    pub(super) fn add(&mut self, settings: &Settings) -> eyre::Result<()> {
+    /// Adds the blocks of a part, all shards included. `numbers` are those that its folder has.
+    pub(super) fn add(
+        &mut self,
+        settings: &Settings,
+        numbers: Option<&BlockNumbers>,
+    ) -> eyre::Result<()> {
         let shard = shard_of(&settings.command);
         let named = blocks_of(settings);
         self.shards.extend(shard.map(|shard| (named.to_owned(), shard)));
@@ -53,12 +57,21 @@ impl Asked {
             self.named.insert(named.to_owned());
             return Ok(());
         }
-        self.add_named(named)
+        self.add_named(named, numbers)
     }
 
-    /// Adds blocks as they are named on the command line.
-    pub(super) fn add_named(&mut self, named: &str) -> eyre::Result<()> {
-        if !self.named.insert(named.to_owned()) {
+    /// Adds blocks as they are named on the command line, with their numbers if these are known.
+    pub(super) fn add_named(
+        &mut self,
+        named: &str,
+        numbers: Option<&BlockNumbers>,
+    ) -> eyre::Result<()> {
+        let is_new = self.named.insert(named.to_owned());
+        if let Some(numbers) = numbers {
+            self.ranges.extend(numbers.ranges().iter().cloned());
+            return Ok(());
+        }
+        if !is_new {
             return Ok(());
         }
         // Names such as latest, files and the words for all blocks have no numbers here.

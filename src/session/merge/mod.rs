@@ -40,7 +40,7 @@ pub fn merge_races(parts: Vec<RacePart>) -> eyre::Result<MergedRaces> {
     let mut groups = BTreeMap::<String, Group>::new();
     let mut coverage = Coverage::default();
     for part in parts {
-        asked.add(&part.settings)?;
+        asked.add(&part.settings, part.asked.as_ref())?;
         coverage.builds.extend(part.builds.iter().cloned());
         let name = machine_name(&part.machine)?;
         groups.entry(name).or_insert_with(|| Group::new(&part)).add(part, &mut coverage);

@@ -7,9 +7,12 @@ use super::{
     },
     coverage,
 };
-use crate::report::{
-    Failure, Machine, Provenance, Settings,
-    tables::{BlockResult, RaceDocument, TableSet},
+use crate::{
+    block::range::BlockNumbers,
+    report::{
+        Failure, Machine, Provenance, Settings,
+        tables::{BlockResult, RaceDocument, TableSet},
+    },
 };
 use eyre::{WrapErr as _, bail};
 use std::{collections::BTreeSet, fs, path::Path};
@@ -32,6 +35,8 @@ pub struct RacePart {
     pub machine: Machine,
     /// The settings.
     pub settings: Settings,
+    /// The numbers of the blocks, all shards included; `None` if they are not known.
+    pub asked: Option<BlockNumbers>,
     /// Date and build.
     pub provenance: Provenance,
     /// All builds that took the results, in words.
@@ -68,7 +73,17 @@ impl MergeSource {
 fn of_document(name: String, document: RaceDocument) -> RacePart {
     let RaceDocument { provenance, machine, settings, warnings, blocks, failures } = document;
     let builds = BTreeSet::from([build_of(&provenance)]);
-    RacePart { name, machine, settings, provenance, builds, blocks, failures, warnings }
+    RacePart {
+        name,
+        machine,
+        settings,
+        asked: None,
+        provenance,
+        builds,
+        blocks,
+        failures,
+        warnings,
+    }
 }
 
 /// A part for each machine of the folder.
@@ -87,6 +102,7 @@ fn of_folder(name: String, content: FolderContent) -> eyre::Result<Vec<RacePart>
             name: name.clone(),
             machine: description_of_machine,
             settings: settings.clone(),
+            asked: content.asked.clone(),
             provenance: description.provenance.clone(),
             builds: content.builds.clone(),
             blocks: content.blocks.iter().filter(is_own).cloned().collect(),

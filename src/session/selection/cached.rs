@@ -45,7 +45,7 @@ impl CachedSelection {
             let confirmed = confirmed(cache, &ids, &GivenHashes::new())?;
             return Ok(Self { ids, confirmed, ..Self::default() });
         };
-        let Candidates { cached, numbers, given } = candidates(spec, &query, cache)?;
+        let Candidates { cached, numbers, given, .. } = candidates(spec, &query, cache)?;
         let by_number = ByNumber::new(without_siblings(cached, &given));
         let asked = numbers.ranges().iter().flat_map(|range| by_number.range(range));
         let mut ids: Vec<_> = asked.clone().flatten().copied().collect();
