@@ -21,7 +21,7 @@ const EXAMPLES: [(&str, &str); 8] = [
     (
         "replay",
         "Examples:\n  blockrace replay\n  blockrace replay sample:10 --executors all --threads 1,2\n  \
-         blockrace replay 24628600-24628619 --self-check --iterations 20 --html results.html",
+         blockrace replay 24628600:+20 --self-check --iterations 20 --html page.html",
     ),
     (
         "analyze",
@@ -34,7 +34,7 @@ const EXAMPLES: [(&str, &str); 8] = [
     (
         "compare",
         "Examples:\n  blockrace compare base.json new.json --threshold 5\n  \
-         blockrace compare base-1.json,base-2.json new-1.json,new-2.json --markdown compare.md\n  \
+         blockrace compare base1.json,base2.json new1.json,new2.json --html diff.html\n  \
          blockrace compare --baseline main new.json --exit-code cannot-tell=0",
     ),
     (
@@ -45,10 +45,7 @@ const EXAMPLES: [(&str, &str); 8] = [
         "conformance",
         "Examples:\n  blockrace conformance tests/BlockchainTests --filter '*eip4844*'",
     ),
-    (
-        "completions",
-        "Examples:\n  blockrace completions bash > ~/.local/share/bash-completion/completions/blockrace",
-    ),
+    ("completions", "Examples:\n  blockrace completions bash > blockrace.bash"),
 ];
 
 /// The command line, with the executors of `registry` in its help and its value parsers.
@@ -148,5 +145,12 @@ mod tests {
                 assert!(parsed.is_ok(), "{line}: {parsed:?}");
             }
         }
+    }
+
+    #[test]
+    fn no_example_is_wider_than_a_terminal_of_80_columns() {
+        let lines = EXAMPLES.iter().flat_map(|(_, text)| text.lines());
+        let wide: Vec<_> = lines.filter(|line| line.chars().count() > 79).collect();
+        assert!(wide.is_empty(), "a shell does not take two lines as one command: {wide:?}");
     }
 }

@@ -48,7 +48,7 @@ pub struct AnalyzeArgs {
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// Number of the block to trace, or latest
+    /// Block to trace: its number or hash, latest, or one of the built-in sample, such as sample:10
     #[arg(value_name = "BLOCK")]
     pub block: BlockSpec,
     /// Chain id of the block; required if the cache has blocks of several chains with this number

@@ -157,7 +157,7 @@ fn save(file: ResultFile, report: &Report, outcome: Outcome) -> eyre::Result<()>
     Ok(())
 }
 
-/// The options that make a run worth quoting. `None` if the user has chosen the settings.
+/// The options of a run with more contenders and narrower intervals. `None` if the user has chosen the settings.
 fn more(args: &ReplayArgs) -> Option<String> {
     let is_chosen = !args.threads.is_empty() || args.rounds.self_check;
     let is_default = args.rounds.iterations == RoundsArg::DEFAULT && !is_chosen;
@@ -165,7 +165,7 @@ fn more(args: &ReplayArgs) -> Option<String> {
     let threads = if cores == NonZeroUsize::MIN { "1".into() } else { format!("1,{cores}") };
     is_default.then(|| {
         format!(
-            "This is a short run. To quote figures: --executors all --threads {threads} --iterations 20 --self-check"
+            "For a longer run: --executors all --threads {threads} --iterations 20 --self-check"
         )
     })
 }

@@ -175,7 +175,7 @@ pub enum BlocksError {
 
     /// A name without a known number.
     #[error(
-        "{item} needs the number of block {name}, which is not known here; write block numbers"
+        "the number of the {name} block is not known here, so {item} names no block; write block numbers"
     )]
     NameUnknown { item: Box<Item>, name: Name },
 
