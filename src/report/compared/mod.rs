@@ -30,7 +30,7 @@ pub fn write(
         if is_brief { vec![] } else { blocks(comparison, layout.width) },
         overall(comparison, layout.width),
         missing(comparison).iter().map(|line| paint(line, BAD)).collect(),
-        warnings(comparison),
+        if is_brief { vec![] } else { warnings(comparison) },
         conclusion_lines(comparison),
     ];
     let filled = sections.into_iter().filter(|lines| !lines.is_empty());
@@ -159,9 +159,13 @@ fn interval(change: &Change) -> String {
     format!("[{}, {}]", percent(change.ci_low), percent(change.ci_high))
 }
 
-/// Remedy of an open question.
+/// Remedy of an open question after one run of a side.
 const SEVERAL_RUNS: &str = "To find out, make several runs of each side in turn, with --self-check: \
                             compare BASE1.json,BASE2.json NEW1.json,NEW2.json";
+
+/// Remedy of an open question after several runs of each side.
+const MORE_RUNS: &str =
+    "To find out, use a quieter machine, or more iterations and runs, with --self-check";
 
 /// The answer and its limits.
 fn conclusion(comparison: &Comparison) -> String {
@@ -220,8 +224,9 @@ fn reason(contender: &ContenderChange) -> Option<String> {
 fn remedy(comparison: &Comparison) -> Option<&'static str> {
     let mut contenders = comparison.contenders.iter();
     let is_open = comparison.answer() == Answer::CannotTell;
+    let has_several = comparison.sides.iter().all(|side| side.runs > 1);
     (is_open && contenders.any(|contender| contender.answer() == Answer::CannotTell))
-        .then_some(SEVERAL_RUNS)
+        .then_some(if has_several { MORE_RUNS } else { SEVERAL_RUNS })
 }
 
 /// Version and size of a side.

@@ -35,8 +35,12 @@ fn comparison(contenders: Vec<ContenderChange>, missing: Vec<RowKey>) -> Compari
 }
 
 fn text_of(comparison: &Comparison) -> String {
+    text_in(comparison, Detail::Blocks)
+}
+
+fn text_in(comparison: &Comparison, detail: Detail) -> String {
     let mut out = Vec::new();
-    let layout = Layout { detail: Detail::Blocks, width: 100 };
+    let layout = Layout { detail, width: 100 };
     write(comparison, layout, anstream::StripStream::new(&mut out)).unwrap();
     String::from_utf8(out).unwrap()
 }
@@ -103,6 +107,23 @@ fn a_slower_block_is_doubtful_in_one_run_and_a_regression_in_several() {
     assert!(once.contains("slower?") && once.contains("looks slower on 1 block"), "{once}");
     let again = slower(Repeated::Yes);
     assert!(again.contains("SLOWER") && again.contains("REGRESSION"), "{again}");
+}
+
+#[test]
+fn a_brief_comparison_has_the_answer_without_warnings() {
+    let mut comparison = comparison(vec![contender(1.0, Judgement::Same)], vec![]);
+    comparison.sides[1].warnings = vec!["other programs ran; stop them".into()];
+    let text = text_in(&comparison, Detail::Totals);
+    assert!(text.contains("no regression") && !text.contains("warning:"), "{text}");
+}
+
+#[test]
+fn the_remedy_asks_for_several_runs_only_if_a_side_has_one() {
+    let mut comparison = comparison(vec![contender(1.0, Judgement::Unclear(Doubt::Noise))], vec![]);
+    assert!(text_of(&comparison).contains("make several runs of each side"));
+    comparison.sides.iter_mut().for_each(|side| side.runs = 2);
+    let text = text_of(&comparison);
+    assert!(text.contains("use a quieter machine") && !text.contains("several runs"), "{text}");
 }
 
 #[test]
