@@ -91,9 +91,9 @@ fn figures(block: &BlockFacts, rows: &[&Row]) -> Markup {
     let titles = [
         "executor",
         "threads",
+        "speedup",
         "time",
         "Mgas/s",
-        "speedup",
         "share of the bound",
         "incarnations per transaction",
         "CPU time",
@@ -122,9 +122,9 @@ fn line(row: &Row) -> Vec<Cell> {
     vec![
         Cell::text(row.executor.clone()),
         Cell::number(row.threads.to_string()),
+        number(figures.and_then(measured_speedup).map(speedup)),
         number(figures.map(|figures| units::short(figures.execute.median))),
         number(mgas_per_s(row).map(units::grouped)),
-        number(figures.and_then(measured_speedup).map(speedup)),
         number(bound_share(row).map(|share| format!("{:.0} %", share * 100.0))),
         Cell::decimal(re_execution_rate(row)),
         number(figures.and_then(|figures| figures.cpu_median).map(units::short)),

@@ -45,8 +45,8 @@ pub(super) fn section(report: &Report) -> Markup {
 pub(in crate::report) fn again(command: &str) -> Markup {
     html! {
         h3 { "Reproduce this run" }
-        pre tabindex="0" aria-label="The command of this run" { code { (command) } }
-        p { "If the blocks are not cached yet, fetch them first: blockrace fetch, with the blocks and --rpc-url." }
+        pre tabindex="0" role="group" aria-label="The command of this run" { code { (command) } }
+        p { "If the blocks are not cached yet, fetch them first: " code { "blockrace fetch BLOCKS --rpc-url URL" } "." }
     }
 }
 
@@ -69,7 +69,7 @@ fn blocks(report: &Report) -> Markup {
     html! {
         @for (chain, list) in block_lists(report) {
             p { "Blocks of chain " (chain) ", for the BLOCKS argument of the commands:" }
-            pre tabindex="0" aria-label="The blocks of this run" { code { (list) } }
+            pre tabindex="0" role="group" aria-label="The blocks of this run" { code { (list) } }
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn of_block(
         (graph(number, transactions, &picture.dependencies, &path))
         (path_table(number, &picture.critical_path, explorer))
         @if !picture.conflicts.is_empty() {
-            h4 { "Block " (number) ": hottest conflicts" }
+            h3 { "Block " (number) ": hottest conflicts" }
             (conflicts(&format!("Hottest conflicts of block {number}"), &picture.conflicts))
         }
     }
@@ -148,13 +148,13 @@ pub(in crate::report) fn graph(
     html! {
         figure {
             figcaption {
-                h4 { (title) }
+                h3 { (title) }
                 p {
                     "Transactions from left to right. An arc leads from a transaction to one that depends on it."
                     @if !critical.is_empty() { " The thick arcs are the critical path." }
                 }
             }
-            div class="scroll" tabindex="0" role="region" aria-label=(title) {
+            div class="scroll" tabindex="0" role="group" aria-label=(title) {
                 svg class="picture" role="img" aria-label={ (title) "; the pairs are in the table below" }
                     viewBox={ "0 0 " (WIDTH) " " (height + 20.0) } {
                     path d=(ticks) style=(format!("stroke:{}", BOUND.variable())) {}

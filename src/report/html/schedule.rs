@@ -37,7 +37,7 @@ pub(super) fn figures(number: u64, schedules: &[Schedule]) -> Markup {
     let longest = schedules.iter().map(|schedule| schedule.total).max().unwrap_or_default();
     html! {
         @if !schedules.is_empty() {
-            h4 { "Block " (number) ": schedules" }
+            h3 { "Block " (number) ": schedules" }
             p {
                 "A profiled run of each executor. It is not among the timed iterations. Each line is a \
                  thread, from the start to the end of the block. Each bar is an activity. All lines have one \
@@ -68,7 +68,7 @@ fn figure(number: u64, schedule: &Schedule, longest: Duration) -> Markup {
     html! {
         figure class="schedule" {
             figcaption { (schedule.title) ": " (units::short(schedule.total)) }
-            div class="scroll" tabindex="0" role="region" aria-label=(title) {
+            div class="scroll" tabindex="0" role="group" aria-label=(title) {
                 svg class="picture" role="img" aria-label={ (title) "; the sums are in the table below" }
                     viewBox={ "0 0 " (WIDTH) " " (height) } {
                     path d=(lines(threads, tenths(schedule.total, longest))) style=(format!("stroke:{}", BOUND.variable())) {}

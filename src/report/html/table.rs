@@ -34,7 +34,7 @@ impl Cell {
 /// A table with horizontal scrolling, also by keyboard. The first cell of a line is its heading.
 pub(in crate::report) fn table(caption: &str, titles: &[&str], lines: &[Vec<Cell>]) -> Markup {
     html! {
-        div class="scroll" tabindex="0" role="region" aria-label=(caption) {
+        div class="scroll" tabindex="0" role="group" aria-label=(caption) {
             table {
                 caption { (caption) }
                 thead {
