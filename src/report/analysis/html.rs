@@ -14,7 +14,7 @@ use crate::report::{
     ReportError, counted,
     html::{
         axis::Axis,
-        chart::{Line, Mark, Plot, Point, Rows},
+        chart::{Line, MOST_LINES, Mark, Plot, Point, Rows, selection},
         facts,
         picture::graph,
         shell::{self, Page, block_id, list, sentence},
@@ -23,10 +23,13 @@ use crate::report::{
 };
 use comfy_table::CellAlignment;
 use maud::{Markup, html};
-use std::{io, num::NonZeroUsize};
+use std::{collections::HashSet, io, num::NonZeroUsize};
 
 /// Number of thread counts that a chart line can show.
 const BOUNDS_DRAWN: usize = 4;
+
+/// Maximum number of blocks whose dependencies are drawn. They are most of a page's size.
+const MOST_GRAPHS: usize = 50;
 
 /// Writes `report` as a page.
 ///
@@ -38,8 +41,9 @@ pub fn write(report: &AnalysisReport, out: impl io::Write) -> Result<(), ReportE
 }
 
 fn page(report: &AnalysisReport) -> Result<Markup, ReportError> {
+    let numbers = report.blocks.iter().map(|block| block.facts.number);
     let page = Page {
-        title: "blockrace: analysis".to_owned(),
+        title: shell::title("blockrace analyze", numbers, &report.provenance, &report.machine),
         question: "What is the maximum speedup of these blocks, and what are their bottlenecks?",
         entries: &[
             ("result", "Result"),
@@ -59,7 +63,7 @@ fn page(report: &AnalysisReport) -> Result<Markup, ReportError> {
         (result(report))
         section id="charts" { h2 { "Charts" } @for chart in charts { (chart) } }
         (contracts(report))
-        section id="blocks" { h2 { "Blocks" } @for block in &report.blocks { (section(block)) } }
+        (sections(report))
         section id="facts" {
             h2 { "Machine and settings" }
             (facts::again(&report.settings.command))
@@ -109,6 +113,18 @@ fn by_threads(report: &AnalysisReport) -> Result<Markup, ReportError> {
     Ok(figure(("threads", title), words, (Swatch::Shape, &legend), &plot.draw()?, &numbers))
 }
 
+/// The `count` blocks with the smallest bounds on the largest thread count, in the order of the report.
+fn smallest(report: &AnalysisReport, count: usize) -> Vec<&AnalysedBlock> {
+    let bound = |block: &AnalysedBlock| {
+        block.analysis.bounds.last().map_or(f64::INFINITY, |bounds| bounds.fields)
+    };
+    let mut blocks: Vec<_> = report.blocks.iter().enumerate().collect();
+    blocks.sort_by(|(_, a), (_, b)| bound(a).total_cmp(&bound(b)));
+    blocks.truncate(count);
+    blocks.sort_by_key(|(place, _)| *place);
+    blocks.into_iter().map(|(_, block)| block).collect()
+}
+
 /// The bound of each block on several thread counts.
 fn by_block(report: &AnalysisReport) -> Result<Markup, ReportError> {
     let threads: Vec<_> = several(report).into_iter().take(BOUNDS_DRAWN).collect();
@@ -124,16 +140,18 @@ fn by_block(report: &AnalysisReport) -> Result<Markup, ReportError> {
         (block.facts.number.to_string(), found.filter_map(mark).collect())
     };
     let title = "Bound of each block";
+    let drawn = smallest(report, MOST_LINES);
     let rows = Rows {
         title: title.into(),
         axis: "bound",
-        rows: report.blocks.iter().map(marks).collect(),
-        scale: Axis::log2(report.blocks.iter().flat_map(bounds).flatten(), [1.0]),
+        rows: drawn.iter().copied().map(marks).collect(),
+        scale: Axis::log2(drawn.iter().copied().flat_map(bounds).flatten(), [1.0]),
         reference: Some(1.0),
         height: 28,
     };
     let words = "If the marks of several thread counts are close to each other, a chain of dependent transactions or a \
                  single long transaction is the bottleneck. The axis is logarithmic; an arrow at its end is a value beyond it.";
+    let words = words.to_owned() + &selection("bounds", drawn.len(), report.blocks.len());
     let name = |threads: &NonZeroUsize| counted(threads.get(), "thread");
     let legend: Vec<_> = threads.iter().map(name).enumerate().collect();
     let link = |row: usize, number: &str| {
@@ -144,7 +162,7 @@ fn by_block(report: &AnalysisReport) -> Result<Markup, ReportError> {
         p { (words::LEGEND) }
         (linked(title, &listings::blocks(report, &several(report)), link))
     };
-    Ok(figure(("bounds", title), words, (Swatch::Shape, &legend), &rows.draw()?, &numbers))
+    Ok(figure(("bounds", title), &words, (Swatch::Shape, &legend), &rows.draw()?, &numbers))
 }
 
 fn bound(block: &AnalysedBlock, threads: NonZeroUsize) -> Option<f64> {
@@ -172,8 +190,23 @@ fn contracts(report: &AnalysisReport) -> Markup {
     }
 }
 
-/// The folded section of a block.
-fn section(block: &AnalysedBlock) -> Markup {
+/// The folded sections of all blocks.
+fn sections(report: &AnalysisReport) -> Markup {
+    let drawn = smallest(report, MOST_GRAPHS);
+    let drawn: HashSet<_> = drawn.into_iter().map(|block| block.facts.hash).collect();
+    html! {
+        section id="blocks" {
+            h2 { "Blocks" }
+            @if report.blocks.len() > drawn.len() {
+                p { "Dependencies are drawn for the " (drawn.len()) " blocks with the smallest bounds." }
+            }
+            @for block in &report.blocks { (section(block, drawn.contains(&block.facts.hash))) }
+        }
+    }
+}
+
+/// The folded section of a block, with its dependencies if `is_drawn`.
+fn section(block: &AnalysedBlock, is_drawn: bool) -> Markup {
     let AnalysedBlock { facts, analysis, .. } = block;
     let spots = listings::hot_spots(block);
     html! {
@@ -189,7 +222,7 @@ fn section(block: &AnalysedBlock) -> Markup {
             @if !spots.rows.is_empty() { (listing(&format!("Hot spots of block {}", facts.number), &spots)) }
             @if let Some(what_if) = words::what_if(block) { p { (what_if) } }
             @if let Some(root) = words::root(block) { p { (sentence(&root)) } }
-            (graph(facts.number, facts.transactions, &analysis.dependencies, &[]))
+            @if is_drawn { (graph(facts.number, facts.transactions, &analysis.dependencies, &[])) }
         }
     }
 }

@@ -200,10 +200,25 @@ fn the_page_shows_the_bounds_and_every_block() {
         place("Without WETH slot 0xffffff…ffff the bound would rise most: from 2.00 to 2.50."),
         place("Block 19426587: dependencies between transactions"),
         place("blockrace analyze 19426587 --threads 2,8 --iterations 1"),
-        place("&lt;script&gt;"),
+        place("<dd>&lt;script&gt;"),
     ];
     assert!(order.is_sorted(), "{order:?}");
     testing::assert_self_contained(&page);
+}
+
+#[test]
+fn the_page_of_a_thousand_blocks_draws_those_with_the_smallest_bounds() {
+    let mut report = report(1_000);
+    for (number, block) in report.blocks.iter_mut().enumerate() {
+        block.facts.number = number as u64;
+        block.facts.hash.0[..8].copy_from_slice(&u64::to_be_bytes(number as u64));
+        block.analysis.bounds = vec![bounds(2, 1.9), bounds(8, 7.0 - number as f64 / 200.0)];
+    }
+    let page = page(&report);
+    let drawn = page.matches("<h3>Block ").count();
+    assert_eq!(drawn, 50);
+    assert!(page.contains("<h3>Block 999: dep") && !page.contains("<h3>Block 949: dep"));
+    assert!(page.contains("The chart shows the 100 blocks with the smallest bounds, of 1000."));
 }
 
 #[test]

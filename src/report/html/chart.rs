@@ -22,7 +22,7 @@ const WIDTHS: [(u32, &str); 2] = [(960, "wide"), (340, "narrow")];
 const TEXT: f64 = 12.0 * 1.24;
 
 /// Maximum width of a character in pixels.
-const CHARACTER: u32 = 7;
+const CHARACTER: u32 = 8;
 
 /// Margin above and below the drawing in pixels.
 const MARGIN: u32 = 12;
@@ -34,8 +34,19 @@ const SIDE_AXIS: u32 = 64;
 /// Above this height in pixels a chart repeats its axis at the top, because a screen does not show both ends.
 const ONE_SCREEN: u32 = 800;
 
+/// Maximum number of lines of a chart by block. More of them fill many screens, and most of the page's size.
+pub(in crate::report) const MOST_LINES: usize = 100;
+
 pub(in crate::report) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(in crate::report) type DrawError = DrawingAreaErrorKind<io::Error>;
+
+/// Says which blocks a chart shows; empty if it shows all.
+pub(in crate::report) fn selection(what: &str, drawn: usize, all: usize) -> String {
+    if drawn == all {
+        return String::new();
+    }
+    format!(" The chart shows the {drawn} blocks with the smallest {what}, of {all}.")
+}
 
 /// A mark on a line of [`Rows`].
 #[derive(Clone, Copy, Debug)]

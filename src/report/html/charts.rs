@@ -6,20 +6,22 @@
 //! Charts take bounds from the pictures. The chart over thread counts uses those of the rows if there are no
 //! pictures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use maud::{Markup, html};
 
 use super::axis::Axis;
-use super::chart::{Line, Mark, Plot, Point, Rows};
+use super::chart::{Line, MOST_LINES, Mark, Plot, Point, Rows, selection};
 use super::palette::{BOUND, FAINT};
 use super::shell::block_id;
 use super::table::{Cell, Swatch, figure, table};
 use crate::measure::stats::{Speedup, geometric_mean};
 use crate::report::record::{measured_speedup, mgas_per_s};
-use crate::report::{Contender, Report, ReportError, Row, by_block, contenders, totals};
+use crate::report::{
+    Contender, PreparationRow, Report, ReportError, Row, by_block, contenders, limits, totals,
+};
 use crate::units;
 
 /// Colour index and name of each executor.
@@ -53,6 +55,18 @@ fn shown(legend: &[(usize, String)], report: &Report) -> Legend {
     legend.iter().filter(|(_, name)| takes_part(name)).cloned().collect()
 }
 
+/// The blocks in the charts by block, by chain and number: those with the smallest speedups if there are many.
+pub(super) fn drawn_blocks(report: &Report) -> HashSet<(u64, u64)> {
+    let key = |row: &Row| (row.block.chain_id, row.block.number);
+    let all: HashSet<_> = report.rows.iter().map(key).collect();
+    if all.len() <= MOST_LINES {
+        return all;
+    }
+    let worst = limits::worst(report, MOST_LINES);
+    // Without contenders, no block has a speedup.
+    if worst.is_empty() { all } else { worst.iter().map(|limit| key(limit.row)).collect() }
+}
+
 /// One chart for each thread count: blocks as rows, speedups with intervals, and the bound.
 pub(super) fn speedups(report: &Report, legend: &[(usize, String)]) -> Result<Markup, ReportError> {
     let legend = shown(legend, report);
@@ -63,8 +77,9 @@ pub(super) fn speedups(report: &Report, legend: &[(usize, String)]) -> Result<Ma
         .collect();
     threads.sort_unstable();
     threads.dedup();
-    let charts: Result<Vec<_>, _> =
-        threads.into_iter().rev().map(|threads| speedups_on(report, &legend, threads)).collect();
+    let drawn = drawn_blocks(report);
+    let on = |threads| speedups_on(report, &legend, threads, &drawn);
+    let charts: Result<Vec<_>, _> = threads.into_iter().rev().map(on).collect();
     let charts = charts?;
     Ok(html! { @for chart in charts { (chart) } })
 }
@@ -73,10 +88,13 @@ fn speedups_on(
     report: &Report,
     legend: &[(usize, String)],
     threads: NonZeroUsize,
+    drawn: &HashSet<(u64, u64)>,
 ) -> Result<Markup, ReportError> {
     let own = report.rows.iter().filter(|row| row.threads == threads && speedup_of(row).is_some());
-    let own: Vec<&Row> = own.collect();
+    let (own, others): (Vec<&Row>, Vec<&Row>) =
+        own.partition(|row| drawn.contains(&(row.block.chain_id, row.block.number)));
     let blocks = by_block(own.iter().copied());
+    let not_drawn = by_block(others).len();
     let ends = own.iter().filter_map(|row| speedup_of(row));
     let ends = ends.flat_map(|speedup| [speedup.ci_low, speedup.ci_high]);
     let bounds = own.iter().filter_map(|row| row.verdict.figures()?.bound_speedup);
@@ -95,9 +113,10 @@ fn speedups_on(
                  without oracle knowledge, from a schedule of the transactions with their dependencies \
                  and their single-thread times. Left of 1 is slower than the baseline. The axis is \
                  logarithmic and covers the bulk of the values; an arrow at its end is a value beyond it.";
+    let words = words.to_owned() + &selection("speedups", blocks.len(), blocks.len() + not_drawn);
     let id = format!("speedup-{threads}");
     let numbers = speedup_table(&title, &own);
-    Ok(figure((&id, &title), words, (Swatch::Shape, legend), &rows.draw()?, &numbers))
+    Ok(figure((&id, &title), &words, (Swatch::Shape, legend), &rows.draw()?, &numbers))
 }
 
 /// The bound for executors without oracle knowledge, for rows of one block and one thread count.
@@ -286,7 +305,10 @@ fn five_numbers(report: &Report, contender: Contender<'_>) -> Option<[f64; 5]> {
 
 /// Times of the phases of each block, execution included.
 pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
-    let phases = phase_rows(report);
+    let drawn = drawn_blocks(report);
+    let all = phase_rows(report);
+    let phases = all.iter().filter(|(block, _)| drawn.contains(block));
+    let phases: Vec<_> = phases.map(|((_, number), times)| (number.to_string(), *times)).collect();
     let names = ["senders", "witness", "flatten", "execute (baseline)", "state root"];
     let row = |(label, times): &(String, [Duration; 5])| {
         let all = times.iter().sum::<Duration>();
@@ -312,6 +334,7 @@ pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
     let words = "Sender recovery, witness verification and flattening of the state (one execution over \
                  the trie) were timed once, on all cores. They are in no speedup. Execution and state \
                  root are medians over the baseline's iterations.";
+    let words = words.to_owned() + &selection("speedups", phases.len(), all.len());
     let legend: Legend = names.iter().map(|name| (*name).to_owned()).enumerate().collect();
     let line = |(label, times): &(String, [Duration; 5])| {
         let mut cells = vec![Cell::text(label.clone())];
@@ -320,10 +343,11 @@ pub(super) fn phases(report: &Report) -> Result<Markup, ReportError> {
     };
     let titles = ["block", names[0], names[1], names[2], names[3], names[4]];
     let numbers = table(title, &titles, &phases.iter().map(line).collect::<Vec<_>>());
-    Ok(figure(("phases", title), words, (Swatch::Square, &legend), &rows.draw()?, &numbers))
+    Ok(figure(("phases", title), &words, (Swatch::Square, &legend), &rows.draw()?, &numbers))
 }
 
-fn phase_rows(report: &Report) -> Vec<(String, [Duration; 5])> {
+/// Times of the phases of each block, by chain and number.
+fn phase_rows(report: &Report) -> Vec<((u64, u64), [Duration; 5])> {
     let baseline = |number: u64, chain: u64| {
         report.rows.iter().find(|row| {
             (row.block.number, row.block.chain_id) == (number, chain)
@@ -332,11 +356,11 @@ fn phase_rows(report: &Report) -> Vec<(String, [Duration; 5])> {
                 })
         })
     };
-    let row = |phases: &crate::report::PreparationRow| {
+    let row = |phases: &PreparationRow| {
         let figures = baseline(phases.number, phases.chain_id)?.verdict.figures()?;
         let root = figures.root_median.unwrap_or_default();
         let times = [phases.senders, phases.witness, phases.flatten, figures.execute.median, root];
-        Some((phases.number.to_string(), times))
+        Some(((phases.chain_id, phases.number), times))
     };
     report.preparation.iter().filter_map(row).collect()
 }

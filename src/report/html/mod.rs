@@ -58,8 +58,9 @@ fn page(report: &Report) -> Result<Markup, ReportError> {
         entries.extend([("charts", "Charts"), ("blocks", "Blocks")]);
     }
     entries.push(("facts", "Machine and settings"));
+    let numbers = report.rows.iter().map(|row| row.block.number);
     let page = Page {
-        title: title(report),
+        title: shell::title("blockrace", numbers, &report.provenance, &report.machine),
         question: "How large is the speedup of each executor on these blocks, and are the results correct?",
         entries: &entries,
         version: &report.machine.blockrace_version,
@@ -73,18 +74,6 @@ fn page(report: &Report) -> Result<Markup, ReportError> {
         (facts::section(report))
         (script::data(report)?)
     }))
-}
-
-/// The blocks, the date and the machine, to tell pages apart.
-fn title(report: &Report) -> String {
-    let numbers = report.rows.iter().map(|row| row.block.number);
-    let range = match (numbers.clone().min(), numbers.max()) {
-        (Some(first), Some(last)) if first < last => format!("blocks {first}-{last}"),
-        (Some(only), _) => format!("block {only}"),
-        _ => "no blocks".into(),
-    };
-    let date = report.provenance.date.split('T').next().unwrap_or_default();
-    format!("blockrace: {range}, {date}, {}", report.machine.cpu_model)
 }
 
 /// The verification result, doubts, the fastest contender, warnings and bottlenecks.
@@ -152,21 +141,21 @@ fn standings(report: &Report) -> Result<Markup, ReportError> {
         .map(|standing| {
             let rate = totals::total_mgas_per_s(&rows, standing.contender).map(units::grouped);
             let mut line = standing_cells(standing);
-            line.insert(2, Cell::number(format!("{} of {}", standing.verified, standing.rows)));
-            line.insert(3, Cell::Bar(standing.speedup.map_or(0.0, |_| ratio(standing) / most)));
+            line.insert(2, Cell::Bar(standing.speedup.map_or(0.0, |_| ratio(standing) / most)));
             line.push(Cell::number(rate.unwrap_or_else(|| "–".into())));
+            line.push(Cell::number(format!("{} of {}", standing.verified, standing.rows)));
             line
         })
         .collect();
     let titles = [
         "executor",
         "threads",
-        "verified rows",
-        "",
+        "speedup",
         "geometric mean of speedups",
         "total-time ratio",
         "share of the bound",
         "Mgas/s",
+        "verified rows",
     ];
     let picture = match all.iter().len() > 1 {
         true => svg::on_page(report)?,

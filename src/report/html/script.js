@@ -40,8 +40,11 @@
   }
   const data = document.getElementById("data");
   const save = make("button", { type: "button" }, "Save the results as JSON");
-  save.addEventListener("click", () => {
-    const url = URL.createObjectURL(new Blob([data.textContent], { type: "application/json" }));
+  save.addEventListener("click", async () => {
+    const gzip = Uint8Array.from(atob(data.textContent), (char) => char.charCodeAt(0));
+    const text = new Blob([gzip]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const type = { headers: { "content-type": "application/json" } };
+    const url = URL.createObjectURL(await new Response(text, type).blob());
     make("a", { href: url, download: "blockrace.json" }).click();
     URL.revokeObjectURL(url);
   });

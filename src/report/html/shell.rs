@@ -5,7 +5,7 @@ use std::io;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::palette;
-use crate::report::{BlockFacts, ReportError};
+use crate::report::{BlockFacts, Machine, Provenance, ReportError};
 
 /// The style sheet without the colours.
 const STYLE: &str = include_str!("style.css");
@@ -68,6 +68,22 @@ impl Page<'_> {
 pub(in crate::report) fn write(markup: Markup, mut out: impl io::Write) -> Result<(), ReportError> {
     out.write_all(markup.into_string().as_bytes()).map_err(ReportError::Html)?;
     out.flush().map_err(ReportError::ContenderResult)
+}
+
+/// The blocks, the date and the machine, to tell pages apart.
+pub(in crate::report) fn title(
+    kind: &str,
+    numbers: impl Iterator<Item = u64> + Clone,
+    provenance: &Provenance,
+    machine: &Machine,
+) -> String {
+    let range = match (numbers.clone().min(), numbers.max()) {
+        (Some(first), Some(last)) if first < last => format!("blocks {first}-{last}"),
+        (Some(only), _) => format!("block {only}"),
+        _ => "no blocks".into(),
+    };
+    let date = provenance.date.split('T').next().unwrap_or_default();
+    format!("{kind}: {range}, {date}, {}", machine.cpu_model)
 }
 
 /// The id of a block's section. It includes the hash, because two blocks may have the same number.

@@ -1,6 +1,8 @@
 use super::super::testing;
 use super::*;
 use crate::report::Row;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use flate2::read::GzDecoder;
 
 fn written(report: &Report) -> String {
     let mut out = Vec::new();
@@ -20,9 +22,10 @@ fn the_page_holds_the_results_as_json() {
     let mut report = testing::full_report();
     report.failures[0].what = "a </script> in a reason".into();
     let page = written(&report);
-    let (_, rest) = page.split_once(r#"<script id="data" type="application/json">"#).unwrap();
+    let (_, rest) = page.split_once(r#"<script id="data" type="application/gzip">"#).unwrap();
     let (text, _) = rest.split_once("</script>").unwrap();
-    let found: serde_json::Value = serde_json::from_str(text).unwrap();
+    let gzip = STANDARD.decode(text).unwrap();
+    let found: serde_json::Value = serde_json::from_reader(GzDecoder::new(&*gzip)).unwrap();
     assert_eq!(found["failures"][0]["what"], "a </script> in a reason");
     assert_eq!(found["results"].as_array().map(Vec::len), Some(report.rows.len()));
 }
@@ -64,6 +67,7 @@ fn a_page_of_a_thousand_blocks_is_small_enough_to_open() {
     let blocks = page.split("<details class=\"block\"").skip(1);
     let drawn = blocks.filter(|block| block.contains(": dependencies between")).count();
     assert_eq!(drawn, 50, "pictures of the slowest blocks only");
+    assert!(page.contains("The chart shows the 100 blocks with the smallest speedups, of 1000."));
 }
 
 #[test]
