@@ -40,6 +40,8 @@ mod security;
 mod several_nodes;
 mod shards;
 mod simulation;
+#[cfg(target_os = "linux")]
+mod slurm;
 mod special_files;
 mod streams;
 mod support;

@@ -23,21 +23,26 @@ pub(crate) fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn content(output: &Path) -> FolderContent {
+pub(crate) fn content(output: &Path) -> FolderContent {
     match MergeSource::read(output).expect("it is an output") {
         MergeSource::Blocks(content) => *content,
         MergeSource::Races(_) => panic!("{} has races", output.display()),
     }
 }
 
-/// The rows of an output without their times.
+/// Whether a column is another in each run: a time, or the gas of a path that starts where a time says.
+fn is_measured(column: &str) -> bool {
+    column.ends_with("_ns") || column == "critical_path_gas"
+}
+
+/// The rows of an output without what was measured.
 pub(crate) fn rows(output: &Path) -> Vec<String> {
     let mut rows = Vec::new();
     for block in content(output).blocks {
         for (table, row) in
             block.tables.iter().flat_map(|(table, rows)| rows.iter().map(move |row| (table, row)))
         {
-            let timeless = row.iter().filter(|(name, _)| !name.ends_with("_ns"));
+            let timeless = row.iter().filter(|(name, _)| !is_measured(name));
             let timeless = timeless.filter(|(_, value)| !value.is_f64());
             rows.push(format!("{} {table} {:?}", block.block_number, timeless.collect::<Vec<_>>()));
         }
@@ -45,7 +50,7 @@ pub(crate) fn rows(output: &Path) -> Vec<String> {
     rows
 }
 
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -59,7 +64,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 /// Blocks that the journals of an output have.
-fn journaled(output: &Path) -> usize {
+pub(crate) fn journaled(output: &Path) -> usize {
     let journals = files(&output.join("journal"), "jsonl");
     journals.iter().map(|path| fs::read_to_string(path).unwrap_or_default().lines().count()).sum()
 }
