@@ -1,36 +1,22 @@
 //! The confirmed headers of a cache, and those of the lists in the program.
 //!
-//! The folder of a chunk may have a file `confirmed.txt`. Caches of older releases have one in the folder of a chain,
+//! The folder of a chunk may have a file `confirmed.txt`, or objects `confirmed-<digest>.txt` in a bucket. Caches of older releases have one in the folder of a chain,
 //! which is still read. Each line is `NUMBER@HASH # SOURCE`, so that the file is a list
 //! of blocks, too. A line is about a header, not about a file. So the containers stay the same bytes, wherever their
 //! confirmation comes from, and an archive cannot bring a confirmation along. Lines of another form are ignored.
 
-use std::{
-    collections::HashMap,
-    fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
-    path::Path,
-};
+use std::collections::HashMap;
 
 use alloy_primitives::ChainId;
 
-use super::{Cache, CacheError, SAMPLE_CHAIN};
-use crate::{
-    block::{
-        BlockId, Confirmation,
-        range::{BlockNumbers, CHUNK},
-    },
-    input,
+use super::{Cache, CacheError, SAMPLE_CHAIN, storage::Notes};
+use crate::block::{
+    BlockId, Confirmation,
+    range::{BlockNumbers, CHUNK},
 };
 
 /// Confirmed blocks, each with the source of its confirmation.
 pub type Confirmations = HashMap<BlockId, Confirmation>;
-
-/// Name of the file in the folder of a chunk.
-const NAME: &str = "confirmed.txt";
-
-/// Maximum size of the file in bytes: some million blocks.
-const MAX_BYTES: u64 = 1 << 29;
 
 /// The lists in the program, with their chains.
 const BUILT_IN: [(ChainId, &str); 2] = [
@@ -52,24 +38,18 @@ impl Cache {
     ) -> Result<Confirmations, CacheError> {
         let mut all = built_in(chain_id);
         let wanted = numbers.set();
-        for (_, folder) in self.folders_of(chain_id, &wanted)? {
-            let path = folder.join(NAME);
-            let bytes = match input::read(&path, MAX_BYTES) {
-                Ok(bytes) => bytes,
-                Err(missing) if missing.kind() == ErrorKind::NotFound => continue,
-                Err(source) => return Err(CacheError::Read { path, source }),
-            };
-            let text = String::from_utf8_lossy(&bytes);
+        let folders = self.folders_of(chain_id, &wanted)?.into_iter().map(|(_, folder)| folder);
+        self.storage.notes(&folders.collect::<Vec<_>>(), Notes::Confirmed, &mut |text| {
             let lines = text.lines().filter_map(|line| parse(chain_id, line));
             for (id, source) in lines.filter(|(id, _)| wanted.contains(id.number)) {
                 all.entry(id).or_insert(source);
             }
-        }
+        })?;
         Ok(all)
     }
 
     /// Notes that blocks of a chain are confirmed. All lines of a chunk are added in one write, so processes that
-    /// write at the same time do not mix their lines.
+    /// write at the same time do not mix their lines. In a bucket, [`Self::flush`] writes them.
     ///
     /// # Errors
     ///
@@ -80,10 +60,7 @@ impl Cache {
         for chunk in ids.chunk_by(|(a, _), (b, _)| a.number / CHUNK == b.number / CHUNK) {
             let lines: String = chunk.iter().map(|(id, source)| line(id, source)).collect();
             let folder = self.chunk_folder(chain_id, chunk[0].0.number);
-            let path = folder.join(NAME);
-            fs::create_dir_all(&folder)
-                .and_then(|()| append(&path, lines))
-                .map_err(|source| CacheError::Write { path, source })?;
+            self.storage.note(&folder, Notes::Confirmed, lines)?;
         }
         Ok(())
     }
@@ -109,37 +86,17 @@ fn parse(chain_id: ChainId, line: &str) -> Option<(BlockId, Confirmation)> {
     Some((id, source))
 }
 
-/// Appends whole lines. A killed writer may have left a line without its end.
-fn append(path: &Path, mut lines: String) -> io::Result<()> {
-    // A FIFO or device of this name is refused here, since opening it might wait.
-    match input::open(path) {
-        Ok(file) => {
-            if !ends_a_line(file)? {
-                lines.insert(0, '\n');
-            }
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    OpenOptions::new().append(true).create(true).open(path)?.write_all(lines.as_bytes())
-}
-
-fn ends_a_line(mut file: File) -> io::Result<bool> {
-    if file.metadata()?.len() == 0 {
-        return Ok(true);
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use alloy_primitives::B256;
 
     use super::*;
-    use crate::{block::RecordedBlock, cache::sample};
+    use crate::{
+        block::RecordedBlock,
+        cache::{folder::path_of, sample},
+    };
 
     fn id(number: u64) -> BlockId {
         BlockId { chain_id: 5, number, hash: B256::repeat_byte(number as u8) }
@@ -157,7 +114,7 @@ mod tests {
         cache.confirm(5, &given).unwrap();
         assert_eq!(read(), given);
 
-        let path = cache.chunk_folder(5, 7).join(NAME);
+        let path = path_of(&cache.chunk_folder(5, 7), Notes::Confirmed);
         let whole = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{whole}8@0x08")).unwrap();
         let below = Confirmations::from([(id(9), Confirmation::Descendant(10))]);
@@ -173,7 +130,8 @@ mod tests {
         let far = BlockId { number: 5_000, ..id(1) };
         let given = [id(7), far].map(|id| (id, Confirmation::Given));
         cache.confirm(5, &Confirmations::from(given)).unwrap();
-        fs::write(cache.folder(5).join(NAME), line(&id(8), &Confirmation::Given)).unwrap();
+        let flat = path_of(&cache.folder(5), Notes::Confirmed);
+        fs::write(flat, line(&id(8), &Confirmation::Given)).unwrap();
         let numbers = |range| {
             let found = cache.confirmations(5, &[range].into_iter().collect()).unwrap();
             let mut numbers: Vec<_> = found.keys().map(|id| id.number).collect();

@@ -10,7 +10,7 @@ use std::{
 
 use alloy_primitives::{BlockNumber, ChainId};
 
-use super::container::VERSION;
+use super::{bucket::BucketFault, container::VERSION};
 use crate::block::BlockId;
 
 /// Why this release cannot read bytes as a container, or write a block as one.
@@ -72,7 +72,7 @@ pub enum ContainerError {
 }
 
 /// Why a block could not be read from the cache or written to it. The caller knows the block, so
-/// most messages do not name it.
+/// most messages do not name it. A path is the URL of an object if the cache is in a bucket.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages name the fields, or the caller knows them")]
 pub enum CacheError {
@@ -86,6 +86,10 @@ pub enum CacheError {
         .paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     Ambiguous { number: BlockNumber, paths: Vec<PathBuf> },
+
+    /// The settings of a bucket cannot be used.
+    #[error("cannot open {}", .path.display())]
+    Open { path: PathBuf, source: BucketFault },
 
     /// A folder of the cache exists but cannot be listed.
     #[error("cannot list {}", .path.display())]
@@ -128,6 +132,23 @@ pub enum CacheError {
 }
 
 impl CacheError {
+    /// The fault of the bucket that is the cause, if there is one.
+    pub fn bucket_fault(&self) -> Option<&BucketFault> {
+        match self {
+            Self::Open { source, .. } => Some(source),
+            Self::List { source, .. }
+            | Self::Read { source, .. }
+            | Self::Write { source, .. }
+            | Self::Remove { source, .. } => source.get_ref()?.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later, since the bucket is busy or cannot be reached.
+    pub fn is_transient(&self) -> bool {
+        self.bucket_fault().is_some_and(BucketFault::is_transient)
+    }
+
     /// For `map_err`: the folder cannot be listed.
     pub(super) fn list(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::List { path: path.to_owned(), source }

@@ -4,33 +4,25 @@
 //! rules, and the header's RLP. It counts only while the file has this size and time. The header's hash is in the
 //! block's id, so a wrong header is a header of another block. A wrong line can only save a check that `cache check`
 //! and each use of the block make anyway. Lines of another form are ignored, and the last line about a block counts.
+//!
+//! In a bucket, the size alone has to be the same. An object appears whole or not at all, so another content under the
+//! same name is another encoding of the same block, or damage, which each use finds. The time of an object changes
+//! when it is copied, and a service may state another e-tag in a listing than after a write.
 
-use std::{
-    collections::HashMap,
-    fs::{self, Metadata, OpenOptions},
-    io::{self, Write},
-    path::Path,
-    time::UNIX_EPOCH,
-};
+use std::collections::HashMap;
 
 use alloy_consensus::Header;
 use alloy_primitives::{B256, BlockNumber, ChainId, hex};
 use alloy_rlp::Decodable;
 
-use super::Cache;
-use crate::{
-    block::{BlockId, RecordedBlock},
-    input,
+use super::{
+    Cache,
+    storage::{Notes, Stamp},
 };
+use crate::block::{BlockId, RecordedBlock};
 
-/// Name of the file in the folder of a chunk.
-const NAME: &str = "checked.txt";
-
-/// Maximum size of the file in bytes: some lines for each block of a chunk.
-const MAX_BYTES: u64 = 32 << 20;
-
-/// In place of the digest of a chain of a test.
-const NO_DIGEST: &str = "-";
+/// In place of the digest of a chain of a test, and of the time of an object.
+const NONE: &str = "-";
 
 /// A line of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,84 +35,84 @@ pub struct CheckedFile {
     stamp: Stamp,
 }
 
-/// Size in bytes, and nanoseconds since 1970 at the last modification.
-type Stamp = (u64, u128);
-
 /// The lines of an index, by block.
 pub type ChunkIndex = HashMap<BlockId, CheckedFile>;
 
 impl Cache {
     /// The index of the chunk that has this number. It is empty if it cannot be read, since it only saves time.
     pub fn index(&self, chain_id: ChainId, number: BlockNumber) -> ChunkIndex {
-        let path = self.chunk_folder(chain_id, number).join(NAME);
-        let bytes = input::read(&path, MAX_BYTES).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
         let with_id = |checked: CheckedFile| {
             let (number, hash) = (checked.header.number, checked.header.hash_slow());
             (BlockId { chain_id, number, hash }, checked)
         };
-        text.lines().filter_map(parse).map(with_id).collect()
+        let (folder, mut index) = (self.chunk_folder(chain_id, number), HashMap::new());
+        let _ = self.storage.notes(&[folder], Notes::Checked, &mut |text| {
+            index.extend(text.lines().filter_map(parse).map(with_id));
+        });
+        index
     }
 
-    /// Whether a block's file is the one that was checked.
-    pub fn is_unchanged(&self, id: &BlockId, checked: &CheckedFile) -> bool {
-        let metadata = fs::metadata(self.path(id));
-        metadata.is_ok_and(|metadata| stamp(&metadata) == Some(checked.stamp))
+    /// The blocks of one chunk whose files are those that were checked.
+    pub fn unchanged(&self, ids: &[BlockId]) -> Vec<(BlockId, CheckedFile)> {
+        let Some(first) = ids.first() else { return Vec::new() };
+        let mut index = self.index(first.chain_id, first.number);
+        let indexed = |id: &BlockId| Some((*id, index.remove(id)?));
+        let indexed: Vec<_> = ids.iter().filter_map(indexed).collect();
+        let paths: Vec<_> = indexed.iter().map(|(id, _)| self.path(id)).collect();
+        let stamps = self.storage.stamps(&paths).into_iter();
+        let same = indexed.into_iter().zip(stamps);
+        same.filter(|((_, checked), stamp)| *stamp == Some(checked.stamp))
+            .map(|(checked, _)| checked)
+            .collect()
     }
 
     /// Notes that the file of this block was checked. If the note cannot be written, the file is read again next time.
     pub fn note_checked(&self, recorded: &RecordedBlock) {
         let id = recorded.id();
-        let folder = self.chunk_folder(id.chain_id, id.number);
-        let (Ok(metadata), Ok(chain)) = (fs::metadata(self.path(&id)), recorded.chain()) else {
-            return;
-        };
-        let Some(stamp) = stamp(&metadata) else { return };
+        let stamp = self.storage.stamps(&[self.path(&id)]).into_iter().flatten().next();
+        let (Some(stamp), Ok(chain)) = (stamp, recorded.chain()) else { return };
         let header = recorded.block.header.clone();
         let line = line(&CheckedFile { header, rules: chain.digest(), stamp });
-        let _ = append(&folder, &line);
+        let folder = self.chunk_folder(id.chain_id, id.number);
+        let _ = self.storage.note(&folder, Notes::Checked, line);
     }
-}
-
-fn stamp(metadata: &Metadata) -> Option<Stamp> {
-    let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    metadata.is_file().then_some((metadata.len(), modified.as_nanos()))
 }
 
 /// Begins with the end of a line, since a killed writer may have left a line without its end.
 fn line(CheckedFile { header, rules, stamp: (size, modified) }: &CheckedFile) -> String {
-    let rules = rules.map_or_else(|| NO_DIGEST.to_owned(), |digest| digest.to_string());
+    let rules = rules.map_or_else(|| NONE.to_owned(), |digest| digest.to_string());
+    let modified = modified.map_or_else(|| NONE.to_owned(), |time| time.to_string());
     let header = hex::encode(alloy_rlp::encode(header));
     format!("\n{size} {modified} {rules} {header}\n")
 }
 
 fn parse(line: &str) -> Option<CheckedFile> {
     let mut words = line.split(' ');
-    let stamp = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let size = words.next()?.parse().ok()?;
+    let modified = match words.next()? {
+        NONE => None,
+        time => Some(time.parse().ok()?),
+    };
     let rules = match words.next()? {
-        NO_DIGEST => None,
+        NONE => None,
         digest => Some(digest.parse().ok()?),
     };
     let bytes = hex::decode(words.next()?).ok()?;
     let mut rest = bytes.as_slice();
     let header = Header::decode(&mut rest).ok()?;
-    (rest.is_empty() && words.next().is_none()).then_some(CheckedFile { header, rules, stamp })
-}
-
-/// Appends in one write, so that the lines of several processes do not mix.
-fn append(folder: &Path, line: &str) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let path = folder.join(NAME);
-    if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    OpenOptions::new().append(true).create(true).open(path)?.write_all(line.as_bytes())
+    (rest.is_empty() && words.next().is_none()).then_some(CheckedFile {
+        header,
+        rules,
+        stamp: (size, modified),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, time::UNIX_EPOCH};
+
     use super::*;
-    use crate::cache::sample;
+    use crate::cache::{folder::path_of, sample};
 
     #[test]
     fn a_checked_file_counts_until_it_changes() {
@@ -135,16 +127,15 @@ mod tests {
         let index = cache.index(id.chain_id, id.number);
         assert_eq!(index[&id].header, block.block.header);
         assert_eq!(index[&id].rules, block.chain().unwrap().digest());
-        assert!(cache.is_unchanged(&id, &index[&id]));
+        assert_eq!(cache.unchanged(&[id]).len(), 1);
 
         let file = fs::File::options().write(true).open(&path).unwrap();
         file.set_modified(UNIX_EPOCH).unwrap();
-        assert!(!cache.is_unchanged(&id, &index[&id]));
+        assert!(cache.unchanged(&[id]).is_empty());
         cache.note_checked(&block);
-        let index = cache.index(id.chain_id, id.number);
-        assert!(cache.is_unchanged(&id, &index[&id]), "the last line counts");
+        assert_eq!(cache.unchanged(&[id]).len(), 1, "the last line counts");
         cache.remove(&id).unwrap();
-        assert!(!cache.is_unchanged(&id, &index[&id]));
+        assert!(cache.unchanged(&[id]).is_empty());
     }
 
     #[test]
@@ -155,7 +146,7 @@ mod tests {
         let id = blocks[0].id();
         cache.put(&blocks[0]).unwrap();
         cache.note_checked(&blocks[0]);
-        let path = cache.chunk_folder(id.chain_id, id.number).join(NAME);
+        let path = path_of(&cache.chunk_folder(id.chain_id, id.number), Notes::Checked);
         let whole = fs::read_to_string(&path).unwrap();
         for torn in [&whole[..whole.len() / 2], "1 2 3", "x", "1 2 - zz", "1 2 - c0 more"] {
             fs::write(&path, torn).unwrap();

@@ -3,31 +3,46 @@
 //! A block is at `<chain>/<chunk>/<file>`. A chunk's folder is named by its first and last number, for example
 //! `19000000-19000999`. Releases before that layout stored a block at `<chain>/<file>`, which is still read and
 //! replaced there. So a selection of blocks is found by names alone, and only the folders of its chunks are listed.
+//! Buckets came with that layout, so there are no blocks directly in the folder of a chain.
 
 use std::{
     ops::RangeInclusive,
     path::{Path, PathBuf},
+    slice,
 };
 
 use alloy_primitives::{BlockNumber, ChainId};
 
-use super::{Cache, CacheError, store};
+use super::{Cache, CacheError};
 use crate::block::{
     BlockId,
     range::{BlockNumbers, CHUNK, NumberSet, chunk_name, chunk_numbers},
 };
 
+/// Number of chunks up to which each is listed by its name, whether or not it exists.
+const MOST_NAMED: usize = 64;
+
 impl Cache {
     /// The path of a block's file, whether or not it exists.
     pub fn path(&self, id: &BlockId) -> PathBuf {
-        let [chunked, flat] = self.places(id);
-        if exists(&flat) && !exists(&chunked) { flat } else { chunked }
+        let mut places = self.places(id);
+        let chunked = places.remove(0);
+        match places.pop() {
+            Some(flat) if exists(&flat) && !exists(&chunked) => flat,
+            _ => chunked,
+        }
     }
 
     /// The paths that a block's file may have, the preferred one first.
-    pub(super) fn places(&self, id: &BlockId) -> [PathBuf; 2] {
-        [self.chunk_folder(id.chain_id, id.number), self.folder(id.chain_id)]
-            .map(|folder| folder.join(id.file_name()))
+    pub(super) fn places(&self, id: &BlockId) -> Vec<PathBuf> {
+        let flat = self.has_flat_files().then(|| self.folder(id.chain_id));
+        let folders = [self.chunk_folder(id.chain_id, id.number)].into_iter().chain(flat);
+        folders.map(|folder| folder.join(id.file_name())).collect()
+    }
+
+    /// Whether the folder of a chain may have blocks.
+    fn has_flat_files(&self) -> bool {
+        self.folder_on_disk().is_some()
     }
 
     /// The folder of a chain.
@@ -41,20 +56,30 @@ impl Cache {
     }
 
     /// The folders that may have files about numbers in the set, each with the numbers that it may have: those of
-    /// chunks, and the chain's.
+    /// chunks, and the chain's. The few chunks of a short list in a bucket need not be looked for.
     pub(super) fn folders_of(
         &self,
         chain_id: ChainId,
         wanted: &NumberSet,
     ) -> Result<Vec<(RangeInclusive<BlockNumber>, PathBuf)>, CacheError> {
         let folder = self.folder(chain_id);
+        let is_flat = self.has_flat_files();
+        let named = if is_flat { None } else { wanted.chunks(MOST_NAMED) };
         let mut found = Vec::new();
-        store::for_each_name(&folder, |name| {
-            let numbers = chunk_index(name).map(chunk_numbers);
-            let numbers = numbers.filter(|numbers| wanted.meets(numbers));
-            found.extend(numbers.map(|numbers| (numbers, folder.join(name))));
-        })?;
-        found.push((0..=BlockNumber::MAX, folder));
+        let mut add = |index| found.push((chunk_numbers(index), folder.join(chunk_name(index))));
+        match named {
+            Some(chunks) => chunks.into_iter().for_each(add),
+            None => self.storage.names(slice::from_ref(&folder), &mut |_, name| {
+                let index = chunk_index(name);
+                index
+                    .filter(|index| wanted.meets(&chunk_numbers(*index)))
+                    .into_iter()
+                    .for_each(&mut add);
+            })?,
+        }
+        if is_flat {
+            found.push((0..=BlockNumber::MAX, folder));
+        }
         Ok(found)
     }
 
@@ -83,15 +108,15 @@ impl Cache {
     ) -> Result<Vec<BlockId>, CacheError> {
         let wanted = numbers.set();
         let mut ids = Vec::new();
-        for (own, folder) in self.folders_of(chain_id, &wanted)? {
-            store::for_each_name(&folder, |name| {
-                let id = BlockId::from_file_name(chain_id, name);
-                // No path leads to a block in the folder of another chunk.
-                let is_wanted =
-                    |id: &BlockId| own.contains(&id.number) && wanted.contains(id.number);
-                ids.extend(id.filter(is_wanted));
-            })?;
-        }
+        let (own, folders): (Vec<_>, Vec<_>) =
+            self.folders_of(chain_id, &wanted)?.into_iter().unzip();
+        self.storage.names(&folders, &mut |position, name| {
+            let id = BlockId::from_file_name(chain_id, name);
+            // No path leads to a block in the folder of another chunk.
+            let is_wanted =
+                |id: &BlockId| own[position].contains(&id.number) && wanted.contains(id.number);
+            ids.extend(id.filter(is_wanted));
+        })?;
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
@@ -107,17 +132,23 @@ impl Cache {
         for chain_id in chains {
             let flat = self.folder(chain_id);
             let is_block = |name: &String| BlockId::from_file_name(chain_id, name).is_some();
-            let names = store::names(&flat)?;
-            if names.iter().any(is_block) {
+            let names = self.names_in(flat.clone())?;
+            if self.has_flat_files() && names.iter().any(is_block) {
                 return Ok(true);
             }
             for chunk in names.iter().filter(|name| chunk_index(name).is_some()) {
-                if store::names(&flat.join(chunk))?.iter().any(is_block) {
+                if self.names_in(flat.join(chunk))?.iter().any(is_block) {
                     return Ok(true);
                 }
             }
         }
         Ok(false)
+    }
+
+    fn names_in(&self, folder: PathBuf) -> Result<Vec<String>, CacheError> {
+        let mut names = Vec::new();
+        self.storage.names(&[folder], &mut |_, name| names.push(name.to_owned()))?;
+        Ok(names)
     }
 }
 

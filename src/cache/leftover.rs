@@ -13,7 +13,7 @@ use std::{
 
 use alloy_primitives::ChainId;
 
-use super::{Cache, CacheError, atomic, store};
+use super::{Cache, CacheError, atomic, folder};
 use crate::input;
 
 /// A temporary file without a writer.
@@ -27,15 +27,18 @@ pub struct Leftover {
 
 impl Cache {
     /// The temporary files that killed writers left in a chain's folder. No writer puts them into the
-    /// folders of chunks, so that this lists one folder only.
+    /// folders of chunks, so that this lists one folder only. A bucket has none, since an object appears whole.
     ///
     /// # Errors
     ///
     /// [`CacheError::List`], and [`CacheError::Read`] if it cannot be found out whether a writer
     /// lives.
     pub fn leftovers(&self, chain_id: ChainId) -> Result<Vec<Leftover>, CacheError> {
+        if self.folder_on_disk().is_none() {
+            return Ok(Vec::new());
+        }
         let folder = self.folder(chain_id);
-        let names = store::names(&folder)?.into_iter().filter(|name| atomic::is_temporary(name));
+        let names = folder::names(&folder)?.into_iter().filter(|name| atomic::is_temporary(name));
         names.filter_map(|name| abandoned(folder.join(name)).transpose()).collect()
     }
 

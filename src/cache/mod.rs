@@ -1,6 +1,6 @@
-//! Keeps fetched blocks on disk. Each block has one file, which is complete or absent.
+//! Keeps fetched blocks in a folder or in a bucket. Each block has one file, which is complete or absent.
 //!
-//! The folder is a [`Cache`], and [`container`] is the file format. A [`RecordedBlock`] is stored
+//! The folder or bucket is a [`Cache`], and [`container`] is the file format. A [`RecordedBlock`] is stored
 //! and loaded. An [`archive`] holds many blocks in one file, for transfer to another machine. Other
 //! modules fetch blocks and verify what a node answered.
 //!
@@ -29,6 +29,12 @@
 //! in the chain's folder. A chunk's folder may have the file `confirmed.txt`, which lists confirmed
 //! headers, and `checked.txt`, which lists files that need not be read again. The function
 //! [`Cache::leftovers`] finds the temporary files of killed writers.
+//!
+//! # Bucket layout
+//!
+//! A bucket has the same names below its prefix, and no temporary files. Objects cannot grow, so each writer adds
+//! objects `confirmed-<digest>.txt` and `checked-<digest>.txt` to a chunk, which are named by their content. Reading
+//! unites all of them. So two writers never replace each other's lines, and no request depends on a condition.
 //!
 //! # Container format, version 2
 //!
@@ -106,23 +112,29 @@
 
 pub mod archive;
 pub(crate) mod atomic;
+mod bucket;
 mod confirmed;
 pub mod container;
 mod content;
 mod error;
 mod flat_content;
+mod folder;
 mod index;
 mod layout;
 mod leftover;
 mod limits;
+mod location;
 mod sample;
+mod storage;
 mod store;
 #[cfg(test)]
 mod tests;
 
+pub use bucket::{BucketFault, BucketUrl, CopySettings, UrlError};
 pub use confirmed::{Confirmations, built_in};
 pub use error::{CacheError, ContainerError};
 pub use index::{CheckedFile, ChunkIndex};
 pub use leftover::Leftover;
+pub use location::{Location, LocationError};
 pub use sample::{SAMPLE_CHAIN, sample};
 pub use store::Cache;

@@ -9,6 +9,8 @@ use std::ops::RangeInclusive;
 
 use alloy_primitives::BlockNumber;
 
+use super::CHUNK;
+
 /// Block numbers in input order, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockNumbers {
@@ -63,6 +65,23 @@ impl NumberSet {
     /// Whether the number is in the set.
     pub fn contains(&self, number: BlockNumber) -> bool {
         self.meets(&(number..=number))
+    }
+
+    /// The chunks that have a number of the set, in ascending order; `None` if there are more than `most`.
+    pub fn chunks(&self, most: usize) -> Option<Vec<u64>> {
+        let mut chunks = Vec::new();
+        for range in &self.0 {
+            for chunk in range.start() / CHUNK..=range.end() / CHUNK {
+                if chunks.last() == Some(&chunk) {
+                    continue;
+                }
+                if chunks.len() == most {
+                    return None;
+                }
+                chunks.push(chunk);
+            }
+        }
+        Some(chunks)
     }
 
     /// Whether a number of the range is in the set.
@@ -156,6 +175,14 @@ mod tests {
         let numbers = numbers(&[7..=7, 3..=5, 4..=8, 3..=3, 1..=1]);
         assert_eq!(numbers.iter().collect::<Vec<_>>(), [7, 3, 4, 5, 6, 8, 1]);
         assert_eq!(numbers.count(), 7);
+    }
+
+    #[test]
+    fn the_chunks_of_a_set_are_listed_once_and_up_to_a_limit() {
+        let set = numbers(&[5_500..=7_000, 0..=3, 999..=1_000, 5_999..=5_999]).set();
+        assert_eq!(set.chunks(5), Some(vec![0, 1, 5, 6, 7]));
+        assert_eq!(set.chunks(4), None);
+        assert_eq!(numbers(&[0..=u64::MAX]).set().chunks(64), None);
     }
 
     #[test]

@@ -144,14 +144,9 @@ impl Kept {
     async fn checked(&self, ids: Vec<BlockId>) -> Vec<(BlockId, Header)> {
         let (cache, node) = (self.cache.clone(), self.node().clone());
         let read = move || {
-            let Some(first) = ids.first() else { return Vec::new() };
-            let mut index = cache.index(first.chain_id, first.number);
-            let checked = ids.into_iter().filter_map(|id| {
-                let checked = index.remove(&id)?;
-                let counts = has_rules_of(&checked, &node) && cache.is_unchanged(&id, &checked);
-                counts.then_some((id, checked.header))
-            });
-            checked.collect()
+            let unchanged = cache.unchanged(&ids).into_iter();
+            let counts = unchanged.filter(|(_, checked)| has_rules_of(checked, &node));
+            counts.map(|(id, checked)| (id, checked.header)).collect()
         };
         tokio::task::spawn_blocking(read).await.unwrap_or_default()
     }
