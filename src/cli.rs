@@ -85,8 +85,8 @@ const RESULTS: &str = "Results";
 
 /// Last paragraph of `--help`.
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 a block does not match its header, or compare found a \
-     regression; 2 invalid arguments, missing data, or an error of a node or a file; 75 a fault of \
-     the node or network that may pass; 130 interrupted by Ctrl-C; \
+     regression; 2 invalid arguments, missing data, or an error of a node, a bucket or a file; 75 a fault of \
+     the node, bucket or network that may pass; 130 interrupted by Ctrl-C; \
      143 terminated by SIGTERM";
 
 /// Race EVM executors over real Ethereum blocks and verify every sample

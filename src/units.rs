@@ -3,7 +3,7 @@
 //! Converts exact values into short text for the terminal, rounded and with a unit or thousands separators.
 //! Files for programs do not use this module: they contain integers in nanoseconds and gas, and full decimals.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 /// Units of time with their length in nanoseconds, shortest first. Each unit but the last is used below 1000 of
 /// itself.
@@ -32,6 +32,50 @@ pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
         "ms" => Ok(Duration::from_millis(number)),
         "s" => Ok(Duration::from_secs(number)),
         _ => Err(bad()),
+    }
+}
+
+/// Units of a size that is typed, with their length in bytes.
+const TYPED_SIZES: [(&str, u64); 10] = [
+    ("", 1),
+    ("B", 1),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+];
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteSize(u64);
+
+/// A text that is not a size.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a size; write a whole number and unit, such as 500MB or 8GiB; or 0")]
+pub struct BadSize(String);
+
+impl ByteSize {
+    /// The number of bytes.
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+/// Parses a whole number with a decimal or binary unit, such as `500MB` or `8GiB`; bytes need no unit.
+impl FromStr for ByteSize {
+    type Err = BadSize;
+
+    fn from_str(text: &str) -> Result<Self, BadSize> {
+        let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let unit = TYPED_SIZES.iter().find(|(name, _)| *name == unit).map(|(_, length)| *length);
+        let number = number.parse::<u64>().ok();
+        let bytes = number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+        bytes.map(Self).ok_or_else(|| BadSize(text.to_owned()))
     }
 }
 
@@ -134,6 +178,18 @@ fn with_separators(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_is_a_whole_number_with_a_decimal_or_binary_unit() {
+        for (text, bytes) in
+            [("0", 0), ("17", 17), ("17B", 17), ("500MB", 500_000_000), ("8GiB", 8 << 30)]
+        {
+            assert_eq!(text.parse::<ByteSize>().map(ByteSize::bytes), Ok(bytes));
+        }
+        for text in ["", "-1", "8G", "8 GiB", "1.5GB", "GiB", "99999999999TiB"] {
+            assert!(text.parse::<ByteSize>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_duration_has_three_decimals_in_the_unit_that_fits() {

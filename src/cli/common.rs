@@ -1,16 +1,35 @@
 //! Declares the options of every command.
 
 use super::COMMON;
-use crate::output::MessageFormat;
+use crate::{output::MessageFormat, units::ByteSize};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct CommonArgs {
-    /// Folder of cached blocks [default: blockrace in the user's cache folder]
-    #[arg(long, value_name = "DIR", global = true, env = "BLOCKRACE_CACHE_DIR", help_heading = COMMON)]
+    /// Folder of cached blocks, or a bucket: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX [default:
+    /// blockrace in the user's cache folder]
+    #[arg(
+        long,
+        visible_alias = "cache",
+        value_name = "DIR|URL",
+        global = true,
+        env = "BLOCKRACE_CACHE_DIR",
+        hide_env_values = true,
+        help_heading = COMMON
+    )]
     pub cache_dir: Option<PathBuf>,
+    /// Size of the local copy of blocks of a bucket, such as 500MB or 8GiB; 0 for none
+    #[arg(
+        long,
+        value_name = "SIZE",
+        global = true,
+        default_value = "8GiB",
+        env = "BLOCKRACE_CACHE_COPY_LIMIT",
+        help_heading = COMMON
+    )]
+    pub cache_copy_limit: ByteSize,
     /// Print only the winner and the verdict: no tables and no progress bar
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = COMMON)]
     pub quiet: bool,

@@ -4,8 +4,11 @@
 //! header without quotation marks, so that its value becomes arguments of their own. Messages quote arguments. So the
 //! words that look like one of these are hidden, and so is each word that shares a part with a known secret.
 
-use crate::secrets::{SHORTEST, Secrets};
-use std::cmp::Reverse;
+use crate::{
+    cache::Location,
+    secrets::{SHORTEST, Secrets},
+};
+use std::{cmp::Reverse, path::Path};
 
 /// The text in place of a word.
 const NOT_SHOWN: &str = "(a URL or secret, not shown)";
@@ -77,8 +80,11 @@ fn is_common(word: &str) -> bool {
     common.iter().any(|common| word.eq_ignore_ascii_case(common))
 }
 
-/// Returns the URL at the end of a word, also behind an `@` and without a scheme.
+/// Returns the URL at the end of a word, also behind an `@` and without a scheme. The URL of a bucket is not secret.
 fn url(word: &str) -> Option<&str> {
+    if is_bucket(word) || word.split_once('=').is_some_and(|(_, value)| is_bucket(value)) {
+        return None;
+    }
     if let Some(end) = word.find("://") {
         let is_of_scheme = |char: char| char.is_ascii_alphanumeric() || "+-.".contains(char);
         let before = word[..end].trim_end_matches(is_of_scheme);
@@ -86,6 +92,11 @@ fn url(word: &str) -> Option<&str> {
     }
     let bare = word.strip_prefix('@').unwrap_or(word);
     (has_credentials(bare) || begins_with_host(bare)).then_some(bare)
+}
+
+/// Whether a word is the URL of a bucket. Such a URL has no user and no query.
+fn is_bucket(word: &str) -> bool {
+    matches!(Location::parse(Path::new(word)), Ok(Location::Bucket(_)))
 }
 
 /// Whether a word is like `user@host`. A block may have its hash behind an `@`.
@@ -180,6 +191,18 @@ mod tests {
         let words = ["fetch", "xx456789yy", "latest"].map(str::to_owned);
         let shown = without_secrets("`xx456789yy` or latest", &words, &settings);
         assert_eq!(shown.as_deref(), Some("`(a URL or secret, not shown)` or latest"));
+    }
+
+    #[test]
+    fn the_url_of_a_bucket_is_shown_and_one_with_a_user_or_a_query_is_not() {
+        let said = "cannot list s3://bucket/prefix";
+        for line in ["--cache s3://bucket/prefix", "--cache-dir=s3://bucket/prefix"] {
+            assert_eq!(shown(said, line), said);
+        }
+        for url in ["s3://user:key-0123@bucket/a", "s3://bucket/a?sig=key-0123"] {
+            let shown = shown(&format!("unexpected '{url}'"), &format!("--cache {url}"));
+            assert!(!shown.contains("key-0123"), "{shown}");
+        }
     }
 
     #[test]

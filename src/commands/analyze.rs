@@ -44,7 +44,7 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
     analysis::table::write(&report, context.layout(), context.table(stream))?;
     kept.finish();
     written?;
-    let failed = if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed };
+    let failed = Outcome::of_failures(&report.failures);
     let mismatch = if mismatches > 0 { Outcome::Mismatch } else { Outcome::Verified };
     Ok(failed.and(mismatch).and(earlier).and(interruption.ended(left)))
 }

@@ -2,7 +2,7 @@
 
 use super::{Context, files::ResultFile};
 use crate::cli::BaselineName;
-use eyre::{WrapErr, bail};
+use eyre::{OptionExt as _, WrapErr, bail};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ const FOLDER: &str = "baselines";
 
 /// Opens the file of a baseline before the race. A baseline of this name is kept until the new one is complete.
 pub(super) fn create(name: &BaselineName, context: &Context) -> eyre::Result<ResultFile> {
-    let folder = context.cache_dir.join(FOLDER);
+    let folder = folder(context)?;
     fs::create_dir_all(&folder).wrap_err_with(|| format!("cannot create {}", folder.display()))?;
     ResultFile::open(&path(&folder, name))
 }
@@ -23,7 +23,7 @@ pub(super) fn create(name: &BaselineName, context: &Context) -> eyre::Result<Res
 /// # Errors
 /// If no run is saved under this name.
 pub(super) fn find(name: &BaselineName, context: &Context) -> eyre::Result<PathBuf> {
-    let folder = context.cache_dir.join(FOLDER);
+    let folder = folder(context)?;
     let path = path(&folder, name);
     if path.exists() {
         return Ok(path);
@@ -37,6 +37,19 @@ pub(super) fn find(name: &BaselineName, context: &Context) -> eyre::Result<PathB
         "there is no baseline {name} in {}; {known}save it with: blockrace replay --save-baseline {name}",
         folder.display()
     );
+}
+
+/// The folder of the saved runs.
+///
+/// # Errors
+/// If the cache is in a bucket.
+fn folder(context: &Context) -> eyre::Result<PathBuf> {
+    let cache = context.cache.folder_on_disk();
+    let cache = cache.ok_or_eyre(
+        "runs are saved in a cache folder, and this cache is in a bucket; write the run to a file with --json FILE, and \
+         compare the files",
+    )?;
+    Ok(cache.join(FOLDER))
 }
 
 fn path(folder: &Path, name: &BaselineName) -> PathBuf {

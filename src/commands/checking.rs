@@ -54,7 +54,7 @@ impl CheckTotals {
             }
             Err(error) => {
                 diagnose(format_args!("error: block {number}: {error:#}"));
-                Outcome::Failed
+                Outcome::of(error)
             }
         };
         self.outcome = self.outcome.and(of_block);

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     block::range::BlockNumbers,
+    cache::Cache,
     cli::FetchArgs,
     fetch::{Node, Nodes},
     output::diagnose,
@@ -29,7 +30,7 @@ use crate::{
 };
 use futures::future::try_join_all;
 use std::{cell::RefCell, time::Duration};
-use tokio::select;
+use tokio::{select, task::spawn_blocking};
 
 /// Time for files that are being written when the fetch ends. Nothing else runs then.
 const LAST_WRITES: Duration = Duration::from_millis(500);
@@ -110,7 +111,10 @@ async fn fetch(
     let report = |event| summary.borrow_mut().take(event, &progress);
     select! {
         fetched = acquire(&nodes, &numbers, options, &context.cache, report) => fetched?,
-        _ = &mut interrupt.received => summary.borrow_mut().interrupt(interrupt.outcome()),
+        _ = &mut interrupt.received => {
+            summary.borrow_mut().interrupt(interrupt.outcome());
+            last_notes(context.cache.clone()).await;
+        }
     }
     progress.finish();
     let mut summary = summary.into_inner();
@@ -122,6 +126,11 @@ async fn fetch(
     let outcome = summary.print(&rules, stream, context)?;
     kept?;
     Ok(outcome)
+}
+
+/// Writes what a cache in a bucket has in memory, if the bucket answers soon. A block without its note is checked again.
+async fn last_notes(cache: Cache) {
+    let _ = tokio::time::timeout(LAST_WRITES, spawn_blocking(move || cache.flush())).await;
 }
 
 /// Note about a mismatch on a chain of anvil.

@@ -31,7 +31,7 @@ mod verify;
 pub use outcome::{EndSignal, Outcome};
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, CopySettings, Location},
     cli::{Cli, ColorArg, Command, CommonArgs, RulesArgs},
     output::{self, Output, Stream, diagnose},
     progress::Chatter,
@@ -78,13 +78,16 @@ pub fn run(cli: Cli) -> eyre::Result<Outcome> {
     }
 }
 
+/// Folder of the local copies of buckets, in the folder of the default cache. No chain has this name.
+const COPIES: &str = "copies";
+
 /// The cache and the output settings of a command.
 #[derive(Debug)]
 struct Context {
     cache: Cache,
-    /// Folder of the cache, for messages.
+    /// Folder of the cache or URL of its bucket, for messages.
     cache_dir: std::path::PathBuf,
-    /// Whether the user has named the folder. Then an empty one is an error.
+    /// Whether the user has named the cache. Then an empty one is an error.
     is_cache_named: bool,
     chatter: Chatter,
     color: ColorChoice,
@@ -111,12 +114,22 @@ impl Context {
     }
 
     fn new(common: &CommonArgs) -> eyre::Result<Self> {
-        let default = || dirs::cache_dir().map(|dir| dir.join("blockrace"));
-        let cache_dir = common
-            .cache_dir
-            .clone()
-            .or_else(default)
-            .ok_or_eyre("the user has no cache folder; set the folder with --cache-dir")?;
+        let default = dirs::cache_dir().map(|dir| dir.join("blockrace"));
+        let location = match &common.cache_dir {
+            Some(named) => Location::parse(named)?,
+            None => Location::Folder(
+                default
+                    .clone()
+                    .ok_or_eyre("the user has no cache folder; set the folder with --cache-dir")?,
+            ),
+        };
+        let copy = match default {
+            Some(folder) => {
+                CopySettings { folder: folder.join(COPIES), limit: common.cache_copy_limit.bytes() }
+            }
+            None => CopySettings::none(),
+        };
+        let cache = Cache::open(location, copy)?;
         let chatter = match (common.quiet, common.verbose) {
             (true, _) => Chatter::Quiet,
             (false, true) => Chatter::Verbose,
@@ -128,7 +141,7 @@ impl Context {
             ColorArg::Never => ColorChoice::Never,
         };
         let is_cache_named = common.cache_dir.is_some();
-        Ok(Self { cache: Cache::new(&cache_dir), cache_dir, is_cache_named, chatter, color })
+        Ok(Self { cache_dir: cache.root().to_owned(), cache, is_cache_named, chatter, color })
     }
 }
 

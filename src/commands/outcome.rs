@@ -1,6 +1,6 @@
 //! The outcome of a command, and its exit code.
 
-use crate::fetch::RpcError;
+use crate::{report::Failure, session::may_pass};
 use std::process::ExitCode;
 
 /// A signal that ends a command in order.
@@ -38,7 +38,7 @@ const TRANSIENT: u8 = 75;
 pub enum Outcome {
     /// Everything succeeded, and every checked block matches.
     Verified,
-    /// A node or the network failed in a way that may pass. The same command may succeed later.
+    /// A node, a bucket or the network failed in a way that may pass. The same command may succeed later.
     Transient,
     /// Something failed: invalid arguments, missing data, or an error of a node or a file.
     Failed,
@@ -53,8 +53,16 @@ pub enum Outcome {
 impl Outcome {
     /// The outcome of a failed step.
     pub fn of(error: &eyre::Report) -> Self {
-        let rpc = error.chain().find_map(|cause| cause.downcast_ref::<RpcError>());
-        if rpc.is_some_and(RpcError::is_transient) { Self::Transient } else { Self::Failed }
+        if may_pass(error) { Self::Transient } else { Self::Failed }
+    }
+
+    /// The outcome of a command with these failed blocks.
+    pub(super) fn of_failures(failures: &[Failure]) -> Self {
+        match failures {
+            [] => Self::Verified,
+            all if all.iter().all(|failure| failure.may_pass) => Self::Transient,
+            _ => Self::Failed,
+        }
     }
 
     /// The more severe of two outcomes. A mismatch is the most severe, so that neither a failure nor an interrupt

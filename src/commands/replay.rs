@@ -227,7 +227,7 @@ fn result_files(args: &ReplayArgs) -> eyre::Result<ResultFiles<Report>> {
 
 fn outcome(report: &Report) -> Outcome {
     let mismatch = report.rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_)));
-    let failed = if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed };
+    let failed = Outcome::of_failures(&report.failures);
     failed.and(if mismatch { Outcome::Mismatch } else { Outcome::Verified })
 }
 

@@ -56,10 +56,16 @@ fn array_job(args: SlurmArgs, registry: &Registry, context: &Context) -> eyre::R
         ensure!(is_plain && !feature.is_empty(), "a constraint has no spaces");
     }
     let mut words = args.command;
-    let names_cache = words.iter().any(|word| word.starts_with("--cache-dir"));
-    if context.is_cache_named && !names_cache {
+    let is_cache = |word: &String| {
+        let option = word.split_once('=').map_or(word.as_str(), |(option, _)| option);
+        ["--cache-dir", "--cache"].contains(&option)
+    };
+    if context.is_cache_named && !words.iter().any(is_cache) {
         words.push("--cache-dir".to_owned());
-        words.push(text(&absolute(&context.cache_dir)?)?);
+        words.push(match context.cache.folder_on_disk() {
+            Some(folder) => text(&absolute(folder)?)?,
+            None => text(&context.cache_dir)?,
+        });
     }
     let directory = env::current_dir().wrap_err("the current folder is not known")?;
     let mut folder = absolute(&output)?.into_os_string();

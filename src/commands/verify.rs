@@ -23,7 +23,7 @@ use crate::{
             self, BlockRecord, VerificationReport, VerificationSettings, VerifiedBlock,
         },
     },
-    session::{BlockQuery, CheckOptions, CheckResult, Checked, check_all, provenance},
+    session::{BlockQuery, CheckOptions, CheckResult, Checked, check_all, may_pass, provenance},
 };
 use eyre::WrapErr as _;
 use std::collections::BTreeMap;
@@ -81,7 +81,10 @@ fn report(settings: VerificationSettings, checked: &[CheckResult]) -> Verificati
     for (number, result) in checked {
         match result {
             Ok(checked) => blocks.push(BlockRecord::new(&verified(checked))),
-            Err(error) => failures.push(Failure { block: *number, what: format!("{error:#}") }),
+            Err(error) => {
+                let (what, may_pass) = (format!("{error:#}"), may_pass(error));
+                failures.push(Failure { block: *number, what, may_pass });
+            }
         }
     }
     VerificationReport { provenance: provenance(), settings, blocks, failures }

@@ -320,7 +320,7 @@ mod tests {
                 .rows
                 .push(Row { block: BlockFacts { number, ..row.block.clone() }, ..row.clone() });
             let what = "a long reason ".repeat(100);
-            report.failures.push(Failure { block: number, what });
+            report.failures.push(Failure { block: number, what, may_pass: false });
         }
         report.settings.command = format!("blockrace replay {}", "19426587,".repeat(20_000));
         let text = written(&report);

@@ -168,6 +168,9 @@ pub struct Failure {
     pub block: BlockNumber,
     /// The failed step and its cause.
     pub what: String,
+    /// Whether the same command may succeed later. Result files do not say.
+    #[serde(skip)]
+    pub may_pass: bool,
 }
 
 /// The result of one executor on one block and one thread count.

@@ -6,7 +6,7 @@
 
 use super::{
     BlockQuery, BlockSource, Keep, Observer, SelectedBlock, Selection, caught::caught, machine,
-    profile, provenance, race::rows::facts, selection::joined,
+    passing::may_pass, profile, provenance, race::rows::facts, selection::joined,
 };
 use crate::{
     block::{RecordedBlock, ReplayJob, prepare},
@@ -130,7 +130,8 @@ fn analyze_all(
             Err(error) => {
                 observer.note(&format!("block {number}: {error:#}"));
                 all.mismatches += usize::from(error.is::<DoesNotMatch>());
-                all.failures.push(Failure { block: number, what: format!("{error:#}") });
+                let (what, may_pass) = (format!("{error:#}"), may_pass(&error));
+                all.failures.push(Failure { block: number, what, may_pass });
             }
         }
         observer.step();

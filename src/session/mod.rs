@@ -46,6 +46,7 @@ mod folder;
 pub mod machine;
 mod merge;
 mod observer;
+mod passing;
 mod profile;
 mod provenance;
 mod prover;
@@ -73,6 +74,7 @@ pub use self::{
         merge_races,
     },
     observer::{Keep, Observer},
+    passing::may_pass,
     profile::{Profiled, profile_block},
     provenance::{LONG_VERSION, provenance},
     prover::Refused,

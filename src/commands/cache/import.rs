@@ -95,6 +95,7 @@ fn take_all(
     }
     progress.finish();
     print_errors(&errors);
+    context.cache.flush()?;
     let Desk { stored, there, .. } = desk;
     let (listed, dir) = (blocks(listed.unwrap_or(seen)), context.cache_dir.display());
     print(format_args!("{stored} of {listed} proved and stored in {dir}"))?;
@@ -154,5 +155,5 @@ impl Desk<'_> {
 type Taken = (Outcome, Option<String>);
 
 fn failed(error: &eyre::Report) -> Taken {
-    (Outcome::Failed, Some(format!("{error:#}")))
+    (Outcome::of(error), Some(format!("{error:#}")))
 }

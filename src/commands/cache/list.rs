@@ -13,7 +13,7 @@ use crate::{
         grid::{self, Column},
         listing::{self, CacheListing, LeftoverFiles, ListedBlock},
     },
-    session::{CachedSelection, provenance},
+    session::{CachedSelection, may_pass, provenance},
     units,
     verify::VerifiedTo,
 };
@@ -59,14 +59,20 @@ pub(super) fn run(args: ListArgs, context: &Context) -> eyre::Result<Outcome> {
                 let confirmed = found.confirmed.get(id).cloned();
                 all.push((*id, Facts { confirmed, ..facts }));
             }
-            Err(error) => failures.push(Failure { block: id.number, what: format!("{error:#}") }),
+            Err(error) => {
+                let (what, may_pass) = (format!("{error:#}"), may_pass(&error));
+                failures.push(Failure { block: id.number, what, may_pass });
+            }
         }
         progress.step();
     }
     progress.finish();
-    let errors: Vec<_> =
-        failures.iter().map(|Failure { block, what }| format!("block {block}: {what}")).collect();
-    let outcome = print_errors(&errors).and(report_missing(&found));
+    let errors: Vec<_> = failures
+        .iter()
+        .map(|Failure { block, what, .. }| format!("block {block}: {what}"))
+        .collect();
+    print_errors(&errors);
+    let outcome = Outcome::of_failures(&failures).and(report_missing(&found));
     let leftovers = leftovers(context)?;
     let stream = files.text();
     let kept = files.write(&CacheListing {

@@ -124,6 +124,7 @@ pub enum Removal {
 
 /// Fetches the blocks that are not cached, proves them and stores them. The nodes take turns. If one fails for a block, the
 /// others are tried. Each result goes to `report`, in no particular order. A block is stored completely or not at all, so dropping the future drops only unfinished blocks.
+/// Notes about the finished ones then stay in memory until [`Cache::flush`].
 ///
 /// Needs a tokio runtime with several threads.
 ///
@@ -139,13 +140,18 @@ pub async fn acquire(
 ) -> eyre::Result<()> {
     let AcquireOptions { choice, overwrite, concurrency, execution_limit, headers } = options;
     let chain_id = nodes.first().chain_id();
-    let check = HeaderCheck::new(cache, chain_id, numbers, headers)?;
+    let (own, asked, of_nodes) = (cache.clone(), numbers.clone(), nodes.clone());
+    let look_up = move || {
+        let check = HeaderCheck::new(&own, chain_id, &asked, headers)?;
+        let kept = Kept::of(&own, &of_nodes, &asked, overwrite, check.clone())?;
+        Ok::<_, eyre::Report>((check, kept))
+    };
+    let (check, kept) = tokio::task::spawn_blocking(look_up).await??;
     let headers = RefCell::new(Headers::new(cache, chain_id, &check));
     let report = |event: Acquired| {
         event.header().into_iter().for_each(|header| headers.borrow_mut().add(header));
         report(event);
     };
-    let kept = Kept::of(cache, nodes, numbers, overwrite, check.clone())?;
     let source = Arc::new(Source::new(nodes, execution_limit, choice, check));
     let shelf = Shelf { cache: cache.clone(), choice };
     let missing = kept.missing(numbers.iter(), concurrency, &report);
@@ -171,19 +177,27 @@ pub async fn acquire(
             report(Acquired::Stopped);
             // The list of confirmed headers may have no room either. A later fetch completes it.
             let confirmed = headers.borrow_mut().finish().unwrap_or_default();
+            let _ = flush(cache).await;
             report(Acquired::Confirmed(confirmed));
             return Ok(());
         }
     }
     let confirmed = headers.borrow_mut().finish()?;
+    flush(cache).await?;
     report(Acquired::Confirmed(confirmed));
     Ok(())
+}
+
+/// Writes what the cache has in memory, on a thread that may wait.
+async fn flush(cache: &Cache) -> eyre::Result<()> {
+    let cache = cache.clone();
+    Ok(tokio::task::spawn_blocking(move || cache.flush()).await??)
 }
 
 /// Removes a block that the fetched block of the same number replaces, if blocks are overwritten.
 fn remove_orphan(cache: &Cache, id: &BlockId, overwrite: bool) -> Result<Removal, CacheError> {
     match overwrite {
-        true => cache.remove(id).map(|_| Removal::Removed),
+        true => tokio::task::block_in_place(|| cache.remove(id)).map(|_| Removal::Removed),
         false => Ok(Removal::Kept),
     }
 }

@@ -1,4 +1,4 @@
-//! Stores proved blocks. A fault of the file system that holds for every block is told apart from a fault of one block.
+//! Stores proved blocks. A fault of the file system or the bucket that holds for every block is told apart from a fault of one block.
 
 use super::{Proved, Refused, Stored};
 use crate::{
@@ -75,9 +75,13 @@ impl Shelf {
 const LOSES_PROOF: &str = "the node returned no proof, but the cached block is proved to the state root, so it is kept; \
                            --witness prestate replaces it";
 
-/// Whether a block was not stored for a reason that holds for all further blocks, such as a full disk.
+/// Whether a block was not stored for a reason that holds for all further blocks, such as a full disk, or a bucket that
+/// refuses requests or does not answer the retries.
 pub(super) fn takes_no_block(refused: &Refused) -> bool {
     let Refused::Failed(error) = refused else { return false };
+    if error.downcast_ref::<CacheError>().is_some_and(|error| error.bucket_fault().is_some()) {
+        return true;
+    }
     let kinds = [
         ErrorKind::StorageFull,
         ErrorKind::QuotaExceeded,

@@ -22,7 +22,10 @@ use self::{
     rows::Block,
     warnings::{RaceNotes, Surroundings, warnings},
 };
-use super::{BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, provenance};
+use super::{
+    BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, passing::may_pass,
+    provenance,
+};
 use crate::{
     block::{MergedCounts, ReplayJob},
     executors::ExecutorKind,
@@ -219,7 +222,8 @@ impl<'a> RaceTrack<'a> {
             }
             Err(error) => {
                 self.observer.note(&format!("block {number}: {error:#}"));
-                races.failures.push(Failure { block: number, what: format!("{error:#}") });
+                let (what, may_pass) = (format!("{error:#}"), may_pass(&error));
+                races.failures.push(Failure { block: number, what, may_pass });
                 if fail_fast { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             }
         }
