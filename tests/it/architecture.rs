@@ -36,8 +36,9 @@ const LAYERS: [&str; 22] = [
 const BOTTOM: &str = "units";
 
 /// Crates and functions that only some modules may name.
-const CONTAINED: [(&str, &[&str]); 24] = [
-    ("tokio::", &["fetch", "session", "commands"]),
+const CONTAINED: [(&str, &[&str]); 25] = [
+    ("tokio::", &["fetch", "cache", "session", "commands"]),
+    ("object_store::", &["cache"]),
     ("reqwest::", &["fetch"]),
     ("hyper_util::", &["fetch"]),
     ("clap::", &["cli"]),

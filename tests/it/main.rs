@@ -4,6 +4,7 @@ mod access_lists;
 mod anvil;
 mod architecture;
 mod batch;
+mod bucket;
 mod cache_commands;
 mod circles;
 mod confirmation;

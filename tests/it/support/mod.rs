@@ -11,6 +11,7 @@ pub(crate) mod made_up;
 pub(crate) mod mutate;
 pub(crate) mod proofs;
 pub(crate) mod proxy;
+pub(crate) mod s3;
 pub(crate) mod scenario;
 pub(crate) mod world;
 
@@ -154,7 +155,8 @@ pub(crate) fn start(cache: &Path, arguments: &[&str]) -> Child {
 }
 
 /// Variables that change what the command does or prints.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
+    "BLOCKRACE_CACHE_COPY_LIMIT",
     "BLOCKRACE_CACHE_DIR",
     "BLOCKRACE_COLOR",
     "BLOCKRACE_THREADS",
