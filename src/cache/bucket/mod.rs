@@ -244,7 +244,7 @@ impl Storage for Bucket {
         let mut listed = HashMap::new();
         let stamp = |file: &PathBuf| {
             let (folder, name) = (file.parent()?, file.file_name()?.to_str()?);
-            let sizes = listed.entry(folder).or_insert_with(|| self.sizes(folder));
+            let sizes = listed.entry(folder.to_owned()).or_insert_with(|| self.sizes(folder));
             sizes.get(name).map(|size| (*size, None))
         };
         files.iter().map(stamp).collect()
