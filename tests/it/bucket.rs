@@ -7,6 +7,7 @@ use crate::support::{
     stderr, stdout,
 };
 use std::{
+    borrow::Cow,
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
@@ -45,7 +46,7 @@ fn downloads(requests: &[String]) -> usize {
 /// The names of the blocks in a folder or bucket.
 fn blocks(paths: &[PathBuf]) -> BTreeSet<String> {
     let names = paths.iter().map(|path| path.file_name().expect("a name").to_string_lossy());
-    names.filter(|name| name.ends_with(".block")).map(|name| name.into_owned()).collect()
+    names.filter(|name| name.ends_with(".block")).map(Cow::into_owned).collect()
 }
 
 #[track_caller]

@@ -121,7 +121,7 @@ impl Bucket {
     /// The key of an object.
     fn key(&self, path: &Path) -> Key {
         let parts = self.relative(path).iter().map(|part| part.to_string_lossy().into_owned());
-        parts.fold(self.prefix.clone(), |key, part| key.join(part))
+        parts.fold(self.prefix.clone(), Key::join)
     }
 
     fn keys(&self, paths: &[PathBuf]) -> Vec<Key> {
