@@ -30,12 +30,13 @@ pub(crate) fn content(output: &Path) -> FolderContent {
     }
 }
 
-/// Whether a column is another in each run: a time, or the gas of a path that starts where a time says.
+/// Whether a column depends on measured times. `critical_path_gas` does, since a dependency counts from the share of
+/// the transaction's time after which it reads.
 fn is_measured(column: &str) -> bool {
     column.ends_with("_ns") || column == "critical_path_gas"
 }
 
-/// The rows of an output without what was measured.
+/// The rows of an output without measured columns.
 pub(crate) fn rows(output: &Path) -> Vec<String> {
     let mut rows = Vec::new();
     for block in content(output).blocks {
