@@ -50,6 +50,11 @@ tsan:
 fuzz TARGET SECONDS="600":
     cargo +nightly fuzz run -s none {{TARGET}} -- -max_total_time={{SECONDS}} -timeout=20 -rss_limit_mb=4096
 
+# Run commands in a loop against a node, end them at random moments and fill a small disk: just soak URL BLOCKS 7200 FOLDER
+soak URL BLOCKS SECONDS="7200" FOLDER="":
+    cargo build --release --locked
+    tests/programs/soak.py target/release/blockrace {{URL}} {{BLOCKS}} {{SECONDS}} {{FOLDER}}
+
 # Run the Criterion benchmarks
 bench *ARGS:
     cargo bench --locked {{ARGS}}
