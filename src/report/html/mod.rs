@@ -17,6 +17,7 @@ mod charts;
 pub(super) mod facts;
 mod lost;
 pub(super) mod palette;
+mod phases;
 pub(super) mod picture;
 mod schedule;
 mod script;
@@ -263,7 +264,7 @@ fn charts(report: &Report) -> Result<Markup, ReportError> {
         all.push(lost::figures(report)?);
     }
     if !report.preparation.is_empty() {
-        all.push(charts::phases(report)?);
+        all.push(phases::phases(report)?);
     }
     if !report.pictures.is_empty() {
         all.push(charts::critical_path(report, &legend)?);
