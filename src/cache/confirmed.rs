@@ -1,8 +1,8 @@
 //! The confirmed headers of a cache, and those of the lists in the program.
 //!
-//! The folder of a chunk may have a file `confirmed.txt`, or objects `confirmed-<digest>.txt` in a bucket. Caches of older releases have one in the folder of a chain,
-//! which is still read. Each line is `NUMBER@HASH # SOURCE`, so that the file is a list
-//! of blocks, too. A line is about a header, not about a file. So the containers stay the same bytes, wherever their
+//! The folder of a chunk may have a file `confirmed.txt`, or objects `confirmed-<digest>.txt` in a bucket. Caches of
+//! older releases have one in the folder of a chain, which is still read. Each line is `NUMBER@HASH # SOURCE`, so that
+//! the file is a list of blocks, too. A line is about a header, not about a file. So the containers stay the same bytes, wherever their
 //! confirmation comes from, and an archive cannot bring a confirmation along. Lines of another form are ignored.
 
 use std::collections::HashMap;

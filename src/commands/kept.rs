@@ -11,8 +11,8 @@ use crate::{
         verification::VerifiedBlock,
     },
     session::{
-        AnalyzeOptions, BlockQuery, BlockSource, CheckOptions, DoneBefore, OutputFolder,
-        OutputSettings, RunDescription, Selection, machine, provenance,
+        ALL_CACHED, AnalyzeOptions, BlockQuery, BlockSource, CheckOptions, DoneBefore,
+        OutputFolder, OutputSettings, RunDescription, Selection, machine, provenance,
     },
 };
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ fn of_selection(selection: &Selection) -> [Setting; 4] {
     let mut sources = selection.blocks.iter().filter_map(|(_, source)| source.as_ref().ok());
     let rules = sources.find_map(BlockSource::given_rules);
     [
-        ("blocks", blocks.as_ref().map_or_else(|| "all cached".to_owned(), ToString::to_string)),
+        ("blocks", blocks.as_ref().map_or_else(|| ALL_CACHED.to_owned(), ToString::to_string)),
         ("--chain", chain.map_or_else(|| "any".to_owned(), |chain| chain.to_string())),
         ("filter", if filter.is_empty() { "none".to_owned() } else { filter.join(" ") }),
         ("--chain-config", rules.map_or_else(|| "none".to_owned(), |rules| rules.to_string())),

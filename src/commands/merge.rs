@@ -8,7 +8,7 @@ use crate::{
     cli::MergeArgs,
     output::{self, Stream, diagnose},
     report::{
-        self, Detail, Report, Verdict,
+        self, Detail, Report,
         analysis::{self, AnalysisReport},
         counted,
         tables::BlockResult,
@@ -121,15 +121,9 @@ fn print_races(
     print_each(&reports, stream, |report| {
         report::table::write(report, context.layout(), context.table(stream))
     })?;
-    let mut outcome = Outcome::Verified;
-    for (_, report) in &reports {
-        let mismatch = report.rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_)));
-        let failed = if report.failures.is_empty() { Outcome::Verified } else { Outcome::Failed };
-        outcome = outcome.and(failed);
-        outcome = outcome.and(if mismatch { Outcome::Mismatch } else { Outcome::Verified });
-    }
     written?;
-    Ok(outcome.and(report_coverage(&coverage)))
+    let outcomes = reports.iter().map(|(_, report)| Outcome::of_race(report));
+    Ok(outcomes.fold(report_coverage(&coverage), Outcome::and))
 }
 
 /// The reports of the chosen machine, or of all. A file has the results of one machine.

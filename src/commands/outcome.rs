@@ -1,6 +1,9 @@
 //! The outcome of a command, and its exit code.
 
-use crate::{report::Failure, session::may_pass};
+use crate::{
+    report::{Failure, Report, Verdict},
+    session::may_pass,
+};
 use std::process::ExitCode;
 
 /// A signal that ends a command in order.
@@ -63,6 +66,13 @@ impl Outcome {
             all if all.iter().all(|failure| failure.may_pass) => Self::Transient,
             _ => Self::Failed,
         }
+    }
+
+    /// The outcome of a race.
+    pub(super) fn of_race(report: &Report) -> Self {
+        let mismatch = report.rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_)));
+        let failed = Self::of_failures(&report.failures);
+        failed.and(if mismatch { Self::Mismatch } else { Self::Verified })
     }
 
     /// The more severe of two outcomes. A mismatch is the most severe, so that neither a failure nor an interrupt

@@ -18,7 +18,7 @@ use crate::{
     output::{Stream, diagnose},
     progress::Progress,
     report::{
-        self, Contender, Detail, Report, Row, Settings, Verdict,
+        self, Contender, Detail, Report, Row, Settings,
         live::LiveTable,
         tables::{RacedBlock, TableSet},
     },
@@ -69,7 +69,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     kept.finish();
     written?;
     let interrupted = if is_interrupted { interrupt.outcome() } else { Outcome::Verified };
-    let outcome = outcome(&report).and(earlier).and(interrupted);
+    let outcome = Outcome::of_race(&report).and(earlier).and(interrupted);
     saved.map_or(Ok(()), |file| save(file, &report, outcome))?;
     Ok(outcome)
 }
@@ -223,12 +223,6 @@ fn result_files(args: &ReplayArgs) -> eyre::Result<ResultFiles<Report>> {
     files.add(args.html.as_deref(), report::html::write)?;
     files.add(args.svg.as_deref(), report::html::svg::write)?;
     Ok(files)
-}
-
-fn outcome(report: &Report) -> Outcome {
-    let mismatch = report.rows.iter().any(|row| matches!(row.verdict, Verdict::Mismatch(_)));
-    let failed = Outcome::of_failures(&report.failures);
-    failed.and(if mismatch { Outcome::Mismatch } else { Outcome::Verified })
 }
 
 #[cfg(test)]

@@ -16,14 +16,14 @@ use crate::{
     output::{OutputError, Stream, width},
     progress::{Chatter, Progress},
     report::{
-        Detail, Failure, counted,
+        Detail, counted,
         tables::TableSet,
         verdict_table::{self, VerdictLine},
         verification::{
             self, BlockRecord, VerificationReport, VerificationSettings, VerifiedBlock,
         },
     },
-    session::{BlockQuery, CheckOptions, CheckResult, Checked, check_all, may_pass, provenance},
+    session::{BlockQuery, CheckOptions, CheckResult, Checked, check_all, failure, provenance},
 };
 use eyre::WrapErr as _;
 use std::collections::BTreeMap;
@@ -81,10 +81,7 @@ fn report(settings: VerificationSettings, checked: &[CheckResult]) -> Verificati
     for (number, result) in checked {
         match result {
             Ok(checked) => blocks.push(BlockRecord::new(&verified(checked))),
-            Err(error) => {
-                let (what, may_pass) = (format!("{error:#}"), may_pass(error));
-                failures.push(Failure { block: *number, what, may_pass });
-            }
+            Err(error) => failures.push(failure(*number, error)),
         }
     }
     VerificationReport { provenance: provenance(), settings, blocks, failures }

@@ -6,7 +6,7 @@
 
 use super::{
     BlockQuery, BlockSource, Keep, Observer, SelectedBlock, Selection, caught::caught, machine,
-    passing::may_pass, profile, provenance, race::rows::facts, selection::joined,
+    passing::failure, profile, provenance, race::rows::facts, selection::joined,
 };
 use crate::{
     block::{RecordedBlock, ReplayJob, prepare},
@@ -130,8 +130,7 @@ fn analyze_all(
             Err(error) => {
                 observer.note(&format!("block {number}: {error:#}"));
                 all.mismatches += usize::from(error.is::<DoesNotMatch>());
-                let (what, may_pass) = (format!("{error:#}"), may_pass(&error));
-                all.failures.push(Failure { block: number, what, may_pass });
+                all.failures.push(failure(number, &error));
             }
         }
         observer.step();

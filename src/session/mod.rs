@@ -74,7 +74,7 @@ pub use self::{
         merge_races,
     },
     observer::{Keep, Observer},
-    passing::may_pass,
+    passing::{failure, may_pass},
     profile::{Profiled, profile_block},
     provenance::{LONG_VERSION, provenance},
     prover::Refused,
@@ -82,7 +82,8 @@ pub use self::{
     race::{Charts, RaceOptions, Raced, merged_warnings, race, race_and_keep},
     rules::{NodeRules, RulesFile, RulesSource, node_rules},
     selection::{
-        CachedSelection, SelectedBlock, Selection, check_shard, is_whole, nothing_cached, select,
+        ALL_CACHED, CachedSelection, SelectedBlock, Selection, check_shard, is_whole,
+        nothing_cached, select,
     },
     source::BlockSource,
 };

@@ -24,6 +24,9 @@ use std::{
     ops::RangeInclusive,
 };
 
+/// Description of a selection that names no blocks.
+pub const ALL_CACHED: &str = "all cached";
+
 /// The selected blocks in order.
 #[derive(Debug)]
 pub struct Selection {
@@ -85,7 +88,7 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
             let ids = in_shard(cached, query.shard);
             let confirmed = confirmed(cache, &ids, &GivenHashes::new())?;
             let found = |id: BlockId| (id.number, Ok(cached_source(cache, &id, &confirmed)));
-            (ids.iter().copied().map(found).collect(), "all cached".to_owned(), None)
+            (ids.iter().copied().map(found).collect(), ALL_CACHED.to_owned(), None)
         }
         Some(spec) => {
             let named = spec.to_string();

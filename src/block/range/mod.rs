@@ -72,6 +72,19 @@ impl fmt::Display for BlockSpec {
 }
 
 impl BlockSpec {
+    /// The numbers that the text alone gives. `None` if it is no list, or has names such as `latest`.
+    ///
+    /// # Errors
+    /// As [`BlockList::resolve`].
+    pub fn numbers_in(text: &str) -> Result<Option<BlockNumbers>, BlocksError> {
+        match text.parse() {
+            Ok(Self::Items(list)) if list.names().is_empty() => {
+                list.resolve(&Names::new()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Returns the items, read from the file if the specification names one.
     ///
     /// Each line of the file holds one item or a comma-separated list. Blank lines are skipped, and a `#`

@@ -13,7 +13,7 @@ use crate::{
         grid::{self, Column},
         listing::{self, CacheListing, LeftoverFiles, ListedBlock},
     },
-    session::{CachedSelection, may_pass, provenance},
+    session::{CachedSelection, failure, provenance},
     units,
     verify::VerifiedTo,
 };
@@ -60,8 +60,7 @@ pub(super) fn run(args: ListArgs, context: &Context) -> eyre::Result<Outcome> {
                 all.push((*id, Facts { confirmed, ..facts }));
             }
             Err(error) => {
-                let (what, may_pass) = (format!("{error:#}"), may_pass(&error));
-                failures.push(Failure { block: id.number, what, may_pass });
+                failures.push(failure(id.number, &error));
             }
         }
         progress.step();

@@ -3,7 +3,7 @@
 //! The settings name the blocks as on the command line. A file of that name may change or be absent later, so the numbers
 //! are in the folder as well, in the form of a list of blocks.
 
-use super::SETTINGS_FILE;
+use super::{OutputSettings, SETTINGS_FILE};
 use crate::{
     block::range::{BlockNumbers, BlockSpec, Names},
     cache::atomic::Replacement,
@@ -35,11 +35,26 @@ pub(super) fn claim(root: &Path, numbers: &BlockNumbers) -> eyre::Result<()> {
     write().wrap_err_with(|| format!("cannot write to {}", root.display()))
 }
 
-/// The numbers; `None` if the folder does not have them.
+/// The numbers that a folder is for. A folder of an earlier release has them in its settings only. `None` if they are not
+/// known, or if a filter chooses among them.
 ///
 /// # Errors
 /// If the file cannot be read, or is no list of blocks.
-pub(super) fn read(root: &Path) -> eyre::Result<Option<BlockNumbers>> {
+pub(super) fn of_folder(
+    root: &Path,
+    settings: &OutputSettings,
+) -> eyre::Result<Option<BlockNumbers>> {
+    let is_filtered = settings.get("filter").is_some_and(|filter| filter != "none");
+    match read(root)? {
+        None if !is_filtered => {
+            Ok(BlockSpec::numbers_in(settings.get("blocks").unwrap_or_default())?)
+        }
+        numbers => Ok(numbers),
+    }
+}
+
+/// The numbers in the file; `None` if the folder does not have it.
+fn read(root: &Path) -> eyre::Result<Option<BlockNumbers>> {
     let path = root.join(FILE);
     if !path.exists() {
         return Ok(None);

@@ -32,7 +32,7 @@ pub struct FolderContent {
     pub set: TableSet,
     /// The settings.
     pub settings: OutputSettings,
-    /// The numbers of the blocks, all shards included; `None` if the folder does not have them.
+    /// The numbers of the blocks, all shards included; `None` if they are not known.
     pub asked: Option<BlockNumbers>,
     /// The run as its report describes it; `None` without one.
     pub description: Option<RunDescription>,
@@ -92,7 +92,7 @@ pub(in crate::session) fn read(root: &Path) -> eyre::Result<FolderContent> {
     };
     let machines = machines(root)?;
     let blocks = blocks.into_values().collect();
-    let asked = asked::read(root)?;
+    let asked = asked::of_folder(root, &settings)?;
     Ok(FolderContent { set, settings, asked, description, machines, builds, blocks })
 }
 

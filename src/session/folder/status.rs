@@ -9,7 +9,7 @@ use super::{
     journal,
 };
 use crate::{
-    block::range::{BlockNumbers, BlockSpec, Names, Shard},
+    block::range::{BlockNumbers, Shard},
     report::{
         status::{
             BlockSpan, ChunkState, ChunkStatus, OutputStatus, SCHEMA_VERSION, ShardStatus,
@@ -31,10 +31,7 @@ pub fn output_status(root: &Path, shards: Option<u64>) -> eyre::Result<OutputSta
     let settings = OutputSettings::read(root)?
         .ok_or_eyre(format!("{} is no output of --output", root.display()))?;
     let set = settings.set().ok_or_eyre("the folder has results of an unknown command")?;
-    let asked = match asked::read(root)? {
-        Some(asked) => Some(asked),
-        None => asked_numbers(&settings)?,
-    };
+    let asked = asked::of_folder(root, &settings)?;
     let mut found = Found::default();
     found.add_finished(root, set, asked.as_ref())?;
     found.add_journals(root)?;
@@ -57,18 +54,6 @@ pub fn output_status(root: &Path, shards: Option<u64>) -> eyre::Result<OutputSta
         missing: missing.as_ref().map(spans),
         shards: shards.transpose()?,
     })
-}
-
-/// The blocks that the settings of an earlier release name; `None` if they name no numbers, or if a filter chooses among them.
-fn asked_numbers(settings: &OutputSettings) -> eyre::Result<Option<BlockNumbers>> {
-    let is_filtered = settings.get("filter").is_some_and(|filter| filter != "none");
-    let spec = settings.get("blocks").unwrap_or_default().parse::<BlockSpec>();
-    let Ok(spec @ BlockSpec::Items(_)) = spec else { return Ok(None) };
-    let list = spec.load()?;
-    if is_filtered || !list.names().is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(list.resolve(&Names::new())?))
 }
 
 /// The content of a folder.

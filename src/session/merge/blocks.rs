@@ -4,6 +4,7 @@ use super::{
     super::{
         folder::{FolderContent, OutputSettings},
         provenance,
+        selection::ALL_CACHED,
     },
     coverage::{Asked, Coverage, Overlap},
 };
@@ -19,9 +20,6 @@ use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     num::{NonZeroU32, NonZeroUsize},
 };
-
-/// The setting `blocks` of a selection that names none.
-const ALL_CACHED: &str = "all cached";
 
 /// The merged results of `verify` or `analyze`.
 #[derive(Debug)]
@@ -66,10 +64,9 @@ pub fn merge_blocks(folders: Vec<(String, Box<FolderContent>)>) -> eyre::Result<
             ensure!(different.is_none(), "{first} and {name} have other settings");
         }
         names.insert(content.settings.get("blocks").unwrap_or_default().to_owned());
-        // Blocks that a filter leaves out are no gaps.
-        if content.settings.get("filter").is_none_or(|filter| filter == "none") {
-            let named = content.settings.get("blocks").unwrap_or_default();
-            asked.add_named(named, content.asked.as_ref())?;
+        // Without numbers, such as with a filter, no gap is known.
+        if let Some(numbers) = &content.asked {
+            asked.add_numbers(numbers);
         }
         merged.coverage.builds.extend(content.builds);
         merged.machines.extend(content.machines);

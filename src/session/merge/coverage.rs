@@ -1,7 +1,7 @@
 //! The blocks that were asked for, and whether each has a result.
 
 use crate::{
-    block::range::{BlockNumbers, BlockSpec, Names, Shard},
+    block::range::{BlockNumbers, BlockSpec, Shard},
     report::Settings,
 };
 use alloy_primitives::BlockNumber;
@@ -57,31 +57,15 @@ impl Asked {
             self.named.insert(named.to_owned());
             return Ok(());
         }
-        self.add_named(named, numbers)
+        self.named.insert(named.to_owned());
+        let in_text = if numbers.is_none() { BlockSpec::numbers_in(named)? } else { None };
+        numbers.or(in_text.as_ref()).into_iter().for_each(|numbers| self.add_numbers(numbers));
+        Ok(())
     }
 
-    /// Adds blocks as they are named on the command line, with their numbers if these are known.
-    pub(super) fn add_named(
-        &mut self,
-        named: &str,
-        numbers: Option<&BlockNumbers>,
-    ) -> eyre::Result<()> {
-        let is_new = self.named.insert(named.to_owned());
-        if let Some(numbers) = numbers {
-            self.ranges.extend(numbers.ranges().iter().cloned());
-            return Ok(());
-        }
-        if !is_new {
-            return Ok(());
-        }
-        // Names such as latest, files and the words for all blocks have no numbers here.
-        if let Ok(spec @ BlockSpec::Items(_)) = named.parse::<BlockSpec>() {
-            let list = spec.load()?;
-            if list.names().is_empty() {
-                self.ranges.extend(list.resolve(&Names::new())?.ranges().to_vec());
-            }
-        }
-        Ok(())
+    /// Adds blocks by their numbers.
+    pub(super) fn add_numbers(&mut self, numbers: &BlockNumbers) {
+        self.ranges.extend_from_slice(numbers.ranges());
     }
 
     /// The blocks in words.

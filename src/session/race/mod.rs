@@ -23,7 +23,7 @@ use self::{
     warnings::{RaceNotes, Surroundings, warnings},
 };
 use super::{
-    BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, passing::may_pass,
+    BlockSource, Observer, SelectedBlock, Selection, caught::caught, machine, passing::failure,
     provenance,
 };
 use crate::{
@@ -222,8 +222,7 @@ impl<'a> RaceTrack<'a> {
             }
             Err(error) => {
                 self.observer.note(&format!("block {number}: {error:#}"));
-                let (what, may_pass) = (format!("{error:#}"), may_pass(&error));
-                races.failures.push(Failure { block: number, what, may_pass });
+                races.failures.push(failure(number, &error));
                 if fail_fast { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             }
         }
