@@ -118,9 +118,9 @@ pub enum Command {
     Trace(TraceArgs),
     /// Compare two runs of replay --json and report regressions
     Compare(CompareArgs),
-    /// Merge the results of several processes, from --output folders or replay --json files
+    /// Merge the results of several processes, from --output folders or buckets, or replay --json files
     Merge(MergeArgs),
-    /// Say which blocks, chunks and shards are done in an --output folder
+    /// Say which blocks, chunks and shards are done in an --output folder or bucket
     Status(StatusArgs),
     /// Submit a command to a batch system, split into shards
     Submit(SubmitArgs),
@@ -266,9 +266,9 @@ pub struct ReplayArgs {
     /// Write the results and every sample to FILE as JSON (schema: data/replay.schema.json)
     #[arg(long, value_name = "FILE", help_heading = RESULTS)]
     pub json: Option<PathBuf>,
-    /// Keep each finished block in the folder DIR, as Parquet files of 1,000 blocks (see docs/formats.md); the same command
-    /// continues there
-    #[arg(long, value_name = "DIR", conflicts_with = "merge", help_heading = RESULTS)]
+    /// Keep each finished block in the folder DIR or in a bucket (s3://, gs://, az://), as Parquet files of 1,000 blocks
+    /// (see docs/formats.md); the same command continues there
+    #[arg(long, value_name = "DIR|URL", conflicts_with = "merge", help_heading = RESULTS)]
     pub output: Option<PathBuf>,
     /// Save the results in the cache folder under NAME, for compare --baseline NAME; an incomplete run is not saved
     #[arg(long, value_name = "NAME", help_heading = RESULTS)]
@@ -336,9 +336,9 @@ pub struct VerifyArgs {
     /// Parallelism and time limit.
     #[command(flatten)]
     pub side_by_side: SideBySide,
-    /// Keep each finished block in the folder DIR, as Parquet files of 1,000 blocks (see docs/formats.md); the same command
-    /// continues there
-    #[arg(long, value_name = "DIR")]
+    /// Keep each finished block in the folder DIR or in a bucket (s3://, gs://, az://), as Parquet files of 1,000 blocks
+    /// (see docs/formats.md); the same command continues there
+    #[arg(long, value_name = "DIR|URL")]
     pub output: Option<PathBuf>,
     /// Write the verdicts to FILE as JSON (schema: data/verify.schema.json); - is standard output
     #[arg(long, value_name = "FILE")]

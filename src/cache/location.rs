@@ -1,10 +1,10 @@
-//! The place of a cache as the user types it: a folder, or the URL of a bucket.
+//! The place of a cache or of an output as the user types it: a folder, or the URL of a bucket.
 
 use std::path::{Path, PathBuf};
 
 use super::{BucketUrl, UrlError};
 
-/// The place of a cache.
+/// The place of a cache or of an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// A folder, whether or not it exists.
@@ -17,10 +17,10 @@ pub enum Location {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
     /// A URL of another kind.
-    #[error("the URL of the cache begins with another scheme than s3://, gs:// or az://")]
+    #[error("the URL begins with another scheme than s3://, gs:// or az://")]
     Scheme,
     /// The URL is not that of a bucket.
-    #[error("the URL of the cache cannot be used")]
+    #[error("the URL of the bucket cannot be used")]
     Url(#[from] UrlError),
 }
 
@@ -86,7 +86,7 @@ mod tests {
         ] {
             let error = eyre::Report::from(parse(text).unwrap_err());
             let said = format!("{error:#}");
-            assert!(said.starts_with("the URL of the cache"), "{text}: {said}");
+            assert!(said.starts_with("the URL "), "{text}: {said}");
             assert!(!said.contains("key-0123"), "{text}: {said}");
         }
     }

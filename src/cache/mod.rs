@@ -130,7 +130,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use bucket::{BucketFault, BucketUrl, CopySettings, UrlError};
+pub use bucket::{BucketFault, BucketFiles, BucketUrl, CopySettings, UrlError};
 pub use confirmed::{Confirmations, built_in};
 pub use error::{CacheError, ContainerError};
 pub use index::{CheckedFile, ChunkIndex};

@@ -30,9 +30,9 @@ pub struct AnalyzeArgs {
     /// Time limit.
     #[command(flatten)]
     pub limit: LimitArgs,
-    /// Keep each finished block in the folder DIR, as Parquet files of 1,000 blocks (see docs/formats.md); the same command
-    /// continues there
-    #[arg(long, value_name = "DIR")]
+    /// Keep each finished block in the folder DIR or in a bucket (s3://, gs://, az://), as Parquet files of 1,000 blocks
+    /// (see docs/formats.md); the same command continues there
+    #[arg(long, value_name = "DIR|URL")]
     pub output: Option<PathBuf>,
     /// Write the results to FILE as CSV; - is standard output, for any result
     #[arg(long, value_name = "FILE")]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Arguments of `merge`.
 #[derive(Debug, Args)]
 pub struct MergeArgs {
-    /// Folders of --output, or files of replay --json, of one command with the same settings
+    /// Folders or buckets of --output, or files of replay --json, of one command with the same settings
     #[arg(value_name = "OUT", required = true)]
     pub sources: Vec<PathBuf>,
     /// Name of the machine whose results are printed and written [default: all, each by itself]

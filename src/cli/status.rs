@@ -10,7 +10,7 @@ const MOST_SHARDS: u64 = 100_000;
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Folder of --output
+    /// Folder or bucket of --output
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
     /// Number of parts of --shard; names those that lack blocks

@@ -36,6 +36,7 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
     let keep = &mut |block: &_| kept.analysis(block);
     let Analyzed { report, mismatches } = analyze(selection, &options, &progress, keep)?;
     progress.finish();
+    let uploaded = kept.upload();
     interruption.results_are_written.raise();
     let left = asked - report.blocks.len() - report.failures.len();
     let stream = files.text();
@@ -43,7 +44,7 @@ pub(super) fn run(args: AnalyzeArgs, context: &Context) -> eyre::Result<Outcome>
     let written = if is_written { files.write(&report) } else { Ok(()) };
     analysis::table::write(&report, context.layout(), context.table(stream))?;
     kept.finish();
-    written?;
+    written.and(uploaded)?;
     let failed = Outcome::of_failures(&report.failures);
     let mismatch = if mismatches > 0 { Outcome::Mismatch } else { Outcome::Verified };
     Ok(failed.and(mismatch).and(earlier).and(interruption.ended(left)))

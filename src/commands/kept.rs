@@ -11,7 +11,7 @@ use crate::{
         verification::VerifiedBlock,
     },
     session::{
-        ALL_CACHED, AnalyzeOptions, BlockQuery, BlockSource, CheckOptions, DoneBefore,
+        ALL_CACHED, AnalyzeOptions, Asked, BlockQuery, BlockSource, CheckOptions, DoneBefore,
         OutputFolder, OutputSettings, RunDescription, Selection, machine, provenance,
     },
 };
@@ -47,8 +47,9 @@ impl Kept {
         };
         let all = of_selection(selection).into_iter().chain(settings);
         let settings = OutputSettings::new(set, all);
-        let asked = selection.asked.as_ref();
-        let mut folder = OutputFolder::open(path, set, &settings, asked, &provenance())?;
+        let may_grow = selection.query.blocks.is_none();
+        let asked = selection.asked.clone().map(|numbers| Asked { numbers, may_grow });
+        let mut folder = OutputFolder::open(path, set, &settings, asked.as_ref(), &provenance())?;
         if let Some(settings) = run {
             let settings = serde_json::to_value(settings)?;
             folder.describe(&RunDescription { provenance: provenance(), settings })?;
@@ -84,6 +85,14 @@ impl Kept {
             Some(result) => folder.keep(&result),
             None => Ok(()),
         }
+    }
+
+    /// Uploads what is not in the bucket yet, after the last block.
+    ///
+    /// # Errors
+    /// If the bucket cannot be written.
+    pub(super) fn upload(&mut self) -> eyre::Result<()> {
+        self.folder.as_mut().map_or(Ok(()), OutputFolder::flush)
     }
 
     /// Says which chunks are not finished.

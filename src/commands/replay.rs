@@ -60,6 +60,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
         race_and_keep(selection, &options, &observer, &mut is_over, keep)?;
     report.explorer = explorer;
     progress.finish();
+    let uploaded = kept.upload();
     interrupt.results_are_written.raise();
     let written = if report.rows.is_empty() { Ok(()) } else { files.write(&report) };
     if context.detail() != Detail::Totals {
@@ -67,7 +68,7 @@ pub(super) fn run(args: ReplayArgs, context: &Context) -> eyre::Result<Outcome> 
     }
     report::table::write_rest(&report, context.layout(), context.table(stream))?;
     kept.finish();
-    written?;
+    written.and(uploaded)?;
     let interrupted = if is_interrupted { interrupt.outcome() } else { Outcome::Verified };
     let outcome = Outcome::of_race(&report).and(earlier).and(interrupted);
     saved.map_or(Ok(()), |file| save(file, &report, outcome))?;

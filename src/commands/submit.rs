@@ -6,6 +6,7 @@ use self::slurm::{ArrayJob, Call};
 use super::{Context, Outcome};
 use crate::{
     block::range::BlockSpec,
+    cache::Location,
     cli::{self, BatchSystem, Cli, Command, SlurmArgs, SubmitArgs},
     executors::Registry,
     input,
@@ -68,13 +69,21 @@ fn array_job(args: SlurmArgs, registry: &Registry, context: &Context) -> eyre::R
         });
     }
     let directory = env::current_dir().wrap_err("the current folder is not known")?;
-    let mut folder = absolute(&output)?.into_os_string();
+    let (output, mut folder) = match Location::parse(&output)? {
+        Location::Folder(output) => (absolute(&output)?, absolute(&output)?.into_os_string()),
+        // The scripts are in the current folder.
+        Location::Bucket(_) => {
+            let name = output.file_name().unwrap_or_default();
+            let folder = directory.join(name).into_os_string();
+            (output, folder)
+        }
+    };
     folder.push(".slurm");
     Ok(ArrayJob {
         name,
         program: text(&env::current_exe().wrap_err("the path of this program is not known")?)?,
         words,
-        output: absolute(&output)?,
+        output,
         folder: folder.into(),
         directory,
         tasks: args.tasks.get(),

@@ -46,6 +46,7 @@ pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> 
         result.as_ref().map_or(Ok(()), |checked| kept.verdict(|| verified(checked)))
     })?;
     progress.finish();
+    let uploaded = kept.upload();
     interruption.results_are_written.raise();
     let left = asked - checked.len();
     let mut tally = CheckTotals::new();
@@ -60,7 +61,7 @@ pub(super) fn run(args: VerifyArgs, context: &Context) -> eyre::Result<Outcome> 
     }
     stream.print_text(tally.conclusion())?;
     kept.finish();
-    written?;
+    written.and(uploaded)?;
     Ok(tally.outcome.and(earlier).and(interruption.ended(left)))
 }
 

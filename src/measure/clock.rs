@@ -115,6 +115,11 @@ impl Stopwatch {
         Self { lap_began: Instant::now() }
     }
 
+    /// The length of the lap so far.
+    pub fn elapsed(&self) -> Duration {
+        self.lap_began.elapsed()
+    }
+
     /// Ends the lap, returns its length, and starts the next one.
     pub fn lap(&mut self) -> Duration {
         let now = Instant::now();

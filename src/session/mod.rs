@@ -66,8 +66,8 @@ pub use self::{
     confirmed::GivenHashes,
     filter::{BlockFilter, Bounds, BoundsError, SortKey},
     folder::{
-        DoneBefore, FolderContent, OutputFolder, OutputSettings, RunDescription, machine_name,
-        output_status,
+        Asked, DoneBefore, FolderContent, OutputFolder, OutputSettings, RunDescription,
+        machine_name, output_status,
     },
     merge::{
         Coverage, MergeSource, MergedBlocks, MergedRaces, Overlap, RacePart, merge_blocks,

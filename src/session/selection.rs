@@ -38,8 +38,8 @@ pub struct Selection {
     pub named: String,
     /// Whether the blocks are the built-in sample, since nothing is cached.
     pub is_sample: bool,
-    /// The numbers that the query asks for, those of all shards included. `None` if it names none, or if a filter or a
-    /// later block may choose others.
+    /// The numbers that the query asks for, those of all shards included. `None` for the built-in sample, or if a filter
+    /// or a later block may choose others.
     pub asked: Option<BlockNumbers>,
 }
 
@@ -85,10 +85,11 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
             if cached.is_empty() {
                 return Err(nothing_cached(query.chain, cache));
             }
+            let asked = cached.iter().map(|id| id.number..=id.number).collect();
             let ids = in_shard(cached, query.shard);
             let confirmed = confirmed(cache, &ids, &GivenHashes::new())?;
             let found = |id: BlockId| (id.number, Ok(cached_source(cache, &id, &confirmed)));
-            (ids.iter().copied().map(found).collect(), ALL_CACHED.to_owned(), None)
+            (ids.iter().copied().map(found).collect(), ALL_CACHED.to_owned(), Some(asked))
         }
         Some(spec) => {
             let named = spec.to_string();

@@ -29,6 +29,19 @@ impl BlockNumbers {
         &self.ranges
     }
 
+    /// First and last numbers of the ranges in ascending order. Adjacent ranges are one.
+    pub fn spans(&self) -> Vec<(BlockNumber, BlockNumber)> {
+        let mut spans = Vec::<(BlockNumber, BlockNumber)>::new();
+        for range in self.set().0 {
+            let (first, end) = range.into_inner();
+            match spans.last_mut() {
+                Some((_, last)) if last.checked_add(1) == Some(first) => *last = end,
+                _ => spans.push((first, end)),
+            }
+        }
+        spans
+    }
+
     /// The numbers that `others` lacks. Time and memory depend on the ranges, not on their length.
     #[must_use]
     pub fn without(&self, others: &Self) -> Self {

@@ -10,6 +10,7 @@
 //! | `threads` | runs requests for callers that wait |
 //! | `notes` | collects lines, and writes them as objects |
 //! | `copy` | the local copy of blocks |
+//! | `files` | files that are no blocks |
 //!
 //! The keys are those of a folder. A block's key has its hash, and the key of notes the digest of their lines. So two
 //! writers of a key write the same, and no request has a condition that a service might ignore. An object is written
@@ -18,6 +19,7 @@
 mod connect;
 mod copy;
 mod fault;
+mod files;
 mod http;
 mod notes;
 mod objects;
@@ -29,6 +31,7 @@ mod url;
 pub use self::{
     copy::CopySettings,
     fault::BucketFault,
+    files::BucketFiles,
     url::{BucketUrl, UrlError},
 };
 

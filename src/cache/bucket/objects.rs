@@ -3,7 +3,7 @@
 use std::{future::Future, io, sync::Arc, time::Duration};
 
 use alloy_primitives::bytes::Bytes;
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{
     GetOptions, ListResult, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutPayload,
     client::{HttpError, HttpErrorKind},
@@ -86,6 +86,11 @@ impl Objects {
     /// Lists the objects and folders directly below a key.
     pub(super) async fn list(&self, folder: &Key) -> io::Result<ListResult> {
         again(|| self.0.list_with_delimiter(Some(folder))).await
+    }
+
+    /// Lists all objects below a key, those of its folders included.
+    pub(super) async fn list_below(&self, folder: &Key) -> io::Result<Vec<Key>> {
+        again(|| self.0.list(Some(folder)).map_ok(|object| object.location).try_collect()).await
     }
 
     /// Calls `ask` for each key, some at the same time, and returns the answers in the order of the keys. Stops at the

@@ -1,7 +1,8 @@
 //! The numbers of the blocks that an output folder is for.
 //!
 //! The settings name the blocks as on the command line. A file of that name may change or be absent later, so the numbers
-//! are in the folder as well, in the form of a list of blocks.
+//! are in the folder as well, in the form of a list of blocks. If all cached blocks are selected, the list grows with the
+//! cache. So a shard without results is missed.
 
 use super::{OutputSettings, SETTINGS_FILE};
 use crate::{
@@ -14,25 +15,46 @@ use std::{fmt::Write as _, io::Write as _, path::Path};
 /// Name of the file in the folder.
 pub(super) const FILE: &str = "blocks.txt";
 
-/// Writes the numbers, or compares them with those of an earlier start.
-///
-/// # Errors
-/// If the folder is for other blocks, or if it cannot be used.
-pub(super) fn claim(root: &Path, numbers: &BlockNumbers) -> eyre::Result<()> {
-    if let Some(there) = read(root)? {
+/// The numbers of the blocks that an output is for, all shards included.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The numbers.
+    pub numbers: BlockNumbers,
+    /// Whether a later start may add numbers, since the selection is all that is cached.
+    pub may_grow: bool,
+}
+
+impl Asked {
+    /// Writes the numbers, or compares them with those of an earlier start. Returns whether an existing file has changed.
+    /// Messages call the folder `name`.
+    ///
+    /// # Errors
+    /// If the folder is for other blocks, or if it cannot be used.
+    pub(super) fn claim(&self, root: &Path, name: &str) -> eyre::Result<bool> {
+        let there = read(root)?;
+        let before = there.as_ref().map(text);
+        let after = match there {
+            Some(there) if self.may_grow => {
+                let ranges = there.ranges().iter().chain(self.numbers.ranges());
+                text(&ranges.cloned().collect())
+            }
+            _ => text(&self.numbers),
+        };
+        if before.as_ref() == Some(&after) {
+            return Ok(false);
+        }
         ensure!(
-            text(&there) == text(numbers),
-            "{} is for other blocks: the list has changed since {SETTINGS_FILE} was written; name another folder",
-            root.display()
+            before.is_none() || self.may_grow,
+            "{name} is for other blocks: the list has changed since {SETTINGS_FILE} was written; name another folder",
         );
-        return Ok(());
+        let write = || -> eyre::Result<()> {
+            let mut file = Replacement::beside(root.join(FILE))?;
+            file.file().write_all(after.as_bytes())?;
+            Ok(file.commit()?)
+        };
+        write().wrap_err_with(|| format!("cannot write to {}", root.display()))?;
+        Ok(before.is_some())
     }
-    let write = || -> eyre::Result<()> {
-        let mut file = Replacement::beside(root.join(FILE))?;
-        file.file().write_all(text(numbers).as_bytes())?;
-        Ok(file.commit()?)
-    };
-    write().wrap_err_with(|| format!("cannot write to {}", root.display()))
 }
 
 /// The numbers that a folder is for. A folder of an earlier release has them in its settings only. `None` if they are not
@@ -62,11 +84,10 @@ fn read(root: &Path) -> eyre::Result<Option<BlockNumbers>> {
     Ok(Some(BlockSpec::File(path).load()?.resolve(&Names::new())?))
 }
 
-/// A line for each range.
+/// A line for each range in ascending order. Adjacent ranges are one.
 fn text(numbers: &BlockNumbers) -> String {
     let mut text = String::new();
-    for range in numbers.ranges() {
-        let (first, last) = (range.start(), range.end());
+    for (first, last) in numbers.spans() {
         let written = match first == last {
             true => writeln!(text, "{first}"),
             false => writeln!(text, "{first}-{last}"),
@@ -79,17 +100,37 @@ fn text(numbers: &BlockNumbers) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::RangeInclusive;
+
+    fn numbers(ranges: &[RangeInclusive<u64>]) -> BlockNumbers {
+        ranges.iter().cloned().collect()
+    }
+
+    fn claim(root: &Path, ranges: &[RangeInclusive<u64>], may_grow: bool) -> eyre::Result<bool> {
+        Asked { numbers: numbers(ranges), may_grow }.claim(root, "out")
+    }
 
     #[test]
     fn other_blocks_are_refused() {
         let root = tempfile::tempdir().unwrap();
-        let numbers = |ranges: &[_]| ranges.iter().cloned().collect::<BlockNumbers>();
-        let first = numbers(&[7..=9, 3..=3]);
-        assert_eq!(read(root.path()).unwrap(), None);
-        claim(root.path(), &first).unwrap();
-        assert_eq!(read(root.path()).unwrap(), Some(first.clone()));
-        claim(root.path(), &first).unwrap();
-        let refused = claim(root.path(), &numbers(&[7..=9])).unwrap_err().to_string();
-        assert!(refused.contains("is for other blocks"), "{refused}");
+        let root = root.path();
+        let first = [7..=9, 3..=3];
+        assert_eq!(read(root).unwrap(), None);
+        claim(root, &first, false).unwrap();
+        let there = read(root).unwrap().unwrap();
+        assert_eq!(there.ranges(), [3..=3, 7..=9]);
+        assert!(!claim(root, &first, false).unwrap());
+        let refused = claim(root, &[7..=9], false).unwrap_err().to_string();
+        assert!(refused.starts_with("out is for other blocks"), "{refused}");
+    }
+
+    #[test]
+    fn all_cached_blocks_may_become_more_and_none_is_forgotten() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        assert!(!claim(root, &[7..=9], true).unwrap());
+        assert!(claim(root, &[9..=12, 1..=2], true).unwrap());
+        assert!(!claim(root, &[1..=1], true).unwrap());
+        assert_eq!(read(root).unwrap().unwrap().ranges(), [1..=2, 7..=12]);
     }
 }

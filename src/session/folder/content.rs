@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use alloy_primitives::{B256, BlockNumber, ChainId};
-use eyre::{OptionExt as _, WrapErr as _};
+use eyre::{OptionExt as _, WrapErr as _, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
@@ -139,6 +139,14 @@ pub(super) fn files(folder: &Path) -> eyre::Result<Vec<PathBuf>> {
         !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
     };
     files.retain(is_result);
+    let (folders, mut files): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| path.is_dir());
+    for folder in folders {
+        ensure!(
+            entries(&folder)?.is_empty(),
+            "{} is a journal as it is in a bucket; name the URL of the bucket in place of its copy",
+            folder.display()
+        );
+    }
     files.sort_unstable();
     Ok(files)
 }

@@ -57,11 +57,11 @@ impl Journal {
         Ok(Self { path, file: Some(file), end, lines })
     }
 
-    /// Appends a block.
+    /// Appends a block, and returns its line.
     ///
     /// # Errors
     /// If the line cannot be written.
-    pub(super) fn append(&mut self, result: &BlockResult) -> eyre::Result<()> {
+    pub(super) fn append(&mut self, result: &BlockResult) -> eyre::Result<Vec<u8>> {
         let mut line = serde_json::to_vec(result)?;
         line.push(b'\n');
         let key = (result.block_number, result.block_hash);
@@ -72,7 +72,7 @@ impl Journal {
         written.wrap_err_with(|| format!("cannot write {}", path.display()))?;
         self.end += place.length;
         self.lines.insert(key, place);
-        Ok(())
+        Ok(line)
     }
 
     /// Number of blocks.

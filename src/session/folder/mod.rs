@@ -13,30 +13,35 @@
 //! all, the first table last: a chunk with a file of the first table is done. A block with an error has no result, so its
 //! chunk stays in the journal, and the next start tries the block again.
 //!
-//! Processes with different shards of one list may share a folder, since shards consist of whole chunks.
+//! Processes with different shards of one list may share a folder, since shards consist of whole chunks. An output may
+//! be in a bucket; `remote` has the differences.
 
 mod asked;
 mod content;
 mod journal;
+mod remote;
 mod settings;
 mod status;
 
 pub use self::{
+    asked::Asked,
     content::{FolderContent, RunDescription},
     settings::OutputSettings,
     status::output_status,
 };
 
-pub(super) use self::content::read;
+pub(super) use self::{content::read, remote::in_folder};
 
-use self::{content::DESCRIPTION_FILE, journal::Journal, settings::FILE as SETTINGS_FILE};
+use self::{
+    content::DESCRIPTION_FILE, journal::Journal, remote::Remote, settings::FILE as SETTINGS_FILE,
+};
 use super::{BlockSource, SelectedBlock};
 use crate::{
     block::{
         BlockId,
-        range::{BlockNumbers, CHUNK, chunk_name},
+        range::{CHUNK, chunk_name},
     },
-    cache::atomic::Replacement,
+    cache::{Location, atomic::Replacement},
     report::{
         Machine, Provenance,
         tables::{
@@ -105,7 +110,11 @@ pub struct DoneBefore {
 /// An output folder that a process writes to.
 #[derive(Debug)]
 pub struct OutputFolder {
+    /// The folder, or the local copy of an output in a bucket.
     root: PathBuf,
+    /// The folder or URL, for messages.
+    name: String,
+    remote: Option<Remote>,
     set: TableSet,
     metadata: Metadata,
     /// The chunks that are not finished.
@@ -121,14 +130,19 @@ impl OutputFolder {
     /// # Errors
     /// If the folder cannot be used, or has results with other settings or for other blocks.
     pub fn open(
-        root: &Path,
+        output: &Path,
         set: TableSet,
         settings: &OutputSettings,
-        asked: Option<&BlockNumbers>,
+        asked: Option<&Asked>,
         provenance: &Provenance,
     ) -> eyre::Result<Self> {
-        settings.claim(root)?;
-        asked.map_or(Ok(()), |asked| asked::claim(root, asked))?;
+        let mut remote = match Location::parse(output)? {
+            Location::Folder(_) => None,
+            Location::Bucket(url) => Some(Remote::open(url)?),
+        };
+        let root = remote.as_ref().map_or(output, Remote::root).to_owned();
+        let name = output.display().to_string();
+        claim(&root, &name, settings, asked, remote.as_mut())?;
         let unknown = || "unknown".to_owned();
         let metadata = [
             (DIGEST_KEY, settings.digest().to_string()),
@@ -140,22 +154,17 @@ impl OutputFolder {
         ];
         let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let (chunks, open) = (BTreeMap::new(), VecDeque::new());
-        Ok(Self { root: root.to_owned(), set, metadata, chunks, open })
+        Ok(Self { root, name, remote, set, metadata, chunks, open })
     }
 
     /// Stores the description of the machine, and returns the name of the machine in the tables.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn add_machine(&self, machine: &Machine) -> eyre::Result<String> {
-        let text = serde_json::to_vec_pretty(machine)?;
+    pub fn add_machine(&mut self, machine: &Machine) -> eyre::Result<String> {
         let name = machine_name(machine)?;
-        let folder = self.root.join("machines");
-        let path = folder.join(format!("{name}.json"));
-        if !path.exists() {
-            fs::create_dir_all(&folder)?;
-            write_whole(path, |file| Ok(file.write_all(&text)?))?;
-        }
+        let file = Path::new("machines").join(format!("{name}.json"));
+        self.write_new(&file, &serde_json::to_vec_pretty(machine)?)?;
         Ok(name)
     }
 
@@ -163,10 +172,18 @@ impl OutputFolder {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn describe(&self, run: &RunDescription) -> eyre::Result<()> {
-        let path = self.root.join(DESCRIPTION_FILE);
-        let text = serde_json::to_vec_pretty(run)?;
-        if path.exists() { Ok(()) } else { write_whole(path, |file| Ok(file.write_all(&text)?)) }
+    pub fn describe(&mut self, run: &RunDescription) -> eyre::Result<()> {
+        self.write_new(Path::new(DESCRIPTION_FILE), &serde_json::to_vec_pretty(run)?)
+    }
+
+    /// Writes a file, unless it exists.
+    fn write_new(&mut self, file: &Path, text: &[u8]) -> eyre::Result<()> {
+        let path = self.root.join(file);
+        if !path.exists() {
+            fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
+            write_whole(path, |file| Ok(file.write_all(text)?))?;
+        }
+        self.remote.as_mut().map_or(Ok(()), |remote| remote.push_new(file))
     }
 
     /// Leaves out the blocks that are done. Blocks without a source stay, since their errors are to be reported.
@@ -193,9 +210,11 @@ impl OutputFolder {
                 finished.insert(id);
                 // A process that was killed after its last table has left it.
                 let _ = fs::remove_file(self.journal_path(id));
+                self.remote.as_mut().map_or(Ok(()), |remote| remote.remove_journal(id))?;
                 continue;
             }
             self.chunks.insert(id, chunk);
+            self.remote.as_ref().map_or(Ok(()), |remote| remote.pull_journal(id))?;
             if self.journal_path(id).exists() {
                 let journal = self.journal(id)?;
                 let done = blocks.iter().filter(|key| journal.contains(key)).count();
@@ -223,8 +242,17 @@ impl OutputFolder {
         let (number, hash) = (result.block_number, result.block_hash);
         let id = ChunkId::of(&BlockId { chain_id: result.chain_id, number, hash });
         ensure!(self.chunks.contains_key(&id), "block {number} is not selected");
-        self.journal(id)?.append(result)?;
+        let line = self.journal(id)?.append(result)?;
+        self.remote.as_mut().map_or(Ok(()), |remote| remote.add(id, &line))?;
         self.finish_if_complete(id)
+    }
+
+    /// Uploads what is not in the bucket yet.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn flush(&mut self) -> eyre::Result<()> {
+        self.remote.as_mut().map_or(Ok(()), Remote::upload)
     }
 
     /// Number of chunks that have blocks without a result.
@@ -234,20 +262,25 @@ impl OutputFolder {
 
     /// Number of mismatches of a finished chunk; `None` if it is not finished.
     fn is_finished(&self, id: ChunkId, chunk: &Chunk) -> eyre::Result<Option<usize>> {
-        let first = &self.set.tables()[0];
-        let path = self.root.join(first.name).join(id.path("parquet"));
-        let Ok(file) = File::open(&path) else { return Ok(None) };
-        let metadata = TableFile::open(file)
-            .wrap_err_with(|| format!("{} cannot be read", path.display()))?
-            .metadata;
+        let relative = self.chunk_file(0, id);
+        self.remote.as_ref().map_or(Ok(()), |remote| remote.pull(&relative))?;
+        let Ok(file) = File::open(self.root.join(&relative)) else { return Ok(None) };
+        let path = || format!("{}/{}", self.name, relative.display());
+        let metadata =
+            TableFile::open(file).wrap_err_with(|| format!("{} cannot be read", path()))?.metadata;
         ensure!(
             metadata.get(BLOCKS_DIGEST_KEY) == Some(&chunk.digest.to_string()),
             "{} has {} blocks, and {} others are selected there; name another folder",
-            path.display(),
+            path(),
             metadata.get(BLOCKS_KEY).map_or("unknown", String::as_str),
             chunk.count
         );
         Ok(Some(metadata.get(MISMATCHES_KEY).and_then(|text| text.parse().ok()).unwrap_or(0)))
+    }
+
+    /// The file of a chunk in a table.
+    fn chunk_file(&self, table: usize, id: ChunkId) -> PathBuf {
+        Path::new(self.set.tables()[table].name).join(id.path("parquet"))
     }
 
     fn journal_path(&self, id: ChunkId) -> PathBuf {
@@ -287,14 +320,40 @@ impl OutputFolder {
         metadata.insert(BLOCKS_DIGEST_KEY.to_owned(), chunk.digest.to_string());
         metadata.insert(MISMATCHES_KEY.to_owned(), journal.mismatches().to_string());
         // The first table is written last, since its file means that the chunk is done.
-        for (table, columns) in self.set.tables().iter().zip(&tables).rev() {
-            let path = self.root.join(table.name).join(id.path("parquet"));
+        for (table, columns) in tables.iter().enumerate().rev() {
+            let file = self.chunk_file(table, id);
+            let path = self.root.join(&file);
             fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
             write_whole(path, |file| Ok(columns.write(&metadata, file)?))?;
+            self.remote.as_mut().map_or(Ok(()), |remote| remote.push(&file))?;
         }
         self.open.retain(|open| *open != id);
         let journal = self.chunks.remove(&id).and_then(|chunk| chunk.journal);
-        journal.map_or(Ok(()), Journal::remove)
+        journal.map_or(Ok(()), Journal::remove)?;
+        self.remote.as_mut().map_or(Ok(()), |remote| remote.remove_journal(id))
+    }
+}
+
+/// Makes settings and numbers those of a new output, and refuses an output that has others.
+fn claim(
+    root: &Path,
+    name: &str,
+    settings: &OutputSettings,
+    asked: Option<&Asked>,
+    mut remote: Option<&mut Remote>,
+) -> eyre::Result<()> {
+    let files = [SETTINGS_FILE, asked::FILE].map(Path::new);
+    if let Some(remote) = &remote {
+        files.iter().try_for_each(|file| remote.pull(file))?;
+    }
+    settings.claim(root, name)?;
+    let has_grown = asked.map_or(Ok(false), |asked| asked.claim(root, name))?;
+    let Some(remote) = &mut remote else { return Ok(()) };
+    remote.push_new(files[0])?;
+    match (asked, has_grown) {
+        (None, _) => Ok(()),
+        (Some(_), true) => remote.push(files[1]),
+        (Some(_), false) => remote.push_new(files[1]),
     }
 }
 

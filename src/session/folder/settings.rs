@@ -86,11 +86,11 @@ impl OutputSettings {
         Ok(Some(read))
     }
 
-    /// Makes these the settings of a new folder, and refuses a folder that has others.
+    /// Makes these the settings of a new folder, and refuses a folder that has others. Messages call it `name`.
     ///
     /// # Errors
     /// If the folder cannot be used, or if its settings differ.
-    pub(super) fn claim(&self, root: &Path) -> eyre::Result<()> {
+    pub(super) fn claim(&self, root: &Path, name: &str) -> eyre::Result<()> {
         fs::create_dir_all(root).wrap_err_with(|| format!("cannot create {}", root.display()))?;
         if Self::read(root)?.is_none() {
             self.refuse_foreign(root)?;
@@ -98,7 +98,7 @@ impl OutputSettings {
         }
         // Another process may have been faster.
         match Self::read(root)? {
-            Some(there) => self.compare(&there, root),
+            Some(there) => self.compare(&there, name),
             None => Ok(()),
         }
     }
@@ -129,8 +129,7 @@ impl OutputSettings {
         Ok(file.commit_new()?)
     }
 
-    fn compare(&self, there: &Self, root: &Path) -> eyre::Result<()> {
-        let root = root.display();
+    fn compare(&self, there: &Self, root: &str) -> eyre::Result<()> {
         ensure!(
             there.command == self.command,
             "{root} has results of {}; name another folder for {}",

@@ -6,7 +6,7 @@
 use super::{
     BLOCKS_KEY, MISMATCHES_KEY, OutputSettings, asked,
     content::{build_of, files},
-    journal,
+    in_folder, journal,
 };
 use crate::{
     block::range::{BlockNumbers, Shard},
@@ -23,11 +23,16 @@ use alloy_primitives::BlockNumber;
 use eyre::{OptionExt as _, WrapErr as _};
 use std::{collections::BTreeSet, fs::File, ops::RangeInclusive, path::Path};
 
-/// Looks at a folder. `shards` is the number of parts that the blocks are split into, if that is known.
+/// Looks at the output in a folder or bucket. `shards` is the number of parts that the blocks are split into, if that is known.
 ///
 /// # Errors
 /// If a file cannot be read, or if the folder is no output.
-pub fn output_status(root: &Path, shards: Option<u64>) -> eyre::Result<OutputStatus> {
+pub fn output_status(output: &Path, shards: Option<u64>) -> eyre::Result<OutputStatus> {
+    let status = in_folder(output, |root| of_folder(root, shards))?;
+    Ok(OutputStatus { output: output.display().to_string(), ..status })
+}
+
+fn of_folder(root: &Path, shards: Option<u64>) -> eyre::Result<OutputStatus> {
     let settings = OutputSettings::read(root)?
         .ok_or_eyre(format!("{} is no output of --output", root.display()))?;
     let set = settings.set().ok_or_eyre("the folder has results of an unknown command")?;
@@ -161,19 +166,8 @@ fn chunk_of(path: &Path) -> Option<(u64, RangeInclusive<BlockNumber>)> {
     Some((chain, first.parse().ok()?..=last.parse().ok()?))
 }
 
-/// The ranges in ascending order. Adjacent ones are one span.
 fn spans(numbers: &BlockNumbers) -> Vec<BlockSpan> {
-    let mut ranges = numbers.ranges().to_vec();
-    ranges.sort_by_key(|range| *range.start());
-    let mut spans = Vec::<BlockSpan>::new();
-    for range in ranges {
-        let (first, last) = range.into_inner();
-        match spans.last_mut() {
-            Some(before) if before.last.checked_add(1) == Some(first) => before.last = last,
-            _ => spans.push(BlockSpan { first, last }),
-        }
-    }
-    spans
+    numbers.spans().into_iter().map(|(first, last)| BlockSpan { first, last }).collect()
 }
 
 fn of_shards(

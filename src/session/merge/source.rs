@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     block::range::BlockNumbers,
+    cache::Location,
     report::{
         Failure, Machine, Provenance, Settings,
         tables::{BlockResult, RaceDocument, TableSet},
@@ -50,19 +51,20 @@ pub struct RacePart {
 }
 
 impl MergeSource {
-    /// Reads a folder of `--output`, or a file of `replay --json`.
+    /// Reads a folder or bucket of `--output`, or a file of `replay --json`.
     ///
     /// # Errors
     /// If the path cannot be read, or holds something else.
     pub fn read(path: &Path) -> eyre::Result<Self> {
         let name = path.display().to_string();
-        if !path.is_dir() {
+        let is_bucket = matches!(Location::parse(path)?, Location::Bucket(_));
+        if !is_bucket && !path.is_dir() {
             let text = fs::read(path).wrap_err_with(|| format!("cannot read {name}"))?;
             let document =
                 RaceDocument::read(&text).wrap_err_with(|| format!("{name} cannot be merged"))?;
             return Ok(Self::Races(vec![of_document(name, document)]));
         }
-        let content = folder::read(path)?;
+        let content = folder::in_folder(path, folder::read)?;
         match content.set {
             TableSet::Races => of_folder(name, content).map(Self::Races),
             TableSet::Verdicts | TableSet::Analyses => Ok(Self::Blocks(content.into())),

@@ -4,6 +4,25 @@
 //! its [`BlockSource`](crate::session::BlockSource), known before the block is read. The number of samples per block is
 //! estimated from the earlier blocks, since automatic warm-up varies.
 
+use crate::measure::{Iterations, Plan, Warmup};
+
+/// Assumed numbers of iterations per block for the estimated time left, if the settings say `auto`.
+const USUAL_WARM_UP: u64 = 4;
+const USUAL_ROUNDS: u64 = 20;
+
+/// Assumed number of samples per block, used until a block has ended. The exact number is unknown with `auto`.
+pub(super) fn samples_per_block(plan: &Plan) -> u64 {
+    let warmup = match plan.rounds.warmup {
+        Warmup::Rounds(rounds) => rounds.into(),
+        Warmup::UntilSteady => USUAL_WARM_UP,
+    };
+    let timed = match plan.rounds.iterations {
+        Iterations::Rounds(rounds) => rounds.get().into(),
+        Iterations::UntilPrecise { .. } => USUAL_ROUNDS,
+    };
+    (warmup + timed) * plan.entrants().len() as u64
+}
+
 /// Completed and remaining work of a replay.
 #[derive(Clone, Debug)]
 pub(super) struct Eta {

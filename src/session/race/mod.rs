@@ -16,7 +16,7 @@ pub use self::{charts::Charts, options::RaceOptions, warnings::merged_warnings};
 
 use self::{
     charts::picture,
-    eta::Eta,
+    eta::{Eta, samples_per_block},
     prepared::{Group, PhaseTimes, Prepared, groups, prepare_group},
     profiles::{Profiles, profile_all},
     rows::Block,
@@ -30,7 +30,7 @@ use crate::{
     block::{MergedCounts, ReplayJob},
     executors::ExecutorKind,
     insight::Study,
-    measure::{End, Iterations, Plan, Race, RunError, Runner, Warmup, cgroup, load::LoadWatch},
+    measure::{End, Race, RunError, Runner, cgroup, load::LoadWatch},
     report::{
         BlockPicture, Failure, PreparationRow, ProfiledRun, Report, Row, SelfCheckRow, Settings,
         counted, tables::RacedBlock,
@@ -45,10 +45,6 @@ use std::{
     ops::ControlFlow,
     sync::Arc,
 };
-
-/// Assumed numbers of iterations per block for the estimated time left, if the settings say `auto`.
-const USUAL_WARM_UP: u64 = 4;
-const USUAL_ROUNDS: u64 = 20;
 
 /// Number of runs that time the transactions for the bounds. The shortest times hardly change after a few runs.
 const RUNS_FOR_BOUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
@@ -331,19 +327,6 @@ impl<'a> RaceTrack<'a> {
 fn is_interrupt(error: &eyre::Report) -> bool {
     matches!(error.downcast_ref(), Some(RunError::Interrupted))
         || matches!(error.downcast_ref(), Some(WatchdogError::Interrupted))
-}
-
-/// Assumed number of samples per block, used until a block has ended. The exact number is unknown with `auto`.
-fn samples_per_block(plan: &Plan) -> u64 {
-    let warmup = match plan.rounds.warmup {
-        Warmup::Rounds(rounds) => rounds.into(),
-        Warmup::UntilSteady => USUAL_WARM_UP,
-    };
-    let timed = match plan.rounds.iterations {
-        Iterations::Rounds(rounds) => rounds.get().into(),
-        Iterations::UntilPrecise { .. } => USUAL_ROUNDS,
-    };
-    (warmup + timed) * plan.entrants().len() as u64
 }
 
 /// Results of one block: the race, its profiles and its picture.

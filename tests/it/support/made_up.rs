@@ -84,6 +84,23 @@ impl MadeUp {
         Self { parent, block: Block { header, body: BlockBody::default() }, nodes: vec![before] }
     }
 
+    /// Blocks without transactions, each on the one before, from [`NUMBER`] on.
+    pub(crate) fn chain(count: usize) -> impl Iterator<Item = RecordedBlock> {
+        let (mut block, mut reward) = (Self::empty(), U256::from(5));
+        let ether = U256::from(10).pow(U256::from(18));
+        (0..count).map(move |_| {
+            let recorded = block.recorded();
+            reward += U256::from(5);
+            let parent = block.block.header.clone();
+            let after = leaf(ether * (U256::ONE + reward));
+            let header = header(parent.number + 1, parent.hash_slow(), keccak256(after));
+            let nodes = vec![leaf(ether * (U256::ONE + reward - U256::from(5)))];
+            let next = Block { header, body: BlockBody::default() };
+            block = Self { parent, block: next, nodes };
+            recorded
+        })
+    }
+
     /// The block of [`empty`](Self::empty) on a state that also has this many accounts with storage.
     pub(crate) fn among(accounts: u8) -> Self {
         let ether = U256::from(10).pow(U256::from(18));
