@@ -2,6 +2,7 @@
 
 use crate::{
     stm::{
+        engine::no_other_work,
         memory::ReaderSet,
         scheduler::{Scheduler, Speculation, Steps, Task},
         testing::{
@@ -132,7 +133,7 @@ pub fn a_commit_ends_the_run() {
 fn all_wait(transactions: usize) -> Scheduler {
     let scheduler = Scheduler::new(Steps { count: transactions, ..Steps::default() });
     for expected in 0..transactions {
-        let task = scheduler.next_task();
+        let task = scheduler.next_task(no_other_work);
         assert!(matches!(task, Some(Task::Execute { tx, .. }) if tx == expected), "{task:?}");
     }
     for tx in 1..transactions {
@@ -146,7 +147,7 @@ fn all_wait(transactions: usize) -> Scheduler {
 pub fn a_sleeper_is_woken_by_work() {
     let scheduler = all_wait(3);
     let woken = thread::scope(|scope| {
-        let sleeper = scope.spawn(|| scheduler.next_task());
+        let sleeper = scope.spawn(|| scheduler.next_task(no_other_work));
         let next = scheduler.executed(0, ReaderSet::EMPTY, Speculation::None);
         assert!(matches!(next, Some(Task::Execute { tx: 1, .. })), "{next:?}");
         sleeper.join().expect("the worker does not panic")
@@ -159,7 +160,7 @@ pub fn a_sleeper_is_woken_by_work() {
 pub fn a_woken_worker_wakes_the_next() {
     let scheduler = all_wait(4);
     thread::scope(|scope| {
-        let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task()));
+        let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task(no_other_work)));
         assert!(scheduler.executed(0, ReaderSet::EMPTY, Speculation::None).is_some());
         for sleeper in sleepers {
             let woken = sleeper.join().expect("the worker does not panic");
@@ -172,7 +173,7 @@ pub fn a_woken_worker_wakes_the_next() {
 pub fn sleeping_workers_stop() {
     let scheduler = all_wait(2);
     thread::scope(|scope| {
-        let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task()));
+        let sleepers = [(); 2].map(|()| scope.spawn(|| scheduler.next_task(no_other_work)));
         scheduler.stop();
         for sleeper in sleepers {
             assert_eq!(sleeper.join().expect("the worker does not panic"), None);

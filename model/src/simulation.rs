@@ -14,7 +14,7 @@
 use crate::stm::{
     Oversubscribed,
     call_classes::CallClasses,
-    engine::{Executed, TxTable, Vm, Worker},
+    engine::{Executed, TxTable, Vm, Worker, no_other_work},
     location::Write,
     memory::{Memory, Observed},
     observe::Unobserved,
@@ -105,8 +105,9 @@ fn run(block: &Block, threads: usize) -> Simulated {
             ControlFlow::Continue(())
         };
         let observer = &Unobserved;
-        let worker = Worker { table: &table, memory: &memory, running: &running, commit, observer };
-        worker.work(|| Recorded { block, view: IncarnationView::new(&memory, &running) });
+        let (table, memory, running, idle) = (&table, &memory, &running, no_other_work);
+        let worker = Worker { table, memory, running, commit, idle, observer };
+        worker.work(|| Recorded { block, view: IncarnationView::new(memory, running) });
     });
     let incarnations = table.incarnations().expect("all steps are committed").count;
     Simulated { length: length.into_inner().expect("no thread panics with the lock"), incarnations }

@@ -4,7 +4,7 @@ use super::{BlockAccessList, OwnList, PrepareError};
 use crate::{
     evm::{BlockContext, Chain, EvmEnv},
     state::{IndexedState, PostState, PreState, Storage},
-    trie::{Guess, NodeStore, StateTrie, TrieError, UpdatedTrie},
+    trie::{EarlyStorages, Guess, NodeStore, StateTrie, TrieError, UpdatedTrie},
 };
 use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip4895::Withdrawal;
@@ -143,11 +143,29 @@ impl ReplayJob {
     /// # Errors
     /// The witness lacks a node that the new root depends on.
     pub fn trie_after(&self, post: &PostState) -> TrieAfter<'_> {
+        self.trie_after_early(post, EarlyStorages::new())
+    }
+
+    /// As [`ReplayJob::trie_after`], with storage tries that were updated while the block ran.
+    ///
+    /// # Errors
+    /// As [`ReplayJob::trie_after`].
+    pub fn trie_after_early<'a>(
+        &'a self,
+        post: &PostState,
+        early: EarlyStorages<'a>,
+    ) -> TrieAfter<'a> {
+        let trie = self.proved_state();
+        trie.map(|trie| trie.root_after_early(post, early)).transpose()
+    }
+
+    /// The proved state before the block; `None` without a proof.
+    pub fn proved_state(&self) -> Option<StateTrie<'_>> {
         match &self.proof {
             Proof::Witness { nodes, parent_state_root } => {
-                StateTrie::new(nodes, *parent_state_root).root_after(post).map(Some)
+                Some(StateTrie::new(nodes, *parent_state_root))
             }
-            Proof::None | Proof::SequentialRun => Ok(None),
+            Proof::None | Proof::SequentialRun => None,
         }
     }
 

@@ -67,7 +67,7 @@ pub trait Executor: Send + Sync + fmt::Debug {
     fn execute(&self, job: &ReplayJob, pool: &WorkerPool) -> Result<Execution, ExecuteError>;
 
     /// Whether [`Executor::execute_with_root`] computes the state root beside the execution.
-    fn has_root_beside(&self, _job: &ReplayJob) -> bool {
+    fn has_root_beside(&self, _job: &ReplayJob, _pool: &WorkerPool) -> bool {
         false
     }
 
@@ -107,7 +107,7 @@ pub trait Observable: Send + Sync + fmt::Debug {
     }
 
     /// As [`Executor::has_root_beside`].
-    fn has_root_beside(&self, _job: &ReplayJob) -> bool {
+    fn has_root_beside(&self, _job: &ReplayJob, _pool: &WorkerPool) -> bool {
         false
     }
 
@@ -144,8 +144,8 @@ impl<E: Observable> Executor for E {
         self.run(job, pool, &Unobserved)
     }
 
-    fn has_root_beside(&self, job: &ReplayJob) -> bool {
-        Observable::has_root_beside(self, job)
+    fn has_root_beside(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
+        Observable::has_root_beside(self, job, pool)
     }
 
     fn execute_with_root<'j>(
@@ -167,7 +167,7 @@ impl<E: Observable> Executor for E {
 }
 
 /// Computes the state trie after an execution.
-fn with_root_in_turn<'j>(
+pub(crate) fn with_root_in_turn<'j>(
     job: &'j ReplayJob,
     pool: &WorkerPool,
     execution: Execution,
@@ -221,6 +221,18 @@ pub struct ExecutionStats {
     pub wasted_gas: u64,
     /// Transactions that accessed several shards; `None` without shards.
     pub cross_shard: Option<u64>,
+    /// Work on the state root beside the execution; `None` if there was none, or if it is not counted.
+    pub early_root: Option<EarlyRoot>,
+}
+
+/// Slots that were written to storage tries beside the execution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EarlyRoot {
+    /// Number of slots.
+    pub slots: usize,
+    /// Number of those that had to be written again after the execution, since a later transaction had changed them. The hashing
+    /// of their paths was wasted.
+    pub again: usize,
 }
 
 /// The way in which a block was executed. Reports always show it.

@@ -95,7 +95,7 @@ impl<C: Clock + Clone + Send + 'static> Meter<C> {
                 prepare_workers(&clock, readiness, &*executor, (&job, pool));
                 let meters = (&clock, &mut counters, energy.as_deref());
                 let lap = execute(&*executor, &job, pool, meters)?;
-                if !executor.has_root_beside(&job) {
+                if !executor.has_root_beside(&job, pool) {
                     return Ok(lap);
                 }
                 prepare_workers(&clock, readiness, &*executor, (&job, pool));
@@ -170,6 +170,7 @@ impl Lap {
             Err(panic) => return Err(panicked(&*panic)),
         };
         self.sample.whole = Some(whole);
+        self.execution.stats.early_root = execution.stats.early_root;
         self.beside = Some((execution.outcome, root_of(trie)));
         Ok(self)
     }

@@ -11,7 +11,7 @@ use super::record::Record;
 use super::{Report, ReportError, Row};
 
 /// The columns, in order.
-const COLUMNS: [&str; 34] = [
+const COLUMNS: [&str; 36] = [
     "chain_id",
     "block_number",
     "block_hash",
@@ -41,6 +41,8 @@ const COLUMNS: [&str; 34] = [
     "re_execution_rate",
     "wasted_gas",
     "cross_shard_share",
+    "early_slots",
+    "early_slots_again",
     "cpu_ns_median",
     "verdict",
     "verified_to",
@@ -75,7 +77,7 @@ mod tests {
         threads,schedule,mode,iterations,execute_ns_median,execute_ns_ci_low,execute_ns_ci_high,\
         execute_mgas_per_s,speedup,speedup_ci_low,speedup_ci_high,efficiency,root_ns_median,\
         total_ns_median,total_speedup,total_speedup_in_turn,bound_speedup,total_bound_speedup,incarnations,re_execution_rate,wasted_gas,\
-        cross_shard_share,cpu_ns_median,verdict,verified_to,header,confirmed_by";
+        cross_shard_share,early_slots,early_slots_again,cpu_ns_median,verdict,verified_to,header,confirmed_by";
 
     fn written(rows: Vec<Row>) -> Vec<String> {
         let mut out = Vec::new();
@@ -102,7 +104,7 @@ mod tests {
         let expected = format!(
             "1,19426587,{},Cancun,167,12900000,block-stm,8,dependencies,parallel,10,\
              5000000,4900000,5100000,2580,1.6,1.55,1.65,0.2,2345000,7345000,1.375,,,,\
-             175,1.0479041916167664,310000,,31000000,match,state-root,confirmed,given hash",
+             175,1.0479041916167664,310000,,,,31000000,match,state-root,confirmed,given hash",
             testing::HASH
         );
         assert_eq!(lines.get(1), Some(&expected));
@@ -121,7 +123,7 @@ mod tests {
         let lines = written(vec![testing::mismatch()]);
         let expected = format!(
             "1,19426587,{},Cancun,167,12900000,two-phase,8,dependencies,parallel,10,\
-             ,,,,,,,,,,,,,,,,,,,mismatch,state-root,confirmed,given hash",
+             ,,,,,,,,,,,,,,,,,,,,,mismatch,state-root,confirmed,given hash",
             testing::HASH
         );
         assert_eq!(lines.get(1), Some(&expected));
@@ -132,7 +134,7 @@ mod tests {
         let lines = written(vec![testing::receipts_only()]);
         let expected = format!(
             "1,46147,{},Frontier,1,21000,sequential,1,in-order,sequential,10,\
-             8000000,7900000,8100000,2.625,1,,,1,,,,,,,,,,,,match,receipts,confirmed,given hash",
+             8000000,7900000,8100000,2.625,1,,,1,,,,,,,,,,,,,,match,receipts,confirmed,given hash",
             testing::FRONTIER_HASH
         );
         assert_eq!(lines.get(1), Some(&expected));

@@ -33,6 +33,10 @@ pub struct Figures {
     pub wasted_gas: Option<u64>,
     /// Transactions that accessed several shards; `None` if the executor has no shards.
     pub cross_shard: Option<u64>,
+    /// Slots that were written to storage tries beside the execution; `None` if the executor does not do so.
+    pub early_slots: Option<u64>,
+    /// Number of these slots that were written again after the execution; `None` as above.
+    pub early_slots_again: Option<u64>,
     /// Median CPU time of all threads during execution; `None` if the system does not report it.
     pub cpu_median: Option<Duration>,
     /// Median instructions and cycles during execution; `None` if hardware counters are unavailable.

@@ -301,6 +301,8 @@ fn figures(micros: u64, comparison: Comparison) -> Figures {
         incarnations: None,
         wasted_gas: None,
         cross_shard: None,
+        early_slots: None,
+        early_slots_again: None,
         cpu_median: None,
         counts_median: None,
         outliers: 0,

@@ -8,7 +8,7 @@ use super::{error::NodeError, node::Node};
 
 /// Number of keys from which the children of a branch are worked on in parallel. A task of the pool costs about
 /// as much as one key.
-const PARALLEL_KEYS: usize = 16;
+pub(super) const PARALLEL_KEYS: usize = 16;
 
 /// One key with its new value.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use alloy_trie::nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode};
 use rayon::prelude::*;
 
 use super::{
-    node::{Extension, Leaf, Node},
+    node::{Branch, Extension, Leaf, Node},
     raw::{HASH_CODE, HASHED_FROM, Reference},
     store::NewNodes,
 };
@@ -87,8 +87,13 @@ impl<'s> Encoder<'s> {
                 let reference = self.extension(extension);
                 self.keep(reference)
             }
-            Node::Branch(children) => {
-                let reference = self.branch(children);
+            Node::Branch(branch) => {
+                // A collector needs every open node.
+                if let (None, Some(hash)) = (&self.kept, branch.hash()) {
+                    return RlpNode::word_rlp(hash);
+                }
+                let reference = self.branch(branch);
+                reference.as_hash().into_iter().for_each(|hash| branch.keep_hash(hash));
                 self.keep(reference)
             }
         }
@@ -115,7 +120,8 @@ impl<'s> Encoder<'s> {
     }
 
     /// Encodes a list of 16 references and an empty value (Yellow Paper, appendix D).
-    fn branch(&mut self, children: &[Node<'_>; 16]) -> RlpNode {
+    fn branch(&mut self, branch: &Branch<'_>) -> RlpNode {
+        let children = branch.children();
         let new = match self.parallel_levels {
             0 => children.each_ref().map(|child| self.new_reference(child)),
             levels => references_in_parallel(children, levels - 1),

@@ -7,7 +7,7 @@ use alloy_trie::Nibbles;
 use super::{
     change::{Change, ChangeError, over_children},
     error::NodeError,
-    node::{Extension, Leaf, Node},
+    node::{Branch, Extension, Leaf, Node},
     store::NodeStore,
 };
 
@@ -35,7 +35,7 @@ pub(super) fn open_paths<'a>(
             let Extension { path, child } = &mut **extension;
             open_paths(child, nodes, below(changes, path, depth), depth + path.len())
         }
-        Node::Branch(children) => over_children(children, changes, depth, |child, group| {
+        Node::Branch(branch) => over_children(branch.changed(), changes, depth, |child, group| {
             open_paths(child, nodes, group, depth + 1)
         })
         .map(drop),
@@ -83,7 +83,7 @@ pub(super) fn insert_all<'a>(
     depth: usize,
 ) -> Result<(), ChangeError> {
     match node {
-        Node::Branch(children) => over_children(children, changes, depth, |child, group| {
+        Node::Branch(branch) => over_children(branch.changed(), changes, depth, |child, group| {
             insert_all(child, nodes, group, depth + 1)
         })
         .map(drop),
@@ -126,9 +126,9 @@ fn insert<'a>(
             *node = Node::open(nodes, *reference, key.slice(..depth))?;
             insert(node, nodes, key, depth, value)
         }
-        Node::Branch(children) => {
+        Node::Branch(branch) => {
             // A branch lies above depth 64, so one nibble is left.
-            let child = &mut children[usize::from(key.get_unchecked(depth))];
+            let child = &mut branch.changed()[usize::from(key.get_unchecked(depth))];
             insert(child, nodes, key, depth + 1, value)
         }
         Node::Extension(extension) if key.slice(depth..).starts_with(&extension.path) => {
@@ -174,6 +174,6 @@ fn part<'a>(
     let mut children: [Node<'a>; 16] = Default::default();
     children[usize::from(path.get_unchecked(shared))] = old(path.slice(shared + 1..));
     children[usize::from(rest.get_unchecked(shared))] = Node::leaf(rest.slice(shared + 1..), value);
-    let branch = Node::Branch(Box::new(children));
+    let branch = Node::Branch(Box::new(Branch::new(children)));
     if shared == 0 { branch } else { branch.prefixed(rest.slice(..shared)) }
 }

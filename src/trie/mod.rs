@@ -23,8 +23,10 @@
 //! | `reach` | the nodes that belong to a state |
 //! | `needed` | the nodes that a block needs |
 //! | `state` | accounts and storage, the root after a block |
+//! | `early` | storage tries that are updated before the block has ended |
 
 mod change;
+mod early;
 mod encode;
 mod error;
 mod insert;
@@ -41,6 +43,7 @@ mod store;
 mod tests;
 
 pub use change::{ChangeError, Changes};
+pub use early::{EarlySlot, EarlyStorage, EarlyStorages};
 pub use error::{Malformed, NodeError, TrieError};
 pub use partial::PartialTrie;
 pub use state::{Guess, StateTrie, UpdatedTrie};

@@ -5,8 +5,9 @@
 //! Paths through open nodes end at depth 64. The path of an extension is not empty. A branch has at least two
 //! children, except between a deletion and the collapse that follows it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::OnceLock};
 
+use alloy_primitives::B256;
 use alloy_trie::Nibbles;
 
 use super::{
@@ -28,7 +29,7 @@ pub(super) enum Node<'a> {
     /// A path segment that all keys below share.
     Extension(Box<Extension<'a>>),
     /// A fork of the keys by their next nibble.
-    Branch(Box<[Self; 16]>),
+    Branch(Box<Branch<'a>>),
 }
 
 /// The rest of a key and its value, borrowed from the witness or new.
@@ -43,6 +44,41 @@ pub(super) struct Leaf<'a> {
 pub(super) struct Extension<'a> {
     pub(super) path: Nibbles,
     pub(super) child: Node<'a>,
+}
+
+/// A fork of the keys by their next nibble.
+#[derive(Clone, Debug)]
+pub(super) struct Branch<'a> {
+    children: [Node<'a>; 16],
+    /// The Keccak-256 of the node, if it was computed after the last change below it.
+    hash: OnceLock<B256>,
+}
+
+impl<'a> Branch<'a> {
+    pub(super) const fn new(children: [Node<'a>; 16]) -> Self {
+        Self { children, hash: OnceLock::new() }
+    }
+
+    pub(super) const fn children(&self) -> &[Node<'a>; 16] {
+        &self.children
+    }
+
+    /// The children, to change them. The hash is forgotten.
+    pub(super) fn changed(&mut self) -> &mut [Node<'a>; 16] {
+        self.hash.take();
+        &mut self.children
+    }
+
+    /// The hash, unless a change since its computation may have made it another.
+    pub(super) fn hash(&self) -> Option<&B256> {
+        self.hash.get()
+    }
+
+    /// Keeps the hash until the next change.
+    pub(super) fn keep_hash(&self, hash: B256) {
+        // Another thread can only have kept the same hash.
+        let _ = self.hash.set(hash);
+    }
 }
 
 impl<'a> Node<'a> {
@@ -102,9 +138,10 @@ impl<'a> From<RawNode<'a>> for Node<'a> {
         match raw {
             RawNode::Leaf { path, value } => Self::leaf(path, Cow::Borrowed(value)),
             RawNode::Extension { path, child } => Self::Closed(child).prefixed(path),
-            RawNode::Branch(children) => Self::Branch(Box::new(
-                children.map(|child| child.map_or(Self::Empty, Self::Closed)),
-            )),
+            RawNode::Branch(children) => {
+                let children = children.map(|child| child.map_or(Self::Empty, Self::Closed));
+                Self::Branch(Box::new(Branch::new(children)))
+            }
         }
     }
 }

@@ -60,8 +60,8 @@ impl<'a> PartialTrie<'a> {
         let (mut node, mut depth) = (&self.top, 0);
         loop {
             match node {
-                Node::Branch(children) => {
-                    node = &children[usize::from(key.get_unchecked(depth))];
+                Node::Branch(branch) => {
+                    node = &branch.children()[usize::from(key.get_unchecked(depth))];
                     depth += 1;
                 }
                 Node::Extension(extension) => {
@@ -96,16 +96,27 @@ impl<'a> PartialTrie<'a> {
         self.changes += changes.0.len();
         let (mut written, mut removed): (Vec<_>, Vec<_>) =
             changes.0.into_iter().partition(|change| change.value.is_some());
-        insert_all(&mut self.top, self.nodes, &mut written, 0)?;
+        if !written.is_empty() {
+            insert_all(&mut self.top, self.nodes, &mut written, 0)?;
+        }
+        if removed.is_empty() {
+            return Ok(Vec::new());
+        }
         let Removal { guesses, siblings, .. } =
             remove_all(&mut self.top, self.nodes, &mut removed, 0)?;
         self.siblings.extend(siblings);
         Ok(guesses)
     }
 
-    /// The root hash. Only nodes that were opened are hashed.
+    /// The root hash. Only nodes that were opened are hashed, and branches only if something below them has changed
+    /// since the last call.
     pub fn root(&self) -> B256 {
         Encoder::new().on_threads_for(self.changes).root(&self.top)
+    }
+
+    /// The same, on the calling thread alone.
+    pub(super) fn root_on_this_thread(&self) -> B256 {
+        Encoder::new().root(&self.top)
     }
 
     /// Hashes of the nodes beside the paths of changes that [`Self::write`] opened. Without them the root would be

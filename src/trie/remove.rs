@@ -85,7 +85,8 @@ pub(super) fn remove_all<'a>(
             }
             Ok(removal)
         }
-        Node::Branch(children) => {
+        Node::Branch(branch) => {
+            let children = branch.changed();
             let parts = over_children(children, changes, depth, |child, group| {
                 remove_all(child, nodes, group, depth + 1)
             })?;

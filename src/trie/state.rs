@@ -7,12 +7,15 @@
 //! of a branch are independent until the branch is hashed. Both are worked on in parallel. Errors are collected
 //! in the order of the hashed keys, so the reported error does not depend on the threads.
 
+use std::borrow::Cow;
+
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 use rayon::prelude::*;
 
 use super::{
     change::{ChangeError, Changes},
+    early::{EarlyStorage, EarlyStorages},
     error::TrieError,
     lookup::find,
     partial::PartialTrie,
@@ -54,6 +57,8 @@ pub struct UpdatedTrie<'a> {
     accounts: Option<PartialTrie<'a>>,
     /// The changed storage tries.
     storages: StorageTries<'a>,
+    /// Number of slots that were written early, and again at the end.
+    written_again: usize,
 }
 
 /// The account leaf after a block, and the storage trie that its root comes from.
@@ -65,6 +70,23 @@ struct UpdatedAccount<'a> {
     storage: Option<PartialTrie<'a>>,
     /// Guesses made in the storage trie.
     guesses: Vec<Guess>,
+    /// Number of slots that were written early, and again at the end.
+    written_again: usize,
+}
+
+/// The storage trie of an account after the block.
+#[derive(Debug)]
+struct UpdatedStorage<'a> {
+    trie: PartialTrie<'a>,
+    guesses: Vec<Guess>,
+    written_again: usize,
+}
+
+/// The results of all changed accounts besides their leaves.
+struct UpdatedLeaves<'a> {
+    storages: StorageTries<'a>,
+    guesses: Vec<Guess>,
+    written_again: usize,
 }
 
 impl<'a> UpdatedTrie<'a> {
@@ -101,6 +123,11 @@ impl<'a> UpdatedTrie<'a> {
     /// takes the place of its parent.
     pub fn siblings(&self) -> impl Iterator<Item = B256> {
         self.tries().flat_map(PartialTrie::siblings).copied()
+    }
+
+    /// Number of slots that were written early and again at the end, since a later transaction had changed them.
+    pub fn written_again(&self) -> usize {
+        self.written_again
     }
 
     /// Guesses that the root depends on. They do not matter if the root matches the header.
@@ -154,10 +181,23 @@ impl<'a> StateTrie<'a> {
     /// [`TrieError::Account`] or [`TrieError::Slot`] for the first change, in the order of hashed keys, that has
     /// no proved path.
     pub fn root_after(&self, post: &PostState) -> Result<UpdatedTrie<'a>, TrieError> {
+        self.root_after_early(post, EarlyStorages::new())
+    }
+
+    /// As [`Self::root_after`], with storage tries that were updated while the block ran.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::root_after`].
+    pub fn root_after_early(
+        &self,
+        post: &PostState,
+        early: EarlyStorages<'a>,
+    ) -> Result<UpdatedTrie<'a>, TrieError> {
         let accounts = &post.accounts;
         let Some((first, _)) = accounts.first() else {
-            let (accounts, storages) = (None, Vec::new());
-            return Ok(UpdatedTrie { root: self.root, guesses: Vec::new(), accounts, storages });
+            let (root, guesses, storages) = (self.root, Vec::new(), Vec::new());
+            return Ok(UpdatedTrie { root, guesses, accounts: None, storages, written_again: 0 });
         };
         let unproved =
             |error: ChangeError| TrieError::account(accounts[error.index].0, error.source);
@@ -167,7 +207,8 @@ impl<'a> StateTrie<'a> {
         let mut changes = Changes::new(keys.collect::<Vec<_>>().into_iter().map(|key| (key, None)));
         trie.open_paths(&mut changes).map_err(unproved)?;
 
-        let (storages, guesses) = self.write_leaves(accounts, &trie, &mut changes)?;
+        let leaves = self.write_leaves(accounts, &trie, &mut changes, early)?;
+        let UpdatedLeaves { storages, guesses, written_again } = leaves;
         let guessed = trie.write(changes).map_err(unproved)?;
         let guessed = guessed.into_iter().map(|(index, hash)| Guess {
             address: accounts[index].0,
@@ -176,31 +217,35 @@ impl<'a> StateTrie<'a> {
         });
         let guesses = guesses.into_iter().chain(guessed).collect();
         let root = trie.root();
-        Ok(UpdatedTrie { root, guesses, accounts: Some(trie), storages })
+        Ok(UpdatedTrie { root, guesses, accounts: Some(trie), storages, written_again })
     }
 
-    /// Computes the new leaf of each changed account. Returns the storage tries and their guesses.
+    /// Computes the new leaf of each changed account.
     fn write_leaves(
         &self,
         accounts: &[(Address, AccountChange)],
         trie: &PartialTrie<'_>,
         changes: &mut Changes,
-    ) -> Result<(StorageTries<'a>, Vec<Guess>), TrieError> {
-        let updated = changes.0.par_iter().map(|change| {
+        mut early: EarlyStorages<'a>,
+    ) -> Result<UpdatedLeaves<'a>, TrieError> {
+        let early = changes.0.iter().map(|change| early.remove(&accounts[change.index].0));
+        let early: Vec<_> = early.collect();
+        let updated = changes.0.par_iter().zip(early).map(|(change, early)| {
             let (address, after) = &accounts[change.index];
-            self.updated_account(*address, after, trie.value(&change.key))
+            self.updated_account(*address, after, trie.value(&change.key), early)
         });
         // Collecting into a `Result` directly would take a lock and would report the error that comes first in
         // time.
         let updated: Vec<_> = updated.collect();
-        let (mut storages, mut guesses) = (Vec::new(), Vec::new());
+        let (mut storages, mut guesses, mut written_again) = (Vec::new(), Vec::new(), 0);
         for (change, account) in changes.0.iter_mut().zip(updated) {
             let account = account?;
             change.value = account.leaf;
             storages.extend(account.storage.map(|trie| (accounts[change.index].0, trie)));
             guesses.extend(account.guesses);
+            written_again += account.written_again;
         }
-        Ok((storages, guesses))
+        Ok(UpdatedLeaves { storages, guesses, written_again })
     }
 
     /// Updates the storage of one account, which had this leaf, and encodes its new leaf.
@@ -209,6 +254,7 @@ impl<'a> StateTrie<'a> {
         address: Address,
         change: &AccountChange,
         leaf: Option<&[u8]>,
+        early: Option<Box<EarlyStorage<'a>>>,
     ) -> Result<UpdatedAccount<'a>, TrieError> {
         let Some(AccountFields { nonce, balance, code_hash }) = change.account else {
             return Ok(UpdatedAccount::default());
@@ -217,11 +263,14 @@ impl<'a> StateTrie<'a> {
             Some(leaf) if !change.storage_cleared => self.storage_root(address, leaf)?,
             _ => EMPTY_ROOT_HASH,
         };
-        let mut guesses = Vec::new();
-        let storage = self.updated_storage(address, before, &change.slots, &mut guesses)?;
-        let storage_root = storage.as_ref().map_or(before, PartialTrie::root);
+        let storage = self.updated_storage(address, before, &change.slots, early)?;
+        let storage_root = storage.as_ref().map_or(before, |storage| storage.trie.root());
         let account = TrieAccount::new(nonce, balance, storage_root, code_hash);
-        Ok(UpdatedAccount { leaf: Some(alloy_rlp::encode(account)), storage, guesses })
+        let leaf = Some(alloy_rlp::encode(account));
+        let Some(UpdatedStorage { trie, guesses, written_again }) = storage else {
+            return Ok(UpdatedAccount { leaf, ..UpdatedAccount::default() });
+        };
+        Ok(UpdatedAccount { leaf, storage: Some(trie), guesses, written_again })
     }
 
     /// The root of the storage of the account with this leaf.
@@ -233,28 +282,37 @@ impl<'a> StateTrie<'a> {
         }
     }
 
-    /// Writes slots into the storage with this root; `None` if there are no slots.
+    /// Writes slots into the storage with this root; `None` if there are no slots. `early` has some of them.
     fn updated_storage(
         &self,
         address: Address,
         root: B256,
         slots: &[(U256, U256)],
-        guesses: &mut Vec<Guess>,
-    ) -> Result<Option<PartialTrie<'a>>, TrieError> {
+        early: Option<Box<EarlyStorage<'a>>>,
+    ) -> Result<Option<UpdatedStorage<'a>>, TrieError> {
         let Some((first, _)) = slots.first() else { return Ok(None) };
-        let mut trie = PartialTrie::open(self.nodes, root)
-            .map_err(|source| TrieError::slot(address, *first, source))?;
+        let (mut trie, slots, written_again) = match early {
+            Some(early) if early.is_of(root) => {
+                let (trie, rest, again) = early.rest(slots);
+                (trie, Cow::Owned(rest), again)
+            }
+            _ => {
+                let trie = PartialTrie::open(self.nodes, root)
+                    .map_err(|source| TrieError::slot(address, *first, source))?;
+                (trie, Cow::Borrowed(slots), 0)
+            }
+        };
         let changes = slots.iter().map(|(slot, value)| {
             (slot_key(*slot), (!value.is_zero()).then(|| alloy_rlp::encode(value)))
         });
         let guessed = trie
             .write(Changes::new(changes))
             .map_err(|error| TrieError::slot(address, slots[error.index].0, error.source))?;
-        guesses.extend(guessed.into_iter().map(|(index, hash)| {
+        let guesses = guessed.into_iter().map(|(index, hash)| {
             let slot = Some(slots[index].0);
             Guess { address, slot, hash }
-        }));
-        Ok(Some(trie))
+        });
+        Ok(Some(UpdatedStorage { guesses: guesses.collect(), trie, written_again }))
     }
 }
 

@@ -34,6 +34,7 @@ mod reach;
 mod reduced;
 mod replay_reports;
 mod result_json;
+mod root_beside;
 mod rpc_check;
 mod rules;
 mod sample;

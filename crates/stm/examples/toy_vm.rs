@@ -9,7 +9,7 @@
 use alloy_primitives::U256;
 use blockrace_stm::{
     Oversubscribed,
-    engine::{Executed, TxTable, Vm, Worker},
+    engine::{Executed, TxTable, Vm, Worker, no_other_work},
     location::{Location, Write},
     memory::{Blocked, Memory},
     observe::Unobserved,
@@ -92,8 +92,9 @@ fn in_parallel(block: &[Payment]) -> Vec<U256> {
     let work = || {
         let commit = |_tx, _amount| ControlFlow::Continue(());
         let observer = &Unobserved;
-        let worker = Worker { table: &table, memory: &memory, running: &running, commit, observer };
-        worker.work(|| Bank { block, view: IncarnationView::new(&memory, &running) });
+        let (table, memory, running, idle) = (&table, &memory, &running, no_other_work);
+        let worker = Worker { table, memory, running, commit, idle, observer };
+        worker.work(|| Bank { block, view: IncarnationView::new(memory, running) });
     };
     thread::scope(|scope| {
         for _ in 0..WORKERS {

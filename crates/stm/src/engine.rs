@@ -125,7 +125,7 @@ impl<O> TxTable<O> {
 
 /// Shared context of a worker. Workers differ only in their machines.
 #[derive(Debug)]
-pub struct Worker<'a, O, C, W> {
+pub struct Worker<'a, O, C, I, W> {
     /// Scheduler and records of the block.
     pub table: &'a TxTable<O>,
     /// Multi-version memory.
@@ -135,6 +135,9 @@ pub struct Worker<'a, O, C, W> {
     /// Called for each committed transaction in block order, never by two workers at a time. It can end the run
     /// early.
     pub commit: C,
+    /// Called with the commit index while there is no task. It does a small piece of other work, and returns `false` if
+    /// there is none. Reads below the commit index return final values. See [`no_other_work`].
+    pub idle: I,
     /// Receives the events of the run.
     pub observer: &'a W,
 }
@@ -152,7 +155,18 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C, W> {
+/// For [`Worker::idle`]: there is no other work.
+pub const fn no_other_work(_: TxIndex) -> bool {
+    false
+}
+
+impl<O, C, I, W> Worker<'_, O, C, I, W>
+where
+    O: Send,
+    C: Fn(TxIndex, O) -> ControlFlow<()>,
+    I: Fn(TxIndex) -> bool,
+    W: Observer,
+{
     /// Performs tasks until all transactions are committed or the run has ended. The machine is created for the
     /// first task, so a worker without a task creates none.
     pub fn work<'m, M: Vm<'m, Output = O>>(&self, vm: impl FnOnce() -> M) {
@@ -173,7 +187,7 @@ impl<O: Send, C: Fn(TxIndex, O) -> ControlFlow<()>, W: Observer> Worker<'_, O, C
     fn search(&self) -> Option<Task> {
         self.hand_on_if_free(usize::MAX);
         self.observer.tell(Event::Began(Activity::Search));
-        self.table.scheduler.next_task()
+        self.table.scheduler.next_task(&self.idle)
     }
 
     /// Performs a task and reports its result. Returns the next task if the scheduler has one at once.

@@ -172,9 +172,21 @@ impl Offers {
         Self { newest, looking: none(), commit_index: none() }
     }
 
+    /// Polls for an offer until its budget is spent, and calls `idle` as long as there is neither an offer nor an end of
+    /// its work. A worker that does this work is not counted as polling, so that a sleeping one is woken instead.
+    fn look(&self, idle: impl Fn(TxIndex) -> bool) -> Patience {
+        while self.newest.load(Ordering::Relaxed) == Self::NOTHING && idle(self.commit_index()) {}
+        self.poll()
+    }
+
+    /// The commit index. The load (Acquire) makes the reports of all lower transactions visible.
+    fn commit_index(&self) -> TxIndex {
+        self.commit_index.load(Ordering::Acquire) as TxIndex
+    }
+
     /// Polls for an offer until its budget is spent. If several workers see the same offer, one of them takes
     /// it.
-    fn look(&self) -> Patience {
+    fn poll(&self) -> Patience {
         self.looking.fetch_add(1, Ordering::Relaxed);
         let found = budgets::IDLE.until(|| match self.newest.load(Ordering::Relaxed) {
             Self::NOTHING => false,
@@ -201,8 +213,11 @@ impl Scheduler {
 
     /// Returns the next task for this worker. Sleeps until there is one. Returns `None` when all transactions
     /// are committed, or after [`Scheduler::stop`].
-    pub fn next_task(&self) -> Option<Task> {
-        let mut patience = self.offers.look();
+    ///
+    /// `idle` is called with the commit index while there is no task. It does a small piece of other work, and returns
+    /// `false` if there is none. All lower transactions are committed and have published.
+    pub fn next_task(&self, idle: impl Fn(TxIndex) -> bool) -> Option<Task> {
+        let mut patience = self.offers.look(&idle);
         loop {
             let mut state = self.state.lock();
             if let Some(task) = self.take_task(&mut state) {
@@ -219,7 +234,7 @@ impl Scheduler {
                 patience = Patience::Awake;
             } else {
                 drop(state);
-                patience = self.offers.look();
+                patience = self.offers.look(&idle);
             }
         }
     }
@@ -262,7 +277,7 @@ impl Scheduler {
     /// Returns the commit index: the lowest uncommitted transaction. The load (Acquire) makes the reports of
     /// all lower transactions visible.
     pub fn commit_index(&self) -> TxIndex {
-        self.offers.commit_index.load(Ordering::Acquire) as TxIndex
+        self.offers.commit_index()
     }
 
     /// Ends all work, because the block is invalid or a worker has panicked.

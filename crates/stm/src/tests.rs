@@ -2,7 +2,7 @@
 
 use crate::{
     Oversubscribed,
-    engine::{Executed, Incarnations, TxTable, Vm},
+    engine::{Executed, Incarnations, TxTable, Vm, no_other_work},
     location::WriteSet,
     observe::Unobserved,
     running::Running,
@@ -146,7 +146,8 @@ fn a_panicking_worker_ends_the_run_of_all_workers() {
     };
     let steps = Steps { count: programs.len(), ..Steps::default() };
     let commit = |_, _| ControlFlow::Continue(());
-    let run = || run(4, &TxTable::new(steps), &memory, &running, &Unobserved, vm, commit);
+    let run =
+        || run(4, &TxTable::new(steps), &memory, &running, &Unobserved, vm, commit, no_other_work);
     assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     assert!(broke.load(Ordering::Relaxed));
 }

@@ -162,7 +162,7 @@ impl Observable for Bal {
         self.execute_beside(job, pool, observer, None::<fn()>)
     }
 
-    fn has_root_beside(&self, job: &ReplayJob) -> bool {
+    fn has_root_beside(&self, job: &ReplayJob, _pool: &WorkerPool) -> bool {
         matches!(job.proof, Proof::Witness { .. })
     }
 

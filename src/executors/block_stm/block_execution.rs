@@ -18,7 +18,7 @@ use crate::{
     evm::{BlockExecutionResult, BlockExecutor as _, BlockRun, Receipt},
     execution::{
         BlockOutcome, ExecuteError, Execution, ExecutionMode, ExecutionStats,
-        location::WriteSet,
+        location::{TxIndex, WriteSet},
         observe::{Activity, Event, Observer},
         receipts::ReceiptAccumulator,
     },
@@ -57,8 +57,18 @@ struct BlockExecution<'a, W> {
     /// begin.
     begun: WaitCell<()>,
     collection: Collection,
+    /// Called by a thread without a task.
+    help: &'a Help<'a>,
     observer: &'a W,
 }
+
+/// For [`execute`]: there is no other work.
+pub(super) fn no_help(_: &Shared<'_>, _: TxIndex, _: usize) -> bool {
+    false
+}
+
+/// Does a small piece of other work than executing, with the commit index and the number of steps. Returns `false` if there is none.
+pub(super) type Help<'a> = dyn Fn(&Shared<'_>, TxIndex, usize) -> bool + Sync + 'a;
 
 /// Batches of the block, and the state of their execution.
 struct Schedule<'a> {
@@ -77,13 +87,13 @@ struct LeaderResult {
     stats: ExecutionStats,
 }
 
-/// Executes the block.
+/// Executes the block. Threads without a task call `help`.
 pub(super) fn execute<W: Observer>(
     job: &ReplayJob,
     pool: &WorkerPool,
     limit: WorkerLimit,
     hints: &Hints,
-    observer: &W,
+    (observer, help): (&W, &Help<'_>),
 ) -> Result<Execution, ExecuteError> {
     let storage = job.storage();
     let make = || {
@@ -99,6 +109,7 @@ pub(super) fn execute<W: Observer>(
             committer: Mutex::new(Committer::new(job)),
             begun: WaitCell::new(),
             collection: Collection::default(),
+            help,
             observer,
         }
     };
@@ -146,7 +157,7 @@ impl<'a, W: Observer> BlockExecution<'a, W> {
         let committed = committer.finish()?;
         let done = done.ok_or(LOST)?;
         let wasted_gas = done.cost.saturating_sub(committed.gas_used());
-        let stats = ExecutionStats { incarnations: done.count, wasted_gas, cross_shard: None };
+        let stats = ExecutionStats { incarnations: done.count, wasted_gas, ..Default::default() };
         let (result, changed_last) = finish(phases, committed, settled)?;
         settled.publish(planned.work.batches.len(), &changed_last)?;
         self.collection.collect(settled);
@@ -180,7 +191,9 @@ impl<'a, W: Observer> BlockExecution<'a, W> {
     ) {
         let commit = |_step: usize, output| self.committer.lock().commit(output);
         let (memory, running) = (&shared.memory, &work.running);
-        let worker = Worker { table, memory, running, commit, observer: self.observer };
+        let steps = work.batches.len();
+        let idle = |commit_index| (self.help)(shared, commit_index, steps);
+        let worker = Worker { table, memory, running, commit, idle, observer: self.observer };
         worker.work(vm);
         self.observer.tell(Event::Began(Activity::After));
     }

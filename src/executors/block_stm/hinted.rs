@@ -1,9 +1,18 @@
 //! Block-STM with hints from a block access list.
 
-use super::{BlockStm, block_execution, hints::Hints};
+use super::{
+    BlockStm,
+    block_execution::{self, no_help},
+    early_root,
+    hints::Hints,
+};
 use crate::{
-    block::ReplayJob,
-    execution::{ExecuteError, Execution, Observable, observe::Observer},
+    block::{ReplayJob, TrieAfter},
+    execution::{
+        ExecuteError, Execution, Observable,
+        observe::{Observer, Unobserved},
+        with_root_in_turn,
+    },
     threads::WorkerPool,
 };
 
@@ -36,8 +45,25 @@ impl Observable for HintedBlockStm {
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
         match self.stm.limit(job, pool) {
-            Some(limit) => block_execution::execute(job, pool, limit, &self.hints, observer),
+            Some(limit) => {
+                block_execution::execute(job, pool, limit, &self.hints, (observer, &no_help))
+            }
             None => self.stm.run(job, pool, observer),
+        }
+    }
+
+    fn has_root_beside(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
+        Observable::has_root_beside(&self.stm, job, pool)
+    }
+
+    fn run_with_root<'j>(
+        &self,
+        job: &'j ReplayJob,
+        pool: &WorkerPool,
+    ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
+        match self.stm.limit_beside_root(job, pool) {
+            Some(limit) => early_root::execute(job, pool, limit, &self.hints),
+            None => Ok(with_root_in_turn(job, pool, self.run(job, pool, &Unobserved)?)),
         }
     }
 }

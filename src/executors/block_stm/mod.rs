@@ -8,7 +8,7 @@
 //! publishes the beneficiary's fees as additions to its balance. The module `batches` plans the batches.
 //! Balance dependencies come from `dependencies`, and write sets from `writes`. One block runs on all threads in
 //! `block_execution`. The module `hints` takes expected writes from a block access list. Gas and receipts are added up in `committer`. The modules `final_state` and `collection`
-//! read the state after the block from memory.
+//! read the state after the block from memory. With `early_root`, idle threads update storage tries meanwhile.
 
 mod accounts;
 mod batches;
@@ -16,6 +16,7 @@ mod block_execution;
 mod collection;
 mod committer;
 mod dependencies;
+mod early_root;
 mod final_state;
 mod hinted;
 mod hints;
@@ -28,11 +29,16 @@ mod writes;
 
 use super::Sequential;
 use crate::{
-    block::ReplayJob,
-    execution::{ExecuteError, Execution, Observable, observe::Observer},
+    block::{ReplayJob, TrieAfter},
+    execution::{
+        ExecuteError, Execution, Observable,
+        observe::{Observer, Unobserved},
+        with_root_in_turn,
+    },
     threads::{WorkerLimit, WorkerPool},
 };
 use batches::threads_that_pay;
+use block_execution::no_help;
 use hints::Hints;
 use std::num::NonZeroUsize;
 
@@ -68,6 +74,14 @@ impl BlockStm {
             job.transactions.len() > 1 && limit != WorkerLimit::AtMost(NonZeroUsize::MIN);
         is_shared.then_some(limit)
     }
+
+    /// Returns the threads that work on the block and on storage tries meanwhile. Returns `None` if the root is
+    /// computed after the execution.
+    fn limit_beside_root(self, job: &ReplayJob, pool: &WorkerPool) -> Option<WorkerLimit> {
+        let limit = self.limit(job, pool)?;
+        let has_threads = self == Self::Always || early_root::pays(pool, limit);
+        (has_threads && job.proved_state().is_some()).then_some(limit)
+    }
 }
 
 impl Observable for BlockStm {
@@ -84,6 +98,21 @@ impl Observable for BlockStm {
         let Some(limit) = self.limit(job, pool) else {
             return Sequential.run(job, pool, observer);
         };
-        block_execution::execute(job, pool, limit, &Hints::default(), observer)
+        block_execution::execute(job, pool, limit, &Hints::default(), (observer, &no_help))
+    }
+
+    fn has_root_beside(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
+        self.limit_beside_root(job, pool).is_some()
+    }
+
+    fn run_with_root<'j>(
+        &self,
+        job: &'j ReplayJob,
+        pool: &WorkerPool,
+    ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
+        match self.limit_beside_root(job, pool) {
+            Some(limit) => early_root::execute(job, pool, limit, &Hints::default()),
+            None => Ok(with_root_in_turn(job, pool, self.run(job, pool, &Unobserved)?)),
+        }
     }
 }

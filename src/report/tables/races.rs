@@ -17,7 +17,7 @@ pub(super) const PREPARATION: &str = "preparation";
 pub(super) const PROFILED: &str = "profiled";
 
 /// The columns of the CSV, those of the header, and those that only the JSON has.
-const RESULT_COLUMNS: [Column; 40] = [
+const RESULT_COLUMNS: [Column; 42] = [
     text("fork"),
     whole("timestamp"),
     whole("gas_limit"),
@@ -46,6 +46,8 @@ const RESULT_COLUMNS: [Column; 40] = [
     or_null(decimal("re_execution_rate")),
     or_null(whole("wasted_gas")),
     or_null(decimal("cross_shard_share")),
+    or_null(whole("early_slots")),
+    or_null(whole("early_slots_again")),
     or_null(whole("cpu_ns_median")),
     text("verdict"),
     text("verified_to"),

@@ -187,6 +187,11 @@ struct ResultRow {
     incarnations: Option<u64>,
     wasted_gas: Option<u64>,
     cross_shard_share: Option<f64>,
+    // Absent from earlier results.
+    #[serde(default)]
+    early_slots: Option<u64>,
+    #[serde(default)]
+    early_slots_again: Option<u64>,
     cpu_ns_median: Option<u64>,
     verdict: String,
     verified_to: String,
@@ -220,6 +225,8 @@ impl ResultRow {
             incarnations: self.incarnations,
             wasted_gas: self.wasted_gas,
             cross_shard: self.cross_shard_share.map(crossing),
+            early_slots: self.early_slots,
+            early_slots_again: self.early_slots_again,
             cpu_median: self.cpu_ns_median.map(time),
             counts_median: counts.map(|(instructions, cycles)| Counts { instructions, cycles }),
             outliers: self.outliers.unwrap_or_default(),

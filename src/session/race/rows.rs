@@ -164,6 +164,9 @@ fn figures(measured: &Measured, comparison: Comparison, seed: u64) -> Result<Fig
     let median_of = |time: fn(&Sample) -> Option<Duration>| median(&times(measured, time)).ok();
     let mut incarnations: Vec<_> = measured.stats.iter().map(|lap| lap.incarnations).collect();
     let mut wasted_gas: Vec<_> = measured.stats.iter().map(|lap| lap.wasted_gas).collect();
+    let early = measured.stats.iter().filter_map(|lap| lap.early_root);
+    let (mut early_slots, mut early_again): (Vec<_>, Vec<_>) =
+        early.map(|early| (early.slots as u64, early.again as u64)).unzip();
     let mut cross_shard: Vec<_> = measured.stats.iter().filter_map(|lap| lap.cross_shard).collect();
     Ok(Figures {
         execute: Summary::of(&execute(measured), seed)?,
@@ -176,6 +179,8 @@ fn figures(measured: &Measured, comparison: Comparison, seed: u64) -> Result<Fig
         incarnations: upper_median(&mut incarnations),
         wasted_gas: upper_median(&mut wasted_gas),
         cross_shard: upper_median(&mut cross_shard),
+        early_slots: upper_median(&mut early_slots),
+        early_slots_again: upper_median(&mut early_again),
         cpu_median: median_of(|sample| sample.cpu),
         counts_median: counts(measured),
         outliers: spread::outliers(&execute(measured)),

@@ -11,7 +11,7 @@ use proptest::{collection, prelude::*};
 use rayon::ThreadPoolBuilder;
 
 use super::{
-    super::{NodeError, StateTrie, TrieError},
+    super::{EarlySlot, EarlyStorage, EarlyStorages, NodeError, StateTrie, TrieError},
     FullTrie, Leaves, store,
 };
 use crate::state::{AccountChange, AccountFields, PostState};
@@ -156,8 +156,59 @@ fn all_nodes(world: &World) -> Vec<Bytes> {
     storages().chain(accounts).chain(storages()).collect()
 }
 
+/// Storage tries in which some slots have their value after the block or another one.
+fn early<'a>(state: &StateTrie<'a>, plan: &Plan, seed: u64) -> EarlyStorages<'a> {
+    let storages = plan.iter().filter_map(|(address, (old, change))| {
+        let old = old.as_ref()?;
+        let after = account_after(&Some(old.clone()), change).map(|account| account.slots);
+        let slot = |(slot, before): (&U256, &U256)| {
+            let text =
+                [address.as_slice(), &seed.to_be_bytes(), &slot.to_be_bytes::<32>()].concat();
+            let [choice, other] = [keccak256(&text)[0], keccak256(&text)[1]];
+            let now = match choice % 3 {
+                0 => None,
+                1 => after.as_ref().and_then(|after| after.get(slot)).copied(),
+                _ => Some(U256::from(other) + U256::ONE),
+            };
+            let (slot, before) = (*slot, *before);
+            now.map(|now| EarlySlot { slot, key: EarlySlot::key(slot), before, now })
+        };
+        let mut storage = EarlyStorage::open(state, *address).expect("all nodes are there")?;
+        let slots: Vec<_> = old.slots.iter().filter_map(slot).collect();
+        for part in slots.chunks(EarlyStorage::MOST_AT_ONCE) {
+            storage.write(part).expect("all nodes are there");
+        }
+        assert_eq!(storage.count(), slots.len());
+        Some((*address, storage))
+    });
+    storages.collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn slots_that_were_written_early_leave_the_root_of_the_whole_state(
+        plan in any_plan(),
+        seed in any::<u64>(),
+    ) {
+        let world = before(&plan);
+        let nodes = store(all_nodes(&world));
+        let state = StateTrie::new(&nodes, state_root(&world));
+        let tries = early(&state, &plan, seed);
+        let written: usize = tries.values().map(|storage| storage.count()).sum();
+        let updated = state.root_after_early(&post_state(&plan), tries)?;
+        prop_assert_eq!(updated.root(), state_root(&after(&plan)));
+        prop_assert!(updated.written_again() <= written);
+        let kept = store(updated.new_nodes().iter().map(Bytes::copy_from_slice));
+        let whole = StateTrie::new(&kept, updated.root());
+        for (address, (_, change)) in &plan {
+            if !matches!(change, Change::Keep) {
+                let expected = after(&plan).get(address).map(trie_account);
+                prop_assert_eq!(whole.account(*address)?, expected);
+            }
+        }
+    }
 
     #[test]
     fn the_root_after_a_block_equals_that_of_the_whole_state(plan in any_plan()) {

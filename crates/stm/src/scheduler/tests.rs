@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::no_other_work;
 
 fn ahead(tx: TxIndex) -> Option<Task> {
     Some(Task::Execute { tx, start: ExecutionPoint::Speculative })
@@ -11,9 +12,9 @@ fn at_commit(tx: TxIndex) -> Option<Task> {
 /// Starts all transactions, the first of them at the commit index.
 fn all_started(transactions: usize) -> Scheduler {
     let scheduler = Scheduler::new(Steps { count: transactions, ..Steps::default() });
-    assert_eq!(scheduler.next_task(), at_commit(0));
+    assert_eq!(scheduler.next_task(no_other_work), at_commit(0));
     for tx in 1..transactions {
-        assert_eq!(scheduler.next_task(), ahead(tx));
+        assert_eq!(scheduler.next_task(no_other_work), ahead(tx));
     }
     scheduler
 }
@@ -44,7 +45,7 @@ fn transactions_start_lowest_first_and_commit_in_order() {
     assert_eq!(scheduler.commit_index(), 2, "1 was waiting only for 0");
     assert_eq!(executed(&scheduler, 2), None);
     assert_eq!(scheduler.commit_index(), 3);
-    assert_eq!(scheduler.next_task(), None);
+    assert_eq!(scheduler.next_task(no_other_work), None);
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn an_unresolved_assumption_does_not_abort_before_its_turn() {
 #[test]
 fn c1_an_execution_at_the_commit_index_needs_no_validation() {
     let scheduler = Scheduler::new(Steps { count: 2, ..Steps::default() });
-    assert_eq!(scheduler.next_task(), at_commit(0));
+    assert_eq!(scheduler.next_task(no_other_work), at_commit(0));
     assert_eq!(executed_and_changed(&scheduler, 0), at_commit(1));
     assert_eq!(executed_and_changed(&scheduler, 1), None);
     assert_eq!(scheduler.commit_index(), 2);
@@ -103,7 +104,7 @@ fn c1_a_publication_after_a_validation_requires_another_one() {
     assert_eq!(executed_and_changed(&scheduler, 1), check(1));
     assert_eq!(scheduler.validated(2, 0, 1, Validation::Valid), None);
     assert_eq!(executed_and_changed(&scheduler, 0), commit(1));
-    assert_eq!(scheduler.next_task(), check(2));
+    assert_eq!(scheduler.next_task(no_other_work), check(2));
 }
 
 #[test]
@@ -183,7 +184,7 @@ fn s3_a_task_wakes_a_sleeping_worker() {
     scheduler.blocked(1, 0);
     scheduler.blocked(2, 0);
     let woken = std::thread::scope(|scope| {
-        let sleeper = scope.spawn(|| scheduler.next_task());
+        let sleeper = scope.spawn(|| scheduler.next_task(no_other_work));
         assert_eq!(executed(&scheduler, 0), at_commit(1));
         sleeper.join()
     });
@@ -193,9 +194,9 @@ fn s3_a_task_wakes_a_sleeping_worker() {
 #[test]
 fn stopping_ends_every_worker() {
     let scheduler = Scheduler::new(Steps { count: 1, ..Steps::default() });
-    assert_eq!(scheduler.next_task(), at_commit(0));
+    assert_eq!(scheduler.next_task(no_other_work), at_commit(0));
     let ended = std::thread::scope(|scope| {
-        let sleeper = scope.spawn(|| scheduler.next_task());
+        let sleeper = scope.spawn(|| scheduler.next_task(no_other_work));
         scheduler.stop();
         sleeper.join()
     });

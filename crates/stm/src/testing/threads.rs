@@ -1,9 +1,9 @@
 //! Runs toy blocks on several threads.
 
-use super::{Outcome, Program, Step, ToyMachine, all_locations, before, kind, memory};
+use super::{Outcome, Program, Step, ToyMachine, all_locations, before, in_order, kind, memory};
 use crate::{
     Oversubscribed,
-    engine::{Incarnations, TxTable, Vm, Worker},
+    engine::{Incarnations, TxTable, Vm, Worker, no_other_work},
     location::{TxIndex, WriteSet},
     memory::Memory,
     observe::{Observer, Unobserved},
@@ -29,6 +29,7 @@ pub fn on_threads(threads: usize, work: impl Fn() + Sync) {
 }
 
 /// Executes on this number of threads. Returns `None` if some transaction did not commit.
+#[expect(clippy::too_many_arguments, reason = "each is a part of a run")]
 pub fn run<'m, M: Vm<'m>>(
     threads: usize,
     table: &TxTable<M::Output>,
@@ -37,11 +38,12 @@ pub fn run<'m, M: Vm<'m>>(
     observer: &impl Observer,
     vm: impl Fn() -> M + Sync,
     commit: impl FnMut(TxIndex, M::Output) -> ControlFlow<()> + Send,
+    idle: impl Fn(TxIndex) -> bool + Sync,
 ) -> Option<Incarnations> {
     let commit = Mutex::new(commit);
     on_threads(threads, || {
         let commit = |tx, output| (commit.lock())(tx, output);
-        Worker { table, memory, running, commit, observer }.work(&vm);
+        Worker { table, memory, running, commit, idle: &idle, observer }.work(&vm);
     });
     table.incarnations()
 }
@@ -83,6 +85,7 @@ pub fn with_hints(
             seen.push(output);
             ControlFlow::Continue(())
         },
+        final_below(programs, &memory),
     );
     let after = |at| memory.read(at, programs.len()).map(|observed| observed.over(before(at)));
     let state = all_locations()
@@ -90,6 +93,23 @@ pub fn with_hints(
         .map(|at| (at, after(at).expect("no estimates are left after the block")))
         .collect();
     ((seen, state), incarnations.expect("no worker panics"))
+}
+
+/// Other work for idle workers: checks that a location has its final value below the commit index. There is a piece of it for
+/// some locations of each kind.
+fn final_below<'a>(
+    programs: &'a [Program],
+    memory: &'a Memory,
+) -> impl Fn(TxIndex) -> bool + Sync + 'a {
+    // Guards the locations that are left.
+    let left = Mutex::new(all_locations().into_iter().step_by(4).collect::<Vec<_>>());
+    move |commit_index| {
+        let Some(at) = left.lock().pop() else { return false };
+        let (_, state) = in_order(&programs[..commit_index]);
+        let found = memory.read(at, commit_index).map(|observed| observed.over(before(at)));
+        assert_eq!(found, Ok(state[&at]), "{at:?} below {commit_index}");
+        true
+    }
 }
 
 /// Returns how many of these dependent transactions are handed on if transaction `last` ends the run. Panics if
@@ -109,6 +129,7 @@ pub fn handed_on_up_to(last: TxIndex, transactions: usize, threads: usize) -> us
             handed_on += 1;
             if tx == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         },
+        no_other_work,
     );
     assert_eq!(incarnations, None);
     handed_on
