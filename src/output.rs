@@ -110,10 +110,28 @@ pub fn print(line: impl fmt::Display) -> Result<(), OutputError> {
     Ok(out.flush()?)
 }
 
-/// Prints a line on standard error, if possible.
+/// Prints lines on standard error, if possible. In a terminal they are broken at blanks. Elsewhere they stay whole, for
+/// programs that search them.
 pub fn diagnose(line: impl fmt::Display) {
+    let mut line = line.to_string();
+    if let (Some((Width(columns), _)), false) =
+        (terminal_size_of(io::stderr()), are_messages_json())
+    {
+        let width = usize::from(columns).max(*WIDTHS.start());
+        line = fold(line.lines(), width).join("\n");
+    }
     // There is no place left to report that standard error fails.
-    let _ = io::stderr().lock().write_all(messages::line(&line.to_string()).as_bytes());
+    let _ = io::stderr().lock().write_all(messages::line(&line).as_bytes());
+}
+
+/// Prints a line on standard error while a progress bar may stand there, whose line it takes in a terminal.
+pub fn interject(line: impl fmt::Display) {
+    /// Moves the cursor to the start of the line, and erases the line.
+    const ERASE: &[u8] = b"\r\x1b[2K";
+    if terminal_size_of(io::stderr()).is_some() && !are_messages_json() {
+        let _ = io::stderr().lock().write_all(ERASE);
+    }
+    diagnose(line);
 }
 
 /// Prints a JSON object on a line of standard error, if messages are JSON.

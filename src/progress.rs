@@ -21,6 +21,9 @@ const STATUS_EVERY: Duration = Duration::from_secs(30);
 /// Time between two objects with the progress.
 const OBJECT_EVERY: Duration = Duration::from_secs(1);
 
+/// Width of a terminal below which the bar is short.
+const NARROW: usize = 100;
+
 /// An estimate of the time left is shown after this time and this share of the work.
 const LEAST_ELAPSED: Duration = Duration::from_secs(5);
 const LEAST_SHARE: f64 = 0.05;
@@ -121,14 +124,16 @@ impl Progress {
         let is_quiet = chatter == Chatter::Quiet;
         let status = if bar.is_hidden() && !is_quiet { print_status(bar.clone()) } else { None };
         let progress = Self { bar, chatter, _status: status };
-        progress
-            .set_template(&format!("{{bar:24}} {{pos}}/{{len}} {unit}, {{rate}}{{left}}  {{msg}}"));
+        progress.set_template(&format!("{{pos}}/{{len}} {unit}"));
         progress.bar.enable_steady_tick(Duration::from_millis(250));
         progress
     }
 
-    fn set_template(&self, template: &str) {
-        if let Ok(style) = ProgressStyle::with_template(template) {
+    /// Shows `steps` between a bar and the speed. The message is cut at the end of the line.
+    fn set_template(&self, steps: &str) {
+        let bar = if output::width() < NARROW { 10 } else { 24 };
+        let template = format!("{{bar:{bar}}} {steps}, {{rate}}{{left}}  {{wide_msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             self.bar.set_style(style.with_key("rate", rate).with_key("left", left));
         }
     }
@@ -138,7 +143,7 @@ impl Progress {
     pub fn projected(chatter: Chatter, unit: &str) -> Self {
         // A bar of zero steps would be full.
         let progress = Self::new(chatter, 1, unit);
-        progress.set_template(&format!("{{bar:24}} {{pos}} {unit}, {{rate}}{{left}}  {{msg}}"));
+        progress.set_template(&format!("{{pos}} {unit}"));
         progress
     }
 

@@ -20,7 +20,7 @@ pub struct CachedBlocks {
     /// Cached blocks: 19426587, 19_426_587, 19426K, 0x1286dbb, a block's hash, latest, latest-10, 19426580-19426599,
     /// 19426580:+20, a comma-separated list of these, or @FILE (@- is standard input); or blocks of the built-in
     /// sample: sample, sample:7,9
-    /// [default: every cached block]
+    /// [default: every cached block; for cache remove none]
     #[arg(value_name = "BLOCKS")]
     pub blocks: Option<BlockSpec>,
     /// Chain id of the blocks; required if the cache has blocks of several chains with the same number

@@ -30,10 +30,10 @@ pub struct CommonArgs {
         help_heading = COMMON
     )]
     pub cache_copy_limit: ByteSize,
-    /// Print only the winner and the verdict: no tables and no progress bar
+    /// Print only the conclusion: no blocks and no progress bar
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = COMMON)]
     pub quiet: bool,
-    /// Print more, such as three lines for each block
+    /// Print more about each block
     #[arg(short, long, global = true, help_heading = COMMON)]
     pub verbose: bool,
     /// Colour of the output

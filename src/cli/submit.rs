@@ -25,7 +25,7 @@ pub enum BatchSystem {
 
 /// Last paragraph of the help.
 const SLURM_HELP: &str = "Further options of sbatch are taken from its variables, such as SBATCH_PARTITION, SBATCH_ACCOUNT and \
-     SBATCH_TIMELIMIT.\n\nExample:\n  blockrace submit slurm --tasks 64 verify 20000000:+2628000 --output /shared/verified";
+     SBATCH_TIMELIMIT.\n\nExample:\n  blockrace submit slurm --tasks 64 \\\n      verify 20000000:+2628000 --output /shared/verified";
 
 /// Arguments of `submit slurm`.
 #[derive(Debug, Args)]

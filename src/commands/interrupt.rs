@@ -8,7 +8,7 @@
 use super::outcome::{EndSignal, Outcome};
 use crate::{
     cli::LimitArgs,
-    output::diagnose,
+    output::{diagnose, interject},
     report::counted,
     threads::{ExecutionLimit, Interrupt},
 };
@@ -94,7 +94,7 @@ pub(super) fn watch() -> io::Result<Interruption> {
         // Only this task sets the signal.
         let _ = first.set(signal);
         raised.raise();
-        diagnose(format_args!(
+        interject(format_args!(
             "{}: the results so far follow when the current step ends; a second signal stops at once",
             signal.word()
         ));

@@ -21,6 +21,7 @@ use crate::{
         self, Contender, Detail, Report, Row, Settings,
         live::LiveTable,
         tables::{RacedBlock, TableSet},
+        wrap::fold,
     },
     session::{Charts, Observer, RaceOptions, Raced, machine, race_and_keep},
     threads::Pinning,
@@ -102,6 +103,7 @@ impl Lines<'_> {
         });
         let live = LiveTable::new(others, layout.width);
         let heading = report::table::heading(&machine::describe(), settings, layout.width);
+        let advice = fold(advice.iter().map(String::as_str), layout.width);
         let lines = heading.into_iter().chain(advice).chain([String::new()]).chain(live.titles());
         self.print(lines);
         Some(live)

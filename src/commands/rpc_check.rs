@@ -101,10 +101,10 @@ fn print_table(found: &Found) -> Result<(), OutputError> {
         print_text(format_args!("{name:<14}{value}"))?;
     }
     if let Err(error) = head {
-        print(format_args!("{:<14}{error:#}", "refused"))?;
+        print_text(format_args!("{:<14}{error:#}", "refused"))?;
     }
     for note in rules.iter().flat_map(|rules| &rules.notes) {
-        print(format_args!("{:<14}{note}", "note"))?;
+        print_text(format_args!("{:<14}{note}", "note"))?;
     }
     print(format_args!("\nTested with block {}:", abilities.block))?;
     const COLUMNS: [Column; 3] = [("method", Left), ("served", Left), ("why not", Left)];

@@ -145,10 +145,11 @@ fn text(path: &Path) -> eyre::Result<String> {
 }
 
 fn print_calls(job: &ArrayJob) -> eyre::Result<Outcome> {
-    for call in [job.array(), job.merge("JOB")] {
-        print(format_args!("# {}", call.script_path.display()))?;
+    for (position, call) in [job.array(), job.merge("JOB")].into_iter().enumerate() {
+        let gap = if position == 0 { "" } else { "\n" };
+        print(format_args!("{gap}# {}", call.script_path.display()))?;
         call.script.lines().try_for_each(print)?;
-        print(call.command_line())?;
+        print(format_args!("\n# the call\n{}", call.command_line()))?;
     }
     Ok(Outcome::Verified)
 }

@@ -18,6 +18,7 @@ use std::{
     fmt,
     io::{self, Write},
     num::NonZeroUsize,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -230,10 +231,11 @@ const DROPPED: [usize; 4] = [6, 5, 4, 0];
 /// Writing to `out` fails.
 pub fn write_text(report: &ConformanceReport, width: usize, mut out: impl Write) -> io::Result<()> {
     let all = Sums::of(&report.tests);
-    let mut rows: Vec<_> = report
-        .groups()
+    let groups = report.groups();
+    let common = common_folder(groups.keys().map(|(folder, _)| Path::new(&**folder)));
+    let mut rows: Vec<_> = groups
         .iter()
-        .map(|((folder, network), sums)| sums.cells(folder, network))
+        .map(|((folder, network), sums)| sums.cells(inside(folder, &common), network))
         .collect();
     rows.push(all.cells("all", ""));
     let mut lines = grid::lines(&COLUMNS, &rows, &DROPPED, width);
@@ -250,6 +252,21 @@ pub fn write_text(report: &ConformanceReport, width: usize, mut out: impl Write)
     lines.extend(unreadable.map(|error| format!("NOT READ {}", one_line(&chain(error)))));
     lines.push(last_line(report, &all));
     writeln!(out, "{}", fold(lines.iter().map(String::as_str), width).join("\n"))
+}
+
+/// The deepest folder that all of these are in, without the last part of a folder.
+fn common_folder<'a>(mut folders: impl Iterator<Item = &'a Path>) -> PathBuf {
+    let first = folders.next().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+    folders.fold(first, |common, folder| {
+        let parts = common.iter().zip(folder.parent().into_iter().flat_map(Path::iter));
+        parts.take_while(|(one, other)| one == other).map(|(part, _)| part).collect()
+    })
+}
+
+/// The part of a folder's name that differs from those of the others.
+fn inside<'a>(folder: &'a str, common: &Path) -> &'a str {
+    let rest = Path::new(folder).strip_prefix(common).ok().and_then(Path::to_str);
+    rest.filter(|rest| !rest.is_empty()).unwrap_or(folder)
 }
 
 /// Counts the entries that were skipped for this reason, and names the first of them.

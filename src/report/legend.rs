@@ -32,7 +32,7 @@ verified: rows that matched, of all rows.
 
 geometric mean: of the speedups. All blocks weigh the same. The interval reflects the noise between iterations.
 
-total time: sum of the baseline's median times / sum of the executor's. Long blocks weigh more.
+total ratio: sum of the baseline's median times / sum of the executor's. Long blocks weigh more.
 
 Mgas/s: all gas / sum of the median times.
 

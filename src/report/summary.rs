@@ -28,6 +28,9 @@ const NAMED_LOSSES: usize = 3;
 /// Width of a bar in characters.
 const BAR: usize = 10;
 
+/// Width of the text from which there are bars.
+const BARS_FROM: usize = 80;
+
 /// The sections below the blocks. The lines of text may be longer than the width.
 pub(super) fn sections(report: &Report, layout: Layout) -> Vec<Vec<String>> {
     if layout.detail == Detail::Totals {
@@ -53,7 +56,8 @@ fn forks(report: &Report, width: usize) -> Vec<Vec<String>> {
         .filter(|standing| standing.speedup.is_some())
         .map(|standing| standing.contender)
         .collect();
-    if forks.len() < 2 {
+    // Forks with a block each would repeat the table of blocks.
+    if forks.len() < 2 || forks.len() == totals::block_count(&report.rows) {
         return vec![];
     }
     let panels = |size| {
@@ -61,7 +65,14 @@ fn forks(report: &Report, width: usize) -> Vec<Vec<String>> {
         chunks.map(|chosen| fork_panel(&forks, chosen)).collect::<Vec<Vec<String>>>()
     };
     let fits = |size: &usize| panels(*size).iter().flatten().all(|line| visible(line) <= width);
-    panels((1..=CONTENDERS_PER_PANEL).rev().find(fits).unwrap_or(1))
+    let mut panels = panels((1..=CONTENDERS_PER_PANEL).rev().find(fits).unwrap_or(1));
+    if let Some(last) = panels.last_mut() {
+        last.push(paint(
+            "left: geometric mean of the speedups; right: ratio of the total times",
+            FAINT,
+        ));
+    }
+    panels
 }
 
 fn fork_panel(forks: &[(&str, Vec<&Row>)], chosen: &[Contender<'_>]) -> Vec<String> {
@@ -78,9 +89,7 @@ fn fork_panel(forks: &[(&str, Vec<&Row>)], chosen: &[Contender<'_>]) -> Vec<Stri
         }));
         cells.push(line);
     }
-    let mut lines = columns(&cells);
-    lines.push(paint("geometric mean of speedups / total-time ratio", FAINT));
-    lines
+    columns(&cells)
 }
 
 fn both_totals(standing: &Standing<'_>) -> Cell {
@@ -101,17 +110,21 @@ fn overall(report: &Report, width: usize) -> Vec<String> {
         return vec![];
     }
     let titles =
-        ["executor", "threads", "verified", "geometric mean", "total time", "Mgas/s", "of bound"];
+        ["executor", "threads", "verified", "geometric mean", "total ratio", "Mgas/s", "of bound"];
     let mut cells = vec![titles.map(|title| Cell::new(title, STRONG)).to_vec()];
-    cells.extend(standings.iter().map(|standing| overall_line(&rows, standing)));
+    let drawn = if width < BARS_FROM { 0 } else { BAR };
+    cells.extend(standings.iter().map(|standing| overall_line(&rows, standing, drawn)));
     fitted(&cells, &OVERALL_DROPPED, width)
 }
 
-fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
+fn overall_line(rows: &[&Row], standing: &Standing<'_>, drawn: usize) -> Vec<Cell> {
     let Standing { contender, speedup: measured, .. } = standing;
     let two_decimals = |value: f64| format!("{value:.2}");
     let rate = totals::total_mgas_per_s(rows, *contender);
-    let reached = |share: f64| format!("{} {:.0} %", bar(share, BAR), share * 100.0);
+    let reached = |share: f64| match drawn {
+        0 => format!("{:.0} %", share * 100.0),
+        drawn => format!("{} {:.0} %", bar(share, drawn), share * 100.0),
+    };
     let all = standing.verified == standing.rows;
     vec![
         Cell::plain(contender.executor),
@@ -128,7 +141,7 @@ fn overall_line(rows: &[&Row], standing: &Standing<'_>) -> Vec<Cell> {
 }
 
 /// Columns of the losses that may be left out, the least informative first.
-const LOSSES_DROPPED: [usize; 5] = [10, 9, 8, 7, 6];
+const LOSSES_DROPPED: [usize; 6] = [10, 9, 7, 8, 6, 5];
 
 /// Shares of the threads' time in profiled runs in per cent, one line per contender.
 fn losses(report: &Report, width: usize) -> Vec<String> {
@@ -145,7 +158,9 @@ fn losses(report: &Report, width: usize) -> Vec<String> {
         let shares = lost.shares.into_iter().map(percent);
         name.map(Cell::plain).into_iter().chain(shares).chain([half]).collect()
     }));
-    fitted(&cells, &LOSSES_DROPPED, width)
+    let mut lines = vec![paint("Threads' time in profiled runs, in per cent:", STRONG)];
+    lines.extend(fitted(&cells, &LOSSES_DROPPED, width));
+    lines
 }
 
 /// Bottlenecks of the slowest blocks.
@@ -156,10 +171,11 @@ fn explanations(report: &Report) -> Vec<String> {
     }
     let mut lines =
         vec![paint("Bottlenecks of the slowest blocks, each with its fastest executor:", STRONG)];
+    let number = |row: &Row| row.block.number.to_string();
+    let digits = worst.iter().map(|limit| number(limit.row).len()).max().unwrap_or(0);
     lines.extend(worst.iter().map(|limit| {
-        let row = limit.row;
-        let name = format!("  {}  {:.2}  {}: ", row.block.number, limit.speedup, row.contender());
-        name + &limit.reason
+        let (row, ratio) = (limit.row, format!("{:.2}", limit.speedup));
+        format!("  {:digits$}  {ratio:>5}  {}: {}", number(row), row.contender(), limit.reason)
     }));
     lines
 }

@@ -166,6 +166,7 @@ fn notes(report: &Report) -> Vec<String> {
     }
     lines.extend(oracle_knowledge(report));
     lines.extend(crossings(rows));
+    lines.extend(early_slots(rows));
     if rows.iter().any(has_receipts_only) {
         lines.push(RECEIPTS_LEGEND.into());
     }
@@ -212,24 +213,51 @@ pub(super) fn oracle_knowledge(report: &Report) -> Vec<String> {
 
 /// Share of transactions that crossed shards over all blocks, for each contender with shards.
 fn crossings(rows: &[Row]) -> Vec<String> {
-    let mut contenders: Vec<(Contender<'_>, u64, usize)> = Vec::new();
-    for row in rows {
-        let Some(crossing) = row.verdict.figures().and_then(|figures| figures.cross_shard) else {
-            continue;
-        };
+    let counts = sums(rows, |row| {
+        Some((row.verdict.figures()?.cross_shard?, row.block.transactions as u64))
+    });
+    let line = |(contender, crossing, all)| {
+        format!("{contender}: {:.1} % of the transactions crossed shards.", percent(crossing, all))
+    };
+    counts.into_iter().map(line).collect()
+}
+
+/// Slots that were written to storage tries beside the execution, for each contender that did so.
+fn early_slots(rows: &[Row]) -> Vec<String> {
+    let counts = sums(rows, |row| {
+        let figures = row.verdict.figures()?;
+        Some((figures.early_slots_again?, figures.early_slots?))
+    });
+    let line = |(contender, again, all)| {
+        format!(
+            "{contender}: {} written to tries beside the execution, {:.1} % of them again after it.",
+            counted(all as usize, "slot"),
+            percent(again, all)
+        )
+    };
+    counts.into_iter().map(line).collect()
+}
+
+/// Sums of two counts over all blocks, for each contender that has them.
+fn sums(
+    rows: &[Row],
+    counts: impl Fn(&Row) -> Option<(u64, u64)>,
+) -> Vec<(Contender<'_>, u64, u64)> {
+    let mut contenders: Vec<(Contender<'_>, u64, u64)> = Vec::new();
+    for (row, (part, all)) in rows.iter().filter_map(|row| Some((row, counts(row)?))) {
         let known = contenders.iter().position(|(contender, ..)| *contender == row.contender());
         let place = known.unwrap_or_else(|| {
             contenders.push((row.contender(), 0, 0));
             contenders.len() - 1
         });
-        contenders[place].1 += crossing;
-        contenders[place].2 += row.block.transactions;
+        contenders[place].1 += part;
+        contenders[place].2 += all;
     }
-    let line = |(contender, crossing, all): (Contender<'_>, u64, usize)| {
-        let percent = 100.0 * crossing as f64 / all.max(1) as f64;
-        format!("{contender}: {percent:.1} % of the transactions crossed shards.")
-    };
-    contenders.into_iter().map(line).collect()
+    contenders
+}
+
+fn percent(part: u64, all: u64) -> f64 {
+    100.0 * part as f64 / all.max(1) as f64
 }
 
 /// Shortens an external text to [`LONGEST_NAME`] characters, at the end of a word or of an item.

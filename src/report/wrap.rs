@@ -1,6 +1,6 @@
 //! Breaks lines at blanks and drops columns, so that text fits the width of a terminal.
 //!
-//! A word is never cut. Only a word that is longer than the width exceeds it. Long lists are broken after their commas.
+//! A word is never cut, and a number keeps its unit. Only a word that is longer than the width exceeds it. Long lists are broken after their commas.
 
 use std::ops::RangeInclusive;
 
@@ -27,14 +27,13 @@ fn folded(line: &str, width: usize) -> Vec<String> {
     if visible(line) <= width {
         return vec![line.to_owned()];
     }
-    let blanks = line.len() - line.trim_start_matches(' ').len();
-    let indent = " ".repeat(blanks + INDENT);
-    let mut lines = vec![" ".repeat(blanks)];
-    let words = line.split(' ').flat_map(|word| parts(word, width - indent.len().min(width)));
-    for (word, before) in words.filter(|(word, _)| !word.is_empty()) {
+    let indent = " ".repeat(hanging(line, width));
+    let mut lines = vec![String::new()];
+    let fits = width - indent.len().min(width);
+    let words = words(line).into_iter().flat_map(|(gap, word)| parts(gap, word, fits));
+    for (gap, word) in words.filter(|(_, word)| !word.is_empty()) {
         let Some(last) = lines.last_mut() else { break };
         let is_new = last.trim_start_matches(' ').is_empty();
-        let gap = if is_new { 0 } else { before };
         if is_new || visible(last) + gap + visible(word) <= width {
             last.extend(std::iter::repeat_n(' ', gap));
             last.push_str(word);
@@ -45,12 +44,59 @@ fn folded(line: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The parts of a word, each with the number of blanks before it. A list that is longer than `width` is divided after its commas.
-fn parts(word: &str, width: usize) -> Vec<(&str, usize)> {
-    if visible(word) <= width {
-        return vec![(word, 1)];
+/// Blanks at the start of the further lines. They stand below the last column of the line, which begins after several
+/// blanks, if there is one in its first half.
+fn hanging(line: &str, width: usize) -> usize {
+    let (mut end, mut column) = (0, None);
+    let words = words(line);
+    for (at, (gap, word)) in words.iter().enumerate() {
+        end += gap;
+        if at > 0 && *gap > 1 && end <= width / 2 {
+            column = Some(end);
+        }
+        end += visible(word);
     }
-    word.split_inclusive(',').enumerate().map(|(at, part)| (part, usize::from(at == 0))).collect()
+    column.unwrap_or_else(|| words.first().map_or(0, |(blanks, _)| *blanks) + INDENT)
+}
+
+/// The words of a line, each with the number of blanks before it. A number and its unit are one word.
+fn words(line: &str) -> Vec<(usize, &str)> {
+    let mut words = Vec::<(usize, &str)>::new();
+    let mut gap = 0;
+    for word in line.split(' ') {
+        if word.is_empty() {
+            gap += 1;
+            continue;
+        }
+        match words.last_mut() {
+            Some((_, before)) if gap == 1 && belong_together(before, word) => {
+                let start = before.as_ptr() as usize - line.as_ptr() as usize;
+                *before = &line[start..start + before.len() + 1 + word.len()];
+            }
+            _ => words.push((gap, word)),
+        }
+        gap = 1;
+    }
+    words
+}
+
+/// Whether `word` is the unit of the number before it.
+fn belong_together(before: &str, word: &str) -> bool {
+    const UNITS: [&str; 14] = [
+        "%", "s", "ms", "µs", "ns", "B", "KiB", "MiB", "GiB", "Mgas", "Mgas/s", "thread",
+        "threads", "blocks",
+    ];
+    let unit = word.trim_end_matches([',', ';', ':', '.', ')']);
+    before.ends_with(|last: char| last.is_ascii_digit()) && UNITS.contains(&unit)
+}
+
+/// The parts of a word, each with the number of blanks before it. A list that is longer than `width` is divided after its commas.
+fn parts(gap: usize, word: &str, width: usize) -> Vec<(usize, &str)> {
+    if visible(word) <= width {
+        return vec![(gap, word)];
+    }
+    let parts = word.split_inclusive(',').enumerate();
+    parts.map(|(at, part)| (if at == 0 { gap } else { 0 }, part)).collect()
 }
 
 /// Chooses the columns of a table that fit the width. `widths` are those of all columns, `gap` is the space between
@@ -84,6 +130,22 @@ mod tests {
             fold(["a longer-than-the-width b"], 10),
             ["a", "  longer-than-the-width", "  b"]
         );
+    }
+
+    #[test]
+    fn the_last_column_of_a_line_keeps_its_place() {
+        let line = "  7  1.08  bal on 1 thread: a reason that is long";
+        let expected =
+            ["  7  1.08  bal on 1 thread:", "           a reason that is", "           long"];
+        assert_eq!(fold([line], 27), expected);
+        let late = "one two three  four five";
+        assert_eq!(fold([late], 16), ["one two three", "  four five"]);
+    }
+
+    #[test]
+    fn a_number_keeps_its_unit() {
+        assert_eq!(fold(["a share of 15 %, and"], 13), ["a share of", "  15 %, and"]);
+        assert_eq!(fold(["a share of 15 apples"], 13), ["a share of 15", "  apples"]);
     }
 
     #[test]

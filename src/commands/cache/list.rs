@@ -41,7 +41,7 @@ const COLUMNS: [Column; 14] = [
 ];
 
 /// Columns that may be left out, the least important first.
-const DROPPED: [usize; 7] = [8, 7, 6, 11, 0, 2, 5];
+const DROPPED: [usize; 8] = [8, 7, 6, 11, 0, 2, 5, 12];
 
 /// Prints the list. It reads every file, so that it lists only blocks with a complete file.
 pub(super) fn run(args: ListArgs, context: &Context) -> eyre::Result<Outcome> {

@@ -87,7 +87,8 @@ pub(super) fn root(block: &AnalysedBlock) -> Option<String> {
         false => format!("; largest storage tries: {}", tries.join(", ")),
     };
     Some(format!(
-        "State root: {}, {:.0} % of execution and root on one thread; {}, {} KiB{largest}",
+        "State root of block {}: {}, {:.0} % of execution and root on one thread; {}, {} KiB{largest}",
+        block.facts.number,
         units::duration(root.time),
         share * 100.0,
         counted(root.nodes.count, "node"),
