@@ -96,13 +96,14 @@ pub fn with_hints(
 }
 
 /// Other work for idle workers: checks that a location has its final value below the commit index. There is a piece of it for
-/// some locations of each kind.
+/// some locations, and for more of them in larger blocks.
 fn final_below<'a>(
     programs: &'a [Program],
     memory: &'a Memory,
 ) -> impl Fn(TxIndex) -> bool + Sync + 'a {
     // Guards the locations that are left.
-    let left = Mutex::new(all_locations().into_iter().step_by(4).collect::<Vec<_>>());
+    let some = all_locations().into_iter().step_by(4).take(programs.len() / 2);
+    let left = Mutex::new(some.collect::<Vec<_>>());
     move |commit_index| {
         let Some(at) = left.lock().pop() else { return false };
         let (_, state) = in_order(&programs[..commit_index]);
