@@ -12,6 +12,9 @@
 //! A second table compares `block-stm` with 2 threads on the same transactions under the rules of Osaka and of Amsterdam:
 //! speedups, and Amsterdam's over Osaka's.
 //!
+//! A third table shows the share of the state's latency that `bal` hides with 2 and 8 threads, if each first read takes
+//! [`LATENCY`]: 100 % if it takes no longer than without latency, 0 % if it takes as much longer as the baseline does.
+//!
 //! The blocks and their lists are made by the sequential path. All outcomes are compared with the
 //! baseline's, and every transaction must succeed. That shows agreement. It does not show that the rules of the fork are
 //! right. The transactions are unsigned, as senders are recovered outside the timer.
@@ -35,11 +38,17 @@ use blockrace::{
     executors::{Bal, ExecutorKind},
     threads::WorkerPool,
 };
-use std::{env, num::NonZeroUsize};
+use std::{env, num::NonZeroUsize, time::Duration};
 use support::{
     rounds::{self, Laps},
     worst::Load,
 };
+
+/// Latency of a first read of the state.
+const LATENCY: Duration = Duration::from_micros(100);
+
+/// Most iterations with latency. The baseline takes seconds for each.
+const SLOW_ROUNDS: usize = 3;
 
 /// Gas of one item of a list (EIP-7928).
 const ITEM: u64 = 2_000;
@@ -144,6 +153,41 @@ fn main() {
     for (load, gas_limit, name) in blocks().filter(|(.., name)| is_wanted(name)) {
         compare_forks(&name, load, gas_limit, [&one, &two], rounds);
     }
+    let eight = pool(8);
+    println!("\n{:18} {:>9} {:>9} {:>9}", "latency 100 us", "seq, ms", "bal, 2", "bal, 8");
+    for (load, gas_limit, name) in blocks().filter(|(.., name)| is_wanted(name)) {
+        hide_latency(&name, load, gas_limit, [&one, &two, &eight], rounds.min(SLOW_ROUNDS));
+    }
+}
+
+/// Measures the block with and without latency of its state, and prints a row.
+fn hide_latency(
+    name: &str,
+    load: Load,
+    gas_limit: u64,
+    [one, two, eight]: [&WorkerPool; 3],
+    rounds: usize,
+) {
+    let (at_once, mut late) = (load.block(gas_limit), load.block(gas_limit));
+    late.state_latency = LATENCY;
+    let execute = |job: &ReplayJob, kind: ExecutorKind, pool: &WorkerPool| {
+        prepared(kind, job, pool).execute(job, pool).expect("the block is valid")
+    };
+    let (sequential, bal) = (ExecutorKind::SEQUENTIAL, ExecutorKind::BAL);
+    let laps = rounds::race(
+        rounds,
+        [
+            &|| execute(&at_once, sequential, one),
+            &|| execute(&late, sequential, one),
+            &|| execute(&at_once, bal, two),
+            &|| execute(&late, bal, two),
+            &|| execute(&at_once, bal, eight),
+            &|| execute(&late, bal, eight),
+        ],
+    );
+    let [a, b, c, d, e, f] = laps.each_ref().map(|laps| 1e3 * laps.median().as_secs_f64());
+    let hidden = |added: f64| 100.0 * (1.0 - added / (b - a));
+    println!("{name:18} {b:9.0} {:7.1} % {:7.1} %", hidden(d - c), hidden(f - e));
 }
 
 /// Measures the same transactions under the rules of both forks, and prints a row.
