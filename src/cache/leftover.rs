@@ -42,6 +42,13 @@ impl Cache {
         names.filter_map(|name| abandoned(folder.join(name)).transpose()).collect()
     }
 
+    /// Removes all leftovers of a chain. A file that cannot be removed only takes space.
+    pub fn sweep(&self, chain_id: ChainId) {
+        for leftover in self.leftovers(chain_id).into_iter().flatten() {
+            let _ = self.remove_leftover(&leftover);
+        }
+    }
+
     /// Removes a leftover. It is not an error if the file is already gone.
     ///
     /// # Errors

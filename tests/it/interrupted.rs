@@ -177,6 +177,22 @@ fn two_fetches_into_one_cache_both_succeed() {
 }
 
 #[test]
+fn a_fetch_removes_what_killed_ones_left_and_nothing_else() {
+    let Some(recordings) = recordings() else { return };
+    let node = RecordedNode::serve(&recordings, "mainnet", &[]);
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    let chain = cache.path().join("1");
+    fs::create_dir(&chain).expect("it is writable");
+    let [dead, alive] = [".put-aaaaaa.tmp", ".put-bbbbbb.tmp"].map(|name| chain.join(name));
+    fs::write(&dead, "half a block").expect("it is writable");
+    let writer = fs::File::create(&alive).expect("it is writable");
+    writer.lock().expect("the file system has locks");
+    let number = node.numbers[0].to_string();
+    assert_code(&blockrace(cache.path(), &["fetch", &number, "--rpc-url", &node.url]), 0);
+    assert!(!dead.exists() && alive.exists());
+}
+
+#[test]
 fn a_cached_file_that_is_damaged_is_fetched_again() {
     let Some(recordings) = recordings() else { return };
     let (cache, numbers) = crate::support::fetched(&recordings, "mainnet");

@@ -108,7 +108,9 @@ class Soak:
                 sys.exit(f"lost after {rounds} runs: {lost}")
             known = now
             if rounds % 25 == 0:
-                self.run(["cache", "check"] if known else ["cache", "list"])
+                # A fetch removes what killed ones left.
+                self.run(["fetch", self.blocks[0], "--rpc-url", self.url])
+                self.run(["cache", "check"])
                 if left := self.leftovers():
                     sys.exit(f"temporary files are left: {left}")
         self.report(rounds)

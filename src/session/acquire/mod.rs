@@ -142,6 +142,7 @@ pub async fn acquire(
     let chain_id = nodes.first().chain_id();
     let (own, asked, of_nodes) = (cache.clone(), numbers.clone(), nodes.clone());
     let look_up = move || {
+        own.sweep(chain_id);
         let check = HeaderCheck::new(&own, chain_id, &asked, headers)?;
         let kept = Kept::of(&own, &of_nodes, &asked, overwrite, check.clone())?;
         Ok::<_, eyre::Report>((check, kept))
