@@ -243,3 +243,21 @@ fn a_stale_incarnation_is_validated_before_its_turn() {
         again(2, ExecutionPoint::Speculative)
     );
 }
+
+#[test]
+fn other_work_is_done_only_while_there_is_no_task() {
+    let scheduler = Scheduler::new(Steps { count: 2, ..Steps::default() });
+    let unexpected = |_| panic!("there is a task");
+    assert_eq!(scheduler.next_task(unexpected), at_commit(0));
+    assert_eq!(scheduler.next_task(unexpected), ahead(1));
+    let pieces = std::cell::Cell::new(0);
+    let none = scheduler.next_task(|commit_index| {
+        assert_eq!(commit_index, 0);
+        pieces.set(pieces.get() + 1);
+        if pieces.get() == 3 {
+            scheduler.stop();
+        }
+        pieces.get() < 3
+    });
+    assert_eq!((none, pieces.get()), (None, 3));
+}
