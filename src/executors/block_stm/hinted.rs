@@ -1,18 +1,9 @@
 //! Block-STM with hints from a block access list.
 
-use super::{
-    BlockStm,
-    block_execution::{self, no_help},
-    early_root,
-    hints::Hints,
-};
+use super::{BlockStm, hints::Hints};
 use crate::{
     block::{ReplayJob, TrieAfter},
-    execution::{
-        ExecuteError, Execution, Observable,
-        observe::{Observer, Unobserved},
-        with_root_in_turn,
-    },
+    execution::{ExecuteError, Execution, Observable, observe::Observer},
     threads::WorkerPool,
 };
 
@@ -44,12 +35,7 @@ impl Observable for HintedBlockStm {
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        match self.stm.limit(job, pool) {
-            Some(limit) => {
-                block_execution::execute(job, pool, limit, &self.hints, (observer, &no_help))
-            }
-            None => self.stm.run(job, pool, observer),
-        }
+        self.stm.run_hinted(job, pool, &self.hints, observer)
     }
 
     fn has_root_beside(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
@@ -61,9 +47,6 @@ impl Observable for HintedBlockStm {
         job: &'j ReplayJob,
         pool: &WorkerPool,
     ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
-        match self.stm.limit_beside_root(job, pool) {
-            Some(limit) => early_root::execute(job, pool, limit, &self.hints),
-            None => Ok(with_root_in_turn(job, pool, self.run(job, pool, &Unobserved)?)),
-        }
+        self.stm.run_hinted_with_root(job, pool, &self.hints)
     }
 }

@@ -82,6 +82,36 @@ impl BlockStm {
         let has_threads = self == Self::Always || early_root::pays(pool, limit);
         (has_threads && job.proved_state().is_some()).then_some(limit)
     }
+
+    /// [`Observable::run`] with hints.
+    fn run_hinted(
+        self,
+        job: &ReplayJob,
+        pool: &WorkerPool,
+        hints: &Hints,
+        observer: &impl Observer,
+    ) -> Result<Execution, ExecuteError> {
+        match self.limit(job, pool) {
+            Some(limit) => block_execution::execute(job, pool, limit, hints, (observer, &no_help)),
+            None => Sequential.run(job, pool, observer),
+        }
+    }
+
+    /// [`Observable::run_with_root`] with hints.
+    fn run_hinted_with_root<'j>(
+        self,
+        job: &'j ReplayJob,
+        pool: &WorkerPool,
+        hints: &Hints,
+    ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
+        match self.limit_beside_root(job, pool) {
+            Some(limit) => early_root::execute(job, pool, limit, hints),
+            None => {
+                let execution = self.run_hinted(job, pool, hints, &Unobserved)?;
+                Ok(with_root_in_turn(job, pool, execution))
+            }
+        }
+    }
 }
 
 impl Observable for BlockStm {
@@ -95,10 +125,7 @@ impl Observable for BlockStm {
         pool: &WorkerPool,
         observer: &impl Observer,
     ) -> Result<Execution, ExecuteError> {
-        let Some(limit) = self.limit(job, pool) else {
-            return Sequential.run(job, pool, observer);
-        };
-        block_execution::execute(job, pool, limit, &Hints::default(), (observer, &no_help))
+        self.run_hinted(job, pool, &Hints::default(), observer)
     }
 
     fn has_root_beside(&self, job: &ReplayJob, pool: &WorkerPool) -> bool {
@@ -110,9 +137,6 @@ impl Observable for BlockStm {
         job: &'j ReplayJob,
         pool: &WorkerPool,
     ) -> Result<(Execution, TrieAfter<'j>), ExecuteError> {
-        match self.limit_beside_root(job, pool) {
-            Some(limit) => early_root::execute(job, pool, limit, &Hints::default()),
-            None => Ok(with_root_in_turn(job, pool, self.run(job, pool, &Unobserved)?)),
-        }
+        self.run_hinted_with_root(job, pool, &Hints::default())
     }
 }
