@@ -27,10 +27,11 @@ fn folded(line: &str, width: usize) -> Vec<String> {
     if visible(line) <= width {
         return vec![line.to_owned()];
     }
-    let indent = " ".repeat(hanging(line, width));
+    let words = words(line);
+    let indent = " ".repeat(hanging(&words, width));
     let mut lines = vec![String::new()];
     let fits = width - indent.len().min(width);
-    let words = words(line).into_iter().flat_map(|(gap, word)| parts(gap, word, fits));
+    let words = words.into_iter().flat_map(|(gap, word)| parts(gap, word, fits));
     for (gap, word) in words.filter(|(_, word)| !word.is_empty()) {
         let Some(last) = lines.last_mut() else { break };
         let is_new = last.trim_start_matches(' ').is_empty();
@@ -44,11 +45,10 @@ fn folded(line: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Blanks at the start of the further lines. They stand below the last column of the line, which begins after several
+/// Blanks at the start of the further lines of a line with these words. They stand below the last column of the line, which begins after several
 /// blanks, if there is one in its first half.
-fn hanging(line: &str, width: usize) -> usize {
+fn hanging(words: &[(usize, &str)], width: usize) -> usize {
     let (mut end, mut column) = (0, None);
-    let words = words(line);
     for (at, (gap, word)) in words.iter().enumerate() {
         end += gap;
         if at > 0 && *gap > 1 && end <= width / 2 {

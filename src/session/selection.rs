@@ -85,7 +85,7 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
             if cached.is_empty() {
                 return Err(nothing_cached(query.chain, cache));
             }
-            let asked = numbers_of(&cached);
+            let asked = cached.iter().map(|id| id.number).collect();
             let ids = in_shard(cached, query.shard);
             let confirmed = confirmed(cache, &ids, &GivenHashes::new())?;
             let found = |id: BlockId| (id.number, Ok(cached_source(cache, &id, &confirmed)));
@@ -113,20 +113,6 @@ fn select_all(query: BlockQuery, cache: &Cache) -> eyre::Result<Selection> {
         None => named,
     };
     Ok(Selection { blocks, query, named, is_sample: false, asked })
-}
-
-/// The numbers of blocks, as few ranges if the blocks are in order.
-fn numbers_of(blocks: &[BlockId]) -> BlockNumbers {
-    let mut ranges = Vec::<RangeInclusive<BlockNumber>>::new();
-    for number in blocks.iter().map(|id| id.number) {
-        match ranges.last_mut() {
-            Some(last) if (*last.end()..=last.end().saturating_add(1)).contains(&number) => {
-                *last = *last.start()..=number;
-            }
-            _ => ranges.push(number..=number),
-        }
-    }
-    ranges.into_iter().collect()
 }
 
 /// The cached blocks that a list may select, the selected numbers, and the hashes that the list gives.
@@ -372,19 +358,4 @@ fn find(found: &[BlockId], number: BlockNumber, cache: &Cache) -> eyre::Result<B
 /// Joins values with commas, as in an argument.
 pub(super) fn joined(values: &[impl ToString]) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloy_primitives::B256;
-
-    #[test]
-    fn blocks_in_order_are_few_ranges() {
-        let id = |number| BlockId { chain_id: 1, number, hash: B256::ZERO };
-        let of = |numbers: &[u64]| numbers_of(&numbers.iter().copied().map(id).collect::<Vec<_>>());
-        assert_eq!(of(&[3, 4, 4, 5, 9, u64::MAX]).ranges(), [3..=5, 9..=9, u64::MAX..=u64::MAX]);
-        assert_eq!(of(&[5, 3, 4]).count(), 3);
-        assert_eq!(of(&[]).count(), 0);
-    }
 }

@@ -31,15 +31,7 @@ impl BlockNumbers {
 
     /// First and last numbers of the ranges in ascending order. Adjacent ranges are one.
     pub fn spans(&self) -> Vec<(BlockNumber, BlockNumber)> {
-        let mut spans = Vec::<(BlockNumber, BlockNumber)>::new();
-        for range in self.set().0 {
-            let (first, end) = range.into_inner();
-            match spans.last_mut() {
-                Some((_, last)) if last.checked_add(1) == Some(first) => *last = end,
-                _ => spans.push((first, end)),
-            }
-        }
-        spans
+        joined(self.set().0).into_iter().map(RangeInclusive::into_inner).collect()
     }
 
     /// The numbers that `others` lacks. Time and memory depend on the ranges, not on their length.
@@ -112,6 +104,29 @@ impl FromIterator<RangeInclusive<BlockNumber>> for BlockNumbers {
         let filled = ranges.into_iter().filter(|range| !range.is_empty());
         Self { ranges: filled.flat_map(fresh).collect() }
     }
+}
+
+/// Collects numbers, as few ranges if they are in order.
+impl FromIterator<BlockNumber> for BlockNumbers {
+    fn from_iter<I: IntoIterator<Item = BlockNumber>>(numbers: I) -> Self {
+        joined(numbers.into_iter().map(|number| number..=number)).into_iter().collect()
+    }
+}
+
+/// Joins each range with the one before it if it begins at that one's end or right after it.
+fn joined(
+    ranges: impl IntoIterator<Item = RangeInclusive<BlockNumber>>,
+) -> Vec<RangeInclusive<BlockNumber>> {
+    let mut joined = Vec::<RangeInclusive<BlockNumber>>::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if (*last.end()..=last.end().saturating_add(1)).contains(range.start()) => {
+                *last = *last.start()..=*range.end();
+            }
+            _ => joined.push(range),
+        }
+    }
+    joined
 }
 
 /// The numbers covered so far, as disjoint ranges. The map goes from start to end, both included.
@@ -228,6 +243,20 @@ mod tests {
         assert_eq!(rest.ranges, vec![24..=27, 5..=5, 0..=0, 2..=2]);
         assert_eq!(all.without(&numbers(&[])), all);
         assert_eq!(all.without(&all).count(), 0);
+    }
+
+    #[test]
+    fn numbers_in_order_are_few_ranges() {
+        let of = |numbers: &[u64]| numbers.iter().copied().collect::<BlockNumbers>();
+        assert_eq!(of(&[3, 4, 4, 5, 9, u64::MAX]).ranges(), [3..=5, 9..=9, u64::MAX..=u64::MAX]);
+        assert_eq!(of(&[5, 3, 4]).count(), 3);
+        assert_eq!(of(&[]).count(), 0);
+    }
+
+    #[test]
+    fn adjacent_ranges_are_one_span() {
+        let spans = numbers(&[7..=9, 3..=4, 10..=12, u64::MAX..=u64::MAX]).spans();
+        assert_eq!(spans, [(3, 4), (7, 12), (u64::MAX, u64::MAX)]);
     }
 
     #[test]
