@@ -3,16 +3,17 @@
 //! Only open nodes are encoded. The reference to a closed node is already known and is copied into its parent.
 //! The encodings of leaves and extensions come from alloy-trie.
 
-use std::array;
+use std::{array, mem};
 
 use alloy_primitives::{B256, Bytes, keccak256};
-use alloy_rlp::{EMPTY_STRING_CODE, Header};
+use alloy_rlp::EMPTY_STRING_CODE;
 use alloy_trie::nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode};
 use rayon::prelude::*;
 
 use super::{
+    branch_rlp::BranchRlp,
     node::{Branch, Extension, Leaf, Node},
-    raw::{HASH_CODE, HASHED_FROM, Reference},
+    raw::{HASHED_FROM, Reference},
     store::NewNodes,
 };
 
@@ -21,9 +22,10 @@ const PARALLEL_CHANGES: usize = 16;
 /// Number of changes from which their children are hashed in parallel, too.
 const LARGE: usize = 16 * PARALLEL_CHANGES;
 
-/// Encodes nodes one by one into one buffer.
+/// Encodes nodes one by one.
 #[derive(Debug)]
 pub(super) struct Encoder<'s> {
+    /// Holds a node of two items while it is encoded.
     buffer: Vec<u8>,
     /// Number of levels of branches, from the top, with children that are hashed in parallel.
     parallel_levels: u32,
@@ -32,13 +34,8 @@ pub(super) struct Encoder<'s> {
 }
 
 impl<'s> Encoder<'s> {
-    /// Size in bytes of a full branch, the largest node: 16 references of 33 bytes, an empty value and a header
-    /// of 3.
-    const CAPACITY: usize = 16 * 33 + 1 + 3;
-
-    pub(super) fn new() -> Self {
-        let buffer = Vec::with_capacity(Self::CAPACITY);
-        Self { buffer, parallel_levels: 0, kept: None }
+    pub(super) const fn new() -> Self {
+        Self { buffer: Vec::new(), parallel_levels: 0, kept: None }
     }
 
     /// Hashes the upper levels of a trie with this many changes on the threads of the current pool. A level of
@@ -79,14 +76,8 @@ impl<'s> Encoder<'s> {
             Node::Empty => RlpNode::from_rlp(&[EMPTY_STRING_CODE]),
             Node::Closed(Reference::Hash(hash)) => RlpNode::word_rlp(hash),
             Node::Closed(Reference::Embedded(rlp)) => RlpNode::from_rlp(rlp),
-            Node::Leaf(leaf) => {
-                let reference = self.leaf(leaf);
-                self.keep(reference)
-            }
-            Node::Extension(extension) => {
-                let reference = self.extension(extension);
-                self.keep(reference)
-            }
+            Node::Leaf(leaf) => self.leaf(leaf),
+            Node::Extension(extension) => self.extension(extension),
             Node::Branch(branch) => {
                 // A collector needs every open node.
                 if let (None, Some(hash)) = (&self.kept, branch.hash()) {
@@ -94,92 +85,72 @@ impl<'s> Encoder<'s> {
                 }
                 let reference = self.branch(branch);
                 reference.as_hash().into_iter().for_each(|hash| branch.keep_hash(hash));
-                self.keep(reference)
+                reference
             }
         }
     }
 
-    /// Stores the node that was just encoded, if it has a hash.
-    fn keep(&mut self, reference: RlpNode) -> RlpNode {
+    /// Stores a node with this RLP and reference, if it has a hash and the caller needs it.
+    fn keep(&mut self, rlp: &[u8], reference: &RlpNode) {
         if let Some(kept) = self.kept.as_deref_mut()
-            && self.buffer.len() >= HASHED_FROM
+            && rlp.len() >= HASHED_FROM
             && let Some(hash) = reference.as_hash()
         {
-            kept.push(hash, Bytes::copy_from_slice(&self.buffer));
+            kept.push(hash, Bytes::copy_from_slice(rlp));
         }
-        reference
     }
 
     fn leaf(&mut self, leaf: &Leaf<'_>) -> RlpNode {
-        LeafNodeRef::new(&leaf.path, &leaf.value).rlp(self.cleared())
+        self.short(|buffer| LeafNodeRef::new(&leaf.path, &leaf.value).rlp(buffer))
     }
 
     fn extension(&mut self, extension: &Extension<'_>) -> RlpNode {
         let child = self.reference(&extension.child);
-        ExtensionNodeRef::new(&extension.path, &child).rlp(self.cleared())
+        self.short(|buffer| ExtensionNodeRef::new(&extension.path, &child).rlp(buffer))
     }
 
-    /// Encodes a list of 16 references and an empty value (Yellow Paper, appendix D).
+    /// Encodes a node of two items with `encode`, which gets an empty buffer.
+    fn short(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> RlpNode) -> RlpNode {
+        let mut buffer = mem::take(&mut self.buffer);
+        buffer.clear();
+        let reference = encode(&mut buffer);
+        self.keep(&buffer, &reference);
+        self.buffer = buffer;
+        reference
+    }
+
     fn branch(&mut self, branch: &Branch<'_>) -> RlpNode {
         let children = branch.children();
-        let new = match self.parallel_levels {
-            0 => children.each_ref().map(|child| self.new_reference(child)),
-            levels => references_in_parallel(children, levels - 1),
-        };
-        let lengths = children.iter().zip(&new).map(|(child, new)| reference_length(child, new));
-        let payload_length = 1 + lengths.sum::<usize>();
-        let buffer = self.cleared();
-        Header { list: true, payload_length }.encode(buffer);
-        for (child, new) in children.iter().zip(&new) {
-            write_reference(child, new, buffer);
+        let split = self.parallel_levels.checked_sub(1);
+        let split = split.map(|levels| references_in_parallel(children, levels));
+        let mut encoded = BranchRlp::new();
+        for (nibble, child) in children.iter().enumerate() {
+            match child {
+                Node::Empty => encoded.push_absent(),
+                Node::Closed(Reference::Hash(hash)) => encoded.push_hash(hash),
+                Node::Closed(Reference::Embedded(rlp)) => encoded.push(rlp),
+                open => match &split {
+                    Some(references) => encoded.push(&references[nibble]),
+                    None => encoded.push(&self.reference(open)),
+                },
+            }
         }
-        buffer.push(EMPTY_STRING_CODE);
-        RlpNode::from_rlp(buffer)
-    }
-
-    /// The reference to an open child. It is empty for others, whose references are in the node of the parent.
-    fn new_reference(&mut self, child: &Node<'_>) -> RlpNode {
-        match child {
-            Node::Empty | Node::Closed(_) => RlpNode::default(),
-            open => self.reference(open),
-        }
-    }
-
-    /// Empties the buffer. The children of the next node no longer need it.
-    fn cleared(&mut self) -> &mut Vec<u8> {
-        self.buffer.clear();
-        &mut self.buffer
+        let rlp = encoded.finish();
+        let reference = RlpNode::from_rlp(rlp);
+        self.keep(rlp, &reference);
+        reference
     }
 }
 
-/// Length of the reference that a branch holds for this child. `new` is the one of an open child.
-fn reference_length(child: &Node<'_>, new: &RlpNode) -> usize {
-    match child {
-        Node::Empty => 1,
-        Node::Closed(Reference::Hash(_)) => 1 + B256::len_bytes(),
-        Node::Closed(Reference::Embedded(rlp)) => rlp.len(),
-        _ => new.len(),
-    }
-}
-
-fn write_reference(child: &Node<'_>, new: &RlpNode, buffer: &mut Vec<u8>) {
-    match child {
-        Node::Empty => buffer.push(EMPTY_STRING_CODE),
-        Node::Closed(Reference::Hash(hash)) => {
-            buffer.push(HASH_CODE);
-            buffer.extend_from_slice(&hash.0);
-        }
-        Node::Closed(Reference::Embedded(rlp)) => buffer.extend_from_slice(rlp),
-        _ => buffer.extend_from_slice(new),
-    }
-}
-
-/// The references of a branch to its open children, each computed by a task of the current pool.
+/// The references of a branch to its open children, each computed by a task of the current pool. They are empty for others,
+/// whose references are in the node of the parent.
 fn references_in_parallel(children: &[Node<'_>; 16], parallel_levels: u32) -> [RlpNode; 16] {
     let mut references = array::from_fn(|_| RlpNode::default());
     let all = references.par_iter_mut().zip(children);
     all.for_each(|(reference, child)| {
-        *reference = Encoder { parallel_levels, ..Encoder::new() }.new_reference(child);
+        if !matches!(child, Node::Empty | Node::Closed(_)) {
+            *reference = Encoder { parallel_levels, ..Encoder::new() }.reference(child);
+        }
     });
     references
 }

@@ -18,13 +18,14 @@
 //! | `store` | nodes by hash |
 //! | `raw` | reads one node in place and rejects nodes that Ethereum's tries cannot contain |
 //! | `lookup` | walks to one key, in place |
-//! | `node`, `partial`, `insert`, `remove`, `encode` | the working trie: nodes, insertion, deletion, hashing |
+//! | `node`, `partial`, `insert`, `remove`, `encode`, `branch_rlp` | the working trie: nodes, insertion, deletion, hashing |
 //! | `change` | changes of many keys, split over threads |
 //! | `reach` | the nodes that belong to a state |
 //! | `needed` | the nodes that a block needs |
 //! | `state` | accounts and storage, the root after a block |
 //! | `early` | storage tries that are updated before the block has ended |
 
+mod branch_rlp;
 mod change;
 mod early;
 mod encode;

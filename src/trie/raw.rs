@@ -65,12 +65,26 @@ pub(super) fn read(mut rlp: &[u8], depth: usize) -> Result<RawNode<'_>, Malforme
     if !rlp.is_empty() {
         return Err(Malformed::TrailingBytes { bytes: rlp.len() });
     }
+    if depth < KEY_NIBBLES
+        && let Some(children) = read_full_branch(items)
+    {
+        return Ok(RawNode::Branch(children.map(Some)));
+    }
     let (first, second) = (next_item(&mut items)?, next_item(&mut items)?);
     if items.is_empty() {
         read_short(&first, &second, depth)
     } else {
         read_branch(&first, &second, items, depth)
     }
+}
+
+/// Reads the items of a branch if each of its 16 children has a hash, as in most branches near the root. Its items have
+/// known places.
+fn read_full_branch(items: &[u8]) -> Option<[Reference<'_>; 16]> {
+    let (references, [EMPTY_STRING_CODE]) = items.as_chunks() else { return None };
+    let references: &[[u8; 1 + 32]; 16] = references.try_into().ok()?;
+    let all = references.iter().all(|[code, ..]| *code == HASH_CODE);
+    all.then(|| references.each_ref().map(|[_, hash @ ..]| Reference::Hash(hash.into())))
 }
 
 /// Removes the next item from a list's payload.
