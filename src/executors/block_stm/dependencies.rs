@@ -29,6 +29,8 @@ pub(super) struct Loaded {
     pub(super) before: U256,
     /// Block's writes to its nonce. `None` if the read set already has the dependency.
     pub(super) nonce: Option<Observed>,
+    /// Block's writes to its code, on which the incarnation depends.
+    pub(super) code: Observed,
 }
 
 impl Loaded {
@@ -36,6 +38,17 @@ impl Loaded {
     /// empty.
     fn is_bare(&self) -> bool {
         self.found.is_none_or(|found| found.nonce == 0 && found.code_hash == KECCAK256_EMPTY)
+    }
+
+    /// Returns whether no transaction of the block has made the account empty. A balance falls only by a
+    /// transaction of the account, which raises its nonce, or by its code. New and removed code is written.
+    fn stays(&self) -> bool {
+        !self.before.is_zero() && self.code == Observed::default()
+    }
+
+    /// Returns whether the balance or the nonce decides whether the account is empty.
+    fn may_be_empty(&self) -> bool {
+        self.is_bare() && !self.stays()
     }
 }
 
@@ -106,7 +119,7 @@ impl Dependencies {
     }
 
     fn uses_of(&self, loaded: &Loaded, rule: BalanceRule) -> BalanceUses {
-        self.uses.of(loaded.address, rule == BalanceRule::Emptiness && loaded.is_bare())
+        self.uses.of(loaded.address, rule == BalanceRule::Emptiness && loaded.may_be_empty())
     }
 }
 
@@ -125,18 +138,33 @@ mod tests {
 
     const ALICE: Address = Address::repeat_byte(0xa1);
 
-    /// Returns the expectation on Alice's balance. She had 100 wei before the block and received 5 in it.
+    /// Returns the expectation on Alice's balance of 105 wei. She had 100 of it before the block.
     fn expected(uses: &[BalanceUse], bare: bool) -> Option<Expected> {
+        let before = U256::from(100);
+        of_alice(uses, Loaded { before, ..alice(u64::from(!bare)) })
+    }
+
+    /// Alice as she was found. She received her 105 wei in the block.
+    fn alice(nonce: u64) -> Loaded {
+        let balance = U256::from(105);
+        Loaded {
+            number: 0,
+            address: ALICE,
+            found: Some(AccountFields { nonce, balance, code_hash: KECCAK256_EMPTY }),
+            balance: Some(Observed { set: Some(balance), added: None }),
+            before: U256::ZERO,
+            nonce: None,
+            code: Observed::default(),
+        }
+    }
+
+    fn of_alice(uses: &[BalanceUse], loaded: Loaded) -> Option<Expected> {
         let mut all = Dependencies::new(1);
         for one in uses {
             all.note_use(ALICE, *one);
         }
         all.note_use(Address::ZERO, BalanceUse::Exact);
-        let balance = Some(Observed { set: None, added: Some(U256::from(5)) });
-        let (nonce, code_hash) = (u64::from(!bare), KECCAK256_EMPTY);
-        let found = Some(AccountFields { nonce, balance: U256::from(105), code_hash });
-        let before = U256::from(100);
-        all.add(Loaded { number: 0, address: ALICE, found, balance, before, nonce: None });
+        all.add(loaded);
         let alice = all.loaded(0).expect("Alice was loaded");
         expected_balance(alice, all.uses_of(alice, BalanceRule::Emptiness))
     }
@@ -167,8 +195,24 @@ mod tests {
     }
 
     #[test]
-    fn emptiness_depends_on_any_balance() {
-        let any = Expected::AtLeast { before: U256::from(100), minimum: U256::ONE };
-        assert_eq!(expected(&[BalanceUse::Emptiness], true), Some(any));
+    fn emptiness_depends_on_any_balance_of_this_block() {
+        let any = Expected::AtLeast { before: U256::ZERO, minimum: U256::ONE };
+        assert_eq!(of_alice(&[BalanceUse::Emptiness], alice(0)), Some(any));
+        assert_eq!(of_alice(&[BalanceUse::Emptiness], alice(1)), None);
+    }
+
+    #[test]
+    fn an_account_with_a_balance_before_the_block_stays() {
+        assert_eq!(expected(&[BalanceUse::Emptiness], true), None);
+    }
+
+    #[test]
+    fn an_account_with_written_code_may_be_empty() {
+        // A contract at her address was created, and destroyed itself.
+        let code = Observed { set: Some(U256::ZERO), added: None };
+        let before = U256::from(100);
+        let any = Expected::AtLeast { before, minimum: U256::ONE };
+        let loaded = Loaded { before, code, ..alice(0) };
+        assert_eq!(of_alice(&[BalanceUse::Emptiness], loaded), Some(any));
     }
 }

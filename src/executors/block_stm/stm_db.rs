@@ -293,7 +293,8 @@ impl<'m> StmDb<'m> {
         let (number, base) = (account.number, account.info.as_ref());
         self.storage.wait_for_account(number);
         let before = Before::new(base);
-        let code_hash = self.view.read(Location::Code(number))?.over(before.code_hash);
+        let code = self.view.read(Location::Code(number))?;
+        let code_hash = code.over(before.code_hash);
         let is_hollow =
             self.rule == BalanceRule::Emptiness && base.is_some_and(AccountInfo::is_empty);
         // If a batch removes and pays this account, the journal cannot tell its two lives apart.
@@ -309,6 +310,7 @@ impl<'m> StmDb<'m> {
             balance: balance.open(),
             before: before.balance,
             nonce: nonce.open(),
+            code,
         });
         Ok(found.map(|found| AccountInfo {
             account_id: AccountId::new(number as usize),
