@@ -21,7 +21,7 @@ use blockrace::{
     state::{AccountChange, PostState},
 };
 use k256::ecdsa::SigningKey;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 use transactions::BASE_FEE;
 
 /// Number of the block.
@@ -140,12 +140,19 @@ impl Default for World {
     }
 }
 
-fn key(sender: u8) -> SigningKey {
-    SigningKey::from_slice(B256::with_last_byte(sender + 1).as_slice()).expect("a small key is one")
+fn key(sender: u8) -> B256 {
+    B256::with_last_byte(sender + 1)
 }
 
 fn sender(number: u8) -> Address {
-    Address::from_public_key(key(number).verifying_key())
+    // Deriving the addresses anew took most of the time of generated worlds.
+    static ADDRESSES: LazyLock<[Address; KEYS]> = LazyLock::new(|| {
+        std::array::from_fn(|number| {
+            let key = SigningKey::from_slice(key(number as u8).as_slice());
+            Address::from_private_key(&key.expect("a small number is a key"))
+        })
+    });
+    ADDRESSES[usize::from(number)]
 }
 
 /// Some senders have sent before the block, others have not.

@@ -6,7 +6,8 @@ use super::{
     requests, sender,
 };
 use alloy_consensus::{
-    SignableTransaction, TxEip1559, TxEip7702, TxEnvelope, TxLegacy, transaction::Recovered,
+    SignableTransaction, TxEip1559, TxEip7702, TxEnvelope, TxLegacy,
+    crypto::secp256k1::sign_message, transaction::Recovered,
 };
 use alloy_eips::eip7702::{Authorization, SignedAuthorization};
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256};
@@ -126,8 +127,6 @@ fn authorization(authority: u8, code: Option<u8>, nonces: &mut [u64; KEYS]) -> S
     nonces[usize::from(authority)] += 1;
     let address = code.map_or(Address::ZERO, contract);
     let authorization = Authorization { chain_id: U256::ONE, address, nonce };
-    let signed = key(authority)
-        .sign_prehash_recoverable(authorization.signature_hash().as_slice())
-        .expect("a hash can be signed");
-    authorization.into_signed(Signature::from(signed))
+    let signed = sign_message(key(authority), authorization.signature_hash());
+    authorization.into_signed(signed.expect("a hash can be signed"))
 }
