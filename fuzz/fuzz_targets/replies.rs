@@ -38,6 +38,7 @@ const LIMITS: Limits = Limits {
     requests_per_second: None,
     max_retries: 0,
     timeout: Duration::from_secs(1),
+    largest_answer: 1 << 20,
 };
 
 fuzz_target!(|input: &[u8]| {
