@@ -180,12 +180,12 @@ impl UsesByAccount {
         self.uses.entry(address).or_default().add(balance_use);
     }
 
-    /// Uses of the account's balance. If it is not bare, it has a nonce or code, and its emptiness
-    /// does not depend on the balance.
-    pub(crate) fn of(&self, address: Address, is_bare: bool) -> BalanceUses {
+    /// Uses of the account's balance. `may_be_empty` is `false` if its emptiness does not depend on the
+    /// balance, for example since it has code.
+    pub(crate) fn of(&self, address: Address, may_be_empty: bool) -> BalanceUses {
         let mut uses = self.uses.get(&address).copied().unwrap_or_default();
         uses.emptiness |= self.emptiness_matters;
-        uses.emptiness &= is_bare;
+        uses.emptiness &= may_be_empty;
         uses
     }
 }

@@ -29,26 +29,20 @@ pub(super) struct Loaded {
     pub(super) before: U256,
     /// Block's writes to its nonce. `None` if the read set already has the dependency.
     pub(super) nonce: Option<Observed>,
-    /// Block's writes to its code, on which the incarnation depends.
-    pub(super) code: Observed,
+    /// Whether it was not empty before the block, and no transaction has written its code. It is then never empty: a
+    /// balance falls only by a transaction of the account, which raises its nonce, or by its code.
+    pub(super) lasts: bool,
 }
 
 impl Loaded {
-    /// Returns whether the account has neither nonce nor code. Its balance alone then decides whether it is
-    /// empty.
-    fn is_bare(&self) -> bool {
-        self.found.is_none_or(|found| found.nonce == 0 && found.code_hash == KECCAK256_EMPTY)
-    }
-
-    /// Returns whether no transaction of the block has made the account empty. A balance falls only by a
-    /// transaction of the account, which raises its nonce, or by its code. New and removed code is written.
-    fn stays(&self) -> bool {
-        !self.before.is_zero() && self.code == Observed::default()
-    }
-
-    /// Returns whether the balance or the nonce decides whether the account is empty.
+    /// Returns whether the balance or the nonce decides whether the account is empty. Code is an exact dependency. An
+    /// account that lasts can still be found empty, if a transaction of it published between the reads of its nonce and
+    /// of its balance.
     fn may_be_empty(&self) -> bool {
-        self.is_bare() && !self.stays()
+        self.found.is_none_or(|found| {
+            found.code_hash == KECCAK256_EMPTY
+                && !(self.lasts && (found.nonce > 0 || !found.balance.is_zero()))
+        })
     }
 }
 
@@ -109,8 +103,6 @@ impl Dependencies {
             if let Some(expected) = expected_balance(loaded, uses) {
                 view.expect(Location::Balance(loaded.number), expected);
             }
-            // A nonzero nonce never becomes zero again, unless the account is replaced. In that case the code's
-            // location changes.
             let needs_nonce = self.nonces_matter || uses.include_the_nonce();
             if let Some(seen) = loaded.nonce.filter(|_| needs_nonce) {
                 view.expect(Location::Nonce(loaded.number), Expected::Exact(seen));
@@ -139,14 +131,13 @@ mod tests {
     const ALICE: Address = Address::repeat_byte(0xa1);
 
     /// Returns the expectation on Alice's balance of 105 wei. She had 100 of it before the block.
-    fn expected(uses: &[BalanceUse], bare: bool) -> Option<Expected> {
-        let before = U256::from(100);
-        of_alice(uses, Loaded { before, ..alice(u64::from(!bare)) })
+    fn expected(uses: &[BalanceUse]) -> Option<Expected> {
+        of_alice(uses, Loaded { before: U256::from(100), lasts: true, ..alice(0, 105) })
     }
 
-    /// Alice as she was found. She received her 105 wei in the block.
-    fn alice(nonce: u64) -> Loaded {
-        let balance = U256::from(105);
+    /// Alice as she was found. She is new in the block.
+    fn alice(nonce: u64, balance: u64) -> Loaded {
+        let balance = U256::from(balance);
         Loaded {
             number: 0,
             address: ALICE,
@@ -154,7 +145,7 @@ mod tests {
             balance: Some(Observed { set: Some(balance), added: None }),
             before: U256::ZERO,
             nonce: None,
-            code: Observed::default(),
+            lasts: false,
         }
     }
 
@@ -175,8 +166,7 @@ mod tests {
 
     #[test]
     fn an_unused_balance_is_no_dependency() {
-        assert_eq!(expected(&[], true), None);
-        assert_eq!(expected(&[BalanceUse::Emptiness], false), None);
+        assert_eq!(expected(&[]), None);
     }
 
     #[test]
@@ -184,35 +174,36 @@ mod tests {
         let enough = |minimum| {
             Some(Expected::AtLeast { before: U256::from(100), minimum: U256::from(minimum) })
         };
-        assert_eq!(expected(&[pay(60)], true), enough(60));
-        assert_eq!(expected(&[pay(60), pay(45)], true), enough(105));
+        assert_eq!(expected(&[pay(60)]), enough(60));
+        assert_eq!(expected(&[pay(60), pay(45)]), enough(105));
     }
 
     #[test]
     fn an_insufficient_balance_is_an_exact_dependency() {
-        assert!(matches!(expected(&[pay(60), pay(46)], true), Some(Expected::Exact(_))));
-        assert!(matches!(expected(&[pay(1), BalanceUse::Exact], true), Some(Expected::Exact(_))));
+        assert!(matches!(expected(&[pay(60), pay(46)]), Some(Expected::Exact(_))));
+        assert!(matches!(expected(&[pay(1), BalanceUse::Exact]), Some(Expected::Exact(_))));
     }
 
     #[test]
-    fn emptiness_depends_on_any_balance_of_this_block() {
+    fn an_account_that_lasts_is_no_dependency_if_it_is_found() {
+        assert_eq!(expected(&[BalanceUse::Emptiness]), None);
+        let spent = Loaded { lasts: true, ..alice(1, 0) };
+        assert_eq!(of_alice(&[BalanceUse::Emptiness], spent), None);
+    }
+
+    #[test]
+    fn an_account_that_lasts_and_is_found_empty_is_an_exact_dependency() {
+        // Its own transaction published after the nonce was read, and before the balance was.
+        let torn = Loaded { before: U256::from(100), lasts: true, ..alice(0, 0) };
+        let expected = of_alice(&[BalanceUse::Emptiness], torn);
+        assert!(matches!(expected, Some(Expected::Exact(_))));
+    }
+
+    #[test]
+    fn emptiness_of_an_account_of_this_block_depends_on_any_balance() {
         let any = Expected::AtLeast { before: U256::ZERO, minimum: U256::ONE };
-        assert_eq!(of_alice(&[BalanceUse::Emptiness], alice(0)), Some(any));
-        assert_eq!(of_alice(&[BalanceUse::Emptiness], alice(1)), None);
-    }
-
-    #[test]
-    fn an_account_with_a_balance_before_the_block_stays() {
-        assert_eq!(expected(&[BalanceUse::Emptiness], true), None);
-    }
-
-    #[test]
-    fn an_account_with_written_code_may_be_empty() {
-        // A contract at her address was created, and destroyed itself.
-        let code = Observed { set: Some(U256::ZERO), added: None };
-        let before = U256::from(100);
-        let any = Expected::AtLeast { before, minimum: U256::ONE };
-        let loaded = Loaded { before, code, ..alice(0) };
-        assert_eq!(of_alice(&[BalanceUse::Emptiness], loaded), Some(any));
+        assert_eq!(of_alice(&[BalanceUse::Emptiness], alice(0, 105)), Some(any));
+        // The transaction that raised the nonce may turn out to be without effect.
+        assert_eq!(of_alice(&[BalanceUse::Emptiness], alice(1, 105)), Some(any));
     }
 }

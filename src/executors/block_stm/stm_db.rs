@@ -295,6 +295,8 @@ impl<'m> StmDb<'m> {
         let before = Before::new(base);
         let code = self.view.read(Location::Code(number))?;
         let code_hash = code.over(before.code_hash);
+        let was_empty = before.balance.is_zero() && before.nonce.is_zero();
+        let lasts = !was_empty && code == Observed::default();
         let is_hollow =
             self.rule == BalanceRule::Emptiness && base.is_some_and(AccountInfo::is_empty);
         // If a batch removes and pays this account, the journal cannot tell its two lives apart.
@@ -310,7 +312,7 @@ impl<'m> StmDb<'m> {
             balance: balance.open(),
             before: before.balance,
             nonce: nonce.open(),
-            code,
+            lasts,
         });
         Ok(found.map(|found| AccountInfo {
             account_id: AccountId::new(number as usize),
