@@ -127,6 +127,7 @@ fn expected_balance(loaded: &Loaded, uses: BalanceUses) -> Option<Expected> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_primitives::B256;
 
     const ALICE: Address = Address::repeat_byte(0xa1);
 
@@ -189,6 +190,14 @@ mod tests {
         assert_eq!(expected(&[BalanceUse::Emptiness]), None);
         let spent = Loaded { lasts: true, ..alice(1, 0) };
         assert_eq!(of_alice(&[BalanceUse::Emptiness], spent), None);
+    }
+
+    #[test]
+    fn an_account_with_code_is_never_empty() {
+        let code_hash = B256::repeat_byte(1);
+        let contract = Some(AccountFields { nonce: 0, balance: U256::ZERO, code_hash });
+        let found = Loaded { found: contract, ..alice(0, 0) };
+        assert_eq!(of_alice(&[BalanceUse::Emptiness], found), None);
     }
 
     #[test]

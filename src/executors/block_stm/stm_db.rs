@@ -295,10 +295,9 @@ impl<'m> StmDb<'m> {
         let before = Before::new(base);
         let code = self.view.read(Location::Code(number))?;
         let code_hash = code.over(before.code_hash);
-        let was_empty = before.balance.is_zero() && before.nonce.is_zero();
-        let lasts = !was_empty && code == Observed::default();
-        let is_hollow =
-            self.rule == BalanceRule::Emptiness && base.is_some_and(AccountInfo::is_empty);
+        let was_empty = base.map(AccountInfo::is_empty);
+        let lasts = was_empty == Some(false) && code == Observed::default();
+        let is_hollow = self.rule == BalanceRule::Emptiness && was_empty == Some(true);
         // If a batch removes and pays this account, the journal cannot tell its two lives apart.
         self.replaces |= is_hollow;
         let certainty = self.certainty(code_hash, is_hollow);

@@ -3,11 +3,9 @@
 use super::fake_node::{Reply, Request};
 use alloy_consensus::{
     Block, BlockBody, EMPTY_OMMER_ROOT_HASH, Header, SignableTransaction as _, TxEnvelope,
-    TxLegacy, proofs::calculate_transaction_root,
+    TxLegacy, crypto::secp256k1::sign_message, proofs::calculate_transaction_root,
 };
-use alloy_primitives::{
-    Address, B256, Bytes, KECCAK256_EMPTY, Signature, TxKind, U256, hex, keccak256,
-};
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, TxKind, U256, hex, keccak256};
 use alloy_rlp::Encodable;
 use alloy_trie::{EMPTY_ROOT_HASH, TrieAccount};
 use blockrace::{
@@ -32,13 +30,13 @@ pub(crate) struct MadeUp {
     pub(crate) nodes: Vec<Bytes>,
 }
 
-fn key() -> SigningKey {
-    SigningKey::from_slice(&[0x11; 32]).expect("it is a key")
-}
+/// The owner's private key.
+const KEY: B256 = B256::repeat_byte(0x11);
 
 /// The one account: sender and beneficiary.
 fn owner() -> Address {
-    Address::from_public_key(key().verifying_key())
+    let key = SigningKey::from_slice(KEY.as_slice()).expect("it is a key");
+    Address::from_private_key(&key)
 }
 
 /// The state trie of the owner alone.
@@ -132,10 +130,8 @@ impl MadeUp {
             input: LOOP.into(),
             ..Default::default()
         };
-        let (signature, recovery) = key()
-            .sign_prehash_recoverable(transaction.signature_hash().as_slice())
-            .expect("any hash can be signed");
-        let signature = Signature::from((signature, recovery));
+        let signature = sign_message(KEY, transaction.signature_hash());
+        let signature = signature.expect("any hash can be signed");
         let transactions: Vec<TxEnvelope> = vec![transaction.into_signed(signature).into()];
         let mut made_up = Self::empty();
         let Block { header, body } = &mut made_up.block;
