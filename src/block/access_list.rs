@@ -1,4 +1,4 @@
-//! The block access list (EIP-7928) of a block: derived by executing the block in order, and as a node answered it.
+//! The block access list (EIP-7928) of a block: derived by executing the block in order, and its own.
 //!
 //! revm builds the list from the journals of system calls and transactions, as a client does when it builds
 //! a block. From Cancun on the list is complete. Two older effects cannot be expressed in it and are recorded
@@ -29,7 +29,7 @@ use revm::{
         bal::{Bal, BlockAccessIndex},
     },
 };
-use std::{cell::Cell, collections::BTreeMap};
+use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
 
 /// A transaction's index in the list. Index 0 stands for the system calls before the transactions, and the
 /// index after the last transaction for the phases after them.
@@ -70,24 +70,25 @@ pub struct AccessListFacts {
 pub struct BlockAccessList {
     /// Hash and size of the list that the execution gives.
     pub executed: AccessListFacts,
-    /// The list that the header commits to; `None` if no node answered it.
+    /// The list that the header commits to; `None` if neither a node nor the execution gives one with its hash.
     pub own: Option<OwnList>,
 }
 
 impl BlockAccessList {
     /// Derives a block's list by execution and compares the list of a node with it. `given` is the RLP of that list, or
-    /// empty.
+    /// empty. The derived list takes its place then, and is the block's own if the header has its hash.
     ///
     /// # Errors
     /// The block is invalid, the pre-state lacks a value that it reads, or the given list is not the block's.
     pub(super) fn of(job: &ReplayJob, stated: B256, given: &[u8]) -> Result<Self, PrepareError> {
         let list = derive_access_list(job)?.into_canonical();
         let executed = AccessListFacts::of(&list);
-        let own = match given {
-            [] => None,
-            given => GivenList::new(given, job.transactions.len())
-                .check(stated, (&list, executed.hash))?,
+        let given = match given {
+            [] => Cow::Owned(alloy_rlp::encode(&list)),
+            given => Cow::Borrowed(given),
         };
+        let given = GivenList::new(&given, job.transactions.len());
+        let own = given.check(stated, (&list, executed.hash))?;
         Ok(Self { executed, own })
     }
 }

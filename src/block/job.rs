@@ -99,7 +99,7 @@ impl ReplayJob {
         Ok(())
     }
 
-    /// The block's own access list, if a node answered it.
+    /// The block's own access list: the one with the header's hash.
     pub fn own_list(&self) -> Option<&OwnList> {
         self.access_list.as_ref()?.own.as_ref()
     }

@@ -57,7 +57,7 @@ pub use open::OpenBlock;
 pub use prepare::{Phase, PrepareError, prepare, prepare_and_execute};
 pub use proved::WitnessReadError;
 pub use reads::missing_reads;
-pub use recorded::{ListSource, RecordedBlock, RecordedState, Witness};
+pub use recorded::{RecordedBlock, RecordedState, Witness};
 pub use reduce::{Unneeded, reduce};
 pub use rules::{RulesError, chain_of, stored_rules};
 pub use survey::{MissingState, Surveyed, TraceCompletion};

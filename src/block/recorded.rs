@@ -20,30 +20,11 @@ pub struct RecordedBlock {
     /// The pre-state, as far as it is known.
     pub state: RecordedState,
 
-    /// RLP of the block access list (EIP-7928) as the node answered it. Empty if it answered none.
+    /// RLP of the block access list (EIP-7928). Empty if it is not known; a replay derives it then.
     pub access_list: Bytes,
 
     /// Encoding of the rules of the block's chain. Empty if they are those of the known chain id.
     pub rules: Bytes,
-}
-
-/// Origin of a block access list (EIP-7928).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListSource {
-    /// A node answered it.
-    Node,
-    /// No node answered it, so it is derived by execution.
-    Derived,
-}
-
-impl ListSource {
-    /// The name in tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Node => "node",
-            Self::Derived => "derived",
-        }
-    }
 }
 
 /// The pre-state of a block, in one of the two forms that nodes give.
@@ -61,10 +42,9 @@ impl RecordedBlock {
         Self { chain_id, block, state, access_list: Bytes::new(), rules: Bytes::new() }
     }
 
-    /// Origin of the block access list that a replay uses; `None` before Amsterdam.
-    pub fn list_source(&self) -> Option<ListSource> {
-        self.block.header.block_access_list_hash?;
-        Some(if self.access_list.is_empty() { ListSource::Derived } else { ListSource::Node })
+    /// Whether the record has the block access list; `None` before Amsterdam.
+    pub fn has_access_list(&self) -> Option<bool> {
+        self.block.header.block_access_list_hash.map(|_| !self.access_list.is_empty())
     }
 
     /// The id of this block. Hashes the header.

@@ -1,7 +1,9 @@
-//! Reduces a witness to what its block needs. This is the one place that decides what is stored of a witness.
+//! Reduces a record to what its block needs. This is the one place that decides what is stored of a block.
 //!
 //! A node may add codes, keys, ancestor headers and trie nodes that belong to the chain but not to the block, in any
 //! order and several times. The result depends on the block alone, so each honest node leads to the same file.
+//!
+//! From Amsterdam on, the block access list is added if no node answered it.
 //!
 //! The sequential execution decides what is needed. Other executors read the flat pre-state, which holds no more than
 //! that execution read. A speculative read beyond it is an unknown value for them, whatever the witness holds.
@@ -58,7 +60,7 @@ impl fmt::Display for Unneeded {
 }
 
 /// Reduces the witness of a block to what the block needs, in a fixed order, and counts the rest. A flat pre-state stays
-/// unchanged.
+/// unchanged. Adds the block access list that the header commits to.
 ///
 /// `job` is the prepared block, and `after` the trie after its sequential execution, with the root of the header.
 ///
@@ -69,6 +71,9 @@ pub fn reduce(
     job: &ReplayJob,
     after: Option<&UpdatedTrie<'_>>,
 ) -> Result<Unneeded, TrieError> {
+    if let Some(own) = job.own_list() {
+        recorded.access_list = own.rlp();
+    }
     let (RecordedState::Witness(witness), Proof::Witness { nodes, parent_state_root }) =
         (&mut recorded.state, &job.proof)
     else {

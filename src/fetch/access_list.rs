@@ -2,7 +2,7 @@
 //!
 //! From Amsterdam on, a block's header has the hash of its list. Nodes answer lists by several methods, as RLP or as
 //! JSON. A node may have none: it does not know the methods, it has pruned the list, or it answers `null`. The list is
-//! derived by execution then. `block::prepare` compares a list with the header.
+//! derived by execution then. `block::prepare` compares both with the header.
 
 use alloy_eips::eip7928::AccountChanges;
 use alloy_primitives::{Bytes, U64};

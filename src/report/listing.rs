@@ -59,7 +59,7 @@ pub struct ListedBlock {
     pub header: &'static str,
     /// Source that confirms the header; `None` if it is only consistent with its block.
     pub confirmed_by: Option<String>,
-    /// Origin of the block access list: `node` or `derived`; `None` before Amsterdam.
+    /// The block access list: `stored` in the file, or `derived` by each replay; `None` before Amsterdam.
     pub access_list: Option<&'static str>,
     /// Size of the file in bytes.
     pub size_bytes: u64,

@@ -58,8 +58,8 @@ mod source;
 
 pub use self::{
     acquire::{
-        AcquireOptions, Acquired, AcquiredHeader, Estimate, HeaderSources, Removal, Stored,
-        acquire, estimate, resolve,
+        AcquireOptions, Acquired, AcquiredHeader, Estimate, HeaderSources, ListSource, Removal,
+        Stored, acquire, estimate, resolve,
     },
     analyze::{AnalyzeOptions, Analyzed, analyze},
     check::{CheckOptions, CheckResult, Checked, StepTimes, check_all},

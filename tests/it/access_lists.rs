@@ -1,9 +1,10 @@
 //! Real block access lists (EIP-7928) with one random change: every way to verify refuses each of them.
 
 use crate::support::{
-    AmsterdamNode, assert_code, blockrace,
+    AmsterdamNode, assert_code, blockrace, containers,
     mutate::{Mutated, mutate},
-    stdout,
+    proxy::{Batches, Proxy},
+    run, stdout,
 };
 use alloy_consensus::Header;
 use alloy_eips::eip7928::{AccountChanges, compute_block_access_list_hash};
@@ -212,7 +213,7 @@ fn the_nodes_list_is_kept_shown_and_used_by_bal_without_oracle_knowledge() {
         let rows = listed.lines().filter(|line| line.contains("560048"));
         rows.filter(|row| row.split_whitespace().any(|cell| cell == word)).count()
     };
-    assert_eq!((sources("node"), sources("derived")), (2, 0), "{listed}");
+    assert_eq!((sources("stored"), sources("derived")), (2, 0), "{listed}");
 
     let rounds = ["--threads", "2", "--iterations", "1", "--warmup", "0"];
     for (blocks, words) in [
@@ -225,4 +226,23 @@ fn the_nodes_list_is_kept_shown_and_used_by_bal_without_oracle_knowledge() {
         let text = stdout(&replayed).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(words), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_access_lists_leads_to_the_same_files() {
+    let Some(node) = AmsterdamNode::serve() else { return };
+    let without =
+        |method: &str, _: &Value| method.contains("BlockAccessList").then_some(Err(-32601));
+    let proxy = Proxy::before(&node.url, Batches::Taken, without).await;
+    let [plain, other] = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+    let fetch = async |cache, url: &str| {
+        let fetch = ["fetch", "10,13,18", "--rpc-url", url, "--chain-config", &node.genesis];
+        let fetched = run(cache, &fetch).await;
+        assert_code(&fetched, 0);
+        stdout(&fetched)
+    };
+    fetch(&plain, &node.url).await;
+    let said = fetch(&other, &proxy.url).await;
+    assert!(said.contains("2 of them came without the block access list"), "{said}");
+    assert!(containers(other.path()) == containers(plain.path()), "the files differ");
 }

@@ -1,4 +1,4 @@
-//! The block's own access list, as a node answered it.
+//! The block's own access list, as a node answered it or as the execution gives it.
 //!
 //! The header commits to the list. A list with another hash is not the block's, and the node's answer is wrong. A list
 //! with the header's hash is the block's own, even if it differs from the execution. The block is invalid then.
@@ -8,7 +8,7 @@ use super::{
     difference::{ListDifference, MalformedList, first_difference},
 };
 use alloy_eips::eip7928::{AccountChanges, validate_block_access_list};
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_rlp::Decodable;
 use revm::state::bal::Bal;
 
@@ -19,6 +19,13 @@ pub struct OwnList {
     pub list: DerivedList,
     /// The first entry in which it differs from the execution.
     pub difference: Option<ListDifference>,
+}
+
+impl OwnList {
+    /// RLP of the list; that of an empty list if it is malformed.
+    pub fn rlp(&self) -> Bytes {
+        alloy_rlp::encode(self.list.list.clone().into_alloy_bal()).into()
+    }
 }
 
 /// A node answered a list that is not the block's.

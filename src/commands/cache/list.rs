@@ -4,7 +4,7 @@ use super::{
     super::files::ResultFiles, Context, Outcome, blocks, counted, print_errors, report_missing,
 };
 use crate::{
-    block::{BlockId, Confirmation, ListSource, RecordedBlock, RecordedState, Witness},
+    block::{BlockId, Confirmation, RecordedBlock, RecordedState, Witness},
     cli::ListArgs,
     output::{OutputError, Stream, print_text, width},
     progress::Progress,
@@ -124,8 +124,8 @@ struct Facts {
     to: Option<VerifiedTo>,
     /// Source that confirms the header.
     confirmed: Option<Confirmation>,
-    /// Origin of the block access list.
-    list: Option<ListSource>,
+    /// Whether the file has the block access list: `stored`, or `derived` by each replay; `None` before Amsterdam.
+    list: Option<&'static str>,
     size: u64,
 }
 
@@ -152,7 +152,7 @@ fn facts(id: &BlockId, context: &Context) -> eyre::Result<Facts> {
         ancestors,
         to: Some(to),
         confirmed: None,
-        list: recorded.list_source(),
+        list: recorded.has_access_list().map(|has| if has { "stored" } else { "derived" }),
         size: context.cache.size(id)?,
     })
 }
@@ -173,7 +173,7 @@ impl Facts {
             verified_to: self.to.map_or("", VerifiedTo::name),
             header: self.level(),
             confirmed_by: self.confirmed.as_ref().map(ToString::to_string),
-            access_list: self.list.map(ListSource::name),
+            access_list: self.list,
             size_bytes: self.size,
         }
     }
@@ -201,7 +201,7 @@ impl Facts {
         let to = self.to.map_or("", VerifiedTo::name).to_owned();
         let level = if self.to.is_some() { self.level() } else { "" }.to_owned();
         let no_list = if self.to.is_some() { NONE } else { "" };
-        let list = self.list.map_or(no_list, ListSource::name).to_owned();
+        let list = self.list.unwrap_or(no_list).to_owned();
         let end = [to, level, rules, list, units::bytes(self.size)];
         start.into_iter().chain(counts).chain(end).collect()
     }

@@ -1,9 +1,9 @@
 //! Lists stored and refused blocks for the result file of a fetch.
 
 use crate::{
-    block::{Confirmation, ListSource},
+    block::Confirmation,
     report::fetched::{RefusedBlock, StoredBlock},
-    session::{Refused, Stored},
+    session::{ListSource, Refused, Stored},
     verify::VerifiedTo,
 };
 use alloy_primitives::BlockNumber;

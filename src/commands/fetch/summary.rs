@@ -2,7 +2,7 @@
 
 use super::{failures::Failures, lists::Lists};
 use crate::{
-    block::{Assumed, BlockId, ListSource},
+    block::{Assumed, BlockId},
     cache::CacheError,
     commands::{Context, Outcome},
     output::{OutputError, Stream, diagnose},
@@ -11,7 +11,7 @@ use crate::{
         counted,
         fetched::{self, FetchReport},
     },
-    session::{Acquired, NodeRules, Refused, Removal, Stored, provenance},
+    session::{Acquired, ListSource, NodeRules, Refused, Removal, Stored, provenance},
 };
 use alloy_primitives::ChainId;
 
@@ -207,7 +207,7 @@ impl Summary {
             stream.print(format_args!("{checked} of them came without a witness and {depth}"))?;
         }
         if without_list > 0 {
-            let list = "came without the block access list, which replay derives";
+            let list = "came without the block access list, which the execution gave";
             stream.print(format_args!("{without_list} of them {list}; see rpc-check"))?;
         }
         if there > 0 {

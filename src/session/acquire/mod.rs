@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     block::{
-        Assumed, BlockId, Confirmation, ListSource, RecordedBlock,
+        Assumed, BlockId, Confirmation, RecordedBlock,
         range::{BlockList, BlockNumbers},
     },
     cache::{Cache, CacheError},
@@ -203,6 +203,37 @@ fn remove_orphan(cache: &Cache, id: &BlockId, overwrite: bool) -> Result<Removal
     }
 }
 
+/// Origin of the block access list (EIP-7928) of a fetched block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListSource {
+    /// The node answered it.
+    Node,
+    /// The node answered none, so it is derived by execution.
+    Derived,
+}
+
+impl ListSource {
+    /// The source of a block's list; `None` before Amsterdam.
+    fn of(fetched: &FetchedBlock) -> Option<Self> {
+        header_of(fetched).block_access_list_hash?;
+        let list = match fetched {
+            FetchedBlock::Recorded(recorded) | FetchedBlock::Gathered(recorded) => {
+                &recorded.access_list
+            }
+            FetchedBlock::Traced(traced) => &traced.access_list,
+        };
+        Some(if list.is_empty() { Self::Derived } else { Self::Node })
+    }
+
+    /// The name in result files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Derived => "derived",
+        }
+    }
+}
+
 /// A stored block.
 #[derive(Debug)]
 pub struct Stored {
@@ -216,8 +247,12 @@ pub struct Stored {
     pub failed: Vec<String>,
 }
 
-/// A proved block, and its header with the source that confirms it.
-type Proved = (RecordedBlock, AcquiredHeader);
+/// A proved block, its header with the source that confirms it, and the origin of its access list.
+struct Proved {
+    recorded: RecordedBlock,
+    header: AcquiredHeader,
+    list: Option<ListSource>,
+}
 
 /// The nodes, each with a prover that asks it for missing values.
 struct Source {
@@ -263,12 +298,13 @@ impl Source {
     ) -> Result<Proved, Refused> {
         let prover = &self.provers[position];
         let header = self.headers.check(self.nodes.at(position), header_of(&fetched)).await?;
+        let list = ListSource::of(&fetched);
         let recorded = match fetched {
             FetchedBlock::Recorded(recorded) => prover.prove_whole(recorded).await,
             FetchedBlock::Gathered(recorded) => prover.prove(recorded).await,
             FetchedBlock::Traced(traced) => flat::prove(prover, traced).await,
         };
-        Ok((recorded?, header))
+        Ok(Proved { recorded: recorded?, header, list })
     }
 
     /// The error of the node at a position, with its name.

@@ -30,14 +30,14 @@ impl Shelf {
     /// Stores a block. `failed` are the errors of other nodes.
     pub(super) async fn store(
         self,
-        (recorded, header): Proved,
+        Proved { recorded, header, list }: Proved,
         failed: Vec<String>,
     ) -> Result<Stored, Refused> {
         let assumed = match &recorded.state {
             RecordedState::Witness(_) => None,
             RecordedState::Flat(flat) => Some(flat.assumed.clone()),
         };
-        let stored = Stored { assumed, list: recorded.list_source(), header, failed };
+        let stored = Stored { assumed, list, header, failed };
         let put = async || {
             let (shelf, recorded) = (self.clone(), recorded.clone());
             tokio::task::spawn_blocking(move || shelf.put(&recorded)).await?
