@@ -47,7 +47,7 @@ node "$work/generate.mjs" play "$url" | tee "$work/blocks.tsv"
 # What is in the containers, one after the other, in one frame with a window over all of it: most of a
 # block's trie nodes are, but for a few hashes, those of the block before.
 for number in $(seq "$first" "$last"); do
-    tail -c +11 "$work/cache/31337/$number"-*.block | zstd -d
+    tail -c +11 "$work/cache/31337"/*/"$number"-*.block | zstd -d
 done >"$work/blocks"
 zstd --ultra -22 --long=27 -f -q "$work/blocks" -o "$root/data/sample.blocks"
 ls -l "$root/data/sample.blocks"

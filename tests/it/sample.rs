@@ -9,7 +9,7 @@ use blockrace::{
     execution::{BlockOutcome, Executor as _},
     executors::{ExecutorKind, Sequential},
     threads::WorkerPool,
-    verify::{Verdict, verify_block},
+    verify::{Verdict, verify_and_reduce, verify_block},
 };
 use std::{
     collections::BTreeSet,
@@ -48,6 +48,16 @@ fn every_block_matches_to_the_state_root_with_every_executor() {
                 verify_block(recorded, kind, &pool, |_| ()).expect("the block is proved");
             assert_eq!(verdict, Verdict::Match, "block {number} with {kind}");
         }
+    }
+}
+
+#[test]
+fn the_sample_holds_what_its_blocks_need_in_the_order_of_stored_blocks() {
+    let pool = pool(2);
+    for recorded in blocks() {
+        let verified = verify_and_reduce(recorded.clone(), &pool, |_| ());
+        let (_, _, reduced) = verified.expect("the block is proved");
+        assert!(reduced.recorded == recorded, "block {}", recorded.block.header.number);
     }
 }
 
