@@ -50,6 +50,7 @@ mod slurm;
 mod special_files;
 mod streams;
 mod support;
+mod tls;
 mod transports;
 mod width;
 mod worlds;

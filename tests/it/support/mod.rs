@@ -13,6 +13,7 @@ pub(crate) mod proofs;
 pub(crate) mod proxy;
 pub(crate) mod s3;
 pub(crate) mod scenario;
+pub(crate) mod tls;
 pub(crate) mod world;
 
 use blockrace::{
