@@ -32,14 +32,17 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a cluster, if Slurm is installed and the test runs as root.
+    /// Starts a cluster, if one is asked for.
     fn start() -> Option<Self> {
-        if let Some(reason) = obstacle() {
-            let required = env::var_os("BLOCKRACE_REQUIRE_SLURM").is_some();
-            assert!(!required, "{reason}");
-            eprintln!("SKIPPED: {reason}; see tests/programs/slurm-cluster.sh");
+        // Beside other tests, an array may end before the test sees that it runs.
+        if env::var_os("BLOCKRACE_REQUIRE_SLURM").is_none() {
+            eprintln!(
+                "SKIPPED: it needs the machine for itself; BLOCKRACE_REQUIRE_SLURM=1 runs it"
+            );
             return None;
         }
+        let obstacle = obstacle();
+        assert!(obstacle.is_none(), "{obstacle:?}");
         let cluster = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         assert_code(&cluster.script("start", &[]), 0);
         Some(cluster)
