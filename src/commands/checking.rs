@@ -19,6 +19,8 @@ pub(super) struct CheckTotals {
     /// Blocks with a witness that holds more than they need.
     oversized: usize,
     unneeded: Unneeded,
+    /// Blocks that could not be verified.
+    failed: usize,
     pub(super) outcome: Outcome,
 }
 
@@ -32,6 +34,7 @@ impl CheckTotals {
             confirmed: 0,
             oversized: 0,
             unneeded: Unneeded { nodes: 0, codes: 0, headers: 0, keys: 0 },
+            failed: 0,
             outcome: Outcome::Verified,
         }
     }
@@ -53,6 +56,7 @@ impl CheckTotals {
                 Outcome::Mismatch
             }
             Err(error) => {
+                self.failed += 1;
                 diagnose(format_args!("error: block {number}: {error:#}"));
                 Outcome::of(error)
             }
@@ -71,24 +75,54 @@ impl CheckTotals {
         Some(format!("{files}: {unneeded}; export the blocks and import them again to drop it"))
     }
 
-    /// States how many blocks match, the depth of their verification, and how many headers are confirmed.
+    /// States how many blocks match, the depth of their verification, how many headers are confirmed, and how many
+    /// blocks could not be verified.
     pub(super) fn conclusion(&self) -> String {
-        let (blocks, matched) = (self.blocks, self.matched);
-        let depth = match (matched - self.to_receipts, self.to_receipts) {
+        let Self { blocks, matched, failed, .. } = self;
+        let matching = match blocks {
+            1 => format!("{matched} of 1 block matches its header"),
+            _ => format!("{matched} of {blocks} blocks match their headers"),
+        };
+        let depth = self.depth().map_or_else(String::new, |depth| format!(", {depth}"));
+        let failures = match failed {
+            0 => String::new(),
+            count => format!("; {count} could not be verified"),
+        };
+        format!("{matching}{depth}{failures}")
+    }
+
+    /// The depth to which the matching blocks are verified, if there are any.
+    fn depth(&self) -> Option<String> {
+        let Self { matched, to_receipts, confirmed, .. } = *self;
+        let depth = match (matched - to_receipts, to_receipts) {
+            (0, 0) => return None,
             (_, 0) => "verified to the state root".to_owned(),
             (0, _) => "verified to the receipts only".to_owned(),
             (proved, flat) => {
                 format!("{proved} verified to the state root, {flat} to the receipts only")
             }
         };
-        let headers = match self.confirmed {
+        let headers = match confirmed {
             all if all == matched => "headers confirmed".to_owned(),
             0 => "headers not confirmed".to_owned(),
             some => format!("{some} headers confirmed"),
         };
-        match blocks {
-            1 => format!("{matched} of 1 block matches its header, {depth}; {headers}"),
-            _ => format!("{matched} of {blocks} blocks match their headers, {depth}; {headers}"),
-        }
+        Some(format!("{depth}; {headers}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_claimed_of_blocks_that_do_not_match() {
+        let mut totals = CheckTotals { blocks: 2, failed: 1, ..CheckTotals::new() };
+        let none = "0 of 2 blocks match their headers; 1 could not be verified";
+        assert_eq!(totals.conclusion(), none);
+        totals.matched = 1;
+        let one = "1 of 2 blocks match their headers, verified to the state root; \
+                   headers not confirmed; 1 could not be verified";
+        assert_eq!(totals.conclusion(), one);
     }
 }

@@ -100,10 +100,13 @@ fn verified(checked: &Checked) -> VerifiedBlock {
     }
 }
 
-/// Prints one line for each checked block, and one with the totals.
+/// Prints one line for each checked block, and one with the totals. Prints nothing if no block was checked.
 fn print_table(checked: &[CheckResult], stream: Stream) -> Result<(), OutputError> {
     let blocks = checked.iter().filter_map(|(_, result)| result.as_ref().ok());
     let lines: Vec<_> = blocks.map(|block| VerdictLine::new(&verified(block))).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
     stream.print_text(verdict_table::lines(&lines, width()).join("\n"))
 }
 
