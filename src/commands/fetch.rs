@@ -57,7 +57,7 @@ pub(super) fn run(mut args: FetchArgs, context: &Context) -> eyre::Result<Outcom
 }
 
 /// The nodes, and what is fetched from them.
-struct Asked {
+struct FetchJob {
     nodes: Nodes,
     rules: NodeRules,
     numbers: BlockNumbers,
@@ -65,7 +65,7 @@ struct Asked {
 }
 
 /// Connects to the nodes, finds the rules of their chain and resolves the list of blocks.
-async fn ask(args: &FetchArgs) -> eyre::Result<Asked> {
+async fn ask(args: &FetchArgs) -> eyre::Result<FetchJob> {
     let list = args.blocks.clone().load()?;
     let file = rules::file(&args.rules)?;
     let confirming = node::confirming(&args.confirm_url, &args.node)?;
@@ -78,13 +78,13 @@ async fn ask(args: &FetchArgs) -> eyre::Result<Asked> {
     let (numbers, given) = resolve(nodes.first(), &list).await?;
     let headers = HeaderSources { given, nodes: confirming };
     headers.check_chain(nodes.first().chain_id())?;
-    Ok(Asked { nodes, rules, numbers: numbers.part_of(shard), headers })
+    Ok(FetchJob { nodes, rules, numbers: numbers.part_of(shard), headers })
 }
 
 /// Fetches the blocks that are not cached. A signal ends the fetch and drops the unfinished blocks.
 async fn fetch(
     args: &FetchArgs,
-    Asked { nodes, rules, numbers, headers }: Asked,
+    FetchJob { nodes, rules, numbers, headers }: FetchJob,
     mut interrupt: Interruption,
     files: ResultFiles<FetchReport>,
     context: &Context,

@@ -11,8 +11,8 @@ use crate::{
         verification::VerifiedBlock,
     },
     session::{
-        ALL_CACHED, AnalyzeOptions, Asked, BlockQuery, BlockSource, CheckOptions, DoneBefore,
-        OutputFolder, OutputSettings, RunDescription, Selection, machine, provenance,
+        ALL_CACHED, AnalyzeOptions, BlockQuery, BlockSource, CheckOptions, DoneBefore,
+        FolderBlocks, OutputFolder, OutputSettings, RunDescription, Selection, machine, provenance,
     },
 };
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ impl Kept {
         let all = of_selection(selection).into_iter().chain(settings);
         let settings = OutputSettings::new(set, all);
         let may_grow = selection.query.blocks.is_none();
-        let asked = selection.asked.clone().map(|numbers| Asked { numbers, may_grow });
+        let asked = selection.asked.clone().map(|numbers| FolderBlocks { numbers, may_grow });
         let mut folder = OutputFolder::open(path, set, &settings, asked.as_ref(), &provenance())?;
         if let Some(settings) = run {
             let settings = serde_json::to_value(settings)?;

@@ -86,10 +86,10 @@ pub fn check_all(
 }
 
 /// A block to check, with its position in the result.
-type Asked = (usize, BlockNumber, eyre::Result<BlockSource>);
+type IndexedBlock = (usize, BlockNumber, eyre::Result<BlockSource>);
 
 /// Deals the blocks to the jobs in turn. Neighbouring blocks cost about the same, so the shares do as well.
-fn deal(blocks: Vec<SelectedBlock>, jobs: usize) -> Vec<Vec<Asked>> {
+fn deal(blocks: Vec<SelectedBlock>, jobs: usize) -> Vec<Vec<IndexedBlock>> {
     let mut shares: Vec<_> = (0..jobs.min(blocks.len())).map(|_| Vec::new()).collect();
     for (position, (number, found)) in blocks.into_iter().enumerate() {
         let share = position % shares.len().max(1);
@@ -101,7 +101,7 @@ fn deal(blocks: Vec<SelectedBlock>, jobs: usize) -> Vec<Vec<Asked>> {
 /// Checks one job's share of the blocks, one after the other. Each block runs on one thread, so that the jobs keep
 /// all cores busy. A panic or a timeout affects only its block.
 fn check_share(
-    share: Vec<Asked>,
+    share: Vec<IndexedBlock>,
     options: &CheckOptions,
     observer: &dyn Observer,
     done: &SyncSender<(usize, CheckResult)>,

@@ -66,7 +66,7 @@ pub use self::{
     confirmed::GivenHashes,
     filter::{BlockFilter, Bounds, BoundsError, SortKey},
     folder::{
-        Asked, DoneBefore, FolderContent, OutputFolder, OutputSettings, RunDescription,
+        DoneBefore, FolderBlocks, FolderContent, OutputFolder, OutputSettings, RunDescription,
         machine_name, output_status,
     },
     merge::{

@@ -1,6 +1,6 @@
 //! Reads an output folder: finished chunks, and the journals of the others.
 
-use super::{COMMIT_KEY, OutputSettings, PROFILE_KEY, RUSTC_KEY, asked, journal};
+use super::{COMMIT_KEY, OutputSettings, PROFILE_KEY, RUSTC_KEY, blocks, journal};
 use crate::{
     block::range::BlockNumbers,
     report::{
@@ -92,7 +92,7 @@ pub(in crate::session) fn read(root: &Path) -> eyre::Result<FolderContent> {
     };
     let machines = machines(root)?;
     let blocks = blocks.into_values().collect();
-    let asked = asked::of_folder(root, &settings)?;
+    let asked = blocks::of_folder(root, &settings)?;
     Ok(FolderContent { set, settings, asked, description, machines, builds, blocks })
 }
 

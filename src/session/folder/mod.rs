@@ -16,7 +16,7 @@
 //! Processes with different shards of one list may share a folder, since shards consist of whole chunks. An output may
 //! be in a bucket; `remote` has the differences.
 
-mod asked;
+mod blocks;
 mod content;
 mod journal;
 mod remote;
@@ -24,7 +24,7 @@ mod settings;
 mod status;
 
 pub use self::{
-    asked::Asked,
+    blocks::FolderBlocks,
     content::{FolderContent, RunDescription},
     settings::OutputSettings,
     status::output_status,
@@ -133,7 +133,7 @@ impl OutputFolder {
         output: &Path,
         set: TableSet,
         settings: &OutputSettings,
-        asked: Option<&Asked>,
+        asked: Option<&FolderBlocks>,
         provenance: &Provenance,
     ) -> eyre::Result<Self> {
         let mut remote = match Location::parse(output)? {
@@ -339,10 +339,10 @@ fn claim(
     root: &Path,
     name: &str,
     settings: &OutputSettings,
-    asked: Option<&Asked>,
+    asked: Option<&FolderBlocks>,
     mut remote: Option<&mut Remote>,
 ) -> eyre::Result<()> {
-    let files = [SETTINGS_FILE, asked::FILE].map(Path::new);
+    let files = [SETTINGS_FILE, blocks::FILE].map(Path::new);
     if let Some(remote) = &remote {
         files.iter().try_for_each(|file| remote.pull(file))?;
     }

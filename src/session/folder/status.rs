@@ -4,7 +4,7 @@
 //! the numbers are read as well. Journals are read without their lock, so a process may write to them meanwhile.
 
 use super::{
-    BLOCKS_KEY, MISMATCHES_KEY, OutputSettings, asked,
+    BLOCKS_KEY, MISMATCHES_KEY, OutputSettings, blocks,
     content::{build_of, files},
     in_folder, journal,
 };
@@ -36,7 +36,7 @@ fn of_folder(root: &Path, shards: Option<u64>) -> eyre::Result<OutputStatus> {
     let settings = OutputSettings::read(root)?
         .ok_or_eyre(format!("{} is no output of --output", root.display()))?;
     let set = settings.set().ok_or_eyre("the folder has results of an unknown command")?;
-    let asked = asked::of_folder(root, &settings)?;
+    let asked = blocks::of_folder(root, &settings)?;
     let mut found = Found::default();
     found.add_finished(root, set, asked.as_ref())?;
     found.add_journals(root)?;

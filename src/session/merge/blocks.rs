@@ -6,7 +6,7 @@ use super::{
         provenance,
         selection::ALL_CACHED,
     },
-    coverage::{Asked, Coverage, Overlap},
+    coverage::{Coverage, Overlap, RequestedBlocks},
 };
 use crate::report::{
     Machine,
@@ -45,7 +45,7 @@ pub struct MergedBlocks {
 /// # Errors
 /// If the folders are of different commands or settings.
 pub fn merge_blocks(folders: Vec<(String, Box<FolderContent>)>) -> eyre::Result<MergedBlocks> {
-    let (mut asked, mut names) = (Asked::default(), BTreeSet::new());
+    let (mut asked, mut names) = (RequestedBlocks::default(), BTreeSet::new());
     let mut found = BTreeMap::<_, (String, BlockResult)>::new();
     let mut merged = MergedBlocks {
         command: folders.first().map_or(TableSet::Verdicts, |(_, first)| first.set).command(),

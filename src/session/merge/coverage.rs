@@ -36,13 +36,13 @@ const SHARD_FLAG: &str = "--shard";
 
 /// The blocks that several parts were asked for.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct RequestedBlocks {
     named: BTreeSet<String>,
     ranges: Vec<RangeInclusive<BlockNumber>>,
     shards: BTreeSet<(String, String)>,
 }
 
-impl Asked {
+impl RequestedBlocks {
     /// Adds the blocks of a part, all shards included. `numbers` are those that its folder has.
     pub(super) fn add(
         &mut self,

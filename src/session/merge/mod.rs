@@ -14,7 +14,7 @@ pub use self::{
     source::{MergeSource, RacePart},
 };
 
-use self::coverage::Asked;
+use self::coverage::RequestedBlocks;
 use super::{machine_name, merged_warnings};
 use crate::report::{Failure, Machine, Provenance, Report, Settings, tables::BlockResult};
 use alloy_primitives::{B256, BlockNumber, ChainId};
@@ -36,7 +36,7 @@ pub struct MergedRaces {
 /// If there are none, if their settings differ, or if a row cannot be read.
 pub fn merge_races(parts: Vec<RacePart>) -> eyre::Result<MergedRaces> {
     refuse_other_settings(&parts)?;
-    let mut asked = Asked::default();
+    let mut asked = RequestedBlocks::default();
     let mut groups = BTreeMap::<String, Group>::new();
     let mut coverage = Coverage::default();
     for part in parts {

@@ -17,14 +17,14 @@ pub(super) const FILE: &str = "blocks.txt";
 
 /// The numbers of the blocks that an output is for, all shards included.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct FolderBlocks {
     /// The numbers.
     pub numbers: BlockNumbers,
     /// Whether a later start may add numbers, since the selection is all that is cached.
     pub may_grow: bool,
 }
 
-impl Asked {
+impl FolderBlocks {
     /// Writes the numbers, or compares them with those of an earlier start. Returns whether an existing file has changed.
     /// Messages call the folder `name`.
     ///
@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn claim(root: &Path, ranges: &[RangeInclusive<u64>], may_grow: bool) -> eyre::Result<bool> {
-        Asked { numbers: numbers(ranges), may_grow }.claim(root, "out")
+        FolderBlocks { numbers: numbers(ranges), may_grow }.claim(root, "out")
     }
 
     #[test]
