@@ -82,6 +82,8 @@ fn first_account(expected: &PostState, actual: &PostState) -> Option<Difference>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evm::Receipt;
+    use alloy_consensus::TxType;
 
     fn outcome(accounts: &[(u8, bool)]) -> BlockOutcome {
         let change = |cleared| AccountChange { storage_cleared: cleared, ..Default::default() };
@@ -124,5 +126,23 @@ mod tests {
         let mut other = outcome(&[(1, false)]);
         other.gas_used = 21_000;
         assert_eq!(first_difference(&outcome(&[]), &other), Some(Difference::Totals));
+    }
+
+    #[test]
+    fn the_first_differing_or_missing_receipt_is_named() {
+        let receipts = |gas: &[u64]| {
+            let receipt = |&cumulative_gas_used: &u64| Receipt {
+                tx_type: TxType::Legacy,
+                success: true,
+                cumulative_gas_used,
+                logs: vec![],
+            };
+            BlockOutcome { receipts: gas.iter().map(receipt).collect(), ..outcome(&[]) }
+        };
+        let cases: [(&[u64], usize); 2] = [(&[1, 7, 8], 1), (&[1, 2], 2)];
+        for (actual, index) in cases {
+            let found = first_difference(&receipts(&[1, 2, 3]), &receipts(actual));
+            assert_eq!(found, Some(Difference::Receipt { index }));
+        }
     }
 }
